@@ -1,0 +1,84 @@
+"""What the applications share, so that each of their files can be the architecture and little else."""
+
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import initializers
+from ..errors import ArgumentError, DataError
+from ..layers import GlobalAveragePooling2D, GlobalMaxPooling2D
+from ..weights import find_weights, load_weights
+
+# Mean blue, green and red of ImageNet's training images.
+IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+
+
+class OfficialFile(NamedTuple):
+    """Published weights: the file's name, the address of its folder, and its md5 sum there."""
+
+    name: str
+    folder: str
+    md5: str
+
+
+def check_arguments(weights, include_top, input_shape, pooling, classes, native_size, smallest_size):
+    """The input shape to build for, once all arguments are known to go together. Raises ArgumentError."""
+    native = (native_size, native_size, 3)
+    if input_shape is None:
+        input_shape = native if include_top else (None, None, 3)
+    input_shape = tuple(input_shape)
+    if len(input_shape) != 3:
+        raise ArgumentError(f"input_shape is {input_shape}; expected (height, width, channels), as {native}.")
+    for size in input_shape[:2]:
+        if size is not None and size < smallest_size:
+            raise ArgumentError(f"input_shape is {input_shape}; height and width must be at least {smallest_size}.")
+    if weights == "imagenet" and include_top and classes != 1000:
+        raise ArgumentError(
+            f"classes is {classes}; ImageNet's top has 1000. Use include_top=False and put a head of your own on."
+        )
+    if weights == "imagenet" and input_shape[2] != 3:
+        raise ArgumentError(
+            f"input_shape is {input_shape}; ImageNet's weights take 3 channels. transfer.adapt_input changes them."
+        )
+    if weights == "imagenet" and include_top and input_shape != native:
+        raise ArgumentError(f"input_shape is {input_shape}; with ImageNet's top it must be {native}.")
+    if pooling not in (None, "avg", "max"):
+        raise ArgumentError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
+    return input_shape
+
+
+def add_pooling(x, pooling):
+    """The end of a network without its top."""
+    if pooling == "avg":
+        return GlobalAveragePooling2D(name="global_average_pooling2d")(x)
+    if pooling == "max":
+        return GlobalMaxPooling2D(name="global_max_pooling2d")(x)
+    return x
+
+
+@contextmanager
+def load_named_weights(weights, official_file):
+    """Yields `load(model)`, which fills a model with `weights`: None, 'imagenet' or a path. The file is looked for
+    before anything is built, and layers built inside the block draw no random numbers if they will be replaced."""
+    if weights is None:
+        yield lambda model: model
+        return
+    path = find_weights(official_file.name, official_file.folder, official_file.md5) if weights == "imagenet" else weights
+
+    def load(model):
+        load_weights(model, path)
+        return model
+
+    with initializers.weights_will_be_loaded():
+        yield load
+
+
+def preprocess_caffe(x):
+    """RGB (..., 3) from 0 to 255 -> BGR minus the mean colour, not scaled: what Caffe's models were trained on."""
+    x = np.asarray(x)
+    if x.shape[-1:] != (3,):
+        raise DataError(f"images have shape {x.shape}; expected RGB with the channels last: (..., 3).")
+    bgr = np.array(x[..., ::-1], np.float32, order="C")  # a copy: the caller's images stay as they are
+    bgr -= IMAGENET_MEAN_BGR
+    return bgr

@@ -1,0 +1,50 @@
+"""VGG16: thirteen 3x3 convolutions in five blocks, then three dense layers. Simonyan & Zisserman 2014, column D.
+
+Layer names are Keras's, and so they are the names in the weight files.
+"""
+
+from ..layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
+from ..models import Model
+from .building import OfficialFile, add_pooling, check_arguments, load_named_weights, preprocess_caffe
+
+# (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
+BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
+
+FILES = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+WITH_TOP = OfficialFile("vgg16_weights_tf_dim_ordering_tf_kernels.h5", FILES, "64373286793e3c8b2b4e3219cbf3544b")
+NO_TOP = OfficialFile("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", FILES, "6d6bbae143d832006294945121d1f1fc")
+
+
+def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+    """The network as a `Model`.
+
+    weights       'imagenet' (looked for on this machine), None (random), or the path of an HDF5 file
+    include_top   with the three dense layers, which fix the input to 224x224 pixels
+    input_shape   (H, W, C) of one image; by default (224, 224, 3) with the top, any size without it
+    pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
+    classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
+
+    Feed it images that went through `preprocess_input`. Raises ArgumentError, and WeightsError for the file.
+    """
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32)
+
+    with load_named_weights(weights, WITH_TOP if include_top else NO_TOP) as load:
+        x = images = Input(input_shape)
+        for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
+            for number in range(1, convolutions + 1):
+                x = Conv2D(filters, 3, padding="same", activation="relu", name=f"block{block}_conv{number}")(x)
+            x = MaxPooling2D(2, strides=2, name=f"block{block}_pool")(x)
+
+        if include_top:
+            x = Flatten(name="flatten")(x)  # 7 * 7 * 512 = 25,088
+            x = Dense(4096, activation="relu", name="fc1")(x)
+            x = Dense(4096, activation="relu", name="fc2")(x)
+            x = Dense(classes, activation="softmax", name="predictions")(x)
+        else:
+            x = add_pooling(x, pooling)
+        return load(Model(images, x, name="vgg16"))
+
+
+def preprocess_input(x):
+    """RGB images (..., 3) from 0 to 255 -> float32 BGR with ImageNet's mean colour subtracted, as the weights expect."""
+    return preprocess_caffe(x)

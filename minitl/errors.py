@@ -1,0 +1,50 @@
+"""Every error that minitl raises on purpose.
+
+All of them are a `MinitlError`, so `except MinitlError` catches whatever can be wrong with a file, a shape, a label
+or a run, and the command line prints exactly their text. A message names the layer, file or argument, says what was
+expected and what was found, and ends with what to do next.
+"""
+
+
+class MinitlError(Exception):
+    """The family: catch this one to catch them all."""
+
+
+class ArgumentError(MinitlError, ValueError):
+    """An argument has a value that the function cannot work with."""
+
+
+class ShapeError(MinitlError, ValueError):
+    """An array or a layer's input has a shape that does not fit."""
+
+
+class GraphError(MinitlError, ValueError):
+    """Layers are connected in a way that gives no model, or a named layer is not in it."""
+
+
+class DataError(MinitlError, ValueError):
+    """Images or labels are not what training expects: type, range, length, order of axes."""
+
+
+class WeightsError(MinitlError, ValueError):
+    """A weight file cannot be read, or does not fit the model."""
+
+
+class UnsafeFileError(WeightsError):
+    """A file asks for something that reading names and arrays never needs."""
+
+
+class CheckpointError(MinitlError):
+    """A saved model or checkpoint cannot be written or read back."""
+
+
+class DivergedError(MinitlError, ArithmeticError):
+    """The loss or a gradient is NaN or infinite. Raised before the update: the weights are still finite."""
+
+
+class GradientError(MinitlError, AssertionError):
+    """A gradient differs from the finite difference (`minitl.testing.check_gradients`)."""
+
+
+class MissingExtraError(MinitlError, ImportError):
+    """An optional package is needed for this and is not installed."""

@@ -1,0 +1,83 @@
+"""A frozen beginning gives the same features for an image at every epoch: run it once and keep them.
+
+A network with a frozen base spends nearly all of its time computing numbers that it computed in the epoch before. The
+frozen *prefix* of a model is the longest beginning in which nothing can change: no trainable parameter, no batch
+statistics, no Dropout. `fit` runs it once over all images and trains the rest on its output. The numbers are those
+that training the whole model gives; only the time differs.
+
+Called by `Model.fit`. Calls `training.fit`. Read next: `transfer`.
+"""
+
+import time
+
+from . import training
+from .models import Model
+
+# More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
+MOST_KEPT_BYTES = 4 * 2**30
+
+
+def fit(model, x, y, batch_size=32, epochs=1, verbose=1, validation_split=0.0, validation_data=None, **options):
+    """`training.fit`, with the frozen prefix of `model` run only once. The same arguments, the same History."""
+    x, y, validation_data = training.prepare(model, x, y, batch_size, epochs, validation_split, validation_data)
+    options.update(batch_size=batch_size, epochs=epochs, verbose=verbose)
+    cut = frozen_prefix(model)
+    if cut is None:
+        return training.fit(model, x, y, validation_data=validation_data, **options)
+
+    images = len(x) + (len(validation_data[0]) if validation_data else 0)
+    kept_bytes = images * feature_bytes(cut)
+    if kept_bytes > MOST_KEPT_BYTES:
+        if verbose:
+            print(f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to keep: "
+                  "the whole model runs in every epoch.", flush=True)  # fmt: skip
+        return training.fit(model, x, y, validation_data=validation_data, **options)
+
+    prefix, rest = split(model, cut)
+    start = time.perf_counter()
+    x = training.predict(prefix, x, batch_size, verbose)
+    if validation_data:
+        validation_data = training.predict(prefix, validation_data[0], batch_size, verbose), validation_data[1]
+    if verbose:
+        seconds = time.perf_counter() - start
+        print(f"Frozen up to '{cut.layer.name}': ran once over {images:,} images in {seconds:.1f} s and kept its output "
+              f"({_megabytes(kept_bytes)}); training the {len(rest.steps)} layers after it.", flush=True)  # fmt: skip
+    return training.fit(rest, x, y, validation_data=validation_data, **options)
+
+
+def frozen_prefix(model):
+    """The symbolic tensor at which the frozen prefix ends, or None if there is no prefix worth keeping.
+
+    Going through the graph in order, a step is fixed if its layer is and all its inputs are. The prefix must end in a
+    *single* fixed tensor that all the rest is computed from, or the rest would need several kept arrays.
+    """
+    fixed, cut, has_parameters = {model.input}, None, False
+    for index, step in enumerate(model.steps):
+        if not step.layer.is_fixed or not fixed.issuperset(step.inputs):
+            break
+        fixed.add(step)
+        has_parameters = has_parameters or bool(step.layer.weight_names)
+        later_inputs = {tensor for later in model.steps[index + 1 :] for tensor in later.inputs}
+        if has_parameters and later_inputs & fixed == {step}:
+            cut = step
+    return cut
+
+
+def split(model, cut):
+    """(prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
+    prefix = Model(model.input, cut, name=f"{model.name}, frozen")
+    rest = Model(cut, model.output, name=f"{model.name}, trained")
+    rest.optimizer, rest.loss, rest.metrics = model.optimizer, model.loss, model.metrics
+    return prefix, rest
+
+
+def feature_bytes(cut):
+    """Bytes of one image's features in float32, where the model's input size is fixed; else 0, unknown."""
+    size = 4
+    for axis in cut.shape[1:]:
+        size *= axis or 0
+    return size
+
+
+def _megabytes(count):
+    return f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,94 @@
+"""Activation functions and their gradients.
+
+Each gradient is written in terms of the activation's *output* y, so that a layer keeps one array and not two.
+`out=` lets a layer overwrite an array that it has just made and nobody else holds.
+"""
+
+import numpy as np
+
+
+def linear(x, out=None):
+    return x
+
+
+def linear_gradient(grad, y):
+    return grad
+
+
+def relu(x, out=None):
+    """max(x, 0)."""
+    return np.maximum(x, 0, out=out)
+
+
+def relu_gradient(grad, y):
+    """y = x where x > 0, else 0, so dy/dx is 1 or 0; and x > 0 exactly where y > 0."""
+    return grad * (y > 0)
+
+
+def tanh(x, out=None):
+    return np.tanh(x, out=out)
+
+
+def tanh_gradient(grad, y):
+    """d tanh(x) / dx = 1 - tanh(x)^2."""
+    return grad * (1 - y * y)
+
+
+def sigmoid(x, out=None):
+    """1 / (1 + exp(-x)), kept strictly between 0 and 1.
+
+    exp(-|x|) cannot overflow; with e = exp(-|x|) the value is 1/(1+e) for x >= 0 and e/(1+e) below. In floating point
+    it would reach exactly 0 or 1 and its gradient y (1 - y) would vanish where a wrong answer needs it most; the floor
+    and the ceiling are the nearest numbers for which `losses.BinaryCrossentropy` and this gradient still cancel.
+    """
+    e = np.exp(-np.abs(x))
+    y = np.where(x >= 0, 1, e) / (1 + e)
+    return np.clip(y, smallest_probability(y.dtype), 1 - np.finfo(y.dtype).epsneg, out=out)
+
+
+def sigmoid_gradient(grad, y):
+    """dy/dx = y (1 - y)."""
+    return grad * (y * (1 - y))
+
+
+def softmax(x, out=None, axis=-1):
+    """exp(x_j) / sum_k exp(x_k) along `axis`, kept strictly above 0.
+
+    The largest entry is subtracted first (numerator and denominator shrink by the same factor), so exp cannot
+    overflow. Entries that would underflow to 0 are held at `smallest_probability`: cross-entropy divides by the
+    probability and `softmax_gradient` multiplies by it again, which cancels exactly only if it is not 0.
+    """
+    y = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    np.exp(y, out=y)
+    y /= y.sum(axis=axis, keepdims=True)
+    return np.maximum(y, smallest_probability(y.dtype), out=y)
+
+
+def softmax_gradient(grad, y, axis=-1):
+    """dy_j/dx_i = y_j (1[i = j] - y_i), so with g = dL/dy:
+
+    dL/dx_i = sum_j g_j y_j (1[i = j] - y_i) = g_i y_i - y_i sum_j g_j y_j
+    """
+    weighted = grad * y
+    return weighted - y * weighted.sum(axis=axis, keepdims=True)
+
+
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) without the detour: x_j - max - log sum_k exp(x_k - max). Exact however far apart x are."""
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def smallest_probability(dtype):
+    """The floor of softmax and sigmoid: 1.2e-32 in float32. Its reciprocal, times a loss weight, does not overflow."""
+    return np.finfo(dtype).tiny * 2**20
+
+
+# Keras's names -> (function, gradient)
+ACTIVATIONS = {
+    "linear": (linear, linear_gradient),
+    "relu": (relu, relu_gradient),
+    "sigmoid": (sigmoid, sigmoid_gradient),
+    "softmax": (softmax, softmax_gradient),
+    "tanh": (tanh, tanh_gradient),
+}

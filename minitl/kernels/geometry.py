@@ -1,0 +1,105 @@
+"""Where a window lands: output sizes and padding, by TensorFlow's rules.
+
+Along one axis of `size` pixels, a window of `kernel` pixels moves `stride` pixels at a time.
+
+    'valid'   windows that fit inside the image:            out = (size - kernel) // stride + 1
+    'same'    one window for every stride, image padded:    out = ceil(size / stride)
+              the last window ends at (out - 1) * stride + kernel, so the padding is what is missing to reach there;
+              half of it goes before the image and, when it is odd, the extra pixel goes *after* it.
+
+PyTorch pads both sides alike, which is why a strided 'same' convolution differs between the two by one pixel.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+
+PADDINGS = ("valid", "same")
+
+
+class Axis(NamedTuple):
+    """One spatial axis of a sliding window: everything a kernel needs to know about it, in pixels."""
+
+    size: int  # input pixels: H or W
+    kernel: int  # window: KH or KW
+    stride: int
+    before: int  # padding in front of the first pixel
+    after: int  # padding behind the last pixel
+    out: int  # windows: OH or OW
+
+    @property
+    def padded(self):
+        return self.before + self.size + self.after
+
+
+def axis(size, kernel, stride, padding):
+    """The geometry of one axis. `padding` is 'valid', 'same', or the pixels to add as a pair (before, after)."""
+    if padding == "valid":
+        before = after = 0
+    elif padding == "same":
+        out = -(-size // stride)  # ceil
+        total = max((out - 1) * stride + kernel - size, 0)
+        before = total // 2
+        after = total - before
+    elif isinstance(padding, tuple):
+        before, after = padding
+    else:
+        raise ArgumentError(f"padding is {padding!r}; expected 'valid' or 'same'.")
+    out = (before + size + after - kernel) // stride + 1
+    if out < 1:
+        raise ShapeError(
+            f"a window of {kernel} pixels does not fit into {size} pixels with padding {padding!r}: "
+            "the image is too small for this layer. Use larger images or fewer poolings."
+        )
+    return Axis(size, kernel, stride, before, after, out)
+
+
+def output_size(size, kernel, stride, padding):
+    """`axis(...).out`; None, for an image of any size, gives None."""
+    return None if size is None else axis(size, kernel, stride, padding).out
+
+
+def window(image_hw, kernel_hw, strides, padding):
+    """The geometry of both axes: (rows, columns), each an `Axis`.
+
+    `padding` is 'valid', 'same', or a pair for each axis: ((top, bottom), (left, right)).
+    """
+    paddings = (padding, padding) if isinstance(padding, str) else padding
+    return tuple(axis(*each) for each in zip(image_hw, kernel_hw, strides, paddings))
+
+
+def pad(x, rows, cols, value=0):
+    """x (N, H, W, C) with its padding around it, filled with `value`; x itself where there is none."""
+    if rows.padded == rows.size and cols.padded == cols.size:
+        return x
+    margins = (0, 0), (rows.before, rows.after), (cols.before, cols.after), (0, 0)
+    return np.pad(x, margins, constant_values=value)
+
+
+def crop(padded, rows, cols):
+    """The image inside its padding, as a view: the opposite of `pad`."""
+    return padded[:, rows.before : rows.before + rows.size, cols.before : cols.before + cols.size]
+
+
+def taps(padded, rows, cols):
+    """For each position (a, b) inside the window, in reading order: what all windows see there, a view (N, OH, OW, C).
+
+    A 2x2 pooling is four such views and no loop over the windows.
+    """
+    for a, b in np.ndindex(rows.kernel, cols.kernel):
+        below, right = a + rows.out * rows.stride, b + cols.out * cols.stride
+        yield padded[:, a : below : rows.stride, b : right : cols.stride]
+
+
+def pixels_seen(rows, cols):
+    """`taps` one pixel at a time, for the naive twins.
+
+    Yields (i, j, h, w, a, b): output (i, j) sees pixel (h, w) of the image at position (a, b) of its window. Positions
+    that fall on the padding are left out.
+    """
+    for i, j, a, b in np.ndindex(rows.out, cols.out, rows.kernel, cols.kernel):
+        h, w = i * rows.stride + a - rows.before, j * cols.stride + b - cols.before
+        if 0 <= h < rows.size and 0 <= w < cols.size:
+            yield i, j, h, w, a, b

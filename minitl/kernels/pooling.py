@@ -1,0 +1,161 @@
+"""Pooling: each window of each channel becomes one number, its maximum or its mean.
+
+The fast versions loop over the KH*KW *positions inside the window* instead of over the windows: position (a, b) of
+all windows at once is a strided slice of the image, so a 2x2 pooling is four whole-array operations.
+
+Who calls this: `layers.pooling`.
+"""
+
+import numpy as np
+
+from .geometry import crop, pad, taps, window
+
+
+def max_pool(x, pool_hw, strides, padding="valid"):
+    """x (N, H, W, C) -> (N, OH, OW, C). Padding never wins: it counts as minus infinity."""
+    rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
+    y = None
+    for tap in taps(pad(x, rows, cols, -np.inf), rows, cols):
+        y = tap.copy() if y is None else np.maximum(y, tap, out=y)
+    return y
+
+
+def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
+    """dL/dx from grad = dL/dy, all (N, ..., C).
+
+    y equals one of the window's pixels, so its gradient goes to that pixel and to no other. Where several are equal,
+    the first in reading order gets all of it. Windows that overlap add up.
+    """
+    rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
+    dx = np.zeros((len(x), rows.padded, cols.padded, x.shape[3]), grad.dtype)
+    waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
+    for tap, dtap in zip(taps(pad(x, rows, cols, -np.inf), rows, cols), taps(dx, rows, cols)):
+        here = (tap == y) & waiting
+        waiting ^= here
+        dtap += grad * here
+    return crop(dx, rows, cols)
+
+
+def average_pool(x, pool_hw, strides, padding="valid"):
+    """x (N, H, W, C) -> (N, OH, OW, C). The mean is over the pixels of the image: padding is not counted."""
+    rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
+    y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
+    for tap in taps(pad(x, rows, cols), rows, cols):
+        y += tap
+    y /= _pixels_in_window(rows, cols, x.dtype)
+    return y
+
+
+def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
+    """dL/dx (N, H, W, C). y = (sum of the window's pixels) / count, so each of them receives grad / count."""
+    rows, cols = window(image_hw, pool_hw, strides, padding)
+    share = grad / _pixels_in_window(rows, cols, grad.dtype)
+    dx = np.zeros((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)
+    for dtap in taps(dx, rows, cols):
+        dtap += share
+    return crop(dx, rows, cols)
+
+
+def global_average_pool(x):
+    """The mean of each channel over the whole image: (N, H, W, C) -> (N, C)."""
+    return x.mean(axis=(1, 2))
+
+
+def global_average_pool_gradient(grad, image_hw):
+    """y = (sum of H*W pixels) / (H*W): every pixel receives grad / (H*W). (N, C) -> (N, H, W, C)."""
+    n, c = grad.shape
+    h, w = image_hw
+    share = grad / (h * w)
+    return np.broadcast_to(share[:, None, None, :], (n, h, w, c)).copy()
+
+
+def global_max_pool(x):
+    """The maximum of each channel over the whole image: (N, H, W, C) -> (N, C)."""
+    return x.max(axis=(1, 2))
+
+
+def global_max_pool_gradient(grad, x):
+    """The first pixel that holds the maximum receives all of grad. (N, C) -> (N, H, W, C)."""
+    n, h, w, c = x.shape
+    winner = x.reshape(n, h * w, c).argmax(axis=1)  # (N, C): index into H*W
+    dx = np.zeros((n, h * w, c), grad.dtype)
+    np.put_along_axis(dx, winner[:, None, :], grad[:, None, :], axis=1)
+    return dx.reshape(n, h, w, c)
+
+
+def _pixels_in_window(rows, cols, dtype):
+    """How many pixels of the image each window covers: (1, OH, OW, 1). Fewer than KH*KW where it reaches outside."""
+
+    def covered(axis):
+        start = np.arange(axis.out) * axis.stride - axis.before
+        return np.minimum(start + axis.kernel, axis.size) - np.maximum(start, 0)
+
+    return np.outer(covered(rows), covered(cols))[None, :, :, None].astype(dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The definitions as loops.
+
+
+def _windows_naive(rows, cols):
+    """For each output (i, j): the pixels (h, w) of the image that its window covers, in reading order."""
+    for i, j in np.ndindex(rows.out, cols.out):
+        top, left = i * rows.stride - rows.before, j * cols.stride - cols.before
+        window_rows = range(max(top, 0), min(top + rows.kernel, rows.size))
+        window_cols = range(max(left, 0), min(left + cols.kernel, cols.size))
+        yield i, j, [(h, w) for h in window_rows for w in window_cols]
+
+
+def max_pool_naive(x, pool_hw, strides, padding="valid"):
+    rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
+    y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
+    for i, j, pixels in _windows_naive(rows, cols):
+        for n, c in np.ndindex(len(x), x.shape[3]):
+            y[n, i, j, c] = max(x[n, h, w, c] for h, w in pixels)
+    return y
+
+
+def max_pool_gradient_naive(grad, x, y, pool_hw, strides, padding="valid"):
+    rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
+    dx = np.zeros(x.shape, grad.dtype)
+    for i, j, pixels in _windows_naive(rows, cols):
+        for n, c in np.ndindex(len(x), x.shape[3]):
+            h, w = max(pixels, key=lambda pixel: x[n, pixel[0], pixel[1], c])  # the first of equal ones
+            dx[n, h, w, c] += grad[n, i, j, c]
+    return dx
+
+
+def average_pool_naive(x, pool_hw, strides, padding="valid"):
+    rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
+    y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
+    for i, j, pixels in _windows_naive(rows, cols):
+        for n, c in np.ndindex(len(x), x.shape[3]):
+            y[n, i, j, c] = sum(x[n, h, w, c] for h, w in pixels) / len(pixels)
+    return y
+
+
+def average_pool_gradient_naive(grad, image_hw, pool_hw, strides, padding="valid"):
+    rows, cols = window(image_hw, pool_hw, strides, padding)
+    dx = np.zeros((len(grad), *image_hw, grad.shape[3]), grad.dtype)
+    for i, j, pixels in _windows_naive(rows, cols):
+        for h, w in pixels:
+            dx[:, h, w] += grad[:, i, j] / len(pixels)
+    return dx
+
+
+def global_average_pool_naive(x):
+    """A window as large as the image."""
+    return average_pool_naive(x, x.shape[1:3], (1, 1))[:, 0, 0]
+
+
+def global_average_pool_gradient_naive(grad, image_hw):
+    return average_pool_gradient_naive(grad[:, None, None], image_hw, image_hw, (1, 1))
+
+
+def global_max_pool_naive(x):
+    """A window as large as the image."""
+    return max_pool_naive(x, x.shape[1:3], (1, 1))[:, 0, 0]
+
+
+def global_max_pool_gradient_naive(grad, x):
+    return max_pool_gradient_naive(grad[:, None, None], x, None, x.shape[1:3], (1, 1))

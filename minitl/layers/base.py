@@ -1,0 +1,200 @@
+"""What every layer is: parameters, `forward`, and `backward`.
+
+A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then `dx = layer.backward(dy)`. On another
+layer's output it builds a graph: `x = Flatten()(x)` computes nothing and returns a `SymbolicTensor`, which records
+who made it from what; `models.Model` follows those records.
+
+A layer of your own is a subclass with `forward` and `backward` (and `build`, where it has parameters);
+`minitl.testing.check_gradients` tells whether its gradient is right. Read next: `dense`, the shortest real layer.
+"""
+
+import itertools
+import re
+
+import numpy as np
+
+from .. import initializers
+from ..errors import GraphError, ShapeError
+
+_serial_numbers = itertools.count()
+
+
+class SymbolicTensor:
+    """The promise of an array: the output of `layer` applied to `inputs`. `shape` begins with None for the batch."""
+
+    def __init__(self, shape, layer, inputs):
+        self.shape = shape
+        self.layer = layer
+        self.inputs = inputs  # tuple of SymbolicTensor; empty for Input
+        self.serial = next(_serial_numbers)  # a tensor is always younger than its inputs
+
+    def __repr__(self):
+        return f"<SymbolicTensor {self.shape} from layer '{self.layer.name}'>"
+
+
+class Layer:
+    """The base of all layers.
+
+    name          how the layer is called in weight files and messages; unnamed layers are numbered by their model
+    trainable     False freezes the layer: its parameters get no gradient and no update, but gradients still pass
+    gradients     after `backward`: the gradient of each trainable parameter, by its name ("kernel", "bias", ...)
+    """
+
+    config_names = ()  # the constructor's arguments, kept as attributes of the same name and saved with the model
+    merges = False  # True for layers that take a list of inputs
+    random = False  # True where the output in training depends on random numbers
+
+    def __init__(self, name=None, trainable=True, input_shape=None):
+        self.name = name or _snake_case(type(self).__name__)
+        self.name_is_settled = name is not None
+        self.trainable = trainable
+        self.first_input_shape = input_shape and tuple(input_shape)  # without the batch; for Sequential
+        self.parameter_names = []  # learned by gradient descent
+        self.statistic_names = []  # learned by watching the data (batch-norm's moving mean and variance)
+        self.gradients = {}
+        self.input = self.output = None  # symbolic, from the latest call
+        self._remembered = None
+
+    # ---- what a subclass writes ----
+
+    def build(self, input_shape):
+        """Create the parameters. `input_shape` begins with None or the batch size."""
+
+    def check_input(self, input_shape):
+        """Raise ShapeError if this layer cannot work on such an input."""
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def forward(self, x, training=False):
+        """x -> y. Keeps what `backward` will need with `self.remember`."""
+        raise NotImplementedError
+
+    def backward(self, grad):
+        """dL/dy -> dL/dx, for the latest `forward`. Fills `gradients` where the layer is trainable."""
+        raise NotImplementedError
+
+    def backward_to_parameters(self, grad):
+        """`backward` for the first trainable layer of a model, where nobody asks for dL/dx."""
+        self.backward(grad)
+
+    # ---- building a graph ----
+
+    def __call__(self, inputs):
+        tensors = tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,)
+        for tensor in tensors:
+            if not isinstance(tensor, SymbolicTensor):
+                raise GraphError(
+                    f"layer '{self.name}' was called on {type(tensor).__name__}; expected the output of another layer. "
+                    "Call layer.forward(array) to compute."
+                )
+        if len(tensors) > 1 and not self.merges:
+            raise GraphError(f"layer '{self.name}' was called on {len(tensors)} tensors; it takes one.")
+        shape = [tensor.shape for tensor in tensors] if self.merges else tensors[0].shape
+        self.accept(shape)
+        self.input = list(tensors) if self.merges else tensors[0]
+        self.output = SymbolicTensor(self.compute_output_shape(shape), self, tensors)
+        return self.output
+
+    def accept(self, input_shape):
+        """Check an input's shape, and create the parameters if this is the first input ever seen."""
+        self.check_input(input_shape)
+        if not self.weight_names:
+            self.build(input_shape)
+
+    def expect_rank(self, input_shape, rank, axes):
+        if len(input_shape) != rank:
+            raise ShapeError(f"layer '{self.name}' expected an input of shape {axes}, found {_show(input_shape)}.")
+
+    # ---- parameters ----
+
+    def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
+        """Create the parameter `self.<name>`. With trainable=False it is a statistic: saved, never a gradient."""
+        setattr(self, name, initializers.get(initializer)(shape))
+        (self.parameter_names if trainable else self.statistic_names).append(name)
+
+    @property
+    def weight_names(self):
+        """All parameters and statistics, in the order of weight files."""
+        return self.parameter_names + self.statistic_names
+
+    @property
+    def trainable_names(self):
+        """The parameters that the optimizer moves now."""
+        return self.parameter_names if self.trainable else []
+
+    @property
+    def is_fixed(self):
+        """True if training cannot change what this layer makes of an image: nothing learned and nothing random."""
+        return not self.random and not self.trainable_names
+
+    def get_weights(self):
+        """Copies of all parameters and statistics, in the order of `weight_names`."""
+        return [getattr(self, name).copy() for name in self.weight_names]
+
+    def set_weights(self, weights):
+        """Overwrite all parameters and statistics. `weights` is a list in the order of `weight_names`."""
+        expected = [getattr(self, name).shape for name in self.weight_names]
+        found = [np.shape(weight) for weight in weights]
+        if found != expected:
+            names = ", ".join(f"{name} {shape}" for name, shape in zip(self.weight_names, expected))
+            hint = "" if expected else " The layer has no parameters yet: call it on an input first."
+            raise ShapeError(f"layer '{self.name}' expected weights [{names}], found shapes {found}.{hint}")
+        for name, weight in zip(self.weight_names, weights):
+            getattr(self, name)[...] = weight
+
+    def count_params(self):
+        return sum(getattr(self, name).size for name in self.weight_names)
+
+    # ---- between forward and backward ----
+
+    def remember(self, *arrays):
+        """Keep what `backward` needs. These are references: nothing is copied."""
+        self._remembered = arrays
+
+    def remembered(self):
+        if self._remembered is None:
+            raise GraphError(
+                f"layer '{self.name}': backward has nothing to work on. Run forward first; a model's backward uses up "
+                "what its forward kept, and keeps nothing where no gradient passes."
+            )
+        return self._remembered
+
+    def forget(self):
+        self._remembered = None
+
+    # ---- saving ----
+
+    def get_config(self):
+        """The arguments that make an equal layer: plain numbers, strings and lists."""
+        return {name: getattr(self, name) for name in ("name", "trainable", *self.config_names)}
+
+    @property
+    def input_shape(self):
+        return [t.shape for t in self.input] if self.merges else self.input.shape
+
+    @property
+    def output_shape(self):
+        return self.output.shape
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.config_names)
+        return f"<{type(self).__name__} '{self.name}'{' ' + arguments if arguments else ''}>"
+
+
+def pair(value, argument):
+    """3 or (3, 3) -> (3, 3)."""
+    values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    if len(values) != 2 or any(not isinstance(v, (int, np.integer)) or v < 1 for v in values):
+        raise ShapeError(f"{argument} is {value!r}; expected a positive integer or a pair of them.")
+    return int(values[0]), int(values[1])
+
+
+def _snake_case(name):
+    """MaxPooling2D -> max_pooling2d, as Keras names layers."""
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _show(shape):
+    return "(" + ", ".join("N" if i == 0 else str(size) for i, size in enumerate(shape)) + ")"

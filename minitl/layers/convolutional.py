@@ -1,0 +1,121 @@
+"""Convolution, and the padding that some networks do as a step of its own. The math is in `kernels/convolution.py`."""
+
+from ..errors import ArgumentError, ShapeError
+from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
+from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
+from .activations import activation_functions
+from .base import Layer, pair
+
+
+class Conv2D(Layer):
+    """y = activation(convolution of x with `kernel` + bias).  x (N, H, W, C) -> y (N, OH, OW, F).
+
+    kernel (KH, KW, C, F) with F = `filters`, bias (F,). `padding` is 'valid' or 'same' by TensorFlow's rules.
+    """
+
+    config_names = ("filters", "kernel_size", "strides", "padding", "activation", "use_bias")
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = int(filters)
+        self.kernel_size = pair(kernel_size, "kernel_size")
+        self.strides = pair(strides, "strides")
+        self.padding = check_padding(padding)
+        self.activation = activation or "linear"
+        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.use_bias = use_bias
+        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.kernel = self.bias = None
+
+    def build(self, input_shape):
+        self.add_weight("kernel", (*self.kernel_size, input_shape[3], self.filters), self.kernel_initializer)
+        if self.use_bias:
+            self.add_weight("bias", (self.filters,), self.bias_initializer)
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 4, "(N, H, W, C)")
+        if self.kernel is not None and input_shape[3] != self.kernel.shape[2]:
+            raise ShapeError(
+                f"layer '{self.name}' expected {self.kernel.shape[2]} channels, found {input_shape[3]}: its input has "
+                f"shape {tuple(input_shape)}. Images are (N, H, W, C); transfer.adapt_input changes a model's channels."
+            )
+
+    def compute_output_shape(self, input_shape):
+        return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        y = conv2d(x, self.kernel, self.bias, self.strides, self.padding)
+        y = self.activate(y, out=y)
+        # A frozen kernel needs no x, and a linear activation no y: what no gradient needs is not kept.
+        self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
+        return y
+
+    def backward(self, grad):
+        """First back through the activation to z = convolution + bias, then to the parameters, then to x."""
+        grad = self.backward_to_parameters(grad)
+        _, image_hw, _ = self.remembered()
+        return conv2d_input_gradient(grad, self.kernel, image_hw, self.strides, self.padding)
+
+    def backward_to_parameters(self, grad):
+        """dL/dy -> dL/dz, and from it the gradients of kernel and bias."""
+        x, _, y = self.remembered()
+        grad = self.activation_gradient(grad, y)
+        if self.trainable:
+            self.gradients["kernel"] = conv2d_kernel_gradient(x, grad, self.kernel_size, self.strides, self.padding)
+            if self.use_bias:
+                self.gradients["bias"] = channel_sums(grad)
+        return grad
+
+
+class ZeroPadding2D(Layer):
+    """A border of zeros. `padding` is n, (rows, columns), or ((top, bottom), (left, right))."""
+
+    config_names = ("padding",)
+
+    def __init__(self, padding=(1, 1), **kwargs):
+        super().__init__(**kwargs)
+        rows, cols = (padding, padding) if isinstance(padding, int) else padding
+        self.padding = tuple((side, side) if isinstance(side, int) else tuple(side) for side in (rows, cols))
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 4, "(N, H, W, C)")
+
+    def compute_output_shape(self, input_shape):
+        return windowed_shape(input_shape, (1, 1), (1, 1), self.padding)
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        rows, cols = window(x.shape[1:3], (1, 1), (1, 1), self.padding)
+        self.remember(rows, cols)
+        return pad(x, rows, cols)
+
+    def backward(self, grad):
+        """The border came from nowhere; the image gets its own part of the gradient back."""
+        rows, cols = self.remembered()
+        return crop(grad, rows, cols)
+
+
+def check_padding(padding):
+    if not isinstance(padding, str) or padding.lower() not in PADDINGS:
+        raise ArgumentError(f"padding is {padding!r}; expected 'valid' or 'same'.")
+    return padding.lower()
+
+
+def windowed_shape(input_shape, kernel_hw, strides, padding, channels=None):
+    """The shape after sliding a window over (N, H, W, C); H and W may be None, for images of any size."""
+    n, h, w, c = input_shape
+    paddings = (padding, padding) if isinstance(padding, str) else padding
+    oh, ow = (output_size(*axis) for axis in zip((h, w), kernel_hw, strides, paddings))
+    return n, oh, ow, channels or c

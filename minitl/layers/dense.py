@@ -1,0 +1,90 @@
+"""The fully connected layer, and `Flatten`, which turns a map into the vector that it takes."""
+
+import math
+
+from ..errors import ShapeError
+from ..kernels import channel_sums
+from .activations import activation_functions
+from .base import Layer
+
+
+class Dense(Layer):
+    """y = activation(x @ kernel + bias).  x (N, inputs) -> y (N, units).
+
+    kernel (inputs, units), bias (units,). An input with more axes is treated pixel by pixel: (N, H, W, C) -> (N, H, W,
+    units), as in Keras.
+    """
+
+    config_names = ("units", "activation", "use_bias")
+
+    def __init__(
+        self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros", **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.units = int(units)
+        self.activation = activation or "linear"
+        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.use_bias = use_bias
+        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.kernel = self.bias = None
+
+    def build(self, input_shape):
+        self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
+        if self.use_bias:
+            self.add_weight("bias", (self.units,), self.bias_initializer)
+
+    def check_input(self, input_shape):
+        inputs = input_shape[-1]
+        if len(input_shape) < 2 or inputs is None:
+            raise ShapeError(
+                f"layer '{self.name}' needs to know how many numbers it gets, found shape {input_shape}. "
+                "Give the model a fixed input_shape, or pool globally before this layer."
+            )
+        if self.kernel is not None and inputs != len(self.kernel):
+            raise ShapeError(f"layer '{self.name}' expected {len(self.kernel)} inputs, found {inputs}.")
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        flat_x = x.reshape(-1, x.shape[-1])
+        y = flat_x @ self.kernel  # (N, inputs) @ (inputs, units)
+        if self.use_bias:
+            y += self.bias
+        y = self.activate(y, out=y).reshape(*x.shape[:-1], self.units)
+        self.remember(x if self.trainable else None, y)
+        return y
+
+    def backward(self, grad):
+        """With z = x @ kernel + bias:  dL/dx[n, i] = sum_u dL/dz[n, u] * dz[n, u]/dx[n, i]
+                                                  = sum_u dL/dz[n, u] * kernel[i, u]  = (dL/dz @ kernel^T)[n, i]"""
+        flat_grad = self.backward_to_parameters(grad)
+        return (flat_grad @ self.kernel.T).reshape(*grad.shape[:-1], -1)
+
+    def backward_to_parameters(self, grad):
+        """dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u] = (x^T @ dL/dz)[i, u];   dL/dbias[u] = sum_n dL/dz[n, u]"""
+        x, y = self.remembered()
+        grad = self.activation_gradient(grad, y).reshape(-1, self.units)  # dL/dz
+        if self.trainable:
+            self.gradients["kernel"] = x.reshape(-1, x.shape[-1]).T @ grad
+            if self.use_bias:
+                self.gradients["bias"] = channel_sums(grad)
+        return grad
+
+
+class Flatten(Layer):
+    """(N, H, W, C) -> (N, H*W*C), in that order of axes."""
+
+    def compute_output_shape(self, input_shape):
+        sizes = input_shape[1:]
+        return input_shape[0], None if None in sizes else math.prod(sizes)
+
+    def forward(self, x, training=False):
+        self.remember(x.shape)
+        return x.reshape(len(x), -1)
+
+    def backward(self, grad):
+        """The same numbers in another arrangement, so the gradient goes back into the old one."""
+        (shape,) = self.remembered()
+        return grad.reshape(shape)

@@ -1,0 +1,32 @@
+"""Where a graph begins."""
+
+from ..errors import ShapeError
+from .base import Layer, SymbolicTensor
+
+
+class InputLayer(Layer):
+    """The place that images enter. `shape` is one image's: (H, W, C), with None for a size that may vary."""
+
+    config_names = ("shape",)
+
+    def __init__(self, shape, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(shape, int) or any(size is not None and int(size) < 1 for size in shape):
+            raise ShapeError(f"Input shape is {shape!r}; expected one image's sizes without the batch, as (224, 224, 3).")
+        self.shape = tuple(None if size is None else int(size) for size in shape)
+        self.output = SymbolicTensor((None, *self.shape), self, ())
+
+    @property
+    def input_shape(self):
+        return self.output.shape
+
+    def forward(self, x, training=False):
+        return x
+
+    def backward(self, grad):
+        return grad
+
+
+def Input(shape, name=None):
+    """The symbolic input of a model. `shape` is one image's: `Input((224, 224, 3))`."""
+    return InputLayer(shape, name=name).output

@@ -1,0 +1,80 @@
+"""Layers with several inputs. `forward` takes a list and `backward` returns one: a gradient for each input."""
+
+import numpy as np
+
+from ..errors import ShapeError
+from .base import Layer
+
+
+class Add(Layer):
+    """y = x_1 + x_2 + ...  All inputs have one shape (a size of 1 is stretched, as NumPy does it)."""
+
+    merges = True
+
+    def compute_output_shape(self, input_shapes):
+        sizes = zip(*(shape[1:] for shape in input_shapes))
+        return (None, *(None if None in axis else max(axis) for axis in sizes))
+
+    def check_input(self, input_shapes):
+        if len(input_shapes) < 2 or not _broadcast(shape[1:] for shape in input_shapes):
+            raise ShapeError(
+                f"layer '{self.name}' expected two or more inputs of one shape, found {list(input_shapes)}."
+            )
+
+    def forward(self, x, training=False):
+        self.accept([each.shape for each in x])
+        self.remember(*(each.shape for each in x))
+        return sum(x[1:], start=x[0])
+
+    def backward(self, grad):
+        """dy/dx_k = 1 for every k: each input receives grad as it is."""
+        return [_unstretch(grad, shape) for shape in self.remembered()]
+
+
+class Concatenate(Layer):
+    """The inputs one after the other along `axis`."""
+
+    config_names = ("axis",)
+    merges = True
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def compute_output_shape(self, input_shapes):
+        shape = list(input_shapes[0])
+        shape[self.axis] = sum(each[self.axis] for each in input_shapes)
+        return tuple(shape)
+
+    def check_input(self, input_shapes):
+        rest = {tuple(np.delete(np.array(shape[1:], object), self._axis_without_batch(shape))) for shape in input_shapes}
+        if len(input_shapes) < 2 or len(rest) != 1:
+            raise ShapeError(
+                f"layer '{self.name}' expected two or more inputs that differ only along axis {self.axis}, "
+                f"found {list(input_shapes)}."
+            )
+
+    def _axis_without_batch(self, shape):
+        return self.axis % len(shape) - 1
+
+    def forward(self, x, training=False):
+        self.accept([each.shape for each in x])
+        self.remember(*(each.shape[self.axis] for each in x))
+        return np.concatenate(x, axis=self.axis)
+
+    def backward(self, grad):
+        """Each input gets back the slice of grad that lies where it was put."""
+        ends = np.cumsum(self.remembered())[:-1]
+        return np.split(grad, ends, axis=self.axis)
+
+
+def _broadcast(shapes):
+    """Do these shapes, without their batch axis, fit together? None fits anything."""
+    shapes = list(shapes)
+    return len({len(shape) for shape in shapes}) == 1 and all(len(set(axis) - {1, None}) <= 1 for axis in zip(*shapes))
+
+
+def _unstretch(grad, shape):
+    """A size-1 axis that was stretched was used many times: its gradient is the sum over all of them."""
+    stretched = tuple(i for i, (found, own) in enumerate(zip(grad.shape, shape)) if own == 1 and found > 1)
+    return grad.sum(axis=stretched, keepdims=True) if stretched else grad

@@ -1,0 +1,106 @@
+"""Batch normalization: bring every channel to mean 0 and variance 1, then let it learn its own scale and shift."""
+
+import numpy as np
+
+from ..errors import ShapeError
+from ..kernels import channel_sums
+from .base import Layer
+
+
+class BatchNormalization(Layer):
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.  x (N, ..., C) -> same shape.
+
+    Which mean and variance depends on the state, and mixing them up is the classic mistake of fine-tuning:
+
+        training            of this batch; the moving statistics follow it:  moving = momentum * moving + (1 - momentum) * batch
+        inference           the moving statistics
+        frozen              the moving statistics, even in training, and they stay as they are (trainable = False)
+
+    Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.
+    """
+
+    config_names = ("axis", "momentum", "epsilon", "center", "scale")
+
+    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
+        super().__init__(**kwargs)
+        self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
+        self.center, self.scale = center, scale
+        self.gamma = self.beta = self.moving_mean = self.moving_variance = None
+
+    def build(self, input_shape):
+        channels = (input_shape[-1],)
+        if self.scale:
+            self.add_weight("gamma", channels, "ones")
+        if self.center:
+            self.add_weight("beta", channels, "zeros")
+        self.add_weight("moving_mean", channels, "zeros", trainable=False)
+        self.add_weight("moving_variance", channels, "ones", trainable=False)
+
+    def check_input(self, input_shape):
+        if self.axis not in (-1, len(input_shape) - 1):
+            raise ShapeError(f"layer '{self.name}': axis is {self.axis}; channels are the last axis, -1, here.")
+        channels = input_shape[-1]
+        if channels is None or (self.moving_mean is not None and channels != len(self.moving_mean)):
+            expected = "a known number of" if self.moving_mean is None else len(self.moving_mean)
+            raise ShapeError(f"layer '{self.name}' expected {expected} channels, found shape {tuple(input_shape)}.")
+
+    @property
+    def is_fixed(self):
+        return not self.trainable  # unfrozen, it looks at the batch even if it has neither gamma nor beta
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        if not self.trainable:  # two operations, and nothing large to keep
+            inverse_std = 1 / np.sqrt(self.moving_variance + self.epsilon)  # (C,)
+            self.remember(None, inverse_std, False)
+            factor = inverse_std * self.gamma if self.scale else inverse_std
+            y = x * factor
+            y += (self.beta if self.center else 0) - self.moving_mean * factor
+            return y
+        if training:
+            pixels = x.size // x.shape[-1]  # M = N*H*W
+            mean = channel_sums(x) / pixels
+            centered = x - mean
+            variance = channel_sums(centered * centered) / pixels
+            self._follow(mean, variance)
+        else:
+            centered, variance = x - self.moving_mean, self.moving_variance
+        inverse_std = 1 / np.sqrt(variance + self.epsilon)
+        normalized = np.multiply(centered, inverse_std, out=centered)
+        self.remember(normalized, inverse_std, training)
+        y = normalized * self.gamma if self.scale else normalized
+        return y + self.beta if self.center else y
+
+    def _follow(self, mean, variance):
+        """Move the moving statistics towards this batch's. A batch with NaN or infinity must not get into them: the
+        training step will be refused, and they have to survive it as the weights do."""
+        if np.isfinite(mean).all() and np.isfinite(variance).all():
+            for moving, batch in (self.moving_mean, mean), (self.moving_variance, variance):
+                moving *= self.momentum
+                moving += (1 - self.momentum) * batch
+
+    def backward(self, grad):
+        """Write v = x normalized, so y = gamma v + beta, and sums run over the M = N*H*W numbers of a channel.
+
+            dL/dgamma = sum grad * v        dL/dbeta = sum grad        dL/dv = gamma * grad
+
+        With fixed statistics v = (x - mean) * inverse_std is linear in x:  dL/dx = dL/dv * inverse_std.
+
+        With the batch's own, every x also moves mean and variance:
+            dmean/dx_i = 1/M,   dvariance/dx_i = 2 (x_i - mean)/M,   so   dinverse_std/dx_i = -inverse_std^2 v_i / M
+            dv_j/dx_i  = inverse_std * (1[i = j] - 1/M - v_i v_j / M)
+            dL/dx_i    = sum_j dL/dv_j dv_j/dx_i
+                       = inverse_std * (dL/dv_i - mean(dL/dv) - v_i * mean(dL/dv * v))
+        """
+        normalized, inverse_std, used_batch = self.remembered()
+        if self.trainable:
+            if self.scale:
+                self.gradients["gamma"] = channel_sums(grad * normalized)
+            if self.center:
+                self.gradients["beta"] = channel_sums(grad)
+        dv = grad * self.gamma if self.scale else grad
+        if not used_batch:
+            return dv * inverse_std
+        pixels = grad.size // grad.shape[-1]
+        mean_dv, mean_dv_v = channel_sums(dv) / pixels, channel_sums(dv * normalized) / pixels
+        return inverse_std * (dv - mean_dv - normalized * mean_dv_v)

@@ -1,0 +1,97 @@
+"""Pooling layers. The math is in `kernels/pooling.py`."""
+
+from .. import kernels
+from .base import Layer, pair
+from .convolutional import check_padding, windowed_shape
+
+
+class _Pooling2D(Layer):
+    """What the two windowed poolings share: the window, by default moved by its own size."""
+
+    config_names = ("pool_size", "strides", "padding")
+
+    def __init__(self, pool_size=(2, 2), strides=None, padding="valid", **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = pair(pool_size, "pool_size")
+        self.strides = self.pool_size if strides is None else pair(strides, "strides")
+        self.padding = check_padding(padding)
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 4, "(N, H, W, C)")
+
+    def compute_output_shape(self, input_shape):
+        return windowed_shape(input_shape, self.pool_size, self.strides, self.padding)
+
+
+class MaxPooling2D(_Pooling2D):
+    """The largest pixel of each window, channel by channel. (N, H, W, C) -> (N, OH, OW, C)."""
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        y = kernels.max_pool(x, self.pool_size, self.strides, self.padding)
+        self.remember(x, y)
+        return y
+
+    def backward(self, grad):
+        x, y = self.remembered()
+        return kernels.max_pool_gradient(grad, x, y, self.pool_size, self.strides, self.padding)
+
+
+class AveragePooling2D(_Pooling2D):
+    """The mean of each window, channel by channel. (N, H, W, C) -> (N, OH, OW, C)."""
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        self.remember(x.shape[1:3])
+        return kernels.average_pool(x, self.pool_size, self.strides, self.padding)
+
+    def backward(self, grad):
+        (image_hw,) = self.remembered()
+        return kernels.average_pool_gradient(grad, image_hw, self.pool_size, self.strides, self.padding)
+
+
+class _GlobalPooling2D(Layer):
+    """What the two global poolings share: (N, H, W, C) -> (N, C), or (N, 1, 1, C) with keepdims=True."""
+
+    config_names = ("keepdims",)
+
+    def __init__(self, keepdims=False, **kwargs):
+        super().__init__(**kwargs)
+        self.keepdims = keepdims
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 4, "(N, H, W, C)")
+
+    def compute_output_shape(self, input_shape):
+        n, _, _, c = input_shape
+        return (n, 1, 1, c) if self.keepdims else (n, c)
+
+    def shaped(self, y):
+        n, c = y.shape
+        return y.reshape(n, 1, 1, c) if self.keepdims else y
+
+
+class GlobalAveragePooling2D(_GlobalPooling2D):
+    """The mean of each channel."""
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        self.remember(x.shape[1:3])
+        return self.shaped(kernels.global_average_pool(x))
+
+    def backward(self, grad):
+        (image_hw,) = self.remembered()
+        return kernels.global_average_pool_gradient(grad.reshape(len(grad), -1), image_hw)
+
+
+class GlobalMaxPooling2D(_GlobalPooling2D):
+    """The maximum of each channel."""
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        self.remember(x)
+        return self.shaped(kernels.global_max_pool(x))
+
+    def backward(self, grad):
+        (x,) = self.remembered()
+        return kernels.global_max_pool_gradient(grad.reshape(len(grad), -1), x)

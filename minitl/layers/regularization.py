@@ -1,0 +1,39 @@
+"""Dropout: in training, silence a random part of the inputs, so that no unit can lean on one other unit."""
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..utils import generator
+from .base import Layer
+
+
+class Dropout(Layer):
+    """In training each number becomes 0 with probability `rate`; the others are divided by (1 - rate).
+
+    Dividing at training time (*inverted* dropout) keeps the expected value, so inference changes nothing at all.
+    Srivastava et al. 2014. `seed` fixes the sequence of masks.
+    """
+
+    config_names = ("rate", "seed")
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to silence.")
+        self.rate, self.seed = rate, seed
+        self.random = rate > 0
+        self.generator = generator(seed)
+
+    def forward(self, x, training=False):
+        if not training or self.rate == 0:
+            self.remember(None)
+            return x
+        kept = self.generator.random(x.shape, np.float32) >= self.rate
+        mask = kept * x.dtype.type(1 / (1 - self.rate))
+        self.remember(mask)
+        return x * mask
+
+    def backward(self, grad):
+        """y = x * mask, so dL/dx = grad * mask."""
+        (mask,) = self.remembered()
+        return grad if mask is None else grad * mask

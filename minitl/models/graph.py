@@ -1,0 +1,173 @@
+"""The heart: a graph of layers, run forward in order and backward in reverse order.
+
+Layers called on each other's outputs leave `SymbolicTensor`s, each of which knows its layer and its inputs. A graph
+is all tensors on the way from one input to one output, in the order they were made; since a tensor is made after its
+inputs, that order is a valid order of computation, and its reverse a valid order for gradients.
+
+Read `forward` and `backward` here, then any layer. `model.Model` adds what people do with a graph.
+"""
+
+import numpy as np
+
+from ..errors import DataError, GraphError, ShapeError
+from ..layers import InputLayer, SymbolicTensor
+
+GRADIENTS = ("none", "trainable", "input")
+
+
+class Graph:
+    """The layers between `inputs` and `outputs`, two symbolic tensors.
+
+    input, output   these tensors
+    steps           every tensor that has to be computed, in order; `step.layer` computes it from `step.inputs`
+    layers          their layers in the same order, with the InputLayer first where the graph begins with one
+    """
+
+    def __init__(self, inputs, outputs):
+        self.input, self.output = _one_tensor(inputs, "inputs"), _one_tensor(outputs, "outputs")
+        self.steps = _between(self.input, self.output)
+        starts_at_input = isinstance(self.input.layer, InputLayer)
+        self.layers = [self.input.layer] * starts_at_input + [step.layer for step in self.steps]
+        _refuse_shared(self.layers)
+        _settle_names(self.layers)
+        self._carries_gradient = set()
+        # After which step each tensor is used for the last time, so that forward can let go of it there.
+        last_user = {tensor: step for step in self.steps for tensor in step.inputs}
+        self._used_up_by = {}
+        for tensor, step in last_user.items():
+            self._used_up_by.setdefault(step, []).append(tensor)
+
+    def forward(self, x, training=False, gradients="trainable"):
+        """x (N, ...) -> the output (N, ...): each layer in turn.
+
+        training    layers behave as in training: Dropout drops, BatchNormalization uses the batch
+        gradients   what `backward` will be asked for, which decides what is kept in memory for it:
+                    "trainable"  the gradients of trainable parameters: everything from the earliest trainable layer on
+                    "input"      these and dL/dx
+                    "none"       nothing: `backward` cannot be called
+        """
+        self.check_input(x)
+        self._carries_gradient = self._gradient_path(gradients)
+        values = {self.input: x}
+        for step in self.steps:
+            arguments = [values[tensor] for tensor in step.inputs]
+            layer = step.layer
+            values[step] = layer.forward(arguments if layer.merges else arguments[0], training=training)
+            if step not in self._carries_gradient:
+                layer.forget()  # no gradient will pass here
+            for tensor in self._used_up_by.get(step, ()):
+                del values[tensor]
+        return values[self.output]
+
+    def backward(self, grad):
+        """grad = dL/d(output). Every trainable layer gets its `gradients`. Returns dL/dx if forward was told to keep
+        what that takes (gradients="input"), else None: the walk then ends at the earliest trainable layer.
+
+        A tensor used by several layers gets the sum of what they send back: L depends on it along every path.
+        """
+        gradients = {self.output: grad}
+        for step in reversed(self.steps):
+            if step not in self._carries_gradient:
+                continue
+            layer, grad = step.layer, gradients.pop(step)
+            layer.gradients.clear()
+            if any(tensor in self._carries_gradient for tensor in step.inputs):
+                input_grads = layer.backward(grad)
+                for tensor, input_grad in zip(step.inputs, input_grads if layer.merges else [input_grads]):
+                    gradients[tensor] = gradients[tensor] + input_grad if tensor in gradients else input_grad
+            else:
+                layer.backward_to_parameters(grad)
+            layer.forget()
+        return gradients.get(self.input)
+
+    def _gradient_path(self, gradients):
+        """The tensors whose gradient is needed: the outputs of trainable layers, and all that depends on them."""
+        if gradients not in GRADIENTS:
+            raise GraphError(f"gradients is {gradients!r}; expected one of {', '.join(map(repr, GRADIENTS))}.")
+        path = {self.input} if gradients == "input" else set()
+        if gradients != "none":
+            for step in self.steps:
+                if step.layer.trainable_names or any(tensor in path for tensor in step.inputs):
+                    path.add(step)
+        return path
+
+    def check_input(self, x):
+        expected = self.input.shape[1:]
+        if not isinstance(x, np.ndarray):
+            raise DataError(f"the model expected a NumPy array, found {type(x).__name__}.")
+        fits = x.ndim == len(expected) + 1 and all(e in (None, f) for e, f in zip(expected, x.shape[1:]))
+        if not fits:
+            sizes = ", ".join("any" if size is None else str(size) for size in expected)
+            hint = ""
+            if len(expected) == 3 and x.ndim == 4 and x.shape[1] == expected[2] and x.shape[3] != expected[2]:
+                hint = " This looks like (N, C, H, W): use x.transpose(0, 2, 3, 1)."
+            elif x.shape == expected:
+                hint = " A single image needs a batch axis: x[None]."
+            raise ShapeError(f"the model expected an input of shape (N, {sizes}), found {x.shape}.{hint}")
+
+    def get_layer(self, name):
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise GraphError(f"the model has no layer '{name}'. Its layers: {', '.join(each.name for each in self.layers)}.")
+
+    def output_of(self, name):
+        """The symbolic output of the layer called `name` in this graph."""
+        layer = self.get_layer(name)
+        return next(tensor for tensor in (self.input, *self.steps) if tensor.layer is layer)
+
+
+def _one_tensor(tensor, argument):
+    """A symbolic tensor, also when it comes in a list of one."""
+    if isinstance(tensor, (list, tuple)) and len(tensor) == 1:
+        tensor = tensor[0]
+    if not isinstance(tensor, SymbolicTensor):
+        raise GraphError(
+            f"{argument} is {type(tensor).__name__}; expected one symbolic tensor, from Input(...) or a layer's output. "
+            "A model has one input and one output."
+        )
+    return tensor
+
+
+def _between(start, end):
+    """All tensors that `end` is computed from, back to `start` and without it, oldest first."""
+    found, to_visit = set(), [end]
+    while to_visit:
+        tensor = to_visit.pop()
+        if tensor in found or tensor is start:
+            continue
+        if not tensor.inputs:
+            raise GraphError(
+                f"the output depends on '{tensor.layer.name}', which is not the model's input ('{start.layer.name}')."
+            )
+        found.add(tensor)
+        to_visit.extend(tensor.inputs)
+    return sorted(found, key=lambda tensor: tensor.serial)
+
+
+def _refuse_shared(layers):
+    """A layer keeps one forward for its backward, so it can stand in a graph once."""
+    seen = set()
+    for layer in layers:
+        if layer in seen:
+            raise GraphError(f"layer '{layer.name}' is used twice in this model; make a second layer instead.")
+        seen.add(layer)
+
+
+def _settle_names(layers):
+    """Names are unique in a model, since weight files go by them. A layer named by nobody gets a number behind its
+    class where that is taken (dense, dense_1, ...); in the first model that it joins, and once and for all."""
+    taken = set()
+    for layer in layers:
+        if layer.name_is_settled:
+            if layer.name in taken:
+                raise GraphError(f"two layers are named '{layer.name}'; give one of them another name.")
+            taken.add(layer.name)
+    for layer in layers:
+        if not layer.name_is_settled:
+            base, number = layer.name, 0
+            while layer.name in taken:
+                number += 1
+                layer.name = f"{base}_{number}"
+            taken.add(layer.name)
+            layer.name_is_settled = True

@@ -1,0 +1,141 @@
+"""`Model`: a graph, and what people do with one.
+
+The upper half is the model's own: its weights and its freezing. The lower half are doors. Keras's users expect `fit`,
+`save` and the like on the model, so they are here, each one line that calls the floor where the work is done:
+training in `minitl.training` (by way of `minitl.features`), files in `minitl.weights`. These doors are the only place
+where a lower floor of the house calls a higher one, and they import it when they are used.
+"""
+
+from .. import losses, optimizers
+from ..errors import ArgumentError, ShapeError
+from ..metrics import get as get_metric
+from .graph import Graph
+from .summary import summary_text
+
+
+class Model(Graph):
+    """`Model(inputs, outputs)`: the layers that lead from one symbolic tensor to another.
+
+    Models may share layers: a model cut out of another trains the same arrays.
+    """
+
+    def __init__(self, inputs, outputs, name=None):
+        super().__init__(inputs, outputs)
+        self.name = name or "model"
+        self.optimizer = self.loss = None
+        self.metrics = []  # (name in the history, Metric)
+        self.metadata = {}  # anything JSON can hold that should be saved with the model: class names, preprocessing
+
+    def __call__(self, tensor):
+        """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model."""
+        outputs = {self.input: _one(tensor)}
+        for step in self.steps:
+            inputs = [outputs[each] for each in step.inputs]
+            outputs[step] = step.layer(inputs if step.layer.merges else inputs[0])
+        return outputs[self.output]
+
+    @property
+    def trainable(self):
+        return any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, value):
+        """Freeze or unfreeze every layer. Takes effect at once; nothing has to be compiled again."""
+        for layer in self.layers:
+            layer.trainable = value
+
+    @property
+    def input_shape(self):
+        return self.input.shape
+
+    @property
+    def output_shape(self):
+        return self.output.shape
+
+    @property
+    def dtype(self):
+        """The type the model computes in: its first parameter's."""
+        for layer in self.layers:
+            for name in layer.weight_names:
+                return getattr(layer, name).dtype
+        return None
+
+    def count_params(self, trainable_only=False):
+        """Numbers that are learned or measured; with `trainable_only`, those that the optimizer moves."""
+        if not trainable_only:
+            return sum(layer.count_params() for layer in self.layers)
+        return sum(getattr(layer, name).size for layer in self.layers for name in layer.trainable_names)
+
+    def get_weights(self):
+        """Copies of all parameters and statistics, layer by layer."""
+        return [weight for layer in self.layers for weight in layer.get_weights()]
+
+    def set_weights(self, weights):
+        weights = list(weights)
+        expected = sum(len(layer.weight_names) for layer in self.layers)
+        if len(weights) != expected:
+            raise ShapeError(f"the model expected {expected} weight arrays, found {len(weights)}.")
+        for layer in self.layers:
+            count = len(layer.weight_names)
+            layer.set_weights(weights[:count])
+            weights = weights[count:]
+
+    def summary(self, print_fn=print):
+        """Print the layers, their output shapes, their parameters, and what is frozen."""
+        print_fn(summary_text(self))
+
+    # ---- doors to the upper floors ----
+
+    def compile(self, optimizer="sgd", loss=None, metrics=None):
+        """Choose how to train: objects of `minitl.optimizers`, `losses` and `metrics`, or their Keras names."""
+        if loss is None:
+            raise ArgumentError("compile needs a loss, as in loss='categorical_crossentropy'.")
+        self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
+        self.metrics = [get_metric(metric, self.loss) for metric in metrics or []]
+
+    def fit(self, x, y, batch_size=32, epochs=1, **options):
+        """Train. Returns a `History`. The other options are those of `minitl.training.fit`; a frozen beginning of the
+        model is run only once (`minitl.features`)."""
+        from .. import features
+
+        return features.fit(self, x, y, batch_size=batch_size, epochs=epochs, **options)
+
+    def evaluate(self, x, y, batch_size=32, verbose=1, return_dict=False):
+        """The loss on (x, y), or [loss, metrics...] as compiled."""
+        from .. import training
+
+        return training.evaluate(self, x, y, batch_size, verbose, return_dict)
+
+    def predict(self, x, batch_size=32, verbose=1):
+        """The outputs for all of x, batch by batch."""
+        from .. import training
+
+        return training.predict(self, x, batch_size, verbose)
+
+    def train_on_batch(self, x, y):
+        """One update on one batch. Returns the loss before it, or [loss, metrics...]."""
+        from .. import training
+
+        return training.train_on_batch(self, x, y)
+
+    def save(self, path):
+        """Write architecture and weights into one HDF5 file, for `load_model`."""
+        from .. import weights
+
+        weights.save_model(self, path)
+
+    def save_weights(self, path):
+        """Write the weights alone, in Keras's legacy HDF5 layout."""
+        from .. import weights
+
+        weights.save_weights(self, path)
+
+    def load_weights(self, path, partial=False):
+        """Read weights by layer name. Returns a `LoadReport`; with `partial`, layers may be missing on either side."""
+        from .. import weights
+
+        return weights.load_weights(self, path, partial)
+
+
+def _one(tensor):
+    return tensor[0] if isinstance(tensor, (list, tuple)) and len(tensor) == 1 else tensor

@@ -1,0 +1,38 @@
+"""The table that `model.summary()` prints."""
+
+
+def summary_text(model):
+    """One line a layer: name (class), output shape, parameters, frozen or not; then the totals."""
+    rows = [("Layer (type)", "Output shape", "Params", "Trainable", "Input from")]
+    tensors = ([model.input] if len(model.layers) > len(model.steps) else []) + model.steps
+    previous = None
+    for tensor in tensors:
+        layer = tensor.layer
+        inputs = [each.layer for each in tensor.inputs]
+        rows.append(
+            (
+                f"{layer.name} ({type(layer).__name__})",
+                "(" + ", ".join("None" if size is None else str(size) for size in tensor.shape) + ")",
+                f"{layer.count_params():,}",
+                ("yes" if layer.trainable else "frozen") if layer.weight_names else "",
+                # Where the input is the line above, as in most networks, saying so would be noise.
+                "" if inputs in ([], [previous]) else ", ".join(each.name for each in inputs),
+            )
+        )
+        previous = layer
+    if not any(row[4] for row in rows[1:]):
+        rows = [row[:4] for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    # Numbers are read from the right, everything else from the left.
+    lines = [
+        "  ".join(cell.rjust(w) if c == 2 else cell.ljust(w) for c, (cell, w) in enumerate(zip(row, widths))).rstrip()
+        for row in rows
+    ]
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    total, trainable = model.count_params(), model.count_params(trainable_only=True)
+    totals = [
+        f"Total params      {total:>13,}  ({total * 4 / 1e6:,.1f} MB as float32)",
+        f"Trainable params  {trainable:>13,}",
+        f"Frozen params     {total - trainable:>13,}",
+    ]
+    return "\n".join([f"Model: {model.name}", rule, lines[0], rule, *lines[1:], rule, *totals])

@@ -1,0 +1,125 @@
+"""Is a gradient right? Compare it with what the loss really does when a number is moved a little.
+
+    check_gradients(Dense(3), x)        for any layer or model, your own included
+
+For a random upstream gradient g the scalar L = sum(g * y) has dL/dy = g. `backward(g)` says what dL/dx and
+dL/d(parameters) are; the central difference (L(v + h) - L(v - h)) / 2h measures the same for one number v at a time.
+Everything runs in float64: with h = 1e-5 the error of the difference is about h^2 = 1e-10 plus 1e-16 / h = 1e-11.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .errors import GradientError
+from .models import Model
+
+SMOOTH_TOLERANCE = 1e-7  # layers
+NETWORK_TOLERANCE = 1e-5  # whole networks: some ReLU or maximum may sit within h of its kink
+
+
+class GradientReport(NamedTuple):
+    """What was checked: the worst relative error of each tensor, and how many numbers were compared."""
+
+    errors: dict  # "x", or "layer parameter" -> relative error
+    checked: int
+
+    @property
+    def worst(self):
+        return max(self.errors.values())
+
+
+def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0):
+    """Check every gradient of a layer or model at the input x (a list of arrays for a layer that merges).
+
+    training    check the behaviour in training (default) or in inference; random masks are the same at each run
+    tolerance   of the largest error of a tensor, relative to its largest gradient; default 1e-7, for models 1e-5
+    most        numbers compared in each tensor; more are drawn at random
+
+    Returns a `GradientReport`. Raises GradientError naming tensor, index and both values. Parameters, statistics and
+    random states are put back.
+    """
+    is_model = isinstance(layer_or_model, Model)
+    layers = layer_or_model.layers if is_model else [layer_or_model]
+    tolerance = tolerance or (NETWORK_TOLERANCE if is_model else SMOOTH_TOLERANCE)
+    rng = np.random.default_rng(seed)
+    inputs = [np.array(each, np.float64) for each in (x if isinstance(x, (list, tuple)) else [x])]
+    argument = inputs if isinstance(x, (list, tuple)) else inputs[0]
+
+    def forward():
+        for layer, state in random_states:
+            layer.generator.bit_generator.state = state
+        if is_model:
+            return layer_or_model.forward(argument, training=training, gradients="input")
+        return layer_or_model.forward(argument, training=training)
+
+    random_states = []
+    forward()  # builds the parameters
+    random_states = [(la, la.generator.bit_generator.state) for la in layers if hasattr(la, "generator")]
+    originals = [(layer, name, getattr(layer, name)) for layer in layers for name in layer.weight_names]
+    try:
+        for layer, name, array in originals:
+            setattr(layer, name, array.astype(np.float64))
+        y = forward()
+        g = rng.standard_normal(y.shape)
+        input_grads = layer_or_model.backward(g)
+        tensors = [(_input_name(i, inputs), array, grad) for i, (array, grad) in
+                   enumerate(zip(inputs, input_grads if isinstance(x, (list, tuple)) else [input_grads]))]  # fmt: skip
+        for layer in layers:
+            for name in layer.trainable_names:
+                tensors.append((f"{layer.name} {name}", getattr(layer, name), layer.gradients.get(name)))
+        errors, checked = {}, 0
+        for tensor_name, array, gradient in tensors:
+            indices = _some_indices(array.shape, most, rng)
+            differences = [_central_difference(array, index, step, forward, g) for index in indices]
+            errors[tensor_name] = _compare(tensor_name, array, gradient, indices, differences, tolerance)
+            checked += len(indices)
+    finally:
+        for layer, name, array in originals:
+            setattr(layer, name, array)
+        for layer, state in random_states:
+            layer.generator.bit_generator.state = state
+    return GradientReport(errors, checked)
+
+
+def _central_difference(array, index, step, forward, g):
+    """(L(v + h) - L(v - h)) / 2h for v = array[index]. The outputs are subtracted before they are summed: L itself is
+    large, and subtracting two large numbers would lose the digits that matter."""
+    value = array[index]
+    array[index] = value + step
+    above = forward()
+    array[index] = value - step
+    below = forward()
+    array[index] = value
+    return float(np.sum((above - below) * g)) / (2 * step)
+
+
+def _compare(tensor_name, array, gradient, indices, differences, tolerance):
+    """The largest error among the compared numbers, relative to the largest gradient."""
+    if gradient is None:
+        raise GradientError(f"{tensor_name}: backward gave no gradient.")
+    if gradient.shape != array.shape:
+        raise GradientError(f"{tensor_name}: the gradient has shape {gradient.shape}, expected {array.shape}.")
+    found = np.array([gradient[index] for index in indices])
+    differences = np.array(differences)
+    scale = max(np.abs(found).max(initial=0), np.abs(differences).max(initial=0))
+    error = np.abs(found - differences) / (scale or 1)
+    worst = int(error.argmax()) if error.size else 0
+    if error.size and not error[worst] <= tolerance:  # also when it is NaN
+        index = tuple(map(int, indices[worst]))
+        raise GradientError(
+            f"{tensor_name} at {index}: backward says {found[worst]:.9g}, the central difference {differences[worst]:.9g}; "
+            f"relative error {error[worst]:.2g}, allowed {tolerance:.0e}."
+        )
+    return float(error.max(initial=0))
+
+
+def _some_indices(shape, most, rng):
+    """All indices of an array, or `most` of them."""
+    size = int(np.prod(shape))
+    flat = np.arange(size) if size <= most else np.sort(rng.choice(size, most, replace=False))
+    return [tuple(np.unravel_index(i, shape)) for i in flat]
+
+
+def _input_name(number, inputs):
+    return "x" if len(inputs) == 1 else f"x[{number}]"

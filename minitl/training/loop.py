@@ -1,0 +1,162 @@
+"""The loop itself. `train_step` is what all of it is about; `fit` repeats it over batches and epochs.
+
+`features.fit` calls this `fit`, with a shorter model where the beginning is frozen. Read next: `optimizers`.
+"""
+
+import time
+
+import numpy as np
+
+from ..errors import ArgumentError, GraphError
+from ..utils import generator
+from .checks import check_batch, check_images, refuse_divergence
+from .history import History, Progress, epoch_line
+
+
+def train_step(model, x, y_true):
+    """One update on one batch. Returns the loss before it and the predictions that it was computed from."""
+    y_pred = model.forward(x, training=True)
+    loss = model.loss.forward(y_true, y_pred)
+    refuse_divergence(model, x, loss)
+    model.backward(model.loss.backward())
+    model.optimizer.step(model)
+    return loss, y_pred
+
+
+def fit(
+    model,
+    x,
+    y,
+    batch_size=32,
+    epochs=1,
+    verbose=1,
+    validation_split=0.0,
+    validation_data=None,
+    shuffle=True,
+    initial_epoch=0,
+):
+    """Train `model` on images x (N, H, W, C) and labels y. Returns a `History`.
+
+    batch_size         images an update
+    epochs             passes over all images, counted from `initial_epoch`
+    verbose            0 silent; 1 a progress bar (on a terminal) and a line an epoch; 2 a line an epoch
+    validation_data    (x, y) to evaluate on after each epoch: the "val_" numbers
+    validation_split   the share of x and y, taken from their end, to hold back as validation data instead
+    shuffle            a new random order of the images each epoch, from `utils.set_random_seed`
+
+    The training loss of an epoch is the mean over its batches, each measured before its update.
+    Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite.
+    """
+    x, y, validation_data = prepare(model, x, y, batch_size, epochs, validation_split, validation_data)
+    history, order_generator = History(), generator()
+    for epoch in range(initial_epoch, epochs):
+        start = time.perf_counter()
+        order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
+        averages = _Averages(model)
+        with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
+            for first in range(0, len(x), batch_size):
+                batch = order[first : first + batch_size]
+                loss, y_pred = train_step(model, x[batch], y[batch])
+                averages.add(loss, y[batch], y_pred)
+                bar.advance(len(batch), f"loss {averages.loss():.4f}")
+        results = averages.results()
+        if validation_data is not None:
+            validation = _measure(model, *validation_data, batch_size)
+            results.update({f"val_{name}": value for name, value in validation.items()})
+        history.add(epoch, results)
+        if verbose:
+            print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+    return history
+
+
+def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
+    """The loss on images x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
+    y = check_batch(model, x, y)
+    results = _measure(model, x, y, batch_size, "Evaluating" if verbose else None)
+    if verbose:
+        print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
+    return _returned(results, return_dict)
+
+
+def predict(model, x, batch_size=32, verbose=1):
+    """The model's output for each image of x, computed `batch_size` at a time. Nothing is kept for a backward."""
+    check_images(model, x)
+    outputs = None
+    with Progress("Predicting", len(x), enabled=verbose == 1) as bar:
+        for first in range(0, len(x), batch_size):
+            y = model.forward(x[first : first + batch_size], gradients="none")
+            if outputs is None:
+                outputs = np.empty((len(x), *y.shape[1:]), y.dtype)
+            outputs[first : first + len(y)] = y
+            bar.advance(len(y))
+    return outputs
+
+
+def train_on_batch(model, x, y):
+    """One update. Returns the loss before it, or [loss, metrics...] if the model was compiled with metrics."""
+    y = check_batch(model, x, y)
+    averages = _Averages(model)
+    loss, y_pred = train_step(model, x, y)
+    averages.add(loss, y, y_pred)
+    return _returned(averages.results())
+
+
+def prepare(model, x, y, batch_size=32, epochs=1, validation_split=0.0, validation_data=None):
+    """Check everything that `fit` is given before any work is done, and hold back the validation part."""
+    if batch_size < 1 or epochs < 0 or not 0 <= validation_split < 1:
+        raise ArgumentError(
+            f"batch_size={batch_size}, epochs={epochs}, validation_split={validation_split}; "
+            "expected a batch of at least 1, no negative epochs, and a share below 1."
+        )
+    if not any(layer.trainable_names for layer in model.layers):
+        raise GraphError("nothing to train: every layer with parameters is frozen. transfer.unfreeze opens layers.")
+    y = check_batch(model, x, y)
+    if validation_data is None and validation_split:
+        kept = len(x) - int(len(x) * validation_split)
+        x, y, validation_data = x[:kept], y[:kept], (x[kept:], y[kept:])
+    if validation_data is not None:
+        x_val, y_val = validation_data
+        validation_data = x_val, check_batch(model, x_val, y_val)
+    return x, y, validation_data
+
+
+def _measure(model, x, y, batch_size, title=None):
+    """Loss and metrics of the model as it is, by name."""
+    averages = _Averages(model)
+    with Progress(title, len(x), enabled=title is not None) as bar:
+        for first in range(0, len(x), batch_size):
+            batch = slice(first, first + batch_size)
+            y_pred = model.forward(x[batch], gradients="none")
+            averages.add(model.loss.forward(y[batch], y_pred), y[batch], y_pred)
+            bar.advance(len(y_pred))
+    return averages.results()
+
+
+class _Averages:
+    """Loss and metrics over the batches so far; a smaller last batch counts for less."""
+
+    def __init__(self, model):
+        self.metrics = model.metrics
+        self.total_loss, self.images = 0.0, 0
+        for _, metric in self.metrics:
+            metric.reset()
+
+    def add(self, loss, y_true, y_pred):
+        self.total_loss += loss * len(y_pred)
+        self.images += len(y_pred)
+        for _, metric in self.metrics:
+            metric.update(y_true, y_pred)
+
+    def loss(self):
+        return self.total_loss / self.images
+
+    def results(self):
+        return {"loss": self.loss(), **{name: metric.result() for name, metric in self.metrics}}
+
+
+def _returned(results, return_dict=False):
+    """As Keras returns them: the loss alone, or a list that begins with it."""
+    if return_dict:
+        return results
+    values = list(results.values())
+    return values if len(values) > 1 else values[0]

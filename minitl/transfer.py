@@ -1,0 +1,123 @@
+"""Surgery: the middle steps of transfer learning, on any model.
+
+    3  remove_layers    cut off what belongs to the old task
+    4  replace_head     put new layers on
+    5  adapt_input      other channels, another image size
+    6  freeze, unfreeze choose what may move;  frozen_digest proves that the rest did not
+
+Each function returns a new `Model` that *shares* the layers it kept: nothing is copied, and training one trains both.
+Read next: `features`, which makes use of what is frozen.
+"""
+
+import hashlib
+
+import numpy as np
+
+from .errors import ShapeError
+from .layers import BatchNormalization, Conv2D, Input, InputLayer
+from .models import Model
+
+
+def remove_layers(model, after):
+    """`model` up to and including the layer named `after`; everything behind it is left out."""
+    return Model(model.input, model.output_of(after), name=model.name)
+
+
+def replace_head(model, layers, after=None):
+    """`model` up to and including the layer named `after` (default: all of it), followed by new `layers` in a row."""
+    tensor = model.output if after is None else model.output_of(after)
+    for layer in layers:
+        tensor = layer(tensor)
+    return Model(model.input, tensor, name=model.name)
+
+
+def adapt_input(model, input_shape):
+    """`model` for images of another `input_shape` (H, W, C).
+
+    Another size needs no new weights, as long as no dense layer has counted the pixels. Other channels need a new
+    first convolution; its kernel is made from the old one by `adapt_channels`. All other layers are shared.
+    """
+    input_shape = tuple(input_shape)
+    if len(input_shape) != 3 or not isinstance(model.input.layer, InputLayer):
+        raise ShapeError(f"input_shape is {input_shape}; expected (height, width, channels), and a model with an Input.")
+    tensors = {model.input: Input(input_shape, name=model.input.layer.name)}
+    for step in model.steps:
+        layer = step.layer
+        if isinstance(layer, Conv2D) and tensors[step.inputs[0]].shape[3] != layer.kernel.shape[2]:
+            layer = _with_channels(layer, tensors[step.inputs[0]].shape[3])
+        inputs = [tensors[each] for each in step.inputs]
+        try:
+            tensors[step] = layer(inputs if layer.merges else inputs[0])
+        except ShapeError as error:
+            raise ShapeError(
+                f"the model cannot take images of {input_shape}: {error} Cut it before '{layer.name}' with "
+                "remove_layers or replace_head, adapt the input, and put a new head on."
+            ) from None
+    return Model(tensors[model.input], tensors[model.output], name=model.name)
+
+
+def adapt_channels(kernel, channels):
+    """A first kernel (KH, KW, C, F) for another number of input channels.
+
+    1 channel           the sum over the old channels: a grey image then gives exactly what it gave as equal R, G and B
+    more than before    the old ones, and zeros for the rest: RGBA starts as if alpha were not there, and training may
+                        find a use for it
+    any other number    the mean over the old channels, scaled so that the sum over all channels stays what it was
+    """
+    old = kernel.shape[2]
+    if channels == 1:
+        return kernel.sum(axis=2, keepdims=True)
+    if channels > old:
+        new = np.zeros((*kernel.shape[:2], channels, kernel.shape[3]), kernel.dtype)
+        new[:, :, :old] = kernel
+        return new
+    return np.repeat(kernel.mean(axis=2, keepdims=True) * (old / channels), channels, axis=2)
+
+
+def _with_channels(layer, channels):
+    """A copy of a convolution for another number of input channels."""
+    new = Conv2D(**layer.get_config())
+    new.build((None, None, None, channels))
+    weights = layer.get_weights()
+    new.set_weights([adapt_channels(weights[0], channels), *weights[1:]])
+    return new
+
+
+def freeze(model, until=None):
+    """Freeze every layer up to and including the one named `until` (default: all), in the order of `model.layers`.
+
+    A frozen layer's parameters do not move, and a frozen BatchNormalization keeps and uses its moving statistics.
+    Gradients still pass through. Takes effect at once.
+    """
+    for layer in model.layers[: None if until is None else _position(model, until) + 1]:
+        layer.trainable = False
+
+
+def unfreeze(model, since=None, batch_normalization=False):
+    """Make every layer from the one named `since` on (default: all) trainable, in the order of `model.layers`.
+
+    Frozen BatchNormalization layers stay frozen unless asked for: on a small data set the statistics of a few batches
+    are worse than the pre-trained ones, and changing them changes every layer behind.
+    """
+    for layer in model.layers[0 if since is None else _position(model, since) :]:
+        if batch_normalization or not isinstance(layer, BatchNormalization):
+            layer.trainable = True
+
+
+def frozen_digest(model):
+    """A sha256 over everything in `model` that must not move: the parameters and statistics of its frozen layers, with
+    their names. Equal before and after training, it proves that nothing frozen has changed by a single bit."""
+    digest = hashlib.sha256()
+    for layer in model.layers:
+        if not layer.trainable:
+            for name in layer.weight_names:
+                array = np.ascontiguousarray(getattr(layer, name))
+                digest.update(f"{layer.name}/{name} {array.dtype.str} {array.shape}\n".encode())
+                digest.update(array)
+    return digest.hexdigest()
+
+
+def _position(model, name):
+    return model.layers.index(model.get_layer(name))
+
+

@@ -1,0 +1,40 @@
+"""Small helpers under the names that Keras gives them: one seed for everything random, and one-hot labels."""
+
+import numpy as np
+
+from .errors import ArgumentError, DataError
+
+_generator = np.random.default_rng(0)
+
+
+def set_random_seed(seed):
+    """Start all random numbers of the library again from `seed` (an int): initial weights, Dropout, shuffling.
+
+    Without a call, a fresh process starts from seed 0, so the same program gives the same numbers on the same machine.
+    (Across machines the random numbers are equal too, but matrix products may round differently.)
+    """
+    global _generator
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ArgumentError(f"seed is {seed!r}; expected an integer of at least 0.")
+    _generator = np.random.default_rng(int(seed))
+
+
+def generator(seed=None):
+    """A random generator of its own: from `seed`, or the next one in the sequence that `set_random_seed` began."""
+    if seed is not None:
+        return np.random.default_rng(seed)
+    return np.random.default_rng(int(_generator.integers(2**63)))
+
+
+def to_categorical(labels, num_classes=None):
+    """Integer labels (N,) -> one-hot rows (N, num_classes) in float32."""
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"labels are {labels.dtype} of shape {labels.shape}; expected integers of shape (N,).")
+    if num_classes is None:
+        num_classes = int(labels.max(initial=-1)) + 1
+    if len(labels) and not (0 <= labels.min() and labels.max() < num_classes):
+        raise DataError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
+    return np.eye(num_classes, dtype=np.float32)[labels]

@@ -1,0 +1,42 @@
+"""Writing a file so that it is either the old one or the new one, whatever happens in between."""
+
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import CheckpointError
+
+
+@contextmanager
+def replacing(path, check):
+    """Inside the block, write to the temporary path that this yields; afterwards it takes the place of `path`.
+
+    The temporary file lies in the same folder (a rename across disks is a copy, and a copy can be cut short), is
+    flushed to the disk, and is read back with `check(temporary)` before the rename. If anything fails, `path` is what
+    it was and the temporary file is gone.
+    """
+    path = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot write into its folder ({error.strerror}). Nothing was saved.") from None
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        check(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private; a saved model is an ordinary file
+        os.replace(temporary, path)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"{path}: could not be saved ({error}). The file that was there is untouched.") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _umask():
+    """The process's umask. The system has no call that only reads it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

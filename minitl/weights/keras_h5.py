@@ -1,0 +1,149 @@
+"""Keras's legacy HDF5 layout, the one that published VGG16, ResNet50 and InceptionV3 weights come in.
+
+    /                                attribute layer_names  = [b"block1_conv1", b"block1_pool", ...]
+    /block1_conv1                    attribute weight_names = [b"block1_conv1/kernel:0", b"block1_conv1/bias:0"]
+    /block1_conv1/block1_conv1/kernel:0     float32 (3, 3, 3, 64)
+
+The two attributes say which arrays there are and in which order; the paths of the arrays are whatever the writer
+liked (Keras 1 wrote `block1_conv1_W_1:0`), so a reader follows the attributes and never guesses a path. In a file
+saved from a whole model the same groups lie under `/model_weights`. An attribute too large for HDF5's 64 KB limit is
+split into `layer_names0`, `layer_names1`, ...
+"""
+
+import re
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ..errors import WeightsError
+
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
+
+# The last part of a tensor's name in a file -> our name. Keras 1 had names of its own.
+PARAMETER_NAMES = {
+    "kernel": "kernel",
+    "bias": "bias",
+    "gamma": "gamma",
+    "beta": "beta",
+    "moving_mean": "moving_mean",
+    "moving_variance": "moving_variance",
+    "W": "kernel",
+    "b": "bias",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",  # what Keras 1 called std is the variance
+}
+
+
+@contextmanager
+def open_hdf5(path):
+    """An HDF5 file opened for reading. Whatever is wrong with it becomes a WeightsError that names the file."""
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}). Check the path.") from None
+    if not head.startswith(HDF5_SIGNATURE):
+        raise WeightsError(f"{path}: expected an HDF5 file, found {_kind_of_file(head)}. Download or save it again.")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise WeightsError(f"{path}: the HDF5 file is damaged ({error}). Download or save it again.") from None
+
+
+def read_layout(file):
+    """The arrays of an open file, not read yet: {layer name: {parameter name: h5py.Dataset}}, layers with any only."""
+    root = file["model_weights"] if "model_weights" in file else file
+    if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
+        raise WeightsError(
+            f"{file.filename}: has no attribute 'layer_names', so it is not in Keras's legacy layout. "
+            "Expected a file from save_weights(...) or save(...)."
+        )
+    layout = {}
+    for layer_name in _names(root, "layer_names"):
+        group = _member(root, layer_name, h5py.Group)
+        tensors = {_parameter_name(file, name): _member(group, name, h5py.Dataset) for name in _names(group, "weight_names")}
+        if tensors:
+            layout[layer_name] = tensors
+    return layout
+
+
+def write_layout(root, layers):
+    """Write the weights of `layers` into an open, empty group, the way Keras does."""
+    root.attrs["backend"] = "minitl"
+    root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
+    _write_names(root, "layer_names", [layer.name for layer in layers])
+    for layer in layers:
+        group = root.create_group(layer.name)
+        _write_names(group, "weight_names", [f"{layer.name}/{name}:0" for name in layer.weight_names])
+        for name in layer.weight_names:
+            group.create_dataset(f"{layer.name}/{name}:0", data=getattr(layer, name))
+
+
+def _parameter_name(file, name):
+    """'block1_conv1/kernel:0' -> 'kernel';  'block1_conv1_W_1:0' -> 'kernel'."""
+    last = name.rsplit("/", 1)[-1].split(":")[0]
+    last = re.sub(r"_\d+$", "", last)
+    for ending, parameter in PARAMETER_NAMES.items():
+        if last == ending or last.endswith("_" + ending):
+            return parameter
+    raise WeightsError(f"{file.filename}: '{name}' is no parameter that minitl knows ({', '.join(PARAMETER_NAMES)}).")
+
+
+def _names(group, attribute):
+    """A list of names from an attribute: bytes or text, in one piece or split."""
+    if attribute in group.attrs:
+        pieces = [group.attrs[attribute]]
+    else:
+        pieces = []
+        while f"{attribute}{len(pieces)}" in group.attrs:
+            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
+    return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for piece in pieces for name in piece]
+
+
+def _write_names(group, attribute, names):
+    """The opposite of `_names`. Keras writes fixed-length bytes."""
+    encoded = np.array([name.encode("utf-8") for name in names], dtype="S" if names else "S1")
+    pieces = -(-encoded.nbytes // ATTRIBUTE_LIMIT)
+    if pieces <= 1:
+        group.attrs[attribute] = encoded
+        return
+    for i, piece in enumerate(np.array_split(encoded, pieces)):
+        group.attrs[f"{attribute}{i}"] = piece
+
+
+def _member(group, name, kind):
+    """`group[name]`, if it is there, of the kind expected, and really in this file."""
+    parts = name.split("/")
+    for end in range(1, len(parts) + 1):  # a link may hide half-way along the path
+        link = group.get("/".join(parts[:end]), getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            what = "is missing" if link is None else "is a link to somewhere else, which is never followed"
+            raise WeightsError(f"{group.file.filename}: '{group.name}/{name}' {what}.")
+    member = group[name]
+    if not isinstance(member, kind):
+        raise WeightsError(
+            f"{group.file.filename}: '{group.name}/{name}' is a {type(member).__name__}, expected a {kind.__name__}."
+        )
+    return member
+
+
+def _kind_of_file(head):
+    """What a file is that is no HDF5, for the message."""
+    if not head:
+        return "an empty file"
+    if head.lstrip()[:1] == b"<":
+        return "an HTML or XML page (a failed download?)"
+    if head.startswith(b"PK"):
+        return "a zip archive (a .keras file?)"
+    if head.startswith((b"\x1f\x8b", b"BZh")):
+        return "a compressed file"
+    if head.startswith(b"version https://git-lfs"):
+        return "a git-lfs pointer instead of the file"
+    return "text" if head.isascii() and b"\0" not in head else "binary data of another kind"

@@ -1,0 +1,112 @@
+"""A whole model in one HDF5 file: its weights in Keras's legacy layout, its architecture as JSON text.
+
+The architecture is data: class names from `minitl.layers` and the arguments of their constructors. Reading it builds
+those layers and nothing else; no code is stored and none is run.
+"""
+
+import json
+
+import h5py
+import numpy as np
+
+from .. import initializers, layers
+from ..errors import ArgumentError, CheckpointError, GraphError, ShapeError, WeightsError
+from ..layers import InputLayer, Layer
+from ..models import Model
+from .atomic import replacing
+from .keras_h5 import open_hdf5, read_layout, write_layout
+from .loading import load_weights
+
+ARCHITECTURE = "minitl_architecture"  # the JSON text's place in the file
+FORMAT = 1
+
+
+def save_weights(model, path):
+    """Write the weights of `model` in Keras's legacy layout: Keras's own load_weights reads them. Atomic."""
+    _write(model, path, architecture=None)
+
+
+def save_model(model, path):
+    """Write architecture, weights, `metadata` and what is frozen. Atomic."""
+    _write(model, path, json.dumps(architecture(model)))
+
+
+def _write(model, path, architecture):
+    with replacing(path, check=lambda written: _check_written(model, written)) as temporary:
+        with h5py.File(temporary, "w") as file:
+            write_layout(file, model.layers)
+            if architecture is not None:
+                file[ARCHITECTURE] = np.bytes_(architecture.encode("utf-8"))
+
+
+def _check_written(model, path):
+    """Read the file back and compare every number."""
+    with open_hdf5(path) as file:
+        layout = read_layout(file)
+        for layer in model.layers:
+            for name in layer.weight_names:
+                if not np.array_equal(layout[layer.name][name][()], getattr(layer, name), equal_nan=True):
+                    raise CheckpointError(f"{path}: '{layer.name}' {name} read back differently from what was written.")
+
+
+def architecture(model):
+    """The model as data that JSON can hold: each layer's class, arguments, and the names of its inputs."""
+    if not isinstance(model.input.layer, InputLayer):
+        raise GraphError(f"model '{model.name}' begins in the middle of another; save the model that it was cut from.")
+    steps = [model.input, *model.steps]
+    return {
+        "format": FORMAT,
+        "name": model.name,
+        "metadata": model.metadata,
+        "layers": [
+            {
+                "class": type(step.layer).__name__,
+                "config": step.layer.get_config(),
+                "inputs": [tensor.layer.name for tensor in step.inputs],
+            }
+            for step in steps
+        ],
+    }
+
+
+def load_model(path, custom_objects=None):
+    """Read a model that `save_model` wrote. Raises WeightsError if the file is not one or holds an unknown layer."""
+    with open_hdf5(path) as file:
+        text = file.get(ARCHITECTURE)
+        if not isinstance(text, h5py.Dataset) or text.shape != ():
+            raise WeightsError(
+                f"{path}: holds no minitl model, only weights at most. Build the model and call "
+                "model.load_weights(path), or save it with model.save(path)."
+            )
+        text = bytes(text[()])
+    try:
+        with initializers.weights_will_be_loaded():
+            model = _build(json.loads(text), custom_objects or {})
+    except (ArgumentError, GraphError, ShapeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{path}: its architecture cannot be built ({error}).") from error
+    if model.count_params():
+        load_weights(model, path)
+    return model
+
+
+def _build(data, custom_objects):
+    """The opposite of `architecture`."""
+    if data.get("format") != FORMAT:
+        raise ValueError(f"format {data.get('format')!r}; this version reads format {FORMAT}")
+    classes = {name: getattr(layers, name) for name in layers.__all__}
+    classes = {name: cls for name, cls in classes.items() if isinstance(cls, type) and issubclass(cls, Layer)}
+    classes.update(custom_objects)
+    outputs = {}
+    for entry in data["layers"]:
+        if entry["class"] not in classes:
+            raise ValueError(f"unknown layer class {entry['class']!r}; name your own in custom_objects")
+        layer = classes[entry["class"]](**entry["config"])
+        inputs = [outputs[name] for name in entry["inputs"]]
+        if isinstance(layer, InputLayer):
+            first = tensor = layer.output
+        else:
+            tensor = layer(inputs if layer.merges else inputs[0])
+        outputs[layer.name] = tensor
+    model = Model(first, tensor, name=data["name"])
+    model.metadata = data["metadata"]
+    return model

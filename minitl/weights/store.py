@@ -1,0 +1,41 @@
+"""Where pre-trained weights are found on this machine.
+
+A name such as 'imagenet' means a file, looked for first in the project's own `weights/` folder, then in
+`$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file.
+"""
+
+import os
+from pathlib import Path
+
+from ..errors import WeightsError
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+# In a checkout the folder lies beside the package; an installed package carries a copy inside.
+_BUNDLED = (_PACKAGE.parent / "weights", _PACKAGE / "_bundled")
+
+
+def bundled_file(name):
+    """The path of a file that comes with the project. Raises WeightsError where it is missing."""
+    for folder in _BUNDLED:
+        if (folder / name).is_file():
+            return folder / name
+    raise WeightsError(
+        f"the bundled file '{name}' is missing (looked in {' and '.join(map(str, _BUNDLED))}). Install the project again."
+    )
+
+
+def models_folder():
+    """Where downloaded weights live: $MINITL_HOME/models."""
+    return Path(os.environ.get("MINITL_HOME", "~/.minitl")).expanduser() / "models"
+
+
+def find_weights(file_name, address, md5):
+    """The path of an official weight file. Raises WeightsError, with what to do, where this machine does not have it."""
+    places = [folder / file_name for folder in _BUNDLED] + [models_folder() / file_name]
+    for place in places:
+        if place.is_file():
+            return place
+    raise WeightsError(
+        f"the weights '{file_name}' are not on this machine. Download {address} (md5 {md5}) and put it at {places[-1]}, "
+        "or pass weights=<path>."
+    )
