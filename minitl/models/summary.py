@@ -31,8 +31,8 @@ def summary_text(model):
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     total, trainable = model.count_params(), model.count_params(trainable_only=True)
     totals = [
-        f"Total params      {total:>13,}  ({total * 4 / 1e6:,.1f} MB as float32)",
-        f"Trainable params  {trainable:>13,}",
-        f"Frozen params     {total - trainable:>13,}",
+        f"Total params          {total:>13,}  ({total * 4 / 1e6:,.1f} MB as float32)",
+        f"Trainable params      {trainable:>13,}",
+        f"Non-trainable params  {total - trainable:>13,}  (frozen layers, and the statistics of BatchNormalization)",
     ]
     return "\n".join([f"Model: {model.name}", rule, lines[0], rule, *lines[1:], rule, *totals])
