@@ -67,6 +67,7 @@ def split(model, cut):
     """(prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
     prefix = Model(model.input, cut, name=f"{model.name}, frozen")
     rest = Model(cut, model.output, name=f"{model.name}, trained")
+    rest.cut_from = model  # callbacks see the whole model
     rest.optimizer, rest.loss, rest.metrics = model.optimizer, model.loss, model.metrics
     return prefix, rest
 

@@ -34,7 +34,7 @@ def to_categorical(labels, num_classes=None):
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"labels are {labels.dtype} of shape {labels.shape}; expected integers of shape (N,).")
     if num_classes is None:
-        num_classes = int(labels.max(initial=-1)) + 1
+        num_classes = int(labels.max()) + 1 if len(labels) else 0
     if len(labels) and not (0 <= labels.min() and labels.max() < num_classes):
         raise DataError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
     return np.eye(num_classes, dtype=np.float32)[labels]

@@ -24,6 +24,7 @@ class Model(Graph):
         self.name = name or "model"
         self.optimizer = self.loss = None
         self.metrics = []  # (name in the history, Metric)
+        self.cut_from = self  # the whole model, where this one is a part that `features` trains in its place
         self.metadata = {}  # anything JSON can hold that should be saved with the model: class names, preprocessing
 
     def __call__(self, tensor):

@@ -34,6 +34,7 @@ def fit(
     validation_data=None,
     shuffle=True,
     initial_epoch=0,
+    callbacks=(),
 ):
     """Train `model` on images x (N, H, W, C) and labels y. Returns a `History`.
 
@@ -42,6 +43,7 @@ def fit(
     verbose            0 silent; 1 a progress bar (on a terminal) and a line an epoch; 2 a line an epoch
     validation_data    (x, y) to evaluate on after each epoch: the "val_" numbers
     validation_split   the share of x and y, taken from their end, to hold back as validation data instead
+    callbacks          `training.callbacks`, called before and after every epoch
     shuffle            a new random order of the images each epoch, from `utils.set_random_seed`
 
     The training loss of an epoch is the mean over its batches, each measured before its update.
@@ -49,8 +51,12 @@ def fit(
     """
     x, y, validation_data = prepare(model, x, y, batch_size, epochs, validation_split, validation_data)
     history, order_generator = History(), generator()
+    for callback in callbacks:
+        callback.model = model.cut_from
     for epoch in range(initial_epoch, epochs):
         start = time.perf_counter()
+        for callback in callbacks:
+            callback.on_epoch_begin(epoch)
         order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
         averages = _Averages(model)
         with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
@@ -64,6 +70,8 @@ def fit(
             validation = _measure(model, *validation_data, batch_size)
             results.update({f"val_{name}": value for name, value in validation.items()})
         history.add(epoch, results)
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, results)
         if verbose:
             print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
     return history

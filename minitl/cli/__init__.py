@@ -1,0 +1,44 @@
+"""The command line: parse, call, print. One file a command; `finetune` is the main job and a tour of the library."""
+
+import argparse
+import sys
+
+from .. import __version__
+from ..errors import MinitlError
+from . import finetune, predict, summary
+
+COMMANDS = {"finetune": finetune, "summary": summary, "predict": predict}
+
+
+def main(arguments=None):
+    """Run one command. Returns the exit status: 0, 1 (it failed, and one line said why); argparse exits with 2."""
+    options = build_parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except MinitlError as error:
+        print(f"minitl: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("minitl: interrupted; nothing was saved.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough, as in `minitl summary | head`
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(prog="minitl", description="Transfer learning in plain NumPy, written to be read.")
+    parser.add_argument("--version", action="version", version=f"minitl {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.add_argument("--json", metavar="FILE", help="write the results there as well, as JSON")
+        command.set_defaults(run=module.run)
+    return parser

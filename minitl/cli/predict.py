@@ -1,0 +1,59 @@
+"""Say what a fine-tuned model sees in pictures.
+
+    minitl finetune --save model.h5
+    minitl predict model.h5                       (some of the bundled test images, and what they really are)
+    minitl predict model.h5 shirt.jpg bag.png     (Pillow's formats need the extra `images`; .npy works without)
+"""
+
+import numpy as np
+
+from .. import data
+from ..applications import preprocessing
+from ..errors import ArgumentError
+from ..models import load_model
+from .output import check_writable, table, write_json
+
+HELP = "classify pictures with a saved model"
+EXAMPLES = 10  # bundled images shown when no file is named
+
+
+def add_arguments(parser):
+    parser.add_argument("model", metavar="MODEL", help="a file from `minitl finetune --save`")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="pictures; default: ten bundled test images")
+
+
+def run(options):
+    check_writable(options.json)
+    model = load_model(options.model)
+    missing = [key for key in ("preprocessing", "class_names") if key not in model.metadata]
+    if missing:
+        raise ArgumentError(
+            f"{options.model}: does not say its {' and '.join(missing)}; without that a prediction would be a guess. "
+            "Set model.metadata before model.save, as `minitl finetune --save` does."
+        )
+    class_names = model.metadata["class_names"]
+    height, width = model.input_shape[1:3]
+    if options.files:
+        names, truth = options.files, None
+        images = np.stack([data.read_image(name, height, width) for name in names])
+    else:
+        test = data.fashion_mnist_few_shot()
+        if class_names != test.class_names:
+            raise ArgumentError("no files to predict: the bundled images are of other classes than this model's.")
+        names = [f"test image {i}" for i in range(EXAMPLES)]
+        truth = [class_names[label] for label in test.y_test[:EXAMPLES]]
+        images = data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), height, width)
+    probabilities = model.predict(preprocessing(model.metadata["preprocessing"])(images))
+    results = []
+    for i, name in enumerate(names):
+        best = np.argsort(probabilities[i])[::-1][:2]
+        results.append({"file": name, "predictions": [{"class": class_names[k], "probability": float(probabilities[i, k])}
+                                                      for k in best]})  # fmt: skip
+        if truth:
+            results[-1]["truth"] = truth[i]
+    rows = [["picture", *(["really"] if truth else []), "looks like", "", "or", ""]]
+    for result in results:
+        guesses = [cell for p in result["predictions"] for cell in (p["class"], f"{p['probability']:.0%}")]
+        rows.append([result["file"], *([result["truth"]] if truth else []), *guesses])
+    print(table(rows))
+    write_json(options.json, results)

@@ -1,0 +1,54 @@
+"""Print a model's layers: of a saved model, or of an application by name.
+
+    minitl summary vgg16
+    minitl summary vgg16 --no-top --input-shape 64 64 3
+    minitl summary my_model.h5
+"""
+
+from .. import applications, initializers
+from ..errors import ArgumentError
+from ..models import load_model
+from ..models.summary import flops
+from .output import check_writable, write_json
+
+HELP = "print a model's layers, shapes and parameters"
+APPLICATIONS = {name.lower(): getattr(applications, name) for name in applications.__all__}
+
+
+def add_arguments(parser):
+    parser.add_argument("model", metavar="MODEL", help=f"{', '.join(APPLICATIONS)}, or a file from model.save()")
+    parser.add_argument("--no-top", action="store_true", help="an application without its dense layers")
+    parser.add_argument("--input-shape", type=int, nargs=3, metavar=("H", "W", "C"), help="of an application without its top")
+
+
+def run(options):
+    check_writable(options.json)
+    if options.model.lower() in APPLICATIONS:
+        with initializers.weights_will_be_loaded():  # nobody will look at the numbers
+            model = APPLICATIONS[options.model.lower()](
+                weights=None, include_top=not options.no_top, input_shape=options.input_shape
+            )
+    elif options.no_top or options.input_shape:
+        raise ArgumentError(f"--no-top and --input-shape go with an application's name ({', '.join(APPLICATIONS)}).")
+    else:
+        model = load_model(options.model)
+    model.summary()
+    results = {
+        "name": model.name,
+        "parameters": model.count_params(),
+        "trainable_parameters": model.count_params(trainable_only=True),
+        "layers": [
+            {
+                "name": step.layer.name,
+                "class": type(step.layer).__name__,
+                "output_shape": step.shape,
+                "parameters": step.layer.count_params(),
+                "trainable": step.layer.trainable,
+            }
+            for step in (model.input, *model.steps)
+        ],
+    }
+    if None not in model.input_shape[1:]:
+        results["flops"] = flops(model)
+        print(f"Cost of one image     {flops(model) / 1e9:>13,.2f}  GFLOP forward")
+    write_json(options.json, results)

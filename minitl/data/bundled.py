@@ -1,0 +1,29 @@
+"""The data that comes with the project: a small target task, so that transfer has something to transfer to."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..weights import bundled_file
+from ..weights.keras_h5 import open_hdf5
+
+
+class ImageSet(NamedTuple):
+    """Images uint8 (N, H, W) or (N, H, W, 3), labels integers (N,) from 0, and what the labels are called."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: list
+
+
+def fashion_mnist_few_shot():
+    """Ten kinds of clothing, 28x28 grey: 50 training images a class, and 1,000 test images.
+
+    The first ones of each class in the original files (`weights/make_fashion_mnist_few_shot.py`). Fashion-MNIST is by
+    Zalando SE, MIT licence; Xiao, Rasul & Vollgraf 2017.
+    """
+    with open_hdf5(bundled_file("fashion_mnist_few_shot.h5")) as file:
+        arrays = [file[name][()] for name in ("x_train", "y_train", "x_test", "y_test")]
+        return ImageSet(*arrays, class_names=[name.decode() for name in file.attrs["class_names"]])

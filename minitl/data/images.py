@@ -1,0 +1,76 @@
+"""Images as arrays: reading files, resizing, grey to RGB. Pixels are 0 to 255; channels are RGB and last."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError, MissingExtraError
+
+
+def resize(images, height, width):
+    """Bilinear resizing: (N, H, W) or (N, H, W, C) -> float32 with `height` rows and `width` columns.
+
+    Each new pixel is a weighted mean of old ones, the same along rows as along columns, so resizing is one matrix
+    product from the left and one from the right. Meant for enlarging; shrink photographs with Pillow, which averages.
+    """
+    images = np.asarray(images, np.float32)
+    rows = _interpolation(images.shape[1], height)  # (height, H)
+    cols = _interpolation(images.shape[2], width)  # (width, W)
+    images = np.tensordot(rows, images, axes=(1, 1))  # (height, N, W[, C])
+    images = np.tensordot(cols, images, axes=(1, 2))  # (width, height, N[, C])
+    return np.ascontiguousarray(np.moveaxis(images, (0, 1), (2, 1)))  # (N, height, width[, C])
+
+
+def _interpolation(old, new):
+    """(new, old): row i holds the weights of the two old pixels around new pixel i.
+
+    Pixels are little squares: the centre of new pixel i lies at (i + 1/2) old/new - 1/2 on the old axis. Beyond the
+    first and last centre the edge pixel counts alone.
+    """
+    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    left = np.minimum(position.astype(int), max(old - 2, 0))
+    weights = np.zeros((new, old), np.float32)
+    weights[np.arange(new), left] = 1 - (position - left)
+    weights[np.arange(new), np.minimum(left + 1, old - 1)] += position - left
+    return weights
+
+
+def grey_to_rgb(images):
+    """(N, H, W) or (N, H, W, 1) -> (N, H, W, 3): three equal channels, which is what grey is in RGB."""
+    if images.ndim == 4:
+        images = images[..., 0]
+    return np.repeat(images[..., None], 3, axis=3)
+
+
+def read_image(path, height, width):
+    """One picture from a file, as float32 RGB (height, width, 3): its shorter side resized, then the centre cut out.
+
+    Formats are Pillow's (extra `images`), and `.npy` with a uint8 array (H, W) or (H, W, 3), which needs no extra.
+    Raises DataError naming the file.
+    """
+    path = Path(path)
+    if path.suffix == ".npy":
+        return _read_npy(path, height, width)
+    try:
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    except ImportError:
+        raise MissingExtraError(
+            f"{path}: reading pictures needs Pillow. Install it with: python -m pip install 'minitl[images]'"
+        ) from None
+    try:
+        with Image.open(path) as image:
+            image = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be read as a picture ({error}).") from None
+    return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+def _read_npy(path, height, width):
+    try:
+        image = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a NumPy array ({error}).") from None
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise DataError(f"{path}: holds {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3).")
+    image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
+    return resize(image[None], height, width)[0]

@@ -1,0 +1,115 @@
+"""Make the .npz files beside this script: what PyTorch and Keras say, for `tests/test_golden.py` to hold minitl to.
+
+    pip install -e '.[peers]'
+    python tests/golden/make_golden.py
+
+Only inputs and initial weights are drawn here, from fixed seeds; every result is a peer's. Run it after a change to the
+lists in `test_golden.py`. On another machine or with other versions the last digits may differ.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "torch"
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]  # for peers.compare and test_golden; for minitl
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from peers.compare import (  # noqa: E402
+    keras_layer,
+    keras_losses,
+    random,
+    randomize,
+    randomized,
+    small_data,
+    small_network,
+    torch_sgd_losses,
+    torch_vgg16,
+    weights_by_name,
+)
+from test_golden import ACTIVATIONS, EVERY, FREEZING, LAYERS, OPTIMIZERS  # noqa: E402
+
+import minitl  # noqa: E402
+from minitl.weights import bundled_file  # noqa: E402
+
+VERSIONS = np.array([f"{library.__name__} {library.__version__}" for library in (torch, keras, np)])
+
+
+def layers():
+    """Each layer of the list: inputs, weights before, gradient from above, and all that Keras makes of them."""
+    arrays = {}
+    for name, (layer_class, arguments, shapes, state) in LAYERS.items():
+        x = [random(*shape, seed=number) for number, shape in enumerate(shapes)]
+        mine = getattr(minitl.layers, layer_class)(**arguments)  # for the shapes of weights and output alone
+        shape = list(shapes) if mine.merges else shapes[0]
+        mine.accept(shape)
+        randomize(mine)
+        grad = random(*mine.forward(x if mine.merges else x[0]).shape, seed=9)
+        results = keras_layer(
+            layer_class,
+            x if mine.merges else x[0],
+            grad,
+            mine.get_weights(),
+            training=state != "inference",
+            trainable=state != "frozen",
+            **arguments,
+        )
+        before = {f"before {weight}": array for weight, array in zip(mine.weight_names, mine.get_weights())}
+        inputs = {f"x{number}": each for number, each in enumerate(x)}
+        arrays.update({f"{name}/{key}": array for key, array in {**inputs, **before, "grad": grad, **results}.items()})
+    return arrays
+
+
+def training():
+    """Twenty updates of the small network for each optimizer and each choice of frozen layers."""
+    minitl.utils.set_random_seed(3)
+    initial = weights_by_name(randomized(small_network(minitl)))
+    x, labels = small_data()
+    arrays = {"x": x, "labels": labels, **{f"initial/{name}": weight for name, weight in initial.items()}}
+    for optimizer, (kind, arguments) in OPTIMIZERS.items():
+        for freezing, frozen in FREEZING.items():
+            if kind == "SGD":
+                arguments = {("lr" if name == "learning_rate" else name): value for name, value in arguments.items()}
+                losses, weights = torch_sgd_losses(initial, frozen, **arguments)
+            else:
+                losses, weights = keras_losses(initial, frozen, keras.optimizers.Adam(**arguments), ACTIVATIONS[kind])
+            arrays[f"losses/{optimizer}/{freezing}"] = losses
+            arrays[f"conv2 kernel/{optimizer}/{freezing}"] = weights["conv2/kernel"]
+            if (optimizer, freezing) == ("adam", "trainable-norm"):
+                for name in "moving_mean", "moving_variance":
+                    arrays[f"{name}/{optimizer}/{freezing}"] = weights[f"norm/{name}"]
+    return arrays
+
+
+def drawn_image():
+    """64x64 RGB from whole numbers alone, the same everywhere: three slopes, a disc, a frame and a chequered corner."""
+    row, column = np.mgrid[:64, :64]
+    image = np.stack([4 * column, 4 * row, 2 * (63 - row) + 2 * (63 - column)], axis=-1)
+    image[(row - 24) ** 2 + (column - 38) ** 2 < 200] = (230, 40, 60)
+    image[(np.abs(row - 44) < 10) & (np.abs(column - 18) < 12) & ~((np.abs(row - 44) < 7) & (np.abs(column - 18) < 9))] = 20
+    corner = (row > 45) & (column > 40)
+    image[corner & ((row // 3 + column // 3) % 2 == 0)] = (250, 250, 90)
+    return image.astype(np.uint8)
+
+
+def vgg16():
+    """PyTorch's block3_pool of the bundled weights, with the preprocessing written out."""
+    image = drawn_image()
+    x = image[None, :, :, ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
+    with torch.no_grad():
+        y = torch_vgg16(bundled_file("vgg16_imagenet_blocks1to3.h5"), x, blocks=3)[-1]
+    return {"image": image, "block3_pool": y.numpy().ravel()[::EVERY]}
+
+
+def main():
+    for name, arrays in ("layers", layers()), ("training", training()), ("vgg16_blocks1to3", vgg16()):
+        path = HERE / f"{name}.npz"
+        np.savez_compressed(path, versions=VERSIONS, **arrays)
+        print(f"wrote {path.name}: {len(arrays)} arrays, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""What the comparisons share: the measure of agreement, and the same small things built in each library.
+
+minitl has Keras's names, so a layer or network is written once and built from either library. PyTorch's twins are
+written with its functional operations, NHWC outside and NCHW inside.
+"""
+
+import h5py
+import keras
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import minitl.layers
+import minitl.models
+
+
+def assert_close(found, expected, tolerance, what=""):
+    """The largest difference, measured against the largest number that was expected."""
+    found, expected = np.asarray(found), as_numpy(expected)
+    assert found.shape == expected.shape, f"{what}: shape {found.shape}, expected {expected.shape}"
+    difference = np.abs(found.astype(np.float64) - expected).max()
+    scale = np.abs(expected).max()
+    assert difference <= tolerance * scale, f"{what}: wrong by {difference / (scale or 1):.2g} of the largest value"
+
+
+def assert_losses_agree(found, expected, tolerance=1e-4):
+    """Every loss of a sequence, each to `tolerance` of itself; and training did bring it down."""
+    np.testing.assert_allclose(found, expected, rtol=tolerance)
+    assert expected[-1] < 0.7 * expected[0], f"nothing was learned: {expected[0]:.3f} to {expected[-1]:.3f}"
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape, np.float32)
+
+
+def as_numpy(x):
+    return x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+
+
+def leaf(array):
+    """A tensor that collects its gradient."""
+    return torch.tensor(array, requires_grad=True)
+
+
+# ---- one layer ----
+
+
+def randomize(layer, seed=1):
+    """Random parameters and statistics, so that nothing hides behind a zero bias or a gamma of one."""
+    for position, name in enumerate(layer.weight_names):
+        weight = random(*getattr(layer, name).shape, seed=seed + position)
+        setattr(layer, name, np.exp(weight / 2) if name == "moving_variance" else weight)
+
+
+def compare_with_keras(name, x, tolerance=1e-5, training=False, trainable=True, **arguments):
+    """Forward, input gradient, parameter gradients and what the layer keeps, for a random gradient from above.
+
+    Returns minitl's layer, after its backward.
+    """
+    layer = getattr(minitl.layers, name)(**arguments)
+    layer.trainable = trainable
+    layer.accept([each.shape for each in x] if layer.merges else x.shape)
+    randomize(layer)
+    weights = layer.get_weights()
+
+    y = layer.forward(x, training=training)
+    grad = random(*y.shape, seed=9)
+    dx = layer.backward(grad)
+    found = layer_results(y, dx if layer.merges else [dx], layer.gradients, layer.weight_names, layer.get_weights())
+    expected = keras_layer(name, x, grad, weights, training, trainable, **arguments)
+    assert found.keys() == expected.keys()
+    for what in found:
+        assert_close(found[what], expected[what], tolerance, what)
+    return layer
+
+
+def keras_layer(name, x, grad, weights, training=False, trainable=True, **arguments):
+    """What a Keras layer makes of x (a list for a layer that merges) and of the gradient of its output."""
+    layer = getattr(keras.layers, name)(**arguments)
+    layer.trainable = trainable
+    tensors = [leaf(each) for each in x] if isinstance(x, list) else leaf(x)
+    layer(tensors, training=False)  # creates its parameters
+    layer.set_weights(weights)
+    y = layer(tensors, training=training)
+    assert as_numpy(y).shape == grad.shape
+    y.backward(torch.tensor(grad))
+    dx = [tensor.grad for tensor in (tensors if isinstance(x, list) else [tensors])]
+    gradients = {variable.name: variable.value.grad for variable in layer.trainable_variables}
+    return layer_results(y, dx, gradients, [variable.name for variable in layer.weights], layer.get_weights())
+
+
+def layer_results(y, dx, gradients, weight_names, weights):
+    """Everything that a layer gives, under one name each: y, dx0, dx1, ..., dkernel, ..., moving_mean, ..."""
+    results = {"y": y, **{f"dx{number}": each for number, each in enumerate(dx)}}
+    results.update({f"d{name}": gradient for name, gradient in gradients.items()})
+    results.update(zip(weight_names, weights, strict=True))
+    return {name: as_numpy(array) for name, array in results.items()}
+
+
+def compare_with_torch(layer, operation, x, tolerance=1e-5):
+    """A windowed layer against `operation(x NCHW, **parameters)`: forward, input and parameter gradients."""
+    layer.accept(x.shape)
+    randomize(layer)
+    tensor = leaf(x)
+    parameters = {name: leaf(getattr(layer, name)) for name in layer.weight_names}
+    y = layer.forward(x)
+    expected = operation(tensor.permute(0, 3, 1, 2), **parameters).permute(0, 2, 3, 1)
+    assert_close(y, expected, tolerance, "y")
+    grad = random(*y.shape, seed=9)
+    expected.backward(torch.tensor(grad))
+    assert_close(layer.backward(grad), tensor.grad, tolerance, "dx")
+    assert layer.gradients.keys() == parameters.keys()
+    for name, gradient in layer.gradients.items():
+        assert_close(gradient, parameters[name].grad, tolerance, f"d{name}")
+
+
+def pad_same(x, window_hw, strides, value=0.0):
+    """x (N, C, H, W) with TensorFlow's 'same' padding: the odd pixel goes below and to the right."""
+    sides = []
+    for size, window, stride in zip(x.shape[2:], window_hw, strides):
+        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        sides.append((total // 2, total - total // 2))
+    (top, bottom), (left, right) = sides
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+# ---- a small network with something of everything ----
+
+CLASSES = 4
+CONV1, NORM, CONV2 = "conv1", "norm", "conv2"
+
+
+def small_network(library, activation="relu"):
+    """conv - batch-norm - conv - pooling - dense, built from `minitl` or from `keras`. `randomized` gives it weights.
+
+    Under Adam the activation should be 'tanh'. Sooner or later some number comes within rounding of ReLU's kink, where
+    two libraries may take different slopes; SGD hardly notices, but Adam makes a whole step of a tiny gradient.
+    """
+    layers = library.layers
+    image = layers.Input((11, 9, 3))
+    x = layers.Conv2D(6, (3, 2), padding="same", activation=activation, name=CONV1)(image)
+    x = layers.BatchNormalization(momentum=0.9, name=NORM)(x)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", activation=activation, name=CONV2)(x)
+    x = layers.MaxPooling2D(2, name="pool")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dropout(0.0, name="dropout")(x)
+    x = layers.Dense(CLASSES, activation="softmax", name="predictions")(x)
+    return library.models.Model(image, x)
+
+
+def trained_part(model, frozen):
+    """Freeze the layers with these names, in either library."""
+    for layer in model.layers:
+        layer.trainable = layer.name not in frozen
+    return model
+
+
+def randomized(model):
+    """minitl's `model` with its kernels as they are, and everything else moved from its start."""
+    for position, layer in enumerate(model.layers):
+        for name in layer.weight_names:
+            noise = 0.2 * random(*getattr(layer, name).shape, seed=position)
+            if name in ("gamma", "moving_variance"):
+                setattr(layer, name, np.exp(noise))
+            elif name != "kernel":
+                setattr(layer, name, noise)
+    return model
+
+
+def weights_by_name(model):
+    """{"conv1/kernel": array, ...} of one of minitl's models: copies."""
+    return {f"{la.name}/{name}": w for la in model.layers for name, w in zip(la.weight_names, la.get_weights())}
+
+
+def small_data(batches=4, batch_size=8):
+    """Noisy images of four patterns: x (batches, batch_size, 11, 9, 3) and one-hot labels."""
+    labels = np.random.default_rng(5).integers(CLASSES, size=(batches, batch_size))
+    patterns = random(CLASSES, 11, 9, 3, seed=6)
+    x = 0.5 * patterns[labels] + random(batches, batch_size, 11, 9, 3, seed=7)
+    return x, np.eye(CLASSES, dtype=np.float32)[labels]
+
+
+def twenty_steps(step):
+    """The losses of step(x, labels), round and round the batches."""
+    x, labels = small_data()
+    return np.array([step(x[i % len(x)], labels[i % len(x)]) for i in range(20)])
+
+
+def torch_small_network(weights, x, norm_is_frozen):
+    """`small_network` with ReLU in PyTorch: x (N, H, W, C) -> logits. `weights` are tensors under the names of
+    `weights_by_name`."""
+
+    def conv(x, name, strides):
+        kernel = weights[f"{name}/kernel"].permute(3, 2, 0, 1)  # HWIO -> OIHW
+        x = pad_same(x, kernel.shape[2:], strides)
+        return F.relu(F.conv2d(x, kernel, weights[f"{name}/bias"], strides))
+
+    x = conv(x.permute(0, 3, 1, 2), CONV1, (1, 1))
+    # PyTorch would move its running statistics towards the unbiased variance, and Keras towards the biased one: with
+    # copies that are thrown away, neither matters here.
+    statistics = (weights[f"{NORM}/moving_mean"].clone(), weights[f"{NORM}/moving_variance"].clone())
+    x = F.batch_norm(
+        x, *statistics, weights[f"{NORM}/gamma"], weights[f"{NORM}/beta"], training=not norm_is_frozen, eps=1e-3
+    )
+    x = F.max_pool2d(conv(x, CONV2, (2, 2)), 2)
+    x = x.permute(0, 2, 3, 1).flatten(1)  # Flatten counts rows, columns, channels
+    return x @ weights["predictions/kernel"] + weights["predictions/bias"]
+
+
+def torch_sgd_losses(initial_weights, frozen, **sgd):
+    """Twenty steps of torch.optim.SGD from these weights -> (losses, final weights)."""
+    weights = {name: torch.tensor(weight) for name, weight in initial_weights.items()}
+    moving = [w for name, w in weights.items() if name.split("/")[0] not in frozen and "moving" not in name]
+    optimizer = torch.optim.SGD([each.requires_grad_() for each in moving], **sgd)
+
+    def step(x, labels):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(torch_small_network(weights, torch.tensor(x), NORM in frozen), torch.tensor(labels))
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    losses = twenty_steps(step)
+    return losses, {name: as_numpy(weight) for name, weight in weights.items()}
+
+
+def keras_losses(initial_weights, frozen, optimizer, activation):
+    """Twenty steps of a Keras optimizer from these weights -> (losses, final weights)."""
+    model = trained_part(small_network(keras, activation), frozen)
+    model.set_weights(list(initial_weights.values()))
+    criterion = keras.losses.CategoricalCrossentropy()
+
+    def step(x, labels):
+        model.zero_grad()
+        loss = criterion(torch.tensor(labels), model(torch.tensor(x), training=True))
+        loss.backward()
+        variables = model.trainable_variables
+        with torch.no_grad():
+            optimizer.apply([variable.value.grad for variable in variables], variables)
+        return loss.item()
+
+    losses = twenty_steps(step)
+    return losses, dict(zip(initial_weights, model.get_weights()))
+
+
+# ---- VGG16 ----
+
+VGG16_BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each
+
+
+def torch_vgg16(path, x, blocks=5):
+    """PyTorch's outputs of VGG16's blocks, straight from the arrays of a Keras file: x (N, H, W, 3) -> list of NHWC
+    tensors, `block1_pool` first."""
+    outputs = []
+    x = torch.as_tensor(x).permute(0, 3, 1, 2)
+    with h5py.File(path) as file:
+        for block, convolutions in enumerate(VGG16_BLOCKS[:blocks], start=1):
+            for number in range(1, convolutions + 1):
+                group = file[f"block{block}_conv{number}"]
+                kernel, bias = (torch.tensor(group[name][()]) for name in group.attrs["weight_names"])
+                x = F.relu(F.conv2d(x, kernel.permute(3, 2, 0, 1), bias, padding=1))
+            x = F.max_pool2d(x, 2)
+            outputs.append(x.permute(0, 2, 3, 1))
+    return outputs

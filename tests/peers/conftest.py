@@ -1,0 +1,85 @@
+"""Comparisons with PyTorch and Keras. Nothing here runs without them: pip install -e '.[peers]'
+
+MINITL_REQUIRE_PEERS=1 turns a missing package into a failure, MINITL_REQUIRE_SHARED=1 does the same for the folder
+`../shared` beside the checkout (the whole VGG16 base, photographs). Where they are not set, tests are skipped.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
+
+HERE = Path(__file__).parent
+SHARED = HERE.parent.parent.parent / "shared"
+
+try:
+    with warnings.catch_warnings(action="ignore"):  # what peers do while they are imported is their affair
+        import keras
+        import torch  # noqa: F401
+except ImportError as error:
+    MISSING = f"needs the extra 'peers': pip install -e '.[peers]' ({error})"
+else:
+    MISSING = None
+    if keras.backend.backend() != "torch":
+        MISSING = "needs Keras on PyTorch, but Keras was imported with another backend before"
+
+
+class WithoutPeers(pytest.Module):
+    """Stands in for a test module that could not be imported."""
+
+    def collect(self):
+        _absent(MISSING, "MINITL_REQUIRE_PEERS")
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    return WithoutPeers.from_parent(parent, path=module_path) if MISSING else None
+
+
+def pytest_collection_modifyitems(items):
+    """Warnings are errors in our tests, but not those that a peer raises in its own code."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(r"ignore:::(keras|torch)(\.|$)"))
+
+
+@pytest.fixture(scope="session")
+def base_weights():
+    """The path of VGG16's convolutional base with ImageNet's weights, in Keras's legacy layout."""
+    path = SHARED / "weights" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    if not path.is_file():
+        _absent(f"needs {path.name} in ../shared/weights", "MINITL_REQUIRE_SHARED")
+    return path
+
+
+@pytest.fixture(scope="session")
+def photographs():
+    """An ant and a bee: (2, 224, 224, 3) in uint8."""
+    folder = SHARED / "data" / "hymenoptera_data" / "val"
+    if not folder.is_dir():
+        _absent("needs the photographs of ../shared/data/hymenoptera_data", "MINITL_REQUIRE_SHARED")
+    try:
+        from PIL import Image
+    except ImportError:
+        _absent("needs the extra 'images': pip install -e '.[images]'", "MINITL_REQUIRE_PEERS")
+
+    def load(path):
+        with Image.open(path) as image:
+            image = image.convert("RGB")
+            scale = 256 / min(image.size)
+            width, height = (round(side * scale) for side in image.size)
+            left, top = (width - 224) // 2, (height - 224) // 2
+            image = image.resize((width, height), Image.Resampling.BILINEAR)
+            return np.array(image.crop((left, top, left + 224, top + 224)))
+
+    return np.stack([load(sorted((folder / name).glob("*.jpg"))[0]) for name in ("ants", "bees")])
+
+
+def _absent(reason, required_by):
+    """Skip; fail if the environment says that nothing may be missing."""
+    if os.environ.get(required_by):
+        pytest.fail(f"{reason}; {required_by} is set", pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
