@@ -120,7 +120,7 @@ def test_twenty_updates(optimizer, freezing):
     losses = [model.train_on_batch(x[i % len(x)], labels[i % len(x)]) for i in range(20)]
     np.testing.assert_allclose(losses, stored[f"losses/{optimizer}/{freezing}"], rtol=1e-4)
     assert frozen_digest(model) == before
-    assert_close(model.get_layer("conv2").kernel, stored[f"conv2 kernel/{optimizer}/{freezing}"], 1e-3)
+    assert_close(model.get_layer("conv2").kernel, stored[f"conv2 kernel/{optimizer}/{freezing}"], 5e-5)
 
 
 def test_adam_leaves_keras_moving_statistics():

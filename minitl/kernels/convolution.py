@@ -69,13 +69,14 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
 
     Stride 1: put i = h + top - kh, and the sum over kh runs through a window of `grad` while the kernel is read
     backwards: it is a convolution of `grad` with the kernel turned by 180 degrees, its two channel axes swapped. The
-    padding becomes KH - 1 - top, which makes the result as large as the image was.
+    padding becomes KH - 1 - top, which makes the result as large as the image was. (It cannot be negative with 'same' or
+    'valid'; with explicit padding wider than the kernel it would be, and the other way is taken.)
     """
     rows, cols = window(image_hw, kernel.shape[:2], strides, padding)
-    if rows.stride > 1 or cols.stride > 1:
+    mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))
+    if rows.stride > 1 or cols.stride > 1 or min(*mirrored[0], *mirrored[1]) < 0:
         return _scatter_windows(grad, kernel, rows, cols)
     turned = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))  # (KH, KW, F, C)
-    mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))
     return conv2d(grad, turned, padding=mirrored)
 
 

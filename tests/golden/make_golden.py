@@ -89,7 +89,8 @@ def drawn_image():
     row, column = np.mgrid[:64, :64]
     image = np.stack([4 * column, 4 * row, 2 * (63 - row) + 2 * (63 - column)], axis=-1)
     image[(row - 24) ** 2 + (column - 38) ** 2 < 200] = (230, 40, 60)
-    image[(np.abs(row - 44) < 10) & (np.abs(column - 18) < 12) & ~((np.abs(row - 44) < 7) & (np.abs(column - 18) < 9))] = 20
+    down, right = np.abs(row - 44), np.abs(column - 18)
+    image[(down < 10) & (right < 12) & ((down >= 7) | (right >= 9))] = 20
     corner = (row > 45) & (column > 40)
     image[corner & ((row // 3 + column // 3) % 2 == 0)] = (250, 250, 90)
     return image.astype(np.uint8)

@@ -208,15 +208,21 @@ def torch_small_network(weights, x, norm_is_frozen):
 
 
 def torch_sgd_losses(initial_weights, frozen, **sgd):
-    """Twenty steps of torch.optim.SGD from these weights -> (losses, final weights)."""
+    """Twenty steps of torch.optim.SGD from these weights -> (losses, final weights). `frozen` are the names of layers,
+    or a list of them for each step."""
     weights = {name: torch.tensor(weight) for name, weight in initial_weights.items()}
-    moving = [w for name, w in weights.items() if name.split("/")[0] not in frozen and "moving" not in name]
-    optimizer = torch.optim.SGD([each.requires_grad_() for each in moving], **sgd)
+    parameters = {name: weight.requires_grad_() for name, weight in weights.items() if "moving" not in name}
+    optimizer = torch.optim.SGD(parameters.values(), **sgd)
+    schedule = iter(frozen if isinstance(frozen, list) else [frozen] * 20)
 
     def step(x, labels):
+        frozen = next(schedule)
         optimizer.zero_grad()
         loss = F.cross_entropy(torch_small_network(weights, torch.tensor(x), NORM in frozen), torch.tensor(labels))
         loss.backward()
+        for name, parameter in parameters.items():
+            if name.split("/")[0] in frozen:
+                parameter.grad = None  # PyTorch's optimizers pass over it
         optimizer.step()
         return loss.item()
 

@@ -17,7 +17,8 @@ HERE = Path(__file__).parent
 SHARED = HERE.parent.parent.parent / "shared"
 
 try:
-    with warnings.catch_warnings(action="ignore"):  # what peers do while they are imported is their affair
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what peers do while they are imported is their affair
         import keras
         import torch  # noqa: F401
 except ImportError as error:

@@ -7,7 +7,7 @@ import pytest
 import torch.nn.functional as F
 
 import minitl.layers
-from minitl.layers import AveragePooling2D, Conv2D, MaxPooling2D
+from minitl.layers import AveragePooling2D, Conv2D, GlobalMaxPooling2D, MaxPooling2D
 
 from .compare import compare_with_keras, compare_with_torch, pad_same, random
 
@@ -79,6 +79,15 @@ def test_max_pooling(image_hw, window, strides, padding):
         return F.max_pool2d(x, window, strides)
 
     compare_with_torch(MaxPooling2D(**arguments), operation, x)
+
+
+@windows
+def test_max_pooling_of_equal_pixels(image_hw, window, strides):
+    """Whole numbers, many of them equal: the first pixel in reading order gets the gradient, as in PyTorch."""
+    x = np.round(random(2, *image_hw, 3))
+    layer = MaxPooling2D(window, strides)
+    compare_with_torch(layer, lambda x: F.max_pool2d(x, window, strides), x)
+    compare_with_torch(GlobalMaxPooling2D(keepdims=True), lambda x: F.max_pool2d(x, image_hw), x)
 
 
 @windows

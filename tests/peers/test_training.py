@@ -1,4 +1,4 @@
-"""Training against PyTorch and Keras: twenty updates, losses, and weight files that go from one library to the other."""
+"""Training against PyTorch and Keras: twenty updates, the losses, and weight files carried from library to library."""
 
 import h5py
 import keras
@@ -74,7 +74,7 @@ def test_sgd_against_pytorch(network, frozen, nesterov):
     found = losses_of(network, optimizers.SGD(0.02, momentum=0.9, nesterov=nesterov))
     expected, weights = torch_sgd_losses(initial, frozen, lr=0.02, momentum=0.9, nesterov=nesterov)
     assert_losses_agree(found, expected)
-    assert_weights_agree(network, weights, 1e-4, without=("moving_mean", "moving_variance"))
+    assert_weights_agree(network, weights, 2e-5, without=("moving_mean", "moving_variance"))
 
 
 @freezing
@@ -86,7 +86,7 @@ def test_adam_against_keras(frozen, weight_decay):
     found = losses_of(network, optimizers.Adam(0.01, weight_decay=weight_decay))
     expected, weights = keras_losses(initial, frozen, keras.optimizers.Adam(0.01, weight_decay=weight_decay), "tanh")
     assert_losses_agree(found, expected)
-    assert_weights_agree(network, weights, 1e-3)
+    assert_weights_agree(network, weights, 5e-5)
 
 
 @pytest.mark.parametrize(
@@ -103,26 +103,28 @@ def test_sgd_against_keras(network, arguments):
     found = losses_of(network, optimizers.SGD(0.02, **arguments))
     expected, weights = keras_losses(initial, (), keras.optimizers.SGD(0.02, **arguments), "relu")
     np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert_weights_agree(network, weights, 1e-4)
+    assert_weights_agree(network, weights, 2e-5)
 
 
-def test_unfreezing_takes_effect_at_once(network):
-    """Ten updates with a frozen beginning and ten with all of it, one optimizer and no second compile; in PyTorch the
-    same is one optimizer that gets the new parameters in the middle."""
-    trained_part(network, (CONV1, NORM))
+def test_freezing_in_the_middle_takes_effect_at_once(network):
+    """The first convolution frozen, then not, then again: one optimizer, one compile, and PyTorch's losses."""
+    schedule = [(CONV1, NORM)] * 6 + [(NORM,)] * 8 + [(CONV1, NORM)] * 6
     initial = weights_by_name(network)
     network.compile(optimizers.SGD(0.02, momentum=0.9), "categorical_crossentropy")
-    x, labels = small_data()
-    found = [network.train_on_batch(x[i % 4], labels[i % 4]) for i in range(10)]
-    half_way = weights_by_name(network)
-    trained_part(network, (NORM,))
-    found += [network.train_on_batch(x[i % 4], labels[i % 4]) for i in range(10, 20)]
+    trained_part(network, schedule[0])  # after compile
+    steps = iter(schedule)
 
-    whole, _ = torch_sgd_losses(initial, (CONV1, NORM), lr=0.02, momentum=0.9)
-    np.testing.assert_allclose(found[:10], whole[:10], rtol=1e-4)
-    np.testing.assert_array_equal(half_way[f"{CONV1}/kernel"], initial[f"{CONV1}/kernel"])
-    assert abs(found[19] - whole[19]) > 1e-3 * whole[19]  # it did move afterwards
-    assert (weights_by_name(network)[f"{CONV1}/kernel"] != initial[f"{CONV1}/kernel"]).all()
+    def step(x, labels):
+        trained_part(network, next(steps))
+        before = frozen_digest(network)
+        loss = network.train_on_batch(x, labels)
+        assert frozen_digest(network) == before
+        return loss
+
+    found = twenty_steps(step)
+    expected, weights = torch_sgd_losses(initial, schedule, lr=0.02, momentum=0.9)
+    assert_losses_agree(found, expected)
+    assert_weights_agree(network, weights, 2e-5)
 
 
 # ---- weight files ----

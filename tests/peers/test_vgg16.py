@@ -91,7 +91,7 @@ def test_pooled_features_are_keras(pooling, base_weights, images):
 
 
 def test_the_architecture_is_keras():
-    """Names, shapes and counts of all layers, with the top; for small images, or the top would be 120 million numbers."""
+    """Names, shapes and counts of all layers, with the top; images are small to keep the top small."""
     arguments = {"weights": None, "input_shape": (32, 40, 3), "classes": 10}
     mine, peer = VGG16(**arguments), keras.applications.VGG16(**arguments)
     assert [layer.name for layer in mine.layers[1:]] == [layer.name for layer in peer.layers[1:]]

@@ -1,0 +1,33 @@
+"""What the tests share. Large files are not part of the repository: tests that want them look in ../shared and skip,
+saying so, where it is missing; with MINITL_REQUIRE_SHARED set they fail instead."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minitl import utils
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers_in_every_test():
+    utils.set_random_seed(0)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
+@pytest.fixture
+def full_base():
+    """The path of VGG16's whole convolutional base, 58.9 MB."""
+    path = REPOSITORY.parent / "shared" / "weights" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    if not path.is_file():
+        if os.environ.get("MINITL_REQUIRE_SHARED"):
+            pytest.fail(f"{path} is required here and missing")
+        pytest.skip("needs the full VGG16 base in ../shared/weights, which is not part of the repository")
+    return path

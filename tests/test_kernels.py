@@ -1,0 +1,206 @@
+"""Every fast kernel against its loop twin, and both against answers known by hand."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minitl import kernels
+from minitl.errors import ArgumentError, ShapeError
+from minitl.kernels import convolution, geometry
+
+# Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
+IMAGES = [(5, 7), (8, 6)]
+WINDOWS = [(1, 1), (2, 3), (3, 3), (5, 2)]
+STRIDES = [(1, 1), (2, 1), (2, 3)]
+PADDINGS = ["same", "valid", ((1, 2), (0, 1))]
+CASES = list(itertools.product(IMAGES, WINDOWS, STRIDES, PADDINGS))
+
+
+def case_name(case):
+    image, window, strides, padding = case
+    return f"{image[0]}x{image[1]}-window{window[0]}x{window[1]}-stride{strides[0]}x{strides[1]}-{padding}".replace(" ", "")
+
+
+every_case = pytest.mark.parametrize("image, window, strides, padding", CASES, ids=map(case_name, CASES))
+
+
+def assert_close(found, expected, tolerance=1e-13):
+    assert found.shape == expected.shape and found.dtype == expected.dtype
+    assert np.abs(found - expected).max() <= tolerance * max(1, np.abs(expected).max())
+
+
+@every_case
+def test_convolution_equals_its_twin(rng, image, window, strides, padding):
+    x, kernel = rng.standard_normal((2, *image, 3)), rng.standard_normal((*window, 3, 4))
+    bias = rng.standard_normal(4)
+    y = kernels.conv2d(x, kernel, bias, strides, padding)
+    assert_close(y, kernels.conv2d_naive(x, kernel, bias, strides, padding))
+    grad = rng.standard_normal(y.shape)
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, grad, window, strides, padding),
+        kernels.conv2d_kernel_gradient_naive(x, grad, window, strides, padding),
+    )
+    assert_close(
+        kernels.conv2d_input_gradient(grad, kernel, image, strides, padding),
+        kernels.conv2d_input_gradient_naive(grad, kernel, image, strides, padding),
+    )
+
+
+@pytest.mark.parametrize("block_bytes", [1, 3_000, 20_000, 10**9], ids=lambda b: f"{b}-byte-blocks")
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_blocks_of_any_size_give_the_same_numbers(rng, monkeypatch, block_bytes, padding):
+    """From one output row at a time to several images at once, with a smaller last block."""
+    monkeypatch.setattr(convolution, "FORWARD_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(convolution, "GRADIENT_BLOCK_BYTES", block_bytes)
+    x, kernel = rng.standard_normal((5, 7, 6, 2)), rng.standard_normal((3, 2, 2, 3))
+    y = kernels.conv2d(x, kernel, padding=padding)
+    assert_close(y, kernels.conv2d_naive(x, kernel, padding=padding))
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, y, (3, 2), padding=padding),
+        kernels.conv2d_kernel_gradient_naive(x, y, (3, 2), padding=padding),
+    )
+
+
+def test_input_in_any_memory_order(rng):
+    """A transposed view has its channels far apart in memory; the windows must be read from a contiguous copy."""
+    x, kernel = rng.standard_normal((2, 3, 6, 7)).transpose(0, 2, 3, 1), rng.standard_normal((3, 3, 3, 4))
+    grad = rng.standard_normal((2, 4, 6, 7)).transpose(0, 2, 3, 1)
+    assert_close(kernels.conv2d(x, kernel, padding="same"), kernels.conv2d_naive(x, kernel, padding="same"))
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, grad, (3, 3), padding="same"),
+        kernels.conv2d_kernel_gradient_naive(x, grad, (3, 3), padding="same"),
+    )
+    assert_close(
+        kernels.conv2d_input_gradient(grad, kernel, (6, 7), padding="same"),
+        kernels.conv2d_input_gradient_naive(grad, kernel, (6, 7), padding="same"),
+    )
+
+
+@pytest.mark.parametrize("strides, padding", list(itertools.product(STRIDES, ["same", "valid"])))
+def test_one_hot_sweep(strides, padding):
+    """One bright pixel, kernel entries 1, 2, 3, ...: each output must read exactly the entry that the pixel falls on,
+    by TensorFlow's rule written out here a second time."""
+    h, w, kh, kw = 5, 6, 3, 2
+    kernel = np.arange(1.0, kh * kw + 1).reshape(kh, kw, 1, 1)
+    if padding == "same":
+        oh, ow = -(-h // strides[0]), -(-w // strides[1])
+        top = max((oh - 1) * strides[0] + kh - h, 0) // 2
+        left = max((ow - 1) * strides[1] + kw - w, 0) // 2
+    else:
+        oh, ow, top, left = (h - kh) // strides[0] + 1, (w - kw) // strides[1] + 1, 0, 0
+    for row, col in np.ndindex(h, w):
+        x = np.zeros((1, h, w, 1))
+        x[0, row, col] = 1
+        expected = np.zeros((1, oh, ow, 1))
+        for i, j in np.ndindex(oh, ow):
+            a, b = row + top - i * strides[0], col + left - j * strides[1]
+            if 0 <= a < kh and 0 <= b < kw:
+                expected[0, i, j] = kernel[a, b, 0]
+        assert np.array_equal(kernels.conv2d(x, kernel, None, strides, padding), expected)
+
+
+def test_padding_is_tensorflows():
+    assert geometry.axis(224, 7, 2, "same")[3:] == (2, 3, 112)  # odd: the extra pixel goes behind
+    assert geometry.axis(224, 3, 1, "same")[3:] == (1, 1, 224)
+    assert geometry.axis(5, 1, 2, "same")[3:] == (0, 0, 3)
+    assert geometry.axis(5, 3, 2, "valid")[3:] == (0, 0, 2)
+    assert geometry.axis(2, 3, 2, "same")[3:] == (0, 1, 1)
+
+
+def test_wrong_windows_are_refused():
+    with pytest.raises(ShapeError, match="window of 3 pixels does not fit into 2"):
+        geometry.axis(2, 3, 1, "valid")
+    with pytest.raises(ArgumentError, match="'full'"):
+        geometry.axis(5, 3, 1, "full")
+
+
+def test_memory_stays_bounded(rng):
+    """All columns of this layer would take 115 MB an image; blocks must get by with a small part of one."""
+    x = np.zeros((2, 224, 224, 64), np.float32)
+    kernel = np.zeros((3, 3, 64, 64), np.float32)
+    tracemalloc.start()
+    y = kernels.conv2d(x, kernel, padding="same")
+    peak = tracemalloc.get_traced_memory()[1] - y.nbytes
+    tracemalloc.reset_peak()
+    kernels.conv2d_kernel_gradient(x, y, (3, 3), padding="same")
+    gradient_peak = tracemalloc.get_traced_memory()[1] - y.nbytes
+    tracemalloc.stop()
+    assert peak < 20e6 and gradient_peak < 35e6  # a padded image is 13 MB
+
+
+@every_case
+def test_pooling_equals_its_twin(rng, image, window, strides, padding):
+    if not isinstance(padding, str):
+        padding = "same"  # pooling has no explicit padding
+    x = rng.standard_normal((2, *image, 3))
+    y = kernels.max_pool(x, window, strides, padding)
+    assert_close(y, kernels.max_pool_naive(x, window, strides, padding))
+    grad = rng.standard_normal(y.shape)
+    assert_close(
+        kernels.max_pool_gradient(grad, x, y, window, strides, padding),
+        kernels.max_pool_gradient_naive(grad, x, y, window, strides, padding),
+    )
+    assert_close(
+        kernels.average_pool(x, window, strides, padding), kernels.average_pool_naive(x, window, strides, padding)
+    )
+    assert_close(
+        kernels.average_pool_gradient(grad, image, window, strides, padding),
+        kernels.average_pool_gradient_naive(grad, image, window, strides, padding),
+    )
+
+
+def test_global_pooling_equals_its_twin(rng):
+    x, grad = rng.standard_normal((3, 5, 4, 2)), rng.standard_normal((3, 2))
+    assert_close(kernels.global_average_pool(x), kernels.global_average_pool_naive(x))
+    assert_close(kernels.global_max_pool(x), kernels.global_max_pool_naive(x))
+    assert_close(
+        kernels.global_average_pool_gradient(grad, (5, 4)), kernels.global_average_pool_gradient_naive(grad, (5, 4))
+    )
+    assert_close(kernels.global_max_pool_gradient(grad, x), kernels.global_max_pool_gradient_naive(grad, x))
+
+
+def test_equal_maxima_share_nothing():
+    """Of several equal pixels the first one gets the whole gradient, in the fast kernel and in its twin."""
+    x, grad = np.zeros((1, 4, 4, 1)), np.arange(1.0, 5).reshape(1, 2, 2, 1)
+    expected = np.zeros((4, 4))
+    expected[::2, ::2] = [[1, 2], [3, 4]]
+    y = kernels.max_pool(x, (2, 2), (2, 2))
+    for gradient in kernels.max_pool_gradient, kernels.max_pool_gradient_naive:
+        assert np.array_equal(gradient(grad, x, y, (2, 2), (2, 2))[0, :, :, 0], expected)
+    assert kernels.global_max_pool_gradient(np.array([[7.0]]), x)[0, 0, 0, 0] == 7
+
+
+def test_average_does_not_count_padding():
+    y = kernels.average_pool(np.ones((1, 3, 3, 1)), (2, 2), (2, 2), "same")
+    assert np.array_equal(y, np.ones((1, 2, 2, 1)))
+
+
+def test_padding_never_wins_the_maximum():
+    y = kernels.max_pool(np.full((1, 3, 3, 1), -5.0), (2, 2), (2, 2), "same")
+    assert np.array_equal(y, np.full((1, 2, 2, 1), -5.0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", list(kernels.ACTIVATIONS))
+def test_activations_keep_the_type_and_overwrite_on_demand(rng, name, dtype):
+    function, gradient = kernels.ACTIVATIONS[name]
+    x = rng.standard_normal((3, 4)).astype(dtype)
+    y = function(x)
+    assert y.dtype == dtype and gradient(x, y).dtype == dtype
+    assert np.array_equal(function(x.copy(), out=x), y)
+
+
+def test_softmax_and_sigmoid_survive_any_input():
+    x = np.array([[1e4, -1e4, 0], [5, 5, 5]], np.float32)
+    p = kernels.ACTIVATIONS["softmax"][0](x)
+    assert np.allclose(p, [[1, 0, 0], [1 / 3] * 3]) and (p > 0).all()
+    q = kernels.ACTIVATIONS["sigmoid"][0](x)
+    assert np.allclose(q[0], [1, 0, 0.5]) and (q > 0).all() and (q < 1).all()
+    assert np.allclose(kernels.log_softmax(x)[0], [0, -2e4, -1e4])
+
+
+def test_channel_sums(rng):
+    x = rng.standard_normal((3, 4, 5, 2))
+    assert np.allclose(kernels.channel_sums(x), x.sum(axis=(0, 1, 2)))

@@ -1,0 +1,187 @@
+"""The graph: forward in order, backward in reverse, no further than needed, and nothing kept for nothing."""
+
+import numpy as np
+import pytest
+
+from minitl.errors import ArgumentError, GraphError, ShapeError
+from minitl.layers import Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D
+from minitl.models import Model, Sequential
+from minitl.models.summary import flops
+
+
+class Spy(Layer):
+    """Passes everything on and counts what it is asked for."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.calls = []
+
+    def forward(self, x, training=False):
+        self.calls.append("forward")
+        self.remember(x)
+        return x + 0
+
+    def backward(self, grad):
+        self.remembered()
+        self.calls.append("backward")
+        return grad
+
+
+def spied_row():
+    """Dense, spy, Dense, spy, Dense, with names."""
+    spies = Spy(name="early"), Spy(name="late")
+    model = Sequential(
+        [
+            Dense(4, name="a", input_shape=(3,)), spies[0], Dense(4, name="b"), spies[1], Dense(2, name="c"),
+        ]
+    )  # fmt: skip
+    return model, *spies
+
+
+def test_forward_runs_each_layer_once_in_order(rng):
+    model, early, late = spied_row()
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    by_hand = x
+    for layer in model.layers[1:]:
+        by_hand = layer.forward(by_hand)
+    early.calls, late.calls = [], []
+    assert np.array_equal(model.forward(x), by_hand)
+    assert early.calls == late.calls == ["forward"]
+    assert [layer.name for layer in model.layers] == ["input_layer", "a", "early", "b", "late", "c"]
+
+
+def test_backward_stops_at_the_earliest_trainable_layer(rng):
+    model, early, late = spied_row()
+    model.get_layer("a").trainable = False
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    y = model.forward(x, training=True)
+    assert model.get_layer("a")._remembered is None and early._remembered is None, "kept for no gradient"
+    assert model.get_layer("b")._remembered is not None
+    assert model.backward(np.ones_like(y)) is None
+    assert late.calls == ["forward", "backward"] and early.calls == ["forward"]
+    assert set(model.get_layer("b").gradients) == {"kernel", "bias"} and model.get_layer("a").gradients == {}
+    assert all(layer._remembered is None for layer in model.layers), "backward uses up what forward kept"
+
+
+def test_the_gradient_passes_through_frozen_layers_to_trainable_ones(rng):
+    model, early, late = spied_row()
+    model.get_layer("b").trainable = False
+    model.backward(np.ones_like(model.forward(rng.standard_normal((5, 3)).astype(np.float32))))
+    assert "kernel" in model.get_layer("a").gradients and model.get_layer("b").gradients == {}
+    assert early.calls[-1] == late.calls[-1] == "backward"
+
+
+def test_which_gradients_forward_prepares(rng):
+    model, early, _ = spied_row()
+    model.trainable = False
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    grad = np.ones((5, 2), np.float32)
+    model.forward(x)
+    assert model.backward(grad) is None and early.calls == ["forward"]
+    model.forward(x, gradients="input")
+    kernels = [model.get_layer(name).kernel for name in "abc"]
+    assert np.allclose(model.backward(grad), grad @ kernels[2].T @ kernels[1].T @ kernels[0].T, atol=1e-6)
+    model.trainable = True
+    model.forward(x, gradients="none")
+    assert all(layer._remembered is None for layer in model.layers)
+    with pytest.raises(GraphError, match="gradients is 'all'"):
+        model.forward(x, gradients="all")
+
+
+def test_a_tensor_used_twice_gets_the_sum_of_both_gradients(rng):
+    images = Input((3,))
+    x = Dense(3, use_bias=False, name="shared")(images)
+    model = Model(images, Add()([x, Dense(3, use_bias=False, name="side")(x)]))
+    x, grad = rng.standard_normal((2, 3)).astype(np.float32), rng.standard_normal((2, 3)).astype(np.float32)
+    model.forward(x)
+    model.backward(grad)
+    expected = x.T @ (grad + grad @ model.get_layer("side").kernel.T)
+    assert np.allclose(model.get_layer("shared").gradients["kernel"], expected, atol=1e-6)
+
+
+def test_memory_of_a_deep_forward_is_two_maps_not_all(rng):
+    """Without gradients a layer's output is let go as soon as the next layer has used it."""
+    import tracemalloc
+
+    model = Sequential([Spy(input_shape=(50, 50, 40)), *(Spy() for _ in range(9))])
+    x = np.zeros((10, 50, 50, 40), np.float32)  # 4 MB
+    tracemalloc.start()
+    model.forward(x, gradients="none")
+    assert tracemalloc.get_traced_memory()[1] < 2.5 * x.nbytes
+    tracemalloc.stop()
+
+
+def test_calling_a_model_puts_its_layers_into_the_graph():
+    base = Sequential([Conv2D(2, 3, name="conv", input_shape=(8, 8, 3)), MaxPooling2D(name="pool")])
+    images = Input((6, 6, 3))
+    model = Model(images, Dense(2)(Flatten()(base(images))))
+    assert [layer.name for layer in model.layers] == ["input_layer", "conv", "pool", "flatten", "dense"]
+    assert model.get_layer("conv") is base.get_layer("conv")
+    assert Sequential([base, Flatten(), Dense(3)]).output_shape == (None, 3)
+
+
+def test_sequential_grows():
+    model = Sequential()
+    model.add(Input((4,)))
+    model.add(Dense(3))
+    model.compile("sgd", "mse")
+    model.add(Dense(2))
+    assert model.output_shape == (None, 2) and [layer.name for layer in model.layers][1:] == ["dense", "dense_1"]
+    with pytest.raises(GraphError, match=r"'dense', needs the shape of one image: input_shape="):
+        Sequential([Dense(3)])
+
+
+def test_names_are_unique_and_do_not_depend_on_what_was_built_before():
+    def build():
+        return Sequential([Dense(3, input_shape=(2,)), Dense(3, name="dense_1"), Dense(3), Dropout(0.1)])
+
+    assert [[layer.name for layer in build().layers] for _ in range(2)] == 2 * [
+        ["input_layer", "dense", "dense_1", "dense_2", "dropout"]
+    ]
+    with pytest.raises(GraphError, match="two layers are named 'same'"):
+        Sequential([Dense(3, name="same", input_shape=(2,)), Dense(3, name="same")])
+
+
+def test_weights_of_the_whole_model(rng):
+    model = Sequential([Dense(3, input_shape=(2,)), BatchNormalization(), Dense(1)])
+    assert [w.shape for w in model.get_weights()] == [(2, 3), (3,), (3,), (3,), (3,), (3,), (3, 1), (1,)]
+    weights = [rng.standard_normal(w.shape).astype(np.float32) for w in model.get_weights()]
+    model.set_weights(weights)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, model.get_weights()))
+    assert model.count_params() == 6 + 3 + 12 + 3 + 1 and model.count_params(trainable_only=True) == 19
+    with pytest.raises(ShapeError, match="expected 8 weight arrays, found 7"):
+        model.set_weights(weights[:-1])
+
+
+def test_summary_says_what_is_frozen(capsys):
+    model = Sequential([Conv2D(4, 3, input_shape=(8, 8, 3), name="conv", trainable=False), Flatten(), Dense(10)])
+    model.summary()
+    text = capsys.readouterr().out
+    assert "conv (Conv2D)" in text and "(None, 6, 6, 4)" in text and "frozen" in text
+    assert "Total params                  1,562" in text and "Trainable params              1,450" in text
+    assert flops(model) == 2 * (3 * 3 * 3 * 4 * 36 + 144 * 10)
+
+
+MISUSES = [
+    (lambda: Model(Input((3,)), Dense(2)(Input((3,)))), "depends on 'input_layer', which is not the model's input"),
+    (lambda: Model(Input((3,)), "output"), "outputs is str; expected one symbolic tensor"),
+    (lambda: Model([Input((3,)), Input((3,))], Dense(2)(Input((3,)))), "one input and one output"),
+    (lambda: Sequential([Dense(2, input_shape=(2,))]).get_layer("fc"), "no layer 'fc'. Its layers: input_layer, dense"),
+    (lambda: shared_layer(), "'dense' is used twice"),
+]
+
+
+def shared_layer():
+    images, layer = Input((3,)), Dense(3)
+    return Model(images, layer(layer(images)))
+
+
+@pytest.mark.parametrize("misuse, message", MISUSES, ids=[message for _, message in MISUSES])
+def test_graphs_that_cannot_be(misuse, message):
+    with pytest.raises(GraphError, match=message):
+        misuse()
+
+
+def test_compile_wants_a_loss():
+    with pytest.raises(ArgumentError, match="compile needs a loss"):
+        Sequential([Dense(2, input_shape=(2,))]).compile("sgd")
