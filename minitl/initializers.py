@@ -102,7 +102,9 @@ def get(initializer):
         return INITIALIZERS[initializer]()
     if callable(initializer):
         return initializer
-    raise ArgumentError(f"initializer is {initializer!r}; expected one of {', '.join(INITIALIZERS)}, or an Initializer.")
+    raise ArgumentError(
+        f"initializer is {initializer!r}; expected one of {', '.join(INITIALIZERS)}, or an Initializer."
+    )
 
 
 @contextmanager

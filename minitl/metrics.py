@@ -1,6 +1,6 @@
 """What a person wants to know besides the loss. A metric sees batch after batch and averages over images.
 
-    metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result() -> float
+metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result() -> float
 """
 
 import numpy as np
@@ -95,4 +95,6 @@ def get(metric, loss):
         return metric, METRICS[metric]()
     if isinstance(metric, Metric):
         return metric.name, metric
-    raise ArgumentError(f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or an object of minitl.metrics.")
+    raise ArgumentError(
+        f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or an object of minitl.metrics."
+    )

@@ -72,9 +72,9 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent, g the gradient:
 
-        plain       p <- p - lr g
-        momentum    v <- momentum v - lr g;   p <- p + v
-        nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
+    plain       p <- p - lr g
+    momentum    v <- momentum v - lr g;   p <- p + v
+    nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
     """
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None):

@@ -70,11 +70,15 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
         errors, checked = {}, 0
         # A gradient may be 0 by cancellation (a bias in front of batch-norm): rounding is all that is left of it, and
         # has to be measured against the size of the other gradients.
-        smallest_scale = 1e-3 * max((np.abs(grad).max(initial=0) for *_, grad in tensors if grad is not None), default=0)
+        smallest_scale = 1e-3 * max(
+            (np.abs(grad).max(initial=0) for *_, grad in tensors if grad is not None), default=0
+        )
         for tensor_name, array, gradient in tensors:
             indices = _some_indices(array.shape, gradient, most, rng)
             differences = [_central_difference(array, index, step, forward, g) for index in indices]
-            errors[tensor_name] = _compare(tensor_name, array, gradient, indices, differences, smallest_scale, tolerance)
+            errors[tensor_name] = _compare(
+                tensor_name, array, gradient, indices, differences, smallest_scale, tolerance
+            )
             checked += len(indices)
     finally:
         for layer, name, array in originals:

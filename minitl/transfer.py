@@ -39,7 +39,9 @@ def adapt_input(model, input_shape):
     """
     input_shape = tuple(input_shape)
     if len(input_shape) != 3 or not isinstance(model.input.layer, InputLayer):
-        raise ShapeError(f"input_shape is {input_shape}; expected (height, width, channels), and a model with an Input.")
+        raise ShapeError(
+            f"input_shape is {input_shape}; expected (height, width, channels), and a model with an Input."
+        )
     tensors = {model.input: Input(input_shape, name=model.input.layer.name)}
     for step in model.steps:
         layer = step.layer
@@ -119,5 +121,3 @@ def frozen_digest(model):
 
 def _position(model, name):
     return model.layers.index(model.get_layer(name))
-
-

@@ -113,7 +113,7 @@ def vgg_like_network():
 def test_network(rng, make, frozen):
     model = make()
     for index in frozen:
-        model.layers[index].trainable = False
+        model.steps[index - 1].layer.trainable = False
     report = check_gradients(model, rng.standard_normal((3, *model.input_shape[1:])))
     assert report.worst <= 1e-5
     assert len(report.errors) == 1 + sum(len(layer.trainable_names) for layer in model.layers)

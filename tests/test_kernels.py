@@ -20,7 +20,9 @@ CASES = list(itertools.product(IMAGES, WINDOWS, STRIDES, PADDINGS))
 
 def case_name(case):
     image, window, strides, padding = case
-    return f"{image[0]}x{image[1]}-window{window[0]}x{window[1]}-stride{strides[0]}x{strides[1]}-{padding}".replace(" ", "")
+    return f"{image[0]}x{image[1]}-window{window[0]}x{window[1]}-stride{strides[0]}x{strides[1]}-{padding}".replace(
+        " ", ""
+    )
 
 
 every_case = pytest.mark.parametrize("image, window, strides, padding", CASES, ids=map(case_name, CASES))

@@ -19,6 +19,7 @@ from minitl.layers import (
     GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
+    ReLU,
     ZeroPadding2D,
 )
 
@@ -151,15 +152,22 @@ MISUSES = [
     (lambda: Dense(3)([Input((2,)), Input((2,))]), GraphError, "it takes one"),
     (lambda: Dense(3).backward(np.zeros((1, 3))), GraphError, "Run forward first"),
     (lambda: Conv2D(3, 3, padding="full"), ArgumentError, "'valid' or 'same'"),
-    (lambda: Conv2D(3, (3, 3, 3)), ShapeError, "kernel_size is"),
-    (lambda: Conv2D(3, 3, strides=0), ShapeError, "strides is 0"),
+    (lambda: Conv2D(3, (3, 3, 3)), ArgumentError, "kernel_size is"),
+    (lambda: Conv2D(3, 3, strides=0), ArgumentError, "strides is 0"),
+    (lambda: Conv2D(0, 3), ArgumentError, "filters is 0; expected a positive integer"),
+    (lambda: Dense(-3), ArgumentError, "units is -3"),
+    (lambda: ReLU(max_value=-1.0), ArgumentError, "max_value is -1.0"),
     (lambda: Conv2D(3, 3)(Input((2, 2, 1))), ShapeError, "does not fit into 2 pixels"),
     (lambda: Conv2D(3, 3).forward(np.zeros((5, 5, 3))), ShapeError, r"'conv2d' expected .*\(N, H, W, C\)"),
     (lambda: MaxPooling2D()(Input((4,))), ShapeError, "max_pooling2d"),
     (lambda: Activation("gelu"), ArgumentError, "'gelu'; expected one of linear, relu"),
     (lambda: Add()([Input((2, 2, 3)), Input((2, 2, 4))]), ShapeError, "one shape"),
     (lambda: Concatenate()([Input((2, 2, 3)), Input((2, 3, 3))]), ShapeError, "differ only along axis -1"),
-    (lambda: Dense(3, kernel_initializer="magic")(Input((2,))), ArgumentError, "'magic'; expected one of glorot_uniform"),
+    (
+        lambda: Dense(3, kernel_initializer="magic")(Input((2,))),
+        ArgumentError,
+        "'magic'; expected one of glorot_uniform",
+    ),
     (lambda: Input(5), ShapeError, "Input shape is 5"),
     (lambda: BatchNormalization(axis=1)(Input((2, 2, 3))), ShapeError, "channels are the last axis"),
 ]

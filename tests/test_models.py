@@ -42,12 +42,12 @@ def test_forward_runs_each_layer_once_in_order(rng):
     model, early, late = spied_row()
     x = rng.standard_normal((5, 3)).astype(np.float32)
     by_hand = x
-    for layer in model.layers[1:]:
+    for layer in model.layers:
         by_hand = layer.forward(by_hand)
     early.calls, late.calls = [], []
     assert np.array_equal(model.forward(x), by_hand)
     assert early.calls == late.calls == ["forward"]
-    assert [layer.name for layer in model.layers] == ["input_layer", "a", "early", "b", "late", "c"]
+    assert [layer.name for layer in model.layers] == ["a", "early", "b", "late", "c"]
 
 
 def test_backward_stops_at_the_earliest_trainable_layer(rng):
@@ -126,7 +126,7 @@ def test_sequential_grows():
     model.add(Dense(3))
     model.compile("sgd", "mse")
     model.add(Dense(2))
-    assert model.output_shape == (None, 2) and [layer.name for layer in model.layers][1:] == ["dense", "dense_1"]
+    assert model.output_shape == (None, 2) and [layer.name for layer in model.layers] == ["dense", "dense_1"]
     with pytest.raises(GraphError, match=r"'dense', needs the shape of one image: input_shape="):
         Sequential([Dense(3)])
 
@@ -136,7 +136,7 @@ def test_names_are_unique_and_do_not_depend_on_what_was_built_before():
         return Sequential([Dense(3, input_shape=(2,)), Dense(3, name="dense_1"), Dense(3), Dropout(0.1)])
 
     assert [[layer.name for layer in build().layers] for _ in range(2)] == 2 * [
-        ["input_layer", "dense", "dense_1", "dense_2", "dropout"]
+        ["dense", "dense_1", "dense_2", "dropout"]
     ]
     with pytest.raises(GraphError, match="two layers are named 'same'"):
         Sequential([Dense(3, name="same", input_shape=(2,)), Dense(3, name="same")])
@@ -166,7 +166,7 @@ MISUSES = [
     (lambda: Model(Input((3,)), Dense(2)(Input((3,)))), "depends on 'input_layer', which is not the model's input"),
     (lambda: Model(Input((3,)), "output"), "outputs is str; expected one symbolic tensor"),
     (lambda: Model([Input((3,)), Input((3,))], Dense(2)(Input((3,)))), "one input and one output"),
-    (lambda: Sequential([Dense(2, input_shape=(2,))]).get_layer("fc"), "no layer 'fc'. Its layers: input_layer, dense"),
+    (lambda: Sequential([Dense(2, input_shape=(2,))]).get_layer("fc"), "no layer 'fc'. Its layers: dense"),
     (lambda: shared_layer(), "'dense' is used twice"),
 ]
 

@@ -78,9 +78,9 @@ def test_a_frozen_layer_stays_and_its_momentum_waits():
 def test_nothing_moves_if_one_gradient_is_not_finite(bad):
     model = Sequential([Dense(2, input_shape=(2,), name="first"), Dense(2, name="last")])
     before = model.get_weights()
-    for layer in model.layers[1:]:
+    for layer in model.layers:
         layer.gradients = {"kernel": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}
-    model.layers[2].gradients["kernel"][1, 1] = bad
+    model.layers[1].gradients["kernel"][1, 1] = bad
     optimizer = SGD(0.1)
     with pytest.raises(DivergedError, match="step 1: the gradient of 'last' kernel is not finite. Nothing was updated"):
         optimizer.step(model)
@@ -93,6 +93,11 @@ def test_a_large_but_finite_gradient_is_no_divergence():
 
 def test_names_and_arguments():
     assert isinstance(optimizers.get("adam"), Adam) and isinstance(optimizers.get("SGD"), SGD)
-    for misuse in (lambda: optimizers.get("rmsprop"), lambda: SGD(-1), lambda: SGD(momentum=2), lambda: SGD(float("nan"))):
+    for misuse in (
+        lambda: optimizers.get("rmsprop"),
+        lambda: SGD(-1),
+        lambda: SGD(momentum=2),
+        lambda: SGD(float("nan")),
+    ):
         with pytest.raises(ArgumentError, match="expected"):
             misuse()

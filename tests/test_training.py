@@ -86,7 +86,9 @@ def test_losses_are_weighted_by_batch_size(rng):
     """A last batch of one image must not count as much as a full one."""
     x, y = blobs(rng, 33)
     model = small_network()
-    assert model.evaluate(x, y, batch_size=32, verbose=0) == pytest.approx(model.evaluate(x, y, batch_size=33, verbose=0))
+    assert model.evaluate(x, y, batch_size=32, verbose=0) == pytest.approx(
+        model.evaluate(x, y, batch_size=33, verbose=0)
+    )
 
 
 def test_same_seed_same_bits(rng):
@@ -110,7 +112,9 @@ def test_a_fresh_process_gives_the_same_numbers():
         "x = np.linspace(-1, 1, 80, dtype='float32').reshape(20, 4)\n"
         "print(m.fit(x, np.arange(20) % 3, epochs=2, batch_size=6, verbose=0).history)"
     )
-    outputs = {subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in range(2)}
+    outputs = {
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout for _ in range(2)
+    }
     assert len(outputs) == 1
 
 
@@ -127,7 +131,7 @@ def test_freezing_takes_effect_at_once(rng):
     x, y = blobs(rng)
     model = small_network()
     model.fit(x, y, epochs=1, verbose=0)
-    convolution = model.layers[1]
+    convolution = model.layers[0]
     convolution.trainable = False
     before = convolution.get_weights()
     model.train_on_batch(x, y)
@@ -149,7 +153,9 @@ def test_callbacks(rng):
 
     x, y = blobs(rng)
     model = small_network()
-    model.layers[1].trainable = False  # the features of a frozen beginning are kept: callbacks see the whole model still
+    model.layers[
+        0
+    ].trainable = False  # the features of a frozen beginning are kept: callbacks see the whole model still
     watch = Watch()
     model.fit(x, y, epochs=2, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, lr: 0.5 ** (epoch + 1)), watch])
     assert seen == [(0, 0.5), (0, ["accuracy", "loss"]), (1, 0.25), (1, ["accuracy", "loss"])]
@@ -165,7 +171,12 @@ BAD_DATA = [
     (X.tolist(), Y, DataError, "x is list; expected a NumPy array"),
     (np.zeros((8, 1, 6, 6), np.float32), Y, ShapeError, r"found \(8, 1, 6, 6\). This looks like \(N, C, H, W\)"),
     (X[0], Y, ShapeError, r"batch axis: x\[None\]"),
-    (np.zeros((8, 5, 6, 1), np.float32), Y, ShapeError, r"expected an input of shape \(N, 6, 6, 1\), found \(8, 5, 6, 1\)"),
+    (
+        np.zeros((8, 5, 6, 1), np.float32),
+        Y,
+        ShapeError,
+        r"expected an input of shape \(N, 6, 6, 1\), found \(8, 5, 6, 1\)",
+    ),
     (X, Y + 4, DataError, "labels run from 4 to 4; the model has 4 outputs"),
     (X, Y - 1, DataError, "labels run from -1"),
     (X, np.eye(8), DataError, "labels have shape"),
@@ -206,7 +217,9 @@ def test_a_model_must_be_compiled_and_have_something_to_learn():
 @pytest.mark.parametrize("optimizer", [SGD(1e30), Adam(1e30)], ids=["SGD", "Adam"])
 def test_divergence_stops_before_the_update(rng, optimizer):
     x, y = blobs(rng)
-    model = Sequential([Flatten(input_shape=(6, 6, 1)), Dense(8, name="wide"), BatchNormalization(), Dense(4, name="out")])
+    model = Sequential(
+        [Flatten(input_shape=(6, 6, 1)), Dense(8, name="wide"), BatchNormalization(), Dense(4, name="out")]
+    )
     model.compile(optimizer, "mse")
     with pytest.raises(DivergedError, match=r"step \d+: .*Nothing was updated. Try a learning rate below 1e\+30"):
         model.fit(x, np.eye(4)[y], epochs=20, verbose=0)

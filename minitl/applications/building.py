@@ -64,7 +64,9 @@ def load_named_weights(weights, official_file):
     if weights is None:
         yield lambda model: model
         return
-    path = find_weights(official_file.name, official_file.folder, official_file.md5) if weights == "imagenet" else weights
+    path = (
+        find_weights(official_file.name, official_file.folder, official_file.md5) if weights == "imagenet" else weights
+    )
 
     def load(model):
         load_weights(model, path)

@@ -26,7 +26,9 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
 
     Feed it images that went through `preprocess_input`. Raises ArgumentError, and WeightsError for the file.
     """
-    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32)
+    input_shape = check_arguments(
+        weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32
+    )
 
     with load_named_weights(weights, WITH_TOP if include_top else NO_TOP) as load:
         x = images = Input(input_shape)

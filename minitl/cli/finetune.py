@@ -52,7 +52,9 @@ def add_arguments(parser):
     parser.add_argument("--epochs", type=int, default=HEAD_ONLY.epochs, help="for the new head (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=HEAD_ONLY.learning_rate, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
-    parser.add_argument("--no-scratch", action="store_true", help="leave out the comparison, which takes most of the time")
+    parser.add_argument(
+        "--no-scratch", action="store_true", help="leave out the comparison, which takes most of the time"
+    )
     parser.add_argument("--save", metavar="FILE", help="write the fine-tuned model there, for `minitl predict`")
 
 
@@ -80,7 +82,9 @@ def run(options):
     scratch = None
     if not options.no_scratch:
         network = same_network_from_scratch(options.cut, pictures)
-        print(f"From scratch: the same network on the same {len(x_train)} pictures, nothing transferred and nothing frozen.")
+        print(
+            f"From scratch: the same network on the same {len(x_train)} pictures, nothing transferred and nothing frozen."
+        )
         scaled_task = tuple((x / np.float32(60), y) for x, y in task)  # about unit variance, for untrained filters
         scratch = train(network, FROM_SCRATCH, *scaled_task)
         print()
@@ -122,7 +126,11 @@ def six_steps(cut, pictures):
     say(1, "Choose", "VGG16, pre-trained on ImageNet: 1.2 million photographs of 1,000 kinds of things.")
 
     loaded = model.load_weights(bundled_file(WEIGHTS), partial=True)
-    say(2, "Load", f"{len(loaded.loaded)} layers, {loaded.parameters:,} parameters, from {WEIGHTS} (its first three blocks).")
+    say(
+        2,
+        "Load",
+        f"{len(loaded.loaded)} layers, {loaded.parameters:,} parameters, from {WEIGHTS} (its first three blocks).",
+    )
 
     before = len(model.layers)
     model = transfer.remove_layers(model, after=cut)
@@ -177,7 +185,10 @@ def report(transferred, scratch, test_images):
     columns = [("transferred", transferred), *([("from scratch", scratch)] if scratch else [])]
     rows = [
         [f"accuracy on {test_images:,} test pictures", *(f"{c['test_accuracy']:.3f}" for _, c in columns)],
-        ["  95% interval", *(f"{low:.3f} to {high:.3f}" for low, high in (interval(c, test_images) for _, c in columns))],
+        [
+            "  95% interval",
+            *(f"{low:.3f} to {high:.3f}" for low, high in (interval(c, test_images) for _, c in columns)),
+        ],
         ["parameters that learned", *(f"{c['trainable_parameters']:,}" for _, c in columns)],
         ["epochs", *(c["epochs"] for _, c in columns)],
         ["time", *(f"{c['seconds']:.0f} s" for _, c in columns)],

@@ -29,6 +29,8 @@ def table(rows):
     """Rows of cells as text: the first column to the left, numbers to the right."""
     widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
-        "  ".join(str(cell).rjust(w) if c else str(cell).ljust(w) for c, (cell, w) in enumerate(zip(row, widths))).rstrip()
+        "  ".join(
+            str(cell).rjust(w) if c else str(cell).ljust(w) for c, (cell, w) in enumerate(zip(row, widths))
+        ).rstrip()
         for row in rows
     )

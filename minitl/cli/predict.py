@@ -1,8 +1,8 @@
 """Say what a fine-tuned model sees in pictures.
 
-    minitl finetune --save model.h5
-    minitl predict model.h5                       (some of the bundled test images, and what they really are)
-    minitl predict model.h5 shirt.jpg bag.png     (Pillow's formats need the extra `images`; .npy works without)
+minitl finetune --save model.h5
+minitl predict model.h5                       (some of the bundled test images, and what they really are)
+minitl predict model.h5 shirt.jpg bag.png     (Pillow's formats need the extra `images`; .npy works without)
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Print a model's layers: of a saved model, or of an application by name.
 
-    minitl summary vgg16
-    minitl summary vgg16 --no-top --input-shape 64 64 3
-    minitl summary my_model.h5
+minitl summary vgg16
+minitl summary vgg16 --no-top --input-shape 64 64 3
+minitl summary my_model.h5
 """
 
 from .. import applications, initializers
@@ -18,7 +18,9 @@ APPLICATIONS = {name.lower(): getattr(applications, name) for name in applicatio
 def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help=f"{', '.join(APPLICATIONS)}, or a file from model.save()")
     parser.add_argument("--no-top", action="store_true", help="an application without its dense layers")
-    parser.add_argument("--input-shape", type=int, nargs=3, metavar=("H", "W", "C"), help="of an application without its top")
+    parser.add_argument(
+        "--input-shape", type=int, nargs=3, metavar=("H", "W", "C"), help="of an application without its top"
+    )
 
 
 def run(options):

@@ -68,7 +68,7 @@ def read_image(path, height, width):
 def _read_npy(path, height, width):
     try:
         image = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: cannot be read as a NumPy array ({error}).") from None
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise DataError(f"{path}: holds {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3).")

@@ -36,19 +36,22 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """x where x >= threshold, at most `max_value`; negative_slope * (x - threshold) below the threshold."""
+    """x above `threshold`, at most `max_value`; negative_slope * (x - threshold) at the threshold and below."""
 
     config_names = ("max_value", "negative_slope", "threshold")
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
+        for argument, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
+            if value is not None and value < 0:
+                raise ArgumentError(f"{argument} is {value!r}; expected a number of at least 0.")
         self.max_value, self.negative_slope, self.threshold = max_value, negative_slope, threshold
 
     def forward(self, x, training=False):
         self.remember(x)
         if (self.max_value, self.negative_slope, self.threshold) == (None, 0, 0):
             return np.maximum(x, 0)
-        y = np.where(x >= self.threshold, x, self.negative_slope * (x - self.threshold))
+        y = np.where(x > self.threshold, x, self.negative_slope * (x - self.threshold))
         return y if self.max_value is None else np.minimum(y, self.max_value)
 
     def backward(self, grad):

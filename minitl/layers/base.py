@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 from .. import initializers
-from ..errors import GraphError, ShapeError
+from ..errors import ArgumentError, GraphError, ShapeError
 
 _serial_numbers = itertools.count()
 
@@ -182,11 +182,18 @@ class Layer:
         return f"<{type(self).__name__} '{self.name}'{' ' + arguments if arguments else ''}>"
 
 
+def positive(value, argument):
+    """A positive whole number, or ArgumentError."""
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ArgumentError(f"{argument} is {value!r}; expected a positive integer.")
+    return int(value)
+
+
 def pair(value, argument):
     """3 or (3, 3) -> (3, 3)."""
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     if len(values) != 2 or any(not isinstance(v, (int, np.integer)) or v < 1 for v in values):
-        raise ShapeError(f"{argument} is {value!r}; expected a positive integer or a pair of them.")
+        raise ArgumentError(f"{argument} is {value!r}; expected a positive integer or a pair of them.")
     return int(values[0]), int(values[1])
 
 

@@ -4,7 +4,7 @@ from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
 from .activations import activation_functions
-from .base import Layer, pair
+from .base import Layer, pair, positive
 
 
 class Conv2D(Layer):
@@ -28,7 +28,7 @@ class Conv2D(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.filters = int(filters)
+        self.filters = positive(filters, "filters")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)

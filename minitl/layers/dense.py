@@ -5,7 +5,7 @@ import math
 from ..errors import ShapeError
 from ..kernels import channel_sums
 from .activations import activation_functions
-from .base import Layer
+from .base import Layer, positive
 
 
 class Dense(Layer):
@@ -18,10 +18,16 @@ class Dense(Layer):
     config_names = ("units", "activation", "use_bias")
 
     def __init__(
-        self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros", **kwargs
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units = int(units)
+        self.units = positive(units, "units")
         self.activation = activation or "linear"
         self.activate, self.activation_gradient = activation_functions(self.activation)
         self.use_bias = use_bias
@@ -58,7 +64,7 @@ class Dense(Layer):
 
     def backward(self, grad):
         """With z = x @ kernel + bias:  dL/dx[n, i] = sum_u dL/dz[n, u] * dz[n, u]/dx[n, i]
-                                                  = sum_u dL/dz[n, u] * kernel[i, u]  = (dL/dz @ kernel^T)[n, i]"""
+        = sum_u dL/dz[n, u] * kernel[i, u]  = (dL/dz @ kernel^T)[n, i]"""
         flat_grad = self.backward_to_parameters(grad)
         return (flat_grad @ self.kernel.T).reshape(*grad.shape[:-1], -1)
 

@@ -12,7 +12,9 @@ class InputLayer(Layer):
     def __init__(self, shape, **kwargs):
         super().__init__(**kwargs)
         if isinstance(shape, int) or any(size is not None and int(size) < 1 for size in shape):
-            raise ShapeError(f"Input shape is {shape!r}; expected one image's sizes without the batch, as (224, 224, 3).")
+            raise ShapeError(
+                f"Input shape is {shape!r}; expected one image's sizes without the batch, as (224, 224, 3)."
+            )
         self.shape = tuple(None if size is None else int(size) for size in shape)
         self.output = SymbolicTensor((None, *self.shape), self, ())
 

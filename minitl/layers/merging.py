@@ -47,7 +47,9 @@ class Concatenate(Layer):
         return tuple(shape)
 
     def check_input(self, input_shapes):
-        rest = {tuple(np.delete(np.array(shape[1:], object), self._axis_without_batch(shape))) for shape in input_shapes}
+        rest = {
+            tuple(np.delete(np.array(shape[1:], object), self._axis_without_batch(shape))) for shape in input_shapes
+        }
         if len(input_shapes) < 2 or len(rest) != 1:
             raise ShapeError(
                 f"layer '{self.name}' expected two or more inputs that differ only along axis {self.axis}, "

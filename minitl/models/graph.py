@@ -109,7 +109,9 @@ class Graph:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise GraphError(f"the model has no layer '{name}'. Its layers: {', '.join(each.name for each in self.layers)}.")
+        raise GraphError(
+            f"the model has no layer '{name}'. Its layers: {', '.join(each.name for each in self.layers)}."
+        )
 
     def output_of(self, name):
         """The symbolic output of the layer called `name` in this graph."""

@@ -9,7 +9,7 @@ class Sequential(Model):
     """`Sequential([Conv2D(..., input_shape=(28, 28, 1)), ..., Dense(10)])`.
 
     The first layer says the shape of one image, by `input_shape=` or by being an `Input`. A model in the list gives
-    its layers. `add` puts one more layer behind the last.
+    its layers. `add` puts one more layer behind the last. As in Keras, `layers` leaves the InputLayer out.
     """
 
     def __init__(self, layers=(), name=None):
@@ -40,6 +40,7 @@ class Sequential(Model):
         for member in rest:
             tensor = member(tensor)
         super().__init__(start, tensor, self.name)
+        self.layers = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
 
 
 def _layer(member):

@@ -16,7 +16,7 @@ def flops(model):
 def summary_text(model):
     """One line a layer: name (class), output shape, parameters, frozen or not; then the totals."""
     rows = [("Layer (type)", "Output shape", "Params", "Trainable", "Input from")]
-    tensors = ([model.input] if len(model.layers) > len(model.steps) else []) + model.steps
+    tensors = ([] if model.input.inputs else [model.input]) + model.steps
     previous = None
     for tensor in tensors:
         layer = tensor.layer

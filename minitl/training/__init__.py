@@ -4,4 +4,14 @@ from .callbacks import Callback, LearningRateScheduler
 from .history import History
 from .loop import evaluate, fit, predict, prepare, train_on_batch, train_step
 
-__all__ = ["Callback", "History", "LearningRateScheduler", "evaluate", "fit", "predict", "prepare", "train_on_batch", "train_step"]
+__all__ = [
+    "Callback",
+    "History",
+    "LearningRateScheduler",
+    "evaluate",
+    "fit",
+    "predict",
+    "prepare",
+    "train_on_batch",
+    "train_step",
+]

@@ -68,7 +68,9 @@ def read_layout(file):
     layout = {}
     for layer_name in _names(root, "layer_names"):
         group = _member(root, layer_name, h5py.Group)
-        tensors = {_parameter_name(file, name): _member(group, name, h5py.Dataset) for name in _names(group, "weight_names")}
+        tensors = {
+            _parameter_name(file, name): _member(group, name, h5py.Dataset) for name in _names(group, "weight_names")
+        }
         if tensors:
             layout[layer_name] = tensors
     return layout

@@ -1,0 +1,145 @@
+"""VGG16: the published numbers of parameters, the published weights, and arguments that do not go together."""
+
+import hashlib
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from minitl import initializers, transfer
+from minitl.applications import VGG16, vgg16
+from minitl.errors import ArgumentError, DataError, WeightsError
+from minitl.models.summary import flops
+from minitl.weights import bundled_file
+
+
+def built_without_drawing(**arguments):
+    with initializers.weights_will_be_loaded():
+        return VGG16(weights=None, **arguments)
+
+
+def test_the_published_architecture():
+    model = built_without_drawing()
+    assert model.count_params() == 138_357_544 and model.output_shape == (None, 1000)
+    assert [layer.name for layer in model.layers[-5:]] == ["block5_pool", "flatten", "fc1", "fc2", "predictions"]
+    assert model.get_layer("fc1").kernel.shape == (7 * 7 * 512, 4096)
+    assert flops(model) == pytest.approx(30.9e9, rel=0.01)
+    assert built_without_drawing(include_top=False).count_params() == 14_714_688
+
+
+def test_shapes_and_pooling():
+    assert built_without_drawing(include_top=False).output_shape == (None, None, None, 512)
+    assert built_without_drawing(include_top=False, input_shape=(64, 96, 3)).output_shape == (None, 2, 3, 512)
+    for pooling in "avg", "max":
+        assert built_without_drawing(include_top=False, pooling=pooling).output_shape == (None, 512)
+    assert built_without_drawing(classes=7, input_shape=(32, 32, 1)).output_shape == (None, 7)
+
+
+def test_bundled_weights_are_vgg16s():
+    """The published first values of the original release, to 8 digits."""
+    model = built_without_drawing(include_top=False)
+    report = model.load_weights(bundled_file("vgg16_imagenet_blocks1to3.h5"), partial=True)
+    assert report.parameters == 1_735_488 and report.loaded[-1] == "block3_conv3"
+    first = model.get_layer("block1_conv1")
+    assert first.kernel[0, 0, 0, 0] == np.float32(0.42947057) and first.bias[0] == np.float32(0.73429835)
+
+
+def test_full_base_from_the_models_folder(full_base, tmp_path, monkeypatch):
+    """'imagenet' is found under Keras's file name in $MINITL_HOME/models, and is the original to the last bit."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / full_base.name).symlink_to(full_base)
+    monkeypatch.setenv("MINITL_HOME", str(tmp_path))
+    model = VGG16(weights="imagenet", include_top=False, input_shape=(64, 64, 3))
+    digest = hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest()
+    assert digest == "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+
+
+def test_the_bundled_cut_is_the_full_base(full_base):
+    cut = transfer.remove_layers(built_without_drawing(include_top=False), after="block3_pool")
+    cut.load_weights(bundled_file("vgg16_imagenet_blocks1to3.h5"))
+    whole = VGG16(weights=full_base, include_top=False)
+    for layer in cut.layers:
+        for found, expected in zip(layer.get_weights(), whole.get_layer(layer.name).get_weights()):
+            assert np.array_equal(found, expected)
+
+
+def test_the_keras_program(full_base, tmp_path, monkeypatch, rng):
+    """A Keras transfer-learning program runs with only its import lines changed."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / full_base.name).symlink_to(full_base)
+    monkeypatch.setenv("MINITL_HOME", str(tmp_path))
+    images, labels = rng.standard_normal((6, 224, 224, 3)).astype(np.float32), np.eye(10)[rng.integers(0, 10, 6)]
+    names = {"x_train": images[:4], "y_train": labels[:4], "x_val": images[4:], "y_val": labels[4:]}
+    program = textwrap.dedent(
+        """
+        from minitl.applications import VGG16
+        from minitl.layers import Dense, Flatten, Dropout
+        from minitl.models import Model
+        from minitl.optimizers import Adam
+        base_model = VGG16(weights='imagenet', include_top=False, input_shape=(224, 224, 3))
+        x = base_model.output
+        x = Flatten()(x)
+        x = Dense(1024, activation='relu')(x)
+        x = Dropout(0.5)(x)
+        predictions = Dense(10, activation='softmax')(x)
+        model = Model(inputs=base_model.input, outputs=predictions)
+        for layer in base_model.layers:
+            layer.trainable = False
+        model.compile(optimizer=Adam(lr=0.0001), loss='categorical_crossentropy', metrics=['accuracy'])
+        history = model.fit(x_train, y_train, batch_size=32, epochs=10, validation_data=(x_val, y_val))
+        """
+    )
+    exec(compile(program, "program", "exec"), names)
+    history = names["history"].history
+    assert all(len(history[key]) == 10 for key in ("loss", "accuracy", "val_loss", "val_accuracy"))
+    assert history["loss"][-1] < history["loss"][0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource to measure memory with")
+def test_a_training_step_of_the_whole_network_fits_into_6_gb():
+    """All 138 million parameters trainable, 224x224, batch 8; measured in a process of its own."""
+    import subprocess
+
+    program = (
+        "import numpy as np, resource, sys\nfrom minitl.applications import VGG16\nfrom minitl.optimizers import SGD\n"
+        "model = VGG16(weights=None)\nmodel.compile(SGD(0.001, momentum=0.9), 'sparse_categorical_crossentropy')\n"
+        "x = np.random.default_rng(0).standard_normal((8, 224, 224, 3)).astype('float32')\n"
+        "loss = model.train_on_batch(x, np.arange(8))\nassert np.isfinite(loss)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 6e9
+
+
+def test_preprocess_input():
+    x = np.array([[[[255, 0, 10]]]], np.uint8)
+    y = vgg16.preprocess_input(x)
+    assert y.dtype == np.float32 and np.allclose(y, [[[[10 - 103.939, -116.779, 255 - 123.68]]]])
+    assert np.array_equal(x, [[[[255, 0, 10]]]]), "the caller's image stays as it was"
+    with pytest.raises(DataError, match="expected RGB with the channels last"):
+        vgg16.preprocess_input(np.zeros((2, 3, 8, 8)))
+
+
+MISUSES = [
+    ({"classes": 10}, "ImageNet's top has 1000. Use include_top=False"),
+    ({"input_shape": (64, 64, 3)}, r"with ImageNet's top it must be \(224, 224, 3\)"),
+    ({"include_top": False, "input_shape": (64, 64, 1)}, "take 3 channels. transfer.adapt_input"),
+    ({"include_top": False, "input_shape": (16, 64, 3)}, "at least 32"),
+    ({"include_top": False, "input_shape": (64, 64)}, "height, width, channels"),
+    ({"include_top": False, "pooling": "sum"}, "None, 'avg' or 'max'"),
+]
+
+
+@pytest.mark.parametrize("arguments, message", MISUSES, ids=[message for _, message in MISUSES])
+def test_arguments_that_do_not_go_together(arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        VGG16(**arguments)
+
+
+def test_weights_that_are_not_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINITL_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match="are not on this machine. Download https://.* and put it at .*notop.h5"):
+        VGG16(include_top=False)
+    with pytest.raises(WeightsError, match="nowhere.h5: cannot be read"):
+        VGG16(weights=tmp_path / "nowhere.h5", include_top=False)
