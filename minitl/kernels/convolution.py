@@ -11,12 +11,15 @@ loops. `conv2d` gives the same numbers by *im2col*: write each window as one row
 A 3x3 window repeats every pixel nine times: for the second layer of VGG16 the whole matrix is 115 MB an image. It is
 therefore made and used in blocks of a few output rows, in one buffer that stays in the processor's cache.
 
-Who calls this: `layers.Conv2D`. Read next: `pooling`, which slides the same windows.
+The 3x3 convolutions that such networks are made of have a still faster way, `winograd`, which is taken where it fits.
+
+Who calls this: `layers.Conv2D`. Read next: `winograd`, or `pooling`, which slides the same windows.
 """
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from . import winograd
 from .geometry import crop, pixels_seen, taps, window
 
 # Bytes of the column matrix that are held at a time.
@@ -30,6 +33,8 @@ def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid"):
     f = kernel.shape[3]
     flat_kernel = kernel.reshape(-1, f)  # (KH*KW*C, F)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
+    if winograd.suits(kernel.shape, strides, np.result_type(x, kernel), rows, cols):
+        return winograd.conv2d_winograd(x, kernel, bias, rows, cols)
     y = np.empty((x.shape[0], rows.out, cols.out, f), np.result_type(x, kernel))
     for block, columns in _column_blocks(x, rows, cols, FORWARD_BLOCK_BYTES):
         target = y[block].reshape(-1, f)  # a view: a block is whole images, or whole rows of one image
@@ -52,6 +57,8 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
     """
     c, f = x.shape[3], grad.shape[3]
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
+    if winograd.suits((*kernel_hw, c, f), strides, np.result_type(x, grad), rows, cols):
+        return winograd.conv2d_kernel_gradient_winograd(x, grad, rows, cols)
     total = np.zeros((kernel_hw[0] * kernel_hw[1] * c, f), np.result_type(x, grad))
     product = np.empty_like(total)
     for block, columns in _column_blocks(x, rows, cols, GRADIENT_BLOCK_BYTES):
