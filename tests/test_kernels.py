@@ -8,7 +8,7 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
-from minitl.kernels import convolution, geometry, winograd
+from minitl.kernels import convolution, geometry, im2col, winograd
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
 IMAGES = [(5, 7), (8, 6)]
@@ -54,8 +54,8 @@ def test_convolution_equals_its_twin(rng, image, window, strides, padding):
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_blocks_of_any_size_give_the_same_numbers(rng, monkeypatch, block_bytes, padding):
     """From one output row at a time to several images at once, with a smaller last block."""
-    monkeypatch.setattr(convolution, "FORWARD_BLOCK_BYTES", block_bytes)
-    monkeypatch.setattr(convolution, "GRADIENT_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(im2col, "GRADIENT_BLOCK_BYTES", block_bytes)
     x, kernel = rng.standard_normal((5, 7, 6, 2)), rng.standard_normal((3, 2, 2, 3))
     y = kernels.conv2d(x, kernel, padding=padding)
     assert_close(y, kernels.conv2d_naive(x, kernel, padding=padding))
@@ -65,45 +65,72 @@ def test_blocks_of_any_size_give_the_same_numbers(rng, monkeypatch, block_bytes,
     )
 
 
-@pytest.mark.parametrize("block_tiles", [1, 5, 450])
-@pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (2, 1))], ids=str)
-@pytest.mark.parametrize("image", [(4, 4), (6, 9), (11, 8)], ids=str)
-def test_winograd_equals_the_twin(rng, monkeypatch, image, padding, block_tiles):
-    """Called directly, on sizes that leave tiles half empty and blocks of any size. Float32, as it is meant for."""
-    monkeypatch.setattr(winograd, "BLOCK_TILES", block_tiles)
-    x, kernel = (rng.standard_normal(shape).astype(np.float32) for shape in [(3, *image, 2), (3, 3, 2, 4)])
-    bias = rng.standard_normal(4).astype(np.float32)
-    axes = geometry.window(image, (3, 3), (1, 1), padding)
-    y = winograd.conv2d_winograd(x, kernel, bias, *axes)
-    assert_close(y, kernels.conv2d_naive(x, kernel, bias, (1, 1), padding), 1e-5)
-    assert_close(
-        winograd.conv2d_kernel_gradient_winograd(x, y, *axes),
-        kernels.conv2d_kernel_gradient_naive(x, y, (3, 3), (1, 1), padding),
-        1e-5,
+@pytest.fixture
+def choose():
+    """`kernels.set_convolution`, put back to 'auto' after the test."""
+    yield kernels.set_convolution
+    kernels.set_convolution("auto")
+
+
+def all_three(x, kernel, grad, padding):
+    """A convolution and its two gradients, by the algorithm in force."""
+    return (
+        kernels.conv2d(x, kernel, padding=padding),
+        kernels.conv2d_kernel_gradient(x, grad, (3, 3), padding=padding),
+        kernels.conv2d_input_gradient(grad, kernel, x.shape[1:3], padding=padding),
     )
 
 
-def test_winograd_is_taken_where_it_fits(rng):
-    """... and then gives what im2col gives in float64, to 2e-5 of the largest value; the input gradient too."""
-    x = rng.standard_normal((5, 12, 15, 32)).astype(np.float32)
-    kernel = rng.standard_normal((3, 3, 32, 40)).astype(np.float32)
-    axes = geometry.window((12, 15), (3, 3), (1, 1), "same")
-    assert winograd.suits(kernel.shape, (1, 1), x.dtype, *axes)
-    assert not winograd.suits(kernel.shape, (1, 1), np.dtype(np.float64), *axes), "float64 is for exactness"
-    assert not winograd.suits((3, 3, 3, 64), (1, 1), x.dtype, *axes), "too few channels"
-    assert not winograd.suits((5, 5, 32, 40), (1, 1), x.dtype, *axes)
-    small = geometry.window((5, 5), (3, 3), (1, 1), "same")
-    assert not winograd.suits(kernel.shape, (1, 1), x.dtype, *small), "most of the tiles would be empty"
+@pytest.mark.parametrize("block_tiles", [1, 5, 450])
+@pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (2, 1))], ids=str)
+@pytest.mark.parametrize("image", [(4, 4), (6, 9), (11, 8)], ids=str)
+def test_winograd_equals_the_twin(rng, monkeypatch, choose, image, padding, block_tiles):
+    """On sizes that leave tiles half empty, in blocks of any size; in float64, where both are exact."""
+    monkeypatch.setattr(winograd, "BLOCK_TILES", block_tiles)
+    x, kernel = rng.standard_normal((3, *image, 2)), rng.standard_normal((3, 3, 2, 4))
+    grad = rng.standard_normal(kernels.conv2d(x, kernel, padding=padding).shape)
+    choose("naive")
+    expected = all_three(x, kernel, grad, padding)
+    choose("winograd")
+    for found, exact in zip(all_three(x, kernel, grad, padding), expected):
+        assert_close(found, exact)
 
-    exact = [array.astype(np.float64) for array in (x, kernel)]
-    y, y64 = (kernels.conv2d(*arrays, padding="same") for arrays in ((x, kernel), exact))
-    assert_close(y, y64.astype(np.float32), 2e-5)
-    found = kernels.conv2d_kernel_gradient(x, y, (3, 3), padding="same")
-    expected = kernels.conv2d_kernel_gradient(exact[0], y.astype(np.float64), (3, 3), padding="same")
-    assert_close(found, expected.astype(np.float32), 2e-5)
-    found = kernels.conv2d_input_gradient(y, kernel, (12, 15), padding="same")
-    expected = kernels.conv2d_input_gradient(y.astype(np.float64), exact[1], (12, 15), padding="same")
-    assert_close(found, expected.astype(np.float32), 2e-5)
+
+def test_winograd_in_float32(rng, choose):
+    """1e-5 of the largest value, over a layer of 64 channels."""
+    arrays = [rng.standard_normal(shape) for shape in ((2, 20, 20, 64), (3, 3, 64, 64), (2, 20, 20, 64))]
+    choose("im2col")
+    expected = all_three(*arrays, "same")
+    choose("winograd")
+    for found, exact in zip(all_three(*(array.astype(np.float32) for array in arrays), "same"), expected):
+        assert found.dtype == np.float32
+        assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
+
+
+def test_which_way_a_convolution_goes(monkeypatch, choose):
+    taken = []
+    for name in "conv2d_im2col", "conv2d_naive":
+        monkeypatch.setattr(convolution, name, lambda *_, name=name: taken.append(name))
+    monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd"))
+
+    def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32):
+        x, kernel = np.zeros((1, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
+        kernels.conv2d(x, kernel, None, strides, "same")
+        return taken.pop()
+
+    assert way() == "winograd"
+    assert way(channels=3) == way(size=14) == way(size=5) == way(dtype=np.float64) == "conv2d_im2col", (
+        "it would not pay"
+    )
+    assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
+    choose("winograd")
+    assert way(channels=3) == way(size=5) == "winograd" and way(window=5) == "conv2d_im2col"
+    choose("im2col")
+    assert way() == "conv2d_im2col"
+    choose("naive")
+    assert way() == way(window=5) == "conv2d_naive"
+    with pytest.raises(ArgumentError, match="algorithm is 'fft'; expected one of 'auto', 'naive'"):
+        choose("fft")
 
 
 def test_input_in_any_memory_order(rng):
@@ -160,9 +187,9 @@ def test_wrong_windows_are_refused():
 
 
 @pytest.mark.parametrize("algorithm, most", [("im2col", 20e6), ("winograd", 30e6)])
-def test_memory_stays_bounded(monkeypatch, algorithm, most):
+def test_memory_stays_bounded(choose, algorithm, most):
     """All columns of this layer would take 115 MB an image; blocks must get by with a small part of one."""
-    monkeypatch.setattr(winograd, "suits", lambda *_: algorithm == "winograd")
+    choose(algorithm)
     x = np.zeros((2, 224, 224, 64), np.float32)
     kernel = np.zeros((3, 3, 64, 64), np.float32)
     tracemalloc.start()

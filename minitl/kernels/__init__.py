@@ -16,7 +16,7 @@ side by side without a comma are axes folded into one: (N, OH*OW, F).
 Each fast kernel has a twin beside it whose name ends in `_naive`: the definition, written as loops. The twins are
 never called in training. They are there to be read first, and the tests hold both to the same numbers.
 
-Reading order: `geometry` (where windows land), `convolution`, `winograd` (fast 3x3), `pooling`, `activations`, `reductions`.
+Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`, `reductions`.
 """
 
 from .activations import ACTIVATIONS, log_softmax
@@ -27,6 +27,7 @@ from .convolution import (
     conv2d_kernel_gradient,
     conv2d_kernel_gradient_naive,
     conv2d_naive,
+    set_convolution,
 )
 from .geometry import window
 from .pooling import (
@@ -75,5 +76,6 @@ __all__ = [
     "max_pool_gradient",
     "max_pool_gradient_naive",
     "max_pool_naive",
+    "set_convolution",
     "window",
 ]

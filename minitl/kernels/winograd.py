@@ -21,7 +21,7 @@ tiles, which would save more multiplications, lose too much. Lavin & Gray 2016 (
 
 On VGG16's layers with 28 pixels and more (batch 8, two cores) the convolution is 1.4 to 1.9 times as fast as by im2col,
 the kernel gradient 1.1 to 1.6 times.
-Who calls this: `convolution`, where `suits` says so.
+Who calls this: `convolution`, where it `is_possible` and `pays`.
 """
 
 import numpy as np
@@ -42,22 +42,25 @@ BT = np.array(
 G = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
 AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
-TO_TILES = np.kron(BT, BT).astype(np.float32)  # (36, 36)
-TO_KERNEL = np.kron(G, G).astype(np.float32)  # (36, 9)
-TO_OUTPUT = np.kron(AT, AT).astype(np.float32)  # (16, 36)
+TO_TILES = np.kron(BT, BT)  # (36, 36)
+TO_KERNEL = np.kron(G, G)  # (36, 9)
+TO_OUTPUT = np.kron(AT, AT)  # (16, 36)
 
 # Tiles worked on at a time: few enough for the cache, enough rows for a fast product.
 BLOCK_TILES = 450
 
 
-def suits(kernel_shape, strides, dtype, rows, cols):
-    """Is Winograd the better way here? It can do 3x3 at stride 1, and should only do float32. It pays from about 32
+def is_possible(kernel_shape, rows, cols):
+    """Winograd in this form can do a 3x3 kernel at stride 1."""
+    return kernel_shape[:2] == (3, 3) and rows.stride == cols.stride == 1
+
+
+def pays(kernel_shape, dtype, rows, cols):
+    """Is it the better way where it is possible? Only in float32 (float64 is there for exactness), from about 32
     channels on (16: equal), and where tiles fit: on 14x14 outputs a quarter of every 16x16 is thrown away, and the
     kernel gradient takes 1.3 times as long as by im2col."""
-    kh, kw, c, f = kernel_shape
-    possible = (kh, kw) == (3, 3) and strides == (1, 1) and dtype == np.float32
     used = rows.out * cols.out / (16 * _tiles(rows) * _tiles(cols))  # the share of the tiles' outputs that exist
-    return possible and min(c, f) >= 32 and used > 0.85
+    return dtype == np.float32 and min(kernel_shape[2:]) >= 32 and used > 0.85
 
 
 def _tiles(axis):
@@ -68,14 +71,16 @@ def _tiles(axis):
 def conv2d_winograd(x, kernel, bias, rows, cols):
     """`conv2d` for a 3x3 kernel at stride 1. x (N, H, W, C), kernel (3, 3, C, F) -> (N, OH, OW, F)."""
     c, f = kernel.shape[2:]
-    u = (TO_KERNEL @ kernel.reshape(9, c * f)).reshape(36, c, f)
+    dtype = np.result_type(x, kernel)
+    u = (TO_KERNEL.astype(dtype) @ kernel.reshape(9, c * f)).reshape(36, c, f)
+    to_output = TO_OUTPUT.astype(dtype)
     tile_rows, tile_cols = _tiles(rows), _tiles(cols)
-    y = np.empty((len(x), tile_rows, 4, tile_cols, 4, f), x.dtype)  # whole tiles; the surplus is cut off below
-    m, outputs = _Buffer(x.dtype), _Buffer(x.dtype)
+    y = np.empty((len(x), tile_rows, 4, tile_cols, 4, f), dtype)  # whole tiles; the surplus is cut off below
+    m, outputs = _Buffer(dtype), _Buffer(dtype)
     for block, v in _transformed_tiles(x, rows, cols):
         t = v.shape[1]
         products = np.matmul(v, u, out=m.view(36, t, f))
-        tiles = np.matmul(TO_OUTPUT, products.reshape(36, t * f), out=outputs.view(16, t * f))
+        tiles = np.matmul(to_output, products.reshape(36, t * f), out=outputs.view(16, t * f))
         target = y[block].transpose(2, 4, 0, 1, 3, 5)  # (4, 4, n, tile rows, tile cols, F), a view
         tiles = tiles.reshape(target.shape)
         if bias is not None:
@@ -85,7 +90,7 @@ def conv2d_winograd(x, kernel, bias, rows, cols):
     return np.ascontiguousarray(y[:, : rows.out, : cols.out])  # copies only where there is something to cut off
 
 
-def conv2d_kernel_gradient_winograd(x, grad, rows, cols):
+def kernel_gradient_winograd(x, grad, rows, cols):
     """dL/dkernel (3, 3, C, F), by the chain rule through the three products above.
 
     Y = kron(A^T, A^T) @ M      ->  dL/dM = kron(A^T, A^T)^T @ dL/dY
@@ -97,16 +102,18 @@ def conv2d_kernel_gradient_winograd(x, grad, rows, cols):
     if (4 * tile_rows, 4 * tile_cols) != grad.shape[1:3]:  # outputs that do not exist have no gradient
         grad = np.pad(grad, ((0, 0), (0, 4 * tile_rows - rows.out), (0, 4 * tile_cols - cols.out), (0, 0)))
     grad = grad.reshape(len(x), tile_rows, 4, tile_cols, 4, f)
-    du, product = np.zeros((36, c, f), x.dtype), np.empty((36, c, f), x.dtype)
-    gathered, dm = _Buffer(x.dtype), _Buffer(x.dtype)
+    dtype = np.result_type(x, grad)
+    back_to_products = TO_OUTPUT.T.astype(dtype)
+    du, product = np.zeros((36, c, f), dtype), np.empty((36, c, f), dtype)
+    gathered, dm = _Buffer(dtype), _Buffer(dtype)
     for block, v in _transformed_tiles(x, rows, cols):
         t = v.shape[1]
         source = grad[block].transpose(2, 4, 0, 1, 3, 5)  # (4, 4, n, tile rows, tile cols, F), a view
         dy = gathered.view(*source.shape)
         np.copyto(dy, source)
-        dproducts = np.matmul(TO_OUTPUT.T, dy.reshape(16, t * f), out=dm.view(36, t * f))
+        dproducts = np.matmul(back_to_products, dy.reshape(16, t * f), out=dm.view(36, t * f))
         du += np.matmul(v.transpose(0, 2, 1), dproducts.reshape(36, t, f), out=product)
-    return (TO_KERNEL.T @ du.reshape(36, c * f)).reshape(3, 3, c, f)
+    return (TO_KERNEL.T.astype(dtype) @ du.reshape(36, c * f)).reshape(3, 3, c, f)
 
 
 def _transformed_tiles(x, rows, cols):
@@ -117,6 +124,7 @@ def _transformed_tiles(x, rows, cols):
     images = max(1, min(n, BLOCK_TILES // (tile_rows * tile_cols)))
     block_rows = tile_rows if images > 1 else max(1, min(tile_rows, BLOCK_TILES // tile_cols))
     padded = np.zeros((images, 4 * tile_rows + 2, 4 * tile_cols + 2, c), x.dtype)
+    to_tiles = TO_TILES.astype(x.dtype)
     gathered, transformed = _Buffer(x.dtype), _Buffer(x.dtype)
     for n0 in range(0, n, images):
         n1 = min(n0 + images, n)
@@ -133,7 +141,7 @@ def _transformed_tiles(x, rows, cols):
             columns = gathered.view(*tiles.shape)
             np.copyto(columns, tiles)
             columns = columns.reshape(36, -1)  # (36, T*C)
-            v = np.matmul(TO_TILES, columns, out=transformed.view(*columns.shape))
+            v = np.matmul(to_tiles, columns, out=transformed.view(*columns.shape))
             yield (slice(n0, n1), slice(i0, i1)), v.reshape(36, -1, c)
 
 
