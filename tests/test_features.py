@@ -19,13 +19,14 @@ from minitl.models import Model, Sequential
 from minitl.optimizers import SGD
 
 
-def network():
+def network(channels=8):
+    """With 32 channels conv2 goes by Winograd, which works on blocks of several images."""
     model = Sequential(
         [
-            Conv2D(8, 3, padding="same", activation="relu", input_shape=(10, 10, 3), name="conv1"),
+            Conv2D(channels, 3, padding="same", activation="relu", input_shape=(18, 18, 3), name="conv1"),
             BatchNormalization(name="norm"),
-            MaxPooling2D(name="pool"),
-            Conv2D(8, 3, activation="relu", name="conv2"),
+            MaxPooling2D(3, 1, "same", name="pool"),
+            Conv2D(channels, 3, padding="same", activation="relu", name="conv2"),
             Dropout(0.3, name="drop"),
             GlobalAveragePooling2D(name="average"),
             Dense(3, activation="softmax", name="out"),
@@ -37,15 +38,16 @@ def network():
 
 @pytest.fixture
 def task(rng):
-    x, y = rng.standard_normal((70, 10, 10, 3)).astype(np.float32), rng.integers(0, 3, 70)
+    x, y = rng.standard_normal((70, 18, 18, 3)).astype(np.float32), rng.integers(0, 3, 70)
     return (x[:50], y[:50]), (x[50:], y[50:])
 
 
+@pytest.mark.parametrize("channels", [8, 32])
 @pytest.mark.parametrize("until", ["norm", "pool", "conv2"])
-def test_the_same_bits_as_without(task, until):
+def test_the_same_numbers_as_without(task, until, channels):
     def run(fit):
         utils.set_random_seed(3)
-        model = network()
+        model = network(channels)
         transfer.freeze(model, until=until)
         digest = transfer.frozen_digest(model)
         history = fit(model, *task[0], epochs=3, batch_size=16, verbose=0, validation_data=task[1])
@@ -53,8 +55,10 @@ def test_the_same_bits_as_without(task, until):
         return model.get_weights(), history.history
 
     (kept, kept_history), (whole, whole_history) = run(features.fit), run(training.fit)
-    assert kept_history == whole_history
-    assert all(np.array_equal(a, b) for a, b in zip(kept, whole))
+    # Equal up to rounding: BLAS may round an image's features differently in another batch.
+    assert all(np.allclose(kept_history[name], whole_history[name], rtol=1e-5) for name in ("loss", "val_loss"))
+    assert kept_history["accuracy"] == whole_history["accuracy"]
+    assert all(np.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(kept, whole))
 
 
 def test_it_runs_once_and_says_so(task, capsys, monkeypatch):
@@ -69,7 +73,7 @@ def test_it_runs_once_and_says_so(task, capsys, monkeypatch):
     assert sum(seen) == 50, "each image once, not once an epoch"
     line = capsys.readouterr().out.splitlines()[0]
     assert line.startswith("Frozen up to 'pool': ran once over 50 images in ")
-    assert line.endswith("and kept its output (0.0 MB); training the 4 layers after it.")
+    assert line.endswith("and kept its output (0.5 MB); training the 4 layers after it.")
 
 
 def prefix_end(model):
