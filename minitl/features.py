@@ -31,8 +31,10 @@ def fit(model, x, y, batch_size=32, epochs=1, verbose=1, validation_split=0.0, v
     kept_bytes = images * feature_bytes(cut)
     if kept_bytes > MOST_KEPT_BYTES:
         if verbose:
-            print(f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to keep: "
-                  "the whole model runs in every epoch.", flush=True)  # fmt: skip
+            beginning = (
+                f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to keep"
+            )
+            print(f"{beginning}: the whole model runs in every epoch.", flush=True)
         return training.fit(model, x, y, validation_data=validation_data, **options)
 
     prefix, rest = split(model, cut)
@@ -42,8 +44,8 @@ def fit(model, x, y, batch_size=32, epochs=1, verbose=1, validation_split=0.0, v
         validation_data = training.predict(prefix, validation_data[0], batch_size, verbose), validation_data[1]
     if verbose:
         seconds = time.perf_counter() - start
-        print(f"Frozen up to '{cut.layer.name}': ran once over {images:,} images in {seconds:.1f} s and kept its output "
-              f"({_megabytes(kept_bytes)}); training the {len(rest.steps)} layers after it.", flush=True)  # fmt: skip
+        done = f"ran once over {images:,} images in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
+        print(f"Frozen up to '{cut.layer.name}': {done}; training the {len(rest.steps)} layers after it.", flush=True)
     return training.fit(rest, x, y, validation_data=validation_data, **options)
 
 

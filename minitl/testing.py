@@ -114,8 +114,8 @@ def _compare(tensor_name, array, gradient, indices, differences, smallest_scale,
     if error.size and not error[worst] <= tolerance:  # also when it is NaN
         index = tuple(map(int, indices[worst]))
         raise GradientError(
-            f"{tensor_name} at {index}: backward says {found[worst]:.9g}, the central difference {differences[worst]:.9g}; "
-            f"relative error {error[worst]:.2g}, allowed {tolerance:.0e}."
+            f"{tensor_name} at {index}: backward says {found[worst]:.9g}, the central difference "
+            f"{differences[worst]:.9g}; relative error {error[worst]:.2g}, allowed {tolerance:.0e}."
         )
     return float(error.max(initial=0))
 

@@ -48,5 +48,5 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
 
 
 def preprocess_input(x):
-    """RGB images (..., 3) from 0 to 255 -> float32 BGR with ImageNet's mean colour subtracted, as the weights expect."""
+    """RGB images (..., 3) from 0 to 255 -> float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)

@@ -47,8 +47,8 @@ def run(options):
     results = []
     for i, name in enumerate(names):
         best = np.argsort(probabilities[i])[::-1][:2]
-        results.append({"file": name, "predictions": [{"class": class_names[k], "probability": float(probabilities[i, k])}
-                                                      for k in best]})  # fmt: skip
+        guesses = [{"class": class_names[k], "probability": float(probabilities[i, k])} for k in best]
+        results.append({"file": name, "predictions": guesses})
         if truth:
             results[-1]["truth"] = truth[i]
     rows = [["picture", *(["really"] if truth else []), "looks like", "", "or", ""]]

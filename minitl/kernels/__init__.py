@@ -16,7 +16,8 @@ side by side without a comma are axes folded into one: (N, OH*OW, F).
 Each fast kernel has a twin beside it whose name ends in `_naive`: the definition, written as loops. The twins are
 never called in training. They are there to be read first, and the tests hold both to the same numbers.
 
-Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`, `reductions`.
+Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
+`reductions`.
 """
 
 from .activations import ACTIVATIONS, log_softmax

@@ -12,9 +12,9 @@ class BatchNormalization(Layer):
 
     Which mean and variance depends on the state, and mixing them up is the classic mistake of fine-tuning:
 
-        training            of this batch; the moving statistics follow it:  moving = momentum * moving + (1 - momentum) * batch
-        inference           the moving statistics
-        frozen              the moving statistics, even in training, and they stay as they are (trainable = False)
+        training     of this batch; the moving statistics follow: moving = momentum * moving + (1 - momentum) * batch
+        inference    the moving statistics
+        frozen       the moving statistics, even in training, and they stay as they are (trainable = False)
 
     Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.
     """

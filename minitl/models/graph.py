@@ -125,8 +125,8 @@ def _one_tensor(tensor, argument):
         tensor = tensor[0]
     if not isinstance(tensor, SymbolicTensor):
         raise GraphError(
-            f"{argument} is {type(tensor).__name__}; expected one symbolic tensor, from Input(...) or a layer's output. "
-            "A model has one input and one output."
+            f"{argument} is {type(tensor).__name__}; expected one symbolic tensor, from Input(...) or a layer's "
+            "output. A model has one input and one output."
         )
     return tensor
 

@@ -20,7 +20,7 @@ def bundled_file(name):
         if (folder / name).is_file():
             return folder / name
     raise WeightsError(
-        f"the bundled file '{name}' is missing (looked in {' and '.join(map(str, _BUNDLED))}). Install the project again."
+        f"the bundled file '{name}' is missing (looked in {' and '.join(map(str, _BUNDLED))}). Install minitl again."
     )
 
 
