@@ -19,34 +19,53 @@ from .models import Model
 MOST_KEPT_BYTES = 4 * 2**30
 
 
-def fit(model, x, y, batch_size=32, epochs=1, verbose=1, validation_split=0.0, validation_data=None, **options):
+def fit(model, x, y, batch_size=32, epochs=1, verbose=1, callbacks=None, **options):
     """`training.fit`, with the frozen prefix of `model` run only once. The same arguments, the same History."""
-    x, y, validation_data = training.prepare(model, x, y, batch_size, epochs, validation_split, validation_data)
-    options.update(batch_size=batch_size, epochs=epochs, verbose=verbose)
-    cut = frozen_prefix(model)
-    if cut is None:
-        return training.fit(model, x, y, validation_data=validation_data, **options)
+    kept = KeptFeatures(model, batch_size or 32, verbose)
+    return training.fit(model, x, y, batch_size, epochs, verbose, callbacks, shorten=kept.shorten, **options)
 
-    images = len(x) + (len(validation_data[0]) if validation_data else 0)
-    kept_bytes = images * feature_bytes(cut)
-    if kept_bytes > MOST_KEPT_BYTES:
-        if verbose:
-            beginning = (
-                f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to keep"
+
+class KeptFeatures:
+    """The output of a model's frozen prefix for the images of one `fit`."""
+
+    def __init__(self, model, batch_size, verbose):
+        self.model, self.batch_size, self.verbose = model, batch_size, verbose
+        self.cut = None  # the tensor at which the prefix ended when the features were made
+        self.shortened = None
+
+    def shorten(self, x, x_val):
+        """What to train on in this epoch: (rest of the model, features of x, features of x_val).
+
+        Asked before each epoch, because a callback may have frozen or unfrozen layers: then the prefix is another one.
+        """
+        cut = frozen_prefix(self.model)
+        if self.shortened is None or cut is not self.cut:
+            self.cut = cut
+            self.shortened = (self.model, x, x_val) if cut is None else self._run(cut, x, x_val)
+        return self.shortened
+
+    def _run(self, cut, x, x_val):
+        images = len(x) + (0 if x_val is None else len(x_val))
+        kept_bytes = images * feature_bytes(cut)
+        if kept_bytes > MOST_KEPT_BYTES:
+            self._say(
+                f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to keep: "
+                "the whole model runs in every epoch."
             )
-            print(f"{beginning}: the whole model runs in every epoch.", flush=True)
-        return training.fit(model, x, y, validation_data=validation_data, **options)
+            return self.model, x, x_val
+        prefix, rest = split(self.model, cut)
+        start = time.perf_counter()
+        features = training.predict(prefix, x, self.batch_size, self.verbose)
+        features_val = None if x_val is None else training.predict(prefix, x_val, self.batch_size, self.verbose)
+        self._say(
+            f"Frozen up to '{cut.layer.name}': ran once over {images:,} images in {time.perf_counter() - start:.1f} s "
+            f"and kept its output ({_megabytes(kept_bytes)}); training the {len(rest.steps)} layers after it."
+        )
+        return rest, features, features_val
 
-    prefix, rest = split(model, cut)
-    start = time.perf_counter()
-    x = training.predict(prefix, x, batch_size, verbose)
-    if validation_data:
-        validation_data = training.predict(prefix, validation_data[0], batch_size, verbose), validation_data[1]
-    if verbose:
-        seconds = time.perf_counter() - start
-        done = f"ran once over {images:,} images in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
-        print(f"Frozen up to '{cut.layer.name}': {done}; training the {len(rest.steps)} layers after it.", flush=True)
-    return training.fit(rest, x, y, validation_data=validation_data, **options)
+    def _say(self, line):
+        if self.verbose:
+            print(line, flush=True)
 
 
 def frozen_prefix(model):
@@ -71,7 +90,6 @@ def split(model, cut):
     """(prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
     prefix = Model(model.input, cut, name=f"{model.name}, frozen")
     rest = Model(cut, model.output, name=f"{model.name}, trained")
-    rest.cut_from = model  # callbacks see the whole model
     rest.optimizer, rest.loss, rest.metrics = model.optimizer, model.loss, model.metrics
     return prefix, rest
 

@@ -11,7 +11,7 @@ The last line is what training needs, and it is as harmless as can be: never lar
 network is. Taken in two steps, the division by p here and the multiplication by p in the softmax's backward cancel,
 as long as p has not been rounded to 0 on the way. `kernels.activations.softmax` therefore never returns less than
 1.2e-32, which joins the two: the pair gives p - t for every z (the tests go to z = +-10,000), while each gradient is
-still exactly what its name says. The loss *value* stops growing at -log(1.2e-32) = 73.5. With `from_logits=True` the
+still exactly what its name says. The loss *value* stops growing at -log(1.2e-32) = 73.5 (in float32). With `from_logits=True` the
 model ends without a softmax, and value and gradient are taken from z directly. Sigmoid and `BinaryCrossentropy` are
 joined in the same way.
 """
@@ -19,11 +19,14 @@ joined in the same way.
 import numpy as np
 
 from .errors import ArgumentError, DataError
-from .kernels import ACTIVATIONS, log_softmax
+from .kernels import ACTIVATIONS, as_float, log_softmax
 
 
 class Loss:
     """What the losses share. A subclass writes `forward` and `backward`, and says what labels it takes."""
+
+    def __call__(self, y_true, y_pred):
+        return self.forward(y_true, y_pred)
 
     def forward(self, y_true, y_pred):
         """Labels and predictions of a batch -> the mean loss, a float. Keeps what `backward` needs."""
@@ -34,7 +37,7 @@ class Loss:
         raise NotImplementedError
 
     def check_labels(self, y_true, output_shape):
-        """Raise DataError if these labels cannot belong to a model with this output: (None, classes)."""
+        """Raise DataError if these labels cannot belong to outputs of this shape: (N, classes), or None for N."""
 
 
 class _Crossentropy(Loss):
@@ -47,7 +50,14 @@ class _Crossentropy(Loss):
         raise NotImplementedError
 
     def forward(self, y_true, y_pred):
+        y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
+        if not self.from_logits and y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1.001):
+            if np.isfinite(y_pred).all():
+                raise DataError(
+                    f"predictions run from {y_pred.min():.3g} to {y_pred.max():.3g}; cross-entropy expects "
+                    "probabilities. End the model with a softmax, or use from_logits=True."
+                )
         self.t = self.one_hot(y_true, y_pred)
         self.y_pred = y_pred
         log_p = log_softmax(y_pred) if self.from_logits else np.log(_above_zero(y_pred))
@@ -68,6 +78,7 @@ class CategoricalCrossentropy(_Crossentropy):
         return np.asarray(y_true, y_pred.dtype)
 
     def check_labels(self, y_true, output_shape):
+        _check_count(y_true, output_shape)
         shape, expected = np.shape(y_true), output_shape[1:]
         if shape[1:] != tuple(expected):
             hint = "For integer labels use loss='sparse_categorical_crossentropy'."
@@ -115,6 +126,7 @@ class BinaryCrossentropy(Loss):
             raise DataError(f"labels run from {y_true.min()} to {y_true.max()}; binary cross-entropy expects 0 to 1.")
 
     def forward(self, y_true, y_pred):
+        y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.t = np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
         if self.from_logits:
@@ -140,6 +152,7 @@ class MeanSquaredError(Loss):
         _check_as_many(y_true, output_shape, self)
 
     def forward(self, y_true, y_pred):
+        y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
         return float(np.mean(self.difference**2))
@@ -172,6 +185,13 @@ def _above_zero(p):
     return np.maximum(p, np.finfo(p.dtype).tiny)
 
 
+def _check_count(y_true, output_shape):
+    """As many labels as predictions, and some."""
+    count = np.shape(y_true)[0] if np.ndim(y_true) else 0
+    if count == 0 or output_shape[0] not in (None, count):
+        raise DataError(f"there are {count} labels for {output_shape[0]} predictions; expected one each, and some.")
+
+
 def _rows(y_pred):
     """Predictions in the batch: N, or N*H*W where every pixel has its own."""
     return y_pred.size // y_pred.shape[-1]
@@ -179,6 +199,7 @@ def _rows(y_pred):
 
 def _flat_labels(y_true, output_shape):
     """Integer labels without a last axis of size 1, which some data sets have."""
+    _check_count(y_true, output_shape)
     labels = np.asarray(y_true)
     if labels.ndim == len(output_shape) and labels.shape[-1] == 1:
         labels = labels[..., 0]
@@ -192,6 +213,7 @@ def _flat_labels(y_true, output_shape):
 
 def _check_as_many(y_true, output_shape, loss):
     """Labels with one entry for each output; (N,) is read as (N, 1)."""
+    _check_count(y_true, output_shape)
     shape, expected = np.shape(y_true)[1:], tuple(output_shape[1:])
     if shape != expected and not (shape == () and expected == (1,)):
         raise DataError(

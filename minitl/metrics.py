@@ -5,7 +5,7 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
-from .errors import ArgumentError
+from .errors import ArgumentError, DataError
 from .losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 
 
@@ -21,7 +21,13 @@ class Metric:
         self.total, self.count = 0.0, 0
 
     def update(self, y_true, y_pred):
-        scores = self.score(np.asarray(y_true), np.asarray(y_pred))
+        try:
+            scores = self.score(np.asarray(y_true), np.asarray(y_pred))
+        except ValueError:
+            raise DataError(
+                f"metric '{self.name}' cannot compare labels {np.shape(y_true)} with predictions {np.shape(y_pred)}: one-hot "
+                "labels go with the categorical metrics, integers with the sparse ones."
+            ) from None
         self.total += float(scores.sum())
         self.count += scores.size
 
@@ -38,7 +44,7 @@ class CategoricalAccuracy(Metric):
     name = "categorical_accuracy"
 
     def score(self, y_true, y_pred):
-        return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
+        return (y_true.reshape(y_pred.shape)).argmax(axis=-1) == y_pred.argmax(axis=-1)
 
 
 class SparseCategoricalAccuracy(Metric):
@@ -74,7 +80,7 @@ class TopKCategoricalAccuracy(Metric):
         self.k = k
 
     def score(self, y_true, y_pred):
-        own = np.take_along_axis(y_pred, y_true.argmax(axis=-1)[..., None], axis=-1)
+        own = np.take_along_axis(y_pred, y_true.reshape(y_pred.shape).argmax(axis=-1)[..., None], axis=-1)
         return (y_pred > own).sum(axis=-1) < self.k
 
 
@@ -83,13 +89,14 @@ METRICS = {
 }
 
 
-def get(metric, loss):
-    """A `Metric` and the name it has in the history. 'accuracy' means the accuracy that fits the loss, as in Keras."""
+def get(metric, loss, output_shape=(None, None)):
+    """A `Metric` and the name it has in the history. 'accuracy' means the accuracy that fits loss and output, as in
+    Keras: binary for a single output."""
     if metric in ("accuracy", "acc"):
         if isinstance(loss, SparseCategoricalCrossentropy):
             return "accuracy", SparseCategoricalAccuracy()
-        if isinstance(loss, BinaryCrossentropy):
-            return "accuracy", BinaryAccuracy(threshold=0.0 if loss.from_logits else 0.5)
+        if isinstance(loss, BinaryCrossentropy) or output_shape[-1] == 1:
+            return "accuracy", BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
         return "accuracy", CategoricalAccuracy()
     if isinstance(metric, str) and metric in METRICS:
         return metric, METRICS[metric]()

@@ -12,6 +12,9 @@ import numpy as np
 
 from .errors import ArgumentError, DivergedError
 
+LARGEST_GRADIENT = 1e18  # its square, which Adam takes, still fits into float32 (3.4e38)
+LARGEST_STEP = 1e30  # far beyond sense, and far enough from 3.4e38 for parameters and momentum to stay finite
+
 
 class Optimizer:
     """What the optimizers share: the learning rate, the walk over the parameters, the check, the weight decay.
@@ -23,19 +26,19 @@ class Optimizer:
 
     def __init__(self, learning_rate, weight_decay=None, lr=None):
         self.learning_rate = learning_rate if lr is None else lr
-        if not self.learning_rate >= 0:
-            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; expected a number of at least 0.")
-        self.weight_decay = weight_decay
+        self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, math.inf)
         self.iterations = 0  # steps taken
         self.state = {}  # (layer, parameter name) -> what `update` remembers of it
 
     @property
-    def lr(self):
-        return self.learning_rate
+    def learning_rate(self):
+        return self._learning_rate
 
-    @lr.setter
-    def lr(self, value):
-        self.learning_rate = value
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self._learning_rate = number(value, "learning_rate", 0, LARGEST_STEP)
+
+    lr = learning_rate
 
     def step(self, model):
         """Move every trainable parameter of `model`, in place, by the gradients of its latest backward."""
@@ -46,11 +49,7 @@ class Optimizer:
             if name in layer.gradients
         ]
         for layer, name, gradient in updates:
-            if not all_finite(gradient):
-                raise DivergedError(
-                    f"step {self.iterations + 1}: the gradient of '{layer.name}' {name} is not finite. Nothing was "
-                    f"updated. Try a learning rate below {self.learning_rate:g}, or normalize the layer's input."
-                )
+            self._refuse_overflow(layer, name, gradient)
         self.iterations += 1
         for layer, name, gradient in updates:
             parameter = getattr(layer, name)
@@ -59,6 +58,17 @@ class Optimizer:
             if self.weight_decay:
                 parameter *= 1 - self.weight_decay * self.learning_rate
             self.update(parameter, gradient, *self.state[layer, name])
+
+    def _refuse_overflow(self, layer, name, gradient):
+        """Raise DivergedError for a gradient that is not finite, or so large that the update would not be."""
+        largest = max(float(gradient.max()), -float(gradient.min()))  # NaN if one is in there
+        if largest <= LARGEST_GRADIENT and largest * self.learning_rate <= LARGEST_STEP:
+            return
+        what = f"reaches {largest:.3g}" if math.isfinite(largest) else "is not finite"
+        raise DivergedError(
+            f"step {self.iterations + 1}: the gradient of '{layer.name}' {name} {what}. Nothing was updated. Try a "
+            f"learning rate below {self.learning_rate:g}, or normalize the layer's input."
+        )
 
     def start(self, parameter):
         """The arrays to remember for a parameter that is seen for the first time."""
@@ -79,9 +89,7 @@ class SGD(Optimizer):
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None):
         super().__init__(learning_rate, weight_decay, lr)
-        if not 0 <= momentum <= 1:
-            raise ArgumentError(f"momentum is {momentum!r}; expected a number from 0 to 1.")
-        self.momentum, self.nesterov = momentum, nesterov
+        self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov
 
     def start(self, parameter):
         return (np.zeros_like(parameter),) if self.momentum else ()
@@ -112,7 +120,8 @@ class Adam(Optimizer):
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None):
         super().__init__(learning_rate, weight_decay, lr)
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2 = number(beta_1, "beta_1", 0, 1 - 1e-9), number(beta_2, "beta_2", 0, 1 - 1e-9)
+        self.epsilon = number(epsilon, "epsilon", 0, 1)
 
     def start(self, parameter):
         return np.zeros_like(parameter), np.zeros_like(parameter)
@@ -136,13 +145,13 @@ def get(optimizer):
     """An `Optimizer` from its Keras name, or the thing itself if it is one already."""
     if isinstance(optimizer, str) and optimizer.lower() in OPTIMIZERS:
         return OPTIMIZERS[optimizer.lower()]()
-    if hasattr(optimizer, "step"):
+    if hasattr(optimizer, "step") and not isinstance(optimizer, type):
         return optimizer
     raise ArgumentError(f"optimizer is {optimizer!r}; expected one of {', '.join(OPTIMIZERS)}, or an Optimizer.")
 
 
-def all_finite(array):
-    """No NaN and no infinity. Either one makes the sum not finite, and the sum makes no large temporary array; only a
-    sum that overflowed by itself needs the second look."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+def number(value, argument, least, most):
+    """A number from `least` to `most`, or ArgumentError."""
+    if not isinstance(value, (int, float, np.number)) or not least <= value <= most:
+        raise ArgumentError(f"{argument} is {value!r}; expected a number from {least:g} to {most:g}.")
+    return float(value)

@@ -1,4 +1,4 @@
-"""Small helpers under the names that Keras gives them: one seed for everything random, and one-hot labels."""
+"""Small helpers: one seed for everything random and one-hot labels, under Keras's names; and a test for NaN."""
 
 import numpy as np
 
@@ -8,7 +8,8 @@ _generator = np.random.default_rng(0)
 
 
 def set_random_seed(seed):
-    """Start all random numbers of the library again from `seed` (an int): initial weights, Dropout, shuffling.
+    """Start all random numbers of the library again from `seed` (an int): initial weights, the masks of Dropout layers
+    made from now on, shuffling.
 
     Without a call, a fresh process starts from seed 0, so the same program gives the same numbers on the same machine.
     (Across machines the random numbers are equal too, but matrix products may round differently.)
@@ -38,3 +39,10 @@ def to_categorical(labels, num_classes=None):
     if len(labels) and not (0 <= labels.min() and labels.max() < num_classes):
         raise DataError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
     return np.eye(num_classes, dtype=np.float32)[labels]
+
+
+def all_finite(array):
+    """No NaN and no infinity. Either one makes the sum not finite, and the sum makes no large temporary array; only a
+    sum that overflowed by itself needs the second look."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())

@@ -17,7 +17,7 @@ Each fast kernel has a twin beside it whose name ends in `_naive`: the definitio
 never called in training. They are there to be read first, and the tests hold both to the same numbers.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
-`reductions`.
+`reductions`, `precision`.
 """
 
 from .activations import ACTIVATIONS, log_softmax
@@ -49,10 +49,12 @@ from .pooling import (
     max_pool_gradient_naive,
     max_pool_naive,
 )
+from .precision import as_float
 from .reductions import channel_sums
 
 __all__ = [
     "ACTIVATIONS",
+    "as_float",
     "average_pool",
     "average_pool_gradient",
     "average_pool_gradient_naive",

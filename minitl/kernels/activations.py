@@ -6,6 +6,8 @@ Each gradient is written in terms of the activation's *output* y, so that a laye
 
 import numpy as np
 
+from .precision import as_float, smallest_probability
+
 
 def linear(x, out=None):
     return x
@@ -26,7 +28,7 @@ def relu_gradient(grad, y):
 
 
 def tanh(x, out=None):
-    return np.tanh(x, out=out)
+    return np.tanh(as_float(x), out=out)
 
 
 def tanh_gradient(grad, y):
@@ -41,6 +43,7 @@ def sigmoid(x, out=None):
     it would reach exactly 0 or 1 and its gradient y (1 - y) would vanish where a wrong answer needs it most; the floor
     and the ceiling are the nearest numbers for which `losses.BinaryCrossentropy` and this gradient still cancel.
     """
+    x = as_float(x)
     e = np.exp(-np.abs(x))
     y = np.where(x >= 0, 1, e) / (1 + e)
     return np.clip(y, smallest_probability(y.dtype), 1 - np.finfo(y.dtype).epsneg, out=out)
@@ -58,6 +61,7 @@ def softmax(x, out=None, axis=-1):
     overflow. Entries that would underflow to 0 are held at `smallest_probability`: cross-entropy divides by the
     probability and `softmax_gradient` multiplies by it again, which cancels exactly only if it is not 0.
     """
+    x = as_float(x)
     y = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     np.exp(y, out=y)
     y /= y.sum(axis=axis, keepdims=True)
@@ -77,11 +81,6 @@ def log_softmax(x, axis=-1):
     """log(softmax(x)) without the detour: x_j - max - log sum_k exp(x_k - max). Exact however far apart x are."""
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-
-
-def smallest_probability(dtype):
-    """The floor of softmax and sigmoid: 1.2e-32 in float32. Its reciprocal, times a loss weight, does not overflow."""
-    return np.finfo(dtype).tiny * 2**20
 
 
 # Keras's names -> (function, gradient)

@@ -9,10 +9,12 @@ Who calls this: `layers.pooling`.
 import numpy as np
 
 from .geometry import crop, pad, taps, window
+from .precision import as_float
 
 
 def max_pool(x, pool_hw, strides, padding="valid"):
     """x (N, H, W, C) -> (N, OH, OW, C). Padding never wins: it counts as minus infinity."""
+    x = as_float(x)  # minus infinity is no integer
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     y = None
     for tap in taps(pad(x, rows, cols, -np.inf), rows, cols):
@@ -26,6 +28,7 @@ def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
     y equals one of the window's pixels, so its gradient goes to that pixel and to no other. Where several are equal,
     the first in reading order gets all of it. Windows that overlap add up.
     """
+    x, grad = as_float(x), as_float(grad)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     dx = np.zeros((len(x), rows.padded, cols.padded, x.shape[3]), grad.dtype)
     waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
@@ -38,6 +41,7 @@ def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
 
 def average_pool(x, pool_hw, strides, padding="valid"):
     """x (N, H, W, C) -> (N, OH, OW, C). The mean is over the pixels of the image: padding is not counted."""
+    x = as_float(x)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
     for tap in taps(pad(x, rows, cols), rows, cols):
@@ -48,6 +52,7 @@ def average_pool(x, pool_hw, strides, padding="valid"):
 
 def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
     """dL/dx (N, H, W, C). y = (sum of the window's pixels) / count, so each of them receives grad / count."""
+    grad = as_float(grad)
     rows, cols = window(image_hw, pool_hw, strides, padding)
     share = grad / _pixels_in_window(rows, cols, grad.dtype)
     dx = np.zeros((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)

@@ -4,7 +4,8 @@ A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then
 layer's output it builds a graph: `x = Flatten()(x)` computes nothing and returns a `SymbolicTensor`, which records
 who made it from what; `models.Model` follows those records.
 
-A layer of your own is a subclass with `forward` and `backward` (and `build`, where it has parameters);
+A layer of your own is a subclass with `forward` and `backward`. One with parameters creates them in `build`, and its
+`forward` begins with `self.accept(x.shape)`, which calls `build` at first sight of an input.
 `minitl.testing.check_gradients` tells whether its gradient is right. Read next: `dense`, the shortest real layer.
 """
 
@@ -17,6 +18,19 @@ from .. import initializers
 from ..errors import ArgumentError, GraphError, ShapeError
 
 _serial_numbers = itertools.count()
+
+# Arguments of Keras's layers that minitl does not have, and the values that ask for nothing else than what it does.
+KERAS_DEFAULTS = {
+    "activity_regularizer": (None,),
+    "bias_constraint": (None,),
+    "bias_regularizer": (None,),
+    "data_format": (None, "channels_last"),
+    "dilation_rate": (1, (1, 1)),
+    "dtype": (None, "float32"),
+    "groups": (1,),
+    "kernel_constraint": (None,),
+    "kernel_regularizer": (None,),
+}
 
 
 class SymbolicTensor:
@@ -44,15 +58,21 @@ class Layer:
     merges = False  # True for layers that take a list of inputs
     random = False  # True where the output in training depends on random numbers
 
-    def __init__(self, name=None, trainable=True, input_shape=None):
-        self.name = name or _snake_case(type(self).__name__)
-        self.name_is_settled = name is not None
+    def __init__(self, name=None, trainable=True, input_shape=None, **unsupported):
+        for argument, value in unsupported.items():
+            if argument not in KERAS_DEFAULTS or value not in KERAS_DEFAULTS[argument]:
+                raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ArgumentError(f"name is {name!r}; expected text.")
+        self.class_name = _snake_case(type(self).__name__)
+        self.name, self.name_is_given = name or self.class_name, name is not None
         self.trainable = trainable
-        self.first_input_shape = input_shape and tuple(input_shape)  # without the batch; for Sequential
+        self.first_input_shape = input_shape  # of one image, without the batch; for Sequential
         self.parameter_names = []  # learned by gradient descent
         self.statistic_names = []  # learned by watching the data (batch-norm's moving mean and variance)
         self.gradients = {}
-        self.input = self.output = None  # symbolic, from the latest call
+        self.input = self.output = None  # symbolic, from the first call
+        self.run = None  # the model's forward that what is remembered belongs to
         self._remembered = None
 
     # ---- what a subclass writes ----
@@ -92,9 +112,10 @@ class Layer:
             raise GraphError(f"layer '{self.name}' was called on {len(tensors)} tensors; it takes one.")
         shape = [tensor.shape for tensor in tensors] if self.merges else tensors[0].shape
         self.accept(shape)
-        self.input = list(tensors) if self.merges else tensors[0]
-        self.output = SymbolicTensor(self.compute_output_shape(shape), self, tensors)
-        return self.output
+        output = SymbolicTensor(self.compute_output_shape(shape), self, tensors)
+        if self.output is None:
+            self.input, self.output = list(tensors) if self.merges else tensors[0], output
+        return output
 
     def accept(self, input_shape):
         """Check an input's shape, and create the parameters if this is the first input ever seen."""
@@ -128,20 +149,34 @@ class Layer:
         """True if training cannot change what this layer makes of an image: nothing learned and nothing random."""
         return not self.random and not self.trainable_names
 
+    @property
+    def weights(self):
+        """All parameters and statistics: the arrays themselves."""
+        return [getattr(self, name) for name in self.weight_names]
+
+    @property
+    def trainable_weights(self):
+        """The parameters that the optimizer moves now: the arrays themselves."""
+        return [getattr(self, name) for name in self.trainable_names]
+
     def get_weights(self):
         """Copies of all parameters and statistics, in the order of `weight_names`."""
         return [getattr(self, name).copy() for name in self.weight_names]
 
     def set_weights(self, weights):
         """Overwrite all parameters and statistics. `weights` is a list in the order of `weight_names`."""
+        self.check_weights(weights)
+        for name, weight in zip(self.weight_names, weights):
+            getattr(self, name)[...] = weight
+
+    def check_weights(self, weights):
+        """Raise ShapeError if `set_weights` cannot take these."""
         expected = [getattr(self, name).shape for name in self.weight_names]
         found = [np.shape(weight) for weight in weights]
         if found != expected:
             names = ", ".join(f"{name} {shape}" for name, shape in zip(self.weight_names, expected))
             hint = "" if expected else " The layer has no parameters yet: call it on an input first."
             raise ShapeError(f"layer '{self.name}' expected weights [{names}], found shapes {found}.{hint}")
-        for name, weight in zip(self.weight_names, weights):
-            getattr(self, name)[...] = weight
 
     def count_params(self):
         return sum(getattr(self, name).size for name in self.weight_names)

@@ -1,5 +1,7 @@
 """Where a graph begins."""
 
+import numpy as np
+
 from ..errors import ShapeError
 from .base import Layer, SymbolicTensor
 
@@ -11,11 +13,12 @@ class InputLayer(Layer):
 
     def __init__(self, shape, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(shape, int) or any(size is not None and int(size) < 1 for size in shape):
+        sizes = list(shape) if isinstance(shape, (tuple, list)) else ["not a sequence"]
+        if any(size is not None and not (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
             raise ShapeError(
                 f"Input shape is {shape!r}; expected one image's sizes without the batch, as (224, 224, 3)."
             )
-        self.shape = tuple(None if size is None else int(size) for size in shape)
+        self.shape = tuple(None if size is None else int(size) for size in sizes)
         self.output = SymbolicTensor((None, *self.shape), self, ())
 
     @property
@@ -29,6 +32,6 @@ class InputLayer(Layer):
         return grad
 
 
-def Input(shape, name=None):
-    """The symbolic input of a model. `shape` is one image's: `Input((224, 224, 3))`."""
+def Input(shape, batch_size=None, name=None):
+    """The symbolic input of a model. `shape` is one image's: `Input((224, 224, 3))`. Any batch size is taken."""
     return InputLayer(shape, name=name).output

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import ArgumentError
+from ..kernels import as_float
 from ..utils import generator
 from .base import Layer
 
@@ -18,7 +19,7 @@ class Dropout(Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
+        if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
             raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to silence.")
         self.rate, self.seed = rate, seed
         self.random = rate > 0
@@ -28,6 +29,7 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             self.remember(None)
             return x
+        x = as_float(x)
         kept = self.generator.random(x.shape, np.float32) >= self.rate
         mask = kept * x.dtype.type(1 / (1 - self.rate))
         self.remember(mask)

@@ -30,7 +30,8 @@ class Graph:
         self.layers = [self.input.layer] * starts_at_input + [step.layer for step in self.steps]
         _refuse_shared(self.layers)
         _settle_names(self.layers)
-        self._carries_gradient = set()
+        self._carries_gradient = None  # set by forward, used up by backward
+        self._output_shape = None
         # After which step each tensor is used for the last time, so that forward can let go of it there.
         last_user = {tensor: step for step in self.steps for tensor in step.inputs}
         self._used_up_by = {}
@@ -47,16 +48,20 @@ class Graph:
                     "none"       nothing: `backward` cannot be called
         """
         self.check_input(x)
-        self._carries_gradient = self._gradient_path(gradients)
+        self._carries_gradient = path = self._gradient_path(gradients)
+        self._run = object()  # models may share layers: backward checks that what a layer keeps is from this run
         values = {self.input: x}
         for step in self.steps:
             arguments = [values[tensor] for tensor in step.inputs]
             layer = step.layer
             values[step] = layer.forward(arguments if layer.merges else arguments[0], training=training)
-            if step not in self._carries_gradient:
+            if path and step in path:
+                layer.run = self._run
+            else:
                 layer.forget()  # no gradient will pass here
             for tensor in self._used_up_by.get(step, ()):
                 del values[tensor]
+        self._output_shape = values[self.output].shape
         return values[self.output]
 
     def backward(self, grad):
@@ -65,13 +70,15 @@ class Graph:
 
         A tensor used by several layers gets the sum of what they send back: L depends on it along every path.
         """
+        path = self._check_backward(grad)
+        for layer in self.layers:
+            layer.gradients.clear()  # none may be left from before: a frozen layer might be thawed and moved by it
         gradients = {self.output: grad}
         for step in reversed(self.steps):
-            if step not in self._carries_gradient:
+            if step not in path:
                 continue
             layer, grad = step.layer, gradients.pop(step)
-            layer.gradients.clear()
-            if any(tensor in self._carries_gradient for tensor in step.inputs):
+            if any(tensor in path for tensor in step.inputs):
                 input_grads = layer.backward(grad)
                 for tensor, input_grad in zip(step.inputs, input_grads if layer.merges else [input_grads]):
                     gradients[tensor] = gradients[tensor] + input_grad if tensor in gradients else input_grad
@@ -80,15 +87,36 @@ class Graph:
             layer.forget()
         return gradients.get(self.input)
 
+    def _check_backward(self, grad):
+        """The gradient path of the latest forward, if there was one and nothing has come in between."""
+        path, self._carries_gradient = self._carries_gradient, None
+        if path is None:
+            raise GraphError(
+                "backward has nothing to go by: run forward first, once for each backward, and not with "
+                "gradients='none' (as predict and evaluate do)."
+            )
+        if np.shape(grad) != self._output_shape:
+            raise ShapeError(
+                f"backward expected a gradient of the output's shape {self._output_shape}, found {np.shape(grad)}."
+            )
+        for step in path - {self.input}:
+            if step.layer.run is not self._run:
+                raise GraphError(
+                    f"layer '{step.layer.name}' has been used by another model since this one's forward. Models that "
+                    "share layers take turns: forward, backward, and only then the other's forward."
+                )
+        return path
+
     def _gradient_path(self, gradients):
         """The tensors whose gradient is needed: the outputs of trainable layers, and all that depends on them."""
         if gradients not in GRADIENTS:
             raise GraphError(f"gradients is {gradients!r}; expected one of {', '.join(map(repr, GRADIENTS))}.")
+        if gradients == "none":
+            return None
         path = {self.input} if gradients == "input" else set()
-        if gradients != "none":
-            for step in self.steps:
-                if step.layer.trainable_names or any(tensor in path for tensor in step.inputs):
-                    path.add(step)
+        for step in self.steps:
+            if step.layer.trainable_names or any(tensor in path for tensor in step.inputs):
+                path.add(step)
         return path
 
     def check_input(self, x):
@@ -105,7 +133,10 @@ class Graph:
                 hint = " A single image needs a batch axis: x[None]."
             raise ShapeError(f"the model expected an input of shape (N, {sizes}), found {x.shape}.{hint}")
 
-    def get_layer(self, name):
+    def get_layer(self, name=None, index=None):
+        """The layer called `name`, or the one at `index` of `layers`."""
+        if index is not None:
+            return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -157,19 +188,19 @@ def _refuse_shared(layers):
 
 
 def _settle_names(layers):
-    """Names are unique in a model, since weight files go by them. A layer named by nobody gets a number behind its
-    class where that is taken (dense, dense_1, ...); in the first model that it joins, and once and for all."""
+    """Names are unique in a model, since weight files go by them. A layer that nobody named is called by its class,
+    with a number where that is taken (dense, dense_1, ...)."""
     taken = set()
     for layer in layers:
-        if layer.name_is_settled:
+        if layer.name_is_given:
             if layer.name in taken:
                 raise GraphError(f"two layers are named '{layer.name}'; give one of them another name.")
             taken.add(layer.name)
     for layer in layers:
-        if not layer.name_is_settled:
-            base, number = layer.name, 0
+        if not layer.name_is_given:
+            base, number = layer.class_name, 0
+            # A name that it has already from another model is kept where it can be.
             while layer.name in taken:
+                layer.name = f"{base}_{number}" if number else base
                 number += 1
-                layer.name = f"{base}_{number}"
             taken.add(layer.name)
-            layer.name_is_settled = True

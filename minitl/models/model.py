@@ -7,7 +7,8 @@ where a lower floor of the house calls a higher one, and they import it when the
 """
 
 from .. import losses, optimizers
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, GraphError, ShapeError
+from ..layers import BatchNormalization
 from ..metrics import get as get_metric
 from .graph import Graph
 from .summary import summary_text
@@ -24,11 +25,21 @@ class Model(Graph):
         self.name = name or "model"
         self.optimizer = self.loss = None
         self.metrics = []  # (name in the history, Metric)
-        self.cut_from = self  # the whole model, where this one is a part that `features` trains in its place
+        self.stop_training = False  # a callback sets it to end `fit` after the epoch
         self.metadata = {}  # anything JSON can hold that should be saved with the model: class names, preprocessing
 
-    def __call__(self, tensor):
-        """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model."""
+    def __call__(self, tensor, training=None):
+        """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model.
+
+        `training=False`, which fixes a part of a Keras model to inference, is accepted where it changes nothing:
+        BatchNormalization must be frozen already.
+        """
+        thawed = [la.name for la in self.layers if isinstance(la, BatchNormalization) and la.trainable or la.random]
+        if training is not None and (training or thawed):
+            raise GraphError(
+                f"model '{self.name}' was called with training={training}; in minitl the same layers run in training "
+                f"and inference as fit and predict say. Freeze its BatchNormalization and leave out Dropout: {thawed}."
+            )
         outputs = {self.input: _one(tensor)}
         for step in self.steps:
             inputs = [outputs[each] for each in step.inputs]
@@ -67,6 +78,14 @@ class Model(Graph):
             return sum(layer.count_params() for layer in self.layers)
         return sum(getattr(layer, name).size for layer in self.layers for name in layer.trainable_names)
 
+    @property
+    def weights(self):
+        return [weight for layer in self.layers for weight in layer.weights]
+
+    @property
+    def trainable_weights(self):
+        return [weight for layer in self.layers for weight in layer.trainable_weights]
+
     def get_weights(self):
         """Copies of all parameters and statistics, layer by layer."""
         return [weight for layer in self.layers for weight in layer.get_weights()]
@@ -76,10 +95,15 @@ class Model(Graph):
         expected = sum(len(layer.weight_names) for layer in self.layers)
         if len(weights) != expected:
             raise ShapeError(f"the model expected {expected} weight arrays, found {len(weights)}.")
+        parts = []
         for layer in self.layers:
             count = len(layer.weight_names)
-            layer.set_weights(weights[:count])
+            parts.append((layer, weights[:count]))
             weights = weights[count:]
+        for layer, part in parts:  # all are checked before any is changed
+            layer.check_weights(part)
+        for layer, part in parts:
+            layer.set_weights(part)
 
     def summary(self, print_fn=print):
         """Print the layers, their output shapes, their parameters, and what is frozen."""
@@ -92,14 +116,15 @@ class Model(Graph):
         if loss is None:
             raise ArgumentError("compile needs a loss, as in loss='categorical_crossentropy'.")
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
-        self.metrics = [get_metric(metric, self.loss) for metric in metrics or []]
+        metrics = [metrics] if isinstance(metrics, str) else metrics or []
+        self.metrics = [get_metric(metric, self.loss, self.output_shape) for metric in metrics]
 
-    def fit(self, x, y, batch_size=32, epochs=1, **options):
-        """Train. Returns a `History`. The other options are those of `minitl.training.fit`; a frozen beginning of the
-        model is run only once (`minitl.features`)."""
+    def fit(self, x, y, *options, **named_options):
+        """Train. Returns a `History`. Options: those of `minitl.training.fit`, in Keras's order. A frozen beginning of
+        the model is run only once (`minitl.features`)."""
         from .. import features
 
-        return features.fit(self, x, y, batch_size=batch_size, epochs=epochs, **options)
+        return features.fit(self, x, y, *options, **named_options)
 
     def evaluate(self, x, y, batch_size=32, verbose=1, return_dict=False):
         """The loss on (x, y), or [loss, metrics...] as compiled."""
@@ -113,11 +138,11 @@ class Model(Graph):
 
         return training.predict(self, x, batch_size, verbose)
 
-    def train_on_batch(self, x, y):
+    def train_on_batch(self, x, y, return_dict=False):
         """One update on one batch. Returns the loss before it, or [loss, metrics...]."""
         from .. import training
 
-        return training.train_on_batch(self, x, y)
+        return training.train_on_batch(self, x, y, return_dict)
 
     def save(self, path):
         """Write architecture and weights into one HDF5 file, for `load_model`."""

@@ -1,7 +1,7 @@
 """`Sequential`: a model whose layers stand in one row."""
 
 from ..errors import GraphError
-from ..layers import Input, InputLayer, SymbolicTensor
+from ..layers import Input, InputLayer, Layer, SymbolicTensor
 from .model import Model
 
 
@@ -14,35 +14,46 @@ class Sequential(Model):
 
     def __init__(self, layers=(), name=None):
         self.name = name or "sequential"
-        self._row = [_layer(each) for each in layers]
-        if self._row:
-            self._connect()
+        self.layers = []  # until there is a first layer
+        self.start = None  # the symbolic input
+        for layer in layers:
+            self._end = self._after_the_last(layer)
+        if self.start is not None:
+            super().__init__(self.start, self._end, self.name)
+            self._hide_input()
 
     def add(self, layer):
-        self._row.append(_layer(layer))
-        self._connect()
+        """Put `layer` behind the last one. What was compiled, and `metadata`, stay."""
+        end = self._after_the_last(layer)
+        kept = {name: getattr(self, name) for name in ("optimizer", "loss", "metrics", "metadata") if self.layers}
+        super().__init__(self.start, end, self.name)
+        self._end = end
+        self._hide_input()
+        self.__dict__.update(kept)
 
-    def _connect(self):
-        """Call the row's members one after the other, and make a model of what comes out."""
-        first, *rest = self._row
-        if isinstance(first, Model):
-            start, tensor = first.input, first.output
-        elif isinstance(first, InputLayer):
-            start = tensor = first.output
-        elif first.first_input_shape is not None:
-            start = Input(first.first_input_shape)
-            tensor = first(start)
-        else:
+    def _after_the_last(self, member):
+        """The symbolic output with one more layer or model; the first member starts the row."""
+        if isinstance(member, SymbolicTensor):
+            member = member.layer  # Input(...) is a tensor; what stands in the row is its layer
+        if not isinstance(member, (Layer, Model)):
+            raise GraphError(f"a Sequential is made of layers; found {member!r}.")
+        if self.start is not None:
+            return member(self._end)
+        if isinstance(member, Model):
+            self.start = member.input
+            return member.output
+        if isinstance(member, InputLayer):
+            self.start = member.output
+            return member.output
+        if member.first_input_shape is None:
             raise GraphError(
-                f"the first layer of a Sequential, '{first.name}', needs the shape of one image: "
+                f"the first layer of a Sequential, '{member.name}', needs the shape of one image: "
                 "input_shape=(28, 28, 1), or an Input((28, 28, 1)) before it."
             )
-        for member in rest:
-            tensor = member(tensor)
-        super().__init__(start, tensor, self.name)
+        start = Input(member.first_input_shape)
+        end = member(start)
+        self.start = start
+        return end
+
+    def _hide_input(self):
         self.layers = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
-
-
-def _layer(member):
-    """`Input(...)` is a tensor; what stands in the row is its layer."""
-    return member.layer if isinstance(member, SymbolicTensor) else member

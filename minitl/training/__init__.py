@@ -2,7 +2,7 @@
 
 from .callbacks import Callback, LearningRateScheduler
 from .history import History
-from .loop import evaluate, fit, predict, prepare, train_on_batch, train_step
+from .loop import evaluate, fit, predict, train_on_batch, train_step
 
 __all__ = [
     "Callback",
@@ -11,7 +11,6 @@ __all__ = [
     "evaluate",
     "fit",
     "predict",
-    "prepare",
     "train_on_batch",
     "train_step",
 ]

@@ -1,25 +1,33 @@
 """The loop itself. `train_step` is what all of it is about; `fit` repeats it over batches and epochs.
 
-`features.fit` calls this `fit`, with a shorter model where the beginning is frozen. Read next: `optimizers`.
+`features.fit` calls this `fit`, and shortens the model where its beginning is frozen. Read next: `optimizers`.
 """
 
 import time
 
 import numpy as np
 
-from ..errors import ArgumentError, GraphError
 from ..utils import generator
-from .checks import check_batch, check_images, refuse_divergence
+from .checks import (
+    as_list,
+    check_batch,
+    check_count,
+    check_images,
+    check_task,
+    refuse_divergence,
+    statistics_survive_divergence,
+)
 from .history import History, Progress, epoch_line
 
 
 def train_step(model, x, y_true):
     """One update on one batch. Returns the loss before it and the predictions that it was computed from."""
-    y_pred = model.forward(x, training=True)
-    loss = model.loss.forward(y_true, y_pred)
-    refuse_divergence(model, x, loss)
-    model.backward(model.loss.backward())
-    model.optimizer.step(model)
+    with statistics_survive_divergence(model):
+        y_pred = model.forward(x, training=True)
+        loss = model.loss.forward(y_true, y_pred)
+        refuse_divergence(model, x, loss)
+        model.backward(model.loss.backward())
+        model.optimizer.step(model)
     return loss, y_pred
 
 
@@ -30,55 +38,64 @@ def fit(
     batch_size=32,
     epochs=1,
     verbose=1,
+    callbacks=None,
     validation_split=0.0,
     validation_data=None,
     shuffle=True,
     initial_epoch=0,
-    callbacks=(),
+    shorten=None,
 ):
     """Train `model` on images x (N, H, W, C) and labels y. Returns a `History`.
 
     batch_size         images an update
     epochs             passes over all images, counted from `initial_epoch`
     verbose            0 silent; 1 a progress bar (on a terminal) and a line an epoch; 2 a line an epoch
+    callbacks          a `training.Callback` or several, called before and after every epoch
+    validation_split   the share of x and y, taken from their end, to hold back as validation data
     validation_data    (x, y) to evaluate on after each epoch: the "val_" numbers
-    validation_split   the share of x and y, taken from their end, to hold back as validation data instead
-    callbacks          `training.callbacks`, called before and after every epoch
     shuffle            a new random order of the images each epoch, from `utils.set_random_seed`
+    shorten            see `features`: says before each epoch which part of the model to train, and on what
 
     The training loss of an epoch is the mean over its batches, each measured before its update.
     Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite.
     """
-    x, y, validation_data = prepare(model, x, y, batch_size, epochs, validation_split, validation_data)
+    batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
+    x, y, x_val, y_val = check_task(model, x, y, check_count(epochs, "epochs", 0), validation_split, validation_data)
+    callbacks = as_list(callbacks)
     history, order_generator = History(), generator()
+    model.stop_training = False
     for callback in callbacks:
-        callback.model = model.cut_from
+        callback.model = model
     for epoch in range(initial_epoch, epochs):
         start = time.perf_counter()
         for callback in callbacks:
             callback.on_epoch_begin(epoch)
+        part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val)
         order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
         averages = _Averages(model)
         with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
             for first in range(0, len(x), batch_size):
                 batch = order[first : first + batch_size]
-                loss, y_pred = train_step(model, x[batch], y[batch])
+                loss, y_pred = train_step(part, part_x[batch], y[batch])
                 averages.add(loss, y[batch], y_pred)
                 bar.advance(len(batch), f"loss {averages.loss():.4f}")
         results = averages.results()
-        if validation_data is not None:
-            validation = _measure(model, *validation_data, batch_size)
+        if y_val is not None:
+            validation = _measure(part, part_x_val, y_val, batch_size)
             results.update({f"val_{name}": value for name, value in validation.items()})
         history.add(epoch, results)
-        for callback in callbacks:
-            callback.on_epoch_end(epoch, results)
         if verbose:
             print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, results)
+        if model.stop_training:
+            break
     return history
 
 
 def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
     """The loss on images x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
+    batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
     y = check_batch(model, x, y)
     results = _measure(model, x, y, batch_size, "Evaluating" if verbose else None)
     if verbose:
@@ -88,6 +105,7 @@ def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
 
 def predict(model, x, batch_size=32, verbose=1):
     """The model's output for each image of x, computed `batch_size` at a time. Nothing is kept for a backward."""
+    batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
     check_images(model, x)
     outputs = None
     with Progress("Predicting", len(x), enabled=verbose == 1) as bar:
@@ -100,32 +118,13 @@ def predict(model, x, batch_size=32, verbose=1):
     return outputs
 
 
-def train_on_batch(model, x, y):
+def train_on_batch(model, x, y, return_dict=False):
     """One update. Returns the loss before it, or [loss, metrics...] if the model was compiled with metrics."""
     y = check_batch(model, x, y)
     averages = _Averages(model)
     loss, y_pred = train_step(model, x, y)
     averages.add(loss, y, y_pred)
-    return _returned(averages.results())
-
-
-def prepare(model, x, y, batch_size=32, epochs=1, validation_split=0.0, validation_data=None):
-    """Check everything that `fit` is given before any work is done, and hold back the validation part."""
-    if batch_size < 1 or epochs < 0 or not 0 <= validation_split < 1:
-        raise ArgumentError(
-            f"batch_size={batch_size}, epochs={epochs}, validation_split={validation_split}; "
-            "expected a batch of at least 1, no negative epochs, and a share below 1."
-        )
-    if not any(layer.trainable_names for layer in model.layers):
-        raise GraphError("nothing to train: every layer with parameters is frozen. transfer.unfreeze opens layers.")
-    y = check_batch(model, x, y)
-    if validation_data is None and validation_split:
-        kept = len(x) - int(len(x) * validation_split)
-        x, y, validation_data = x[:kept], y[:kept], (x[kept:], y[kept:])
-    if validation_data is not None:
-        x_val, y_val = validation_data
-        validation_data = x_val, check_batch(model, x_val, y_val)
-    return x, y, validation_data
+    return _returned(averages.results(), return_dict)
 
 
 def _measure(model, x, y, batch_size, title=None):
@@ -162,7 +161,7 @@ class _Averages:
         return {"loss": self.loss(), **{name: metric.result() for name, metric in self.metrics}}
 
 
-def _returned(results, return_dict=False):
+def _returned(results, return_dict):
     """As Keras returns them: the loss alone, or a list that begins with it."""
     if return_dict:
         return results

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import WeightsError
-from ..optimizers import all_finite
+from ..utils import all_finite
 from .keras_h5 import open_hdf5, read_layout
 
 
