@@ -41,7 +41,8 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
     """
     is_model = isinstance(layer_or_model, Model)
     layers = layer_or_model.layers if is_model else [layer_or_model]
-    tolerance = tolerance or (NETWORK_TOLERANCE if is_model else SMOOTH_TOLERANCE)
+    if tolerance is None:
+        tolerance = NETWORK_TOLERANCE if is_model else SMOOTH_TOLERANCE
     rng = np.random.default_rng(seed)
     inputs = [np.array(each, np.float64) for each in (x if isinstance(x, (list, tuple)) else [x])]
     argument = inputs if isinstance(x, (list, tuple)) else inputs[0]
@@ -85,6 +86,9 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
             setattr(layer, name, array)
         for layer, state in random_states:
             layer.generator.bit_generator.state = state
+        for layer in layers:
+            layer.gradients.clear()
+            layer.forget()
     return GradientReport(errors, checked)
 
 

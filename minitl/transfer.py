@@ -14,8 +14,23 @@ import hashlib
 import numpy as np
 
 from .errors import ShapeError
-from .layers import BatchNormalization, Conv2D, Input, InputLayer
+from .layers import (
+    Activation,
+    AveragePooling2D,
+    BatchNormalization,
+    Conv2D,
+    Dropout,
+    Input,
+    InputLayer,
+    Layer,
+    MaxPooling2D,
+    ReLU,
+    ZeroPadding2D,
+)
 from .models import Model
+
+# Layers without parameters that leave the channels of an image as they are.
+KEEPS_CHANNELS = (Activation, AveragePooling2D, Dropout, MaxPooling2D, ReLU, ZeroPadding2D)
 
 
 def remove_layers(model, after):
@@ -24,9 +39,10 @@ def remove_layers(model, after):
 
 
 def replace_head(model, layers, after=None):
-    """`model` up to and including the layer named `after` (default: all of it), followed by new `layers` in a row."""
+    """`model` up to and including the layer named `after` (default: all of it), followed by new `layers` in a row
+    (a list, or a single one)."""
     tensor = model.output if after is None else model.output_of(after)
-    for layer in layers:
+    for layer in [layers] if isinstance(layers, Layer) else layers:
         tensor = layer(tensor)
     return Model(model.input, tensor, name=model.name)
 
@@ -35,18 +51,24 @@ def adapt_input(model, input_shape):
     """`model` for images of another `input_shape` (H, W, C).
 
     Another size needs no new weights, as long as no dense layer has counted the pixels. Other channels need a new
-    first convolution; its kernel is made from the old one by `adapt_channels`. All other layers are shared.
+    kernel in every convolution that looks at the image itself; it is made from the old one by `adapt_channels`. All
+    other layers are shared. Raises ShapeError where a layer behind cannot take what comes then.
     """
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
+        raise ShapeError(f"input_shape is {input_shape!r}; expected (height, width, channels).")
+    if not isinstance(model.input.layer, InputLayer):
+        raise ShapeError("the model begins in the middle of another one; adapt that one's input.")
     input_shape = tuple(input_shape)
-    if len(input_shape) != 3 or not isinstance(model.input.layer, InputLayer):
-        raise ShapeError(
-            f"input_shape is {input_shape}; expected (height, width, channels), and a model with an Input."
-        )
     tensors = {model.input: Input(input_shape, name=model.input.layer.name)}
+    image_like = {model.input}  # tensors whose channels are still those of the image
     for step in model.steps:
         layer = step.layer
-        if isinstance(layer, Conv2D) and tensors[step.inputs[0]].shape[3] != layer.kernel.shape[2]:
-            layer = _with_channels(layer, tensors[step.inputs[0]].shape[3])
+        channels = tensors[step.inputs[0]].shape[-1]
+        if step.inputs[0] in image_like:
+            if isinstance(layer, KEEPS_CHANNELS):
+                image_like.add(step)
+            elif isinstance(layer, Conv2D) and channels != layer.kernel.shape[2]:
+                layer = _with_channels(layer, channels)
         inputs = [tensors[each] for each in step.inputs]
         try:
             tensors[step] = layer(inputs if layer.merges else inputs[0])
@@ -78,7 +100,7 @@ def adapt_channels(kernel, channels):
 
 def _with_channels(layer, channels):
     """A copy of a convolution for another number of input channels."""
-    new = Conv2D(**layer.get_config())
+    new = type(layer)(**layer.get_config())
     new.build((None, None, None, channels))
     weights = layer.get_weights()
     new.set_weights([adapt_channels(weights[0], channels), *weights[1:]])

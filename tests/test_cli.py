@@ -9,7 +9,8 @@ import pytest
 
 from minitl import cli
 from minitl.cli import finetune
-from minitl.models import load_model
+from minitl.layers import Dense, Flatten
+from minitl.models import Sequential, load_model
 
 
 def run(capsys, *arguments):
@@ -124,3 +125,16 @@ def test_help(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
     assert stop.value.code == 0 and "usage: minitl" in capsys.readouterr().out
+
+
+def test_predict_refuses_what_it_would_have_to_guess(capsys, tmp_path):
+    model = Sequential([Flatten(input_shape=(8, 8, 3)), Dense(2)])
+    for metadata, message in (
+        ({}, "does not say what its 2 outputs are called"),
+        ({"class_names": ["a"]}, "does not say what its 2 outputs are called"),
+        ({"class_names": ["a", "b"], "preprocessing": ["vgg16"]}, "preprocessing is ['vgg16']"),
+    ):
+        model.metadata = metadata
+        model.save(tmp_path / "m.h5")
+        status, _, error = run(capsys, "predict", tmp_path / "m.h5")
+        assert status == 1 and message in error and error.count("\n") == 1

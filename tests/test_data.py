@@ -64,6 +64,13 @@ def test_array_files(tmp_path, rng):
             data.read_image(tmp_path / f"{name}.npy", 9, 9)
 
 
+def test_array_files_are_cut_like_pictures(tmp_path):
+    image = np.zeros((20, 40, 3), np.uint8)
+    image[:, 10:30] = 255
+    np.save(tmp_path / "wide.npy", image)
+    assert (data.read_image(tmp_path / "wide.npy", 10, 10) == 255).all(), "the middle, and not squeezed"
+
+
 def test_picture_files(tmp_path, rng):
     image_module = pytest.importorskip("PIL.Image", reason="needs the extra 'images'")
     pixels = np.zeros((20, 40, 3), np.uint8)

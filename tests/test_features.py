@@ -119,3 +119,23 @@ def test_too_much_to_keep(task, capsys, monkeypatch):
     history = model.fit(*task[0], epochs=1)
     assert "too much to keep: the whole model runs in every epoch" in capsys.readouterr().out
     assert len(history.history["loss"]) == 1
+
+
+def test_a_callback_that_unfreezes_is_followed(task):
+    """Gradual unfreezing: from the second epoch on conv2 trains, from the third everything does."""
+
+    class Unfreeze(training.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch > 0:
+                transfer.unfreeze(self.model, since=["conv2", "conv1"][epoch - 1], batch_normalization=True)
+
+    def run(fit):
+        utils.set_random_seed(3)
+        model = network()
+        transfer.freeze(model, until="conv2")
+        history = fit(model, *task[0], epochs=3, verbose=0, callbacks=[Unfreeze()], validation_data=task[1])
+        return model.get_weights(), history.history
+
+    (kept, kept_history), (whole, whole_history) = run(features.fit), run(training.fit)
+    assert np.allclose(kept_history["loss"], whole_history["loss"], rtol=1e-4)
+    assert all(np.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(kept, whole))

@@ -109,3 +109,40 @@ def test_metrics_over_several_batches():
     assert metrics.get(top, None) == ("top_k_categorical_accuracy", top)
     with pytest.raises(ArgumentError, match="metric is 'f1'"):
         metrics.get("f1", MeanSquaredError())
+
+
+def test_a_forgotten_softmax_is_noticed():
+    for criterion in CategoricalCrossentropy(), SparseCategoricalCrossentropy():
+        labels = np.eye(3)[[0]] if type(criterion) is CategoricalCrossentropy else np.array([0])
+        with pytest.raises(DataError, match="predictions run from -1 to 2; .* softmax, or use from_logits=True"):
+            criterion.forward(labels, np.array([[2.0, -1.0, 0.5]]))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_as_many_labels_as_predictions(count):
+    p = np.full((2, 2), 0.5)
+    labels = {CategoricalCrossentropy: np.eye(2)[[0] * count], SparseCategoricalCrossentropy: np.zeros(count, int)}
+    for criterion in (
+        CategoricalCrossentropy(),
+        SparseCategoricalCrossentropy(),
+        BinaryCrossentropy(),
+        MeanSquaredError(),
+    ):
+        with pytest.raises(DataError, match=f"{count} labels for 2 predictions"):
+            criterion.forward(labels.get(type(criterion), np.zeros((count, 2))), p)
+
+
+def test_integers_and_half_precision_are_computed_in_float():
+    assert MeanSquaredError().forward(np.array([[1]]), np.array([[3]])) == 4
+    assert np.allclose(Softmax().forward(np.array([[1, 1]])), 0.5)
+    assert np.isfinite(Softmax().forward(np.array([[1, 9]], np.float16))).all()
+
+
+def test_metrics_that_cannot_compare():
+    for metric, labels in (
+        (metrics.CategoricalAccuracy(), np.array([0, 1])),
+        (metrics.SparseCategoricalAccuracy(), np.eye(3)),
+    ):
+        with pytest.raises(DataError, match="integers with the sparse ones"):
+            metric.update(labels, np.eye(3))
+    assert isinstance(metrics.get("accuracy", MeanSquaredError(), (None, 1))[1], metrics.BinaryAccuracy)

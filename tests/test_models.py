@@ -185,3 +185,88 @@ def test_graphs_that_cannot_be(misuse, message):
 def test_compile_wants_a_loss():
     with pytest.raises(ArgumentError, match="compile needs a loss"):
         Sequential([Dense(2, input_shape=(2,))]).compile("sgd")
+
+
+def test_backward_wants_a_forward_of_its_own(rng):
+    model, *_ = spied_row()
+    x, grad = rng.standard_normal((5, 3)).astype(np.float32), np.ones((5, 2), np.float32)
+    with pytest.raises(GraphError, match="run forward first"):
+        model.backward(grad)
+    model.forward(x, training=True)
+    model.predict(x)
+    with pytest.raises(GraphError, match="not with gradients='none'"):
+        model.backward(grad)
+    model.forward(x)
+    model.backward(grad)
+    with pytest.raises(GraphError, match="once for each backward"):
+        model.backward(grad)
+    model.forward(x)
+    with pytest.raises(ShapeError, match=r"expected a gradient of the output's shape \(5, 2\), found \(5, 1\)"):
+        model.backward(grad[:, :1])
+
+
+def test_models_that_share_layers_take_turns(rng):
+    model, *_ = spied_row()
+    part = Model(model.input, model.get_layer("b").output)
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    y = model.forward(x)
+    part.forward(2 * x)
+    with pytest.raises(GraphError, match="'b' has been used by another model since|'early' has been|'a' has been"):
+        model.backward(np.ones_like(y))
+
+
+def test_no_gradient_is_left_from_before_the_freeze(rng):
+    model, *_ = spied_row()
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    model.backward(np.ones_like(model.forward(x)))
+    first = model.get_layer("a")
+    first.trainable = False
+    model.backward(np.ones_like(model.forward(x)))
+    assert first.gradients == {}
+    layer = Dense(2)
+    layer.trainable = False
+    layer.forward(x)
+    layer.trainable = True
+    with pytest.raises(GraphError, match="was frozen in forward and is trainable now"):
+        layer.backward(np.ones((5, 2), np.float32))
+
+
+def test_weights_are_set_all_or_not_at_all():
+    model, *_ = spied_row()
+    before, wrong = model.get_weights(), model.get_weights()
+    wrong[0][...] = 5
+    wrong[4] = wrong[4].T
+    with pytest.raises(ShapeError, match="layer 'c' expected weights"):
+        model.set_weights(wrong)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights()))
+
+
+def test_what_keras_programs_say():
+    base = Sequential([Conv2D(2, 3, name="conv", input_shape=(8, 8, 3)), BatchNormalization(name="norm")])
+    images = Input((8, 8, 3))
+    with pytest.raises(GraphError, match="Freeze its BatchNormalization.*norm"):
+        base(images, training=False)
+    base.trainable = False
+    assert base(images, training=False).shape == (None, 6, 6, 2)
+    assert base.get_layer(index=0).name == "conv" and base.layers[0].output is not None
+    assert len(base.weights) == 6 and base.trainable_weights == []
+    assert Dense(2, kernel_regularizer=None, dtype="float32").units == 2
+    with pytest.raises(ArgumentError, match=r"Conv2D has no argument dilation_rate=2 in minitl"):
+        Conv2D(2, 3, dilation_rate=2)
+    cut = Model(base.input, base.get_layer("conv").output)
+    assert cut.output_shape == (None, 6, 6, 2), "layer.output is still the first one, in this model's graph"
+
+
+def test_joining_two_unnamed_models_renames_and_a_failed_add_changes_nothing():
+    one, two = Sequential([Dense(2, input_shape=(2,))]), Sequential([Dense(2, input_shape=(2,))])
+    both = Sequential([one, two])
+    assert [layer.name for layer in both.layers] == ["dense", "dense_1"]
+    both.compile("sgd", "mse")
+    both.metadata["note"] = "stays"
+    with pytest.raises(ShapeError):
+        both.add(MaxPooling2D())
+    with pytest.raises(GraphError, match="made of layers; found 'relu'"):
+        both.add("relu")
+    both.add(Dense(5))
+    assert both.output_shape == (None, 5) and both.loss is not None and both.metadata == {"note": "stays"}
+    assert Sequential().layers == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitl import optimizers
+from minitl import optimizers, utils
 from minitl.errors import ArgumentError, DivergedError
 from minitl.layers import Dense
 from minitl.models import Sequential
@@ -87,8 +87,16 @@ def test_nothing_moves_if_one_gradient_is_not_finite(bad):
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights())) and optimizer.iterations == 0
 
 
-def test_a_large_but_finite_gradient_is_no_divergence():
-    assert optimizers.all_finite(np.full(10, 3e38, np.float32)), "its sum overflows, its entries do not"
+def test_a_gradient_too_large_to_step_by_is_refused():
+    assert utils.all_finite(np.full(10, 3e38, np.float32)), "its sum overflows, its entries do not"
+    for optimizer, gradient in (SGD(1e20), 1e15), (Adam(0.1), 1e25):
+        with pytest.raises(
+            DivergedError, match=f"gradient of 'number' kernel reaches {gradient:.3g}".replace("+", ".")
+        ):
+            steps(optimizer, [gradient])
+    for rate in float("nan"), float("inf"), -1, "fast":
+        with pytest.raises(ArgumentError, match="learning_rate is"):
+            SGD().learning_rate = rate
 
 
 def test_names_and_arguments():

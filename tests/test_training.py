@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minitl import utils
-from minitl.errors import DataError, DivergedError, GraphError, ShapeError
+from minitl.errors import DataError, DivergedError, GraphError, MinitlError, ShapeError
 from minitl.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.models import Sequential
@@ -232,10 +232,54 @@ def test_divergence_names_the_layer(rng):
     model = small_network()
     before = model.get_weights()
     x[3, 2, 2] = np.nan
-    with pytest.raises(DivergedError, match="step 1: the loss is nan; the images hold NaN"):
+    with pytest.raises(DivergedError, match="step 1: the loss is nan; the input already holds NaN"):
         train_step(model, x, y)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights())), "weights and statistics"
     x[3, 2, 2] = 0
     model.get_layer("dense").kernel[0, 0] = np.inf
-    with pytest.raises(DivergedError, match="the first output that is not finite is 'dense''s"):
+    with pytest.raises(DivergedError, match="the first output that is not finite is that of 'dense'"):
         train_step(model, x, y)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
+        ({"batch_size": 2.5}, "batch_size is 2.5"),
+        ({"epochs": "many"}, "epochs is 'many'"),
+        ({"validation_split": 0.01}, "of 8 images it would hold back 0"),
+        ({"validation_split": 1}, "validation_split is 1"),
+        ({"validation_data": X}, r"validation_data is ndarray; expected a pair \(x, y\)"),
+        ({"callbacks": [print]}, "expected objects of minitl.training.Callback"),
+    ],
+)
+def test_options_that_cannot_be(options, message):
+    with pytest.raises(MinitlError, match=message):
+        small_network().fit(X, Y, **options)
+    if "batch_size" in options:
+        for call in small_network().evaluate, lambda x, y, **o: small_network().predict(x, **o):
+            with pytest.raises(MinitlError, match=message):
+                call(X, Y, **options)
+
+
+def test_keras_order_of_arguments_and_stopping(rng):
+    x, y = blobs(rng, 20)
+
+    class Stop(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    model = small_network(metrics="accuracy")
+    assert len(model.fit(x, y, None, 5, 0, Stop()).epoch) == 2
+    assert set(model.train_on_batch(x, y, return_dict=True)) == {"loss", "accuracy"}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_refused_step_leaves_the_statistics_as_they_were(rng):
+    x, y = blobs(rng, 16)
+    model = small_network()
+    model.get_layer("dense").kernel[...] = np.inf
+    before = model.get_layer("batch_normalization").get_weights()
+    with pytest.raises(DivergedError):
+        model.train_on_batch(x, y)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_layer("batch_normalization").get_weights()))

@@ -5,8 +5,18 @@ import pytest
 
 from minitl import transfer
 from minitl.errors import GraphError, ShapeError
-from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten, GlobalAveragePooling2D, MaxPooling2D
-from minitl.models import Sequential
+from minitl.layers import (
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+    ZeroPadding2D,
+)
+from minitl.models import Model, Sequential
 
 
 def base():
@@ -120,3 +130,18 @@ def test_models_cut_from_one_another_train_the_same_arrays(rng):
     before = model.get_layer("conv2").get_weights()[0]
     other.train_on_batch(rng.standard_normal((4, 8, 8, 3)).astype(np.float32), np.array([0, 1, 0, 1]))
     assert not np.array_equal(before, model.get_layer("conv2").kernel)
+
+
+def test_only_kernels_that_look_at_the_image_are_adapted():
+    """Behind padding or pooling the image is still the image; a mixture with feature maps is not guessed at."""
+    images = Input((8, 8, 3))
+    padded = Model(images, Conv2D(4, 3, name="first")(ZeroPadding2D(name="pad")(images)))
+    assert transfer.adapt_input(padded, (8, 8, 1)).get_layer("first").kernel.shape == (3, 3, 1, 4)
+    first = Conv2D(4, 3, padding="same", name="first")(images)
+    mixed = Model(images, Conv2D(2, 1, name="mix")(Concatenate()([first, images])))
+    with pytest.raises(
+        ShapeError, match=r"cannot take images of \(8, 8, 1\): layer 'mix' expected 7 channels, found 5"
+    ):
+        transfer.adapt_input(mixed, (8, 8, 1))
+    with pytest.raises(ShapeError, match="input_shape is 64; expected"):
+        transfer.adapt_input(mixed, 64)

@@ -1,13 +1,14 @@
 """Files: what is written comes back, what does not fit is named, and nothing is ever half there."""
 
 import json
+import os
 
 import h5py
 import numpy as np
 import pytest
 
 from minitl import weights
-from minitl.errors import CheckpointError, GraphError, WeightsError
+from minitl.errors import CheckpointError, GraphError, MinitlError, WeightsError
 from minitl.layers import (
     Add,
     BatchNormalization,
@@ -91,6 +92,9 @@ def tamper(path, change):
         (lambda text: text.replace('"format": 1', '"format": 99'), "format 99; this version reads format 1"),
         (lambda text: text[:-9], "cannot be built"),
         (lambda text: "[]", "cannot be built"),
+        (lambda text: '{"format": 1, "layers": []}', "does not begin with an InputLayer"),
+        (lambda text: text.replace('"inputs": ["add"]', '"inputs": []'), "cannot be built"),
+        (lambda text: text.replace('"units": 3', '"units": 10000000000000'), "'out' kernel: expected|cannot be built"),
         (lambda text: text.replace('"filters": 4', '"filters": 5'), r"'conv' kernel: expected \(3, 3, 2, 5\), found"),
     ],
 )
@@ -188,7 +192,7 @@ def test_names_of_every_keras(tmp_path, rng, names, wrap, root):
 
 def test_unknown_names_are_not_guessed(tmp_path):
     keras_file(tmp_path / "file.h5", ["conv/alpha:0"], [np.zeros(3, np.float32)])
-    with pytest.raises(WeightsError, match="'conv/alpha:0' is no parameter that minitl knows"):
+    with pytest.raises(WeightsError, match=r"'conv' kernel: .*missing in the file\n.*\n.*'conv' alpha: in the file"):
         Sequential([Conv2D(4, 3, input_shape=(6, 6, 2), name="conv")]).load_weights(tmp_path / "file.h5")
 
 
@@ -270,3 +274,61 @@ def test_a_part_of_a_model_cannot_be_saved(saved, tmp_path):
     rest = Model(model.output_of("pool"), model.output)
     with pytest.raises(GraphError, match="begins in the middle of another"):
         rest.save(tmp_path / "rest.h5")
+
+
+def test_two_tensors_of_one_name_are_refused(tmp_path, rng):
+    names, arrays = ["conv/kernel:0", "other/kernel:0"], [rng.standard_normal((3, 3, 2, 4)).astype(np.float32)] * 2
+    keras_file(tmp_path / "file.h5", names, arrays)
+    model = Sequential([Conv2D(4, 3, use_bias=False, input_shape=(6, 6, 2), name="conv")])
+    with pytest.raises(WeightsError, match="layer 'conv' has two tensors called 'kernel'"):
+        model.load_weights(tmp_path / "file.h5")
+
+
+def test_own_parameters_are_saved_too(tmp_path):
+    class Scale(Layer):
+        def build(self, input_shape):
+            self.add_weight("alpha", input_shape[1:], "ones")
+
+        def forward(self, x, training=False):
+            self.accept(x.shape)
+            return x * self.alpha
+
+    model = Sequential([Scale(name="scale", input_shape=(3,)), Dense(1)])
+    model.get_layer("scale").alpha[1] = 5
+    model.save(tmp_path / "own.h5")
+    assert load_model(tmp_path / "own.h5", custom_objects={"Scale": Scale}).get_layer("scale").alpha[1] == 5
+
+
+def test_a_sequential_comes_back_as_one(tmp_path):
+    model = Sequential([Dense(3, input_shape=(2,)), Dense(1)], name="row")
+    model.save(tmp_path / "row.h5")
+    loaded = load_model(tmp_path / "row.h5")
+    assert isinstance(loaded, Sequential) and [la.name for la in loaded.layers] == ["dense", "dense_1"]
+    loaded.add(Dense(2))
+    assert loaded.output_shape == (None, 2)
+
+
+def test_saving_keeps_links_and_permissions(tmp_path):
+    model = Sequential([Dense(1, input_shape=(1,))])
+    target, link = tmp_path / "target.h5", tmp_path / "link.h5"
+    model.save(target)
+    target.chmod(0o600)
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("this system does not let us make symbolic links")
+    model.get_layer("dense").kernel[...] = 7
+    model.save(link)
+    assert link.is_symlink() and load_model(target).get_layer("dense").kernel[0, 0] == 7
+    assert os.name == "nt" or target.stat().st_mode & 0o077 == 0
+
+
+def test_what_cannot_be_saved_or_read(tmp_path):
+    model = Sequential([Dense(1, input_shape=(1,))])
+    model.metadata = {"classes": np.zeros(3)}
+    with pytest.raises(CheckpointError, match="metadata or a layer's argument is not plain data"):
+        model.save(tmp_path / "m.h5")
+    for call in model.save_weights, model.load_weights, load_model:
+        with pytest.raises(MinitlError, match="path is None; expected the path of a file"):
+            call(None)
+    assert list(tmp_path.iterdir()) == []

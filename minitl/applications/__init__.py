@@ -12,6 +12,6 @@ _PREPROCESSING = {"vgg16": vgg16.preprocess_input}
 
 def preprocessing(name):
     """The `preprocess_input` of an application, by the application's name. Raises ArgumentError for another."""
-    if name not in _PREPROCESSING:
+    if not isinstance(name, str) or name not in _PREPROCESSING:
         raise ArgumentError(f"preprocessing is {name!r}; expected one of {', '.join(_PREPROCESSING)}.")
     return _PREPROCESSING[name]

@@ -27,9 +27,11 @@ def check_arguments(weights, include_top, input_shape, pooling, classes, native_
     native = (native_size, native_size, 3)
     if input_shape is None:
         input_shape = native if include_top else (None, None, 3)
-    input_shape = tuple(input_shape)
-    if len(input_shape) != 3:
-        raise ArgumentError(f"input_shape is {input_shape}; expected (height, width, channels), as {native}.")
+    sizes = list(input_shape) if isinstance(input_shape, (tuple, list)) else []
+    numbers = all(isinstance(size, (int, np.integer)) or (size is None and i < 2) for i, size in enumerate(sizes))
+    if len(sizes) != 3 or not numbers:
+        raise ArgumentError(f"input_shape is {input_shape!r}; expected (height, width, channels), as {native}.")
+    input_shape = tuple(sizes)
     for size in input_shape[:2]:
         if size is not None and size < smallest_size:
             raise ArgumentError(f"input_shape is {input_shape}; height and width must be at least {smallest_size}.")

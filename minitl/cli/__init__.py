@@ -16,7 +16,7 @@ def main(arguments=None):
     try:
         options.run(options)
     except MinitlError as error:
-        print(f"minitl: {error}", file=sys.stderr)
+        print(f"minitl: {' '.join(str(error).split())}", file=sys.stderr)  # one line, whatever the error says
         return 1
     except KeyboardInterrupt:
         print("minitl: interrupted; nothing was saved.", file=sys.stderr)

@@ -25,13 +25,7 @@ def add_arguments(parser):
 def run(options):
     check_writable(options.json)
     model = load_model(options.model)
-    missing = [key for key in ("preprocessing", "class_names") if key not in model.metadata]
-    if missing:
-        raise ArgumentError(
-            f"{options.model}: does not say its {' and '.join(missing)}; without that a prediction would be a guess. "
-            "Set model.metadata before model.save, as `minitl finetune --save` does."
-        )
-    class_names = model.metadata["class_names"]
+    class_names, prepare = how_to_read(model, options.model)
     height, width = model.input_shape[1:3]
     if options.files:
         names, truth = options.files, None
@@ -43,7 +37,7 @@ def run(options):
         names = [f"test image {i}" for i in range(EXAMPLES)]
         truth = [class_names[label] for label in test.y_test[:EXAMPLES]]
         images = data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), height, width)
-    probabilities = model.predict(preprocessing(model.metadata["preprocessing"])(images))
+    probabilities = model.predict(prepare(images))
     results = []
     for i, name in enumerate(names):
         best = np.argsort(probabilities[i])[::-1][:2]
@@ -57,3 +51,18 @@ def run(options):
         rows.append([result["file"], *([result["truth"]] if truth else []), *guesses])
     print(table(rows))
     write_json(options.json, results)
+
+
+def how_to_read(model, path):
+    """(class names, preprocessing function) that the model was saved with. Raises ArgumentError where they are missing
+    or do not belong to it: a prediction would be a guess."""
+    names, preprocessing_name = model.metadata.get("class_names"), model.metadata.get("preprocessing")
+    classes = model.output_shape[-1]
+    if not isinstance(names, list) or len(names) != classes or len(model.output_shape) != 2:
+        raise ArgumentError(
+            f"{path}: does not say what its {classes} outputs are called. Set model.metadata['class_names'] before "
+            "model.save, as `minitl finetune --save` does."
+        )
+    if len(model.input_shape) != 4 or None in model.input_shape[1:] or model.input_shape[3] != 3:
+        raise ArgumentError(f"{path}: takes inputs of shape {model.input_shape}; pictures are (N, height, width, 3).")
+    return names, preprocessing(preprocessing_name)

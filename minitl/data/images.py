@@ -72,5 +72,11 @@ def _read_npy(path, height, width):
         raise DataError(f"{path}: cannot be read as a NumPy array ({error}).") from None
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
         raise DataError(f"{path}: holds {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3).")
+    if 0 in image.shape:
+        raise DataError(f"{path}: holds an empty array, {image.shape}.")
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
-    return resize(image[None], height, width)[0]
+    rows, cols = image.shape[:2]
+    scale = min(rows / height, cols / width)  # the largest centre part with the shape that is wanted
+    kept_rows, kept_cols = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (rows - kept_rows) // 2, (cols - kept_cols) // 2
+    return resize(image[None, top : top + kept_rows, left : left + kept_cols], height, width)[0]

@@ -195,6 +195,11 @@ class Layer:
             )
         return self._remembered
 
+    def require_input(self, x):
+        """The gradient of a kernel needs the input, which a frozen layer does not keep."""
+        if x is None:
+            raise GraphError(f"layer '{self.name}' was frozen in forward and is trainable now: run forward again.")
+
     def forget(self):
         self._remembered = None
 

@@ -1,5 +1,7 @@
 """Convolution, and the padding that some networks do as a step of its own. The math is in `kernels/convolution.py`."""
 
+import operator
+
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
@@ -73,6 +75,7 @@ class Conv2D(Layer):
         x, _, y = self.remembered()
         grad = self.activation_gradient(grad, y)
         if self.trainable:
+            self.require_input(x)
             self.gradients["kernel"] = conv2d_kernel_gradient(x, grad, self.kernel_size, self.strides, self.padding)
             if self.use_bias:
                 self.gradients["bias"] = channel_sums(grad)
@@ -86,8 +89,16 @@ class ZeroPadding2D(Layer):
 
     def __init__(self, padding=(1, 1), **kwargs):
         super().__init__(**kwargs)
-        rows, cols = (padding, padding) if isinstance(padding, int) else padding
-        self.padding = tuple((side, side) if isinstance(side, int) else tuple(side) for side in (rows, cols))
+        try:
+            rows, cols = padding if isinstance(padding, (tuple, list)) else (padding, padding)
+            sides = [side if isinstance(side, (tuple, list)) else (side, side) for side in (rows, cols)]
+            self.padding = tuple((operator.index(before), operator.index(after)) for before, after in sides)
+        except (TypeError, ValueError):
+            self.padding = ((-1, -1), (-1, -1))
+        if min(*self.padding[0], *self.padding[1]) < 0:
+            raise ArgumentError(
+                f"padding is {padding!r}; expected n, (rows, columns) or ((top, bottom), (left, right)), none negative."
+            )
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")

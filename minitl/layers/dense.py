@@ -73,6 +73,7 @@ class Dense(Layer):
         x, y = self.remembered()
         grad = self.activation_gradient(grad, y).reshape(-1, self.units)  # dL/dz
         if self.trainable:
+            self.require_input(x)
             self.gradients["kernel"] = x.reshape(-1, x.shape[-1]).T @ grad
             if self.use_bias:
                 self.gradients["bias"] = channel_sums(grad)

@@ -5,7 +5,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import CheckpointError
+from ..errors import ArgumentError, CheckpointError, MinitlError
 
 
 @contextmanager
@@ -16,7 +16,12 @@ def replacing(path, check):
     flushed to the disk, and is read back with `check(temporary)` before the rename. If anything fails, `path` is what
     it was and the temporary file is gone.
     """
-    path = Path(path)
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"path is {path!r}; expected the path of a file to write.")
+    path = Path(path).resolve()  # through a symbolic link to the file that it stands for
+    if path.exists() and not os.access(path, os.W_OK):
+        raise CheckpointError(f"{path}: is write-protected. Nothing was saved.")
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
@@ -27,9 +32,11 @@ def replacing(path, check):
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         check(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's files are private; a saved model is an ordinary file
+        os.chmod(temporary, mode)  # mkstemp's files are private; a saved model is an ordinary file
         os.replace(temporary, path)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        if isinstance(error, MinitlError):
+            raise
         raise CheckpointError(f"{path}: could not be saved ({error}). The file that was there is untouched.") from error
     finally:
         Path(temporary).unlink(missing_ok=True)

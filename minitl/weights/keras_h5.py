@@ -10,37 +10,27 @@ saved from a whole model the same groups lie under `/model_weights`. An attribut
 split into `layer_names0`, `layer_names1`, ...
 """
 
+import os
 import re
 from contextlib import contextmanager
-from pathlib import Path
 
 import h5py
 import numpy as np
 
-from ..errors import WeightsError
+from ..errors import ArgumentError, MinitlError, WeightsError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
 
-# The last part of a tensor's name in a file -> our name. Keras 1 had names of its own.
-PARAMETER_NAMES = {
-    "kernel": "kernel",
-    "bias": "bias",
-    "gamma": "gamma",
-    "beta": "beta",
-    "moving_mean": "moving_mean",
-    "moving_variance": "moving_variance",
-    "W": "kernel",
-    "b": "bias",
-    "running_mean": "moving_mean",
-    "running_std": "moving_variance",  # what Keras 1 called std is the variance
-}
+# How Keras 1 ended the names of its tensors -> our name. What it called std is the variance.
+KERAS_1_ENDINGS = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance"}
 
 
 @contextmanager
 def open_hdf5(path):
     """An HDF5 file opened for reading. Whatever is wrong with it becomes a WeightsError that names the file."""
-    path = Path(path)
+    if not isinstance(path, (str, os.PathLike)):
+        raise ArgumentError(f"path is {path!r}; expected the path of a file.")
     try:
         with open(path, "rb") as file:
             head = file.read(512)
@@ -51,26 +41,29 @@ def open_hdf5(path):
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        if isinstance(error, WeightsError):
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, MinitlError):
             raise
         raise WeightsError(f"{path}: the HDF5 file is damaged ({error}). Download or save it again.") from None
 
 
 def read_layout(file):
     """The arrays of an open file, not read yet: {layer name: {parameter name: h5py.Dataset}}, layers with any only."""
-    root = file["model_weights"] if "model_weights" in file else file
+    root = _member(file, "model_weights", h5py.Group) if "model_weights" in file else file
     if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
         raise WeightsError(
-            f"{file.filename}: has no attribute 'layer_names', so it is not in Keras's legacy layout. "
-            "Expected a file from save_weights(...) or save(...)."
+            f"{file.filename}: has no attribute 'layer_names', so it is not in Keras's legacy layout. Expected a .h5 "
+            "file from minitl, or from Keras 1, 2 or 3 (whose .weights.h5 files have another layout)."
         )
     layout = {}
     for layer_name in _names(root, "layer_names"):
         group = _member(root, layer_name, h5py.Group)
-        tensors = {
-            _parameter_name(file, name): _member(group, name, h5py.Dataset) for name in _names(group, "weight_names")
-        }
+        tensors = {}
+        for name in _names(group, "weight_names"):
+            parameter = _parameter_name(name)
+            if parameter in tensors:
+                raise WeightsError(f"{file.filename}: layer '{layer_name}' has two tensors called '{parameter}'.")
+            tensors[parameter] = _member(group, name, h5py.Dataset)
         if tensors:
             layout[layer_name] = tensors
     return layout
@@ -88,14 +81,13 @@ def write_layout(root, layers):
             group.create_dataset(f"{layer.name}/{name}:0", data=getattr(layer, name))
 
 
-def _parameter_name(file, name):
-    """'block1_conv1/kernel:0' -> 'kernel';  'block1_conv1_W_1:0' -> 'kernel'."""
+def _parameter_name(name):
+    """'block1_conv1/kernel:0' -> 'kernel';  Keras 1's 'block1_conv1_W_1:0' -> 'kernel'."""
     last = name.rsplit("/", 1)[-1].split(":")[0]
-    last = re.sub(r"_\d+$", "", last)
-    for ending, parameter in PARAMETER_NAMES.items():
-        if last == ending or last.endswith("_" + ending):
-            return parameter
-    raise WeightsError(f"{file.filename}: '{name}' is no parameter that minitl knows ({', '.join(PARAMETER_NAMES)}).")
+    keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
+    if keras_1:
+        return KERAS_1_ENDINGS.get(keras_1[1], keras_1[1])
+    return last
 
 
 def _names(group, attribute):
@@ -127,7 +119,7 @@ def _member(group, name, kind):
         link = group.get("/".join(parts[:end]), getlink=True)
         if not isinstance(link, h5py.HardLink):
             what = "is missing" if link is None else "is a link to somewhere else, which is never followed"
-            raise WeightsError(f"{group.file.filename}: '{group.name}/{name}' {what}.")
+            raise WeightsError(f"{group.file.filename}: '{group.name.rstrip('/')}/{name}' {what}.")
     member = group[name]
     if not isinstance(member, kind):
         raise WeightsError(

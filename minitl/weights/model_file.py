@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 
 from .. import initializers, layers
-from ..errors import ArgumentError, CheckpointError, GraphError, ShapeError, WeightsError
+from ..errors import CheckpointError, GraphError, MinitlError, WeightsError
 from ..layers import InputLayer, Layer
-from ..models import Model
+from ..models import Model, Sequential
 from .atomic import replacing
 from .keras_h5 import open_hdf5, read_layout, write_layout
 from .loading import load_weights
@@ -27,21 +27,27 @@ def save_weights(model, path):
 
 
 def save_model(model, path):
-    """Write architecture, weights, `metadata` and what is frozen. Atomic."""
-    _write(model, path, json.dumps(architecture(model)))
+    """Write architecture, weights, `metadata` and what is frozen. Atomic. What was compiled is not saved."""
+    try:
+        text = json.dumps(architecture(model))
+    except TypeError as error:
+        raise CheckpointError(
+            f"{path}: the model's metadata or a layer's argument is not plain data ({error})."
+        ) from None
+    _write(model, path, text)
 
 
 def _write(model, path, architecture):
-    with replacing(path, check=lambda written: _check_written(model, written)) as temporary:
+    with replacing(path, check=lambda written: _check_written(model, written, path)) as temporary:
         with h5py.File(temporary, "w") as file:
             write_layout(file, model.layers)
             if architecture is not None:
                 file[ARCHITECTURE] = np.bytes_(architecture.encode("utf-8"))
 
 
-def _check_written(model, path):
+def _check_written(model, written, path):
     """Read the file back and compare every number."""
-    with open_hdf5(path) as file:
+    with open_hdf5(written) as file:
         layout = read_layout(file)
         for layer in model.layers:
             for name in layer.weight_names:
@@ -56,6 +62,7 @@ def architecture(model):
     steps = [model.input, *model.steps]
     return {
         "format": FORMAT,
+        "class": "Sequential" if isinstance(model, Sequential) and _is_row(model) else "Model",
         "name": model.name,
         "metadata": model.metadata,
         "layers": [
@@ -67,6 +74,11 @@ def architecture(model):
             for step in steps
         ],
     }
+
+
+def _is_row(model):
+    """Does every layer take the output of the one before it, and nothing else?"""
+    return all(step.inputs == (before,) for before, step in zip([model.input, *model.steps], model.steps))
 
 
 def load_model(path, custom_objects=None):
@@ -82,7 +94,16 @@ def load_model(path, custom_objects=None):
     try:
         with initializers.weights_will_be_loaded():
             model = _build(json.loads(text), custom_objects or {})
-    except (ArgumentError, GraphError, ShapeError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        MinitlError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise WeightsError(f"{path}: its architecture cannot be built ({error}).") from error
     if model.count_params():
         load_weights(model, path)
@@ -93,6 +114,8 @@ def _build(data, custom_objects):
     """The opposite of `architecture`."""
     if data.get("format") != FORMAT:
         raise ValueError(f"format {data.get('format')!r}; this version reads format {FORMAT}")
+    if not data["layers"] or data["layers"][0]["class"] != "InputLayer":
+        raise ValueError("it does not begin with an InputLayer")
     classes = {name: getattr(layers, name) for name in layers.__all__}
     classes = {name: cls for name, cls in classes.items() if isinstance(cls, type) and issubclass(cls, Layer)}
     classes.update(custom_objects)
@@ -103,10 +126,14 @@ def _build(data, custom_objects):
         layer = classes[entry["class"]](**entry["config"])
         inputs = [outputs[name] for name in entry["inputs"]]
         if isinstance(layer, InputLayer):
-            first = tensor = layer.output
+            tensor = layer.output
         else:
             tensor = layer(inputs if layer.merges else inputs[0])
         outputs[layer.name] = tensor
-    model = Model(first, tensor, name=data["name"])
+    tensors = list(outputs.values())
+    if data["class"] == "Sequential":
+        model = Sequential([each.layer for each in tensors], name=data["name"])
+    else:
+        model = Model(tensors[0], tensors[-1], name=data["name"])
     model.metadata = data["metadata"]
     return model

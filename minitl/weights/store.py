@@ -11,7 +11,8 @@ from ..errors import WeightsError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In a checkout the folder lies beside the package; an installed package carries a copy inside.
-_BUNDLED = (_PACKAGE.parent / "weights", _PACKAGE / "_bundled")
+_CHECKOUT = _PACKAGE.parent
+_BUNDLED = ((_CHECKOUT / "weights",) if (_CHECKOUT / "pyproject.toml").is_file() else ()) + (_PACKAGE / "_bundled",)
 
 
 def bundled_file(name):
@@ -30,12 +31,12 @@ def models_folder():
 
 
 def find_weights(file_name, address, md5):
-    """The path of an official weight file. Raises WeightsError, with what to do, where this machine does not have it."""
+    """The path of an official weight file. Raises WeightsError, with what to do, where it is not on this machine."""
     places = [folder / file_name for folder in _BUNDLED] + [models_folder() / file_name]
     for place in places:
         if place.is_file():
             return place
     raise WeightsError(
-        f"the weights '{file_name}' are not on this machine. Download {address} (md5 {md5}) and put it at {places[-1]}, "
-        "or pass weights=<path>."
+        f"the weights '{file_name}' are not on this machine. Download {address} (md5 {md5}) and put it at "
+        f"{places[-1]}, or pass weights=<path>."
     )
