@@ -109,8 +109,8 @@ def get(initializer):
 
 @contextmanager
 def weights_will_be_loaded():
-    """Inside this block new parameters are zeros. Drawing 138 million numbers that a file is about to replace costs
-    VGG16 a second; zeros cost nothing until they are written."""
+    """Inside this block new parameters are zeros, which cost nothing until they are written. Drawing the 138 million
+    random numbers of VGG16, which a file is about to replace, would take a second or two."""
     global _skip_drawing
     before, _skip_drawing = _skip_drawing, True
     try:

@@ -20,8 +20,8 @@ by up to 1e-5 of the largest value where im2col is off by 1e-6. float64, which i
 im2col; and larger tiles, which would save more multiplications, would lose too much. Lavin & Gray 2016, arXiv
 1509.09308.
 
-On VGG16's layers with 28 pixels and more (batch 8, two cores) the convolution is 1.4 to 1.9 times as fast as by im2col,
-the kernel gradient 1.1 to 1.6 times.
+On VGG16's layers with 28 pixels and more (batch 8, two cores) the convolution is 1.4 to 1.7 times as fast as by im2col,
+the kernel gradient 1.0 to 1.4 times (`python -m benchmarks.kernels`).
 Who calls this: `convolution`, where it `is_possible` and `pays`.
 """
 
@@ -59,7 +59,7 @@ def is_possible(kernel_shape, rows, cols):
 def pays(kernel_shape, dtype, rows, cols):
     """Is it the better way where it is possible? Only in float32 (float64 is there for exactness), from about 32
     channels on (16: equal), and where tiles fit: on 14x14 outputs a quarter of every 16x16 is thrown away, and the
-    kernel gradient takes 1.3 times as long as by im2col."""
+    kernel gradient takes 1.5 times as long as by im2col."""
     used = rows.out * cols.out / (16 * _tiles(rows) * _tiles(cols))  # the share of the tiles' outputs that exist
     return dtype == np.float32 and min(kernel_shape[2:]) >= 32 and used > 0.85
 

@@ -4,6 +4,8 @@ minitl has Keras's names, so a layer or network is written once and built from e
 written with its functional operations, NHWC outside and NCHW inside.
 """
 
+import os
+
 import h5py
 import keras
 import numpy as np
@@ -14,17 +16,27 @@ import minitl.layers
 import minitl.models
 
 
+WORST = {}  # test function -> the largest relative difference that any of its cases saw; printed at the end
+
+
+def note_difference(difference):
+    name = os.environ["PYTEST_CURRENT_TEST"].split("[")[0].split(" ")[0].removeprefix("tests/peers/")
+    WORST[name] = max(WORST.get(name, 0.0), float(difference))
+
+
 def assert_close(found, expected, tolerance, what=""):
     """The largest difference, measured against the largest number that was expected."""
     found, expected = np.asarray(found), as_numpy(expected)
     assert found.shape == expected.shape, f"{what}: shape {found.shape}, expected {expected.shape}"
     difference = np.abs(found.astype(np.float64) - expected).max()
     scale = np.abs(expected).max()
+    note_difference(difference / (scale or 1))
     assert difference <= tolerance * scale, f"{what}: wrong by {difference / (scale or 1):.2g} of the largest value"
 
 
 def assert_losses_agree(found, expected, tolerance=1e-4):
     """Every loss of a sequence, each to `tolerance` of itself; and training did bring it down."""
+    note_difference(np.abs(np.divide(found, expected) - 1).max())
     np.testing.assert_allclose(found, expected, rtol=tolerance)
     assert expected[-1] < 0.7 * expected[0], f"nothing was learned: {expected[0]:.3f} to {expected[-1]:.3f}"
 

@@ -84,3 +84,13 @@ def _absent(reason, required_by):
     if os.environ.get(required_by):
         pytest.fail(f"{reason}; {required_by} is set", pytrace=False)
     pytest.skip(reason, allow_module_level=True)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How far minitl was from its peers at most: the figures of the README's table."""
+    if MISSING is None:
+        from .compare import WORST
+
+        terminalreporter.section("largest relative differences")
+        for name, difference in WORST.items():
+            terminalreporter.write_line(f"{difference:8.1e}  {name}")

@@ -62,6 +62,12 @@ def test_conv2d_of_many_images_and_channels():
     compare_with_keras("Conv2D", random(5, 57, 43, 20), filters=24, kernel_size=(3, 5), padding="same")
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_conv2d_by_winograd(padding):
+    """3x3 with enough channels: the fast path, whose rounding errors are larger."""
+    compare_with_keras("Conv2D", random(3, 26, 15, 64), 3e-5, filters=48, kernel_size=3, padding=padding)
+
+
 def test_frozen_layers_pass_the_gradient_on_and_get_none():
     compare_with_keras("Conv2D", random(2, 7, 6, 4), trainable=False, filters=3, kernel_size=3, activation="relu")
     compare_with_keras("Dense", random(5, 7), trainable=False, units=3, activation="tanh")
