@@ -67,10 +67,10 @@ def fit(
     for callback in callbacks:
         callback.model = model
     for epoch in range(initial_epoch, epochs):
-        start = time.perf_counter()
         for callback in callbacks:
             callback.on_epoch_begin(epoch)
         part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val)
+        start = time.perf_counter()
         order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
         averages = _Averages(model)
         with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
