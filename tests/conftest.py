@@ -17,6 +17,23 @@ def same_random_numbers_in_every_test():
     utils.set_random_seed(0)
 
 
+GRADIENT_ERRORS = pytest.StashKey[dict]()
+
+
+@pytest.fixture
+def note_error(request):
+    """Keep the worst error of a gradient check; the end of the test run tells how many there were and the worst."""
+    errors = request.config.stash.setdefault(GRADIENT_ERRORS, {})
+    return lambda kind, error: errors.setdefault(kind, []).append(error)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for kind, errors in config.stash.get(GRADIENT_ERRORS, {}).items():
+        terminalreporter.write_line(
+            f"gradients of {kind}: {len(errors)} configurations, worst relative error {max(errors):.1e}"
+        )
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(1)

@@ -59,7 +59,7 @@ LAYERS = [
 @pytest.mark.parametrize("make", LAYERS, ids=lambda make: repr(make()).replace(" ", ""))
 @pytest.mark.parametrize("trainable", [True, False], ids=["trainable", "frozen"])
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
-def test_layer(rng, make, trainable, training):
+def test_layer(rng, note_error, make, trainable, training):
     layer = make()
     layer.trainable = trainable
     x = rng.standard_normal((3, 7, 6, 4))
@@ -69,7 +69,7 @@ def test_layer(rng, make, trainable, training):
     report = check_gradients(layer, x, training=training)
     assert report.worst <= 1e-7
     assert set(report.errors) == {"x", *(f"{layer.name} {name}" for name in layer.trainable_names)}
-    print(f"{layer}: {report.checked} numbers, worst relative error {report.worst:.1e}")
+    note_error("layers", report.worst)
 
 
 @pytest.mark.parametrize("layer", [Add(), Concatenate(), Concatenate(axis=1)], ids=repr)
@@ -110,12 +110,13 @@ def vgg_like_network():
 
 @pytest.mark.parametrize("make", [branching_network, vgg_like_network])
 @pytest.mark.parametrize("frozen", [(), (1,), (1, 2, 3)], ids=["all-trainable", "first-frozen", "three-frozen"])
-def test_network(rng, make, frozen):
+def test_network(rng, note_error, make, frozen):
     model = make()
     for index in frozen:
         model.steps[index - 1].layer.trainable = False
     report = check_gradients(model, rng.standard_normal((3, *model.input_shape[1:])))
     assert report.worst <= 1e-5
+    note_error("networks", report.worst)
     assert len(report.errors) == 1 + sum(len(layer.trainable_names) for layer in model.layers)
 
 

@@ -55,7 +55,7 @@ def read_image(path, height, width):
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
         raise MissingExtraError(
-            f"{path}: reading pictures needs Pillow. Install it with: python -m pip install 'minitl[images]'"
+            f"{path}: reading pictures needs Pillow. Install it with: python -m pip install pillow"
         ) from None
     try:
         with Image.open(path) as image:
