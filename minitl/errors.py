@@ -19,7 +19,7 @@ class ShapeError(MinitlError, ValueError):
 
 
 class GraphError(MinitlError, ValueError):
-    """Layers are connected in a way that gives no model, or a named layer is not in it."""
+    """Layers are connected in a way that gives no model, or a model is asked for what it is not ready for."""
 
 
 class DataError(MinitlError, ValueError):
@@ -39,7 +39,8 @@ class CheckpointError(MinitlError):
 
 
 class DivergedError(MinitlError, ArithmeticError):
-    """The loss or a gradient is NaN or infinite. Raised before the update: the weights are still finite."""
+    """The loss or a gradient is not finite, or too large to step by. Raised before the update: the weights are still
+    finite."""
 
 
 class GradientError(MinitlError, AssertionError):

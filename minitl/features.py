@@ -3,13 +3,13 @@
 A network with a frozen base spends nearly all of its time computing numbers that it computed in the epoch before. The
 frozen *prefix* of a model is the longest beginning in which nothing can change: no trainable parameter, no batch
 statistics, no Dropout. `fit` runs it once over all images and trains the rest on its output, with the same batches in
-the same order: the numbers are those that training the whole model gives, and only the time differs. (They are equal up
-to rounding. BLAS may sum in another order when an image comes in another batch, which on VGG16's features makes at most
-3e-6 of the largest; on many processors it makes no difference at all.)
+the same order: the numbers are those that training the whole model gives, up to rounding (BLAS may sum in another order
+when an image comes in another batch), and only the time differs.
 
 Called by `Model.fit`. Calls `training.fit`. Read next: `transfer`.
 """
 
+import math
 import time
 
 from . import training
@@ -19,10 +19,23 @@ from .models import Model
 MOST_KEPT_BYTES = 4 * 2**30
 
 
-def fit(model, x, y, batch_size=32, epochs=1, verbose=1, callbacks=None, **options):
+def fit(
+    model,
+    x,
+    y,
+    batch_size=32,
+    epochs=1,
+    verbose=1,
+    callbacks=None,
+    validation_split=0.0,
+    validation_data=None,
+    shuffle=True,
+    initial_epoch=0,
+):
     """`training.fit`, with the frozen prefix of `model` run only once. The same arguments, the same History."""
-    kept = KeptFeatures(model, batch_size or 32, verbose)
-    return training.fit(model, x, y, batch_size, epochs, verbose, callbacks, shorten=kept.shorten, **options)
+    kept = KeptFeatures(model, batch_size, verbose)
+    options = (batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, initial_epoch)
+    return training.fit(model, x, y, *options, shorten=kept.shorten)
 
 
 class KeptFeatures:
@@ -42,18 +55,20 @@ class KeptFeatures:
         if self.shortened is None or cut is not self.cut:
             self.cut = cut
             self.shortened = (self.model, x, x_val) if cut is None else self._run(cut, x, x_val)
+        part = self.shortened[0]
+        part.optimizer, part.loss, part.metrics = self.model.optimizer, self.model.loss, self.model.metrics
         return self.shortened
 
     def _run(self, cut, x, x_val):
+        prefix, rest = split(self.model, cut)
         images = len(x) + (0 if x_val is None else len(x_val))
-        kept_bytes = images * feature_bytes(cut)
+        kept_bytes = images * feature_bytes(prefix, x)
         if kept_bytes > MOST_KEPT_BYTES:
             self._say(
-                f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to keep: "
-                "the whole model runs in every epoch."
+                f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to "
+                "keep: the whole model runs in every epoch."
             )
             return self.model, x, x_val
-        prefix, rest = split(self.model, cut)
         start = time.perf_counter()
         features = training.predict(prefix, x, self.batch_size, self.verbose)
         features_val = None if x_val is None else training.predict(prefix, x_val, self.batch_size, self.verbose)
@@ -90,16 +105,15 @@ def split(model, cut):
     """(prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
     prefix = Model(model.input, cut, name=f"{model.name}, frozen")
     rest = Model(cut, model.output, name=f"{model.name}, trained")
-    rest.optimizer, rest.loss, rest.metrics = model.optimizer, model.loss, model.metrics
     return prefix, rest
 
 
-def feature_bytes(cut):
-    """Bytes of one image's features in float32, where the model's input size is fixed; else 0, unknown."""
-    size = 4
-    for axis in cut.shape[1:]:
-        size *= axis or 0
-    return size
+def feature_bytes(prefix, x):
+    """Bytes of one image's features. A model for images of any size has to be asked."""
+    sizes = prefix.output_shape[1:]
+    if None in sizes:
+        return prefix.forward(x[:1], gradients="none").nbytes
+    return math.prod(sizes) * x.itemsize
 
 
 def _megabytes(count):

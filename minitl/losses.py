@@ -88,9 +88,9 @@ class CategoricalCrossentropy(_Crossentropy):
                 f"labels have shape {shape}; expected one-hot rows (N, {', '.join(map(str, expected))}). {hint}"
             )
         sums = np.asarray(y_true).sum(axis=-1)
-        if not np.allclose(sums, 1, atol=1e-3):
+        if not np.allclose(sums, 1, atol=1e-3) or np.min(y_true) < 0:
             raise DataError(
-                f"one-hot labels must add up to 1 in each row; row {int(np.abs(sums - 1).argmax())} does not. "
+                f"one-hot labels must add up to 1 in each row, none below 0; row {int(np.abs(sums - 1).argmax())} does not. "
                 "minitl.utils.to_categorical makes them from integers."
             )
 
@@ -201,6 +201,8 @@ def _flat_labels(y_true, output_shape):
     """Integer labels without a last axis of size 1, which some data sets have."""
     _check_count(y_true, output_shape)
     labels = np.asarray(y_true)
+    if labels.dtype.kind not in "biuf":
+        raise DataError(f"labels are of type {labels.dtype}; expected numbers. Number the classes from 0.")
     if labels.ndim == len(output_shape) and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if labels.ndim != len(output_shape) - 1:

@@ -2,7 +2,7 @@
 
     optimizer.step(model)      after model.backward: every trainable parameter moves, in place
 
-A step first looks at all gradients and refuses to move anything if one is not finite. What an optimizer remembers
+A step first looks at all gradients and refuses to move anything if one is not finite, or too large to step by. What an optimizer remembers
 (momentum, ...) is kept for each parameter, so freezing and unfreezing layers between steps needs no preparation.
 """
 
@@ -26,7 +26,7 @@ class Optimizer:
 
     def __init__(self, learning_rate, weight_decay=None, lr=None):
         self.learning_rate = learning_rate if lr is None else lr
-        self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, math.inf)
+        self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, 1e6)
         self.iterations = 0  # steps taken
         self.state = {}  # (layer, parameter name) -> what `update` remembers of it
 

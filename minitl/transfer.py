@@ -5,7 +5,9 @@
     5  adapt_input      other channels, another image size
     6  freeze, unfreeze choose what may move;  frozen_digest proves that the rest did not
 
-Each function returns a new `Model` that *shares* the layers it kept: nothing is copied, and training one trains both.
+The first three return a new `Model` that *shares* the layers it kept, so that training one trains both (`adapt_input`
+copies the convolutions whose channels change); the others act on the model they are given. In a new model, ask for a
+layer's output with `model.output_of(name)`: `layer.output` is where the layer was used first.
 Read next: `features`, which makes use of what is frozen.
 """
 
@@ -83,7 +85,8 @@ def adapt_input(model, input_shape):
 def adapt_channels(kernel, channels):
     """A first kernel (KH, KW, C, F) for another number of input channels.
 
-    1 channel           the sum over the old channels: a grey image then gives exactly what it gave as equal R, G and B
+    1 channel           the sum over the old channels: a grey image then gives exactly what it gave as three equal
+                        channels (after VGG16's `preprocess_input` they are not equal: each has lost its own mean)
     more than before    the old ones, and zeros for the rest: RGBA starts as if alpha were not there, and training may
                         find a use for it
     any other number    the mean over the old channels, scaled so that the sum over all channels stays what it was

@@ -102,6 +102,21 @@ def test_a_branch_that_is_still_needed_moves_the_cut_back():
     assert prefix_end(model) == "stem", "after 'side' two tensors would have to be kept"
 
 
+def test_a_model_for_any_size_and_an_optimizer_changed_on_the_way(task, capsys):
+    class Stop(training.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.optimizer = SGD(0.0)
+
+    images = Input((None, None, 3))
+    x = GlobalAveragePooling2D()(Conv2D(4, 3, name="conv", trainable=False)(images))
+    model = Model(images, Dense(3, activation="softmax", name="out")(x))
+    model.compile(SGD(0.1), "sparse_categorical_crossentropy")
+    history = model.fit(*task[0], epochs=3, callbacks=Stop(), shuffle=False).history["loss"]
+    assert "kept its output (0.0 MB); training the 1 layers" in capsys.readouterr().out
+    assert history[0] != history[1] == history[2]
+
+
 def test_unfreezing_ends_it(task):
     model = network()
     transfer.freeze(model, until="conv2")

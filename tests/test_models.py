@@ -257,12 +257,44 @@ def test_what_keras_programs_say():
     assert cut.output_shape == (None, 6, 6, 2), "layer.output is still the first one, in this model's graph"
 
 
-def test_joining_two_unnamed_models_renames_and_a_failed_add_changes_nothing():
+def test_a_name_stays_what_it_was_in_the_first_model():
     one, two = Sequential([Dense(2, input_shape=(2,))]), Sequential([Dense(2, input_shape=(2,))])
-    both = Sequential([one, two])
-    assert [layer.name for layer in both.layers] == ["dense", "dense_1"]
-    both.compile("sgd", "mse")
+    with pytest.raises(GraphError, match="two layers are named 'dense'; give one of them another name"):
+        Sequential([one, two])
+    longer = Sequential([one, Dense(3)])
+    assert [layer.name for layer in longer.layers] == ["dense", "dense_1"] and one.layers[0].name == "dense"
+
+
+def test_only_what_is_asked_for_comes_back(rng):
+    """The way past the trainable layer has a gradient too, but a part of dL/dx is not dL/dx."""
+    images = Input((4,))
+    model = Model(images, Add()([images, Dense(4)(images)]))
+    x = rng.standard_normal((2, 4)).astype(np.float32)
+    assert model.backward(np.ones_like(model.forward(x))) is None
+    assert model.backward(np.ones_like(model.forward(x, gradients="input"))).shape == (2, 4)
+
+
+def test_a_layer_run_on_its_own_in_between_is_noticed(rng):
+    model, *_ = spied_row()
+    x = rng.standard_normal((5, 3)).astype(np.float32)
+    y = model.forward(x)
+    model.get_layer("a").forward(2 * x)
+    with pytest.raises(GraphError, match="layer 'a' has been used"):
+        model.backward(np.ones_like(y))
+
+
+def test_a_failed_add_changes_nothing():
+    both = Sequential(name="row")
     both.metadata["note"] = "stays"
+    with pytest.raises(GraphError, match="model 'row' has no layers yet"):
+        both.summary()
+    both.add(Dense(2, input_shape=(2,), name="a"))
+    both.add(Dense(2))
+    both.compile("sgd", "mse")
+    for refused in both.layers[0], Dense(2, name="a"):
+        with pytest.raises(GraphError, match="used twice|two layers are named"):
+            both.add(refused)
+    assert [layer.name for layer in both.layers] == ["a", "dense"] and len(both.steps) == 2
     with pytest.raises(ShapeError):
         both.add(MaxPooling2D())
     with pytest.raises(GraphError, match="made of layers; found 'relu'"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minitl import weights
-from minitl.errors import CheckpointError, GraphError, MinitlError, WeightsError
+from minitl.errors import CheckpointError, GraphError, MinitlError, UnsafeFileError, WeightsError
 from minitl.layers import (
     Add,
     BatchNormalization,
@@ -245,7 +245,7 @@ def test_links_are_never_followed(saved, link):
     with h5py.File(path, "r+") as file:
         del file["conv"]
         file["conv"] = link
-    with pytest.raises(WeightsError, match="conv' is a link to somewhere else"):
+    with pytest.raises(UnsafeFileError, match="conv' is a link to somewhere else"):
         network().load_weights(path)
 
 
@@ -265,7 +265,7 @@ def test_saving_is_all_or_nothing(saved, tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match="untouched"):
         model.save(path)
     assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["model.h5"]
-    with pytest.raises(CheckpointError, match="cannot write into its folder"):
+    with pytest.raises(CheckpointError, match="cannot write there .No such file"):
         model.save(tmp_path / "no" / "folder.h5")
 
 

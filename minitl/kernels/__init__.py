@@ -1,4 +1,4 @@
-"""The math on arrays: functions without state. Layers call them; they call nothing but NumPy.
+"""The math on arrays: functions without state. Layers call them; they need nothing but NumPy.
 
 Axis letters, with one meaning everywhere in this project:
 
@@ -13,8 +13,9 @@ side by side without a comma are axes folded into one: (N, OH*OW, F).
 `grad` is always the gradient of the loss with respect to a function's *output*, and has that output's shape; a
 `*_gradient` function turns it into the gradient with respect to one of the function's inputs.
 
-Each fast kernel has a twin beside it whose name ends in `_naive`: the definition, written as loops. The twins are
-never called in training. They are there to be read first, and the tests hold both to the same numbers.
+Each fast kernel has a twin beside it whose name ends in `_naive`: the definition, written as loops. The twins are only
+called by the tests, which hold both to the same numbers, or if you ask for them with `set_convolution("naive")`. Read
+them first.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
 `reductions`, `precision`.

@@ -15,6 +15,7 @@ from ..errors import ArgumentError
 from . import winograd
 from .geometry import pixels_seen, window
 from .im2col import conv2d_im2col, input_gradient_col2im, kernel_gradient_im2col
+from .precision import as_float
 
 ALGORITHMS = ("auto", "naive", "im2col", "winograd")
 _chosen = "auto"
@@ -31,13 +32,16 @@ def set_convolution(algorithm):
 
 def _algorithm(kernel_shape, dtype, rows, cols):
     """The way that one convolution goes: as chosen, as far as it can be used."""
-    if _chosen in ("naive", "im2col") or not winograd.is_possible(kernel_shape, rows, cols):
-        return "naive" if _chosen == "naive" else "im2col"
+    if _chosen in ("naive", "im2col"):
+        return _chosen
+    if not winograd.is_possible(kernel_shape, rows, cols):
+        return "im2col"
     return "winograd" if _chosen == "winograd" or winograd.pays(kernel_shape, dtype, rows, cols) else "im2col"
 
 
 def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid"):
     """Convolve. x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> (N, OH, OW, F)."""
+    x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
     algorithm = _algorithm(kernel.shape, np.result_type(x, kernel), rows, cols)
     if algorithm == "naive":
@@ -57,6 +61,7 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
     (The bias is added to every output of its filter: dL/dbias[f] = sum over n, i, j of grad[n, i, j, f], which is
     `reductions.channel_sums`.)
     """
+    x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
     algorithm = _algorithm((*kernel_hw, x.shape[3], grad.shape[3]), np.result_type(x, grad), rows, cols)
     if algorithm == "naive":

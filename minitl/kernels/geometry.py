@@ -7,7 +7,8 @@ Along one axis of `size` pixels, a window of `kernel` pixels moves `stride` pixe
               the last window ends at (out - 1) * stride + kernel, so the padding is what is missing to reach there;
               half of it goes before the image and, when it is odd, the extra pixel goes *after* it.
 
-PyTorch pads both sides alike, which is why a strided 'same' convolution differs between the two by one pixel.
+PyTorch's `padding=1` adds a pixel on both sides. On an image of even size at stride 2, 'same' adds one behind the image
+only, so that the windows of the two lie one pixel apart.
 """
 
 from typing import NamedTuple

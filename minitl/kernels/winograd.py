@@ -1,15 +1,20 @@
 """Winograd's convolution F(4x4, 3x3): a 3x3 convolution with a quarter of the multiplications.
 
 In one dimension, four outputs of a three-entry kernel, y_i = sum_k x_(i+k) g_k, take 12 multiplications as they stand.
-Read x and g as the coefficients of polynomials: their product has six coefficients, so it is known from its values at
-six points, and a value of a product is *one* multiplication. With the points 0, 1, -1, 2, -2 and infinity,
+Look at a product of polynomials first: four coefficients u times three coefficients g make six, so the product is known
+from its values at six points, and a value of a product is *one* multiplication. With the points 0, 1, -1, 2, -2 and
+infinity,
 
-    y = A^T [ (G g) * (B^T x) ]        x: 6 pixels, g: 3 kernel entries, *: entry by entry, y: 4 outputs
+    T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back to coefficients
 
-where G and B^T evaluate at the six points and A^T goes back to coefficients. In two dimensions each is applied to the
-rows and to the columns: 36 products instead of 144 for a 4x4 tile of outputs. With rows and columns written one after
-the other, "A X A^T" is the Kronecker product kron(A, A) times X as a vector, so over all tiles and channels everything
-is three matrix products, done by BLAS on all cores:
+where T(g) is the matrix of multiplying by g: T(g)[m, i] = g_(m-i). The convolution is its transpose, y_i = sum_m x_m
+g_(m-i) = (T(g)^T x)_i; so transpose the right side as well:
+
+    y = A^T [ (G g) * (B^T x) ]        x: 6 pixels, g: 3 kernel entries, y: 4 outputs, 6 multiplications
+
+In two dimensions each matrix is applied to the rows and to the columns: 36 products instead of 144 for a 4x4 tile of
+outputs. With rows and columns written one after the other, "A X A^T" is the Kronecker product kron(A, A) times X as a
+vector, so over all tiles and channels everything is three matrix products, done by BLAS on all cores:
 
     V = kron(B^T, B^T) @ tiles      (36, 36) @ (36, T*C)       T tiles of 6x6 pixels, 4 apart
     M = V @ U                       36 times (T, C) @ (C, F)   U = kron(G, G) @ kernel, (36, C, F)
@@ -58,7 +63,7 @@ def is_possible(kernel_shape, rows, cols):
 
 def pays(kernel_shape, dtype, rows, cols):
     """Is it the better way where it is possible? Only in float32 (float64 is there for exactness), from about 32
-    channels on (16: equal), and where tiles fit: on 14x14 outputs a quarter of every 16x16 is thrown away, and the
+    channels on, and where tiles fit: on 14x14 outputs a quarter of every 16x16 is thrown away, and the
     kernel gradient takes 1.5 times as long as by im2col."""
     used = rows.out * cols.out / (16 * _tiles(rows) * _tiles(cols))  # the share of the tiles' outputs that exist
     return dtype == np.float32 and min(kernel_shape[2:]) >= 32 and used > 0.85

@@ -43,7 +43,9 @@ class ReLU(Layer):
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
         for argument, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
-            if value is not None and not (isinstance(value, (int, float, np.number)) and value >= 0):
+            if value is None and argument == "max_value":
+                continue  # no maximum
+            if not (isinstance(value, (int, float, np.number)) and value >= 0):
                 raise ArgumentError(f"{argument} is {value!r}; expected a number of at least 0.")
         self.max_value = None if max_value is None else float(max_value)
         self.negative_slope, self.threshold = float(negative_slope), float(threshold)

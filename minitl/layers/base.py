@@ -65,14 +65,15 @@ class Layer:
         if name is not None and (not isinstance(name, str) or not name):
             raise ArgumentError(f"name is {name!r}; expected text.")
         self.class_name = _snake_case(type(self).__name__)
-        self.name, self.name_is_given = name or self.class_name, name is not None
+        self.name, self.name_is_settled = name or self.class_name, name is not None
         self.trainable = trainable
         self.first_input_shape = input_shape  # of one image, without the batch; for Sequential
         self.parameter_names = []  # learned by gradient descent
         self.statistic_names = []  # learned by watching the data (batch-norm's moving mean and variance)
         self.gradients = {}
+        self.built = False
         self.input = self.output = None  # symbolic, from the first call
-        self.run = None  # the model's forward that what is remembered belongs to
+        self.remembered_in = None  # the model's forward that what is remembered belongs to
         self._remembered = None
 
     # ---- what a subclass writes ----
@@ -95,7 +96,7 @@ class Layer:
         raise NotImplementedError
 
     def backward_to_parameters(self, grad):
-        """`backward` for the first trainable layer of a model, where nobody asks for dL/dx."""
+        """`backward` for a trainable layer with nothing trainable before it, where nobody asks for dL/dx."""
         self.backward(grad)
 
     # ---- building a graph ----
@@ -120,8 +121,9 @@ class Layer:
     def accept(self, input_shape):
         """Check an input's shape, and create the parameters if this is the first input ever seen."""
         self.check_input(input_shape)
-        if not self.weight_names:
+        if not self.built:
             self.build(input_shape)
+            self.built = True
 
     def expect_rank(self, input_shape, rank, axes):
         if len(input_shape) != rank:
@@ -131,6 +133,7 @@ class Layer:
 
     def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
         """Create the parameter `self.<name>`. With trainable=False it is a statistic: saved, never a gradient."""
+        self.built = True
         setattr(self, name, initializers.get(initializer)(shape))
         (self.parameter_names if trainable else self.statistic_names).append(name)
 
@@ -186,6 +189,7 @@ class Layer:
     def remember(self, *arrays):
         """Keep what `backward` needs. These are references: nothing is copied."""
         self._remembered = arrays
+        self.remembered_in = None  # a model that runs this layer says so afterwards
 
     def remembered(self):
         if self._remembered is None:
@@ -201,7 +205,7 @@ class Layer:
             raise GraphError(f"layer '{self.name}' was frozen in forward and is trainable now: run forward again.")
 
     def forget(self):
-        self._remembered = None
+        self._remembered = self.remembered_in = None
 
     # ---- saving ----
 

@@ -47,6 +47,8 @@ class Conv2D(Layer):
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")
+        if input_shape[3] is None:
+            raise ShapeError(f"layer '{self.name}' needs to know how many channels it gets, found {input_shape}.")
         if self.kernel is not None and input_shape[3] != self.kernel.shape[2]:
             raise ShapeError(
                 f"layer '{self.name}' expected {self.kernel.shape[2]} channels, found {input_shape[3]}: its input has "

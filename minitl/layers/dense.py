@@ -59,7 +59,7 @@ class Dense(Layer):
         if self.use_bias:
             y += self.bias
         y = self.activate(y, out=y).reshape(*x.shape[:-1], self.units)
-        self.remember(x if self.trainable else None, y)
+        self.remember(x if self.trainable else None, y if self.activation != "linear" else None)
         return y
 
     def backward(self, grad):
@@ -89,7 +89,7 @@ class Flatten(Layer):
 
     def forward(self, x, training=False):
         self.remember(x.shape)
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, grad):
         """The same numbers in another arrangement, so the gradient goes back into the old one."""

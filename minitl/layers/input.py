@@ -33,5 +33,6 @@ class InputLayer(Layer):
 
 
 def Input(shape, batch_size=None, name=None):
-    """The symbolic input of a model. `shape` is one image's: `Input((224, 224, 3))`. Any batch size is taken."""
+    """The symbolic input of a model. `shape` is one image's: `Input((224, 224, 3))`. Any batch is
+    taken; `batch_size` is there for Keras's sake."""
     return InputLayer(shape, name=name).output

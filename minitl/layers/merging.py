@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from .base import Layer
 
 
@@ -43,10 +43,18 @@ class Concatenate(Layer):
 
     def compute_output_shape(self, input_shapes):
         shape = list(input_shapes[0])
-        shape[self.axis] = sum(each[self.axis] for each in input_shapes)
+        sizes = [each[self.axis] for each in input_shapes]
+        shape[self.axis] = None if None in sizes else sum(sizes)
         return tuple(shape)
 
     def check_input(self, input_shapes):
+        if not isinstance(self.axis, int) or any(
+            not 0 < self.axis % len(s) == self.axis + (self.axis < 0) * len(s) for s in input_shapes
+        ):
+            raise ArgumentError(
+                f"layer '{self.name}': axis is {self.axis!r}; expected an axis of the inputs {list(input_shapes)} other "
+                "than the batch."
+            )
         rest = {
             tuple(np.delete(np.array(shape[1:], object), self._axis_without_batch(shape))) for shape in input_shapes
         }

@@ -94,6 +94,7 @@ class BatchNormalization(Layer):
         """
         normalized, inverse_std, used_batch = self.remembered()
         if self.trainable:
+            self.require_input(normalized)
             if self.scale:
                 self.gradients["gamma"] = channel_sums(grad * normalized)
             if self.center:

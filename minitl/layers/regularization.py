@@ -21,7 +21,7 @@ class Dropout(Layer):
         super().__init__(**kwargs)
         if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
             raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to silence.")
-        self.rate, self.seed = rate, seed
+        self.rate, self.seed = float(rate), seed
         self.random = rate > 0
         self.generator = generator(seed)
 

@@ -24,16 +24,20 @@ class Graph:
     """
 
     def __init__(self, inputs, outputs):
-        self.input, self.output = _one_tensor(inputs, "inputs"), _one_tensor(outputs, "outputs")
-        self.steps = _between(self.input, self.output)
-        starts_at_input = isinstance(self.input.layer, InputLayer)
-        self.layers = [self.input.layer] * starts_at_input + [step.layer for step in self.steps]
-        _refuse_shared(self.layers)
-        _settle_names(self.layers)
-        self._carries_gradient = None  # set by forward, used up by backward
+        self.connect(inputs, outputs)
+
+    def connect(self, inputs, outputs):
+        """Make this the graph between two symbolic tensors. Where that is refused, nothing changes."""
+        start, end = _one_tensor(inputs, "inputs"), _one_tensor(outputs, "outputs")
+        steps = _between(start, end)
+        layers = [start.layer] * isinstance(start.layer, InputLayer) + [step.layer for step in steps]
+        _refuse_shared(layers)
+        _settle_names(layers)
+        self.input, self.output, self.steps, self.layers = start, end, steps, layers
+        self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._output_shape = None
         # After which step each tensor is used for the last time, so that forward can let go of it there.
-        last_user = {tensor: step for step in self.steps for tensor in step.inputs}
+        last_user = {tensor: step for step in steps for tensor in step.inputs}
         self._used_up_by = {}
         for tensor, step in last_user.items():
             self._used_up_by.setdefault(step, []).append(tensor)
@@ -43,12 +47,13 @@ class Graph:
 
         training    layers behave as in training: Dropout drops, BatchNormalization uses the batch
         gradients   what `backward` will be asked for, which decides what is kept in memory for it:
-                    "trainable"  the gradients of trainable parameters: everything from the earliest trainable layer on
+                    "trainable"  the gradients of trainable parameters: what the trainable layers and all layers that
+                                 depend on them need; nothing of what lies before the earliest of them
                     "input"      these and dL/dx
                     "none"       nothing: `backward` cannot be called
         """
         self.check_input(x)
-        self._carries_gradient = path = self._gradient_path(gradients)
+        self._path = path = self._gradient_path(gradients)
         self._run = object()  # models may share layers: backward checks that what a layer keeps is from this run
         values = {self.input: x}
         for step in self.steps:
@@ -56,7 +61,7 @@ class Graph:
             layer = step.layer
             values[step] = layer.forward(arguments if layer.merges else arguments[0], training=training)
             if path and step in path:
-                layer.run = self._run
+                layer.remembered_in = self._run
             else:
                 layer.forget()  # no gradient will pass here
             for tensor in self._used_up_by.get(step, ()):
@@ -66,7 +71,7 @@ class Graph:
 
     def backward(self, grad):
         """grad = dL/d(output). Every trainable layer gets its `gradients`. Returns dL/dx if forward was told to keep
-        what that takes (gradients="input"), else None: the walk then ends at the earliest trainable layer.
+        what that takes (gradients="input"), else None: the walk then ends where nothing trainable lies before.
 
         A tensor used by several layers gets the sum of what they send back: L depends on it along every path.
         """
@@ -81,7 +86,8 @@ class Graph:
             if any(tensor in path for tensor in step.inputs):
                 input_grads = layer.backward(grad)
                 for tensor, input_grad in zip(step.inputs, input_grads if layer.merges else [input_grads]):
-                    gradients[tensor] = gradients[tensor] + input_grad if tensor in gradients else input_grad
+                    if tensor in path:  # a merge sends gradients into branches, too, where nobody wants one
+                        gradients[tensor] = gradients[tensor] + input_grad if tensor in gradients else input_grad
             else:
                 layer.backward_to_parameters(grad)
             layer.forget()
@@ -89,7 +95,7 @@ class Graph:
 
     def _check_backward(self, grad):
         """The gradient path of the latest forward, if there was one and nothing has come in between."""
-        path, self._carries_gradient = self._carries_gradient, None
+        path, self._path = self._path, None
         if path is None:
             raise GraphError(
                 "backward has nothing to go by: run forward first, once for each backward, and not with "
@@ -100,7 +106,7 @@ class Graph:
                 f"backward expected a gradient of the output's shape {self._output_shape}, found {np.shape(grad)}."
             )
         for step in path - {self.input}:
-            if step.layer.run is not self._run:
+            if step.layer.remembered_in is not self._run:
                 raise GraphError(
                     f"layer '{step.layer.name}' has been used by another model since this one's forward. Models that "
                     "share layers take turns: forward, backward, and only then the other's forward."
@@ -171,7 +177,8 @@ def _between(start, end):
             continue
         if not tensor.inputs:
             raise GraphError(
-                f"the output depends on '{tensor.layer.name}', which is not the model's input ('{start.layer.name}')."
+                f"the output depends on '{tensor.layer.name}', which is not the model's input ('{start.layer.name}'). "
+                "Where models share layers, layer.output is the layer's first use; model.output_of(name) is this one's."
             )
         found.add(tensor)
         to_visit.extend(tensor.inputs)
@@ -189,18 +196,17 @@ def _refuse_shared(layers):
 
 def _settle_names(layers):
     """Names are unique in a model, since weight files go by them. A layer that nobody named is called by its class,
-    with a number where that is taken (dense, dense_1, ...)."""
-    taken = set()
+    with a number where that is taken (dense, dense_1, ...), in the first model that it joins; then the name stays."""
+    settled = [layer.name for layer in layers if layer.name_is_settled]
+    twice = {name for name in settled if settled.count(name) > 1}
+    if twice:
+        raise GraphError(f"two layers are named '{twice.pop()}'; give one of them another name (name=...).")
+    taken = set(settled)
     for layer in layers:
-        if layer.name_is_given:
-            if layer.name in taken:
-                raise GraphError(f"two layers are named '{layer.name}'; give one of them another name.")
-            taken.add(layer.name)
-    for layer in layers:
-        if not layer.name_is_given:
-            base, number = layer.class_name, 0
-            # A name that it has already from another model is kept where it can be.
+        if not layer.name_is_settled:
+            number = 0
             while layer.name in taken:
-                layer.name = f"{base}_{number}" if number else base
                 number += 1
+                layer.name = f"{layer.class_name}_{number}"
             taken.add(layer.name)
+            layer.name_is_settled = True

@@ -2,8 +2,9 @@
 
 The upper half is the model's own: its weights and its freezing. The lower half are doors. Keras's users expect `fit`,
 `save` and the like on the model, so they are here, each one line that calls the floor where the work is done:
-training in `minitl.training` (by way of `minitl.features`), files in `minitl.weights`. These doors are the only place
-where a lower floor of the house calls a higher one, and they import it when they are used.
+training in `minitl.training` (by way of `minitl.features`), files in `minitl.weights`. These doors and
+`models.load_model` are the only places where a lower floor of the house calls a higher one, and they import it when they
+are used.
 """
 
 from .. import losses, optimizers
@@ -20,13 +21,14 @@ class Model(Graph):
     Models may share layers: a model cut out of another trains the same arrays.
     """
 
+    optimizer = loss = None  # set by compile
+    stop_training = False  # a callback sets it to end `fit` after the epoch
+
     def __init__(self, inputs, outputs, name=None):
-        super().__init__(inputs, outputs)
         self.name = name or "model"
-        self.optimizer = self.loss = None
         self.metrics = []  # (name in the history, Metric)
-        self.stop_training = False  # a callback sets it to end `fit` after the epoch
         self.metadata = {}  # anything JSON can hold that should be saved with the model: class names, preprocessing
+        super().__init__(inputs, outputs)
 
     def __call__(self, tensor, training=None):
         """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model.

@@ -14,46 +14,46 @@ class Sequential(Model):
 
     def __init__(self, layers=(), name=None):
         self.name = name or "sequential"
+        self.metrics, self.metadata = [], {}
         self.layers = []  # until there is a first layer
-        self.start = None  # the symbolic input
+        self._start = self._end = None  # the symbolic tensors before the first and behind the last layer
         for layer in layers:
-            self._end = self._after_the_last(layer)
-        if self.start is not None:
-            super().__init__(self.start, self._end, self.name)
-            self._hide_input()
+            self._start, self._end = self._with(layer)
+        if self._start is not None:
+            self.connect(self._start, self._end)
 
     def add(self, layer):
-        """Put `layer` behind the last one. What was compiled, and `metadata`, stay."""
-        end = self._after_the_last(layer)
-        kept = {name: getattr(self, name) for name in ("optimizer", "loss", "metrics", "metadata") if self.layers}
-        super().__init__(self.start, end, self.name)
-        self._end = end
-        self._hide_input()
-        self.__dict__.update(kept)
+        """Put `layer` behind the last one. Where that is refused, nothing changes."""
+        start, end = self._with(layer)
+        self.connect(start, end)
+        self._start, self._end = start, end
 
-    def _after_the_last(self, member):
-        """The symbolic output with one more layer or model; the first member starts the row."""
+    def connect(self, inputs, outputs):
+        super().connect(inputs, outputs)
+        self.layers = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
+
+    def __getattr__(self, name):
+        """Only asked for what is not there: an empty Sequential has no graph yet."""
+        if name in ("input", "output", "steps"):
+            raise GraphError(f"model '{self.name}' has no layers yet; the first one needs input_shape=(28, 28, 1).")
+        raise AttributeError(name)
+
+    def _with(self, member):
+        """(start, end) with one more layer or model; the first member brings the start."""
         if isinstance(member, SymbolicTensor):
             member = member.layer  # Input(...) is a tensor; what stands in the row is its layer
         if not isinstance(member, (Layer, Model)):
             raise GraphError(f"a Sequential is made of layers; found {member!r}.")
-        if self.start is not None:
-            return member(self._end)
+        if self._start is not None:
+            return self._start, member(self._end)
         if isinstance(member, Model):
-            self.start = member.input
-            return member.output
+            return member.input, member.output
         if isinstance(member, InputLayer):
-            self.start = member.output
-            return member.output
+            return member.output, member.output
         if member.first_input_shape is None:
             raise GraphError(
                 f"the first layer of a Sequential, '{member.name}', needs the shape of one image: "
                 "input_shape=(28, 28, 1), or an Input((28, 28, 1)) before it."
             )
         start = Input(member.first_input_shape)
-        end = member(start)
-        self.start = start
-        return end
-
-    def _hide_input(self):
-        self.layers = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
+        return start, member(start)

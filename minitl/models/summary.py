@@ -7,7 +7,9 @@ def flops(model):
     """Floating-point operations of one image's way forward through convolutions and dense layers: every number of a
     kernel is multiplied and added once for each output pixel. Needs a model with a fixed input size."""
     return sum(
-        2 * step.layer.kernel.size * math.prod(step.shape[1:-1])  # (OH, OW); nothing for a dense layer
+        2
+        * step.layer.kernel.size
+        * math.prod(step.shape[1:-1])  # OH*OW; a dense layer has no such axes, and the empty product is 1
         for step in model.steps
         if "kernel" in step.layer.weight_names
     )

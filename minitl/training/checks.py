@@ -26,7 +26,7 @@ def as_list(callbacks):
     return callbacks
 
 
-def check_task(model, x, y, epochs, validation_split=0.0, validation_data=None):
+def check_task(model, x, y, validation_split=0.0, validation_data=None):
     """Check all that `fit` is given before any work is done. Returns (x, y, x_val, y_val), the last two None or held
     back from the end of x and y."""
     if not any(layer.trainable_names for layer in model.layers):

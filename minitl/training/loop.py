@@ -57,10 +57,12 @@ def fit(
     shorten            see `features`: says before each epoch which part of the model to train, and on what
 
     The training loss of an epoch is the mean over its batches, each measured before its update.
-    Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite.
+    Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite,
+    or a gradient so large that the update would not be.
     """
     batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
-    x, y, x_val, y_val = check_task(model, x, y, check_count(epochs, "epochs", 0), validation_split, validation_data)
+    epochs, initial_epoch = check_count(epochs, "epochs", 0), check_count(initial_epoch, "initial_epoch", 0)
+    x, y, x_val, y_val = check_task(model, x, y, validation_split, validation_data)
     callbacks = as_list(callbacks)
     history, order_generator = History(), generator()
     model.stop_training = False

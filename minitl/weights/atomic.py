@@ -18,15 +18,16 @@ def replacing(path, check):
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ArgumentError(f"path is {path!r}; expected the path of a file to write.")
-    path = Path(path).resolve()  # through a symbolic link to the file that it stands for
-    if path.exists() and not os.access(path, os.W_OK):
-        raise CheckpointError(f"{path}: is write-protected. Nothing was saved.")
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
     try:
+        path = Path(path).resolve()  # through a symbolic link to the file that it stands for
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(None, "the file is write-protected")
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot write into its folder ({error.strerror}). Nothing was saved.") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise CheckpointError(f"{path}: cannot write there ({reason}). Nothing was saved.") from None
     try:
         yield temporary
         with open(temporary, "rb+") as file:

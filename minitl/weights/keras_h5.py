@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import h5py
 import numpy as np
 
-from ..errors import ArgumentError, MinitlError, WeightsError
+from ..errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
@@ -34,8 +34,8 @@ def open_hdf5(path):
     try:
         with open(path, "rb") as file:
             head = file.read(512)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}). Check the path.") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}). Check the path.") from None
     if not head.startswith(HDF5_SIGNATURE):
         raise WeightsError(f"{path}: expected an HDF5 file, found {_kind_of_file(head)}. Download or save it again.")
     try:
@@ -84,6 +84,8 @@ def write_layout(root, layers):
 def _parameter_name(name):
     """'block1_conv1/kernel:0' -> 'kernel';  Keras 1's 'block1_conv1_W_1:0' -> 'kernel'."""
     last = name.rsplit("/", 1)[-1].split(":")[0]
+    if "/" in name:
+        return last  # Keras 1 wrote no paths
     keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
     if keras_1:
         return KERAS_1_ENDINGS.get(keras_1[1], keras_1[1])
@@ -118,8 +120,12 @@ def _member(group, name, kind):
     for end in range(1, len(parts) + 1):  # a link may hide half-way along the path
         link = group.get("/".join(parts[:end]), getlink=True)
         if not isinstance(link, h5py.HardLink):
-            what = "is missing" if link is None else "is a link to somewhere else, which is never followed"
-            raise WeightsError(f"{group.file.filename}: '{group.name.rstrip('/')}/{name}' {what}.")
+            place = f"{group.file.filename}: '{group.name.rstrip('/')}/{name}'"
+            if link is None:
+                raise WeightsError(f"{place} is missing. Download or save the file again.")
+            raise UnsafeFileError(
+                f"{place} is a link to somewhere else, which is never followed. Do not trust this file."
+            )
     member = group[name]
     if not isinstance(member, kind):
         raise WeightsError(

@@ -47,12 +47,18 @@ def _write(model, path, architecture):
 
 def _check_written(model, written, path):
     """Read the file back and compare every number."""
-    with open_hdf5(written) as file:
-        layout = read_layout(file)
-        for layer in model.layers:
-            for name in layer.weight_names:
-                if not np.array_equal(layout[layer.name][name][()], getattr(layer, name), equal_nan=True):
-                    raise CheckpointError(f"{path}: '{layer.name}' {name} read back differently from what was written.")
+    try:
+        with open_hdf5(written) as file:
+            layout = read_layout(file)
+            for layer in model.layers:
+                for name in layer.weight_names:
+                    if not np.array_equal(layout[layer.name][name][()], getattr(layer, name), equal_nan=True):
+                        raise CheckpointError(
+                            f"{path}: '{layer.name}' {name} read back differently; nothing was saved."
+                        )
+    except WeightsError as error:
+        reason = str(error).replace(str(written), "the file")
+        raise CheckpointError(f"{path}: could not be read back ({reason}). Nothing was saved.") from None
 
 
 def architecture(model):
@@ -82,7 +88,10 @@ def _is_row(model):
 
 
 def load_model(path, custom_objects=None):
-    """Read a model that `save_model` wrote. Raises WeightsError if the file is not one or holds an unknown layer."""
+    """Read a model that `save_model` wrote, as float32. It has to be compiled before it is trained on.
+
+    Raises WeightsError if the file is not one or holds an unknown layer.
+    """
     with open_hdf5(path) as file:
         text = file.get(ARCHITECTURE)
         if not isinstance(text, h5py.Dataset) or text.shape != ():

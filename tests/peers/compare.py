@@ -15,7 +15,6 @@ import torch.nn.functional as F
 import minitl.layers
 import minitl.models
 
-
 WORST = {}  # test function -> the largest relative difference that any of its cases saw; printed at the end
 
 
