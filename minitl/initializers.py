@@ -1,8 +1,9 @@
 """How a new parameter starts, under Keras's names.
 
 A sum of many terms keeps its size from layer to layer if the weights' variance is about 1 / (number of terms). Each
-initializer is a function of a shape that follows one version of this rule; `fan_in` counts the terms of the forward
-sum (inputs of one output), `fan_out` those of the backward sum (outputs that one input feeds). `Zeros` and `Ones` are for what is added and what is multiplied by.
+random initializer is a function of a shape that follows one version of this rule; `fan_in` counts the terms of the
+forward sum (inputs of one output), `fan_out` those of the backward sum (outputs that one input feeds). `Zeros` and
+`Ones` are for what is added and what is multiplied by.
 """
 
 import math

@@ -11,9 +11,9 @@ The last line is what training needs, and it is as harmless as can be: never lar
 network is. Taken in two steps, the division by p here and the multiplication by p in the softmax's backward cancel,
 as long as p has not been rounded to 0 on the way. `kernels.activations.softmax` therefore never returns less than
 1.2e-32, which joins the two: the pair gives p - t for every z (the tests go to z = +-10,000), while each gradient is
-still exactly what its name says. The loss *value* stops growing at -log(1.2e-32) = 73.5 (in float32). With `from_logits=True` the
-model ends without a softmax, and value and gradient are taken from z directly. Sigmoid and `BinaryCrossentropy` are
-joined in the same way.
+still exactly what its name says. The loss *value* stops growing at -log(1.2e-32) = 73.5 (in float32). With
+`from_logits=True` the model ends without a softmax, and value and gradient are taken from z directly. Sigmoid and
+`BinaryCrossentropy` are joined in the same way.
 """
 
 import numpy as np
@@ -90,8 +90,8 @@ class CategoricalCrossentropy(_Crossentropy):
         sums = np.asarray(y_true).sum(axis=-1)
         if not np.allclose(sums, 1, atol=1e-3) or np.min(y_true) < 0:
             raise DataError(
-                f"one-hot labels must add up to 1 in each row, none below 0; row {int(np.abs(sums - 1).argmax())} does not. "
-                "minitl.utils.to_categorical makes them from integers."
+                "one-hot labels must add up to 1 in each row, with nothing below 0; row "
+                f"{int(np.abs(sums - 1).argmax())} does not. minitl.utils.to_categorical makes them from integers."
             )
 
 

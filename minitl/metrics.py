@@ -25,8 +25,8 @@ class Metric:
             scores = self.score(np.asarray(y_true), np.asarray(y_pred))
         except ValueError:
             raise DataError(
-                f"metric '{self.name}' cannot compare labels {np.shape(y_true)} with predictions {np.shape(y_pred)}: one-hot "
-                "labels go with the categorical metrics, integers with the sparse ones."
+                f"metric '{self.name}' cannot compare labels {np.shape(y_true)} with predictions {np.shape(y_pred)}: "
+                "one-hot labels go with the categorical metrics, integers with the sparse ones."
             ) from None
         self.total += float(scores.sum())
         self.count += scores.size

@@ -2,8 +2,9 @@
 
     optimizer.step(model)      after model.backward: every trainable parameter moves, in place
 
-A step first looks at all gradients and refuses to move anything if one is not finite, or too large to step by. What an optimizer remembers
-(momentum, ...) is kept for each parameter, so freezing and unfreezing layers between steps needs no preparation.
+A step first looks at all gradients and refuses to move anything if one is not finite, or too large to step by. What an
+optimizer remembers (momentum, ...) is kept for each parameter, so freezing and unfreezing layers between steps needs no
+preparation.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Small helpers: one seed for everything random and one-hot labels, under Keras's names; and a test for NaN."""
+"""Small helpers: one seed for everything random and one-hot labels, under Keras's names; checks of numbers."""
 
 import numpy as np
 
@@ -15,9 +15,7 @@ def set_random_seed(seed):
     (Across machines the random numbers are equal too, but matrix products may round differently.)
     """
     global _generator
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ArgumentError(f"seed is {seed!r}; expected an integer of at least 0.")
-    _generator = np.random.default_rng(int(seed))
+    _generator = np.random.default_rng(whole_number(seed, "seed", least=0))
 
 
 def generator(seed=None):
@@ -39,6 +37,13 @@ def to_categorical(labels, num_classes=None):
     if len(labels) and not (0 <= labels.min() and labels.max() < num_classes):
         raise DataError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
     return np.eye(num_classes, dtype=np.float32)[labels]
+
+
+def whole_number(value, argument, least=1):
+    """`value` as an int of at least `least`, or ArgumentError."""
+    if not isinstance(value, (int, np.integer)) or value < least:
+        raise ArgumentError(f"{argument} is {value!r}; expected a whole number of at least {least}.")
+    return int(value)
 
 
 def all_finite(array):

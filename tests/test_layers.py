@@ -154,7 +154,7 @@ MISUSES = [
     (lambda: Conv2D(3, 3, padding="full"), ArgumentError, "'valid' or 'same'"),
     (lambda: Conv2D(3, (3, 3, 3)), ArgumentError, "kernel_size is"),
     (lambda: Conv2D(3, 3, strides=0), ArgumentError, "strides is 0"),
-    (lambda: Conv2D(0, 3), ArgumentError, "filters is 0; expected a positive integer"),
+    (lambda: Conv2D(0, 3), ArgumentError, "filters is 0; expected a whole number of at least 1"),
     (lambda: Dense(-3), ArgumentError, "units is -3"),
     (lambda: ReLU(max_value=-1.0), ArgumentError, "max_value is -1.0"),
     (lambda: Conv2D(3, 3)(Input((2, 2, 1))), ShapeError, "does not fit into 2 pixels"),

@@ -108,7 +108,8 @@ def test_same_seed_same_bits(rng):
 def test_a_fresh_process_gives_the_same_numbers():
     program = (
         "import numpy as np\nfrom minitl.layers import Dense\nfrom minitl.models import Sequential\n"
-        "m = Sequential([Dense(3, activation='softmax', input_shape=(4,))]); m.compile('adam', 'sparse_categorical_crossentropy')\n"
+        "m = Sequential([Dense(3, activation='softmax', input_shape=(4,))])\n"
+        "m.compile('adam', 'sparse_categorical_crossentropy')\n"
         "x = np.linspace(-1, 1, 80, dtype='float32').reshape(20, 4)\n"
         "print(m.fit(x, np.arange(20) % 3, epochs=2, batch_size=6, verbose=0).history)"
     )

@@ -10,5 +10,5 @@ def as_float(x):
 
 
 def smallest_probability(dtype):
-    """The floor of softmax and sigmoid: 1.2e-32 in float32. Its reciprocal, which cross-entropy takes, does not overflow."""
+    """The floor of softmax and sigmoid: 1.2e-32 in float32. Cross-entropy takes its reciprocal, which is finite."""
     return np.finfo(dtype).tiny * 2**20

@@ -1,9 +1,9 @@
 """Winograd's convolution F(4x4, 3x3): a 3x3 convolution with a quarter of the multiplications.
 
-In one dimension, four outputs of a three-entry kernel, y_i = sum_k x_(i+k) g_k, take 12 multiplications as they stand.
-Look at a product of polynomials first: four coefficients u times three coefficients g make six, so the product is known
-from its values at six points, and a value of a product is *one* multiplication. With the points 0, 1, -1, 2, -2 and
-infinity,
+In one dimension, four outputs of a three-entry kernel, y_i = sum_k x_(i+k) g_k, take 12 multiplications as they
+stand. Look at a product of polynomials first: four coefficients u times three coefficients g make six, so the product
+is known from its values at six points, and a value of a product is *one* multiplication. With the points 0, 1, -1, 2,
+-2 and infinity,
 
     T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back to coefficients
 

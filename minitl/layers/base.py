@@ -226,13 +226,6 @@ class Layer:
         return f"<{type(self).__name__} '{self.name}'{' ' + arguments if arguments else ''}>"
 
 
-def positive(value, argument):
-    """A positive whole number, or ArgumentError."""
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ArgumentError(f"{argument} is {value!r}; expected a positive integer.")
-    return int(value)
-
-
 def pair(value, argument):
     """3 or (3, 3) -> (3, 3)."""
     values = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)

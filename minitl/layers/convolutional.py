@@ -5,8 +5,9 @@ import operator
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
+from ..utils import whole_number
 from .activations import activation_functions
-from .base import Layer, pair, positive
+from .base import Layer, pair
 
 
 class Conv2D(Layer):
@@ -30,7 +31,7 @@ class Conv2D(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.filters = positive(filters, "filters")
+        self.filters = whole_number(filters, "filters")
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)

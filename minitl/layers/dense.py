@@ -4,8 +4,9 @@ import math
 
 from ..errors import ShapeError
 from ..kernels import channel_sums
+from ..utils import whole_number
 from .activations import activation_functions
-from .base import Layer, positive
+from .base import Layer
 
 
 class Dense(Layer):
@@ -27,7 +28,7 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.units = positive(units, "units")
+        self.units = whole_number(units, "units")
         self.activation = activation or "linear"
         self.activate, self.activation_gradient = activation_functions(self.activation)
         self.use_bias = use_bias

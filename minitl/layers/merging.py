@@ -48,12 +48,11 @@ class Concatenate(Layer):
         return tuple(shape)
 
     def check_input(self, input_shapes):
-        if not isinstance(self.axis, int) or any(
-            not 0 < self.axis % len(s) == self.axis + (self.axis < 0) * len(s) for s in input_shapes
-        ):
+        rank = len(input_shapes[0])
+        if not isinstance(self.axis, int) or not -rank < self.axis < rank or self.axis == 0:
             raise ArgumentError(
-                f"layer '{self.name}': axis is {self.axis!r}; expected an axis of the inputs {list(input_shapes)} other "
-                "than the batch."
+                f"layer '{self.name}': axis is {self.axis!r}; expected an axis of the inputs {list(input_shapes)} "
+                "other than the batch."
             )
         rest = {
             tuple(np.delete(np.array(shape[1:], object), self._axis_without_batch(shape))) for shape in input_shapes

@@ -28,7 +28,7 @@ class Graph:
 
     def connect(self, inputs, outputs):
         """Make this the graph between two symbolic tensors. Where that is refused, nothing changes."""
-        start, end = _one_tensor(inputs, "inputs"), _one_tensor(outputs, "outputs")
+        start, end = one_tensor(inputs, "inputs"), one_tensor(outputs, "outputs")
         steps = _between(start, end)
         layers = [start.layer] * isinstance(start.layer, InputLayer) + [step.layer for step in steps]
         _refuse_shared(layers)
@@ -156,7 +156,7 @@ class Graph:
         return next(tensor for tensor in (self.input, *self.steps) if tensor.layer is layer)
 
 
-def _one_tensor(tensor, argument):
+def one_tensor(tensor, argument):
     """A symbolic tensor, also when it comes in a list of one."""
     if isinstance(tensor, (list, tuple)) and len(tensor) == 1:
         tensor = tensor[0]

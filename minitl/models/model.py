@@ -1,17 +1,16 @@
 """`Model`: a graph, and what people do with one.
 
 The upper half is the model's own: its weights and its freezing. The lower half are doors. Keras's users expect `fit`,
-`save` and the like on the model, so they are here, each one line that calls the floor where the work is done:
-training in `minitl.training` (by way of `minitl.features`), files in `minitl.weights`. These doors and
-`models.load_model` are the only places where a lower floor of the house calls a higher one, and they import it when they
-are used.
+`save` and the like on the model, so they are here, each a call of the floor where the work is done: training in
+`minitl.training` (by way of `minitl.features`), files in `minitl.weights`. These doors and `models.load_model` are the
+only places where a lower floor of the house calls a higher one, and they import it when they are used.
 """
 
 from .. import losses, optimizers
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..layers import BatchNormalization
 from ..metrics import get as get_metric
-from .graph import Graph
+from .graph import Graph, one_tensor
 from .summary import summary_text
 
 
@@ -42,7 +41,7 @@ class Model(Graph):
                 f"model '{self.name}' was called with training={training}; in minitl the same layers run in training "
                 f"and inference as fit and predict say. Freeze its BatchNormalization and leave out Dropout: {thawed}."
             )
-        outputs = {self.input: _one(tensor)}
+        outputs = {self.input: one_tensor(tensor, "the input")}
         for step in self.steps:
             inputs = [outputs[each] for each in step.inputs]
             outputs[step] = step.layer(inputs if step.layer.merges else inputs[0])
@@ -163,7 +162,3 @@ class Model(Graph):
         from .. import weights
 
         return weights.load_weights(self, path, partial)
-
-
-def _one(tensor):
-    return tensor[0] if isinstance(tensor, (list, tuple)) and len(tensor) == 1 else tensor

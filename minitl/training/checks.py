@@ -10,13 +10,6 @@ from ..models import Model
 from .callbacks import Callback
 
 
-def check_count(value, argument, least):
-    """A whole number of at least `least`, or ArgumentError."""
-    if not isinstance(value, (int, np.integer)) or value < least:
-        raise ArgumentError(f"{argument} is {value!r}; expected a whole number of at least {least}.")
-    return int(value)
-
-
 def as_list(callbacks):
     """None, one callback or several -> a list of them."""
     callbacks = [] if callbacks is None else list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

@@ -7,11 +7,10 @@ import time
 
 import numpy as np
 
-from ..utils import generator
+from ..utils import generator, whole_number
 from .checks import (
     as_list,
     check_batch,
-    check_count,
     check_images,
     check_task,
     refuse_divergence,
@@ -60,8 +59,8 @@ def fit(
     Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite,
     or a gradient so large that the update would not be.
     """
-    batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
-    epochs, initial_epoch = check_count(epochs, "epochs", 0), check_count(initial_epoch, "initial_epoch", 0)
+    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
+    epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
     x, y, x_val, y_val = check_task(model, x, y, validation_split, validation_data)
     callbacks = as_list(callbacks)
     history, order_generator = History(), generator()
@@ -97,7 +96,7 @@ def fit(
 
 def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
     """The loss on images x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
-    batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
+    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     y = check_batch(model, x, y)
     results = _measure(model, x, y, batch_size, "Evaluating" if verbose else None)
     if verbose:
@@ -107,7 +106,7 @@ def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
 
 def predict(model, x, batch_size=32, verbose=1):
     """The model's output for each image of x, computed `batch_size` at a time. Nothing is kept for a backward."""
-    batch_size = check_count(32 if batch_size is None else batch_size, "batch_size", 1)
+    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     check_images(model, x)
     outputs = None
     with Progress("Predicting", len(x), enabled=verbose == 1) as bar:
