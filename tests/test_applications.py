@@ -139,7 +139,16 @@ def test_arguments_that_do_not_go_together(arguments, message):
 
 def test_weights_that_are_not_here(tmp_path, monkeypatch):
     monkeypatch.setenv("MINITL_HOME", str(tmp_path))
-    with pytest.raises(WeightsError, match="are not on this machine. Download https://.* and put it at .*notop.h5"):
+    monkeypatch.setattr("minitl.weights.download.time.sleep", lambda seconds: None)
+
+    def no_network(address, timeout):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    message = (
+        "notop.h5 could not be downloaded .Network is unreachable.* Fetch https://.*notop.h5 .* put it at .*notop.h5"
+    )
+    with pytest.raises(WeightsError, match=message):
         VGG16(include_top=False)
     with pytest.raises(WeightsError, match="nowhere.h5: cannot be read"):
         VGG16(weights=tmp_path / "nowhere.h5", include_top=False)

@@ -18,7 +18,7 @@ NO_TOP = OfficialFile("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", FILES
 def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
     """The network as a `Model`.
 
-    weights       'imagenet' (looked for on this machine), None (random), or the path of an HDF5 file
+    weights       'imagenet' (downloaded once), None (random), or the path of an HDF5 file
     include_top   with the three dense layers, which fix the input size (224x224 pixels for ImageNet's weights)
     input_shape   (H, W, C) of one image; by default (224, 224, 3) with the top, any size without it
     pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)

@@ -5,7 +5,7 @@ stand. Look at a product of polynomials first: four coefficients u times three c
 is known from its values at six points, and a value of a product is *one* multiplication. With the points 0, 1, -1, 2,
 -2 and infinity,
 
-    T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back to coefficients
+    T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back again
 
 where T(g) is the matrix of multiplying by g: T(g)[m, i] = g_(m-i). The convolution is its transpose, y_i = sum_m x_m
 g_(m-i) = (T(g)^T x)_i; so transpose the right side as well:

@@ -1,13 +1,15 @@
-"""Where pre-trained weights are found on this machine.
+"""Where pre-trained weights are found.
 
 A name such as 'imagenet' means a file, looked for first in the project's own `weights/` folder, then in
-`$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file.
+`$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file, and then
+downloaded there.
 """
 
 import os
 from pathlib import Path
 
 from ..errors import WeightsError
+from .download import download
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In a checkout the folder lies beside the package; an installed package carries a copy inside.
@@ -30,13 +32,14 @@ def models_folder():
     return Path(os.environ.get("MINITL_HOME", "~/.minitl")).expanduser() / "models"
 
 
-def find_weights(file_name, address, md5):
-    """The path of an official weight file. Raises WeightsError, with what to do, where it is not on this machine."""
-    places = [folder / file_name for folder in _BUNDLED] + [models_folder() / file_name]
-    for place in places:
+def find_weights(file_name, folder_address, md5):
+    """The path of an official weight file; where this machine does not have it yet, it is downloaded first.
+
+    Raises WeightsError, with what to do, if that does not work.
+    """
+    target = models_folder() / file_name
+    for place in [folder / file_name for folder in _BUNDLED] + [target]:
         if place.is_file():
             return place
-    raise WeightsError(
-        f"the weights '{file_name}' are not on this machine. Download {address} (md5 {md5}) and put it at "
-        f"{places[-1]}, or pass weights=<path>."
-    )
+    download(folder_address + file_name, target, md5)
+    return target
