@@ -19,68 +19,48 @@ from .models import Model
 MOST_KEPT_BYTES = 4 * 2**30
 
 
-def fit(
-    model,
-    x,
-    y,
-    batch_size=32,
-    epochs=1,
-    verbose=1,
-    callbacks=None,
-    validation_split=0.0,
-    validation_data=None,
-    shuffle=True,
-    initial_epoch=0,
-):
-    """`training.fit`, with the frozen prefix of `model` run only once. The same arguments, the same History."""
-    kept = KeptFeatures(model, batch_size, verbose)
-    options = (batch_size, epochs, verbose, callbacks, validation_split, validation_data, shuffle, initial_epoch)
-    return training.fit(model, x, y, *options, shorten=kept.shorten)
+def fit(model, x, y, *options, **named_options):
+    """`training.fit`, with the frozen prefix of `model` run only once. The same options, the same History."""
+    return training.fit(model, x, y, *options, shorten=KeptFeatures(model).shorten, **named_options)
 
 
 class KeptFeatures:
     """The output of a model's frozen prefix for the images of one `fit`."""
 
-    def __init__(self, model, batch_size, verbose):
-        self.model, self.batch_size, self.verbose = model, batch_size, verbose
+    def __init__(self, model):
+        self.model = model
         self.cut = None  # the tensor at which the prefix ended when the features were made
         self.shortened = None
 
-    def shorten(self, x, x_val):
+    def shorten(self, x, x_val, batch_size, verbose):
         """What to train on in this epoch: (rest of the model, features of x, features of x_val).
 
         Asked before each epoch, because a callback may have frozen or unfrozen layers: then the prefix is another one.
         """
         cut = frozen_prefix(self.model)
         if self.shortened is None or cut is not self.cut:
-            self.cut = cut
-            self.shortened = (self.model, x, x_val) if cut is None else self._run(cut, x, x_val)
+            self.cut, self.shortened = cut, None  # the old features go before the new ones come
+            self.shortened = (self.model, x, x_val) if cut is None else self._run(cut, x, x_val, batch_size, verbose)
         part = self.shortened[0]
         part.optimizer, part.loss, part.metrics = self.model.optimizer, self.model.loss, self.model.metrics
         return self.shortened
 
-    def _run(self, cut, x, x_val):
+    def _run(self, cut, x, x_val, batch_size, verbose):
+        """The prefix up to `cut`, over all images; the whole model as it is, where its output is too much to keep."""
         prefix, rest = split(self.model, cut)
         images = len(x) + (0 if x_val is None else len(x_val))
         kept_bytes = images * feature_bytes(prefix, x)
         if kept_bytes > MOST_KEPT_BYTES:
-            self._say(
-                f"Frozen up to '{cut.layer.name}', but its output of {_megabytes(kept_bytes)} is too much to "
-                "keep: the whole model runs in every epoch."
-            )
+            what = f"its output of {_megabytes(kept_bytes)} is too much to keep"
+            _say(verbose, f"Frozen up to '{cut.layer.name}', but {what}: the whole model runs in every epoch.")
             return self.model, x, x_val
         start = time.perf_counter()
-        features = training.predict(prefix, x, self.batch_size, self.verbose)
-        features_val = None if x_val is None else training.predict(prefix, x_val, self.batch_size, self.verbose)
-        self._say(
-            f"Frozen up to '{cut.layer.name}': ran once over {images:,} images in {time.perf_counter() - start:.1f} s "
-            f"and kept its output ({_megabytes(kept_bytes)}); training the {len(rest.steps)} layers after it."
-        )
+        features = training.predict(prefix, x, batch_size, verbose)
+        features_val = None if x_val is None else training.predict(prefix, x_val, batch_size, verbose)
+        seconds = time.perf_counter() - start
+        what = f"ran once over {images:,} images in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
+        _say(verbose, f"Frozen up to '{cut.layer.name}': {what}; training the {len(rest.steps)} layers after it.")
         return rest, features, features_val
-
-    def _say(self, line):
-        if self.verbose:
-            print(line, flush=True)
 
 
 def frozen_prefix(model):
@@ -118,3 +98,8 @@ def feature_bytes(prefix, x):
 
 def _megabytes(count):
     return f"{count / 1e6:,.1f} MB"
+
+
+def _say(verbose, line):
+    if verbose:
+        print(line, flush=True)

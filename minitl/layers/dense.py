@@ -64,13 +64,20 @@ class Dense(Layer):
         return y
 
     def backward(self, grad):
-        """With z = x @ kernel + bias:  dL/dx[n, i] = sum_u dL/dz[n, u] * dz[n, u]/dx[n, i]
-        = sum_u dL/dz[n, u] * kernel[i, u]  = (dL/dz @ kernel^T)[n, i]"""
+        """With z = x @ kernel + bias:
+
+        dL/dx[n, i] = sum_u dL/dz[n, u] * dz[n, u]/dx[n, i]
+                    = sum_u dL/dz[n, u] * kernel[i, u]         = (dL/dz @ kernel^T)[n, i]
+        """
         flat_grad = self.backward_to_parameters(grad)
         return (flat_grad @ self.kernel.T).reshape(*grad.shape[:-1], -1)
 
     def backward_to_parameters(self, grad):
-        """dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u] = (x^T @ dL/dz)[i, u];   dL/dbias[u] = sum_n dL/dz[n, u]"""
+        """dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u]      = (x^T @ dL/dz)[i, u]
+        dL/dbias[u]      = sum_n dL/dz[n, u]
+
+        Returns dL/dz (N, units), which `backward` goes on with.
+        """
         x, y = self.remembered()
         grad = self.activation_gradient(grad, y).reshape(-1, self.units)  # dL/dz
         if self.trainable:

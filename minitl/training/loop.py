@@ -53,7 +53,8 @@ def fit(
     validation_split   the share of x and y, taken from their end, to hold back as validation data
     validation_data    (x, y) to evaluate on after each epoch: the "val_" numbers
     shuffle            a new random order of the images each epoch, from `utils.set_random_seed`
-    shorten            see `features`: says before each epoch which part of the model to train, and on what
+    shorten            a function that says before each epoch which part of the model to train, and on what:
+                       (x, x_val, batch_size, verbose) -> (model, x, x_val). `features` uses it; nobody else has to
 
     The training loss of an epoch is the mean over its batches, each measured before its update.
     Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite,
@@ -70,7 +71,7 @@ def fit(
     for epoch in range(initial_epoch, epochs):
         for callback in callbacks:
             callback.on_epoch_begin(epoch)
-        part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val)
+        part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
         start = time.perf_counter()
         order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
         averages = _Averages(model)
