@@ -13,6 +13,7 @@ import math
 import time
 
 from . import training
+from .kernels.memory import release
 from .models import Model
 
 # More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
@@ -21,7 +22,10 @@ MOST_KEPT_BYTES = 4 * 2**30
 
 def fit(model, x, y, *options, **named_options):
     """`training.fit`, with the frozen prefix of `model` run only once. The same options, the same History."""
-    return training.fit(model, x, y, *options, shorten=KeptFeatures(model).shorten, **named_options)
+    try:
+        return training.fit(model, x, y, *options, shorten=KeptFeatures(model).shorten, **named_options)
+    finally:
+        release()
 
 
 class KeptFeatures:

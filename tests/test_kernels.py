@@ -8,7 +8,7 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
-from minitl.kernels import convolution, geometry, im2col, winograd
+from minitl.kernels import convolution, geometry, im2col, memory, winograd
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
 IMAGES = [(5, 7), (8, 6)]
@@ -81,12 +81,14 @@ def all_three(x, kernel, grad, padding):
     )
 
 
-@pytest.mark.parametrize("block_tiles", [1, 5, 450])
+@pytest.mark.parametrize("block_tiles", [1, 5, 450], ids=lambda t: f"{t}-tile-blocks")
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (2, 1))], ids=str)
 @pytest.mark.parametrize("image", [(4, 4), (6, 9), (11, 8)], ids=str)
 def test_winograd_equals_the_twin(rng, monkeypatch, choose, image, padding, block_tiles):
     """On sizes that leave tiles half empty, in blocks of any size; in float64, where both are exact."""
     monkeypatch.setattr(winograd, "BLOCK_TILES", block_tiles)
+    monkeypatch.setattr(winograd, "TRANSFORM_SIZE", 5 * block_tiles)
+    monkeypatch.setattr(winograd, "GRADIENT_BLOCK_BYTES", 2000 * block_tiles)
     x, kernel = rng.standard_normal((3, *image, 2)), rng.standard_normal((3, 3, 2, 4))
     grad = rng.standard_normal(kernels.conv2d(x, kernel, padding=padding).shape)
     choose("naive")
@@ -107,6 +109,27 @@ def test_winograd_in_float32(rng, choose):
         assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
 
 
+@pytest.mark.parametrize("algorithm", ["naive", "im2col", "winograd"])
+@pytest.mark.parametrize("image", [(4, 4), (7, 9), (14, 6), (5, 2)], ids=str)
+def test_convolution_and_pooling_at_once(rng, choose, image, algorithm):
+    """Odd sizes leave a last row or column that no 2x2 window reaches."""
+    x, kernel, bias = rng.standard_normal((2, *image, 3)), rng.standard_normal((3, 3, 3, 2)), rng.standard_normal(2)
+    relu, _ = kernels.ACTIVATIONS["relu"]
+    expected = kernels.max_pool_naive(relu(kernels.conv2d_naive(x, kernel, bias, padding="same")), (2, 2), (2, 2))
+    choose(algorithm)
+    assert_close(kernels.conv2d(x, kernel, bias, padding="same", activate=relu, pool=True), expected)
+
+
+@pytest.mark.parametrize("activation", kernels.ACTIVATIONS)
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_activation_within_the_blocks(rng, choose, algorithm, activation):
+    activate, _ = kernels.ACTIVATIONS[activation]
+    x, kernel, bias = rng.standard_normal((2, 6, 5, 3)), rng.standard_normal((3, 3, 3, 4)), rng.standard_normal(4)
+    choose(algorithm)
+    found = kernels.conv2d(x, kernel, bias, padding="same", activate=activate)
+    assert_close(found, activate(kernels.conv2d_naive(x, kernel, bias, padding="same")))
+
+
 def test_which_way_a_convolution_goes(monkeypatch, choose):
     taken = []
     for name in "conv2d_im2col", "conv2d_naive":
@@ -118,10 +141,8 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
         kernels.conv2d(x, kernel, None, strides, "same")
         return taken.pop()
 
-    assert way() == "winograd"
-    assert way(channels=3) == way(size=14) == way(size=5) == way(dtype=np.float64) == "conv2d_im2col", (
-        "it would not pay"
-    )
+    assert way() == way(size=14) == "winograd"
+    assert way(channels=3) == way(size=5) == way(dtype=np.float64) == "conv2d_im2col", "it would not pay"
     assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
     choose("winograd")
     assert way(channels=3) == way(size=5) == "winograd" and way(window=5) == "conv2d_im2col"
@@ -190,11 +211,13 @@ def test_wrong_windows_are_refused():
 def test_memory_stays_bounded(choose, algorithm, most):
     """All columns of this layer would take 115 MB an image; blocks must get by with a small part of one."""
     choose(algorithm)
+    memory.release()
     x = np.zeros((2, 224, 224, 64), np.float32)
     kernel = np.zeros((3, 3, 64, 64), np.float32)
     tracemalloc.start()
     y = kernels.conv2d(x, kernel, padding="same")
     peak = tracemalloc.get_traced_memory()[1] - y.nbytes
+    memory.release()
     tracemalloc.reset_peak()
     kernels.conv2d_kernel_gradient(x, y, (3, 3), padding="same")
     gradient_peak = tracemalloc.get_traced_memory()[1] - y.nbytes

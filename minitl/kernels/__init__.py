@@ -18,7 +18,8 @@ called by the tests, which hold both to the same numbers, or if you ask for them
 them first.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
-`reductions`, `precision`.
+`products`, `precision`; then `parallel` and `memory`,
+which make them fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax
@@ -51,7 +52,7 @@ from .pooling import (
     max_pool_naive,
 )
 from .precision import as_float
-from .reductions import channel_sums
+from .products import channel_sums, matmul
 
 __all__ = [
     "ACTIVATIONS",
@@ -76,6 +77,7 @@ __all__ = [
     "global_max_pool_gradient_naive",
     "global_max_pool_naive",
     "log_softmax",
+    "matmul",
     "max_pool",
     "max_pool_gradient",
     "max_pool_gradient_naive",

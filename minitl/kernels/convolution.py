@@ -13,8 +13,10 @@ import numpy as np
 
 from ..errors import ArgumentError
 from . import winograd
+from .activations import linear
 from .geometry import pixels_seen, window
 from .im2col import conv2d_im2col, input_gradient_col2im, kernel_gradient_im2col
+from .pooling import max_pool
 from .precision import as_float
 
 ALGORITHMS = ("auto", "naive", "im2col", "winograd")
@@ -39,16 +41,25 @@ def _algorithm(kernel_shape, dtype, rows, cols):
     return "winograd" if _chosen == "winograd" or winograd.pays(kernel_shape, dtype, rows, cols) else "im2col"
 
 
-def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid"):
-    """Convolve. x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> (N, OH, OW, F)."""
+def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linear, transform=None, pool=False):
+    """Convolve. x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F).
+
+    activate    one of `activations`, applied block by block while the numbers are in the cache
+    transform   a `winograd.KernelTransform` to use: it saves transforming the same kernel again
+    pool        return `max_pool(activate(y), (2, 2), (2, 2))` (N, OH//2, OW//2, F). `activate` must never put a smaller
+                number above a larger one, for the maximum may be taken first
+    """
     x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
     algorithm = _algorithm(kernel.shape, np.result_type(x, kernel), rows, cols)
-    if algorithm == "naive":
-        return conv2d_naive(x, kernel, bias, strides, padding)
     if algorithm == "winograd":
-        return winograd.conv2d_winograd(x, kernel, bias, rows, cols)
-    return conv2d_im2col(x, kernel, bias, rows, cols)
+        u = winograd.transformed_kernel(kernel) if transform is None else transform.of(kernel)
+        return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
+    if algorithm == "naive":
+        y = activate(conv2d_naive(x, kernel, bias, strides, padding))
+    else:
+        y = conv2d_im2col(x, kernel, bias, rows, cols, activate)
+    return max_pool(y, (2, 2), (2, 2)) if pool else y
 
 
 def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
@@ -89,6 +100,9 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))
     if strides != (1, 1) or min(*mirrored[0], *mirrored[1]) < 0:
         return input_gradient_col2im(grad, kernel, rows, cols)
+    if _algorithm(kernel.shape, np.result_type(grad, kernel), rows, cols) == "winograd":
+        u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (36, F, C)
+        return winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
     turned = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))  # (KH, KW, F, C)
     return conv2d(grad, turned, padding=mirrored)
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from .parallel import slices
 
 PADDINGS = ("valid", "same")
 
@@ -84,14 +85,31 @@ def crop(padded, rows, cols):
     return padded[:, rows.before : rows.before + rows.size, cols.before : cols.before + cols.size]
 
 
-def taps(padded, rows, cols):
-    """For each position (a, b) inside the window, in reading order: what all windows see there, a view (N, OH, OW, C).
+def taps(padded, rows, cols, out_rows=slice(None)):
+    """For each position (a, b) inside the window, in reading order: what all windows see there, a view (N, OH, OW, C);
+    or the windows of some output rows.
 
     A 2x2 pooling is four such views and no loop over the windows.
     """
     for a, b in np.ndindex(rows.kernel, cols.kernel):
         below, right = a + rows.out * rows.stride, b + cols.out * cols.stride
-        yield padded[:, a : below : rows.stride, b : right : cols.stride]
+        yield padded[:, a : below : rows.stride, b : right : cols.stride][:, out_rows]
+
+
+def blocks_of_rows(images, rows, most_rows, multiple):
+    """Work on `images` of `rows` rows each, cut into blocks: a list of (slice of images, slice of rows).
+
+    A block is several whole images, or some rows of one, in all about `most_rows` rows. There are `multiple` blocks or
+    more, and then a number of them that `multiple` threads can share evenly, as far as that goes.
+    """
+    count = max(images * rows / most_rows, multiple)
+    if count <= images:
+        count = min(-(-int(count) // multiple) * multiple, images)
+        return [(part, slice(0, rows)) for part in slices(images, count)]
+    parts = min(-(-int(count) // images), rows)
+    if images % multiple and parts > 1:
+        parts = min(-(-parts // multiple) * multiple, rows)
+    return [(slice(n, n + 1), part) for n in range(images) for part in slices(rows, parts)]
 
 
 def pixels_seen(rows, cols):

@@ -4,7 +4,7 @@
 
 because the sum over (kh, kw, c) is a row of the one times a column of the other. A 3x3 window repeats every pixel nine
 times: for the second layer of VGG16 the whole matrix is 115 MB an image. It is therefore made and used in blocks of a
-few output rows, in one buffer that stays in the processor's cache.
+few output rows, each by one thread, in a buffer that stays in its cache.
 
 Works for any window and stride. Who calls this: `convolution`. `rows` and `cols` are the `geometry.Axis` of each axis.
 """
@@ -12,25 +12,35 @@ Works for any window and stride. Who calls this: `convolution`. `rows` and `cols
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from .geometry import crop, taps
+from .geometry import blocks_of_rows, crop, taps
+from .memory import Scratch, empty
+from .parallel import share, slices, threads
 
-# Bytes of the column matrix that are held at a time. On 56x56 maps of 256 channels, ms an image by the size of a block:
-# 1 MB 20, 2 MB 18, 4 MB 15, 8 MB 15, 32 MB 16 (`python -m benchmarks.kernels`).
-FORWARD_BLOCK_BYTES = 4 * 2**20
+# Bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the size of a
+# block: TODO (`python -m benchmarks.kernels`).
+FORWARD_BLOCK_BYTES = 2 * 2**20
 # The kernel gradient adds up one (KH*KW*C, F) product a block: larger blocks mean fewer of those additions.
 GRADIENT_BLOCK_BYTES = 16 * 2**20
 
 
-def conv2d_im2col(x, kernel, bias, rows, cols):
-    """x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> (N, OH, OW, F)."""
+def conv2d_im2col(x, kernel, bias, rows, cols, activate):
+    """x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F)."""
     f = kernel.shape[3]
+    x = np.ascontiguousarray(x, np.result_type(x, kernel))
     flat_kernel = kernel.reshape(-1, f)  # (KH*KW*C, F)
-    y = np.empty((len(x), rows.out, cols.out, f), np.result_type(x, kernel))
-    for block, columns in _column_blocks(x, rows, cols, FORWARD_BLOCK_BYTES):
-        target = y[block].reshape(-1, f)  # a view: a block is whole images, or whole rows of one image
-        np.matmul(columns, flat_kernel, out=target)
-        if bias is not None:
-            target += bias  # now, while the block is still in the cache
+    y = empty((len(x), rows.out, cols.out, f), x.dtype)
+    scratch = Scratch(x.dtype)
+
+    def convolve(blocks):
+        for block in blocks:
+            target = y[block].reshape(-1, f)  # a view: a block is whole images, or whole rows of one image
+            np.matmul(_columns(x, block, rows, cols, scratch), flat_kernel, out=target)
+            if bias is not None:
+                target += bias  # now, while the block is still in the cache
+            activate(target, out=target)
+
+    row_bytes = cols.out * rows.kernel * cols.kernel * x.shape[3] * x.itemsize
+    share(convolve, blocks_of_rows(len(x), rows.out, FORWARD_BLOCK_BYTES / row_bytes, threads()))
     return y
 
 
@@ -43,12 +53,22 @@ def kernel_gradient_im2col(x, grad, rows, cols):
     and blocks of p can be added up one after the other.
     """
     c, f = x.shape[3], grad.shape[3]
-    total = np.zeros((rows.kernel * cols.kernel * c, f), np.result_type(x, grad))
-    product = np.empty_like(total)
-    for block, columns in _column_blocks(x, rows, cols, GRADIENT_BLOCK_BYTES):
-        np.matmul(columns.T, grad[block].reshape(-1, f), out=product)
-        total += product
-    return total.reshape(rows.kernel, cols.kernel, c, f)
+    x = np.ascontiguousarray(x, np.result_type(x, grad))
+    window_size = rows.kernel * cols.kernel * c
+    row_bytes = cols.out * window_size * x.itemsize
+    parts = blocks_of_rows(len(x), rows.out, GRADIENT_BLOCK_BYTES / threads() / row_bytes, threads())
+    totals = np.zeros((threads(), window_size, f), x.dtype)  # one for each thread
+    scratch = Scratch(x.dtype)
+
+    def add(parts):
+        for total, blocks in parts:
+            for block in blocks:
+                columns = _columns(x, block, rows, cols, scratch)
+                product = scratch.array("product", window_size, f)
+                total += np.matmul(columns.T, grad[block].reshape(-1, f), out=product)
+
+    share(add, [(total, parts[k :: len(totals)]) for k, total in enumerate(totals)])
+    return totals.sum(axis=0).reshape(rows.kernel, cols.kernel, c, f)
 
 
 def input_gradient_col2im(grad, kernel, rows, cols):
@@ -60,59 +80,61 @@ def input_gradient_col2im(grad, kernel, rows, cols):
     kh, kw, c, f = kernel.shape
     flat_kernel_t = kernel.reshape(-1, f).T  # (F, KH*KW*C)
     dx = np.zeros((len(grad), rows.padded, cols.padded, c), np.result_type(grad, kernel))
-    for n in range(len(grad)):  # one image at a time bounds the memory
-        dcolumns = (grad[n].reshape(-1, f) @ flat_kernel_t).reshape(1, rows.out, cols.out, kh * kw, c)
-        for position, pixels in enumerate(taps(dx[n : n + 1], rows, cols)):
-            pixels += dcolumns[:, :, :, position]
+    scratch = Scratch(dx.dtype)
+
+    def add(parts):
+        for part in parts:
+            for n in range(part.start, part.stop):  # one image at a time bounds the memory
+                dcolumns = scratch.array("dcolumns", rows.out * cols.out, kh * kw * c)
+                np.matmul(grad[n].reshape(-1, f), flat_kernel_t, out=dcolumns)
+                dcolumns = dcolumns.reshape(1, rows.out, cols.out, kh * kw, c)
+                for position, pixels in enumerate(taps(dx[n : n + 1], rows, cols)):
+                    pixels += dcolumns[:, :, :, position]
+
+    share(add, slices(len(grad), min(len(grad), threads())))
     return crop(dx, rows, cols)
 
 
-def _column_blocks(x, rows, cols, block_bytes):
-    """im2col a block at a time. Yields (block, columns): `y[block]` are the outputs that the rows of `columns` give.
-
-    A block is several whole images where images are small (so that the product has rows enough to be fast), else a
-    few output rows of one image. `columns` (n*OH*OW, KH*KW*C) is one buffer, overwritten by the next block.
-    """
-    x = np.ascontiguousarray(x)  # `_windows` counts on channels and pixels lying side by side
-    n, c = len(x), x.shape[3]
-    window_bytes = rows.kernel * cols.kernel * c * x.itemsize
-    image_bytes = rows.out * cols.out * window_bytes
-    images = max(1, min(n, block_bytes // image_bytes))
-    out_rows = rows.out if images > 1 else _even_share(rows.out, max(1, block_bytes // (cols.out * window_bytes)))
-
-    is_padded = rows.padded > rows.size or cols.padded > cols.size
-    padded = np.zeros((images, rows.padded, cols.padded, c), x.dtype) if is_padded else None
-    columns = np.empty((images, out_rows, cols.out, rows.kernel, cols.kernel * c), x.dtype)
-    for n0 in range(0, n, images):
-        n1 = min(n0 + images, n)
-        batch = x[n0:n1]
-        if is_padded:
-            crop(padded, rows, cols)[: n1 - n0] = batch  # the zeros around it stay
-            batch = padded[: n1 - n0]
-        for i0 in range(0, rows.out, out_rows):
-            i1 = min(i0 + out_rows, rows.out)
-            filled = columns[: n1 - n0, : i1 - i0]
-            np.copyto(filled, _windows(batch[:, i0 * rows.stride :], i1 - i0, rows, cols))
-            yield (slice(n0, n1), slice(i0, i1)), filled.reshape(-1, rows.kernel * cols.kernel * c)
+def _columns(x, block, rows, cols, scratch):
+    """The windows of `y[block]`, one a row: (n*oh*OW, KH*KW*C), in memory of `scratch`."""
+    images, out_rows = block
+    oh, c = out_rows.stop - out_rows.start, x.shape[3]
+    if rows.kernel == cols.kernel == rows.stride == cols.stride == 1 and rows.padded == rows.size:
+        return x[images, out_rows].reshape(-1, c)  # a window of one pixel: the image is the matrix already
+    strip = _strip(x[images], out_rows, rows, cols, scratch)
+    columns = scratch.array("columns", len(strip), oh, cols.out, rows.kernel, cols.kernel * c)
+    np.copyto(columns, _windows(strip, oh, rows, cols))
+    return columns.reshape(-1, rows.kernel * cols.kernel * c)
 
 
-def _windows(batch, out_rows, rows, cols):
-    """All windows of a padded batch as a view, nothing copied yet: (n, out_rows, OW, KH, KW*C).
+def _strip(images, out_rows, rows, cols, scratch):
+    """The pixels that some output rows see, with the padding around them: (n, pixel rows, W padded, C)."""
+    n, _, w, c = images.shape
+    first = out_rows.start * rows.stride - rows.before  # of the image; negative: padding
+    last = (out_rows.stop - 1) * rows.stride - rows.before + rows.kernel
+    top, bottom = max(0, -first), max(0, last - rows.size)
+    if not (top or bottom or cols.padded > cols.size):
+        return images[:, first:last]
+    strip = scratch.array("strip", n, last - first, cols.padded, c)
+    strip[:, :top] = 0
+    strip[:, last - first - bottom :] = 0
+    strip[:, :, : cols.before] = 0
+    strip[:, :, cols.before + w :] = 0
+    strip[:, top : last - first - bottom, cols.before : cols.before + w] = images[:, first + top : last - bottom]
+    return strip
+
+
+def _windows(strip, out_rows, rows, cols):
+    """All windows of a strip as a view, nothing copied yet: (n, out_rows, OW, KH, KW*C).
 
     NHWC puts the KW pixels of a window's row side by side with their channels, so (KW, C) is one axis of KW*C
     numbers in memory. Long runs are copied faster than short ones.
     """
-    n, _, _, c = batch.shape
-    image_step, row_step, pixel_step, channel_step = batch.strides
+    n, _, _, c = strip.shape
+    image_step, row_step, pixel_step, channel_step = strip.strides
     return as_strided(
-        batch,
+        strip,
         shape=(n, out_rows, cols.out, rows.kernel, cols.kernel * c),
         strides=(image_step, row_step * rows.stride, pixel_step * cols.stride, row_step, channel_step),
         writeable=False,
     )
-
-
-def _even_share(total, most):
-    """Split `total` rows into equal blocks of at most `most`: 14 rows, at most 10 -> 7 and 7, not 10 and 4."""
-    blocks = -(-total // most)
-    return -(-total // blocks)

@@ -8,17 +8,30 @@ Who calls this: `layers.pooling`.
 
 import numpy as np
 
-from .geometry import crop, pad, taps, window
+from .geometry import blocks_of_rows, crop, pad, taps, window
+from .memory import empty
+from .parallel import share, slices, threads
 from .precision import as_float
+
+BLOCK_BYTES = 2**20  # of the image, that a thread works on at a time
 
 
 def max_pool(x, pool_hw, strides, padding="valid"):
     """x (N, H, W, C) -> (N, OH, OW, C). Padding never wins: it counts as minus infinity."""
     x = as_float(x)  # minus infinity is no integer
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
-    y = None
-    for tap in taps(pad(x, rows, cols, -np.inf), rows, cols):
-        y = tap.copy() if y is None else np.maximum(y, tap, out=y)
+    padded = pad(x, rows, cols, -np.inf)
+    y = empty((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
+
+    def pool(blocks):
+        for images, out_rows in blocks:
+            block = y[images, out_rows]
+            first, *others = taps(padded[images], rows, cols, out_rows)
+            np.copyto(block, first)
+            for tap in others:
+                np.maximum(block, tap, out=block)
+
+    share(pool, _blocks(y, rows))
     return y
 
 
@@ -30,13 +43,34 @@ def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
     """
     x, grad = as_float(x), as_float(grad)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
-    dx = np.zeros((len(x), rows.padded, cols.padded, x.shape[3]), grad.dtype)
-    waiting = np.ones(y.shape, bool)  # windows whose maximum has not been met yet
-    for tap, dtap in zip(taps(pad(x, rows, cols, -np.inf), rows, cols), taps(dx, rows, cols)):
-        here = (tap == y) & waiting
-        waiting ^= here
-        dtap += grad * here
+    padded = pad(x, rows, cols, -np.inf)
+    dx = empty(padded.shape, grad.dtype)
+    apart = rows.kernel <= rows.stride  # no pixel is seen by the windows of two output rows
+
+    def hand_back(blocks):
+        for images, out_rows in blocks:
+            dx[images, _pixels_of(out_rows, rows)] = 0
+            block, dblock = y[images, out_rows], grad[images, out_rows]
+            waiting = np.ones(block.shape, bool)  # windows whose maximum has not been met yet
+            taps_of_block = (taps(each[images], rows, cols, out_rows) for each in (padded, dx))
+            for tap, dtap in zip(*taps_of_block):
+                here = tap == block
+                here &= waiting
+                waiting ^= here
+                if apart and cols.kernel <= cols.stride:
+                    np.multiply(dblock, here, out=dtap)
+                else:
+                    dtap += dblock * here
+
+    blocks = _blocks(y, rows) if apart else [(part, slice(0, rows.out)) for part in slices(len(x), len(x))]
+    share(hand_back, blocks)
     return crop(dx, rows, cols)
+
+
+def _pixels_of(out_rows, rows):
+    """The pixel rows that belong to some output rows, when they are divided among all output rows without a rest."""
+    last = rows.padded if out_rows.stop == rows.out else out_rows.stop * rows.stride
+    return slice(out_rows.start * rows.stride, last)
 
 
 def average_pool(x, pool_hw, strides, padding="valid"):
@@ -59,6 +93,12 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
     for dtap in taps(dx, rows, cols):
         dtap += share
     return crop(dx, rows, cols)
+
+
+def _blocks(y, rows):
+    """Blocks of output rows, each with its window rows about as large as a part of the cache."""
+    row_bytes = y[0, 0].nbytes * rows.kernel * 2
+    return blocks_of_rows(len(y), rows.out, BLOCK_BYTES / row_bytes, threads())
 
 
 def global_average_pool(x):

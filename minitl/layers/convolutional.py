@@ -5,6 +5,7 @@ import operator
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
+from ..kernels.winograd import KernelTransform
 from ..utils import whole_number
 from .activations import activation_functions
 from .base import Layer, pair
@@ -40,6 +41,7 @@ class Conv2D(Layer):
         self.use_bias = use_bias
         self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
         self.kernel = self.bias = None
+        self.transform = KernelTransform()
 
     def build(self, input_shape):
         self.add_weight("kernel", (*self.kernel_size, input_shape[3], self.filters), self.kernel_initializer)
@@ -59,10 +61,14 @@ class Conv2D(Layer):
     def compute_output_shape(self, input_shape):
         return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
 
-    def forward(self, x, training=False):
+    def forward(self, x, training=False, pool=False):
+        """With `pool`, y after a 2x2 max pooling, for a graph that needs y for nothing else: it is never written down
+        in full. There is no `backward` for that."""
         self.accept(x.shape)
-        y = conv2d(x, self.kernel, self.bias, self.strides, self.padding)
-        y = self.activate(y, out=y)
+        if training and self.trainable:
+            self.transform.drop()  # the kernel is about to change
+        transform = None if training and self.trainable else self.transform
+        y = conv2d(x, self.kernel, self.bias, self.strides, self.padding, self.activate, transform, pool)
         # A frozen kernel needs no x, and a linear activation no y: what no gradient needs is not kept.
         self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
         return y

@@ -3,7 +3,7 @@
 import math
 
 from ..errors import ShapeError
-from ..kernels import channel_sums
+from ..kernels import channel_sums, matmul
 from ..utils import whole_number
 from .activations import activation_functions
 from .base import Layer
@@ -56,7 +56,7 @@ class Dense(Layer):
     def forward(self, x, training=False):
         self.accept(x.shape)
         flat_x = x.reshape(-1, x.shape[-1])
-        y = flat_x @ self.kernel  # (N, inputs) @ (inputs, units)
+        y = matmul(flat_x, self.kernel)  # (N, inputs) @ (inputs, units)
         if self.use_bias:
             y += self.bias
         y = self.activate(y, out=y).reshape(*x.shape[:-1], self.units)
@@ -70,7 +70,7 @@ class Dense(Layer):
                     = sum_u dL/dz[n, u] * kernel[i, u]         = (dL/dz @ kernel^T)[n, i]
         """
         flat_grad = self.backward_to_parameters(grad)
-        return (flat_grad @ self.kernel.T).reshape(*grad.shape[:-1], -1)
+        return matmul(flat_grad, self.kernel.T).reshape(*grad.shape[:-1], -1)
 
     def backward_to_parameters(self, grad):
         """dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u]      = (x^T @ dL/dz)[i, u]
@@ -82,7 +82,7 @@ class Dense(Layer):
         grad = self.activation_gradient(grad, y).reshape(-1, self.units)  # dL/dz
         if self.trainable:
             self.require_input(x)
-            self.gradients["kernel"] = x.reshape(-1, x.shape[-1]).T @ grad
+            self.gradients["kernel"] = matmul(x.reshape(-1, x.shape[-1]).T, grad)
             if self.use_bias:
                 self.gradients["bias"] = channel_sums(grad)
         return grad

@@ -1,0 +1,244 @@
+"""Work shared out to threads, memory that is used again, and transforms that are kept: fast, and never wrong."""
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+from minitl import kernels
+from minitl.kernels import memory, parallel, winograd
+from minitl.layers import Conv2D, Input, MaxPooling2D
+from minitl.models import Model
+
+needs_two_threads = pytest.mark.skipif(parallel.threads() < 2, reason="BLAS may use one thread only, or cannot be told")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 17])
+def test_every_part_is_worked_on_once(count):
+    done = []
+    parallel.share(done.extend, range(count))
+    assert sorted(done) == list(range(count))
+
+
+@needs_two_threads
+def test_parts_go_to_several_threads_and_products_to_one():
+    """While work is shared out, BLAS keeps to one thread in each of ours; afterwards it has its own again."""
+    seen = set()
+    both_are_there = threading.Barrier(2)
+
+    def worker(parts):
+        both_are_there.wait(timeout=10)
+        seen.add((threading.get_ident(), parallel._openblas.get()))
+
+    before = parallel._openblas.get()
+    parallel.share(worker, [1, 2])
+    assert {blas_threads for _, blas_threads in seen} == {1} and len(seen) == 2
+    assert parallel._openblas.get() == before
+
+
+def test_sharing_within_a_worker_is_a_plain_call():
+    names = []
+
+    def outer(parts):
+        parallel.share(lambda inner: names.append((threading.get_ident(), list(inner))), [1, 2, 3])
+
+    parallel.share(outer, [1, 2])
+    assert all(parts == [1, 2, 3] for _, parts in names)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_an_error_in_any_thread_is_raised(part):
+    def worker(parts):
+        if part in parts:
+            raise ZeroDivisionError("from the worker")
+
+    before = parallel._openblas.get() if parallel._openblas else None
+    with pytest.raises(ZeroDivisionError, match="from the worker"):
+        parallel.share(worker, [0, 1])
+    assert before is None or parallel._openblas.get() == before
+    done = []
+    parallel.share(done.extend, [1, 2])
+    assert sorted(done) == [1, 2]
+
+
+def test_what_numpy_does_about_overflow_holds_in_all_threads():
+    large = np.full(8, 1e30, np.float32)
+
+    def worker(parts):
+        for _ in parts:
+            large * large
+
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        parallel.share(worker, [1, 2])
+    with np.errstate(over="ignore"):
+        parallel.share(worker, [1, 2])
+
+
+def test_two_threads_of_the_program_at_once(rng):
+    """One gets the cores, the other works alone; both get what they would get by themselves."""
+    x, kernel = rng.standard_normal((4, 40, 40, 32), np.float32), rng.standard_normal((3, 3, 32, 32), np.float32)
+    expected = kernels.conv2d(x, kernel)
+    before = parallel._openblas.get() if parallel._openblas else None
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(kernels.conv2d(x, kernel))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all(np.array_equal(each, expected) for each in found)
+    assert before is None or parallel._openblas.get() == before
+
+
+def test_same_numbers_every_time(rng):
+    x, kernel = rng.standard_normal((3, 30, 30, 32), np.float32), rng.standard_normal((3, 3, 32, 48), np.float32)
+    grad = rng.standard_normal((3, 28, 28, 48), np.float32)
+    first = kernels.conv2d(x, kernel), kernels.conv2d_kernel_gradient(x, grad, (3, 3)), kernels.channel_sums(grad)
+    for _ in range(5):
+        again = kernels.conv2d(x, kernel), kernels.conv2d_kernel_gradient(x, grad, (3, 3)), kernels.channel_sums(grad)
+        assert all(np.array_equal(a, b) for a, b in zip(first, again))
+
+
+@pytest.mark.parametrize("shapes", [((700, 300), (300, 200)), ((20, 3000), (3000, 900)), ((3, 4), (4, 5))], ids=str)
+def test_shared_products(rng, shapes):
+    a, b = (rng.standard_normal(shape) for shape in shapes)
+    assert np.allclose(kernels.matmul(a, b), a @ b, rtol=1e-12)
+    assert np.allclose(kernels.matmul(b.T, a.T), (a @ b).T, rtol=1e-12)
+
+
+# ---- memory ----
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def test_memory_is_used_again_when_nobody_refers_to_it():
+    memory.release()
+    first = memory.empty((2, 1_000_000), np.float32)
+    at = address(first)
+    view = first[1:].reshape(10, -1)[3:]
+    del first
+    gc.collect()
+    view[...] = 7
+    second = memory.empty((2_000_000,), np.float32)  # `view` still refers to the first
+    assert not np.shares_memory(second, view)
+    second[...] = 0
+    assert (view == 7).all()
+    del view
+    third = memory.empty((1_900_000,), np.float32)
+    assert address(third) == at
+    memory.release()
+
+
+def test_small_arrays_and_unlike_sizes_get_memory_of_their_own():
+    memory.release()
+    large = memory.empty((10_000_000,), np.float32)
+    at = address(large)
+    del large
+    assert address(memory.empty((1_000_000,), np.float32)) != at, "it would hold ten times its size"
+    assert memory.empty((3, 0, 2), np.float64).shape == (3, 0, 2)
+    again = memory.empty((8_000_000,), np.float32)
+    assert address(again) == at and again.flags.writeable
+    memory.release()
+
+
+def test_idle_memory_has_a_limit(monkeypatch):
+    memory.release()
+    monkeypatch.setattr(memory, "MOST_IDLE", 10 * 2**20)
+    arrays = [memory.empty((2**20,), np.float32) for _ in range(8)]
+    arrays.clear()
+    memory.empty((2**20,), np.float32)
+    assert sum(block.size for block in memory._idle) <= 10 * 2**20
+    memory.release()
+
+
+def test_predictions_that_are_kept_stay_as_they_are(rng):
+    """Each forward works in memory that the one before has left; what the user still holds is not among it."""
+    inputs = Input((64, 64, 3))
+    model = Model(inputs, Conv2D(64, 3, padding="same")(Conv2D(32, 3, padding="same", activation="relu")(inputs)))
+    images = [rng.standard_normal((2, 64, 64, 3), np.float32) for _ in range(4)]
+    outputs = [model.forward(x, gradients="none") for x in images]
+    for x, y in zip(images, outputs):
+        assert np.array_equal(y, model.forward(x, gradients="none"))
+
+
+# ---- kept transforms of kernels ----
+
+
+def counted(monkeypatch):
+    made = []
+    transform = winograd.transformed_kernel
+    monkeypatch.setattr(winograd, "transformed_kernel", lambda *a, **k: made.append(1) or transform(*a, **k))
+    return made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: layer.kernel.__setitem__((2, 1, 5, 7), 3.0),
+        lambda layer: layer.kernel.__imul__(2),
+        lambda layer: layer.set_weights([layer.kernel[:, :, ::-1].copy(), layer.bias]),
+        lambda layer: setattr(layer, "kernel", layer.kernel[::-1].copy()),
+    ],
+    ids=["one number", "in place", "set_weights", "another array"],
+)
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_kernel_is_transformed_once_until_it_changes(rng, monkeypatch, change, trainable):
+    layer = Conv2D(32, 3, padding="same", trainable=trainable)
+    x = rng.standard_normal((1, 12, 12, 32), np.float32)
+    layer.forward(x)
+    made = counted(monkeypatch)
+    layer.forward(x)
+    layer.forward(x)
+    assert not made
+    change(layer)
+    y = layer.forward(x)
+    assert len(made) == 1
+    exact = kernels.conv2d(x.astype(float), layer.kernel.astype(float), layer.bias, padding="same")
+    assert np.abs(y - exact).max() <= 1e-5 * np.abs(exact).max()
+
+
+def test_a_kernel_that_is_trained_keeps_no_transform(rng):
+    layer = Conv2D(32, 3, padding="same")
+    x = rng.standard_normal((1, 12, 12, 32), np.float32)
+    layer.forward(x)
+    assert layer.transform.u is not None
+    layer.forward(x, training=True)
+    assert layer.transform.u is None and layer.transform.kernel is None
+    layer.trainable = False
+    layer.forward(x, training=True)
+    assert layer.transform.u is not None
+
+
+# ---- convolution and pooling as one step ----
+
+
+def test_pooling_is_joined_only_where_nobody_sees_the_difference(rng, monkeypatch):
+    inputs = Input((16, 16, 3))
+    conv = Conv2D(4, 3, activation="relu")
+    model = Model(inputs, MaxPooling2D()(conv(inputs)))
+    x = rng.standard_normal((2, 16, 16, 3), np.float32)
+    y = model.forward(x)
+    pooled = []
+    forward = conv.forward
+    monkeypatch.setattr(conv, "forward", lambda *a, **k: pooled.append(k.get("pool", False)) or forward(*a, **k))
+    assert np.array_equal(model.forward(x, gradients="none"), y) and pooled == [True]
+    model.forward(x, training=True)
+    model.backward(np.ones_like(y))
+    assert pooled == [True, False]
+
+
+@pytest.mark.parametrize(
+    "convolution, pooling",
+    [
+        (Conv2D(4, 3, activation="softmax"), MaxPooling2D()),
+        (Conv2D(4, 3), MaxPooling2D(3)),
+        (Conv2D(4, 3), MaxPooling2D(2, strides=1)),
+        (Conv2D(4, 3), MaxPooling2D(padding="same")),
+    ],
+    ids=["an activation that reorders", "window", "stride", "padding"],
+)
+def test_other_poolings_stay_on_their_own(convolution, pooling):
+    inputs = Input((15, 15, 3))
+    assert not Model(inputs, pooling(convolution(inputs)))._pooled
