@@ -136,16 +136,16 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
         monkeypatch.setattr(convolution, name, lambda *_, name=name: taken.append(name))
     monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd"))
 
-    def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32):
-        x, kernel = np.zeros((1, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
+    def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1):
+        x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
         kernels.conv2d(x, kernel, None, strides, "same")
         return taken.pop()
 
-    assert way() == way(size=14) == "winograd"
-    assert way(channels=3) == way(size=5) == way(dtype=np.float64) == "conv2d_im2col", "it would not pay"
+    assert way() == way(size=14, images=2) == "winograd"
+    assert way(channels=3) == way(size=5) == way(size=14) == way(dtype=np.float64) == "conv2d_im2col", "it would not pay"
     assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
     choose("winograd")
-    assert way(channels=3) == way(size=5) == "winograd" and way(window=5) == "conv2d_im2col"
+    assert way(channels=3) == way(size=5) == way(size=14) == "winograd" and way(window=5) == "conv2d_im2col"
     choose("im2col")
     assert way() == "conv2d_im2col"
     choose("naive")

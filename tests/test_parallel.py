@@ -186,7 +186,7 @@ def counted(monkeypatch):
 @pytest.mark.parametrize("trainable", [True, False])
 def test_a_kernel_is_transformed_once_until_it_changes(rng, monkeypatch, change, trainable):
     layer = Conv2D(32, 3, padding="same", trainable=trainable)
-    x = rng.standard_normal((1, 12, 12, 32), np.float32)
+    x = rng.standard_normal((4, 12, 12, 32), np.float32)
     layer.forward(x)
     made = counted(monkeypatch)
     layer.forward(x)
@@ -201,7 +201,7 @@ def test_a_kernel_is_transformed_once_until_it_changes(rng, monkeypatch, change,
 
 def test_a_kernel_that_is_trained_keeps_no_transform(rng):
     layer = Conv2D(32, 3, padding="same")
-    x = rng.standard_normal((1, 12, 12, 32), np.float32)
+    x = rng.standard_normal((4, 12, 12, 32), np.float32)
     layer.forward(x)
     assert layer.transform.u is not None
     layer.forward(x, training=True)

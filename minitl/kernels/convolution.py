@@ -32,13 +32,13 @@ def set_convolution(algorithm):
     _chosen = algorithm
 
 
-def _algorithm(kernel_shape, dtype, rows, cols):
+def _algorithm(images, kernel_shape, dtype, rows, cols):
     """The way that one convolution goes: as chosen, as far as it can be used."""
     if _chosen in ("naive", "im2col"):
         return _chosen
     if not winograd.is_possible(kernel_shape, rows, cols):
         return "im2col"
-    return "winograd" if _chosen == "winograd" or winograd.pays(kernel_shape, dtype, rows, cols) else "im2col"
+    return "winograd" if _chosen == "winograd" or winograd.pays(images, kernel_shape, dtype, rows, cols) else "im2col"
 
 
 def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linear, transform=None, pool=False):
@@ -51,7 +51,7 @@ def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linea
     """
     x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
-    algorithm = _algorithm(kernel.shape, np.result_type(x, kernel), rows, cols)
+    algorithm = _algorithm(len(x), kernel.shape, np.result_type(x, kernel), rows, cols)
     if algorithm == "winograd":
         u = winograd.transformed_kernel(kernel) if transform is None else transform.of(kernel)
         return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
@@ -74,7 +74,7 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
     """
     x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
-    algorithm = _algorithm((*kernel_hw, x.shape[3], grad.shape[3]), np.result_type(x, grad), rows, cols)
+    algorithm = _algorithm(len(x), (*kernel_hw, x.shape[3], grad.shape[3]), np.result_type(x, grad), rows, cols)
     if algorithm == "naive":
         return conv2d_kernel_gradient_naive(x, grad, kernel_hw, strides, padding)
     if algorithm == "winograd":
@@ -100,7 +100,7 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))
     if strides != (1, 1) or min(*mirrored[0], *mirrored[1]) < 0:
         return input_gradient_col2im(grad, kernel, rows, cols)
-    if _algorithm(kernel.shape, np.result_type(grad, kernel), rows, cols) == "winograd":
+    if _algorithm(len(grad), kernel.shape, np.result_type(grad, kernel), rows, cols) == "winograd":
         u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (36, F, C)
         return winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
     turned = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))  # (KH, KW, F, C)
