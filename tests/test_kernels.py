@@ -142,7 +142,9 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
         return taken.pop()
 
     assert way() == way(size=14, images=2) == "winograd"
-    assert way(channels=3) == way(size=5) == way(size=14) == way(dtype=np.float64) == "conv2d_im2col", "it would not pay"
+    assert way(channels=3) == way(size=5) == way(size=14) == way(dtype=np.float64) == "conv2d_im2col", (
+        "it would not pay"
+    )
     assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
     choose("winograd")
     assert way(channels=3) == way(size=5) == way(size=14) == "winograd" and way(window=5) == "conv2d_im2col"

@@ -5,9 +5,9 @@ import sys
 
 from .. import __version__
 from ..errors import MinitlError
-from . import finetune, predict, summary
+from . import bench, finetune, predict, summary
 
-COMMANDS = {"finetune": finetune, "summary": summary, "predict": predict}
+COMMANDS = {"finetune": finetune, "summary": summary, "predict": predict, "bench": bench}
 
 
 def main(arguments=None):

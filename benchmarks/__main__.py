@@ -1,0 +1,7 @@
+"""`python -m benchmarks` is the command `minitl bench`."""
+
+import sys
+
+from minitl.cli import main
+
+sys.exit(main(["bench", *sys.argv[1:]]))

@@ -1,0 +1,10 @@
+"""The same programs in each library's words.
+
+A module has some of these functions. Each sets everything up, and returns a function that does the work once:
+
+    inference(options)   VGG16's base on a batch; returns the features (N, h, w, 512)
+    training(options)    one step of SGD with momentum on a batch; returns the loss before it
+    recipe(options)      the ten epochs of transfer learning; returns the losses
+
+`options` is a dictionary of plain values (batch, size, ...); weights and images come from `networks`, the same for all.
+"""

@@ -1,0 +1,39 @@
+"""Keras, on PyTorch: the program that minitl's users come with."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import keras  # noqa: E402
+from keras import layers  # noqa: E402
+
+from .. import networks  # noqa: E402
+
+
+def base(size):
+    model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(size, size, 3))
+    model.set_weights([array for block in networks.base_weights() for pair in block for array in pair])
+    return model
+
+
+def inference(options):
+    model, x = base(options["size"]), networks.images(options["batch"], options["size"])
+    return lambda: model.predict_on_batch(x)
+
+
+def recipe(options):
+    size, count = options["size"], options["images"]
+    x, t = networks.images(count, size), networks.labels(count)
+
+    def program():
+        convolutions = base(size)
+        convolutions.trainable = False
+        y = layers.Flatten()(convolutions.output)
+        y = layers.Dropout(0.5)(layers.Dense(1024, activation="relu")(y))
+        model = keras.Model(convolutions.input, layers.Dense(networks.CLASSES, activation="softmax")(y))
+        model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        fifth = count // 5
+        history = model.fit(x[fifth:], t[fifth:], 32, options["epochs"], 0, validation_data=(x[:fifth], t[:fifth]))
+        return history.history["loss"]
+
+    return program

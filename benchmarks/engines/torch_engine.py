@@ -1,0 +1,100 @@
+"""PyTorch. `options["layout"]` is "channels_last", its fastest, or "default" (NCHW)."""
+
+import torch
+from torch import nn
+
+from .. import networks
+
+
+def layout(options):
+    return torch.channels_last if options["layout"] == "channels_last" else torch.contiguous_format
+
+
+def base():
+    layers = []
+    for block in networks.base_weights():
+        for kernel, bias in block:
+            convolution = nn.Conv2d(*kernel.shape[2:], 3, padding=1)
+            with torch.no_grad():
+                convolution.weight.copy_(torch.from_numpy(kernel).permute(3, 2, 0, 1))
+                convolution.bias.copy_(torch.from_numpy(bias))
+            layers += [convolution, nn.ReLU(inplace=True)]
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers)
+
+
+def tensor(images, options):
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=layout(options))
+
+
+def inference(options):
+    model = base().eval().to(memory_format=layout(options))
+    x = tensor(networks.images(options["batch"], options["size"]), options)
+
+    def forward():
+        with torch.inference_mode():
+            return model(x).permute(0, 2, 3, 1).numpy()
+
+    return forward
+
+
+def training(options):
+    dense = nn.Linear(512, networks.CLASSES)
+    with torch.no_grad():
+        dense.weight.copy_(torch.from_numpy(networks.dense_weights(512, networks.CLASSES).T))
+        dense.bias.zero_()
+    model = nn.Sequential(*base(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), dense).to(memory_format=layout(options))
+    first_trained = {"all layers": 0, "last block": 24, "head": 31}[options["part"]]  # block5_conv1 is layer 24
+    for index, layer in enumerate(model):
+        layer.requires_grad_(index >= first_trained)
+    x = tensor(networks.images(options["batch"], options["size"]), options)
+    t = torch.from_numpy(networks.labels(options["batch"]))
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=1e-4, momentum=0.9)
+
+    def step():
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), t)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def recipe(options):
+    """The program as one writes it: every epoch runs the frozen base. With `cached`, its features are kept by hand."""
+    size, count, cached = options["size"], options["images"], options.get("cached", False)
+    images, targets = networks.images(count, size), torch.from_numpy(networks.labels(count))
+
+    def program():
+        torch.manual_seed(0)
+        convolutions = base().to(memory_format=layout(options)).requires_grad_(False)
+        inputs = 512 * (size // 32) ** 2
+        head = nn.Sequential(
+            nn.Flatten(), nn.Linear(inputs, 1024), nn.ReLU(), nn.Dropout(0.5), nn.Linear(1024, networks.CLASSES)
+        )
+        x, run_base = tensor(images, options), convolutions
+        if cached:
+            with torch.inference_mode():
+                x = torch.cat([convolutions(batch) for batch in x.split(32)]).clone()
+            run_base = nn.Identity()
+        optimizer = torch.optim.Adam(head.parameters(), lr=1e-4)
+        fifth = count // 5
+        losses = []
+        for _ in range(options["epochs"]):
+            head.train()
+            total = 0.0
+            for batch in (torch.randperm(count - fifth) + fifth).split(32):
+                optimizer.zero_grad()
+                loss = nn.functional.cross_entropy(head(run_base(x[batch])), targets[batch])
+                loss.backward()
+                optimizer.step()
+                total += loss.item() * len(batch)
+            losses.append(total / (count - fifth))
+            head.eval()
+            with torch.inference_mode():
+                head(run_base(x[:fifth])).argmax(dim=1).eq(targets[:fifth]).float().mean().item()
+        return losses
+
+    return program

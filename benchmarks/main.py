@@ -1,0 +1,57 @@
+"""The whole run: measure group after group, printing each as it is done. `minitl bench` calls `measure`."""
+
+import contextlib
+import sys
+import time
+
+from . import plan, report
+from .run import run_in_turn
+
+
+def measure(options):
+    """Run the plan, print its tables, and return (results for JSON, Markdown text)."""
+    groups = plan.quick_plan() if options.quick else plan.full_plan()
+    if options.only:
+        groups = [group for group in groups if group.name in options.only]
+    if options.list:
+        for group in groups:
+            print(f"{group.name:22} {group.title}: {', '.join(each.label for each in group.programs)}")
+        return None, None
+    about = report.machine()
+    missing = [] if options.quick else plan.missing_peers()
+    if missing:
+        print(f"Not installed, so not compared: {', '.join(missing)}.", flush=True)
+    print(report.machine_text(about), flush=True)
+    started = time.perf_counter()
+    for number, group in enumerate(groups, start=1):
+        with status(f"[{number}/{len(groups)}] {group.title}") as say:
+            run_in_turn(group.programs, options.rounds or group.rounds, say)
+        text = report.markdown(about, [group])
+        print("\n" + text[text.index("## ") :].rstrip(), flush=True)
+    print(f"\nMeasured in {time.perf_counter() - started:.0f} s.")
+    results = {
+        "machine": about,
+        "groups": {
+            group.name: {"title": group.title, "programs": [each.as_dict() for each in group.programs]}
+            for group in groups
+        },
+    }
+    text = report.markdown(about, groups)
+    if options.plots:
+        paths = report.plots(groups, options.plots)
+        print(f"Pictures: {', '.join(map(str, paths))}" if paths else "No pictures: matplotlib is not installed.")
+    return results, text
+
+
+@contextlib.contextmanager
+def status(title):
+    """A line on the terminal that says what is going on, and is gone in the end. Elsewhere, nothing."""
+    shown = sys.stderr.isatty()
+
+    def say(what):
+        if shown:
+            print(f"\r\x1b[K{title}: {what}", end="", file=sys.stderr, flush=True)
+
+    yield say
+    if shown:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,143 @@
+"""What is measured: groups of programs that are run in turn and compared with each other."""
+
+import importlib.util
+import platform
+import sys
+from dataclasses import dataclass
+
+from .run import Program
+
+# (label, engine, options, packages that it needs). minitl comes first: the others are compared with it.
+INFERENCE = [
+    ("minitl", "minitl", {}, []),
+    ("minitl, im2col only", "minitl", {"algorithm": "im2col"}, []),
+    ("PyTorch, channels_last", "torch", {"layout": "channels_last"}, ["torch"]),
+    ("PyTorch, default layout", "torch", {"layout": "default"}, ["torch"]),
+    ("ONNX Runtime", "onnx", {}, ["onnxruntime", "onnx"]),
+    ("Keras on PyTorch", "keras", {}, ["keras", "torch"]),
+    ("DeZero (NumPy)", "dezero", {}, ["dezero"]),
+]
+TRAINING = [row for row in INFERENCE if row[1] in ("minitl", "torch") and "algorithm" not in row[2]]
+RECIPE = [
+    ("minitl", "minitl", {}, []),
+    ("PyTorch, as written", "torch", {"layout": "channels_last"}, ["torch"]),
+    ("PyTorch, features kept by hand", "torch", {"layout": "channels_last", "cached": True}, ["torch"]),
+    ("Keras on PyTorch, as written", "keras", {}, ["keras", "torch"]),
+]
+IDEAS = ["shared work", "reused memory", "kept transforms", "joined pooling"]
+PEERS = sorted({package for row in (*INFERENCE, *RECIPE) for package in row[3]})
+
+
+@dataclass
+class Group:
+    name: str  # in the JSON file
+    title: str  # for people
+    programs: list
+    rounds: int
+
+
+def missing_peers():
+    return [package for package in PEERS if not is_installed(package)]
+
+
+def is_installed(package):
+    return importlib.util.find_spec(package) is not None
+
+
+def programs(rows, job, options):
+    """A program for each row whose packages are installed."""
+    return [
+        Program(label, engine, job, {**options, **own})
+        for label, engine, own, packages in rows
+        if all(map(is_installed, packages))
+    ]
+
+
+def roofline():
+    return Program("matrix product", "numpy", "sgemm", {})
+
+
+def held_to_avx2():
+    """minitl with OpenBLAS held to the code for processors without AVX-512, which matters on x86 only."""
+    environment = {"OPENBLAS_CORETYPE": "Haswell"}
+    return Program("minitl, AVX2 only", "minitl", "inference", {"batch": 8, "size": 224}, environment)
+
+
+def full_plan():
+    is_x86_linux = sys.platform == "linux" and platform.machine() == "x86_64"
+    groups = []
+    for batch in (1, 8, 32):
+        members = programs(INFERENCE, "inference", {"batch": batch, "size": 224})
+        if batch == 8 and is_x86_linux:
+            members.insert(1, held_to_avx2())
+        # The slow ones would take most of the time; at batch 32 they would tell nothing that batch 8 does not.
+        members = [each for each in members if batch < 32 or each.engine != "dezero"]
+        rounds = 5 if batch == 32 else 7
+        groups.append(Group(f"inference_{batch}", f"Inference, batch {batch}", [*members, roofline()], rounds))
+    for part in ("all layers", "last block", "head"):
+        members = programs(TRAINING, "training", {"batch": 8, "size": 224, "part": part})
+        name = f"training_{part.replace(' ', '_')}"
+        groups.append(Group(name, f"Training step, {part}, batch 8", members, 5))
+    members = programs(RECIPE, "recipe", {"images": 80, "size": 224, "epochs": 10})
+    groups.append(Group("recipe", "Ten epochs of transfer learning, 64 + 16 images", members, 3))
+    groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
+    groups.append(layers_group(rounds=3))
+    groups.append(accuracy_group(images=2))
+    groups.append(naive_group())
+    return groups + curves(
+        sizes=(64, 128, 224, 320),
+        batches=(1, 2, 4, 8, 16, 32),
+        channels=(16, 32, 64, 128, 256, 512),
+        rounds=3,
+    )
+
+
+def quick_plan():
+    """minitl alone, in less than a minute."""
+    groups = []
+    for batch in (1, 8):
+        members = programs(INFERENCE[:2], "inference", {"batch": batch, "size": 224})
+        groups.append(Group(f"inference_{batch}", f"Inference, batch {batch}", [*members, roofline()], 3))
+    members = programs(TRAINING[:1], "training", {"batch": 4, "size": 224, "part": "all layers"})
+    groups.append(Group("training_all_layers", "Training step, all layers, batch 4", members, 2))
+    groups += [layers_group(rounds=1), accuracy_group(images=1), naive_group()]
+    return groups + curves(sizes=(64, 128), batches=(1, 8), channels=(32, 128, 512), rounds=1)
+
+
+def ideas_group(batch, rounds):
+    """minitl with one of its ideas switched off at a time."""
+    rows = [("minitl", "minitl", {}, [])]
+    rows += [(f"without {idea}", "minitl", {"without": idea}, []) for idea in IDEAS]
+    rows += [("without Winograd", "minitl", {"algorithm": "im2col"}, [])]
+    members = programs(rows, "inference", {"batch": batch, "size": 224})
+    return Group(f"ideas_{batch}", f"What each idea buys: inference, batch {batch}", members, rounds)
+
+
+def layers_group(rounds):
+    members = programs(INFERENCE[:2], "layers", {"batch": 8, "size": 224})
+    return Group("layers", "Layer by layer, batch 8", members, rounds)
+
+
+def accuracy_group(images):
+    members = programs(INFERENCE[:2], "accuracy", {"batch": images, "size": 224})
+    return Group("accuracy", "Largest error of the whole network, against float64", members, 1)
+
+
+def naive_group():
+    return Group("naive", "The loops", [Program("minitl, loops", "minitl", "naive", {})], 1)
+
+
+def curves(sizes, batches, channels, rounds):
+    """How time grows with the image, the batch and the channels."""
+    by_size = [Program(f"{size}", "minitl", "inference", {"batch": 4, "size": size}) for size in sizes]
+    by_batch = [Program(f"{batch}", "minitl", "inference", {"batch": batch, "size": 112}) for batch in batches]
+    by_channels = [
+        Program(f"{c}, {way}", "minitl", "convolution", {"batch": 8, "pixels": 56, "channels": c, "algorithm": way})
+        for c in channels
+        for way in ("im2col", "winograd")
+    ]
+    return [
+        Group("by_size", "The whole network by image size, batch 4", by_size, rounds),
+        Group("by_batch", "The whole network by batch, 112x112 pixels", by_batch, rounds),
+        Group("by_channels", "One 3x3 convolution by channels, 56x56 pixels, batch 8", by_channels, rounds),
+    ]

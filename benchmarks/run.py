@@ -1,0 +1,128 @@
+"""Programs that are measured in turn: A B C, A B C, ..., so that a machine that slows down slows all of them.
+
+Every program runs in a fresh process. Those processes get the environment without OPENBLAS_CORETYPE and
+OPENBLAS_L2_SIZE: where these are set, they hold NumPy's BLAS to older processors' code, which no other library here is
+held to. While one program runs, the others wait, and between two runs everybody rests, because threads that have just
+worked go on looking for work for a while.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REST_SECONDS = 0.25
+HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+@dataclass
+class Program:
+    """What to run (`engine`, `job`, `options`), and what came out."""
+
+    label: str
+    engine: str
+    job: str
+    options: dict
+    environment: dict = field(default_factory=dict)
+    seconds: list = field(default_factory=list)
+    result: object = None
+    output: object = None
+    peak_bytes: int | None = None
+    failure: str | None = None
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds) if self.seconds else None
+
+    def start(self):
+        task = {"engine": self.engine, "job": self.job, "options": self.options}
+        environment = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
+        root = str(Path(__file__).resolve().parents[len(__package__.split("."))])  # where the package can be imported
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        environment["PYTHONWARNINGS"] = "ignore"
+        self.errors = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"{__package__}.worker", json.dumps(task)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            env={**environment, **self.environment},
+        )
+        answer = self.answer()
+        self.output = answer.get("output")
+
+    def measure(self):
+        if self.failure is None:
+            try:
+                print("go", file=self.process.stdin, flush=True)
+            except BrokenPipeError:
+                pass  # `answer` finds out why
+            answer = self.answer()
+            if "seconds" in answer:
+                self.seconds.append(answer["seconds"])
+                self.result = answer["result"]
+
+    def end(self):
+        if self.failure is None:
+            self.process.stdin.close()
+            self.peak_bytes = self.answer().get("peak_bytes")
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self.errors.seek(0)
+        lines = self.errors.read().strip().splitlines()
+        self.failure = lines[-1] if lines else f"ended with status {self.process.wait()}"
+        return {}
+
+    def as_dict(self):
+        return {
+            "label": self.label,
+            "engine": self.engine,
+            "job": self.job,
+            "options": self.options,
+            "environment": self.environment,
+            "seconds": self.seconds,
+            "median_seconds": self.median,
+            "peak_bytes": self.peak_bytes,
+            "result": self.result,
+            "failure": self.failure,
+        }
+
+
+def run_in_turn(programs, rounds, say):
+    """Measure `programs` `rounds` times each. `say` is called with a line for people, and again at its end."""
+    try:
+        for program in programs:
+            say(f"starting {program.label}")
+            program.start()
+        for number in range(rounds):
+            for program in programs:
+                say(f"round {number + 1} of {rounds}: {program.label}")
+                time.sleep(REST_SECONDS)
+                program.measure()
+    finally:
+        for program in programs:
+            if hasattr(program, "process"):
+                program.end()
+    return programs
+
+
+def largest_difference(programs):
+    """How far apart the outputs of programs that compute the same are, of the largest output."""
+    outputs = [program.output for program in programs if program.job == "inference" and program.output]
+    if len(outputs) < 2:
+        return None
+    first, *others = outputs
+    assert all(other["shape"] == first["shape"] for other in others), "these programs do not compute the same"
+    return max(abs(a - b) / first["largest"] for other in others for a, b in zip(first["some"], other["some"]))

@@ -1,0 +1,58 @@
+"""Measure minitl beside the frameworks that are installed: inference, training, memory.
+
+minitl bench --quick                        minitl alone, less than a minute
+minitl bench                                all that is installed, half an hour
+minitl bench --only inference_8 --rounds 3
+minitl bench --json bench.json --markdown bench.md --plots pictures/
+
+Every program runs in a process of its own, all in turn. For the others: python -m pip install -e ".[peers]"
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from ..errors import ArgumentError
+from ..weights.atomic import replacing
+from .output import check_writable, write_json
+
+HELP = "measure minitl beside the frameworks that are installed"
+
+
+def add_arguments(parser):
+    parser.add_argument("--quick", action="store_true", help="minitl alone, less than a minute")
+    parser.add_argument("--only", nargs="+", metavar="GROUP", help="only these groups of measurements, by name")
+    parser.add_argument("--list", action="store_true", help="list the groups and end")
+    parser.add_argument("--rounds", type=int, metavar="N", help="how often each program is measured")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw pictures there (needs matplotlib)")
+
+
+def run(options):
+    check_writable(options.json, options.markdown)
+    if options.rounds is not None and options.rounds < 1:
+        raise ArgumentError(f"--rounds is {options.rounds}; expected a positive integer.")
+    results, text = benchmarks().measure(options)
+    if results is None:
+        return
+    write_json(options.json, results)
+    if options.markdown:
+        with replacing(options.markdown, check=os.path.getsize) as temporary:
+            Path(temporary).write_text(text)
+
+
+def benchmarks():
+    """The benchmarks' command line. They are no part of the library: in a checkout they lie beside it, and an installed
+    package carries them along."""
+    try:
+        return importlib.import_module("minitl._benchmarks.main")
+    except ModuleNotFoundError as error:
+        if error.name != "minitl._benchmarks":
+            raise
+    checkout = str(Path(__file__).resolve().parents[2])
+    sys.path.append(checkout)
+    try:
+        return importlib.import_module("benchmarks.main")
+    finally:
+        sys.path.remove(checkout)
