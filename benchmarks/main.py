@@ -4,6 +4,8 @@ import contextlib
 import sys
 import time
 
+from minitl.errors import ArgumentError
+
 from . import plan, report
 from .run import run_in_turn
 
@@ -11,6 +13,9 @@ from .run import run_in_turn
 def measure(options):
     """Run the plan, print its tables, and return (results for JSON, Markdown text)."""
     groups = plan.quick_plan() if options.quick else plan.full_plan()
+    for name in options.only or ():
+        if name not in [group.name for group in groups]:
+            raise ArgumentError(f"there is no group '{name}'; --list names them.")
     if options.only:
         groups = [group for group in groups if group.name in options.only]
     if options.list:

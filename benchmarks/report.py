@@ -209,6 +209,9 @@ def plots(groups, folder):
             axes.loglog(*zip(*points), "o-", label=way or None)
         if len(lines) > 1:
             axes.legend()
+        values = sorted({value for points in lines.values() for value, _ in points})
+        axes.set_xticks(values, values)
+        axes.minorticks_off()
         axes.set_xlabel(label)
         axes.set_ylabel("ms an image")
         axes.set_title(by_name[name].title, fontsize=9)

@@ -301,3 +301,17 @@ def test_softmax_and_sigmoid_survive_any_input():
 def test_channel_sums(rng):
     x = rng.standard_normal((3, 4, 5, 2))
     assert np.allclose(kernels.channel_sums(x), x.sum(axis=(0, 1, 2)))
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_no_images_at_all(choose, algorithm):
+    choose(algorithm)
+    x, kernel = np.zeros((0, 8, 6, 3)), np.ones((3, 3, 3, 2))
+    y = kernels.conv2d(x, kernel, np.ones(2), padding="same")
+    assert y.shape == (0, 8, 6, 2)
+    assert (kernels.conv2d_kernel_gradient(x, y, (3, 3), padding="same") == 0).all()
+    assert kernels.conv2d_input_gradient(y, kernel, (8, 6), padding="same").shape == x.shape
+    pooled = kernels.max_pool(y, (2, 2), (2, 2))
+    assert pooled.shape == (0, 4, 3, 2)
+    assert kernels.max_pool_gradient(pooled, y, pooled, (2, 2), (2, 2)).shape == y.shape
+    assert (kernels.channel_sums(y) == 0).all()

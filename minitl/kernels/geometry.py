@@ -102,6 +102,8 @@ def blocks_of_rows(images, rows, most_rows, multiple):
     A block is several whole images, or some rows of one, in all about `most_rows` rows. There are `multiple` blocks or
     more, and then a number of them that `multiple` threads can share evenly, as far as that goes.
     """
+    if images == 0:
+        return []
     count = max(images * rows / most_rows, multiple)
     if count <= images:
         count = min(-(-int(count) // multiple) * multiple, images)

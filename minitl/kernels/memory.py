@@ -14,7 +14,7 @@ from collections import deque
 
 import numpy as np
 
-SMALLEST = 2**20  # bytes; below, the C library reuses memory by itself
+SMALLEST = 2**20
 MOST_WASTED = 8  # how many times as large as the array its memory may be
 MOST_IDLE = 2**30  # bytes that may lie unused
 

@@ -76,9 +76,9 @@ def _blas_on_one_thread():
 
 
 def slices(length, count):
-    """0 to `length` in `count` slices of about the same size, none of them empty."""
-    edges = [length * k // count for k in range(count + 1)] if length else [0, 0]
-    return [slice(start, stop) for start, stop in zip(edges, edges[1:]) if start < stop or not length]
+    """0 to `length` in `count` slices of about the same size; fewer if some would be empty."""
+    edges = [length * k // count for k in range(count + 1)]
+    return [slice(start, stop) for start, stop in zip(edges, edges[1:]) if start < stop]
 
 
 def image_slices(array):
@@ -99,31 +99,41 @@ def _run(worker, lists):
         except BaseException as error:
             errors.append(error)
 
-    others = [threading.Thread(target=in_thread, args=(parts,)) for parts in lists[1:]]
-    for thread in others:
-        thread.start()
+    others = []
     _thread.is_working = True
     try:
+        for parts in lists[1:]:
+            others.append(threading.Thread(target=in_thread, args=(parts,)))
+            others[-1].start()
         worker(lists[0])
     finally:
         _thread.is_working = False
         for thread in others:
-            thread.join()  # nobody may still be working on the arrays when this returns
+            if thread.ident is not None:  # it could be started
+                thread.join()  # nobody may still be working on the arrays when this returns
     if errors:
         raise errors[0]
 
 
 class _OpenBLAS:
-    """The two functions of NumPy's OpenBLAS that count threads."""
+    """The functions of NumPy's OpenBLAS that have to do with threads, whose names are `name` with a word filled in."""
 
-    def __init__(self, get, set):
-        self.get, self.set = get, set
+    PTHREADS = 1  # of the three kinds that OpenBLAS can be built as: sequential, with pthreads, with OpenMP
+
+    def __init__(self, library, name):
+        self.get, self.set = (
+            getattr(library, name.format("get_num_threads")),
+            getattr(library, name.format("set_num_threads")),
+        )
+        self.kind = getattr(library, name.format("get_parallel"))
         self.get.restype, self.get.argtypes = ctypes.c_int, ()
         self.set.restype, self.set.argtypes = None, (ctypes.c_int,)
+        self.kind.restype, self.kind.argtypes = ctypes.c_int, ()
 
 
 def _find_openblas():
-    """The OpenBLAS that NumPy has loaded, or None: NumPy may have been built with another BLAS.
+    """The OpenBLAS that NumPy has loaded, or None: NumPy may have been built with another BLAS, or with one whose
+    threads are OpenMP's, where one setting for all threads of a program does not exist.
 
     Symbols of a library are looked up in the libraries that it was linked with, too; except on Windows, where NumPy's
     wheels bring OpenBLAS in a folder beside the package.
@@ -136,11 +146,12 @@ def _find_openblas():
         except OSError:
             continue
         # NumPy 2's wheels, NumPy 1's, and other builds call them differently.
-        for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+        for name in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
             try:
-                return _OpenBLAS(getattr(library, name.format("get")), getattr(library, name.format("set")))
+                found = _OpenBLAS(library, name)
             except AttributeError:
                 continue
+            return found if found.kind() == _OpenBLAS.PTHREADS else None
     return None
 
 

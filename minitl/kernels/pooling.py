@@ -97,7 +97,7 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
 
 def _blocks(y, rows):
     """Blocks of output rows, each with its window rows about as large as a part of the cache."""
-    row_bytes = y[0, 0].nbytes * rows.kernel * 2
+    row_bytes = y.shape[2] * y.shape[3] * y.itemsize * rows.kernel * 2
     return blocks_of_rows(len(y), rows.out, BLOCK_BYTES / row_bytes, threads())
 
 

@@ -147,7 +147,7 @@ def kernel_gradient_winograd(x, grad, rows, cols):
     dtype = np.result_type(x, grad)
     x, grad = np.ascontiguousarray(x, dtype), np.ascontiguousarray(grad, dtype)
     tile_rows, tile_cols = _tiles(rows), _tiles(cols)
-    du = empty((36, c, f), dtype)
+    du = empty((36, c, f), dtype) if n else np.zeros((36, c, f), dtype)
     scratch = Scratch(dtype)
 
     row_bytes = 36 * tile_cols * (c + f) * dtype.itemsize

@@ -191,7 +191,7 @@ def _between(start, end):
 
 def _pooled_convolutions(steps):
     """Convolutions whose output is used by a 2x2 max pooling and by nothing else: {convolution: pooling}. Where no
-    backward will ask for it, that output need not exist: in VGG16, the last one of each block. That saves 7 % of the
+    backward will ask for it, that output need not exist: in VGG16, the last one of each block. That saves 5 % of the
     time of inference, and 300 MB at batch 32."""
     pairs = {}
     for step in steps:

@@ -1,0 +1,57 @@
+"""The engines of the benchmarks compute the same network: otherwise their times could not be compared."""
+
+import numpy as np
+import pytest
+
+from benchmarks.engines import keras_engine, minitl_engine, torch_engine
+
+SMALL = {"batch": 3, "size": 64}
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return minitl_engine.inference(SMALL)()
+
+
+def assert_same(found, expected):
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "default"])
+def test_pytorch_inference(expected, layout):
+    assert_same(torch_engine.inference({**SMALL, "layout": layout})(), expected)
+
+
+def test_keras_inference(expected):
+    assert_same(keras_engine.inference(SMALL)(), expected)
+
+
+def test_onnx_runtime_inference(expected):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from benchmarks.engines import onnx_engine
+
+    assert_same(onnx_engine.inference(SMALL)(), expected)
+
+
+@pytest.mark.parametrize("part", ["all layers", "last block", "head"])
+def test_training_steps(part):
+    """The same losses, step for step: the same parameters move."""
+    minitl_step = minitl_engine.training({**SMALL, "part": part})
+    torch_step = torch_engine.training({**SMALL, "part": part, "layout": "channels_last"})
+    for _ in range(4):
+        assert minitl_step() == pytest.approx(torch_step(), rel=1e-4)
+
+
+def test_the_recipe_learns_in_every_library():
+    """Dropout and the order of images differ, so the losses do; but each falls from about the same beginning."""
+    options = {"images": 20, "size": 32, "epochs": 4}
+    for program in (
+        minitl_engine.recipe(options),
+        torch_engine.recipe({**options, "layout": "channels_last"}),
+        torch_engine.recipe({**options, "layout": "channels_last", "cached": True}),
+        keras_engine.recipe(options),
+    ):
+        losses = program()
+        assert len(losses) == 4 and losses[-1] < losses[0] and np.isfinite(losses).all()
