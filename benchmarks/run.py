@@ -6,6 +6,7 @@ held to. While one program runs, the others wait, and between two runs everybody
 worked go on looking for work for a while.
 """
 
+import contextlib
 import json
 import os
 import statistics
@@ -69,12 +70,13 @@ class Program:
                 self.result = answer["result"]
 
     def end(self):
-        if self.failure is None:
-            self.process.stdin.close()
-            self.peak_bytes = self.answer().get("peak_bytes")
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        """Ask for the memory it took, and clean up; also after an error, or when the user has had enough."""
+        with self.errors, self.process:  # closes the pipes and waits
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+            if self.failure is None:
+                self.peak_bytes = self.answer().get("peak_bytes")
+            self.process.kill()
 
     def answer(self):
         line = self.process.stdout.readline()

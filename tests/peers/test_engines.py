@@ -37,11 +37,12 @@ def test_onnx_runtime_inference(expected):
 
 @pytest.mark.parametrize("part", ["all layers", "last block", "head"])
 def test_training_steps(part):
-    """The same losses, step for step: the same parameters move."""
+    """The same losses, step for step: the same parameters move. Rounding differs, and these few large steps magnify it:
+    the losses of PyTorch's own two layouts are 4e-4 apart after five."""
     minitl_step = minitl_engine.training({**SMALL, "part": part})
-    torch_step = torch_engine.training({**SMALL, "part": part, "layout": "channels_last"})
+    torch_step = torch_engine.training({**SMALL, "part": part, "layout": "default"})
     for _ in range(4):
-        assert minitl_step() == pytest.approx(torch_step(), rel=1e-4)
+        assert minitl_step() == pytest.approx(torch_step(), rel=1e-3)
 
 
 def test_the_recipe_learns_in_every_library():
