@@ -315,3 +315,26 @@ def test_no_images_at_all(choose, algorithm):
     assert pooled.shape == (0, 4, 3, 2)
     assert kernels.max_pool_gradient(pooled, y, pooled, (2, 2), (2, 2)).shape == y.shape
     assert (kernels.channel_sums(y) == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_windows_of_all_kinds(monkeypatch, seed):
+    """Sizes, windows, strides, paddings (wider than the window, too) and blocks that nobody would think of."""
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", int(rng.choice([100, 2_000, 10**6])))
+    monkeypatch.setattr(im2col, "GRADIENT_BLOCK_BYTES", int(rng.choice([100, 2_000, 10**6])))
+    window, strides = (tuple(map(int, rng.integers(1, 4, 2))) for _ in range(2))
+    padding = tuple(tuple(map(int, rng.integers(0, 4, 2))) for _ in range(2))
+    image = tuple(int(rng.integers(max(1, k - sum(p)), 8)) for k, p in zip(window, padding))
+    x, kernel = rng.standard_normal((2, *image, 2)), rng.standard_normal((*window, 2, 3))
+    bias = rng.standard_normal(3)
+    y = kernels.conv2d(x, kernel, bias, strides, padding)
+    assert_close(y, kernels.conv2d_naive(x, kernel, bias, strides, padding))
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, y, window, strides, padding),
+        kernels.conv2d_kernel_gradient_naive(x, y, window, strides, padding),
+    )
+    assert_close(
+        kernels.conv2d_input_gradient(y, kernel, image, strides, padding),
+        kernels.conv2d_input_gradient_naive(y, kernel, image, strides, padding),
+    )

@@ -99,7 +99,7 @@ def _columns(x, block, rows, cols, scratch):
     """The windows of `y[block]`, one a row: (n*oh*OW, KH*KW*C), in memory of `scratch`."""
     images, out_rows = block
     oh, c = out_rows.stop - out_rows.start, x.shape[3]
-    if rows.kernel == cols.kernel == rows.stride == cols.stride == 1 and rows.padded == rows.size:
+    if all(a.kernel == a.stride == 1 and a.padded == a.size for a in (rows, cols)):
         return x[images, out_rows].reshape(-1, c)  # a window of one pixel: the image is the matrix already
     strip = _strip(x[images], out_rows, rows, cols, scratch)
     columns = scratch.array("columns", len(strip), oh, cols.out, rows.kernel, cols.kernel * c)
@@ -112,15 +112,17 @@ def _strip(images, out_rows, rows, cols, scratch):
     n, _, w, c = images.shape
     first = out_rows.start * rows.stride - rows.before  # of the image; negative: padding
     last = (out_rows.stop - 1) * rows.stride - rows.before + rows.kernel
-    top, bottom = max(0, -first), max(0, last - rows.size)
-    if not (top or bottom or cols.padded > cols.size):
-        return images[:, first:last]
+    pixels = images[:, max(first, 0) : max(last, 0)]
+    if pixels.shape[1] == last - first and cols.padded == cols.size:
+        return pixels
     strip = scratch.array("strip", n, last - first, cols.padded, c)
+    top = min(max(-first, 0), last - first)  # rows of padding
+    bottom = top + pixels.shape[1]
     strip[:, :top] = 0
-    strip[:, last - first - bottom :] = 0
+    strip[:, bottom:] = 0
     strip[:, :, : cols.before] = 0
     strip[:, :, cols.before + w :] = 0
-    strip[:, top : last - first - bottom, cols.before : cols.before + w] = images[:, first + top : last - bottom]
+    strip[:, top:bottom, cols.before : cols.before + w] = pixels
     return strip
 
 
