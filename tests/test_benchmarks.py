@@ -46,7 +46,9 @@ def test_a_program_that_fails_is_reported_and_the_others_go_on(capsys):
     group = plan.Group("inference_2", "Inference", [small("minitl"), broken], 1)
     run.run_in_turn(group.programs, group.rounds, lambda line: None)
     text = report.markdown(report.machine(), [group])
-    assert "- broken: did not run (minitl.errors.ArgumentError: input_shape is (7, 7, 3)" in text and "| minitl " in text
+    assert (
+        "- broken: did not run (minitl.errors.ArgumentError: input_shape is (7, 7, 3)" in text and "| minitl " in text
+    )
 
 
 def test_vgg16_takes_the_multiplications_that_are_published():
