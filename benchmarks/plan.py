@@ -81,7 +81,7 @@ def full_plan():
     members = programs(RECIPE, "recipe", {"images": 80, "size": 224, "epochs": 10})
     groups.append(Group("recipe", "Ten epochs of transfer learning, 64 + 16 images", members, 3))
     groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
-    groups.append(layers_group(rounds=3))
+    groups.append(layers_group(rounds=1))
     groups.append(accuracy_group(images=2))
     groups.append(naive_group())
     return groups + curves(

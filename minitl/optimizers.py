@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from .errors import ArgumentError, DivergedError
+from .errors import ArgumentError, DivergedError, ShapeError
 from .kernels.parallel import share, slices
 
 BLOCK_SIZE = 2**16  # numbers of a parameter that are updated at a time
@@ -52,6 +52,12 @@ class Optimizer:
             if name in layer.gradients
         ]
         for layer, name, gradient in updates:
+            expected = getattr(layer, name).shape
+            if np.shape(gradient) != expected:
+                raise ShapeError(
+                    f"layer '{layer.name}': the gradient of {name} has shape {np.shape(gradient)}, expected "
+                    f"{expected}. Nothing was updated; see the layer's backward."
+                )
             self._refuse_overflow(layer, name, gradient)
         self.iterations += 1
         for layer, name, gradient in updates:
@@ -65,6 +71,10 @@ class Optimizer:
         stays in the cache for all the operations of an update, and threads share the parts. (Adam on 26 million
         parameters: 107 ms instead of 195.)"""
 
+        is_flat = all(array.flags.c_contiguous for array in arrays)
+        if is_flat:
+            arrays = [array.reshape(-1) for array in arrays]  # views: what moves is the parameter itself
+
         def work(parts):
             for part in parts:
                 parameter, gradient, *state = (array[part] for array in arrays)
@@ -72,11 +82,7 @@ class Optimizer:
                     parameter *= 1 - self.weight_decay * self.learning_rate
                 self.update(parameter, gradient, *state)
 
-        if all(array.flags.c_contiguous for array in arrays):
-            arrays = [array.reshape(-1) for array in arrays]  # views: what moves is the parameter itself
-            share(work, _blocks(arrays[0]))
-        else:
-            work([...])  # in one piece
+        share(work, _blocks(arrays[0]) if is_flat else [...])  # [...]: in one piece
 
     def _refuse_overflow(self, layer, name, gradient):
         """Raise DivergedError for a gradient that is not finite, or so large that the update would not be."""

@@ -335,3 +335,33 @@ def test_windows_of_all_kinds(monkeypatch, seed):
     padding = tuple(tuple(map(int, rng.integers(0, 4, 2))) for _ in range(2))
     image = tuple(int(rng.integers(max(1, k - sum(p)), 8)) for k, p in zip(window, padding))
     check_against_the_twins(rng, int(rng.integers(1, 4)), image, window, strides, padding)
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+@pytest.mark.parametrize("view", [lambda a: a[..., 0][..., None], lambda a: a[..., :1][..., ::-1]], ids=["0", "-8"])
+def test_images_of_one_channel_as_views(rng, choose, algorithm, view):
+    """NumPy calls such a view contiguous, whatever it says the step from channel to channel is."""
+    x, kernel, grad = view(rng.random((2, 9, 8, 2))), rng.random((3, 3, 1, 1)), view(rng.random((2, 7, 6, 2)))
+    choose(algorithm)
+    found = all_three(x, kernel, grad, "valid")
+    choose("naive")
+    for each, exact in zip(found, all_three(x, kernel, grad, "valid")):
+        assert_close(each, exact)
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_result_types(rng, choose, algorithm):
+    choose(algorithm)
+    x, kernel = rng.random((2, 6, 6, 3)), rng.random((3, 3, 3, 2))
+    for of_x, of_kernel, expected in [("f4", "f2", "f4"), ("f4", "i1", "f4"), ("f8", "f4", "f8"), ("f4", "f8", "f8")]:
+        a, b = (x * 100).astype(of_x), (kernel * 100).astype(of_kernel)
+        y = kernels.conv2d(a, b, padding="same")
+        exact = kernels.conv2d_naive(a.astype("f8"), b.astype("f8"), padding="same")
+        assert y.dtype == expected and np.abs(y - exact).max() < 1e-5 * exact.max()
+        assert kernels.conv2d_input_gradient(y, b, (6, 6), padding="same").dtype == expected
+
+
+def test_nothing_to_pool_is_an_error(choose):
+    choose("winograd")
+    with pytest.raises(ShapeError):
+        kernels.conv2d(np.ones((1, 1, 8, 3)), np.ones((3, 3, 3, 4)), padding="same", pool=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitl import optimizers, utils
-from minitl.errors import ArgumentError, DivergedError
+from minitl.errors import ArgumentError, DivergedError, ShapeError
 from minitl.layers import Dense
 from minitl.models import Sequential
 from minitl.optimizers import SGD, Adam
@@ -109,3 +109,13 @@ def test_names_and_arguments():
     ):
         with pytest.raises(ArgumentError, match="expected"):
             misuse()
+
+
+def test_a_gradient_of_the_wrong_shape_is_refused():
+    model = Sequential([Dense(5, input_shape=(3,))])
+    layer = model.layers[0]
+    before = layer.kernel.copy()
+    layer.gradients = {"kernel": np.ones((5, 3), np.float32), "bias": np.zeros(5, np.float32)}
+    with pytest.raises(ShapeError, match=r"gradient of kernel has shape \(5, 3\), expected \(3, 5\)"):
+        SGD(0.1).step(model)
+    assert np.array_equal(layer.kernel, before)

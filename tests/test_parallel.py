@@ -1,6 +1,9 @@
 """Work shared out to threads, memory that is used again, and transforms that are kept: fast, and never wrong."""
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -203,12 +206,12 @@ def test_a_kernel_that_is_trained_keeps_no_transform(rng):
     layer = Conv2D(32, 3, padding="same")
     x = rng.standard_normal((4, 12, 12, 32), np.float32)
     layer.forward(x)
-    assert layer.transform.u is not None
+    assert layer.transform.kept is not None
     layer.forward(x, training=True)
-    assert layer.transform.u is None and layer.transform.kernel is None
+    assert layer.transform.kept is None
     layer.trainable = False
     layer.forward(x, training=True)
-    assert layer.transform.u is not None
+    assert layer.transform.kept is not None
 
 
 # ---- convolution and pooling as one step ----
@@ -242,3 +245,76 @@ def test_pooling_is_joined_only_where_nobody_sees_the_difference(rng, monkeypatc
 def test_other_poolings_stay_on_their_own(convolution, pooling):
     inputs = Input((15, 15, 3))
     assert not Model(inputs, pooling(convolution(inputs)))._pooled
+
+
+def test_subclasses_are_asked_themselves(rng):
+    """Layers of one's own may compute something else, and know nothing of pooling at once."""
+
+    class MinPooling2D(MaxPooling2D):
+        def forward(self, x, training=False):
+            return -super().forward(-x, training)
+
+    class MyConv2D(Conv2D):
+        def forward(self, x, training=False):
+            return super().forward(x, training)
+
+    inputs = Input((8, 8, 3))
+    for convolution, pooling in ((Conv2D(4, 3), MinPooling2D()), (MyConv2D(4, 3), MaxPooling2D())):
+        model = Model(inputs, pooling(convolution(inputs)))
+        x = rng.standard_normal((2, 8, 8, 3), np.float32)
+        assert np.array_equal(model.forward(x, gradients="none"), model.forward(x))
+
+
+def test_memory_that_arrays_have_left_has_a_limit_at_once(monkeypatch):
+    memory.release()
+    monkeypatch.setattr(memory, "MOST_IDLE", 10 * 2**20)
+    arrays = [memory.empty((2**20,), np.float32) for _ in range(8)]
+    arrays.clear()
+    assert sum(block.size for block in [*memory._idle, *memory._left]) <= 10 * 2**20
+    memory.release()
+
+
+def test_threads_that_alternate_kernels_get_the_right_transform(rng):
+    kept = winograd.KernelTransform()
+    pairs = [(k, winograd.transformed_kernel(k)) for k in rng.standard_normal((2, 3, 3, 4, 4), np.float32)]
+    wrong = []
+
+    def worker():
+        for step in range(300):
+            kernel, u = pairs[step % 2]
+            wrong.extend([] if np.array_equal(kept.of(kernel), u) else [step])
+
+    workers = [threading.Thread(target=worker) for _ in range(3)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_starts_anew():
+    """Even if a thread was sharing work at that moment."""
+    program = """
+import os, threading, warnings
+warnings.simplefilter("ignore")
+from minitl.kernels import parallel
+inside, leave = threading.Event(), threading.Event()
+def worker(parts):
+    inside.set(); leave.wait()
+threading.Thread(target=lambda: parallel.share(worker, [1, 2])).start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    done = []
+    parallel.share(done.extend, [1, 2])
+    fine = sorted(done) == [1, 2] and not parallel._cores.locked() and parallel._users == 0
+    os._exit(0 if fine and (not parallel._openblas or parallel._openblas.get() == parallel.threads()) else 1)
+leave.set()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert result.stdout == "0\n", result.stderr

@@ -5,7 +5,8 @@ minitl bench                                all that is installed, half an hour
 minitl bench --only inference_8 --rounds 3
 minitl bench --json bench.json --markdown bench.md --plots pictures/
 
-Every program runs in a process of its own, all in turn. For the others: python -m pip install -e ".[peers]"
+Every program runs in a process of its own, all in turn. The others have to be installed first, as far as you want them:
+python -m pip install torch keras onnx onnxruntime dezero
 """
 
 import importlib
@@ -51,8 +52,12 @@ def benchmarks():
         if error.name != "minitl._benchmarks":
             raise
     checkout = str(Path(__file__).resolve().parents[2])
-    sys.path.append(checkout)
+    sys.path.insert(0, checkout)  # before a folder of that name where the command is run
     try:
         return importlib.import_module("benchmarks.main")
+    except ModuleNotFoundError as error:
+        raise ArgumentError(
+            f"the benchmarks are not there ({error}); run this from a copy of the repository."
+        ) from None
     finally:
         sys.path.remove(checkout)

@@ -49,9 +49,11 @@ def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linea
     pool        return `max_pool(activate(y), (2, 2), (2, 2))` (N, OH//2, OW//2, F). `activate` must never put a smaller
                 number above a larger one, for the maximum may be taken first
     """
-    x = as_float(x)
+    x, kernel = _same_type(x, kernel)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
     algorithm = _algorithm(len(x), kernel.shape, np.result_type(x, kernel), rows, cols)
+    if pool:
+        window((rows.out, cols.out), (2, 2), (2, 2), "valid")  # raises ShapeError where there is nothing to pool
     if algorithm == "winograd":
         u = winograd.transformed_kernel(kernel) if transform is None else transform.of(kernel)
         return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
@@ -62,6 +64,12 @@ def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linea
     return max_pool(y, (2, 2), (2, 2)) if pool else y
 
 
+def _same_type(x, kernel):
+    """Both in the type of the result, which is at least float32."""
+    dtype = np.result_type(as_float(x), as_float(kernel))
+    return x.astype(dtype, copy=False), kernel.astype(dtype, copy=False)
+
+
 def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
     """dL/dkernel (KH, KW, C, F) from x (N, H, W, C) and grad = dL/dy (N, OH, OW, F).
 
@@ -70,7 +78,7 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
         dL/dkernel[kh, kw, c, f] = sum over n, i, j of  grad[n, i, j, f] * x[n, i*s + kh - top, j*s + kw - left, c]
 
     (The bias is added to every output of its filter: dL/dbias[f] = sum over n, i, j of grad[n, i, j, f], which is
-    `reductions.channel_sums`.)
+    `products.channel_sums`.)
     """
     x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
@@ -94,6 +102,7 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     padding becomes KH - 1 - top, which makes the result as large as the image was. (It cannot be negative with 'same'
     or 'valid'; with explicit padding wider than the kernel it would be, and the general way is taken.)
     """
+    grad, kernel = _same_type(grad, kernel)
     rows, cols = window(image_hw, kernel.shape[:2], strides, padding)
     if _chosen == "naive":
         return conv2d_input_gradient_naive(grad, kernel, image_hw, strides, padding)

@@ -17,7 +17,7 @@ from .memory import Scratch, empty
 from .parallel import share, slices, threads
 
 # Bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the size of a
-# block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 15, 16 MB 16 (`python -m benchmarks.kernels`).
+# block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 (`python -m benchmarks.kernels`).
 FORWARD_BLOCK_BYTES = 4 * 2**20
 # The kernel gradient adds up one (KH*KW*C, F) product a block: larger blocks mean fewer of those additions.
 GRADIENT_BLOCK_BYTES = 16 * 2**20
@@ -57,7 +57,7 @@ def kernel_gradient_im2col(x, grad, rows, cols):
     window_size = rows.kernel * cols.kernel * c
     row_bytes = cols.out * window_size * x.itemsize
     parts = blocks_of_rows(len(x), rows.out, GRADIENT_BLOCK_BYTES / threads() / row_bytes, threads())
-    totals = np.zeros((threads(), window_size, f), x.dtype)  # one for each thread
+    totals = np.zeros((min(threads(), len(parts)), window_size, f), x.dtype)  # one for each thread
     scratch = Scratch(x.dtype)
 
     def add(parts):
@@ -67,7 +67,7 @@ def kernel_gradient_im2col(x, grad, rows, cols):
                 product = scratch.array("product", window_size, f)
                 total += np.matmul(columns.T, grad[block].reshape(-1, f), out=product)
 
-    share(add, [(total, parts[k :: len(totals)]) for k, total in enumerate(totals)])
+    share(add, [(total, parts[mine]) for total, mine in zip(totals, slices(len(parts), len(totals)))])
     return totals.sum(axis=0).reshape(rows.kernel, cols.kernel, c, f)
 
 
@@ -133,10 +133,10 @@ def _windows(strip, out_rows, rows, cols):
     numbers in memory. Long runs are copied faster than short ones.
     """
     n, _, _, c = strip.shape
-    image_step, row_step, pixel_step, channel_step = strip.strides
+    image_step, row_step, pixel_step, _ = strip.strides  # (NumPy leaves the last undefined where C is 1)
     return as_strided(
         strip,
         shape=(n, out_rows, cols.out, rows.kernel, cols.kernel * c),
-        strides=(image_step, row_step * rows.stride, pixel_step * cols.stride, row_step, channel_step),
+        strides=(image_step, row_step * rows.stride, pixel_step * cols.stride, row_step, strip.itemsize),
         writeable=False,
     )

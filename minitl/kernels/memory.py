@@ -4,7 +4,8 @@ A large `np.empty` gets new memory from the operating system, which finds and cl
 takes them all back when the array goes: about 0.25 ms a megabyte here, for each layer of each batch. `empty` hands out
 memory that an earlier array has left, once nobody refers to that array or to a view of it any more.
 
-A network needs its largest arrays first, and all later ones fit into what these leave: memory does not grow by it.
+Memory is only used for arrays of at least half its size, new memory takes the place of idle memory, and not more than
+MOST_IDLE of that is kept: a training step of VGG16 at batch 8 takes 1,080 MB, with `np.empty` 1,010.
 """
 
 import math
@@ -16,7 +17,7 @@ import numpy as np
 
 # Bytes; below, the C library reuses memory by itself, and faster (VGG16 at batch 1 takes 91 ms, from 1 MB on 101).
 SMALLEST = 4 * 2**20
-MOST_WASTED = 8  # how many times as large as the array its memory may be
+MOST_WASTED = 2  # how many times as large as the array its memory may be
 MOST_IDLE = 2**30  # bytes that may lie unused
 
 _left = deque()  # blocks of bytes whose array has just gone; a deque, because an array may go at any moment
@@ -35,8 +36,26 @@ def empty(shape, dtype):
     # This array rests on a memoryview, not on another array, so every view of it, and every view of a view, refers to
     # the array itself. When the last of them is gone, so is the array, and the finalizer takes its memory back.
     array = np.frombuffer(memoryview(block), dtype, count=math.prod(shape))
-    weakref.finalize(array, _left.append, block).atexit = False
+    weakref.finalize(array, _take_back, block).atexit = False
     return array.reshape(shape)
+
+
+def _take_back(block):
+    """Called when an array has gone, at any moment and in any thread, perhaps in one that holds the lock already."""
+    _left.append(block)
+    if _lock.acquire(blocking=False):
+        try:
+            _tidy()
+        finally:
+            _lock.release()
+
+
+def _tidy():
+    """What is left becomes idle; what has been idle longest goes where it is too much."""
+    while _left:
+        _idle.append(_left.popleft())
+    while sum(block.size for block in _idle) > MOST_IDLE:
+        del _idle[0]
 
 
 def release():
@@ -49,14 +68,15 @@ def release():
 def _used_block(size):
     """The smallest idle block that holds `size` bytes, or None."""
     with _lock:
-        while _left:
-            _idle.append(_left.popleft())
+        _tidy()
         fits = [k for k, block in enumerate(_idle) if size <= block.size <= MOST_WASTED * size]
         best = min(fits, key=lambda k: _idle[k].size, default=None)
-        found = None if best is None else _idle.pop(best)
-        while sum(block.size for block in _idle) > MOST_IDLE:
-            del _idle[0]
-        return found
+        if best is not None:
+            return _idle.pop(best)
+        given_back = 0
+        while _idle and given_back < size:  # the new block comes in the place of old ones
+            given_back += _idle.pop(0).size
+        return None
 
 
 class Scratch(threading.local):

@@ -10,6 +10,7 @@ Who calls this: the kernels that work on whole images. Which thread does which p
 
 import ctypes
 import importlib
+import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,7 @@ def share(worker, parts):
             worker(parts)
             return
         try:
-            _run(worker, [parts[share] for share in slices(len(parts), count)])
+            _run(worker, [parts[mine] for mine in slices(len(parts), count)])
         finally:
             _cores.release()
 
@@ -75,6 +76,19 @@ def _blas_on_one_thread():
                 _openblas.set(_blas_threads)
 
 
+def _start_anew():
+    """In a forked process: the threads that held these are not in it."""
+    global _cores, _blas, _users
+    _cores, _blas = threading.Lock(), threading.Lock()
+    if _users and _openblas:
+        _openblas.set(_blas_threads)
+    _users = 0
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_start_anew)
+
+
 def slices(length, count):
     """0 to `length` in `count` slices of about the same size; fewer if some would be empty."""
     count = min(count, length)
@@ -89,10 +103,12 @@ def image_slices(array):
 
 def _run(worker, lists):
     """worker(lists[0]) in this thread, the others in threads of their own. An error in any of them is raised here."""
-    errors = []
+    errors, cancelled = [], []
     error_state = np.geterr()  # what NumPy does about an overflow is decided for each thread: hand it on
 
     def in_thread(parts):
+        if cancelled:
+            return
         _thread.is_working = True
         try:
             with np.errstate(**error_state):
@@ -107,6 +123,9 @@ def _run(worker, lists):
             others.append(threading.Thread(target=in_thread, args=(parts,)))
             others[-1].start()
         worker(lists[0])
+    except BaseException:
+        cancelled.append(True)  # a thread that is only just starting (Ctrl-C may come then) shall not begin
+        raise
     finally:
         _thread.is_working = False
         for thread in others:
@@ -147,7 +166,7 @@ def _find_openblas():
         except OSError:
             continue
         # NumPy 2's wheels, NumPy 1's, and other builds call them differently.
-        for name in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
+        for name in ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}"):
             try:
                 found = _OpenBLAS(library, name)
             except AttributeError:

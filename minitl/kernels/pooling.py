@@ -88,10 +88,10 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
     """dL/dx (N, H, W, C). y = (sum of the window's pixels) / count, so each of them receives grad / count."""
     grad = as_float(grad)
     rows, cols = window(image_hw, pool_hw, strides, padding)
-    share = grad / _pixels_in_window(rows, cols, grad.dtype)
+    of_each = grad / _pixels_in_window(rows, cols, grad.dtype)
     dx = np.zeros((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)
     for dtap in taps(dx, rows, cols):
-        dtap += share
+        dtap += of_each
     return crop(dx, rows, cols)
 
 

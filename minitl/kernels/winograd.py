@@ -7,8 +7,11 @@ is known from its values at six points, and a value of a product is *one* multip
 
     T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back again
 
-where T(g) is the matrix of multiplying by g: T(g)[m, i] = g_(m-i). The convolution is its transpose, y_i = sum_m x_m
-g_(m-i) = (T(g)^T x)_i; so transpose the right side as well:
+where T(g) is the matrix of multiplying by g: T(g)[m, i] = g_(m-i). (Lagrange's formula gives B: column p holds the
+coefficients of the product of (t - q) over the other finite points q, and the last one of that over all five. Its
+denominators 4, -6, -6, 24, 24 and 1 are divided out in G, so that B has whole numbers.)
+
+The convolution is the transpose of T(g), y_i = sum_m x_m g_(m-i) = (T(g)^T x)_i; so transpose the right side as well:
 
     y = A^T [ (G g) * (B^T x) ]        x: 6 pixels, g: 3 kernel entries, y: 4 outputs, 6 multiplications
 
@@ -24,9 +27,9 @@ Every step is a product for BLAS on arrays as they lie in memory: six rows of an
 Tiles do not depend on each other, so each thread takes blocks of them through all the steps, in its own cache.
 
 The sums run over numbers of very different size (A^T holds 1 and 8), which costs digits: in float32 the result is off
-by up to 1e-5 of the largest value where im2col is off by 1e-6. float64, which is there for exactness, therefore goes by
-im2col; and larger tiles, which would save more multiplications, would lose too much. Lavin & Gray 2016, arXiv
-1509.09308.
+by up to 2e-5 of the largest value where im2col is off by 1e-6, and one infinite pixel makes its whole tile NaN.
+float64, which is there for exactness, therefore goes by im2col; and larger tiles, which would save more
+multiplications, would lose too much. Lavin & Gray 2016, arXiv 1509.09308.
 
 On VGG16's layers at batch 8 it is 1.3 to 2.4 times as fast as im2col, its kernel gradient 1.2 to 2.2 times (`python -m
 benchmarks.kernels`).
@@ -118,11 +121,13 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
 
             def transform_output(parts):
                 for part in parts:
-                    tiles = _to_outputs(_tiles_of(part, m, block), bias, scratch)  # (4, 4, T, F)
+                    tiles = _to_outputs(_tiles_of(part, m, block), bias, scratch)  # (4, 4, T*F)
                     if pool:
-                        tiles = np.maximum(tiles[0::2], tiles[1::2])  # (2, 4, T, F)
-                        tiles = np.maximum(tiles[:, 0::2], tiles[:, 1::2])  # (2, 2, T, F)
-                    target = y[part.start : part.stop].transpose(1, 3, 0, 2, 4)  # (4, 4, tile rows, tile columns, F)
+                        tiles = np.maximum(tiles[0::2], tiles[1::2])  # (2, 4, T*F)
+                        tiles = np.maximum(tiles[:, 0::2], tiles[:, 1::2])  # (2, 2, T*F)
+                    target = y[part.start : part.stop].transpose(
+                        1, 3, 0, 2, 4
+                    )  # (side, side, tile rows, tile columns, F)
                     activate(tiles.reshape(target.shape), out=target)
 
             share(transform_input, _ranges(block, t * c / TRANSFORM_SIZE, sharers))
@@ -173,8 +178,8 @@ def kernel_gradient_winograd(x, grad, rows, cols):
     dkernel = np.empty((3, 3, c, f), dtype)
     gt = G.T.astype(dtype)
 
-    def transform_back(rows):
-        for i in rows:
+    def transform_back(kernel_rows):
+        for i in kernel_rows:
             over_rows = gt[i] @ du.reshape(6, 6 * c * f)
             np.matmul(gt, over_rows.reshape(6, c * f), out=dkernel[i].reshape(3, c * f))
 
@@ -192,7 +197,7 @@ def _to_points(matrix, images, before, tile_rows, part, out, scratch):
     matrix = matrix.astype(images.dtype)
     (top, left), (h, w, c) = before, images.shape[1:]
     tile_cols = out.shape[1] // len(part)
-    image_step, row_step, pixel_step, channel_step = images.strides
+    row_step = images.strides[1]  # (not strides[3]: NumPy leaves it undefined for images of one channel)
 
     # Over rows: for each tile row, (6, size) @ (size, W*C). Tile rows that see no edge are one call.
     lines = scratch.array("lines", len(part), 6, 4 * (tile_cols - 1) + size, c)
@@ -201,9 +206,8 @@ def _to_points(matrix, images, before, tile_rows, part, out, scratch):
     target = lines[:, :, left : left + w].reshape(len(part), 6, w * c)  # a view
     for k, n, i, count in _runs(part, tile_rows, -(-top // 4), (h + top - size) // 4 + 1):
         first, last = max(4 * i - top, 0), min(4 * i - top + size, h)
-        pixels = as_strided(
-            images[n, first:], (count, max(last - first, 0), w * c), (4 * row_step, row_step, channel_step)
-        )
+        steps = (4 * row_step, row_step, images.itemsize)
+        pixels = as_strided(images[n, first:], (count, max(last - first, 0), w * c), steps)
         columns = matrix[:, first - (4 * i - top) :][:, : pixels.shape[1]]
         np.matmul(columns, pixels, out=target[k : k + count])
 
@@ -217,7 +221,7 @@ def _to_points(matrix, images, before, tile_rows, part, out, scratch):
 
 
 def _to_outputs(m, bias, scratch):
-    """A^T M A + bias (4, 4, T, F) for the tiles of m (36, T, F).
+    """A^T M A + bias (4, 4, T*F) for the tiles of m (36, T, F).
 
     The bias is added to m[1, 1], which is one number in 36 instead of each of the 16 outputs: column 1 of A^T, which
     belongs to the point 1, is all ones, so A^T M A adds M[1, 1] to every output.
@@ -250,9 +254,9 @@ def _ranges(whole, count, multiple=1):
 
 
 def _blocks(tile_rows, tile_cols):
-    """All tile rows in blocks of about BLOCK_TILES: a lone one, or as many for each thread."""
+    """All tile rows in blocks of at most about BLOCK_TILES: a lone one, or as many for each thread."""
     count = tile_rows * tile_cols / BLOCK_TILES
-    return _ranges(range(tile_rows), count, threads() if count > threads() else 1)
+    return _ranges(range(tile_rows), count, threads() if count > 1 else 1)
 
 
 def _runs(part, tile_rows, first_inside, end_inside):
@@ -281,12 +285,14 @@ class KernelTransform:
 
     def drop(self):
         """Forget U and free its memory."""
-        self.kernel = self.u = None
+        self.kept = None
 
     def of(self, kernel):
-        if self.kernel is None or not _equal(self.kernel, kernel):
-            self.kernel, self.u = kernel.copy(), transformed_kernel(kernel, allocate=np.empty)  # to stay
-        return self.u
+        kept = self.kept  # (copy of the kernel, its U): read and replaced in one piece, whichever thread does
+        if kept is None or not _equal(kept[0], kernel):
+            copy = kernel.copy()
+            kept = self.kept = copy, transformed_kernel(copy, allocate=np.empty)  # to stay, so not from `memory`
+        return kept[1]
 
 
 def _equal(a, b):

@@ -197,9 +197,9 @@ def _pooled_convolutions(steps):
     for step in steps:
         tensor, layer = step.inputs[0], step.layer
         if (
-            isinstance(layer, MaxPooling2D)
+            type(layer) is MaxPooling2D  # a subclass may compute something else
             and (layer.pool_size, layer.strides, layer.padding) == ((2, 2), (2, 2), "valid")
-            and isinstance(tensor.layer, Conv2D)
+            and type(tensor.layer) is Conv2D
             and tensor.layer.activation in ("linear", "relu")
             and sum(tensor in each.inputs for each in steps) == 1
         ):
