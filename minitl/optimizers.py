@@ -70,7 +70,6 @@ class Optimizer:
         """`update` on a part after the other. Each number is moved on its own, so this changes no result; but a part
         stays in the cache for all the operations of an update, and threads share the parts. (Adam on 26 million
         parameters: 107 ms instead of 195.)"""
-
         is_flat = all(array.flags.c_contiguous for array in arrays)
         if is_flat:
             arrays = [array.reshape(-1) for array in arrays]  # views: what moves is the parameter itself

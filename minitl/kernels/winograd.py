@@ -125,9 +125,8 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
                     if pool:
                         tiles = np.maximum(tiles[0::2], tiles[1::2])  # (2, 4, T*F)
                         tiles = np.maximum(tiles[:, 0::2], tiles[:, 1::2])  # (2, 2, T*F)
-                    target = y[part.start : part.stop].transpose(
-                        1, 3, 0, 2, 4
-                    )  # (side, side, tile rows, tile columns, F)
+                    # (tile rows, side, tile columns, side, F) -> (side, side, tile rows, tile columns, F)
+                    target = y[part.start : part.stop].transpose(1, 3, 0, 2, 4)
                     activate(tiles.reshape(target.shape), out=target)
 
             share(transform_input, _ranges(block, t * c / TRANSFORM_SIZE, sharers))
@@ -136,9 +135,8 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
 
     share(convolve, blocks)
     y = y.reshape(n, side * tile_rows, side * tile_cols, f)
-    return np.ascontiguousarray(
-        y[:, : rows.out * side // 4, : cols.out * side // 4]
-    )  # copies only where there is something to cut off
+    # Copies only where there is something to cut off.
+    return np.ascontiguousarray(y[:, : rows.out * side // 4, : cols.out * side // 4])
 
 
 def kernel_gradient_winograd(x, grad, rows, cols):
@@ -152,7 +150,7 @@ def kernel_gradient_winograd(x, grad, rows, cols):
     dtype = np.result_type(x, grad)
     x, grad = np.ascontiguousarray(x, dtype), np.ascontiguousarray(grad, dtype)
     tile_rows, tile_cols = _tiles(rows), _tiles(cols)
-    du = empty((36, c, f), dtype) if n else np.zeros((36, c, f), dtype)
+    du = empty((36, c, f), dtype) if n else np.zeros((36, c, f), dtype)  # without images there is no block to set it
     scratch = Scratch(dtype)
 
     row_bytes = 36 * tile_cols * (c + f) * dtype.itemsize

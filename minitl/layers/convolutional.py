@@ -65,9 +65,10 @@ class Conv2D(Layer):
         """With `pool`, y after a 2x2 max pooling, for a graph that needs y for nothing else: it is never written down
         in full. There is no `backward` for that."""
         self.accept(x.shape)
-        if training and self.trainable:
-            self.transform.drop()  # the kernel is about to change
-        transform = None if training and self.trainable else self.transform
+        transform = self.transform
+        if training and self.trainable:  # the kernel is about to change
+            transform.drop()
+            transform = None
         y = conv2d(x, self.kernel, self.bias, self.strides, self.padding, self.activate, transform, pool)
         # A frozen kernel needs no x, and a linear activation no y: what no gradient needs is not kept.
         self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
