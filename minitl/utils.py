@@ -1,5 +1,7 @@
 """Small helpers: one seed for everything random and one-hot labels, under Keras's names; checks of numbers."""
 
+import re
+
 import numpy as np
 
 from .errors import ArgumentError, DataError
@@ -44,6 +46,12 @@ def whole_number(value, argument, least=1):
     if not isinstance(value, (int, np.integer)) or value < least:
         raise ArgumentError(f"{argument} is {value!r}; expected a whole number of at least {least}.")
     return int(value)
+
+
+def snake_case(class_name):
+    """MaxPooling2D -> max_pooling2d, as Keras names layers."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def all_finite(array):

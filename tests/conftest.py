@@ -17,6 +17,12 @@ def same_random_numbers_in_every_test():
     utils.set_random_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def home_of_its_own(tmp_path_factory, monkeypatch):
+    """No test sees or leaves anything in the user's ~/.minitl."""
+    monkeypatch.setenv("MINITL_HOME", str(tmp_path_factory.mktemp("home")))
+
+
 GRADIENT_ERRORS = pytest.StashKey[dict]()
 
 

@@ -210,7 +210,6 @@ def test_attributes_too_large_for_hdf5_are_split(tmp_path, monkeypatch):
 NO_WEIGHTS = [
     (b"", "an empty file"),
     (b"<!DOCTYPE html><html>not found</html>", "an HTML or XML page"),
-    (b"PK\x03\x04rest", "a zip archive"),
     (b"just some words", "text"),
     (b"version https://git-lfs.github.com/spec/v1\n", "a git-lfs pointer"),
     (b"\x00\x01\x02", "binary data of another kind"),
@@ -220,7 +219,7 @@ NO_WEIGHTS = [
 @pytest.mark.parametrize("content, kind", NO_WEIGHTS, ids=[kind for _, kind in NO_WEIGHTS])
 def test_files_of_another_kind(tmp_path, content, kind):
     (tmp_path / "weights.h5").write_bytes(content)
-    with pytest.raises(WeightsError, match=f"weights.h5: expected an HDF5 file, found {kind}"):
+    with pytest.raises(WeightsError, match=rf"weights.h5: expected weights \(.*\), found {kind}"):
         network().load_weights(tmp_path / "weights.h5")
 
 
@@ -235,7 +234,7 @@ def test_missing_and_cut_short(tmp_path, saved):
             load_model(path)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(WeightsError, match="no attribute 'layer_names'"):
+    with pytest.raises(WeightsError, match="neither the attribute 'layer_names'"):
         network().load_weights(tmp_path / "other.h5")
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..weights import bundled_file
-from ..weights.keras_h5 import open_hdf5
+from ..weights.hdf5 import opened
 
 
 class ImageSet(NamedTuple):
@@ -24,6 +24,7 @@ def fashion_mnist_few_shot():
     The first ones of each class in the original files (`weights/make_fashion_mnist_few_shot.py`). Fashion-MNIST is by
     Zalando SE, MIT licence; Xiao, Rasul & Vollgraf 2017.
     """
-    with open_hdf5(bundled_file("fashion_mnist_few_shot.h5")) as file:
+    path = bundled_file("fashion_mnist_few_shot.h5")
+    with opened(path, path.name) as file:
         arrays = [file[name][()] for name in ("x_train", "y_train", "x_test", "y_test")]
         return ImageSet(*arrays, class_names=[name.decode() for name in file.attrs["class_names"]])

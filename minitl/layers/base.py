@@ -10,12 +10,12 @@ A layer of your own is a subclass with `forward` and `backward`. One with parame
 """
 
 import itertools
-import re
 
 import numpy as np
 
 from .. import initializers
 from ..errors import ArgumentError, GraphError, ShapeError
+from ..utils import snake_case
 
 _serial_numbers = itertools.count()
 
@@ -64,13 +64,14 @@ class Layer:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
         if name is not None and (not isinstance(name, str) or not name):
             raise ArgumentError(f"name is {name!r}; expected text.")
-        self.class_name = _snake_case(type(self).__name__)
+        self.class_name = snake_case(type(self).__name__)
         self.name, self.name_is_settled = name or self.class_name, name is not None
         self.trainable = trainable
         self.first_input_shape = input_shape  # of one image, without the batch; for Sequential
         self.parameter_names = []  # learned by gradient descent
         self.statistic_names = []  # learned by watching the data (batch-norm's moving mean and variance)
         self.gradients = {}
+        self.origins = {}  # parameter -> where its numbers come from (minitl.weights.ledger); absent: new
         self.built = False
         self.input = self.output = None  # symbolic, from the first call
         self.remembered_in = None  # the model's forward that what is remembered belongs to
@@ -232,12 +233,6 @@ def pair(value, argument):
     if len(values) != 2 or any(not isinstance(v, (int, np.integer)) or v < 1 for v in values):
         raise ArgumentError(f"{argument} is {value!r}; expected a positive integer or a pair of them.")
     return int(values[0]), int(values[1])
-
-
-def _snake_case(name):
-    """MaxPooling2D -> max_pooling2d, as Keras names layers."""
-    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _show(shape):

@@ -143,6 +143,11 @@ class Graph:
                 hint = " A single image needs a batch axis: x[None]."
             raise ShapeError(f"the model expected an input of shape (N, {sizes}), found {x.shape}.{hint}")
 
+    @property
+    def is_row(self):
+        """Does every layer take the output of the one before it, and nothing else?"""
+        return all(step.inputs == (before,) for before, step in zip([self.input, *self.steps], self.steps))
+
     def get_layer(self, name=None, index=None):
         """The layer called `name`, or the one at `index` of `layers`."""
         if index is not None:

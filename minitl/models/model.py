@@ -27,6 +27,7 @@ class Model(Graph):
         self.name = name or "model"
         self.metrics = []  # (name in the history, Metric)
         self.metadata = {}  # anything JSON can hold that should be saved with the model: class names, preprocessing
+        self.notes = []  # lines for the ledger: what was skipped and removed
         super().__init__(inputs, outputs)
 
     def __call__(self, tensor, training=None):
@@ -157,8 +158,16 @@ class Model(Graph):
 
         weights.save_weights(self, path)
 
-    def load_weights(self, path, partial=False):
-        """Read weights by layer name. Returns a `LoadReport`; with `partial`, layers may be missing on either side."""
+    def load_weights(self, path, partial=False, names=None):
+        """Read weights by layer name from any of the formats in `minitl.weights`. Returns a `LoadReport`; with `partial`,
+        layers may be missing on either side; `names` translates {name in the file: layer name}."""
         from .. import weights
 
-        return weights.load_weights(self, path, partial)
+        return weights.load_weights(self, path, partial, names)
+
+    @property
+    def ledger(self):
+        """Where every tensor comes from, and whether it still is what was loaded. Print it."""
+        from .. import weights
+
+        return weights.ledger_of(self)

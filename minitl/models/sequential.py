@@ -14,7 +14,7 @@ class Sequential(Model):
 
     def __init__(self, layers=(), name=None):
         self.name = name or "sequential"
-        self.metrics, self.metadata = [], {}
+        self.metrics, self.metadata, self.notes = [], {}, []
         self.layers = []  # until there is a first layer
         self._start = self._end = None  # the symbolic tensors before the first and behind the last layer
         for layer in layers:

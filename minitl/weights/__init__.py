@@ -1,17 +1,25 @@
 """Files of weights: what they look like inside, reading them with care, and writing them so that none is ever half
-there. Reading order: `keras_h5` (the layout), `loading` (into a model), `model_file`, `store` (where files are found).
+there.
+
+Reading order: `stored` (what a weight file is), `keras_h5` (Keras's two layouts), `reading` (how an unknown file is
+opened), `naming` (which tensor is which), `loading` (into a model), `ledger` (where every number comes from),
+`model_file`, `store` (where files are found and fetched).
 """
 
+from .ledger import ledger_of
 from .loading import LoadReport, load_weights
 from .model_file import load_model, save_model, save_weights
+from .reading import open_weights
 from .store import bundled_file, find_weights
 
 __all__ = [
     "LoadReport",
     "bundled_file",
     "find_weights",
+    "ledger_of",
     "load_model",
     "load_weights",
+    "open_weights",
     "save_model",
     "save_weights",
 ]

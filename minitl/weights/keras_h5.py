@@ -1,4 +1,6 @@
-"""Keras's legacy HDF5 layout, the one that published VGG16, ResNet50 and InceptionV3 weights come in.
+"""Keras's two HDF5 layouts, read and written. They say the same in different words.
+
+The legacy layout (`.h5`), in which published VGG16, ResNet50 and InceptionV3 weights come:
 
     /                                attribute layer_names  = [b"block1_conv1", b"block1_pool", ...]
     /block1_conv1                    attribute weight_names = [b"block1_conv1/kernel:0", b"block1_conv1/bias:0"]
@@ -6,71 +8,131 @@
 
 The two attributes say which arrays there are and in which order; the paths of the arrays are whatever the writer
 liked (Keras 1 wrote `block1_conv1_W_1:0`), so a reader follows the attributes and never guesses a path. In a file
-saved from a whole model the same groups lie under `/model_weights`. An attribute too large for HDF5's 64 KB limit is
-split into `layer_names0`, `layer_names1`, ...
+saved from a whole model the same groups lie under `/model_weights`. A model within the model is one group, whose
+weight_names begin with the names of its layers. An attribute too large for HDF5's 64 KB limit is split into
+`layer_names0`, `layer_names1`, ...
+
+Keras 3's layout (`.weights.h5`, and inside every `.keras` archive) calls a layer by its class and counts, and numbers
+its arrays; what the layer is called is an attribute, which early versions left out:
+
+    /layers/conv2d_1/vars            attribute name = "block1_conv2"
+    /layers/conv2d_1/vars/0          float32 (3, 3, 64, 64): the kernel, since it is the first
+    /layers/functional/layers/conv2d/vars/0      a model within the model
 """
 
-import os
 import re
-from contextlib import contextmanager
 
 import h5py
 import numpy as np
 
-from ..errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
+from ..errors import WeightsError
+from . import hdf5
+from .stored import Listing
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
+TEXTS = ("minitl_architecture", "minitl_ledger")  # what minitl adds to either layout
+MOST_TEXT = 2**24  # bytes
 
 # How Keras 1 ended the names of its tensors -> our name. What it called std is the variance.
 KERAS_1_ENDINGS = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance"}
+# Keras's variables that are no weights of a layer.
+NO_LAYERS = ("optimizer", "optimizer_weights", "seed_generator", "compile_metrics", "metrics")
 
 
-@contextmanager
-def open_hdf5(path):
-    """An HDF5 file opened for reading. Whatever is wrong with it becomes a WeightsError that names the file."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentError(f"path is {path!r}; expected the path of a file.")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(512)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read ({getattr(error, 'strerror', error)}). Check the path.") from None
-    if not head.startswith(HDF5_SIGNATURE):
-        raise WeightsError(f"{path}: expected an HDF5 file, found {_kind_of_file(head)}. Download or save it again.")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, MinitlError):
-            raise
-        raise WeightsError(f"{path}: the HDF5 file is damaged ({error}). Download or save it again.") from None
+def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
+    """The `Listing` of an HDF5 file in either layout.
+
+    source        a path or a file object;  name   the file's name in messages
+    start         where the HDF5 file begins in the file of `file_bytes` bytes; None if it is compressed there
+    copy          takes the numbers of tensors that do not lie in one piece
+    layer_names   {"layers/conv2d_1": "block1_conv2"}, where the archive around the file knows it
+    """
+    with hdf5.opened(source, name) as file:
+        place = {"file_name": name, "file_bytes": file_bytes, "start": start, "copy": copy}
+        root = hdf5.member(file, "model_weights", h5py.Group, name) if "model_weights" in file else file
+        if "layer_names" in root.attrs or "layer_names0" in root.attrs:
+            kind, tensors = "Keras HDF5, legacy layout (.h5)", list(_legacy(root, place))
+        elif any(key in file for key in ("layers", "_layer_checkpoint_dependencies", "vars")):
+            kind, tensors = "Keras 3 HDF5 (.weights.h5)", list(_numbered(file, place, layer_names or {}))
+        else:
+            raise WeightsError(
+                f"{name}: is an HDF5 file but has neither the attribute 'layer_names' of Keras's .h5 files nor the group "
+                "'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
+            )
+        texts = {each: hdf5.text(file, each, MOST_TEXT) for each in TEXTS}
+        return Listing(kind, tuple(tensors), {key: value for key, value in texts.items() if value is not None})
 
 
-def read_layout(file):
-    """The arrays of an open file, not read yet: {layer name: {parameter name: h5py.Dataset}}, layers with any only."""
-    root = _member(file, "model_weights", h5py.Group) if "model_weights" in file else file
-    if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
-        raise WeightsError(
-            f"{file.filename}: has no attribute 'layer_names', so it is not in Keras's legacy layout. Expected a .h5 "
-            "file from minitl, or from Keras 1, 2 or 3 (whose .weights.h5 files have another layout)."
-        )
-    layout = {}
-    for layer_name in _names(root, "layer_names"):
-        group = _member(root, layer_name, h5py.Group)
-        tensors = {}
-        for name in _names(group, "weight_names"):
-            parameter = _parameter_name(name)
-            if parameter in tensors:
-                raise WeightsError(f"{file.filename}: layer '{layer_name}' has two tensors called '{parameter}'.")
-            tensors[parameter] = _member(group, name, h5py.Dataset)
-        if tensors:
-            layout[layer_name] = tensors
-    return layout
+def _legacy(root, place):
+    name = place["file_name"]
+    for group_name in _names(root, "layer_names", name):
+        group = hdf5.member(root, group_name, h5py.Group, name)
+        seen = set()
+        for weight_name in _names(group, "weight_names", name):
+            layer, parameter = _layer_and_parameter(group_name, weight_name)
+            if (layer, parameter) in seen:
+                raise WeightsError(f"{name}: layer '{layer}' has two tensors called '{parameter}'.")
+            seen.add((layer, parameter))
+            dataset = hdf5.member(group, weight_name, h5py.Dataset, name)
+            yield hdf5.stored_tensor(dataset, layer, parameter, **place)
 
 
-def write_layout(root, layers):
-    """Write the weights of `layers` into an open, empty group, the way Keras does."""
+def _layer_and_parameter(group, name):
+    """'block1_conv1/kernel:0' -> 'kernel'. Keras 1's 'block1_conv1_W_1:0' -> 'kernel'.
+
+    The layer is the group's, whatever stands before the parameter ('sequential/dense/kernel' in the group 'dense'), but
+    for a model within the model: its group holds tensors of several layers, 'base' -> 'conv1/kernel', 'conv2/kernel'.
+    """
+    *path, last = name.split("/")
+    last = last.split(":")[0]
+    if not path:  # Keras 1 wrote no paths
+        keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
+        return group, KERAS_1_ENDINGS.get(keras_1[1], keras_1[1]) if keras_1 else last
+    return (group if group in path else "/".join([group, path[-1]])), last
+
+
+def _numbered(file, place, layer_names):
+    name = place["file_name"]
+    for path, group in hdf5.groups_below(file, name):
+        *owner, last = path.split("/")
+        if last != "vars" or any(part in NO_LAYERS for part in owner) or not len(group):
+            continue
+        owner = "/".join(owner)
+        layer = group.attrs.get("name", layer_names.get(owner))
+        if layer is not None and not isinstance(layer, str):
+            raise WeightsError(f"{name}: the name of '{owner}' is {type(layer).__name__}, expected text.")
+        for number in sorted(group, key=hdf5.natural):
+            dataset = hdf5.member(group, number, h5py.Dataset, name)
+            position = int(number) if number.isdecimal() and len(number) < 5 else number
+            yield hdf5.stored_tensor(dataset, layer, position, **place)
+
+
+def _names(group, attribute, file_name):
+    """A list of names from an attribute: bytes or text, in one piece or split."""
+    if attribute in group.attrs:
+        pieces = [group.attrs[attribute]]
+    else:
+        pieces = []
+        while f"{attribute}{len(pieces)}" in group.attrs:
+            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
+    names = []
+    for piece in pieces:
+        for each in np.ravel(piece):
+            if isinstance(each, bytes):
+                each = each.decode("utf-8")
+            if not isinstance(each, str) or not each or each.startswith("/"):
+                raise WeightsError(f"{file_name}: the attribute '{attribute}' of '{group.name}' holds no names.")
+            names.append(each)
+    if len(set(names)) != len(names):
+        raise WeightsError(f"{file_name}: the attribute '{attribute}' of '{group.name}' names something twice.")
+    return names
+
+
+# ---- writing ----
+
+
+def write_legacy(root, layers):
+    """Write the weights of `layers` into an open, empty group, the way Keras does up to version 2."""
     root.attrs["backend"] = "minitl"
     root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [layer.name for layer in layers])
@@ -81,26 +143,45 @@ def write_layout(root, layers):
             group.create_dataset(f"{layer.name}/{name}:0", data=getattr(layer, name))
 
 
-def _parameter_name(name):
-    """'block1_conv1/kernel:0' -> 'kernel';  Keras 1's 'block1_conv1_W_1:0' -> 'kernel'."""
-    last = name.rsplit("/", 1)[-1].split(":")[0]
-    if "/" in name:
-        return last  # Keras 1 wrote no paths
-    keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
-    if keras_1:
-        return KERAS_1_ENDINGS.get(keras_1[1], keras_1[1])
-    return last
+def write_numbered(root, layers):
+    """Write the weights of `layers` (in Keras's order, as `keras_order` gives it) the way Keras 3 does."""
+    for key, layer in class_keys(layers):
+        group = root.create_group(f"layers/{key}/vars")
+        group.attrs["name"] = layer.name
+        for number, name in enumerate(layer.weight_names):
+            group.create_dataset(str(number), data=getattr(layer, name))
 
 
-def _names(group, attribute):
-    """A list of names from an attribute: bytes or text, in one piece or split."""
-    if attribute in group.attrs:
-        pieces = [group.attrs[attribute]]
-    else:
-        pieces = []
-        while f"{attribute}{len(pieces)}" in group.attrs:
-            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
-    return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for piece in pieces for name in piece]
+def class_keys(layers):
+    """(key in Keras 3's layout, layer): conv2d, conv2d_1, dense, ... in the order of `layers`."""
+    counts = {}
+    for layer in layers:
+        stem = layer.class_name
+        number = counts[stem] = counts.get(stem, -1) + 1
+        yield f"{stem}_{number}" if number else stem, layer
+
+
+def keras_order(model):
+    """The layers of `model` in the order of Keras's `model.layers`, by which Keras 3 counts them: the longer the way from
+    a layer to the output, the earlier it comes; among equals, the one first met when walking back from the output."""
+    depth, met = {}, {}
+
+    def walk(tensor):  # not recursive: a deep network is deeper than Python's stack
+        to_visit = [tensor]
+        while to_visit:
+            each = to_visit.pop()
+            if each not in met:
+                met[each] = len(met)
+                to_visit.extend(reversed(() if each is model.input else each.inputs))
+
+    walk(model.output)
+    for step in reversed([model.input, *model.steps]):  # everybody who uses a tensor comes before it here
+        depth.setdefault(step, 0)
+        for tensor in step.inputs if step is not model.input else ():
+            depth[tensor] = max(depth.get(tensor, 0), depth[step] + 1)
+    tensors = sorted((each for each in depth if each in met), key=lambda each: (-depth[each], met[each]))
+    wanted = set(model.layers)
+    return [each.layer for each in tensors if each.layer in wanted]
 
 
 def _write_names(group, attribute, names):
@@ -112,38 +193,3 @@ def _write_names(group, attribute, names):
         return
     for i, piece in enumerate(np.array_split(encoded, pieces)):
         group.attrs[f"{attribute}{i}"] = piece
-
-
-def _member(group, name, kind):
-    """`group[name]`, if it is there, of the kind expected, and really in this file."""
-    parts = name.split("/")
-    for end in range(1, len(parts) + 1):  # a link may hide half-way along the path
-        link = group.get("/".join(parts[:end]), getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            place = f"{group.file.filename}: '{group.name.rstrip('/')}/{name}'"
-            if link is None:
-                raise WeightsError(f"{place} is missing. Download or save the file again.")
-            raise UnsafeFileError(
-                f"{place} is a link to somewhere else, which is never followed. Do not trust this file."
-            )
-    member = group[name]
-    if not isinstance(member, kind):
-        raise WeightsError(
-            f"{group.file.filename}: '{group.name}/{name}' is a {type(member).__name__}, expected a {kind.__name__}."
-        )
-    return member
-
-
-def _kind_of_file(head):
-    """What a file is that is no HDF5, for the message."""
-    if not head:
-        return "an empty file"
-    if head.lstrip()[:1] == b"<":
-        return "an HTML or XML page (a failed download?)"
-    if head.startswith(b"PK"):
-        return "a zip archive (a .keras file?)"
-    if head.startswith((b"\x1f\x8b", b"BZh")):
-        return "a compressed file"
-    if head.startswith(b"version https://git-lfs"):
-        return "a git-lfs pointer instead of the file"
-    return "text" if head.isascii() and b"\0" not in head else "binary data of another kind"

@@ -1,26 +1,33 @@
 """From a file into a model: layer by layer, by name, all or nothing.
 
 First every shape in the file is held against the model, and *all* differences are told in one message. Then the
-arrays are read and checked for NaN. Only when everything is in order does the model change.
+arrays are read, checked for NaN, and held against the digests that the file itself gives (minitl's do). Only when
+everything is in order does the model change, and its ledger with it.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import WeightsError
 from ..utils import all_finite
-from .keras_h5 import open_hdf5, read_layout
+from . import known
+from .ledger import KEY, Origin, from_text
+from .naming import AS_IT_IS, places
+from .reading import open_weights
+from .stored import FLOATS, array_digest
 
 
 class LoadReport(NamedTuple):
-    """What a load did. Layer names, except for the path and the count of numbers."""
+    """What a load did. Layer names, except for the path, the digest and the count of numbers."""
 
     path: str
     loaded: list  # layers that got their weights from the file
     not_in_file: list  # layers of the model that kept what they had
     not_in_model: list  # layers of the file that the model does not have
     parameters: int  # numbers read
+    sha256: str  # of the file
 
     def __str__(self):
         lines = [f"loaded {len(self.loaded)} layers, {self.parameters:,} parameters, from {self.path}"]
@@ -31,69 +38,122 @@ class LoadReport(NamedTuple):
         return "\n".join(lines)
 
 
-def load_weights(model, path, partial=False):
-    """Read the weights of `model` from a Keras HDF5 file, layer by layer by name. Returns a `LoadReport`.
+def load_weights(model, path, partial=False, names=None):
+    """Read the weights of `model` from a file, layer by layer by name. Returns a `LoadReport`.
 
-    With `partial`, layers may be missing in the file or in the model; the report names them. A layer that is in both
-    must fit in any case. Raises WeightsError, with the model unchanged, if anything does not.
+    path      Keras's .h5, .weights.h5 or .keras, safetensors, ONNX, or PyTorch's .pth
+    partial   layers may be missing in the file or in the model; the report and the ledger name them. A layer that is in
+              both must fit in any case.
+    names     {"features.0": "conv1", ...} where the file calls the layers otherwise (torchvision's VGG16 is known)
+
+    Raises WeightsError, with the model unchanged, if anything does not fit; UnsafeFileError for a hostile file.
     """
+    with open_weights(path) as file:
+        return load_from(file, model, partial, names)
+
+
+def load_from(file, model, partial=False, names=None, restore=False):
+    """`load_weights` from an open `StoredFile`. With `restore`, the file is the model's own: its ledger is continued as
+    if it had never been saved."""
     layers = {layer.name: layer for layer in model.layers if layer.weight_names}
-    with open_hdf5(path) as file:
-        layout = read_layout(file)
-        problems = [] if partial else _missing(layers, layout)
-        shared = [name for name in layers if name in layout]
-        for name in shared:
-            problems += _differences(layers[name], layout[name])
-        if problems:
-            raise WeightsError(_all_problems(path, problems))
-        if not shared:
-            raise WeightsError(f"{path}: none of its layers ({_some(layout)}) is in the model ({_some(layers)}).")
-        arrays = {(name, key): _read(path, name, key, layers[name], layout[name][key])
-                  for name in shared for key in layers[name].weight_names}  # fmt: skip
+    wanted = {}  # layer name -> {parameter: Place}
+    for place in places(file, model, names):
+        wanted.setdefault(place.layer, {})[place.parameter] = place
+    problems = [] if partial else _missing(layers, wanted)
+    shared = [name for name in layers if name in wanted]
+    for name in shared:
+        problems += _differences(layers[name], wanted[name])
+    if problems:
+        raise WeightsError(_all_problems(file.path, problems))
+    if not shared:
+        raise WeightsError(f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}).")
+
+    recorded, notes = from_text(file.listing.texts.get(KEY))
+    arrays, origins, digests = {}, {}, {}
+    for name in shared:
+        for key in layers[name].weight_names:
+            place = wanted[name][key]
+            stored = file.read(place.tensor)
+            _check_finite(file, place, stored)
+            digests[place.tensor.name] = file.digest(place.tensor, stored)
+            before, saved = recorded.get(f"{name}/{key}", (None, None))
+            if saved not in (None, digests[place.tensor.name]):
+                raise WeightsError(
+                    f"{file.path}: {place.tensor.label} is not what was saved (sha256 {digests[place.tensor.name][:16]}, "
+                    f"expected {saved[:16]}): the file is damaged. Nothing was loaded."
+                )
+            array = np.ascontiguousarray(place.convert(stored), getattr(layers[name], key).dtype)
+            arrays[name, key] = array
+            if restore:
+                origins[name, key] = None if before is None or before.action == "initialised" else before
+            else:
+                same = array is stored or (place.conversion == AS_IT_IS and array.dtype == stored.dtype)
+                numbers = digests[place.tensor.name] if same else array_digest(array)
+                origins[name, key] = Origin("copied", place.conversion, "", file.path.name, file.sha256,
+                                            place.tensor.name, numbers, before)  # fmt: skip
     for (name, key), array in arrays.items():
         setattr(layers[name], key, array)
-    return LoadReport(
-        path=str(path),
+        layers[name].origins.pop(key, None)
+        if origins[name, key] is not None:
+            layers[name].origins[key] = origins[name, key]
+    report = LoadReport(
+        path=str(file.path),
         loaded=shared,
-        not_in_file=[name for name in layers if name not in layout],
-        not_in_model=[name for name in layout if name not in layers],
+        not_in_file=[name for name in layers if name not in wanted],
+        not_in_model=[name for name in wanted if name not in layers],
         parameters=sum(array.size for array in arrays.values()),
+        sha256=file.sha256,
     )
+    _note(model, layers, report, notes if restore else None)
+    if any(tensor.sha256 is None and tensor.name in digests for tensor in file.tensors):
+        known.remember(file.path, file.sha256, file.with_digests(digests))
+    return report
 
 
-def _missing(layers, layout):
+def _note(model, layers, report, notes):
+    """What was skipped, for the ledger."""
+    if notes is not None:
+        model.notes = notes
+        return
+    source = f"{Path(report.path).name} ({report.sha256[:12]})"
+    if report.not_in_model:
+        model.notes.append(f"skipped in {source}, since the model has no such layer: {', '.join(report.not_in_model)}")
+    for name in report.not_in_file:
+        for key in layers[name].weight_names:
+            layers[name].origins.setdefault(key, Origin("initialised", why=f"not in {source}"))
+
+
+def _missing(layers, wanted):
     """Layers that stand on one side only."""
-    only_model = [f"'{name}' is in the model but not in the file" for name in layers if name not in layout]
-    only_file = [f"'{name}' is in the file but not in the model" for name in layout if name not in layers]
+    only_model = [f"'{name}' is in the model but not in the file" for name in layers if name not in wanted]
+    only_file = [f"'{name}' is in the file but not in the model" for name in wanted if name not in layers]
     return only_model + only_file
 
 
-def _differences(layer, tensors):
+def _differences(layer, places):
     """What does not fit between one layer and its tensors in the file."""
     problems = []
     for key in layer.weight_names:
         expected = getattr(layer, key).shape
-        if key not in tensors:
+        if key not in places:
             problems.append(f"'{layer.name}' {key}: expected {expected}, missing in the file")
-        elif tensors[key].shape != expected:
-            problems.append(f"'{layer.name}' {key}: expected {expected}, found {tensors[key].shape}")
-        elif tensors[key].dtype.kind != "f":
-            problems.append(f"'{layer.name}' {key}: expected floating-point numbers, found {tensors[key].dtype}")
-    extra = [key for key in tensors if key not in layer.weight_names]
-    problems += [f"'{layer.name}' {key}: in the file {tensors[key].shape}, not in the model" for key in extra]
+        elif places[key].shape != expected:
+            turned = "" if places[key].conversion == AS_IT_IS else f" ({places[key].tensor.shape} there)"
+            problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].shape}{turned}")
+        elif places[key].tensor.dtype not in FLOATS:
+            problems.append(f"'{layer.name}' {key}: expected floating-point numbers, found {places[key].tensor.dtype}")
+    extra = [key for key in places if key not in layer.weight_names]
+    problems += [f"'{layer.name}' {key}: in the file {places[key].shape}, not in the model" for key in extra]
     return problems
 
 
-def _read(path, name, key, layer, dataset):
-    """One array, in the model's type."""
-    array = dataset.astype(getattr(layer, key).dtype)[()]
+def _check_finite(file, place, array):
     if not all_finite(array):
-        bad = np.argwhere(~np.isfinite(array))[0]
+        bad = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise WeightsError(
-            f"{path}: '{name}' {key} holds {array[tuple(bad)]} at {tuple(map(int, bad))}: the file is damaged, or its "
-            "training diverged. Nothing was loaded."
+            f"{file.path}: {place.tensor.label} holds {array[bad]} at {bad}: the file is damaged, or its training diverged. "
+            "Nothing was loaded."
         )
-    return array
 
 
 def _all_problems(path, problems):

@@ -1,33 +1,42 @@
-"""A whole model in one HDF5 file: its weights in Keras's legacy layout, its architecture as JSON text.
+"""A whole model in one HDF5 file: its weights in one of Keras's layouts, its architecture and its ledger as JSON text.
 
 The architecture is data: class names from `minitl.layers` and the arguments of their constructors. Reading it builds
 those layers and nothing else; no code is stored and none is run.
 """
 
 import json
+import os
+from pathlib import Path
 
 import h5py
 import numpy as np
 
 from .. import initializers, layers
-from ..errors import CheckpointError, GraphError, MinitlError, WeightsError
+from ..errors import ArgumentError, CheckpointError, GraphError, MinitlError, WeightsError
 from ..layers import InputLayer, Layer
 from ..models import Model, Sequential
+from . import child, keras_h5, known, ledger
 from .atomic import replacing
-from .keras_h5 import open_hdf5, read_layout, write_layout
-from .loading import load_weights
+from .loading import load_from
+from .naming import places
+from .reading import file_digest, open_weights
+from .stored import StoredFile
 
 ARCHITECTURE = "minitl_architecture"  # the JSON text's place in the file
 FORMAT = 1
+KERAS_3 = (
+    ".weights.h5"  # files of this ending get Keras 3's layout, as Keras expects it there; all others the legacy one
+)
 
 
 def save_weights(model, path):
-    """Write the weights of `model` in Keras's legacy layout: Keras's own load_weights reads them. Atomic."""
+    """Write the weights of `model` as HDF5 that Keras's own load_weights reads: Keras 3's layout where the name ends in
+    '.weights.h5', else the legacy one of '.h5'. Atomic."""
     _write(model, path, architecture=None)
 
 
 def save_model(model, path):
-    """Write architecture, weights, `metadata` and what is frozen. Atomic. What was compiled is not saved."""
+    """Write architecture, weights, ledger, `metadata` and what is frozen. Atomic. What was compiled is not saved."""
     try:
         text = json.dumps(architecture(model))
     except TypeError as error:
@@ -38,27 +47,45 @@ def save_model(model, path):
 
 
 def _write(model, path, architecture):
-    with replacing(path, check=lambda written: _check_written(model, written, path)) as temporary:
+    if str(path).endswith(".keras"):
+        raise ArgumentError(
+            f"{path}: minitl writes HDF5; name the file .h5 (or .weights.h5), which Keras loads as well."
+        )
+    written = None
+
+    def check(temporary):
+        nonlocal written
+        written = _check_written(model, temporary, path)
+
+    with replacing(path, check) as temporary:
         with h5py.File(temporary, "w") as file:
-            write_layout(file, model.layers)
+            if str(path).endswith(KERAS_3):
+                keras_h5.write_numbered(file, keras_h5.keras_order(model))
+            else:
+                keras_h5.write_legacy(file, model.layers)
+            file[ledger.KEY] = np.bytes_(ledger.as_text(model).encode("utf-8"))
             if architecture is not None:
                 file[ARCHITECTURE] = np.bytes_(architecture.encode("utf-8"))
+    known.remember(path, *written, on_disk=False)
 
 
-def _check_written(model, written, path):
-    """Read the file back and compare every number."""
+def _check_written(model, temporary, path):
+    """Read the file back and compare every number. Returns its digest and its listing."""
     try:
-        with open_hdf5(written) as file:
-            layout = read_layout(file)
+        listing, sha256 = child.list_file(temporary, child.Copy(os.devnull, 0)), file_digest(temporary)
+        with StoredFile(temporary, listing, sha256, known=True) as file:
+            found = {(place.layer, place.parameter): place.tensor for place in places(file, model)}
             for layer in model.layers:
                 for name in layer.weight_names:
-                    if not np.array_equal(layout[layer.name][name][()], getattr(layer, name), equal_nan=True):
+                    array = getattr(layer, name)
+                    if not np.array_equal(file.read(found[layer.name, name], array.dtype), array, equal_nan=True):
                         raise CheckpointError(
                             f"{path}: '{layer.name}' {name} read back differently; nothing was saved."
                         )
-    except WeightsError as error:
-        reason = str(error).replace(str(written), "the file")
+    except (WeightsError, KeyError) as error:
+        reason = str(error).replace(str(temporary), "the file")
         raise CheckpointError(f"{path}: could not be read back ({reason}). Nothing was saved.") from None
+    return sha256, listing
 
 
 def architecture(model):
@@ -68,7 +95,7 @@ def architecture(model):
     steps = [model.input, *model.steps]
     return {
         "format": FORMAT,
-        "class": "Sequential" if isinstance(model, Sequential) and _is_row(model) else "Model",
+        "class": "Sequential" if isinstance(model, Sequential) and model.is_row else "Model",
         "name": model.name,
         "metadata": model.metadata,
         "layers": [
@@ -82,27 +109,28 @@ def architecture(model):
     }
 
 
-def _is_row(model):
-    """Does every layer take the output of the one before it, and nothing else?"""
-    return all(step.inputs == (before,) for before, step in zip([model.input, *model.steps], model.steps))
-
-
 def load_model(path, custom_objects=None):
     """Read a model that `save_model` wrote, as float32. It has to be compiled before it is trained on.
 
     Raises WeightsError if the file is not one or holds an unknown layer.
     """
-    with open_hdf5(path) as file:
-        text = file.get(ARCHITECTURE)
-        if not isinstance(text, h5py.Dataset) or text.shape != ():
+    with open_weights(path) as file:
+        text = file.listing.texts.get(ARCHITECTURE)
+        if text is None:
             raise WeightsError(
                 f"{path}: holds no minitl model, only weights at most. Build the model and call "
                 "model.load_weights(path), or save it with model.save(path)."
             )
-        text = bytes(text[()])
+        model = _model(path, text, custom_objects or {})
+        if model.count_params():
+            load_from(file, model, restore=True)
+        return model
+
+
+def _model(path, text, custom_objects):
     try:
         with initializers.weights_will_be_loaded():
-            model = _build(json.loads(text), custom_objects or {})
+            return _build(json.loads(text), custom_objects)
     except (
         MinitlError,
         ArithmeticError,
@@ -114,9 +142,6 @@ def load_model(path, custom_objects=None):
         ValueError,
     ) as error:
         raise WeightsError(f"{path}: its architecture cannot be built ({error}).") from error
-    if model.count_params():
-        load_weights(model, path)
-    return model
 
 
 def _build(data, custom_objects):

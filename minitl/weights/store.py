@@ -27,9 +27,14 @@ def bundled_file(name):
     )
 
 
+def home_folder():
+    """Where minitl keeps things: $MINITL_HOME, by default ~/.minitl."""
+    return Path(os.environ.get("MINITL_HOME") or "~/.minitl").expanduser()
+
+
 def models_folder():
-    """Where downloaded weights live: $MINITL_HOME/models."""
-    return Path(os.environ.get("MINITL_HOME", "~/.minitl")).expanduser() / "models"
+    """Where downloaded weights live."""
+    return home_folder() / "models"
 
 
 def find_weights(file_name, folder_address, md5):

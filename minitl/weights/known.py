@@ -1,0 +1,117 @@
+"""Files whose content is known, so that they can be read without precautions.
+
+Content is known by its sha256: of files that come with minitl, of published files, and of files that this machine has
+read or written before. For these the listing is kept as well (in memory, and in `$MINITL_HOME/known_files.json`), so
+that the next reading needs no look into the file's structures at all.
+
+Taking the sha256 of VGG16's base takes twice as long as reading it. As git does with its index, a file that has the
+same size, inode and times as when its digest was taken is not read through again. A file that changed within the last
+seconds before that is the exception: the clock of a file system may be too coarse to show another change.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from ..errors import MinitlError
+from .atomic import replacing
+from .stored import Listing
+
+# sha256 of whole files -> what they are. `store` has those that are downloaded.
+TRUSTED = {
+    "7e8782dd0b18c8ddf34bc0dae49b2f73b9f917faf49af682aa2580247c0ab953": "vgg16_imagenet_blocks1to3.h5",
+}
+SETTLED = 2.0  # seconds without a change after which a file's times can be trusted
+MOST_FILES = 100  # remembered on disk
+MOST_BYTES = 2**25
+
+_listings = {}  # sha256 -> (Listing, size)
+_digests = {}  # resolved path -> (signature, sha256)
+_read_from = None  # the file that both were completed from
+
+
+def digest_without_reading(path):
+    """The sha256 of a file that has not changed since it was taken; None where nobody can tell."""
+    _load()
+    signature, digest = _digests.get(_key(path), (None, None))
+    return digest if digest and signature == _signature(path) else None
+
+
+def listing(sha256):
+    """The listing of a file with this content, if it was seen before."""
+    _load()
+    return _listings.get(sha256, (None, 0))[0]
+
+
+def is_trusted(sha256):
+    """Is this content one of the files that come with minitl, or that it has checked against a published digest?"""
+    return sha256 in TRUSTED
+
+
+def trust(sha256, name):
+    """From now on, for this process: content that was checked against a published digest."""
+    TRUSTED[sha256] = name
+
+
+def remember(path, sha256, listing, on_disk=True):
+    """Keep a file's listing under its digest; a file with numbers in a copy cannot be kept."""
+    if any(tensor.copied for tensor in listing.tensors):
+        return
+    _load()
+    _listings[sha256] = listing, os.path.getsize(path)
+    signature = _signature(path)
+    if time.time() - max(signature[1], signature[2]) / 1e9 > SETTLED:
+        _digests[_key(path)] = signature, sha256
+        if on_disk:
+            _save()
+
+
+def _key(path):
+    return str(Path(path).resolve())
+
+
+def _signature(path):
+    status = os.stat(path)
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _place():
+    from .store import home_folder  # the store reads files, too
+
+    return home_folder() / "known_files.json"
+
+
+def _load():
+    """Complete the memory from the disk, once for each $MINITL_HOME. What is damaged there is left out."""
+    global _read_from
+    place = _place()
+    if _read_from == place:
+        return
+    _read_from = place
+    _digests.clear()
+    try:
+        if place.stat().st_size > MOST_BYTES:
+            return
+        for path, entry in json.loads(place.read_text(encoding="utf-8")).items():
+            size, *_ = signature = [int(number) for number in entry["signature"]]
+            _listings[str(entry["sha256"])] = Listing.from_data(entry["listing"], size, 0), size
+            _digests[path] = signature, str(entry["sha256"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass
+
+
+def _save():
+    """Write the newest entries. Where the folder cannot be written to, the memory lasts as long as this process."""
+    entries = {
+        path: {"signature": signature, "sha256": sha256, "listing": _listings[sha256][0].as_data()}
+        for path, (signature, sha256) in list(_digests.items())[-MOST_FILES:]
+        if sha256 in _listings
+    }
+    try:
+        place = _place()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(place, check=lambda written: json.loads(Path(written).read_text(encoding="utf-8"))) as temporary:
+            Path(temporary).write_text(json.dumps(entries), encoding="utf-8")
+    except (OSError, MinitlError):
+        pass
