@@ -1,7 +1,6 @@
 """What the applications share, so that each of their files can be the architecture and little else."""
 
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,14 +11,6 @@ from ..weights import find_weights, load_weights
 
 # Mean blue, green and red of ImageNet's training images.
 IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
-
-
-class OfficialFile(NamedTuple):
-    """Published weights: the file's name, the address of its folder, and its md5 sum there."""
-
-    name: str
-    folder: str
-    md5: str
 
 
 def check_arguments(weights, include_top, input_shape, pooling, classes, native_size, smallest_size):
@@ -60,15 +51,13 @@ def add_pooling(x, pooling):
 
 
 @contextmanager
-def load_named_weights(weights, official_file):
+def load_named_weights(weights, published_name):
     """Yields `load(model)`, which fills a model with `weights`: None, 'imagenet' or a path. The file is looked for
     before anything is built, and layers built inside the block draw no random numbers if they will be replaced."""
     if weights is None:
         yield lambda model: model
         return
-    path = (
-        find_weights(official_file.name, official_file.folder, official_file.md5) if weights == "imagenet" else weights
-    )
+    path = find_weights(published_name) if weights == "imagenet" else weights
 
     def load(model):
         load_weights(model, path)

@@ -5,14 +5,10 @@ Layer names are Keras's, and so they are the names in the weight files.
 
 from ..layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 from ..models import Model
-from .building import OfficialFile, add_pooling, check_arguments, load_named_weights, preprocess_caffe
+from .building import add_pooling, check_arguments, load_named_weights, preprocess_caffe
 
 # (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
 BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
-
-FILES = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
-WITH_TOP = OfficialFile("vgg16_weights_tf_dim_ordering_tf_kernels.h5", FILES, "64373286793e3c8b2b4e3219cbf3544b")
-NO_TOP = OfficialFile("vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", FILES, "6d6bbae143d832006294945121d1f1fc")
 
 
 def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
@@ -30,7 +26,7 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
         weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32
     )
 
-    with load_named_weights(weights, WITH_TOP if include_top else NO_TOP) as load:
+    with load_named_weights(weights, "vgg16" if include_top else "vgg16-notop") as load:
         x = images = Input(input_shape)
         for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
             for number in range(1, convolutions + 1):

@@ -5,9 +5,9 @@ import sys
 
 from .. import __version__
 from ..errors import MinitlError
-from . import bench, finetune, predict, summary
+from . import bench, finetune, predict, summary, weights
 
-COMMANDS = {"finetune": finetune, "summary": summary, "predict": predict, "bench": bench}
+COMMANDS = {"finetune": finetune, "summary": summary, "predict": predict, "weights": weights, "bench": bench}
 
 
 def main(arguments=None):

@@ -16,7 +16,8 @@ from .checks import (
     refuse_divergence,
     statistics_survive_divergence,
 )
-from .history import History, Progress, epoch_line
+from ..progress import Progress
+from .history import History, epoch_line
 
 
 def train_step(model, x, y_true):

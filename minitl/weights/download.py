@@ -1,65 +1,146 @@
-"""Fetching a published file: over https, checked, and never half there."""
+"""Fetching a published file: over https, checked, resumed where it was cut, and never half there."""
 
 import hashlib
+import http.client
 import os
-import tempfile
 import time
+import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import WeightsError
+from ..progress import Progress
 
 ATTEMPTS = 3
-TIMEOUT = 30  # seconds without an answer
-CHUNK = 2**20  # bytes
+TIMEOUT = 20  # seconds without an answer
+CHUNK = 2**18  # bytes
+
+
+class HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """A redirect may lead anywhere but out of https."""
+
+    def redirect_request(self, request, file, code, message, headers, address):
+        if not address.startswith("https://"):
+            raise urllib.error.URLError(f"it was redirected to {address}, which is not https")
+        return super().redirect_request(request, file, code, message, headers, address)
 
 
 def download(address, target, md5):
     """Fetch `address` into the file `target`. Its md5 sum must be the published one.
 
-    The bytes go into a temporary file beside `target`, which takes its name only when it is complete and correct: a
-    download that is cut off, or several at once, leave one good file or none. Raises WeightsError.
+    The bytes go into `<target>.part`, which takes the name when it is complete and correct. A cut connection is tried
+    again from where it was cut; so is a part that an earlier process left. Call it within `locked(target)`: then
+    several processes that want the same file get one good one. Raises WeightsError; a file with a wrong sum is removed.
     """
     target = Path(target)
-    print(f"Downloading {address}\n         to {target}", flush=True)
+    part = target.with_name(f"{target.name}.part")
     for attempt in range(1, ATTEMPTS + 1):
-        temporary = None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-            with os.fdopen(handle, "wb") as file:
-                found = _fetch(address, file)
+            _fetch(address, part)
+            found = _md5(part)
             if found == md5:
-                os.replace(temporary, target)
+                os.replace(part, target)
                 return
-            reason = f"its md5 sum is {found}, expected {md5}"
-        except OSError as error:  # urllib's errors, time-outs and disk errors all are OSErrors
-            reason = str(error)
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
+            part.unlink()
+            reason = f"its md5 sum is {found}, expected {md5}; it was removed"
+        except (OSError, http.client.HTTPException) as error:  # urllib's errors and time-outs are OSErrors
+            reason = str(getattr(error, "reason", None) or error)
+            if not part.is_file() or not part.stat().st_size:  # nothing came at all: trying again would change nothing
+                part.unlink(missing_ok=True)
+                break
         if attempt < ATTEMPTS:
             time.sleep(attempt)
-    raise WeightsError(
-        f"{target.name} could not be downloaded ({reason}; {ATTEMPTS} attempts). Fetch {address} (md5 {md5}) on a "
-        f"machine that reaches it and put it at {target}, or pass weights=<path>."
-    )
+    raise WeightsError(f"it could not be downloaded ({reason})")
 
 
-def _fetch(address, file):
-    """Copy what lies at `address` into an open file. Returns its md5 sum."""
-    digest, received, percent_shown = hashlib.md5(usedforsecurity=False), 0, 0
-    with urllib.request.urlopen(address, timeout=TIMEOUT) as response:
-        if not response.geturl().startswith("https://"):
-            raise OSError(f"it was redirected to {response.geturl()}, which is not https")
+def _fetch(address, part):
+    """Append to the file `part` what it still lacks."""
+    have = part.stat().st_size if part.is_file() else 0
+    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.build_opener(HttpsOnly).open(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:  # 416: there is nothing behind these bytes; either all is there, or it is another file
+            raise
+        return
+    with response:
+        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         size = int(response.headers.get("Content-Length") or 0)
-        while chunk := response.read(CHUNK):
-            file.write(chunk)
-            digest.update(chunk)
-            received += len(chunk)
-            if size and 100 * received // size >= percent_shown + 10:
-                percent_shown = 10 * (10 * received // size)
-                print(f"{percent_shown:4}% of {size / 1e6:.1f} MB", flush=True)
+        start = have if resumed else 0  # a server that cannot resume sends all of it again
+        with open(part, "ab" if resumed else "wb") as file:
+            title = f"Downloading {address.rsplit('/', 1)[-1]}"
+            with Progress(title, start + size if size else 0, unit="MB", lines=True) as bar:
+                bar.advance(start)
+                received = 0
+                while chunk := response.read(CHUNK):
+                    file.write(chunk)
+                    received += len(chunk)
+                    bar.advance(len(chunk))
     if received < size:
-        raise OSError(f"the connection was cut after {received:,} of {size:,} bytes")
+        raise OSError(f"the connection was cut after {start + received:,} of {start + size:,} bytes")
+
+
+def _md5(path):
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
+
+
+@contextmanager
+def locked(target):
+    """Only one process at a time is inside for the same `target`; the others wait. The system lets go of the lock when
+    its process ends, however that happens."""
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = open(target.with_name(f".{target.name}.lock"), "a+b")
+    except OSError as error:
+        raise WeightsError(f"{target}: cannot be written ({error.strerror}). Set MINITL_HOME to a folder of yours.") from None
+    with file:
+        _lock(file, target.name)
+        try:
+            yield
+        finally:
+            _unlock(file)
+
+
+def _lock(file, name):
+    waiting = False
+    while not _try_lock(file):
+        if not waiting:
+            print(f"Waiting: another process is fetching {name}.", flush=True)
+        waiting = True
+        time.sleep(0.2)
+
+
+try:
+    import fcntl
+
+    def _try_lock(file):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(file):
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+except ImportError:  # Windows
+    import msvcrt
+
+    def _try_lock(file):
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(file):
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)

@@ -13,6 +13,7 @@ import json
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 
 from ..errors import MinitlError, UnsafeFileError, WeightsError
 from ..utils import snake_case
@@ -39,7 +40,9 @@ def list_archive(path, name, file_bytes, copy):
             weights = _read(archive, WEIGHTS, copy.room, name)
             start = _start(path, archive.getinfo(WEIGHTS))
         listing = list_hdf5(io.BytesIO(weights), name, file_bytes, copy, start, layer_names)
-        return listing.__class__("Keras 3 archive (.keras)", listing.tensors, listing.texts)
+        order = {layer: position for position, layer in enumerate(layer_names.values())}  # of the architecture
+        tensors = sorted(listing.tensors, key=lambda tensor: order.get(tensor.layer, len(order)))
+        return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors))
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError, ValueError,
             TypeError, AttributeError, RuntimeError, MemoryError, RecursionError) as error:  # fmt: skip
         if isinstance(error, MinitlError):

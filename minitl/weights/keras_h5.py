@@ -132,7 +132,8 @@ def _names(group, attribute, file_name):
 
 
 def write_legacy(root, layers):
-    """Write the weights of `layers` into an open, empty group, the way Keras does up to version 2."""
+    """Write the weights of `layers` (in Keras's order, as `keras_order` gives it) into an open, empty group, the way Keras
+    does up to version 2."""
     root.attrs["backend"] = "minitl"
     root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [layer.name for layer in layers])
@@ -144,7 +145,7 @@ def write_legacy(root, layers):
 
 
 def write_numbered(root, layers):
-    """Write the weights of `layers` (in Keras's order, as `keras_order` gives it) the way Keras 3 does."""
+    """The same the way Keras 3 does."""
     for key, layer in class_keys(layers):
         group = root.create_group(f"layers/{key}/vars")
         group.attrs["name"] = layer.name
@@ -162,8 +163,9 @@ def class_keys(layers):
 
 
 def keras_order(model):
-    """The layers of `model` in the order of Keras's `model.layers`, by which Keras 3 counts them: the longer the way from
-    a layer to the output, the earlier it comes; among equals, the one first met when walking back from the output."""
+    """The layers of `model` in the order of Keras's `model.layers`, since Keras reads both layouts by position: the longer
+    the way from a layer to the output, the earlier it comes; among equals, the one first met when walking back from the
+    output."""
     depth, met = {}, {}
 
     def walk(tensor):  # not recursive: a deep network is deeper than Python's stack

@@ -18,16 +18,16 @@ from ..errors import MinitlError
 from .atomic import replacing
 from .stored import Listing
 
-# sha256 of whole files -> what they are. `store` has those that are downloaded.
+# sha256 of whole files -> what they are; `store` adds published files when it has checked them.
 TRUSTED = {
-    "7e8782dd0b18c8ddf34bc0dae49b2f73b9f917faf49af682aa2580247c0ab953": "vgg16_imagenet_blocks1to3.h5",
+    "7e8782dd0b18c8ddf34bc0dae49b2f73b9f917faf49af682aa2580247c0ab953": "vgg16, blocks 1 to 3",
 }
 SETTLED = 2.0  # seconds without a change after which a file's times can be trusted
 MOST_FILES = 100  # remembered on disk
 MOST_BYTES = 2**25
 
 _listings = {}  # sha256 -> (Listing, size)
-_digests = {}  # resolved path -> (signature, sha256)
+_digests = {}  # resolved path -> (signature, None where the file was too fresh; sha256)
 _read_from = None  # the file that both were completed from
 
 
@@ -46,11 +46,17 @@ def listing(sha256):
 
 def is_trusted(sha256):
     """Is this content one of the files that come with minitl, or that it has checked against a published digest?"""
-    return sha256 in TRUSTED
+    return name_of(sha256) is not None
+
+
+def name_of(sha256):
+    """Which published weights this content is, if that was checked."""
+    _load()
+    return TRUSTED.get(sha256)
 
 
 def trust(sha256, name):
-    """From now on, for this process: content that was checked against a published digest."""
+    """Content that was checked against a published digest."""
     TRUSTED[sha256] = name
 
 
@@ -61,10 +67,11 @@ def remember(path, sha256, listing, on_disk=True):
     _load()
     _listings[sha256] = listing, os.path.getsize(path)
     signature = _signature(path)
-    if time.time() - max(signature[1], signature[2]) / 1e9 > SETTLED:
-        _digests[_key(path)] = signature, sha256
-        if on_disk:
-            _save()
+    settled = time.time() - max(signature[1], signature[2]) / 1e9 > SETTLED
+    _digests.pop(_key(path), None)  # the newest go last
+    _digests[_key(path)] = signature if settled else None, sha256
+    if on_disk:
+        _save()
 
 
 def _key(path):
@@ -76,9 +83,12 @@ def _signature(path):
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
-def _place():
-    from .store import home_folder  # the store reads files, too
+def home_folder():
+    """Where minitl keeps things: $MINITL_HOME, by default ~/.minitl."""
+    return Path(os.environ.get("MINITL_HOME") or "~/.minitl").expanduser()
 
+
+def _place():
     return home_folder() / "known_files.json"
 
 
@@ -94,9 +104,11 @@ def _load():
         if place.stat().st_size > MOST_BYTES:
             return
         for path, entry in json.loads(place.read_text(encoding="utf-8")).items():
-            size, *_ = signature = [int(number) for number in entry["signature"]]
+            size, signature = int(entry["size"]), entry["signature"] and [int(number) for number in entry["signature"]]
             _listings[str(entry["sha256"])] = Listing.from_data(entry["listing"], size, 0), size
             _digests[path] = signature, str(entry["sha256"])
+            if entry.get("name"):
+                TRUSTED.setdefault(str(entry["sha256"]), str(entry["name"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
 
@@ -104,7 +116,13 @@ def _load():
 def _save():
     """Write the newest entries. Where the folder cannot be written to, the memory lasts as long as this process."""
     entries = {
-        path: {"signature": signature, "sha256": sha256, "listing": _listings[sha256][0].as_data()}
+        path: {
+            "size": _listings[sha256][1],
+            "signature": signature,
+            "sha256": sha256,
+            "name": TRUSTED.get(sha256),
+            "listing": _listings[sha256][0].as_data(),
+        }
         for path, (signature, sha256) in list(_digests.items())[-MOST_FILES:]
         if sha256 in _listings
     }

@@ -178,6 +178,20 @@ def from_text(text):
         return {}, []
 
 
+def text_as_lines(text):
+    """A file's ledger for people, as lines; none for a file without one."""
+    try:
+        states = {key: entry.get("state") for key, entry in json.loads(text or "{}").get("tensors", {}).items()}
+    except (ValueError, AttributeError):
+        return []
+    entries, notes = from_text(text)
+    rows = []
+    for key, (origin, _) in entries.items():
+        layer, _, parameter = key.rpartition("/")
+        rows.append(Entry(layer, parameter, (), origin, states.get(key) or "new"))
+    return str(Ledger(rows, notes)).splitlines() if rows else []
+
+
 def adapted(origin, how, why, array):
     """The origin of an `array` that was made from a tensor of the given origin."""
     if origin is None:

@@ -46,11 +46,15 @@ def save_model(model, path):
     _write(model, path, text)
 
 
+def check_target(path):
+    """Refuse a name that promises another format."""
+    suffix = Path(path).suffix if isinstance(path, (str, os.PathLike)) else ""
+    if suffix in (".keras", ".pth", ".pt", ".onnx", ".safetensors"):
+        raise ArgumentError(f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well.")
+
+
 def _write(model, path, architecture):
-    if str(path).endswith(".keras"):
-        raise ArgumentError(
-            f"{path}: minitl writes HDF5; name the file .h5 (or .weights.h5), which Keras loads as well."
-        )
+    check_target(path)
     written = None
 
     def check(temporary):
@@ -59,10 +63,8 @@ def _write(model, path, architecture):
 
     with replacing(path, check) as temporary:
         with h5py.File(temporary, "w") as file:
-            if str(path).endswith(KERAS_3):
-                keras_h5.write_numbered(file, keras_h5.keras_order(model))
-            else:
-                keras_h5.write_legacy(file, model.layers)
+            write = keras_h5.write_numbered if str(path).endswith(KERAS_3) else keras_h5.write_legacy
+            write(file, keras_h5.keras_order(model))
             file[ledger.KEY] = np.bytes_(ledger.as_text(model).encode("utf-8"))
             if architecture is not None:
                 file[ARCHITECTURE] = np.bytes_(architecture.encode("utf-8"))

@@ -100,6 +100,34 @@ def places(file, model, names=None):
     return found
 
 
+def own_places(file):
+    """The `Place` of every tensor in the file's own terms, without a model: for looking at it and for comparing. Where
+    tensors are only numbered, their shapes tell which is which, as far as they do."""
+    found, layers = [], {}
+    for tensor in file.tensors:
+        layers.setdefault(tensor.layer, []).append(tensor)
+    for tensor in file.tensors:
+        layer, parameter = tensor.layer, tensor.parameter
+        if isinstance(parameter, int):
+            parameter = _numbered_parameter(parameter, [len(each.shape) for each in layers[layer]])
+            layer = layer or tensor.name.rsplit("/vars/", 1)[0]
+        elif layer is None:
+            layer, _, parameter = tensor.name.rpartition(".")
+        elif "/" in layer:
+            layer = layer.split("/", 1)[1]
+        found.append(Place(tensor, layer, parameter))
+    return found
+
+
+def _numbered_parameter(number, ranks):
+    """Which parameter is number 0, 1, ... of a layer with tensors of these ranks, in Keras's order."""
+    if ranks[:1] in ([2], [4]) and len(ranks) <= 2:
+        return ("kernel", "bias")[number]
+    if ranks == [1, 1, 1, 1]:
+        return ("gamma", "beta", "moving_mean", "moving_variance")[number]
+    return f"number {number}"
+
+
 def _of_keras(file, model, layers, names):
     """Keras's own names. Only early `.weights.h5` files have none; there its rule is applied, class by class in order."""
     nameless = any(tensor.layer is None for tensor in file.tensors)
@@ -129,7 +157,12 @@ def _of_keras(file, model, layers, names):
 
 def _of_others(file, layers, names, flattened):
     """Names of PyTorch and of ONNX exporters, or Keras's words in another format."""
-    tensors = [tensor for tensor in file.tensors if not tensor.name.endswith("num_batches_tracked")]
+    is_graph = any(tensor.role for tensor in file.tensors)  # ONNX: constants that no layer uses are no weights
+    tensors = [
+        tensor
+        for tensor in file.tensors
+        if not tensor.name.endswith("num_batches_tracked") and (tensor.role or not is_graph)
+    ]
     prefixes = {tensor.name: tensor.name.rpartition(".")[0] for tensor in tensors}
     if all(prefix.startswith("module.") for prefix in prefixes.values()):  # torch.nn.DataParallel's
         prefixes = {name: prefix.removeprefix("module.") for name, prefix in prefixes.items()}
@@ -150,7 +183,7 @@ def _of_others(file, layers, names, flattened):
             continue
         else:
             pieces = re.split(r"[/.:]", tensor.name)
-            known = [piece for piece in pieces if piece in layers]
+            known = [names.get(piece, piece) for piece in pieces if names.get(piece, piece) in layers]
             layer = names.get(tensor.name) or (known[0] if known else tensor.name)
             parameter = tensor.role.split()[0] if tensor.role else tensor.name
         found.append(_turned(tensor, layer, parameter, flattened.get(layer) if last in TORCH_PARAMETERS else None))

@@ -37,12 +37,14 @@ def open_weights(path, progress=None):
         if not Path(path).is_file():
             os.stat(path)  # says what is wrong
             raise WeightsError(f"{path}: is no file. Check the path.")
-        sha256 = known.digest_without_reading(path) or file_digest(path, progress)
+        before = known.digest_without_reading(path)
+        sha256 = before or file_digest(path, progress)
         listing = known.listing(sha256)
         if listing is None and known.is_trusted(sha256):
             listing = child.list_file(path, child.Copy(os.devnull, 0))
-            known.remember(path, sha256, listing)
         if listing is not None:
+            if not before:
+                known.remember(path, sha256, listing)
             return StoredFile(path, listing, sha256, known=True)
         return _through_child(path, sha256)
     except (OSError, ValueError) as error:

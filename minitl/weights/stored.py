@@ -68,11 +68,7 @@ class Listing:
     texts: dict = field(default_factory=dict)
 
     def as_data(self):
-        return {
-            "format": self.format,
-            "tensors": [{k: v for k, v in asdict(each).items() if v is not None} for each in self.tensors],
-            "texts": self.texts,
-        }
+        return {"format": self.format, "tensors": [asdict(each) for each in self.tensors], "texts": self.texts}
 
     @classmethod
     def from_data(cls, data, file_bytes, copied_bytes):
