@@ -3,10 +3,11 @@
     3  remove_layers    cut off what belongs to the old task
     4  replace_head     put new layers on
     5  adapt_input      other channels, another image size
+       adapt_classes    other classes, keeping what was learned about those that stay
     6  freeze, unfreeze choose what may move;  frozen_digest proves that the rest did not
 
-The first three return a new `Model` that *shares* the layers it kept, so that training one trains both (`adapt_input`
-copies the convolutions whose channels change); the others act on the model they are given. In a new model, ask for a
+Those of steps 3 to 5 return a new `Model` that *shares* the layers it kept, so that training one trains both (only a
+layer whose weights change their shape is a copy); the others act on the model they are given. In a new model, ask for a
 layer's output with `model.output_of(name)`: `layer.output` is where the layer was used first.
 Read next: `features`, which makes use of what is frozen.
 """
@@ -15,12 +16,13 @@ import hashlib
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import ArgumentError, ShapeError
 from .layers import (
     Activation,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
+    Dense,
     Dropout,
     Input,
     InputLayer,
@@ -30,6 +32,7 @@ from .layers import (
     ZeroPadding2D,
 )
 from .models import Model
+from .weights.ledger import adapted
 
 # Layers without parameters that leave the channels of an image as they are.
 KEEPS_CHANNELS = (Activation, AveragePooling2D, Dropout, MaxPooling2D, ReLU, ZeroPadding2D)
@@ -37,7 +40,8 @@ KEEPS_CHANNELS = (Activation, AveragePooling2D, Dropout, MaxPooling2D, ReLU, Zer
 
 def remove_layers(model, after):
     """`model` up to and including the layer named `after`; everything behind it is left out."""
-    return Model(model.input, model.output_of(after), name=model.name)
+    kept = Model(model.input, model.output_of(after), name=model.name)
+    return _continue(kept, model, f"removed behind '{after}'", class_names=None)
 
 
 def replace_head(model, layers, after=None):
@@ -46,7 +50,8 @@ def replace_head(model, layers, after=None):
     tensor = model.output if after is None else model.output_of(after)
     for layer in [layers] if isinstance(layers, Layer) else layers:
         tensor = layer(tensor)
-    return Model(model.input, tensor, name=model.name)
+    new = Model(model.input, tensor, name=model.name)
+    return _continue(new, model, "replaced by a new head", class_names=None)
 
 
 def adapt_input(model, input_shape):
@@ -79,7 +84,7 @@ def adapt_input(model, input_shape):
                 f"the model cannot take images of {input_shape}: {error} Cut it before '{layer.name}' with "
                 "remove_layers or replace_head, adapt the input, and put a new head on."
             ) from None
-    return Model(tensors[model.input], tensors[model.output], name=model.name)
+    return _continue(Model(tensors[model.input], tensors[model.output], name=model.name), model)
 
 
 def adapt_channels(kernel, channels):
@@ -107,6 +112,62 @@ def _with_channels(layer, channels):
     new.build((None, None, None, channels))
     weights = layer.get_weights()
     new.set_weights([adapt_channels(weights[0], channels), *weights[1:]])
+    old = layer.kernel.shape[2]
+    rule = "the sum over" if channels == 1 else "the mean of" if channels < old else "zeros behind"
+    _note_adapted(new, layer, {"kernel": f"{rule} the {old} channels"}, f"the input has {channels} channels")
+    return new
+
+
+def adapt_classes(model, old_classes, new_classes):
+    """`model` with another set of classes: its last layer, a `Dense` one, gets one column for each of `new_classes`.
+
+    old_classes, new_classes   the classes' names, in the order of the outputs (ImageNet's: `applications.imagenet`)
+
+    A class that stays, or takes another place, brings its column of the kernel and its bias along. A new one starts with
+    the mean of the old columns: of all things that the layer could say about it before it has seen one, "like the
+    average class" is the least wrong. Where no class stays, use `replace_head`. Raises ShapeError, ArgumentError.
+    """
+    layer, old_classes, new_classes = model.output.layer, list(old_classes), list(new_classes)
+    if not isinstance(layer, Dense) or layer.units != len(old_classes):
+        units = f"{layer.units} units" if isinstance(layer, Dense) else f"a {type(layer).__name__} layer"
+        raise ShapeError(
+            f"the model ends with '{layer.name}', {units}; expected Dense with {len(old_classes)} classes."
+        )
+    for argument, names in ("old_classes", old_classes), ("new_classes", new_classes):
+        twice = [name for name in names if names.count(name) > 1]
+        if twice or not names:
+            raise ArgumentError(f"{argument}: {f'{twice[0]!r} stands there twice' if twice else 'names no class'}.")
+    stays = [name for name in new_classes if name in old_classes]
+    if not stays:
+        raise ArgumentError("none of new_classes is one of old_classes; put a new head on with replace_head.")
+    new = type(layer)(**{**layer.get_config(), "units": len(new_classes)})
+    new.build(layer.kernel.shape)
+    for name in layer.weight_names:
+        weight = getattr(layer, name)
+        columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
+        getattr(new, name)[...] = np.stack(columns, axis=-1)
+    how = (
+        f"{len(stays)} of {len(old_classes)} classes carried over, {len(new_classes) - len(stays)} new ones their mean"
+    )
+    _note_adapted(new, layer, dict.fromkeys(layer.weight_names, how), "other classes")
+    tensor = new(model.output.inputs[0])
+    return _continue(Model(model.input, tensor, name=model.name), model, class_names=new_classes)
+
+
+def _note_adapted(new, old, how, why):
+    """Origins for the ledger: what was adapted, and what was merely copied along."""
+    for name in new.weight_names:
+        origin = old.origins.get(name)
+        if origin is not None:
+            new.origins[name] = adapted(origin, how[name], why, getattr(new, name)) if name in how else origin
+
+
+def _continue(new, old, what=None, **metadata):
+    """`new` was made out of `old`: its notes and metadata go on (but for `metadata` that is no longer true: None drops
+    it), and the ledger says which layers are gone."""
+    gone = [layer.name for layer in old.layers if layer.weight_names and layer not in new.layers]
+    new.metadata = {key: value for key, value in {**old.metadata, **metadata}.items() if value is not None}
+    new.notes = [*old.notes, f"{what}: {', '.join(gone)}"] if what and gone else list(old.notes)
     return new
 
 

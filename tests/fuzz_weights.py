@@ -78,7 +78,9 @@ def make(name, model, folder):
                     for key in layer.weight_names:
                         place = f"{layer.name}/{layer.name}/{key}:0"
                         del file[place]
-                        file.create_dataset(place, data=getattr(layer, key), chunks=True, compression="gzip", shuffle=True)
+                        file.create_dataset(
+                            place, data=getattr(layer, key), chunks=True, compression="gzip", shuffle=True
+                        )
     elif name == "weights-h5":
         with h5py.File(path, "w") as file:
             keras_h5.write_numbered(file, model.layers)
@@ -252,7 +254,9 @@ def run_format(name, count, seed, folder):
 
 
 def _text(counts):
-    return ", ".join(f"{counts[key]:,} {key}" for key in ("refused", "equal", "altered", "child crashed", "child out of time"))
+    return ", ".join(
+        f"{counts[key]:,} {key}" for key in ("refused", "equal", "altered", "child crashed", "child out of time")
+    )
 
 
 def _keep(name, number, mutant, what):

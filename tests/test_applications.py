@@ -9,7 +9,7 @@ import pytest
 
 from minitl import initializers, transfer
 from minitl.applications import VGG16, vgg16
-from minitl.errors import ArgumentError, DataError, WeightsError
+from minitl.errors import ArgumentError, DataError, ShapeError, WeightsError
 from minitl.models.summary import flops
 from minitl.weights import bundled_file
 
@@ -137,18 +137,21 @@ def test_arguments_that_do_not_go_together(arguments, message):
         VGG16(**arguments)
 
 
-def test_weights_that_are_not_here(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINITL_HOME", str(tmp_path))
-    monkeypatch.setattr("minitl.weights.download.time.sleep", lambda seconds: None)
-
-    def no_network(address, timeout):
-        raise OSError("Network is unreachable")
-
-    monkeypatch.setattr("urllib.request.urlopen", no_network)
-    message = (
-        "notop.h5 could not be downloaded .Network is unreachable.* Fetch https://.*notop.h5 .* put it at .*notop.h5"
-    )
-    with pytest.raises(WeightsError, match=message):
-        VGG16(include_top=False)
+def test_weights_that_are_not_here(tmp_path):
     with pytest.raises(WeightsError, match="nowhere.h5: cannot be read"):
         VGG16(weights=tmp_path / "nowhere.h5", include_top=False)
+
+
+def test_imagenets_classes():
+    """Keras's own file, by the md5 sum that Keras asks for."""
+    assert hashlib.md5(bundled_file("imagenet_class_index.json").read_bytes()).hexdigest() == (
+        "c2c37ea517e94d9795004a39431a14cb"
+    )
+    predictions = np.zeros((2, 1000), np.float32)
+    predictions[0, [1, 310, 999]] = 0.5, 0.3, 0.2
+    predictions[1, 309] = 1
+    first, second = vgg16.decode_predictions(predictions, top=3)
+    assert [name for _, name, _ in first] == ["goldfish", "ant", "toilet_tissue"] and first[0][0] == "n01443537"
+    assert [p for _, _, p in first] == pytest.approx([0.5, 0.3, 0.2]) and second[0][1] == "bee"
+    with pytest.raises(ShapeError, match=r"shape \(2, 10\); expected \(N, 1000\)"):
+        vgg16.decode_predictions(predictions[:, :10])

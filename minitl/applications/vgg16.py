@@ -6,6 +6,9 @@ Layer names are Keras's, and so they are the names in the weight files.
 from ..layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 from ..models import Model
 from .building import add_pooling, check_arguments, load_named_weights, preprocess_caffe
+from .imagenet import decode_predictions
+
+__all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 
 # (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
 BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
@@ -14,13 +17,13 @@ BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
     """The network as a `Model`.
 
-    weights       'imagenet' (downloaded once), None (random), or the path of an HDF5 file
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
     include_top   with the three dense layers, which fix the input size (224x224 pixels for ImageNet's weights)
     input_shape   (H, W, C) of one image; by default (224, 224, 3) with the top, any size without it
     pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
     classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
 
-    Feed it images that went through `preprocess_input`. Raises ArgumentError, and WeightsError for the file.
+    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises ArgumentError, and WeightsError for the file.
     """
     input_shape = check_arguments(
         weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32

@@ -74,7 +74,9 @@ def run(options):
     transferred = train(model, recipe, *task)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input
-    print(f"          Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.\n")
+    print(f"          Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.")
+    print("          What the model is made of now:")
+    print("".join(f"          {line.strip()}\n" for line in model.ledger.summary()))
     if options.save:
         model.metadata = {"preprocessing": "vgg16", "class_names": pictures.class_names}
         model.save(options.save)
@@ -211,6 +213,7 @@ def results(model, transferred, scratch, digest, options, seconds):
         "parameters": model.count_params(),
         "trainable_parameters": model.count_params(trainable_only=True),
         "frozen_digest": digest,
+        "ledger": model.ledger.summary(),
         "cut": options.cut,
         "seed": options.seed,
         "transferred": transferred,

@@ -42,9 +42,7 @@ def add_arguments(parser):
     to.add_argument(
         "--model", metavar="MODEL", help="vgg16, vgg16-notop, or a file from model.save(): whose layers these are"
     )
-    to.add_argument(
-        "--names", metavar="FILE", help='JSON {"name in SRC": "layer", ...} for names that are not known'
-    )
+    to.add_argument("--names", metavar="FILE", help='JSON {"name in SRC": "layer", ...} for names that are not known')
     to.add_argument("--partial", action="store_true", help="leave out layers that the model does not have")
     for name, text in (
         ("verify", "hold a file against what was published or saved"),

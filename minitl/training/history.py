@@ -1,5 +1,6 @@
 """What training tells: the record that `fit` returns, and the lines that it prints."""
 
+
 class History:
     """`history.history` maps "loss", "accuracy", "val_loss", "val_accuracy" to a list with one number an epoch."""
 

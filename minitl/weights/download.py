@@ -99,7 +99,9 @@ def locked(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         file = open(target.with_name(f".{target.name}.lock"), "a+b")
     except OSError as error:
-        raise WeightsError(f"{target}: cannot be written ({error.strerror}). Set MINITL_HOME to a folder of yours.") from None
+        raise WeightsError(
+            f"{target}: cannot be written ({error.strerror}). Set MINITL_HOME to a folder of yours."
+        ) from None
     with file:
         _lock(file, target.name)
         try:

@@ -158,7 +158,12 @@ def as_text(model):
     entries = {}
     for entry in ledger_of(model):
         saved = array_digest(getattr(model.get_layer(entry.layer), entry.parameter))
-        entries[f"{entry.layer}/{entry.parameter}"] = {**entry.origin.as_data(), "state": entry.state, "saved": saved}
+        entries[f"{entry.layer}/{entry.parameter}"] = {
+            **entry.origin.as_data(),
+            "shape": list(entry.shape),
+            "state": entry.state,
+            "saved": saved,
+        }
     return json.dumps({"format": FORMAT, "tensors": entries, "notes": list(model.notes)})
 
 
@@ -171,8 +176,8 @@ def from_text(text):
             return {}, []
         entries = {}
         for key, entry in data["tensors"].items():
-            saved, _ = entry.pop("saved"), entry.pop("state", None)
-            entries[str(key)] = Origin.from_data(entry), str(saved)
+            origin = {name: value for name, value in entry.items() if name not in ("shape", "state", "saved")}
+            entries[str(key)] = Origin.from_data(origin), str(entry["saved"])
         return entries, [str(note) for note in data["notes"]]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}, []
@@ -180,16 +185,15 @@ def from_text(text):
 
 def text_as_lines(text):
     """A file's ledger for people, as lines; none for a file without one."""
-    try:
-        states = {key: entry.get("state") for key, entry in json.loads(text or "{}").get("tensors", {}).items()}
-    except (ValueError, AttributeError):
+    origins, notes = from_text(text)
+    if not origins:
         return []
-    entries, notes = from_text(text)
     rows = []
-    for key, (origin, _) in entries.items():
+    for key, data in json.loads(text)["tensors"].items():
         layer, _, parameter = key.rpartition("/")
-        rows.append(Entry(layer, parameter, (), origin, states.get(key) or "new"))
-    return str(Ledger(rows, notes)).splitlines() if rows else []
+        shape = tuple(n for n in data.get("shape", ()) if isinstance(n, int))
+        rows.append(Entry(layer, parameter, shape, origins[key][0], data.get("state", "new")))
+    return str(Ledger(rows, notes)).splitlines()
 
 
 def adapted(origin, how, why, array):
@@ -206,7 +210,9 @@ def _source(entry):
     source = f"from {first.file} ({first.sha256[:12]})"
     if entry.is_published:
         return f"{source}, not one bit changed"
-    return f"adapted {source}" if _was_adapted(entry.origin) else f"{source}, changed since"
+    if _was_adapted(entry.origin):
+        return f"adapted {source}" + ", changed since" * (entry.state == "changed")
+    return f"{source}, changed since"
 
 
 def _was_adapted(origin):

@@ -195,7 +195,9 @@ def torch_files(torch_vgg16, tmp_path_factory):
     torch.save(state, folder / "old.pth", _use_new_zipfile_serialization=False)
     torch.save({"epoch": 3, "state_dict": {f"module.{k}": v for k, v in state.items()}}, folder / "checkpoint.pt")
     save_file(state, folder / "vgg.safetensors")
-    torch.onnx.export(torch_vgg16, (torch.zeros(1, 3, 64, 64),), str(folder / "vgg.onnx"), external_data=False, verbose=False)
+    torch.onnx.export(
+        torch_vgg16, (torch.zeros(1, 3, 64, 64),), str(folder / "vgg.onnx"), external_data=False, verbose=False
+    )
     return folder
 
 
