@@ -121,10 +121,11 @@ def _with_channels(layer, channels):
 def adapt_classes(model, old_classes, new_classes):
     """`model` with another set of classes: its last layer, a `Dense` one, gets one column for each of `new_classes`.
 
-    old_classes, new_classes   the classes' names, in the order of the outputs (ImageNet's: `applications.imagenet`)
+    old_classes, new_classes   the names, in the order of the outputs (ImageNet: the WordNet numbers of
+    `imagenet.classes()`)
 
-    A class that stays, or takes another place, brings its column of the kernel and its bias along. A new one starts with
-    the mean of the old columns: of all things that the layer could say about it before it has seen one, "like the
+    A class that stays, or takes another place, brings its column of the kernel and its bias along. A new one starts
+    with the mean of the old columns: of all things that the layer could say about it before it has seen one, "like the
     average class" is the least wrong. Where no class stays, use `replace_head`. Raises ShapeError, ArgumentError.
     """
     layer, old_classes, new_classes = model.output.layer, list(old_classes), list(new_classes)
@@ -141,7 +142,7 @@ def adapt_classes(model, old_classes, new_classes):
     if not stays:
         raise ArgumentError("none of new_classes is one of old_classes; put a new head on with replace_head.")
     new = type(layer)(**{**layer.get_config(), "units": len(new_classes)})
-    new.build(layer.kernel.shape)
+    new.build((None, len(layer.kernel)))
     for name in layer.weight_names:
         weight = getattr(layer, name)
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]

@@ -4,13 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from minitl import cli
 from minitl.cli import finetune
-from minitl.layers import Dense, Flatten
+from minitl.errors import WeightsError
+from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
+from minitl.weights import bundled_file, known
 
 
 def run(capsys, *arguments):
@@ -138,3 +143,125 @@ def test_predict_refuses_what_it_would_have_to_guess(capsys, tmp_path):
         model.save(tmp_path / "m.h5")
         status, _, error = run(capsys, "predict", tmp_path / "m.h5")
         assert status == 1 and message in error and error.count("\n") == 1
+
+
+# ---- minitl weights ----
+
+
+def small_model():
+    layers = [Conv2D(2, 3, input_shape=(5, 5, 3), name="conv"), Flatten(name="flat"), Dense(2, name="out")]
+    return Sequential(layers, name="small")
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    model = small_model()
+    model.save(tmp_path / "a.h5")
+    model.get_layer("out").bias[1] = 3
+    model.save(tmp_path / "b.h5")
+    return str(tmp_path / "a.h5"), str(tmp_path / "b.h5")
+
+
+def weights_command(capsys, tmp_path, *arguments):
+    """(exit status, what was printed, the JSON)."""
+    result = tmp_path / "result.json"
+    result.unlink(missing_ok=True)
+    status, out, err = run(capsys, "weights", *arguments, "--json", result)
+    return status, out + err, json.loads(result.read_text()) if result.exists() else None
+
+
+def test_weights_list(capsys, tmp_path):
+    status, text, results = weights_command(capsys, tmp_path, "list")
+    assert status == 0 and "vgg16-notop         VGG16 on ImageNet without its dense layers" in text
+    assert set(results) == {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
+    assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
+
+
+def test_weights_get(capsys, tmp_path, monkeypatch):
+    def no_network(address, target, md5):
+        raise WeightsError("it could not be downloaded (no network)")
+
+    monkeypatch.setattr("minitl.weights.store.download", no_network)
+    status, text, results = weights_command(capsys, tmp_path, "get", "resnet50")
+    assert status == 1 and results is None
+    assert text.splitlines()[-1].startswith(
+        "minitl: resnet50 is not on this machine and could not be fetched: it could not"
+    )
+    with pytest.raises(SystemExit) as usage:
+        cli.main(["weights", "get", "resnet51"])
+    assert usage.value.code == 2
+
+
+def test_weights_get_of_what_is_there(capsys, tmp_path, full_base):
+    folder = known.home_folder() / "models"
+    folder.mkdir(parents=True)
+    (folder / full_base.name).symlink_to(full_base)
+    status, text, results = weights_command(capsys, tmp_path, "get", "vgg16-notop")
+    assert status == 0 and "Here already" in text
+    assert results["checked"] == "arrays sha256 d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+    (folder / full_base.name).unlink()
+    content = bytearray(full_base.read_bytes())
+    content[-1000] ^= 1
+    (folder / full_base.name).write_bytes(content)
+    status, text, _ = weights_command(capsys, tmp_path, "get", "vgg16-notop")
+    assert status == 1 and "does not hold the published weights" in text
+
+
+def test_weights_verify(capsys, tmp_path, two_files):
+    status, text, results = weights_command(capsys, tmp_path, "verify", two_files[0])
+    assert status == 0 and "All 4 tensors are what was saved" in text and results["checked_against_its_ledger"] == 4
+    content = bytearray(Path(two_files[0]).read_bytes())
+    with h5py.File(two_files[0]) as file:
+        content[file["out/out/kernel:0"].id.get_offset() + 2] ^= 1
+    Path(two_files[0]).write_bytes(content)
+    status, text, _ = weights_command(capsys, tmp_path, "verify", two_files[0])
+    assert status == 1 and "1 of 4 tensors are not what was saved: it is damaged" in text
+    bundled = bundled_file("vgg16_imagenet_blocks1to3.h5")
+    status, text, results = weights_command(capsys, tmp_path, "verify", bundled)
+    assert status == 0 and results["published_as"] == "vgg16, blocks 1 to 3"
+    status, text, _ = weights_command(capsys, tmp_path, "verify", __file__)
+    assert status == 1 and "found text" in text
+
+
+def test_weights_inspect(capsys, tmp_path, two_files):
+    status, text, results = weights_command(capsys, tmp_path, "inspect", two_files[0])
+    assert status == 0 and len(results["tensors"]) == 4 and "Ledger" in text and "new: glorot_uniform" in text
+    assert results["tensors"][0]["name"] == "conv/conv/kernel:0" and results["tensors"][0]["shape"] == [3, 3, 3, 2]
+    low, mean, high = results["tensors"][0]["min_mean_max"]
+    assert low < mean < high
+
+
+def test_weights_diff(capsys, tmp_path, two_files):
+    status, text, results = weights_command(capsys, tmp_path, "diff", *two_files)
+    assert status == 0 and results["equal"] == 3
+    assert "3 tensors are equal, 1 are not:\n  out/bias  differs by up to 3  50.0% of its numbers" in text
+
+
+def test_weights_convert(capsys, tmp_path, two_files):
+    third = tmp_path / "c.weights.h5"
+    status, text, results = weights_command(capsys, tmp_path, "convert", two_files[1], third)
+    assert status == 0 and results["tensors"] == 4 and "2 layers, 4 tensors, 94 parameters" in text
+    assert weights_command(capsys, tmp_path, "diff", two_files[1], third)[2]["equal"] == 4
+    model = small_model()
+    model.load_weights(third)
+    assert model.get_layer("out").bias[1] == 3
+
+    header = {"x.bias": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+              "x.weight": {"dtype": "F32", "shape": [2, 18], "data_offsets": [8, 152]}}  # fmt: skip
+    content = json.dumps(header).encode()
+    source = tmp_path / "torch.safetensors"
+    source.write_bytes(len(content).to_bytes(8, "little") + content + np.arange(38, dtype="<f4").tobytes())
+    target = tmp_path / "d.h5"
+    status, text, _ = weights_command(capsys, tmp_path, "convert", source, target)
+    assert status == 1 and "its names (x.bias, x.weight, ...) are not those of a network that is known here" in text
+    (tmp_path / "names.json").write_text('{"x": "out"}')
+    arguments = ["convert", source, target, "--model", two_files[0], "--names", tmp_path / "names.json"]
+    status, text, _ = weights_command(capsys, tmp_path, *arguments)
+    assert status == 1 and "'conv' is in the model but not in the file" in text and not target.exists()
+    status, text, results = weights_command(capsys, tmp_path, *arguments, "--partial")
+    assert status == 0 and results["layers"] == 1 and "Prepare images as where these numbers come from" in text
+    assert model.load_weights(target, partial=True).not_in_file == ["conv"]  # nothing invented stands in the file
+    assert model.get_layer("out").bias[1] == 1
+    (tmp_path / "names.json").write_text("[")
+    status, text, _ = weights_command(capsys, tmp_path, *arguments)
+    assert status == 1 and "names.json: expected JSON" in text

@@ -13,8 +13,8 @@ CLASS_INDEX = "imagenet_class_index.json"  # {"0": ["n01440764", "tench"], ...},
 
 @lru_cache(maxsize=1)
 def classes():
-    """A tuple of 1,000 pairs in the order of the outputs: WordNet's number and the English name. Two names stand for two
-    classes each ("crane" the bird and the machine, "maillot"); the numbers are unique."""
+    """A tuple of 1,000 pairs in the order of the outputs: WordNet's number and the English name. Two names stand for
+    two classes each ("crane" the bird and the machine, "maillot"); the numbers are unique."""
     index = json.loads(bundled_file(CLASS_INDEX).read_text(encoding="utf-8"))
     return tuple((number, name) for number, name in (index[str(i)] for i in range(1000)))
 
@@ -25,7 +25,7 @@ def decode_predictions(predictions, top=5):
     predictions = np.asarray(predictions)
     if predictions.ndim != 2 or predictions.shape[1] != 1000:
         raise ShapeError(
-            f"predictions have shape {predictions.shape}; expected (N, 1000), the output of a network with ImageNet's top."
+            f"predictions have shape {predictions.shape}; expected (N, 1000), what ImageNet's top puts out."
         )
     best = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [[(*classes()[k], float(row[k])) for k in order] for row, order in zip(predictions, best)]

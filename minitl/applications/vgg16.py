@@ -23,7 +23,8 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
     pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
     classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
 
-    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises ArgumentError, and WeightsError for the file.
+    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
+    ArgumentError, and WeightsError for the file.
     """
     input_shape = check_arguments(
         weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32

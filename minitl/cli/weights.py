@@ -10,18 +10,20 @@ minitl weights diff before.h5 after.h5         which tensors differ, and by how 
 Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra `convert`) .pth.
 """
 
+import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 
 from .. import applications, initializers
-from ..errors import ArgumentError, MinitlError, WeightsError
+from ..errors import ArgumentError, WeightsError
 from ..models import load_model
 from ..progress import Progress
 from ..weights import convert, ledger, store
 from ..weights.known import name_of
-from ..weights.naming import own_places
+from ..weights.model_file import KERAS_3
+from ..weights.naming import own_places, places
 from ..weights.reading import open_weights
 from ..weights.stored import FLOATS
 from .output import check_writable, table, write_json
@@ -40,7 +42,7 @@ def add_arguments(parser):
     to.add_argument("source", metavar="SRC")
     to.add_argument("target", metavar="DST", help="a name ending in .h5, or in .weights.h5 for Keras 3's own layout")
     to.add_argument(
-        "--model", metavar="MODEL", help="vgg16, vgg16-notop, or a file from model.save(): whose layers these are"
+        "--model", metavar="MODEL", help="whose layers these are: vgg16, vgg16-notop, or a file from model.save()"
     )
     to.add_argument("--names", metavar="FILE", help='JSON {"name in SRC": "layer", ...} for names that are not known')
     to.add_argument("--partial", action="store_true", help="leave out layers that the model does not have")
@@ -52,6 +54,8 @@ def add_arguments(parser):
     difference = add("diff", help="compare two files, tensor by tensor")
     difference.add_argument("first", metavar="A")
     difference.add_argument("second", metavar="B")
+    for action in actions.choices.values():  # the option may stand behind the action as well
+        action.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options):
@@ -102,45 +106,51 @@ def to_hdf5(options):
         if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
             raise ArgumentError(f"{options.names}: expected JSON, {{name in SRC: layer}}.")
     with opened(options.source) as file:
-        if options.model:
-            report = convert.through_model(file, the_model(options.model), options.target, options.partial, names)
-        elif convert.names_its_layers(file):
-            report = convert.as_it_is(file, options.target)
+        own_names = convert.names_its_layers(file)
+        if options.model or not own_names:
+            model = the_model(options.model) if options.model else fitting_application(file, names)
+            report = convert.through_model(file, model, options.target, options.partial, names)
         else:
-            report = through_an_application(file, options, names)
+            report = convert.as_it_is(file, options.target)
         print(f"{file.listing.format} -> {options.target}\n{report}")
-        if not convert.names_its_layers(file):
-            print(
-                "These numbers expect images prepared as where they come from: torchvision's networks want RGB from 0 to 1,\n"
-                "minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), not minitl's preprocess_input."
-            )
+        if not options.model and not convert.order_is_kerass(file) and not options.target.endswith(KERAS_3):
+            print("The source does not tell the order of the layers: Keras loads this file with by_name=True only, or")
+            print("convert it with --model.")
+        if not own_names:
+            print("Prepare images as where these numbers come from: torchvision's networks want RGB from 0 to 1, minus")
+            print("(0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), and not minitl's preprocess_input.")
         return {"source": str(file.path), "sha256": file.sha256, **report._asdict()}
+
+
+APPLICATIONS = {
+    f"{name.lower()}{'' if include_top else '-notop'}": (getattr(applications, name), include_top)
+    for name in applications.__all__
+    for include_top in (True, False)
+}
 
 
 def the_model(name):
     """A model to convert for: an application's name, or a saved model."""
-    known = {f"{key}{top}": (key, not top) for key in ("vgg16",) for top in ("", "-notop")}
-    if name not in known:
+    if name not in APPLICATIONS:
         return load_model(name)
-    application, include_top = known[name]
+    application, include_top = APPLICATIONS[name]
     with initializers.weights_will_be_loaded():
-        return {each.lower(): getattr(applications, each) for each in applications.__all__}[application](
-            weights=None, include_top=include_top
-        )
+        return application(weights=None, include_top=include_top)
 
 
-def through_an_application(file, options, names):
-    """Try the networks that are known; the file's names say which one it is."""
-    for name in "vgg16", "vgg16-notop":
-        try:
-            return convert.through_model(file, the_model(name), options.target, options.partial, names)
-        except MinitlError as error:
-            problem = error
-            if not str(error).startswith(f"{file.path} does not fit") and "none of its layers" not in str(error):
-                raise
+def fitting_application(file, names):
+    """The network that has exactly the layers that the file's names stand for."""
+    for name in APPLICATIONS:
+        model = the_model(name)
+        layers = {layer.name for layer in model.layers if layer.weight_names}
+        known = {theirs: ours for theirs, ours in (names or {}).items() if ours in layers}
+        if {place.layer for place in places(file, model, known)} == layers:
+            return model
+    some = ", ".join(tensor.name for tensor in file.tensors[:3])
     raise WeightsError(
-        f"{file.path}: its names are not those of a network that is known here. Say with --model FILE whose layers these "
-        f"are (a model saved by minitl), and with --names FILE what they are called. ({str(problem).splitlines()[0]})"
+        f"{file.path}: its names ({some}, ...) are not those of a network that is known here "
+        f"({', '.join(APPLICATIONS)}). Say whose layers these are with --model FILE (a model saved by "
+        "minitl), and what it calls them with --names FILE."
     )
 
 

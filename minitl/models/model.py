@@ -159,8 +159,8 @@ class Model(Graph):
         weights.save_weights(self, path)
 
     def load_weights(self, path, partial=False, names=None):
-        """Read weights by layer name from any of the formats in `minitl.weights`. Returns a `LoadReport`; with `partial`,
-        layers may be missing on either side; `names` translates {name in the file: layer name}."""
+        """Read weights by layer name from any of the formats in `minitl.weights`. Returns a `LoadReport`; with
+        `partial`, layers may be missing on either side; `names` translates {name in the file: layer name}."""
         from .. import weights
 
         return weights.load_weights(self, path, partial, names)

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from ..progress import Progress
 from ..utils import generator, whole_number
 from .checks import (
     as_list,
@@ -16,7 +17,6 @@ from .checks import (
     refuse_divergence,
     statistics_survive_divergence,
 )
-from ..progress import Progress
 from .history import History, epoch_line
 
 

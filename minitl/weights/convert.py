@@ -10,7 +10,7 @@ from ..errors import WeightsError
 from . import keras_h5, ledger
 from .atomic import replacing
 from .loading import load_from
-from .model_file import KERAS_3, check_target, save_weights
+from .model_file import KERAS_3, check_target
 from .naming import own_places
 from .reading import open_weights
 from .stored import FLOATS
@@ -25,17 +25,24 @@ class ConversionReport(NamedTuple):
         return f"{self.layers} layers, {self.tensors} tensors, {self.parameters:,} parameters"
 
 
+def order_is_kerass(file):
+    """Do the layers of a Keras file come in the order in which Keras would ask for them in the legacy layout? Keras 3's
+    HDF5 files have lost it: they count the layers of each class."""
+    return not file.listing.format.startswith("Keras 3 HDF5")
+
+
 def names_its_layers(file):
     """Does the file say which layer a tensor belongs to, as Keras's formats do?"""
     return all(tensor.layer is not None for tensor in file.tensors)
 
 
 def through_model(file, model, target, partial=False, names=None):
-    """Load an open file into `model` (axes, order and names become the model's) and save its weights."""
-    report = load_from(file, model, partial, names)
-    layers = [layer for layer in model.layers if layer.name in report.loaded]
-    save_weights(model, target)
-    return ConversionReport(len(layers), sum(len(layer.weight_names) for layer in layers), report.parameters)
+    """Load an open file into `model`, so that axes, order and names become the model's, and write the layers that the
+    file had: with `partial`, that may not be all of them."""
+    check_target(target)
+    loaded = load_from(file, model, partial, names).loaded
+    rows = [layer for layer in keras_h5.keras_order(model) if layer.name in loaded]
+    return _write(target, rows, ledger.as_text(model, rows))
 
 
 def as_it_is(file, target):
@@ -57,21 +64,25 @@ def as_it_is(file, target):
         for name, arrays in layers.items()
     ]
 
+    return _write(target, rows, file.listing.texts.get(ledger.KEY))
+
+
+def _write(target, layers, ledger_text):
     def check(written):
         with open_weights(written) as again:
             found = {(place.layer, place.parameter): place.tensor for place in own_places(again)}
-            for layer in rows:
+            for layer in layers:
                 for name in layer.weight_names:
                     if not np.array_equal(again.read(found[layer.name, name]), getattr(layer, name)):
                         raise WeightsError(f"{target}: '{layer.name}' {name} read back differently; nothing was saved.")
 
     with replacing(target, check) as temporary, h5py.File(temporary, "w") as written:
         write = keras_h5.write_numbered if str(target).endswith(KERAS_3) else keras_h5.write_legacy
-        write(written, rows)
-        if ledger.KEY in file.listing.texts:
-            written[ledger.KEY] = np.bytes_(file.listing.texts[ledger.KEY].encode("utf-8"))
-    arrays = [array for each in layers.values() for array in each.values()]
-    return ConversionReport(len(rows), len(arrays), sum(array.size for array in arrays))
+        write(written, layers)
+        if ledger_text is not None:
+            written[ledger.KEY] = np.bytes_(ledger_text.encode("utf-8"))
+    arrays = [getattr(layer, name) for layer in layers for name in layer.weight_names]
+    return ConversionReport(len(layers), len(arrays), sum(array.size for array in arrays))
 
 
 def _class_of(arrays):

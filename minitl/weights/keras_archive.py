@@ -43,8 +43,8 @@ def list_archive(path, name, file_bytes, copy):
         order = {layer: position for position, layer in enumerate(layer_names.values())}  # of the architecture
         tensors = sorted(listing.tensors, key=lambda tensor: order.get(tensor.layer, len(order)))
         return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors))
-    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError, ValueError,
-            TypeError, AttributeError, RuntimeError, MemoryError, RecursionError) as error:  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError,
+            ValueError, TypeError, AttributeError, RuntimeError, MemoryError, RecursionError) as error:  # fmt: skip
         if isinstance(error, MinitlError):
             raise
         raise WeightsError(f"{name}: the archive is damaged ({error}). Download or save it again.") from None
@@ -58,8 +58,8 @@ def _read(archive, member, most_bytes, name):
         content = file.read(min(size, most_bytes) + 1)
     if size > most_bytes or len(content) > size:
         raise UnsafeFileError(
-            f"{name}: '{member}' unpacks to more than {most_bytes:,} bytes, out of proportion to the file. Do not trust "
-            "this file."
+            f"{name}: '{member}' unpacks to more than {most_bytes:,} bytes, out of proportion to the file. "
+            "Do not trust this file."
         )
     return content
 
@@ -75,8 +75,8 @@ def _start(path, info):
 
 
 def _layer_names(config, prefix="layers"):
-    """{"layers/conv2d_1": "block1_conv2", ...} by Keras's rule: the class in snake case, counted. Early Keras 3 left the
-    names out of the weights, but they stand in the architecture, in the same order."""
+    """{"layers/conv2d_1": "block1_conv2", ...} by Keras's rule: the class in snake case, counted. Early Keras 3 left
+    the names out of the weights, but they stand in the architecture, in the same order."""
     names, counts = {}, {}
     is_row = config["class_name"] == "Sequential"
     for layer in config["config"].get("layers", ()):

@@ -56,8 +56,8 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
             kind, tensors = "Keras 3 HDF5 (.weights.h5)", list(_numbered(file, place, layer_names or {}))
         else:
             raise WeightsError(
-                f"{name}: is an HDF5 file but has neither the attribute 'layer_names' of Keras's .h5 files nor the group "
-                "'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
+                f"{name}: is an HDF5 file but has neither the attribute 'layer_names' of Keras's .h5 files nor the "
+                "group 'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
             )
         texts = {each: hdf5.text(file, each, MOST_TEXT) for each in TEXTS}
         return Listing(kind, tuple(tensors), {key: value for key, value in texts.items() if value is not None})
@@ -132,8 +132,8 @@ def _names(group, attribute, file_name):
 
 
 def write_legacy(root, layers):
-    """Write the weights of `layers` (in Keras's order, as `keras_order` gives it) into an open, empty group, the way Keras
-    does up to version 2."""
+    """Write the weights of `layers` (in Keras's order, as `keras_order` gives it) into an open, empty group, the way
+    Keras does up to version 2."""
     root.attrs["backend"] = "minitl"
     root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [layer.name for layer in layers])
@@ -163,9 +163,9 @@ def class_keys(layers):
 
 
 def keras_order(model):
-    """The layers of `model` in the order of Keras's `model.layers`, since Keras reads both layouts by position: the longer
-    the way from a layer to the output, the earlier it comes; among equals, the one first met when walking back from the
-    output."""
+    """The layers of `model` in the order of Keras's `model.layers`, since Keras reads both layouts by position: the
+    longer the way from a layer to the output, the earlier it comes; among equals, the one first met when walking back
+    from the output."""
     depth, met = {}, {}
 
     def walk(tensor):  # not recursive: a deep network is deeper than Python's stack

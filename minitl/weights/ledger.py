@@ -10,7 +10,7 @@ The ledger is written into every file that minitl saves.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,7 +42,9 @@ class Origin:
     before: "Origin | None" = None
 
     def as_data(self):
-        return {key: value for key, value in asdict(self).items() if value}
+        data = {key: getattr(self, key) for key in ("action", "how", "why", "file", "sha256", "name", "numbers")}
+        data["before"] = self.before and self.before.as_data()
+        return {key: value for key, value in data.items() if value}
 
     @classmethod
     def from_data(cls, data, depth=0):
@@ -68,7 +70,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger. `state` is "unchanged" since it was put in, "changed" (trained, or set by hand), or "new"."""
+    """One line of the ledger. `state` is "unchanged" since it was put in, "changed" (trained, or set by hand), or
+    "new"."""
 
     layer: str
     parameter: str
@@ -153,10 +156,13 @@ def _new(layer, name):
     return Origin("initialised", how)
 
 
-def as_text(model):
-    """The ledger as JSON, for a file; each entry with the digest of the numbers that lie beside it."""
-    entries = {}
+def as_text(model, layers=None):
+    """The ledger as JSON, for a file with all or some of the model's `layers`; each entry with the digest of the
+    numbers that lie beside it."""
+    entries, names = {}, [layer.name for layer in (model.layers if layers is None else layers)]
     for entry in ledger_of(model):
+        if entry.layer not in names:
+            continue
         saved = array_digest(getattr(model.get_layer(entry.layer), entry.parameter))
         entries[f"{entry.layer}/{entry.parameter}"] = {
             **entry.origin.as_data(),

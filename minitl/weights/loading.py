@@ -79,12 +79,13 @@ def load_from(file, model, partial=False, names=None, restore=False):
             before, saved = recorded.get(f"{name}/{key}", (None, None))
             if saved not in (None, digests[place.tensor.name]):
                 raise WeightsError(
-                    f"{file.path}: {place.tensor.label} is not what was saved (sha256 {digests[place.tensor.name][:16]}, "
-                    f"expected {saved[:16]}): the file is damaged. Nothing was loaded."
+                    f"{file.path}: {place.tensor.label} is not what was saved (sha256 "
+                    f"{digests[place.tensor.name][:16]}, expected {saved[:16]}): the file is damaged. "
+                    "Nothing was loaded."
                 )
             array = np.ascontiguousarray(place.convert(stored), getattr(layers[name], key).dtype)
             arrays[name, key] = array
-            if restore:
+            if restore and recorded:
                 origins[name, key] = None if before is None or before.action == "initialised" else before
             else:
                 same = array is stored or (place.conversion == AS_IT_IS and array.dtype == stored.dtype)
@@ -104,7 +105,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
         parameters=sum(array.size for array in arrays.values()),
         sha256=file.sha256,
     )
-    _note(model, layers, report, notes if restore else None)
+    _note(model, layers, report, notes if restore and recorded else None)
     if any(tensor.sha256 is None and tensor.name in digests for tensor in file.tensors):
         known.remember(file.path, file.sha256, file.with_digests(digests))
     return report
@@ -151,8 +152,8 @@ def _check_finite(file, place, array):
     if not all_finite(array):
         bad = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise WeightsError(
-            f"{file.path}: {place.tensor.label} holds {array[bad]} at {bad}: the file is damaged, or its training diverged. "
-            "Nothing was loaded."
+            f"{file.path}: {place.tensor.label} holds {array[bad]} at {bad}: the file is damaged, or its training "
+            "diverged. Nothing was loaded."
         )
 
 

@@ -5,8 +5,8 @@ depends on the program that wrote it:
 
     Keras, minitl   'block1_conv1' kernel       axes as they are here: (KH, KW, C, F), dense (inputs, units)
     PyTorch         'features.0.weight'         (F, C, KH, KW), dense (units, inputs); a map (C, H, W) is flattened in
-                                                this order, here in the order (H, W, C): so the inputs of the first dense
-                                                layer behind a Flatten have to change places, too
+                                                this order, here in the order (H, W, C): so the inputs of the first
+                                                dense layer behind a Flatten have to change places, too
     ONNX            whatever the exporter       the operation that uses a tensor says what it is; axes as in PyTorch
 
 PyTorch numbers the layers of a row ('features.0') and has no names for them. `TORCHVISION` says which is which for the
@@ -77,8 +77,8 @@ def places(file, model, names=None):
 
     names   {name in the file: layer name}, for files of programs that call the layers otherwise
 
-    A tensor whose layer the model does not have gets the file's name for it. Raises WeightsError where two tensors would
-    go to one place, or where the file's layers have no names and the model is no plain row.
+    A tensor whose layer the model does not have gets the file's name for it. Raises WeightsError where two tensors
+    would go to one place, or where the file's layers have no names and the model is no plain row.
     """
     layers = {layer.name: tuple(layer.weight_names) for layer in model.layers if layer.weight_names}
     names = dict(names or {})
@@ -129,7 +129,8 @@ def _numbered_parameter(number, ranks):
 
 
 def _of_keras(file, model, layers, names):
-    """Keras's own names. Only early `.weights.h5` files have none; there its rule is applied, class by class in order."""
+    """Keras's own names. Only early `.weights.h5` files have none; there its rule is applied, class by class in
+    order."""
     nameless = any(tensor.layer is None for tensor in file.tensors)
     if nameless and not model.is_row:
         raise WeightsError(

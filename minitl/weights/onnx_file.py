@@ -73,7 +73,8 @@ def _tensor(content, start, end, file_name):
             external = True
     if external:
         raise UnsafeFileError(
-            f"{file_name}: '{name}' keeps its numbers in another file, which is never opened. Export the model into one file."
+            f"{file_name}: '{name}' keeps its numbers in another file, which is never opened. "
+            "Export the model into one file."
         )
     if not name or any(size >= 2**63 for size in dims):
         raise ValueError("a constant without a name or with a negative size")

@@ -6,7 +6,6 @@ fetched there: from the official address, or from a mirror. It does not matter w
 the digest over the arrays.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,8 +129,9 @@ def fetch(name, again=False):
                 entry.mirror(target)
             except WeightsError as second:
                 raise WeightsError(
-                    f"{name} is not on this machine and could not be fetched: {problems}; {second}. Fetch {entry.address} "
-                    f"(md5 {entry.md5}) on a machine that reaches it and put it at {target}, or pass weights=<path>."
+                    f"{name} is not on this machine and could not be fetched: {problems}; {second}. Fetch "
+                    f"{entry.address} (md5 {entry.md5}) on a machine that reaches it and put it at {target}, "
+                    "or pass weights=<path>."
                 ) from None
         check(name, target)
         return target
@@ -158,9 +158,9 @@ def check(name, path):
                     found = file.arrays_digest()
                     if found != entry.arrays:
                         raise WeightsError(
-                            f"{path} does not hold the published weights: the sha256 over its arrays is {found}, expected "
-                            f"{entry.arrays}. Run `minitl weights get {name} --again`, or pass weights=<path> if you want "
-                            "these."
+                            f"{path} does not hold the published weights: the sha256 over its arrays is {found}, "
+                            f"expected {entry.arrays}. Run `minitl weights get {name} --again`, or pass weights=<path> "
+                            "if you want these."
                         )
                     known.trust(sha256, name)
                 known.remember(path, sha256, file.listing)

@@ -27,7 +27,8 @@ def list_torch(path, name, copy):
     except pickle.UnpicklingError as error:
         reason = str(error).splitlines()[0]
         raise UnsafeFileError(
-            f"{name}: asks for more than tensors ({reason:.150}). Save model.state_dict() alone, and do not trust the file."
+            f"{name}: asks for more than tensors ({reason:.150}). Save model.state_dict() alone, "
+            "and do not trust the file."
         ) from None
     except Exception as error:  # noqa: BLE001  what PyTorch raises on damaged files is not documented
         reason = (str(error).splitlines() or [type(error).__name__])[0]

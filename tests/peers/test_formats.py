@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from minitl.applications import VGG16
-from minitl.errors import WeightsError
 from minitl.layers import (
     Add,
     BatchNormalization,
@@ -14,7 +13,6 @@ from minitl.layers import (
     Dense,
     Dropout,
     Flatten,
-    GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
     ReLU,
