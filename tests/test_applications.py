@@ -155,3 +155,18 @@ def test_imagenets_classes():
     assert [p for _, _, p in first] == pytest.approx([0.5, 0.3, 0.2]) and second[0][1] == "bee"
     with pytest.raises(ShapeError, match=r"shape \(2, 10\); expected \(N, 1000\)"):
         vgg16.decode_predictions(predictions[:, :10])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource to measure memory with")
+def test_loading_makes_no_second_copy(full_base):
+    """59 MB of weights take 59 MB, whether the file is known or not; measured in a process of its own."""
+    import subprocess
+
+    program = (
+        "import resource, sys\nfrom minitl.applications import VGG16\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)\n"
+        f"before = peak()\nmodel = VGG16(weights={str(full_base)!r}, include_top=False)\nprint(peak() - before)"
+    )
+    for _ in "unknown", "known":
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert int(result.stdout) < 1.2 * 4 * 14_714_688

@@ -486,6 +486,20 @@ def test_a_file_that_changes_is_seen_again(legacy, rng):
         assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
 
 
+def test_a_file_that_changes_while_it_is_read(legacy, monkeypatch):
+    """Between taking its digest and opening it, somebody puts another file in its place."""
+    ordinary = reading.file_digest
+
+    def slow_digest(path, progress):
+        digest = ordinary(path, progress)
+        network().save_weights(path)
+        return digest
+
+    monkeypatch.setattr(reading, "file_digest", slow_digest)
+    with pytest.raises(WeightsError, match="was written to while it was read"):
+        network().load_weights(legacy)
+
+
 def test_a_damaged_memory_of_known_files_is_left_out(legacy, monkeypatch):
     place = known.home_folder() / "known_files.json"
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ import json
 import os
 import sys
 
+import numpy as np
+
 from ..errors import MinitlError, UnsafeFileError, WeightsError
 from . import hdf5, keras_archive, keras_h5, onnx_file, safetensors_file, torch_file
 
@@ -26,7 +28,7 @@ class Copy:
         """Append an array's bytes. Returns the offset of the first."""
         offset = self.position
         with open(self.path, "ab") as file:
-            file.write(array.tobytes())
+            np.ascontiguousarray(array).tofile(file)
         self.position += array.nbytes
         self.room -= array.nbytes
         return offset

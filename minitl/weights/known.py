@@ -35,7 +35,7 @@ def digest_without_reading(path):
     """The sha256 of a file that has not changed since it was taken; None where nobody can tell."""
     _load()
     signature, digest = _digests.get(_key(path), (None, None))
-    return digest if digest and signature == _signature(path) else None
+    return digest if digest and signature == signature_of(path) else None
 
 
 def listing(sha256):
@@ -66,7 +66,7 @@ def remember(path, sha256, listing, on_disk=True):
         return
     _load()
     _listings[sha256] = listing, os.path.getsize(path)
-    signature = _signature(path)
+    signature = signature_of(path)
     settled = time.time() - max(signature[1], signature[2]) / 1e9 > SETTLED
     _digests.pop(_key(path), None)  # the newest go last
     _digests[_key(path)] = signature if settled else None, sha256
@@ -78,7 +78,9 @@ def _key(path):
     return str(Path(path).resolve())
 
 
-def _signature(path):
+def signature_of(path):
+    """What changes when a file's content does, as far as the system tells: size, times and inode of a path or of an open
+    file's number."""
     status = os.stat(path)
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 

@@ -37,22 +37,31 @@ def open_weights(path, progress=None):
         if not Path(path).is_file():
             os.stat(path)  # says what is wrong
             raise WeightsError(f"{path}: is no file. Check the path.")
-        before = known.digest_without_reading(path)
-        sha256 = before or file_digest(path, progress)
-        listing = known.listing(sha256)
-        if listing is None and known.is_trusted(sha256):
-            listing = child.list_file(path, child.Copy(os.devnull, 0))
-        if listing is not None:
-            if not before:
-                known.remember(path, sha256, listing)
-            return StoredFile(path, listing, sha256, known=True)
-        return _through_child(path, sha256)
+        signature = known.signature_of(path)
+        file = _opened(path, progress)
+        if known.signature_of(file.fileno())[:2] != signature[:2]:
+            file.close()
+            raise WeightsError(f"{path}: was written to while it was read. Try again when that is done.")
+        return file
     except (OSError, ValueError) as error:
         if isinstance(error, MinitlError):
             raise
         raise WeightsError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}). Check the path."
         ) from None
+
+
+def _opened(path, progress):
+    before = known.digest_without_reading(path)
+    sha256 = before or file_digest(path, progress)
+    listing = known.listing(sha256)
+    if listing is None and known.is_trusted(sha256):
+        listing = child.list_file(path, child.Copy(os.devnull, 0))
+    if listing is None:
+        return _through_child(path, sha256)
+    if not before:
+        known.remember(path, sha256, listing)
+    return StoredFile(path, listing, sha256, known=True)
 
 
 def file_digest(path, progress=None, algorithm="sha256"):

@@ -155,6 +155,9 @@ class StoredFile:
         tensors = tuple(replace(each, sha256=digests.get(each.name, each.sha256)) for each in self.tensors)
         return replace(self.listing, tensors=tensors)
 
+    def fileno(self):
+        return self._file.fileno()
+
     def close(self):
         self._file.close()
         if self._copy is not None:

