@@ -164,7 +164,8 @@ def test_loading_makes_no_second_copy(full_base):
 
     program = (
         "import resource, sys\nfrom minitl.applications import VGG16\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)\n"
+        "unit = 1 if sys.platform == 'darwin' else 1024\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit\n"
         f"before = peak()\nmodel = VGG16(weights={str(full_base)!r}, include_top=False)\nprint(peak() - before)"
     )
     for _ in "unknown", "known":

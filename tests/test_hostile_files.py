@@ -475,6 +475,24 @@ def test_a_damaged_file_of_ours_is_never_loaded(tmp_path, rng):
             load_model(tmp_path / "damaged.h5")
 
 
+@pytest.mark.parametrize("name", ["minitl_ledger", "minitl_architecture"])
+def test_a_damaged_ledger_cannot_vouch_for_anything(tmp_path, name):
+    """Nor can one that is gone."""
+    path = tmp_path / "model.h5"
+    network().save(path)
+    for change in "damaged", "gone", "no digest":
+        network().save(path)
+        with h5py.File(path, "r+") as file:
+            text = file[name][()]
+            if change == "no digest":
+                del file.attrs["minitl_texts_sha256"]
+            else:
+                del file[name]
+            if change == "damaged":
+                file[name] = np.bytes_(text.replace(b"conv", b"conw", 1))
+        refused(path, "its architecture or its ledger is not what was saved")
+
+
 def test_a_file_that_changes_is_seen_again(legacy, rng):
     """Same name, same size, other numbers, at once: the digest is taken anew."""
     first, second = network(), network()

@@ -78,9 +78,10 @@ def test_the_architecture_is_data(saved):
 def tamper(path, change):
     """Change the architecture text of a saved model."""
     with h5py.File(path, "r+") as file:
-        text = file["minitl_architecture"][()].decode()
-        del file["minitl_architecture"]
-        file["minitl_architecture"] = np.bytes_(change(text))
+        texts = {name: file[name][()].decode() for name in keras_h5.TEXTS}
+        for name in texts:
+            del file[name]
+        keras_h5.write_texts(file, {**texts, "minitl_architecture": change(texts["minitl_architecture"])})
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def _write(target, layers, ledger_text):
         write = keras_h5.write_numbered if str(target).endswith(KERAS_3) else keras_h5.write_legacy
         write(written, layers)
         if ledger_text is not None:
-            written[ledger.KEY] = np.bytes_(ledger_text.encode("utf-8"))
+            keras_h5.write_texts(written, {ledger.KEY: ledger_text})
     arrays = [getattr(layer, name) for layer in layers for name in layer.weight_names]
     return ConversionReport(len(layers), len(arrays), sum(array.size for array in arrays))
 

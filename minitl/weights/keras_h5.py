@@ -20,6 +20,7 @@ its arrays; what the layer is called is an attribute, which early versions left 
     /layers/functional/layers/conv2d/vars/0      a model within the model
 """
 
+import hashlib
 import re
 
 import h5py
@@ -30,7 +31,8 @@ from . import hdf5
 from .stored import Listing
 
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
-TEXTS = ("minitl_architecture", "minitl_ledger")  # what minitl adds to either layout
+TEXTS = ("minitl_architecture", "minitl_ledger")  # what minitl adds to either layout,
+TEXTS_DIGEST = "minitl_texts_sha256"  # and the attribute with the sha256 over it
 MOST_TEXT = 2**24  # bytes
 
 # How Keras 1 ended the names of its tensors -> our name. What it called std is the variance.
@@ -59,8 +61,21 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
                 f"{name}: is an HDF5 file but has neither the attribute 'layer_names' of Keras's .h5 files nor the "
                 "group 'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
             )
-        texts = {each: hdf5.text(file, each, MOST_TEXT) for each in TEXTS}
-        return Listing(kind, tuple(tensors), {key: value for key, value in texts.items() if value is not None})
+        return Listing(kind, tuple(tensors), _texts(file, name))
+
+
+def _texts(file, name):
+    """What minitl added, if its digest says that it is whole: a damaged ledger could not vouch for anything."""
+    texts = {each: hdf5.text(file, each, MOST_TEXT) for each in TEXTS}
+    texts = {key: value for key, value in texts.items() if value is not None}
+    expected = file.attrs.get(TEXTS_DIGEST)
+    if (texts or expected is not None) and _texts_digest(texts) != expected:
+        raise WeightsError(f"{name}: its architecture or its ledger is not what was saved: the file is damaged.")
+    return texts
+
+
+def _texts_digest(texts):
+    return hashlib.sha256("\n".join(f"{key} {texts[key]}" for key in sorted(texts)).encode("utf-8")).hexdigest()
 
 
 def _legacy(root, place):
@@ -151,6 +166,13 @@ def write_numbered(root, layers):
         group.attrs["name"] = layer.name
         for number, name in enumerate(layer.weight_names):
             group.create_dataset(str(number), data=getattr(layer, name))
+
+
+def write_texts(file, texts):
+    """Add {name: text} to an open file, with their digest."""
+    for name, text in texts.items():
+        file[name] = np.bytes_(text.encode("utf-8"))
+    file.attrs[TEXTS_DIGEST] = _texts_digest(texts)
 
 
 def class_keys(layers):

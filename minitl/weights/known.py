@@ -79,8 +79,8 @@ def _key(path):
 
 
 def signature_of(path):
-    """What changes when a file's content does, as far as the system tells: size, times and inode of a path or of an open
-    file's number."""
+    """What changes when a file's content does, as far as the system tells: size, times and inode. A path, or the number
+    of an open file."""
     status = os.stat(path)
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 

@@ -65,9 +65,8 @@ def _write(model, path, architecture):
         with h5py.File(temporary, "w") as file:
             write = keras_h5.write_numbered if str(path).endswith(KERAS_3) else keras_h5.write_legacy
             write(file, keras_h5.keras_order(model))
-            file[ledger.KEY] = np.bytes_(ledger.as_text(model).encode("utf-8"))
-            if architecture is not None:
-                file[ARCHITECTURE] = np.bytes_(architecture.encode("utf-8"))
+            texts = {ledger.KEY: ledger.as_text(model), ARCHITECTURE: architecture}
+            keras_h5.write_texts(file, {name: text for name, text in texts.items() if text is not None})
     known.remember(path, *written, on_disk=False)
 
 
