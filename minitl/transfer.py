@@ -61,7 +61,7 @@ def adapt_input(model, input_shape):
     kernel in every convolution that looks at the image itself; it is made from the old one by `adapt_channels`. All
     other layers are shared. Raises ShapeError where a layer behind cannot take what comes then.
     """
-    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3 or input_shape[2] is None:
         raise ShapeError(f"input_shape is {input_shape!r}; expected (height, width, channels).")
     if not isinstance(model.input.layer, InputLayer):
         raise ShapeError("the model begins in the middle of another one; adapt that one's input.")
@@ -128,6 +128,9 @@ def adapt_classes(model, old_classes, new_classes):
     with the mean of the old columns: of all things that the layer could say about it before it has seen one, "like the
     average class" is the least wrong. Where no class stays, use `replace_head`. Raises ShapeError, ArgumentError.
     """
+    for argument, names in ("old_classes", old_classes), ("new_classes", new_classes):
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            raise ArgumentError(f"{argument} is {names!r:.80}; expected a list of the classes' names.")
     layer, old_classes, new_classes = model.output.layer, list(old_classes), list(new_classes)
     if not isinstance(layer, Dense) or layer.units != len(old_classes):
         units = f"{layer.units} units" if isinstance(layer, Dense) else f"a {type(layer).__name__} layer"
@@ -159,8 +162,11 @@ def _note_adapted(new, old, how, why):
     """Origins for the ledger: what was adapted, and what was merely copied along."""
     for name in new.weight_names:
         origin = old.origins.get(name)
-        if origin is not None:
-            new.origins[name] = adapted(origin, how[name], why, getattr(new, name)) if name in how else origin
+        if origin is None or origin.numbers is None:
+            continue  # it was new, and still is
+        if name in how:
+            origin = adapted(origin, how[name], why, getattr(old, name), getattr(new, name))
+        new.origins[name] = origin
 
 
 def _continue(new, old, what=None, **metadata):

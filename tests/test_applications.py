@@ -153,7 +153,7 @@ def test_imagenets_classes():
     first, second = vgg16.decode_predictions(predictions, top=3)
     assert [name for _, name, _ in first] == ["goldfish", "ant", "toilet_tissue"] and first[0][0] == "n01443537"
     assert [p for _, _, p in first] == pytest.approx([0.5, 0.3, 0.2]) and second[0][1] == "bee"
-    with pytest.raises(ShapeError, match=r"shape \(2, 10\); expected \(N, 1000\)"):
+    with pytest.raises(ShapeError, match=r"shape \(2, 10\); expected numbers \(N, 1000\)"):
         vgg16.decode_predictions(predictions[:, :10])
 
 

@@ -11,16 +11,18 @@ from minitl.errors import ArgumentError, WeightsError
 from minitl.layers import (
     Add,
     BatchNormalization,
+    Concatenate,
     Conv2D,
     Dense,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
     Input,
+    Layer,
     MaxPooling2D,
 )
-from minitl.models import Model, Sequential
-from minitl.weights import keras_h5, open_weights
+from minitl.models import Model, Sequential, load_model
+from minitl.weights import convert, keras_h5, ledger, open_weights
 
 
 def row(names=("c1", "c2", "out")):
@@ -273,3 +275,186 @@ def test_names_that_promise_another_format(tmp_path):
         with pytest.raises(ArgumentError, match="minitl writes HDF5; name the file .h5 or .weights.h5"):
             row().save_weights(tmp_path / f"model{suffix}")
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- found by trying to break it ----
+
+
+def test_floats_that_numpy_does_not_know(tmp_path):
+    """HDF5 can describe any float; h5py converts these while it reads, so their bytes must not be taken as they are."""
+    bfloat16 = h5py.h5t.IEEE_F32LE.copy()
+    bfloat16.set_fields(15, 7, 8, 0, 7)
+    bfloat16.set_precision(16)
+    bfloat16.set_offset(0)
+    bfloat16.set_size(2)
+    bfloat16.set_ebias(127)
+    numbers = np.array([[1, -0.5], [2, 1024]], np.float32)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"out"]
+        group = file.create_group("out")
+        group.attrs["weight_names"] = [b"out/kernel:0"]
+        space = h5py.h5s.create_simple((2, 2))
+        dataset = h5py.Dataset(h5py.h5d.create(group.create_group("out").id, b"kernel:0", bfloat16, space))
+        dataset.write_direct(numbers)
+    model = Sequential([Dense(2, use_bias=False, name="out", input_shape=(2,))])
+    model.load_weights(tmp_path / "a.h5")
+    assert np.array_equal(model.layers[0].kernel, numbers)
+
+
+def test_the_order_behind_two_flattens_in_a_row(tmp_path, rng):
+    layers = [MaxPooling2D(input_shape=(4, 4, 3), name="pool"), Flatten(), Flatten(), Dense(2, name="out")]
+    mine = randomized(Sequential(layers), rng)
+    state = in_torchs_layout(mine, {"out": "out"})
+    other = Sequential([MaxPooling2D(input_shape=(4, 4, 3)), Flatten(), Flatten(), Dense(2, name="out")])
+    other.load_weights(safetensors(tmp_path / "a.safetensors", state))
+    assert equal(mine, other)
+
+
+def test_the_order_behind_mixed_maps_is_not_guessed(tmp_path):
+    images = Input((4, 4, 2))
+    a = Flatten(name="fa")(MaxPooling2D(name="pa")(images))
+    b = Flatten(name="fb")(MaxPooling2D(4, name="pb")(images))
+    model = Model(images, Dense(2, name="out")(Concatenate(name="both")([a, b])))
+    state = {"out.weight": np.ones((2, 10), "<f4"), "out.bias": np.ones(2, "<f4")}
+    with pytest.raises(WeightsError, match="in which order 'out.weight' expects the pixels .* cannot be told"):
+        model.load_weights(safetensors(tmp_path / "a.safetensors", state))
+
+
+def test_a_sequential_within_a_model_in_the_legacy_layout(tmp_path, rng):
+    """Keras puts the inner model's name before its layers' names."""
+    model = randomized(row(), rng)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"base", b"out"]
+        inner = [(la.name, key) for la in model.layers[:3] for key in la.weight_names]
+        file.create_group("base").attrs["weight_names"] = [f"base/{name}/{key}".encode() for name, key in inner]
+        for name, key in inner:
+            file[f"base/base/{name}/{key}"] = getattr(model.get_layer(name), key)
+        file.create_group("out").attrs["weight_names"] = [b"out/kernel", b"out/bias"]
+        for key in "kernel", "bias":
+            file[f"out/out/{key}"] = getattr(model.get_layer("out"), key)
+    other = row()
+    other.load_weights(tmp_path / "a.h5")
+    assert equal(model, other)
+
+
+def test_equal_names_in_two_inner_models(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"a", b"b"]
+        for number, group in enumerate("ab"):
+            file.create_group(group).attrs["weight_names"] = [b"fc/kernel"]
+            file[f"{group}/fc/kernel"] = np.full((2, 2), number + 1, "<f4")
+    model = Sequential([Dense(2, use_bias=False, name="fc", input_shape=(2,)), Dense(2, use_bias=False, name="fc2")])
+    with pytest.raises(WeightsError, match="layer 'fc' has two tensors .*Tell them apart with names={'b/fc': "):
+        model.load_weights(tmp_path / "a.h5", partial=True)
+    model.load_weights(tmp_path / "a.h5", names={"a/fc": "fc2", "b/fc": "fc"})
+    assert model.layers[0].kernel[0, 0] == 2 and model.layers[1].kernel[0, 0] == 1
+
+
+def test_tensors_that_bear_another_layers_name(tmp_path):
+    """TensorFlow 1 renamed what it found twice. The group is what counts, also where the model lacks it."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"c1", b"c1_1"]
+        for number, group in enumerate(["c1", "c1_1"]):
+            file.create_group(group).attrs["weight_names"] = [f"c1_{number + 1}/kernel:0".encode()]
+            file[f"{group}/c1_{number + 1}/kernel:0"] = np.full((2, 2), number, "<f4")
+    model = Sequential([Dense(2, use_bias=False, name="c1_1", input_shape=(2,))])
+    model.load_weights(tmp_path / "a.h5", partial=True)
+    assert (model.layers[0].kernel == 1).all()
+
+
+@pytest.mark.parametrize("names", [5, ["a"], {"a": []}, {1: "conv"}])
+def test_names_that_are_none(tmp_path, names):
+    model = Sequential([Dense(2, name="out", input_shape=(2,))])
+    model.save_weights(tmp_path / "a.h5")
+    with pytest.raises(ArgumentError, match="expected a dictionary {name in the file: layer name}"):
+        model.load_weights(tmp_path / "a.h5", names=names)
+
+
+def test_float64_and_scalars_come_back_exactly(tmp_path):
+    class Scale(Layer):
+        def build(self, input_shape):
+            self.add_weight("alpha", (), "ones")
+
+        def forward(self, x, training=False):
+            self.accept(x.shape)
+            return x * self.alpha
+
+    model = Sequential([Scale(name="scale", input_shape=(2,)), Dense(2, name="out")])
+    model.get_layer("out").kernel = model.get_layer("out").kernel.astype(np.float64) * np.pi
+    model.get_layer("scale").alpha[...] = 3
+    expected = model.get_layer("out").kernel.copy()
+    model.save_weights(tmp_path / "a.h5")
+    for _ in range(2):
+        model.load_weights(tmp_path / "a.h5")
+        assert np.array_equal(model.get_layer("out").kernel, expected) and model.get_layer("scale").alpha.shape == ()
+    assert model.ledger["out", "kernel"].state == "unchanged"
+
+
+def test_numbers_too_large_for_the_model(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"out"]
+        file.create_group("out").attrs["weight_names"] = [b"out/kernel"]
+        file["out/out/kernel"] = np.full((2, 2), 1e300)
+    model = Sequential([Dense(2, use_bias=False, name="out", input_shape=(2,))])
+    with pytest.raises(WeightsError, match="'out' kernel holds inf"):
+        model.load_weights(tmp_path / "a.h5")
+
+
+# ---- converting ----
+
+
+def converted(source, target, **options):
+    with open_weights(source) as file:
+        return convert.as_it_is(file, target) if not options else convert.through_model(file, target=target, **options)
+
+
+def test_archives_keep_the_order_that_keras_goes_by(tmp_path, rng):
+    """By class in the file, by position in the layout that it becomes: the architecture knows."""
+    model = randomized(row(), rng)
+    model.save_weights(tmp_path / "inner.weights.h5")
+    layers = [{"class_name": type(la).__name__, "config": {"name": la.name}} for la in model.layers]
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": layers}}))
+        archive.write(tmp_path / "inner.weights.h5", "model.weights.h5")
+    assert converted(tmp_path / "model.keras", tmp_path / "a.h5") == (4, 10, model.count_params())
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert [name.decode() for name in file.attrs["layer_names"]] == ["c1", "norm", "c2", "out"]
+    with pytest.raises(WeightsError, match="does not tell in which order the layers stand.*--model"):
+        converted(tmp_path / "inner.weights.h5", tmp_path / "b.h5")
+    converted(tmp_path / "inner.weights.h5", tmp_path / "c.weights.h5")
+    for path in "a.h5", "c.weights.h5":
+        other = row()
+        other.load_weights(tmp_path / path)
+        assert equal(model, other)
+
+
+def test_a_saved_model_stays_one_when_it_is_converted(tmp_path, rng):
+    model = randomized(row(), rng)
+    model.save(tmp_path / "a.h5")
+    converted(tmp_path / "a.h5", tmp_path / "b.h5")
+    assert equal(load_model(tmp_path / "b.h5"), model)
+
+
+def test_what_a_conversion_cannot_tell_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"a", b"b"]
+        for group in "ab":
+            file.create_group(group).attrs["weight_names"] = [b"fc/kernel", b"other/kernel"]
+            file[f"{group}/fc/kernel"] = file[f"{group}/other/kernel"] = np.ones((2, 2), "<f4")
+    with pytest.raises(WeightsError, match="two layers are called 'fc'"):
+        converted(tmp_path / "a.h5", tmp_path / "b.h5")
+    safetensors(tmp_path / "a.safetensors", {"x.weight": np.ones((2, 2), "<f4")})
+    with pytest.raises(WeightsError, match="is no file of Keras's"):
+        converted(tmp_path / "a.safetensors", tmp_path / "b.h5")
+    assert not (tmp_path / "b.h5").exists()
+
+
+def test_a_conversion_without_a_ledger_gets_one(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["layer_names"] = [b"out"]
+        file.create_group("out").attrs["weight_names"] = [b"out/alpha", b"out/name"]
+        file["out/out/alpha"], file["out/out/name"] = np.ones(3, "<f4"), np.zeros(2, "<f4")
+    converted(tmp_path / "a.h5", tmp_path / "b.h5")
+    with open_weights(tmp_path / "b.h5") as file:
+        entries, _ = ledger.from_text(file.listing.texts[ledger.KEY])
+    assert entries["out", "alpha"][0].origin.file == "a.h5" and ("out", "name") in entries

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 from minitl.errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
-from minitl.weights import child, known, reading
+from minitl.weights import child, keras_h5, known, reading
 from minitl.weights.hdf5 import MOST_OBJECTS
 from minitl.weights.stored import Listing
 
@@ -109,6 +110,30 @@ def test_groups_too_deep(tmp_path):
         file.create_group("layers/" + "/".join(["x"] * 60))
     refused(path, "too deep", UnsafeFileError)
     assert MOST_OBJECTS > 10_000
+
+
+def test_variables_of_nobody(tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file["vars/0"] = np.ones(3, "f4")
+    refused(tmp_path / "a.weights.h5", "is in the file but not in the model|none of its layers")
+
+
+def test_a_dataset_without_a_shape(legacy):
+    with h5py.File(legacy, "r+") as file:
+        del file["out/out/bias:0"]
+        file["out/out/bias:0"] = h5py.Empty("f4")
+    refused(legacy, "has no shape and no numbers")
+
+
+def test_a_model_of_too_many_layers(legacy, tmp_path):
+    layers = [{"class": "InputLayer", "config": {"input_shape": [2], "name": "x0"}, "inputs": []}]
+    layers += [{"class": "ReLU", "config": {"name": f"x{i}"}, "inputs": [f"x{i - 1}"]} for i in range(1, 20_000)]
+    text = json.dumps({"format": 1, "class": "Model", "name": "m", "metadata": {}, "layers": layers})
+    with h5py.File(tmp_path / "many.h5", "w") as file:
+        file.attrs["layer_names"] = np.array([], "S1")
+        keras_h5.write_texts(file, {"minitl_architecture": text})
+    with pytest.raises(WeightsError, match="more than 10,000 layers"):
+        load_model(tmp_path / "many.h5")
 
 
 def test_a_circle_in_the_legacy_layout_is_only_a_name_too_many(legacy):
@@ -504,16 +529,17 @@ def test_a_file_that_changes_is_seen_again(legacy, rng):
         assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
 
 
-def test_a_file_that_changes_while_it_is_read(legacy, monkeypatch):
+def test_a_file_that_changes_while_it_is_read(legacy, tmp_path, monkeypatch):
     """Between taking its digest and opening it, somebody puts another file in its place."""
-    ordinary = reading.file_digest
+    ordinary = reading._digest
 
-    def slow_digest(path, progress):
-        digest = ordinary(path, progress)
-        network().save_weights(path)
+    def slow_digest(*arguments):
+        digest = ordinary(*arguments)
+        os.replace(tmp_path / "other.h5", legacy)
         return digest
 
-    monkeypatch.setattr(reading, "file_digest", slow_digest)
+    Sequential([Dense(9, name="out", input_shape=(5,))]).save_weights(tmp_path / "other.h5")
+    monkeypatch.setattr(reading, "_digest", slow_digest)
     with pytest.raises(WeightsError, match="was written to while it was read"):
         network().load_weights(legacy)
 
@@ -525,6 +551,40 @@ def test_a_damaged_memory_of_known_files_is_left_out(legacy, monkeypatch):
         place.write_bytes(content)
         monkeypatch.setattr(known, "_read_from", None)
         network().load_weights(legacy)
+
+
+def test_a_changed_memory_of_known_files_is_left_out(tmp_path, rng, monkeypatch):
+    """An offset that is wrong would give wrong numbers, so every entry has a checksum."""
+    monkeypatch.setattr(known, "SETTLED", -1)
+    model, path = network(), tmp_path / "model.h5"
+    model.set_weights([rng.standard_normal(each.shape) for each in model.get_weights()])
+    model.save_weights(path)
+    known._listings.clear()
+    network().load_weights(path)
+    place = known.home_folder() / "known_files.json"
+    content = place.read_text()
+    offset = json.loads(content)[str(path.resolve())]["listing"]["tensors"][0]["offset"]
+    place.write_text(content.replace(f'"offset": {offset}', f'"offset": {offset + 4}'))
+    known._listings.clear()
+    monkeypatch.setattr(known, "_read_from", None)
+    other = network()
+    other.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
+
+
+def test_places_of_imports_that_are_no_text(legacy, monkeypatch):
+    """Some programs put `Path`s into sys.path."""
+    known._listings.clear()
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("somewhere")])
+    network().load_weights(legacy)
+
+
+def test_a_user_without_a_home(legacy, monkeypatch):
+    monkeypatch.setenv("MINITL_HOME", "~nobody_of_this_name/x")
+    monkeypatch.setattr(known, "_read_from", None)
+    network().load_weights(legacy)
+    with pytest.raises(WeightsError, match="no home folder. Set MINITL_HOME"):
+        known.home_folder()
 
 
 def test_a_home_that_cannot_be_written(legacy, tmp_path, monkeypatch):

@@ -96,6 +96,8 @@ def tamper(path, change):
         (lambda text: '{"format": 1, "layers": []}', "does not begin with an InputLayer"),
         (lambda text: text.replace('"inputs": ["add"]', '"inputs": []'), "cannot be built"),
         (lambda text: text.replace('"units": 3', '"units": 10000000000000'), "'out' kernel: expected|cannot be built"),
+        (lambda text: text.replace('"momentum": 0.9', '"momentum": null'), "momentum is None; expected a number"),
+        (lambda text: text.replace('"metadata": {', '"metadata": 5, "x": {'), "metadata that is no dictionary"),
         (lambda text: text.replace('"filters": 4', '"filters": 5'), r"'conv' kernel: expected \(3, 3, 2, 5\), found"),
     ],
 )

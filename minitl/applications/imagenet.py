@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import ShapeError
+from ..utils import whole_number
 from ..weights import bundled_file
 
 CLASS_INDEX = "imagenet_class_index.json"  # {"0": ["n01440764", "tench"], ...}, the file that Keras uses
@@ -23,9 +24,10 @@ def decode_predictions(predictions, top=5):
     """Probabilities (N, 1000) -> for each image a list of the `top` most likely classes, best first, as tuples
     (WordNet number, name, probability). Raises ShapeError for outputs of another width."""
     predictions = np.asarray(predictions)
-    if predictions.ndim != 2 or predictions.shape[1] != 1000:
+    top = whole_number(top, "top")
+    if predictions.ndim != 2 or predictions.shape[1] != 1000 or predictions.dtype.kind not in "iuf":
         raise ShapeError(
-            f"predictions have shape {predictions.shape}; expected (N, 1000), what ImageNet's top puts out."
+            f"predictions have shape {predictions.shape}; expected numbers (N, 1000), what ImageNet's top puts out."
         )
     best = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [[(*classes()[k], float(row[k])) for k in order] for row, order in zip(predictions, best)]

@@ -16,7 +16,8 @@ def main(arguments=None):
     try:
         options.run(options)
     except MinitlError as error:
-        print(f"minitl: {' '.join(str(error).split())}", file=sys.stderr)  # one line, whatever the error says
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+        print(f"minitl: {line}", file=sys.stderr)  # one line, whatever the error says
         return 1
     except KeyboardInterrupt:
         print("minitl: interrupted; nothing was saved.", file=sys.stderr)

@@ -12,6 +12,7 @@ Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra `convert
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,11 @@ from .. import applications, initializers
 from ..errors import ArgumentError, WeightsError
 from ..models import load_model
 from ..progress import Progress
-from ..weights import convert, ledger, store
+from ..weights import convert, ledger, loading, store
 from ..weights.known import name_of
-from ..weights.model_file import KERAS_3
-from ..weights.naming import own_places, places
+from ..weights.naming import is_kerass, own_places, places
 from ..weights.reading import open_weights
-from ..weights.stored import FLOATS
+from ..weights.stored import FLOATS, array_digest
 from .output import check_writable, table, write_json
 
 HELP = "list, get, convert, verify, inspect or compare files of weights"
@@ -66,7 +66,10 @@ def run(options):
 
 def opened(path):
     """The file with a progress bar for its digest."""
-    size = Path(path).stat().st_size if Path(path).is_file() else 0
+    try:
+        size = Path(path).stat().st_size
+    except (OSError, ValueError):
+        size = 0  # open_weights will say what is wrong
     with Progress(f"Reading {Path(path).name}", size, unit="MB", lines=True) as bar:
         return open_weights(path, bar.advance)
 
@@ -88,38 +91,38 @@ def get(options):
     path = store.fetch(options.name, again=True) if options.again or not there else there
     proof = store.check(options.name, path)
     if proof is None:
-        raise WeightsError(
-            f"{path} is not the official file. Run `minitl weights get {options.name} --again`, or load it by its path."
-        )
+        raise store.another_file(options.name, path)
     print(f"{'Here already' if path == there and not options.again else 'Done'}: {path}\nChecked: {proof}")
     return {"name": options.name, "path": str(path), "checked": proof}
 
 
 def to_hdf5(options):
     check_writable(options.target)
-    names = None
-    if options.names:
-        try:
-            names = json.loads(Path(options.names).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArgumentError(f"{options.names}: expected JSON, {{name in SRC: layer}} ({error}).") from None
-        if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
-            raise ArgumentError(f"{options.names}: expected JSON, {{name in SRC: layer}}.")
+    names = options.names and read_names(options.names)
     with opened(options.source) as file:
-        own_names = convert.names_its_layers(file)
-        if options.model or not own_names:
+        foreign = not is_kerass(file)
+        if options.model or foreign:
             model = the_model(options.model) if options.model else fitting_application(file, names)
             report = convert.through_model(file, model, options.target, options.partial, names)
+        elif names or options.partial:
+            raise ArgumentError("--names and --partial go with --model: only a model says what is to be called how.")
         else:
             report = convert.as_it_is(file, options.target)
         print(f"{file.listing.format} -> {options.target}\n{report}")
-        if not options.model and not convert.order_is_kerass(file) and not options.target.endswith(KERAS_3):
-            print("The source does not tell the order of the layers: Keras loads this file with by_name=True only, or")
-            print("convert it with --model.")
-        if not own_names:
+        if foreign:
             print("Prepare images as where these numbers come from: torchvision's networks want RGB from 0 to 1, minus")
             print("(0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), and not minitl's preprocess_input.")
         return {"source": str(file.path), "sha256": file.sha256, **report._asdict()}
+
+
+def read_names(path):
+    try:
+        names = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArgumentError(f"{path}: expected JSON, {{name in SRC: layer}} ({error}).") from None
+    if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
+        raise ArgumentError(f"{path}: expected JSON, {{name in SRC: layer}}.")
+    return names
 
 
 APPLICATIONS = {
@@ -157,56 +160,70 @@ def fitting_application(file, names):
 def verify(options):
     """Raises WeightsError for a file that is damaged."""
     with opened(options.file) as file:
-        arrays = file.arrays_digest()
-        recorded, _ = ledger.from_text(file.listing.texts.get(ledger.KEY))
-        checked = problems = 0
+        recorded, _ = loading.ledger_in(file)
+        problems = []
         for place in own_places(file):
-            array = file.read(place.tensor) if place.tensor.dtype in FLOATS else np.zeros(1)
+            array = file.read(place.tensor, dtype=None)
             if not np.isfinite(array).all():
                 raise WeightsError(f"{file.path}: {place.tensor.label} holds NaN or infinity.")
-            _, saved = recorded.get(f"{place.layer}/{place.parameter}", (None, None))
-            if saved is not None:
-                checked += 1
-                problems += saved != ledger.array_digest(file.read(place.tensor, place.tensor.dtype))
-        names = [name for name, entry in store.CATALOGUE.items() if entry.arrays == arrays]
-        published = names[0] if names else name_of(file.sha256)
-        results = {
-            "file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "arrays_sha256": arrays,
-            "tensors": len(file.tensors), "published_as": published, "checked_against_its_ledger": checked,
-        }  # fmt: skip
-        print(f"{file.path}: {file.listing.format}, {len(file.tensors)} tensors\nfile   sha256 {file.sha256}")
+            _, saved = recorded.get((place.layer, place.parameter), (None, None))
+            if saved not in (None, array_digest(array)):
+                problems.append(place.tensor.label)
+        arrays = file.arrays_digest()
+        file.check_unchanged()
+        published = (store.names_of(file) or [name_of(file.sha256)])[0]
+        say(f"{file.path}: {file.listing.format}, {len(file.tensors)} tensors\nfile   sha256 {file.sha256}")
         print(f"arrays sha256 {arrays}")
         if problems:
-            raise WeightsError(f"{file.path}: {problems} of {checked} tensors are not what was saved: it is damaged.")
+            raise WeightsError(
+                f"{file.path}: {len(problems)} of {len(recorded)} tensors are not what was saved: it is damaged "
+                f"({', '.join(problems[:3])}{', ...' if problems[3:] else ''})."
+            )
         if published:
             print(f"These are the published weights {published}, to the last bit.")
-        elif checked:
-            print(f"All {checked} tensors are what was saved, to the last bit.")
+        elif recorded:
+            print(f"All {len(recorded)} tensors are what was saved, to the last bit.")
         else:
             print("Whole and readable. Nobody has published a digest for it that is known here, and it carries none.")
-        return results
+        return {
+            "file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "arrays_sha256": arrays,
+            "tensors": len(file.tensors), "published_as": published, "checked_against_its_ledger": len(recorded),
+        }  # fmt: skip
 
 
 def inspect(options):
     with opened(options.file) as file:
-        print(f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes, sha256 {file.sha256}\n")
-        rows, results = [["tensor", "shape", "type", "at byte", "smallest", "mean", "largest"]], []
+        say(f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes, sha256 {file.sha256}\n")
+        rows, results, digests = [["tensor", "shape", "type", "at byte", "smallest", "mean", "largest"]], [], {}
         for tensor in file.tensors:
-            values = ["", "", ""]
+            values = []
             if tensor.dtype in FLOATS and tensor.offset is not None and tensor.size:
-                array = file.read(tensor)
+                array = file.read(tensor, dtype=None)
+                digests[tensor.name] = array_digest(array)
                 values = [float(array.min()), float(array.mean(dtype=np.float64)), float(array.max())]
             place = "" if tensor.offset is None else "packed" if tensor.copied else f"{tensor.offset:,}"
-            shown = [f"{value:.4g}" if value != "" else "" for value in values]
+            shown = [f"{value:.4g}" for value in values] or [""] * 3
             rows.append([tensor.name, "x".join(map(str, tensor.shape)) or "1", tensor.dtype, place, *shown])
             results.append({"name": tensor.name, "layer": tensor.layer, "shape": tensor.shape, "dtype": tensor.dtype,
-                            "offset": tensor.offset, "min_mean_max": values})  # fmt: skip
-        print(table(rows))
-        lines = ledger.text_as_lines(file.listing.texts.get(ledger.KEY))
+                            "offset": tensor.offset,
+                            "min_mean_max": [v if np.isfinite(v) else str(v) for v in values]})  # fmt: skip
+        say(table(rows))
+        lines = ledger_lines(file, digests)
         if lines:
-            print("\nLedger\n" + "\n".join(lines))
+            say("\nLedger\n" + "\n".join(lines))
         return {"file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": results,
                 "ledger": lines}  # fmt: skip
+
+
+def ledger_lines(file, digests):
+    """The file's own ledger, held against the numbers that are there: `digests` is {tensor name: sha256}."""
+    recorded, notes = loading.ledger_in(file)
+    names = {(place.layer, place.parameter): place.tensor.name for place in own_places(file)}
+    entries = []
+    for key, (entry, saved) in recorded.items():
+        whole = digests.get(names.get(key)) == saved
+        entries.append(entry if whole else replace(entry, state=ledger.DAMAGED))
+    return str(ledger.Ledger(entries, notes)).splitlines() if entries else []
 
 
 def diff(options):
@@ -214,21 +231,24 @@ def diff(options):
         first, second = ({(p.layer, p.parameter): p for p in own_places(file)} for file in (a, b))
         equal, rows = 0, []
         for key in [*first, *(key for key in second if key not in first)]:
-            label = "/".join(map(str, key))
+            label = "/".join(key)
             if key not in first or key not in second:
-                rows.append([label, f"only in {(b if key in second else a).path}", ""])
+                rows.append([label, f"only in {(b if key in second else a).path}"])
                 continue
-            x, y = first[key], second[key]
+            x, y = (file.read(places[key].tensor, dtype=None) for file, places in ((a, first), (b, second)))
             if x.shape != y.shape:
-                rows.append([label, f"shape {x.shape}, {y.shape}", ""])
-                continue
-            x, y = x.convert(a.read(x.tensor)), y.convert(b.read(y.tensor))
-            if np.array_equal(x, y):
+                rows.append([label, f"shape {x.shape}, {y.shape}"])
+            elif np.array_equal(x, y, equal_nan=True):
                 equal += 1
             else:
                 worst = float(np.abs(x.astype(np.float64) - y).max())
                 rows.append([label, f"differs by up to {worst:.3g}", f"{np.mean(x != y):.1%} of its numbers"])
         print(f"{equal} tensors are equal, {len(rows)} are not" + (":" if rows else "."))
         for row in rows:
-            print("  " + "  ".join(filter(None, row)))
+            say("  " + "  ".join(row))
         return {"equal": equal, "different": [row[:2] for row in rows]}
+
+
+def say(text):
+    """Print text with names from files: what a terminal would obey, or cannot show, is written as an escape."""
+    print("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums
 from .base import Layer
 
@@ -23,6 +23,9 @@ class BatchNormalization(Layer):
 
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
         super().__init__(**kwargs)
+        for argument, value in ("momentum", momentum), ("epsilon", epsilon):
+            if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+                raise ArgumentError(f"{argument} is {value!r}; expected a number from 0 to 1.")
         self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
         self.center, self.scale = center, scale
         self.gamma = self.beta = self.moving_mean = self.moving_variance = None

@@ -224,11 +224,12 @@ def _refuse_shared(layers):
 def _settle_names(layers):
     """Names are unique in a model, since weight files go by them. A layer that nobody named is called by its class,
     with a number where that is taken (dense, dense_1, ...), in the first model that it joins; then the name stays."""
-    settled = [layer.name for layer in layers if layer.name_is_settled]
-    twice = {name for name in settled if settled.count(name) > 1}
-    if twice:
-        raise GraphError(f"two layers are named '{twice.pop()}'; give one of them another name (name=...).")
-    taken = set(settled)
+    taken = set()
+    for layer in layers:
+        if layer.name_is_settled and layer.name in taken:
+            raise GraphError(f"two layers are named '{layer.name}'; give one of them another name (name=...).")
+        if layer.name_is_settled:
+            taken.add(layer.name)
     for layer in layers:
         if not layer.name_is_settled:
             number = 0

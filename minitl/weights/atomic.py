@@ -7,6 +7,9 @@ from pathlib import Path
 
 from ..errors import ArgumentError, CheckpointError, MinitlError
 
+UMASK = os.umask(0)  # of the process; the system has no call that only reads it
+os.umask(UMASK)
+
 
 @contextmanager
 def replacing(path, check):
@@ -22,7 +25,7 @@ def replacing(path, check):
         path = Path(path).resolve()  # through a symbolic link to the file that it stands for
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "the file is write-protected")
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~UMASK
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         os.close(handle)
     except (OSError, RuntimeError, ValueError) as error:
@@ -35,16 +38,9 @@ def replacing(path, check):
         check(temporary)
         os.chmod(temporary, mode)  # mkstemp's files are private; a saved model is an ordinary file
         os.replace(temporary, path)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:
         if isinstance(error, MinitlError):
             raise
         raise CheckpointError(f"{path}: could not be saved ({error}). The file that was there is untouched.") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
-
-
-def _umask():
-    """The process's umask. The system has no call that only reads it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -14,6 +14,8 @@ import numpy as np
 from ..errors import MinitlError, UnsafeFileError, WeightsError
 from . import hdf5, keras_archive, keras_h5, onnx_file, safetensors_file, torch_file
 
+TORCH = (".pth", ".pt", ".bin")  # endings of PyTorch's files
+
 
 class Copy:
     """The file for numbers that lie compressed or in pieces. `room` is what may still go into it, in bytes."""
@@ -37,21 +39,21 @@ class Copy:
 def list_file(path, copy, name=None):
     """The `Listing` of a weight file of any format, told by its first bytes. Raises WeightsError."""
     name = str(name or path)
+    suffix = os.path.splitext(name)[1].lower()
     file_bytes = os.path.getsize(path)
     with open(path, "rb") as file:
         head = file.read(512)
     if head.startswith(hdf5.SIGNATURE):
         return keras_h5.list_hdf5(path, name, file_bytes, copy)
     if head.startswith(keras_archive.SIGNATURE):
-        # PyTorch's files are zip archives, too; both formats name their parts without compression.
-        if b".pkl" in head or b"/data" in head or name.endswith((".pth", ".pt", ".bin")):
+        if keras_archive.is_pytorchs(path):
             return torch_file.list_torch(path, name, copy)
         return keras_archive.list_archive(path, name, file_bytes, copy)
-    if safetensors_file.looks_like_safetensors(head, file_bytes) or name.endswith(".safetensors") and file_bytes > 8:
+    if safetensors_file.looks_like_safetensors(head, file_bytes) or suffix == ".safetensors" and file_bytes > 8:
         return safetensors_file.list_safetensors(path, name, file_bytes)
-    if name.endswith(".onnx"):
+    if suffix == ".onnx":
         return onnx_file.list_onnx(path, name, file_bytes)
-    if name.endswith((".pth", ".pt", ".bin")) and kind_of_file(head) == "binary data of another kind":
+    if suffix in TORCH and kind_of_file(head) == "binary data of another kind":
         return torch_file.list_torch(path, name, copy)  # from before it used zip archives
     raise WeightsError(
         f"{name}: expected weights (.h5, .weights.h5, .keras, .safetensors, .onnx, .pth), found {kind_of_file(head)}. "

@@ -1,19 +1,24 @@
-"""From any format to HDF5 that Keras and minitl load."""
+"""From any format to HDF5 that Keras and minitl load.
 
-from types import SimpleNamespace
+Two ways. Through a model: it knows the layers' order, their classes and the axes, so any format becomes any layout. Or
+as it is, from Keras's files, where the file itself tells enough: legacy to legacy, `.keras` to either layout,
+`.weights.h5` to `.weights.h5`. Keras reads both layouts by position, so a file in another order would be loaded into
+the wrong layers without a word; what does not tell the order is refused.
+"""
+
+import os
 from typing import NamedTuple
 
 import h5py
 import numpy as np
 
-from ..errors import WeightsError
+from ..errors import ArgumentError, WeightsError
 from . import keras_h5, ledger
 from .atomic import replacing
 from .loading import load_from
 from .model_file import KERAS_3, check_target
-from .naming import own_places
+from .naming import is_kerass, own_places, owner_of
 from .reading import open_weights
-from .stored import FLOATS
 
 
 class ConversionReport(NamedTuple):
@@ -25,68 +30,90 @@ class ConversionReport(NamedTuple):
         return f"{self.layers} layers, {self.tensors} tensors, {self.parameters:,} parameters"
 
 
-def order_is_kerass(file):
-    """Do the layers of a Keras file come in the order in which Keras would ask for them in the legacy layout? Keras 3's
-    HDF5 files have lost it: they count the layers of each class."""
-    return not file.listing.format.startswith("Keras 3 HDF5")
-
-
-def names_its_layers(file):
-    """Does the file say which layer a tensor belongs to, as Keras's formats do?"""
-    return all(tensor.layer is not None for tensor in file.tensors)
-
-
 def through_model(file, model, target, partial=False, names=None):
     """Load an open file into `model`, so that axes, order and names become the model's, and write the layers that the
     file had: with `partial`, that may not be all of them."""
-    check_target(target)
+    _check_target(file, target)
     loaded = load_from(file, model, partial, names).loaded
-    rows = [layer for layer in keras_h5.keras_order(model) if layer.name in loaded]
-    return _write(target, rows, ledger.as_text(model, rows))
+    layers = [layer for layer in keras_h5.keras_order(model) if layer.name in loaded]
+    arrays = {layer.name: {name: getattr(layer, name) for name in layer.weight_names} for layer in layers}
+
+    def write(written):
+        keras_h5.write_layers(written, layers, numbered=str(target).endswith(KERAS_3))
+
+    return _write(target, arrays, write, {ledger.KEY: ledger.as_text(model, layers)})
 
 
 def as_it_is(file, target):
-    """Write the tensors of a Keras file in the other layout, or in the same. Nothing but the file is needed."""
-    check_target(target)
-    layers = {}
-    for place in own_places(file):
-        if place.tensor.dtype not in FLOATS:
-            raise WeightsError(f"{file.path}: {place.tensor.label} holds {place.tensor.dtype}, which is no weight.")
-        layers.setdefault(place.layer, {})[place.parameter] = file.read(place.tensor)
-    nameless = [name for name, arrays in layers.items() if any(key.startswith("number ") for key in arrays)]
-    if nameless:
+    """Write the tensors of a Keras file with their own names and in their own order."""
+    _check_target(file, target)
+    if not is_kerass(file):
         raise WeightsError(
-            f"{file.path}: only numbers the tensors of '{nameless[0]}', and their shapes do not tell which is which. "
-            "Convert it with --model, which knows."
+            f"{file.path}: is no file of Keras's. Convert it with --model, which says whose layers these are."
         )
-    rows = [
-        SimpleNamespace(name=name, class_name=_class_of(arrays), weight_names=list(arrays), **arrays)
-        for name, arrays in layers.items()
-    ]
+    arrays, owners = {}, {}
+    for place in own_places(file):
+        owner = owners.setdefault(place.layer, owner_of(place.tensor))
+        tensors = arrays.setdefault(place.layer, {})
+        if owner != owner_of(place.tensor) or place.parameter in tensors:
+            raise WeightsError(
+                f"{file.path}: two layers are called '{place.layer}'. Convert it with --model, which tells them apart."
+            )
+        tensors[place.parameter] = file.read(place.tensor, dtype=None)
+    numbered, from_numbered = str(target).endswith(KERAS_3), not file.listing.format.startswith("Keras HDF5")
+    unclear = [name for name, tensors in arrays.items() if any(key.startswith("number ") for key in tensors)]
+    if numbered and not from_numbered:
+        raise WeightsError(
+            f"{target}: Keras 3's layout counts the layers of each class, and {file.path} does not tell the classes. "
+            "Convert it with --model."
+        )
+    if not numbered and (file.listing.format.startswith("Keras 3 HDF5") or unclear):
+        what = f"what the tensors of '{unclear[0]}' are" if unclear else "in which order the layers stand"
+        raise WeightsError(f"{file.path}: does not tell {what}, which {target} has to. Convert it with --model.")
 
-    return _write(target, rows, file.listing.texts.get(ledger.KEY))
+    def write(written):
+        if numbered:
+            keys = [owners[name].removeprefix("layers/") for name in arrays]
+            keras_h5.write_numbered(written, list(zip(keys, arrays, arrays.values())))
+        else:
+            keras_h5.write_legacy(written, list(arrays.items()))
+
+    texts = dict(file.listing.texts) or {ledger.KEY: _ledger_of(file)}
+    file.check_unchanged()
+    return _write(target, arrays, write, texts)
 
 
-def _write(target, layers, ledger_text):
+def _ledger_of(file):
+    """A ledger for a file that has none: everything was copied from it."""
+    entries = []
+    for place in own_places(file):
+        numbers = file.digest(place.tensor, file.read(place.tensor, dtype=None))
+        origin = ledger.Origin("copied", ledger.AS_IT_IS, "", file.path.name, file.sha256, place.tensor.name, numbers)
+        entries.append((ledger.Entry(place.layer, place.parameter, place.shape, origin, ledger.UNCHANGED), numbers))
+    return ledger.to_text(entries)
+
+
+def _check_target(file, target):
+    check_target(target)
+    if os.path.exists(target) and os.path.samefile(file.path, target):
+        raise ArgumentError(f"{target}: is the file to convert; give the result another name.")
+
+
+def _write(target, layers, write, texts):
+    """Write a file, and read it back before it takes its place. `layers` is {name: {parameter: array}}."""
+
     def check(written):
         with open_weights(written) as again:
             found = {(place.layer, place.parameter): place.tensor for place in own_places(again)}
-            for layer in layers:
-                for name in layer.weight_names:
-                    if not np.array_equal(again.read(found[layer.name, name]), getattr(layer, name)):
-                        raise WeightsError(f"{target}: '{layer.name}' {name} read back differently; nothing was saved.")
+            by_number = {(place.layer, place.tensor.parameter): place.tensor for place in own_places(again)}
+            for name, arrays in layers.items():
+                for number, (parameter, array) in enumerate(arrays.items()):
+                    tensor = found.get((name, parameter)) or by_number.get((name, number))
+                    if tensor is None or not np.array_equal(again.read(tensor, dtype=None), array, equal_nan=True):
+                        raise WeightsError(f"{target}: '{name}' {parameter} read back differently; nothing was saved.")
 
     with replacing(target, check) as temporary, h5py.File(temporary, "w") as written:
-        write = keras_h5.write_numbered if str(target).endswith(KERAS_3) else keras_h5.write_legacy
-        write(written, layers)
-        if ledger_text is not None:
-            keras_h5.write_texts(written, {ledger.KEY: ledger_text})
-    arrays = [getattr(layer, name) for layer in layers for name in layer.weight_names]
+        write(written)
+        keras_h5.write_texts(written, texts)
+    arrays = [array for tensors in layers.values() for array in tensors.values()]
     return ConversionReport(len(layers), len(arrays), sum(array.size for array in arrays))
-
-
-def _class_of(arrays):
-    """Keras 3's layout counts the layers of each class; a layer's tensors tell its class."""
-    if "moving_mean" in arrays:
-        return "batch_normalization"
-    return "conv2d" if arrays["kernel"].ndim == 4 else "dense"

@@ -15,6 +15,7 @@ from ..progress import Progress
 ATTEMPTS = 3
 TIMEOUT = 20  # seconds without an answer
 CHUNK = 2**18  # bytes
+MOST_BYTES = 2**30  # of one file
 
 
 class HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -45,10 +46,9 @@ def download(address, target, md5):
                 return
             part.unlink()
             reason = f"its md5 sum is {found}, expected {md5}; it was removed"
-        except (OSError, http.client.HTTPException) as error:  # urllib's errors and time-outs are OSErrors
+        except (OSError, ValueError, http.client.HTTPException) as error:  # urllib's errors and time-outs are OSErrors
             reason = str(getattr(error, "reason", None) or error)
-            if not part.is_file() or not part.stat().st_size:  # nothing came at all: trying again would change nothing
-                part.unlink(missing_ok=True)
+            if not part.is_file():  # nothing came at all: trying again would change nothing
                 break
         if attempt < ATTEMPTS:
             time.sleep(attempt)
@@ -69,6 +69,8 @@ def _fetch(address, part):
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         size = int(response.headers.get("Content-Length") or 0)
         start = have if resumed else 0  # a server that cannot resume sends all of it again
+        if size > MOST_BYTES:
+            raise OSError(f"it is {size:,} bytes long, more than any file that is published")
         with open(part, "ab" if resumed else "wb") as file:
             title = f"Downloading {address.rsplit('/', 1)[-1]}"
             with Progress(title, start + size if size else 0, unit="MB", lines=True) as bar:
@@ -78,6 +80,8 @@ def _fetch(address, part):
                     file.write(chunk)
                     received += len(chunk)
                     bar.advance(len(chunk))
+                    if start + received > MOST_BYTES:
+                        raise OSError(f"it does not end: {MOST_BYTES:,} bytes have come")
     if received < size:
         raise OSError(f"the connection was cut after {start + received:,} of {start + size:,} bytes")
 
@@ -127,6 +131,10 @@ try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:  # some network file systems have no locks
+            raise WeightsError(
+                f"{file.name}: cannot be locked ({error.strerror}). Set MINITL_HOME to a local folder."
+            ) from None
         return True
 
     def _unlock(file):

@@ -99,12 +99,15 @@ def stored_tensor(dataset, layer, parameter, file_name, file_bytes, start, copy)
     unknown = [code for code in filters if code not in FILTERS]
     if unknown:
         raise UnsafeFileError(f"{place} is packed with unknown filter {unknown[0]}. Save it again without compression.")
-    shape = dataset.shape if isinstance(dataset.shape, tuple) else ()
+    if dataset.shape is None:
+        raise WeightsError(f"{place} has no shape and no numbers. Save the file again.")
     dtype = dataset.dtype.str if dataset.dtype.kind == "f" else str(dataset.dtype)
-    tensor = StoredTensor(path, layer, parameter, tuple(map(int, shape)), dtype)
+    tensor = StoredTensor(path, layer, parameter, tuple(map(int, dataset.shape)), dtype)
     if dtype not in FLOATS or not tensor.size:
         return tensor
-    offset = dataset.id.get_offset()
+    # HDF5 knows floats that NumPy does not (bfloat16, three bytes, ...); h5py converts them to the type that it names.
+    is_plain = dataset.id.get_type().equal(h5py.h5t.py_create(np.dtype(dtype)))
+    offset = dataset.id.get_offset() if is_plain else None
     if offset is not None and start is not None:
         if offset + tensor.nbytes > file_bytes:
             return tensor  # a shape larger than the file; the message will name it

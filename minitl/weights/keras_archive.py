@@ -50,6 +50,16 @@ def list_archive(path, name, file_bytes, copy):
         raise WeightsError(f"{name}: the archive is damaged ({error}). Download or save it again.") from None
 
 
+def is_pytorchs(path):
+    """PyTorch's files are zip archives, too, with a pickle inside."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return str(path).lower().endswith((".pth", ".pt", ".bin"))
+    return WEIGHTS not in members and any(member.endswith("/data.pkl") for member in members)
+
+
 def _read(archive, member, most_bytes, name):
     """The bytes of a member, if they are not too many. What a zip bomb says of its size is not believed: reading itself
     stops at the limit."""

@@ -103,7 +103,7 @@ def _layer_and_parameter(group, name):
     if not path:  # Keras 1 wrote no paths
         keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
         return group, KERAS_1_ENDINGS.get(keras_1[1], keras_1[1]) if keras_1 else last
-    return (group if group in path else "/".join([group, path[-1]])), last
+    return (group if path[-1] == group else f"{group}/{path[-1]}"), last
 
 
 def _numbered(file, place, layer_names):
@@ -147,25 +147,35 @@ def _names(group, attribute, file_name):
 
 
 def write_legacy(root, layers):
-    """Write the weights of `layers` (in Keras's order, as `keras_order` gives it) into an open, empty group, the way
-    Keras does up to version 2."""
+    """Write [(layer name, {parameter: array}), ...] into an open, empty group, the way Keras does up to version 2.
+    Keras goes by the order of the layers: `keras_order` gives it."""
     root.attrs["backend"] = "minitl"
     root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
-    _write_names(root, "layer_names", [layer.name for layer in layers])
-    for layer in layers:
-        group = root.create_group(layer.name)
-        _write_names(group, "weight_names", [f"{layer.name}/{name}:0" for name in layer.weight_names])
-        for name in layer.weight_names:
-            group.create_dataset(f"{layer.name}/{name}:0", data=getattr(layer, name))
+    _write_names(root, "layer_names", [name for name, _ in layers])
+    for layer_name, arrays in layers:
+        group = root.create_group(layer_name)
+        _write_names(group, "weight_names", [f"{layer_name}/{parameter}:0" for parameter in arrays])
+        for parameter, array in arrays.items():
+            group.create_dataset(f"{layer_name}/{parameter}:0", data=array)
 
 
 def write_numbered(root, layers):
-    """The same the way Keras 3 does."""
-    for key, layer in class_keys(layers):
+    """Write [(key, layer name, {parameter: array}), ...] the way Keras 3 does; `class_keys` gives the keys. The arrays
+    stand in the order of the layer's own variables."""
+    for key, layer_name, arrays in layers:
         group = root.create_group(f"layers/{key}/vars")
-        group.attrs["name"] = layer.name
-        for number, name in enumerate(layer.weight_names):
-            group.create_dataset(str(number), data=getattr(layer, name))
+        group.attrs["name"] = layer_name
+        for number, array in enumerate(arrays.values()):
+            group.create_dataset(str(number), data=array)
+
+
+def write_layers(root, layers, numbered):
+    """Write the weights of `layers`, which are in Keras's order, in one of the two layouts."""
+    arrays = {layer: {name: getattr(layer, name) for name in layer.weight_names} for layer in layers}
+    if numbered:
+        write_numbered(root, [(key, layer.name, arrays[layer]) for key, layer in class_keys(layers)])
+    else:
+        write_legacy(root, [(layer.name, arrays[layer]) for layer in layers])
 
 
 def write_texts(file, texts):

@@ -9,14 +9,15 @@ same size, inode and times as when its digest was taken is not read through agai
 seconds before that is the exception: the clock of a file system may be too coarse to show another change.
 """
 
+import hashlib
 import json
 import os
 import time
 from pathlib import Path
 
-from ..errors import MinitlError
+from ..errors import MinitlError, WeightsError
 from .atomic import replacing
-from .stored import Listing
+from .stored import Listing, signature_of
 
 # sha256 of whole files -> what they are; `store` adds published files when it has checked them.
 TRUSTED = {
@@ -31,11 +32,12 @@ _digests = {}  # resolved path -> (signature, None where the file was too fresh;
 _read_from = None  # the file that both were completed from
 
 
-def digest_without_reading(path):
-    """The sha256 of a file that has not changed since it was taken; None where nobody can tell."""
+def digest_without_reading(path, signature=None):
+    """The sha256 of a file that has not changed since it was taken; None where nobody can tell. `signature` is that of
+    the file as it was opened."""
     _load()
-    signature, digest = _digests.get(_key(path), (None, None))
-    return digest if digest and signature == signature_of(path) else None
+    taken, digest = _digests.get(_key(path), (None, None))
+    return digest if digest and taken == (signature or signature_of(path)) else None
 
 
 def listing(sha256):
@@ -60,13 +62,13 @@ def trust(sha256, name):
     TRUSTED[sha256] = name
 
 
-def remember(path, sha256, listing, on_disk=True):
-    """Keep a file's listing under its digest; a file with numbers in a copy cannot be kept."""
-    if any(tensor.copied for tensor in listing.tensors):
+def remember(path, sha256, listing, signature=None, on_disk=True):
+    """Keep a file's listing under its digest. `signature` is the one from before the digest was taken."""
+    if not listing.is_located:
         return
     _load()
-    _listings[sha256] = listing, os.path.getsize(path)
-    signature = signature_of(path)
+    signature = signature or signature_of(path)
+    _listings[sha256] = listing, signature[0]
     settled = time.time() - max(signature[1], signature[2]) / 1e9 > SETTLED
     _digests.pop(_key(path), None)  # the newest go last
     _digests[_key(path)] = signature if settled else None, sha256
@@ -78,16 +80,12 @@ def _key(path):
     return str(Path(path).resolve())
 
 
-def signature_of(path):
-    """What changes when a file's content does, as far as the system tells: size, times and inode. A path, or the number
-    of an open file."""
-    status = os.stat(path)
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-
-
 def home_folder():
     """Where minitl keeps things: $MINITL_HOME, by default ~/.minitl."""
-    return Path(os.environ.get("MINITL_HOME") or "~/.minitl").expanduser()
+    folder = os.path.expanduser(os.environ.get("MINITL_HOME") or "~/.minitl")
+    if folder.startswith("~"):  # a user without a home, as in some containers
+        raise WeightsError("this user has no home folder. Set MINITL_HOME to a folder for minitl's files.")
+    return Path(folder)
 
 
 def _place():
@@ -97,22 +95,32 @@ def _place():
 def _load():
     """Complete the memory from the disk, once for each $MINITL_HOME. What is damaged there is left out."""
     global _read_from
-    place = _place()
+    try:
+        place = _place()
+    except WeightsError:  # there is no home, so nothing is remembered there
+        place = None
     if _read_from == place:
         return
     _read_from = place
     _digests.clear()
     try:
-        if place.stat().st_size > MOST_BYTES:
+        if place is None or place.stat().st_size > MOST_BYTES:
             return
         for path, entry in json.loads(place.read_text(encoding="utf-8")).items():
+            if entry.pop("checksum") != _checksum(entry):
+                continue
             size, signature = int(entry["size"]), entry["signature"] and [int(number) for number in entry["signature"]]
             _listings[str(entry["sha256"])] = Listing.from_data(entry["listing"], size, 0), size
             _digests[path] = signature, str(entry["sha256"])
             if entry.get("name"):
                 TRUSTED.setdefault(str(entry["sha256"]), str(entry["name"]))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
+
+
+def _checksum(entry):
+    """So that a damaged entry is left out: an offset that is wrong would give wrong numbers."""
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _save():
@@ -128,6 +136,8 @@ def _save():
         for path, (signature, sha256) in list(_digests.items())[-MOST_FILES:]
         if sha256 in _listings
     }
+    for entry in entries.values():
+        entry["checksum"] = _checksum(entry)
     try:
         place = _place()
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -10,14 +10,17 @@ The ledger is written into every file that minitl saves.
 """
 
 import json
+import math
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from .stored import array_digest
 
 KEY = "minitl_ledger"
 FORMAT = 1
+LONGEST = 8  # origins in a row; of longer histories the middle is left out
+TEXTS = ("action", "how", "why", "file", "sha256", "name", "numbers", "became")
+AS_IT_IS = "as it is"
+UNCHANGED, CHANGED, NEW, DAMAGED = "unchanged", "changed", "new", "damaged"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Origin:
     why       the reason, where there is one to tell
     file      name of the file, its sha256, and the tensor's name in it; None for what is new
     numbers   the sha256 of the array as it was put into the model (little-endian); None for what is new
-    before    the `Origin` that the file itself gave: what it was when it was saved there
+    became    the sha256 of what it had become when it was saved, or adapted, if that was something else
+    before    the `Origin` that it had before that
     """
 
     action: str
@@ -39,39 +43,55 @@ class Origin:
     sha256: str | None = None
     name: str | None = None
     numbers: str | None = None
+    became: str | None = None
     before: "Origin | None" = None
 
     def as_data(self):
-        data = {key: getattr(self, key) for key in ("action", "how", "why", "file", "sha256", "name", "numbers")}
+        data = {key: getattr(self, key) for key in TEXTS}
         data["before"] = self.before and self.before.as_data()
         return {key: value for key, value in data.items() if value}
 
     @classmethod
-    def from_data(cls, data, depth=0):
+    def from_data(cls, data):
         """The opposite of `as_data`. Raises ValueError or a relative for what is none."""
         texts = {key: value for key, value in data.items() if key != "before"}
-        if depth > 20 or not all(isinstance(value, str) for value in texts.values()):
+        if not all(isinstance(value, str) for value in texts.values()):
             raise ValueError("an origin that is none")
-        before = cls.from_data(data["before"], depth + 1) if "before" in data else None
-        return cls(**texts, before=before)
+        return cls(**texts, before=cls.from_data(data["before"]) if "before" in data else None)
+
+    @property
+    def row(self):
+        """This origin, the one before it, and so on to the first."""
+        return (self, *(self.before.row if self.before else ()))
 
     @property
     def first(self):
         """The origin of the origin: the published file, where the numbers went through several."""
-        return self.before.first if self.before and self.before.action != "initialised" else self
+        return self.row[-1]
 
     @property
     def intact(self):
         """Were the numbers copied from file to file without a change in between?"""
-        if self.before is None or self.before.action == "initialised":
-            return self.action == "copied"
-        return self.action == "copied" and self.numbers == self.before.numbers and self.before.intact
+        return all(each.action == "copied" and each.became is None for each in self.row)
+
+    def ended(self, numbers):
+        """What this is as the `before` of something that was made of the array with digest `numbers`; None for what was
+        new. Passages from file to file that changed nothing are left out, and so is the middle of long histories."""
+        if self.action == "initialised":
+            return None
+        changed = numbers != self.numbers
+        if not changed and self.before and self.action == "copied" and self.how == AS_IT_IS:
+            return self.before
+        origin = replace(self, became=numbers if changed else None)
+        if len(origin.row) >= LONGEST:
+            origin = replace(origin, before=origin.before.before)
+        return origin
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger. `state` is "unchanged" since it was put in, "changed" (trained, or set by hand), or
-    "new"."""
+    """One line of the ledger. `state` is "unchanged" since it was put in, "changed" (trained, or set by hand), "new",
+    or, in a file, "damaged": not what was saved."""
 
     layer: str
     parameter: str
@@ -82,7 +102,7 @@ class Entry:
     @property
     def is_published(self):
         """Is this, bit for bit, what came out of the first file?"""
-        return self.state == "unchanged" and self.origin.intact
+        return self.state == UNCHANGED and self.origin.intact
 
 
 class Ledger:
@@ -98,8 +118,11 @@ class Ledger:
         return len(self.entries)
 
     def __getitem__(self, key):
-        """`ledger["block1_conv1", "kernel"]`."""
-        return next(entry for entry in self.entries if (entry.layer, entry.parameter) == key)
+        """`ledger["block1_conv1", "kernel"]`. Raises KeyError for what is not in it."""
+        for entry in self.entries:
+            if (entry.layer, entry.parameter) == key:
+                return entry
+        raise KeyError(key)
 
     def summary(self):
         """One line for each source and state: how many tensors and numbers."""
@@ -107,20 +130,18 @@ class Ledger:
         for entry in self.entries:
             key = _source(entry)
             tensors, numbers = counts.get(key, (0, 0))
-            counts[key] = tensors + 1, numbers + int(np.prod(entry.shape))
+            counts[key] = tensors + 1, numbers + math.prod(entry.shape)
         return [
             f"{numbers:>11,} parameters in {tensors:>3} tensors: {key}" for key, (tensors, numbers) in counts.items()
         ]
 
     def sources(self):
-        """{sha256: [number, file name]} of all files that something came from, numbered from 1."""
+        """{sha256: (number, file name)} of all files that something came from, numbered from 1."""
         files = {}
         for entry in self.entries:
-            origin = entry.origin
-            while origin is not None:
+            for origin in entry.origin.row:
                 if origin.sha256:
-                    files.setdefault(origin.sha256, [len(files) + 1, origin.file])
-                origin = origin.before
+                    files.setdefault(origin.sha256, (len(files) + 1, origin.file))
         return files
 
     def __str__(self):
@@ -143,9 +164,9 @@ def ledger_of(model):
         for name in layer.weight_names:
             array, origin = getattr(layer, name), layer.origins.get(name) or _new(layer, name)
             if origin.numbers is None:
-                state = "new"
+                state = NEW
             else:
-                state = "unchanged" if array_digest(array) == origin.numbers else "changed"
+                state = UNCHANGED if array_digest(array) == origin.numbers else CHANGED
             entries.append(Entry(layer.name, name, array.shape, origin, state))
     return Ledger(entries, model.notes)
 
@@ -159,84 +180,82 @@ def _new(layer, name):
 def as_text(model, layers=None):
     """The ledger as JSON, for a file with all or some of the model's `layers`; each entry with the digest of the
     numbers that lie beside it."""
-    entries, names = {}, [layer.name for layer in (model.layers if layers is None else layers)]
-    for entry in ledger_of(model):
-        if entry.layer not in names:
-            continue
-        saved = array_digest(getattr(model.get_layer(entry.layer), entry.parameter))
-        entries[f"{entry.layer}/{entry.parameter}"] = {
+    chosen = {layer.name: layer for layer in (model.layers if layers is None else layers)}
+    entries = [(entry, getattr(chosen[entry.layer], entry.parameter)) for entry in ledger_of(model)
+               if entry.layer in chosen]  # fmt: skip
+    return to_text([(entry, array_digest(array)) for entry, array in entries], model.notes)
+
+
+def to_text(entries, notes=()):
+    """Pairs of an `Entry` and the digest of its numbers as saved, as JSON."""
+    tensors = {
+        f"{entry.layer}/{entry.parameter}": {
             **entry.origin.as_data(),
             "shape": list(entry.shape),
             "state": entry.state,
             "saved": saved,
         }
-    return json.dumps({"format": FORMAT, "tensors": entries, "notes": list(model.notes)})
+        for entry, saved in entries
+    }
+    return json.dumps({"format": FORMAT, "tensors": tensors, "notes": list(notes)})
 
 
 def from_text(text):
-    """({"layer/parameter": (Origin, digest as saved)}, notes) from a file's ledger; empty for a file without a readable
-    one."""
-    try:
-        data = json.loads(text or "{}")
-        if data.get("format") != FORMAT:
-            return {}, []
-        entries = {}
-        for key, entry in data["tensors"].items():
-            origin = {name: value for name, value in entry.items() if name not in ("shape", "state", "saved")}
-            entries[str(key)] = Origin.from_data(origin), str(entry["saved"])
-        return entries, [str(note) for note in data["notes"]]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    """({(layer, parameter): (Entry, digest as saved)}, notes) from a file's ledger; empty for a file without one.
+
+    Raises ValueError (or a relative, or RecursionError) for a text that is no ledger.
+    """
+    if text is None:
         return {}, []
-
-
-def text_as_lines(text):
-    """A file's ledger for people, as lines; none for a file without one."""
-    origins, notes = from_text(text)
-    if not origins:
-        return []
-    rows = []
-    for key, data in json.loads(text)["tensors"].items():
+    data, entries = json.loads(text), {}
+    if data["format"] != FORMAT:
+        raise ValueError(f"format {data['format']!r}; this version reads format {FORMAT}")
+    for key, values in data["tensors"].items():
         layer, _, parameter = key.rpartition("/")
-        shape = tuple(n for n in data.get("shape", ()) if isinstance(n, int))
-        rows.append(Entry(layer, parameter, shape, origins[key][0], data.get("state", "new")))
-    return str(Ledger(rows, notes)).splitlines()
+        origin = Origin.from_data({name: value for name, value in values.items() if name in (*TEXTS, "before")})
+        shape, state, saved = tuple(values["shape"]), values["state"], values["saved"]
+        if not all(type(n) is int for n in shape) or not isinstance(saved, str):
+            raise ValueError(f"an entry '{key}' that is none")
+        if state not in (UNCHANGED, CHANGED, NEW):
+            raise ValueError(f"a state {state!r}")
+        entries[layer, parameter] = Entry(layer, parameter, shape, origin, state), saved
+    return entries, [str(note) for note in data["notes"]]
 
 
-def adapted(origin, how, why, array):
-    """The origin of an `array` that was made from a tensor of the given origin."""
-    if origin is None:
-        return None
-    return replace(Origin("adapted", how, why), numbers=array_digest(array), before=origin)
+def adapted(origin, how, why, old, new):
+    """The origin of the array `new`, which was made from `old` with the given origin."""
+    return Origin("adapted", how, why, numbers=array_digest(new), before=origin.ended(array_digest(old)))
 
 
 def _source(entry):
+    """To what an entry counts in the summary."""
+    if entry.state == DAMAGED:
+        return "damaged: not what was saved"
     first = entry.origin.first
     if entry.origin.action == "initialised" or first.file is None:
         return "new here"
     source = f"from {first.file} ({first.sha256[:12]})"
     if entry.is_published:
         return f"{source}, not one bit changed"
-    if _was_adapted(entry.origin):
-        return f"adapted {source}" + ", changed since" * (entry.state == "changed")
-    return f"{source}, changed since"
-
-
-def _was_adapted(origin):
-    return origin is not None and (origin.action == "adapted" or _was_adapted(origin.before))
+    row = entry.origin.row
+    what = f"adapted {source}" if any(each.action == "adapted" for each in row) else source
+    changed = entry.state == CHANGED or any(each.became for each in row)
+    return f"{what}, changed since" if changed else what
 
 
 def _line(entry, sources):
     """What one tensor is, in words."""
-    origin = entry.origin
-    if origin.action == "initialised":
-        return " ".join(filter(None, ["new:", origin.how or "initialised", f"({origin.why})" if origin.why else ""]))
+    if entry.origin.action == "initialised":
+        origin = entry.origin
+        words = ["new:", origin.how or "initialised", f"({origin.why})" if origin.why else ""]
+        return " ".join(filter(None, words)) + (", DAMAGED" if entry.state == DAMAGED else "")
     words = []
-    while origin is not None and origin.action != "initialised":
+    for origin in entry.origin.row:
         source = f" from [{sources[origin.sha256][0]}]" if origin.sha256 else ""
         plain = origin.name is None or entry.layer in origin.name and entry.parameter in origin.name
-        how = "" if origin.how == "as it is" else f", {origin.how}"
+        how = "" if origin.how == AS_IT_IS else f", {origin.how}"
         why = f" ({origin.why})" if origin.why else ""
-        words.append(f"{origin.action}{source}{'' if plain else ' ' + origin.name}{how}{why}")
-        origin = origin.before
-    changed = "" if entry.state == "unchanged" else ", changed since"
-    return "; which was ".join(words) + changed
+        changed = ", then changed" if origin.became else ""
+        words.append(f"{origin.action}{source}{'' if plain else ' ' + origin.name}{how}{why}{changed}")
+    end = {CHANGED: ", changed since", DAMAGED: ", DAMAGED since"}.get(entry.state, "")
+    return words[0] + end + "".join(f"; before that {each}" for each in words[1:])

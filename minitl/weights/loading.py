@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import WeightsError
+from ..errors import ArgumentError, WeightsError
+from ..models.graph import Graph
 from ..utils import all_finite
 from . import known
-from .ledger import KEY, Origin, from_text
-from .naming import AS_IT_IS, places
+from .ledger import AS_IT_IS, KEY, Origin, from_text
+from .naming import places
 from .reading import open_weights
 from .stored import FLOATS, array_digest
 
@@ -55,6 +56,8 @@ def load_weights(model, path, partial=False, names=None):
 def load_from(file, model, partial=False, names=None, restore=False):
     """`load_weights` from an open `StoredFile`. With `restore`, the file is the model's own: its ledger is continued as
     if it had never been saved."""
+    if not isinstance(model, Graph):
+        raise ArgumentError(f"model is {type(model).__name__}; expected a Model.")
     layers = {layer.name: layer for layer in model.layers if layer.weight_names}
     wanted = {}  # layer name -> {parameter: Place}
     for place in places(file, model, names):
@@ -68,35 +71,35 @@ def load_from(file, model, partial=False, names=None, restore=False):
     if not shared:
         raise WeightsError(f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}).")
 
-    recorded, notes = from_text(file.listing.texts.get(KEY))
+    recorded, notes = ledger_in(file)
     arrays, origins, digests = {}, {}, {}
     for name in shared:
         for key in layers[name].weight_names:
             place = wanted[name][key]
-            stored = file.read(place.tensor)
-            _check_finite(file, place, stored)
-            digests[place.tensor.name] = file.digest(place.tensor, stored)
-            before, saved = recorded.get(f"{name}/{key}", (None, None))
-            if saved not in (None, digests[place.tensor.name]):
+            stored = file.read(place.tensor, dtype=None)
+            with np.errstate(over="ignore"):
+                array = np.asarray(place.convert(stored), getattr(layers[name], key).dtype, order="C")
+            _check_finite(file, place, array)
+            digest = digests[place.tensor.name] = file.digest(place.tensor, stored)
+            before, saved = recorded.get((name, key), (None, digest))
+            if saved != digest:
                 raise WeightsError(
-                    f"{file.path}: {place.tensor.label} is not what was saved (sha256 "
-                    f"{digests[place.tensor.name][:16]}, expected {saved[:16]}): the file is damaged. "
-                    "Nothing was loaded."
+                    f"{file.path}: {place.tensor.label} is not what was saved (sha256 {digest[:16]}, expected "
+                    f"{saved[:16]}): the file is damaged. Nothing was loaded."
                 )
-            array = np.ascontiguousarray(place.convert(stored), getattr(layers[name], key).dtype)
             arrays[name, key] = array
-            if restore and recorded:
-                origins[name, key] = None if before is None or before.action == "initialised" else before
+            if restore and before:
+                origins[name, key] = before.origin
             else:
-                same = array is stored or (place.conversion == AS_IT_IS and array.dtype == stored.dtype)
-                numbers = digests[place.tensor.name] if same else array_digest(array)
-                origins[name, key] = Origin("copied", place.conversion, "", file.path.name, file.sha256,
-                                            place.tensor.name, numbers, before)  # fmt: skip
+                numbers = digest if array is stored else array_digest(array)
+                origins[name, key] = Origin(
+                    "copied", place.conversion, "", file.path.name, file.sha256, place.tensor.name, numbers,
+                    before=before and before.origin.ended(saved),
+                )  # fmt: skip
+    file.check_unchanged()
     for (name, key), array in arrays.items():
         setattr(layers[name], key, array)
-        layers[name].origins.pop(key, None)
-        if origins[name, key] is not None:
-            layers[name].origins[key] = origins[name, key]
+        layers[name].origins[key] = origins[name, key]
     report = LoadReport(
         path=str(file.path),
         loaded=shared,
@@ -107,8 +110,16 @@ def load_from(file, model, partial=False, names=None, restore=False):
     )
     _note(model, layers, report, notes if restore and recorded else None)
     if any(tensor.sha256 is None and tensor.name in digests for tensor in file.tensors):
-        known.remember(file.path, file.sha256, file.with_digests(digests))
+        known.remember(file.path, file.sha256, file.with_digests(digests), file.signature)
     return report
+
+
+def ledger_in(file):
+    """What the file's own ledger says, if it has one."""
+    try:
+        return from_text(file.listing.texts.get(KEY))
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise WeightsError(f"{file.path}: its ledger cannot be read ({error}). Save the file again.") from None
 
 
 def _note(model, layers, report, notes):

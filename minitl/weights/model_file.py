@@ -24,6 +24,7 @@ from .stored import StoredFile
 
 ARCHITECTURE = "minitl_architecture"  # the JSON text's place in the file
 FORMAT = 1
+MOST_LAYERS = 10_000  # InceptionV3 has 313
 KERAS_3 = (
     ".weights.h5"  # files of this ending get Keras 3's layout, as Keras expects it there; all others the legacy one
 )
@@ -63,8 +64,7 @@ def _write(model, path, architecture):
 
     with replacing(path, check) as temporary:
         with h5py.File(temporary, "w") as file:
-            write = keras_h5.write_numbered if str(path).endswith(KERAS_3) else keras_h5.write_legacy
-            write(file, keras_h5.keras_order(model))
+            keras_h5.write_layers(file, keras_h5.keras_order(model), numbered=str(path).endswith(KERAS_3))
             texts = {ledger.KEY: ledger.as_text(model), ARCHITECTURE: architecture}
             keras_h5.write_texts(file, {name: text for name, text in texts.items() if text is not None})
     known.remember(path, *written, on_disk=False)
@@ -79,7 +79,7 @@ def _check_written(model, temporary, path):
             for layer in model.layers:
                 for name in layer.weight_names:
                     array = getattr(layer, name)
-                    if not np.array_equal(file.read(found[layer.name, name], array.dtype), array, equal_nan=True):
+                    if not np.array_equal(file.read(found[layer.name, name], None), array, equal_nan=True):
                         raise CheckpointError(
                             f"{path}: '{layer.name}' {name} read back differently; nothing was saved."
                         )
@@ -149,6 +149,8 @@ def _build(data, custom_objects):
     """The opposite of `architecture`."""
     if data.get("format") != FORMAT:
         raise ValueError(f"format {data.get('format')!r}; this version reads format {FORMAT}")
+    if not isinstance(data.get("metadata", {}), dict) or len(data["layers"]) > MOST_LAYERS:
+        raise ValueError(f"metadata that is no dictionary, or more than {MOST_LAYERS:,} layers")
     if not data["layers"] or data["layers"][0]["class"] != "InputLayer":
         raise ValueError("it does not begin with an InputLayer")
     classes = {name: getattr(layers, name) for name in layers.__all__}
@@ -170,5 +172,5 @@ def _build(data, custom_objects):
         model = Sequential([each.layer for each in tensors], name=data["name"])
     else:
         model = Model(tensors[0], tensors[-1], name=data["name"])
-    model.metadata = data["metadata"]
+    model.metadata = data.get("metadata", {})
     return model

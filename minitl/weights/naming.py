@@ -7,19 +7,23 @@ depends on the program that wrote it:
     PyTorch         'features.0.weight'         (F, C, KH, KW), dense (units, inputs); a map (C, H, W) is flattened in
                                                 this order, here in the order (H, W, C): so the inputs of the first
                                                 dense layer behind a Flatten have to change places, too
-    ONNX            whatever the exporter       the operation that uses a tensor says what it is; axes as in PyTorch
+    ONNX            whatever the exporter       the operation that uses a tensor says what it is; convolutions as in
+                    likes                       PyTorch; the order behind a Flatten is PyTorch's if PyTorch exported it
 
 PyTorch numbers the layers of a row ('features.0') and has no names for them. `TORCHVISION` says which is which for the
 published networks; for others, `names={"features.0": "conv1", ...}` does.
 """
 
+import math
 import re
 from typing import NamedTuple
 
-from ..errors import WeightsError
-from ..layers import BatchNormalization, Dense, Flatten
+from ..errors import ArgumentError, WeightsError
+from ..layers import BatchNormalization, Concatenate, Dense, Flatten
 from .keras_h5 import class_keys
-from .stored import StoredTensor
+from .ledger import AS_IT_IS
+from .onnx_file import SCALED
+from .stored import FLOATS, StoredTensor
 
 # torchvision's names -> ours. Its VGG16 counts every activation and pooling as a layer.
 TORCHVISION = {
@@ -34,11 +38,10 @@ TORCHVISION = {
 }  # fmt: skip
 PARAMETERS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 TORCH_PARAMETERS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
-AS_IT_IS = "as it is"
 CONVOLUTION = "axes (F, C, KH, KW) -> (KH, KW, C, F)"
 DENSE = "axes (units, inputs) -> (inputs, units)"
-FLATTENED = ", inputs in the order (H, W, C) instead of (C, H, W)"
-VECTOR = "in the order (H, W, C) instead of (C, H, W)"
+REORDERED = "inputs in the order (H, W, C) instead of (C, H, W)"
+UNCLEAR = "unclear"
 
 
 class Place(NamedTuple):
@@ -81,11 +84,13 @@ def places(file, model, names=None):
     would go to one place, or where the file's layers have no names and the model is no plain row.
     """
     layers = {layer.name: tuple(layer.weight_names) for layer in model.layers if layer.weight_names}
-    names = dict(names or {})
+    names = names or {}
+    if not isinstance(names, dict) or not all(isinstance(each, str) for each in (*names, *names.values())):
+        raise ArgumentError(f"names is {names!r}; expected a dictionary {{name in the file: layer name}}.")
     unknown = [name for name in names.values() if name not in layers]
     if unknown:
         raise WeightsError(f"names: the model has no layer '{unknown[0]}' with weights. It has {', '.join(layers)}.")
-    if any(tensor.layer is not None or isinstance(tensor.parameter, int) for tensor in file.tensors):
+    if is_kerass(file):
         found = _of_keras(file, model, layers, names)
     else:
         found = _of_others(file, layers, names, flattened_inputs(model))
@@ -95,36 +100,62 @@ def places(file, model, names=None):
         if first is not place:
             raise WeightsError(
                 f"{file.path}: layer '{place.layer}' has two tensors called '{place.parameter}': '{first.tensor.name}' "
-                f"and '{place.tensor.name}'."
+                f"and '{place.tensor.name}'. Tell them apart with names={{'{owner_of(place.tensor)}': ..., ...}}."
             )
     return found
 
 
+def is_kerass(file):
+    """Does the file say which layer a tensor belongs to, or count the layers, as Keras's formats do?"""
+    return any(tensor.layer is not None or isinstance(tensor.parameter, int) for tensor in file.tensors)
+
+
+def owner_of(tensor):
+    """Whatever stands before the parameter in a tensor's name: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
+    if isinstance(tensor.parameter, int):
+        return tensor.name.removesuffix(f"/vars/{tensor.parameter}")
+    return tensor.layer or tensor.name.rpartition(".")[0]
+
+
 def own_places(file):
-    """The `Place` of every tensor in the file's own terms, without a model: for looking at it and for comparing. Where
-    tensors are only numbered, their shapes tell which is which, as far as they do."""
-    found, layers = [], {}
-    for tensor in file.tensors:
-        layers.setdefault(tensor.layer, []).append(tensor)
-    for tensor in file.tensors:
+    """The `Place` of every tensor in the file's own terms, without a model: for looking at it and for comparing. What
+    is no floating-point number is left out. Where tensors are only numbered, their shapes tell which is which, as far
+    as they do."""
+    tensors, ranks = [tensor for tensor in file.tensors if tensor.dtype in FLOATS], {}
+    for tensor in tensors:
+        ranks.setdefault(owner_of(tensor), []).append(len(tensor.shape))
+    groups = _groups(tensors)
+    found = []
+    for tensor in tensors:
         layer, parameter = tensor.layer, tensor.parameter
         if isinstance(parameter, int):
-            parameter = _numbered_parameter(parameter, [len(each.shape) for each in layers[layer]])
-            layer = layer or tensor.name.rsplit("/vars/", 1)[0]
+            parameter = _numbered_parameter(parameter, ranks[owner_of(tensor)])
+            layer = layer or owner_of(tensor)
         elif layer is None:
             layer, _, parameter = tensor.name.rpartition(".")
         elif "/" in layer:
-            layer = layer.split("/", 1)[1]
-        found.append(Place(tensor, layer, parameter))
+            group, inner = layer.split("/", 1)
+            layer = inner if len(groups[group]) > 1 else group
+        found.append(Place(tensor, layer, str(parameter)))
     return found
+
+
+def _groups(tensors):
+    """{group of the legacy layout: the layers in it}. More than one: it is a model within the model."""
+    groups = {}
+    for tensor in tensors:
+        if tensor.layer:
+            group, _, inner = tensor.layer.partition("/")
+            groups.setdefault(group, set()).add(inner or group)
+    return groups
 
 
 def _numbered_parameter(number, ranks):
     """Which parameter is number 0, 1, ... of a layer with tensors of these ranks, in Keras's order."""
-    if ranks[:1] in ([2], [4]) and len(ranks) <= 2:
-        return ("kernel", "bias")[number]
+    if ranks[:1] in ([2], [4]) and ranks[1:] in ([], [1]):
+        return ("kernel", "bias")[number] if number < len(ranks) else f"number {number}"
     if ranks == [1, 1, 1, 1]:
-        return ("gamma", "beta", "moving_mean", "moving_variance")[number]
+        return ("gamma", "beta", "moving_mean", "moving_variance")[number] if number < 4 else f"number {number}"
     return f"number {number}"
 
 
@@ -137,17 +168,20 @@ def _of_keras(file, model, layers, names):
             f"{file.path}: numbers its layers instead of naming them (Keras before 3.4 did), which is ambiguous for a "
             "model with branches. Save it again as .keras or .h5, which name them."
         )
-    keys = dict(class_keys(model.layers))
+    keys, groups = dict(class_keys(model.layers)), _groups(file.tensors)
     found = []
     for tensor in file.tensors:
-        layer = tensor.layer
+        layer, owner = tensor.layer, owner_of(tensor)
         if layer is None:
-            key = tensor.name.split("/")[-3]
-            layer = keys[key].name if tensor.name.count("layers/") == 1 and key in keys else tensor.name
-        layer = names.get(layer, layer)
+            container, _, key = owner.rpartition("/")
+            layer = keys[key].name if container == "layers" and key in keys else owner
+        layer = names.get(owner) or names.get(layer, layer)
         if layer not in layers and "/" in layer:  # "base/conv1": conv1 of a model within the model
             group, inner = layer.split("/", 1)
-            layer = group if group in layers else inner
+            if group in layers:
+                layer = group
+            elif inner not in groups:  # else it is only that the group's tensors bear another layer's name
+                layer = inner
         parameter = tensor.parameter
         if isinstance(parameter, int):
             expected = layers.get(layer) or ()
@@ -165,7 +199,7 @@ def _of_others(file, layers, names, flattened):
         if not tensor.name.endswith("num_batches_tracked") and (tensor.role or not is_graph)
     ]
     prefixes = {tensor.name: tensor.name.rpartition(".")[0] for tensor in tensors}
-    if all(prefix.startswith("module.") for prefix in prefixes.values()):  # torch.nn.DataParallel's
+    if prefixes and all(prefix.startswith("module.") for prefix in prefixes.values()):  # torch.nn.DataParallel's
         prefixes = {name: prefix.removeprefix("module.") for name, prefix in prefixes.items()}
     ranks = {}
     for tensor in tensors:
@@ -173,22 +207,36 @@ def _of_others(file, layers, names, flattened):
     for table in TORCHVISION.values():
         if set(prefixes.values()) <= set(table) and not set(prefixes.values()) & set(layers):
             names = {**table, **names}
+    producer = file.listing.texts.get("producer", "")
     found = []
     for tensor in tensors:
         prefix, last = prefixes[tensor.name], tensor.name.rpartition(".")[2]
-        layer = names.get(prefix, prefix)
-        if last in TORCH_PARAMETERS and prefix:
-            parameter = _torch_parameter(last, ranks[prefix])
-        elif last in PARAMETERS and prefix:
-            found.append(Place(tensor, layer, last))
+        if last in PARAMETERS and last not in TORCH_PARAMETERS and prefix or "kernel" in ranks[prefix]:
+            found.append(Place(tensor, names.get(prefix, prefix), last))  # Keras's words, so Keras's axes
             continue
+        if last in TORCH_PARAMETERS and prefix:
+            layer, parameter, order = names.get(prefix, prefix), _torch_parameter(last, ranks[prefix]), "CHW"
         else:
-            pieces = re.split(r"[/.:]", tensor.name)
-            known = [names.get(piece, piece) for piece in pieces if names.get(piece, piece) in layers]
-            layer = names.get(tensor.name) or (known[0] if known else tensor.name)
-            parameter = tensor.role.split()[0] if tensor.role else tensor.name
-        found.append(_turned(tensor, layer, parameter, flattened.get(layer) if last in TORCH_PARAMETERS else None))
+            layer, parameter = _of_a_path(file, tensor, layers, names), (tensor.role or tensor.name).split()[0]
+            order = {"pytorch": "CHW", "tf2onnx": "HWC"}.get(producer)
+        if tensor.role == SCALED and layer in layers:
+            raise WeightsError(
+                f"{file.path}: '{tensor.name}' is scaled by its Gemm operation, which no Dense layer does."
+            )
+        found.append(_turned(file, tensor, layer, parameter, flattened.get(layer), order))
     return found
+
+
+def _of_a_path(file, tensor, layers, names):
+    """The layer that a path like 'functional_1/block1_conv1/convolution/ReadVariableOp:0' names."""
+    if tensor.name in names:
+        return names[tensor.name]
+    pieces = {names.get(piece, piece) for piece in re.split(r"[/.:]", tensor.name)} & set(layers)
+    if len(pieces) > 1:
+        raise WeightsError(
+            f"{file.path}: '{tensor.name}' may belong to {' or '.join(sorted(pieces))}. Say which with names={{...}}."
+        )
+    return pieces.pop() if pieces else tensor.name
 
 
 def _torch_parameter(last, ranks):
@@ -201,31 +249,40 @@ def _torch_parameter(last, ranks):
     return {"running_mean": "moving_mean", "running_var": "moving_variance"}[last]
 
 
-def _turned(tensor, layer, parameter, flattened):
-    """The place of a tensor with PyTorch's or ONNX's axes."""
+def _turned(file, tensor, layer, parameter, flattened, order):
+    """The place of a tensor with PyTorch's or ONNX's axes. `order` is that of a flattened map there, if it is known."""
     rank = len(tensor.shape)
     if parameter == "kernel" and rank == 4:
         return Place(tensor, layer, parameter, CONVOLUTION)
-    height, width, channels = flattened or (1, 1, 1)
-    fits = height * width > 1 and tensor.shape[-1:] == (height * width * channels,)
-    if parameter == "kernel" and rank == 2 and tensor.role != "kernel IO":
-        return Place(tensor, layer, parameter, DENSE + FLATTENED * fits, flattened if fits else None)
-    if parameter in PARAMETERS[2:] and fits:
-        return Place(tensor, layer, parameter, VECTOR, flattened)
-    return Place(tensor, layer, parameter)
+    is_kernel = parameter == "kernel" and rank == 2
+    conversion = DENSE if is_kernel and tensor.role != "kernel IO" else AS_IT_IS
+    if flattened is None or order == "HWC" or not (is_kernel or parameter in PARAMETERS[2:]):
+        return Place(tensor, layer, parameter, conversion)
+    if flattened == UNCLEAR or order is None:
+        raise WeightsError(
+            f"{file.path}: in which order '{tensor.name}' expects the pixels of a flattened map cannot be told. "
+            f"Set the weights of '{layer}' by hand."
+        )
+    inputs = tensor.shape[-1] if conversion == DENSE or rank == 1 else tensor.shape[0]
+    if inputs != math.prod(flattened):
+        return Place(tensor, layer, parameter, conversion)  # the difference in shape will be told
+    conversion = f"{conversion}, {REORDERED}" if conversion == DENSE else REORDERED
+    return Place(tensor, layer, parameter, conversion, flattened)
 
 
 def flattened_inputs(model):
-    """{layer name: (H, W, C)} for layers whose inputs are the pixels of a map that a Flatten has put in a row."""
+    """{layer name: (H, W, C)} for layers whose inputs are the pixels of a map that a Flatten has put in a row; UNCLEAR
+    where several maps have been mixed. A map of one pixel has only one order."""
     shapes, found = {}, {}  # symbolic tensor -> (H, W, C)
     for step in model.steps:
-        before = step.inputs[0]
+        before = [shapes.get(tensor) for tensor in step.inputs]
         if isinstance(step.layer, Flatten):
-            if len(before.shape) == 4:
-                shapes[step] = before.shape[1:]
-        elif before in shapes and len(step.inputs) == 1:
-            if isinstance(step.layer, (Dense, BatchNormalization)):
-                found[step.layer.name] = shapes[before]
-            if not isinstance(step.layer, Dense):
-                shapes[step] = shapes[before]
-    return found
+            shape = step.inputs[0].shape
+            shapes[step] = shape[1:] if len(shape) == 4 and shape[1:3] != (1, 1) else before[0]
+        elif isinstance(step.layer, (Dense, BatchNormalization)):
+            found[step.layer.name] = before[0]
+            shapes[step] = None if isinstance(step.layer, Dense) else before[0]
+        else:
+            same = len(set(before)) == 1 and not isinstance(step.layer, Concatenate)
+            shapes[step] = before[0] if same or not any(before) else UNCLEAR
+    return {name: shape for name, shape in found.items() if shape}

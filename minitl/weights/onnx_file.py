@@ -7,7 +7,8 @@ Protocol Buffers are a row of fields, each with a number and one of four forms o
 
 A message within a message is form 2, so a reader can pass over whatever it does not want. What is wanted:
 
-    Model.graph = 7     Graph.node = 1          Node.input = 1, op_type = 4, attribute = 5 (name = 1, i = 3)
+    Model.producer = 2
+    Model.graph = 7     Graph.node = 1          Node.input = 1, op_type = 4, attribute = 5 (name = 1, f = 2, i = 3)
                         Graph.initializer = 5   Tensor.dims = 1, data_type = 2, name = 8, and the numbers in
                                                 float_data = 4, double_data = 10 or raw_data = 9; external_data = 13
 """
@@ -18,6 +19,8 @@ from ..errors import UnsafeFileError, WeightsError
 from .stored import Listing, StoredTensor
 
 DTYPES = {1: "<f4", 10: "<f2", 11: "<f8", 16: "bfloat16"}
+ONE = 0x3F800000  # the float32 1.0 as bits
+SCALED = "scaled"  # by alpha or beta of a Gemm: not the numbers of a dense layer
 # Which input of which operation is what. Convolution kernels are (F, C, KH, KW) in ONNX.
 ROLES = {
     "Conv": {1: "kernel OIHW", 2: "bias"},
@@ -34,7 +37,9 @@ def list_onnx(path, name, file_bytes):
         raise WeightsError(f"{name}: expected an ONNX file, found an empty one.")
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
-            graphs = [value for number, value in _fields(content, 0, len(content)) if number == 7]
+            model = list(_fields(content, 0, len(content)))
+            graphs = [value for number, value in model if number == 7]
+            producer = next((_text(content, value) for number, value in model if number == 2), "")
             if len(graphs) != 1:
                 raise ValueError(f"{len(graphs)} graphs")
             initialisers, roles = [], {}
@@ -54,7 +59,7 @@ def list_onnx(path, name, file_bytes):
         StoredTensor(t.name, t.layer, t.parameter, t.shape, t.dtype, t.offset, role=roles.get(t.name))
         for t in initialisers
     )
-    return Listing("ONNX", tuple(tensors))
+    return Listing("ONNX", tuple(tensors), {"producer": producer})
 
 
 def _tensor(content, start, end, file_name):
@@ -90,7 +95,7 @@ def _tensor(content, start, end, file_name):
 
 def _note_roles(content, start, end, roles):
     """What the inputs of one operation are to it; the first use of a name counts."""
-    inputs, operation, transposed = [], "", False
+    inputs, operation, transposed, scaled = [], "", False, False
     for number, value in _fields(content, start, end):
         if number == 1:
             inputs.append(_text(content, value))
@@ -98,11 +103,14 @@ def _note_roles(content, start, end, roles):
             operation = _text(content, value)
         elif number == 5:
             attribute = dict(_fields(content, *_span(value)))
-            if 1 in attribute and _text(content, attribute[1]) == "transB":
-                transposed = attribute.get(3) == 1
+            name = _text(content, attribute[1]) if 1 in attribute else ""
+            transposed = transposed or name == "transB" and attribute.get(3) == 1
+            scaled = scaled or name in ("alpha", "beta") and attribute.get(2, ONE) != ONE
     for position, role in ROLES.get(operation, {}).items():
         if position < len(inputs):
-            roles.setdefault(inputs[position], "kernel OI" if transposed and role == "kernel IO" else role)
+            if role == "kernel IO" and transposed:
+                role = "kernel OI"
+            roles.setdefault(inputs[position], SCALED if operation == "Gemm" and scaled else role)
 
 
 def _fields(content, position, end):

@@ -19,7 +19,7 @@ from pathlib import Path
 from .. import errors
 from ..errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
 from . import child, known
-from .stored import Listing, StoredFile
+from .stored import Listing, StoredFile, signature_of
 
 CHUNK = 2**20  # bytes
 BASE_MEMORY = 2 * 2**30  # address space of Python, NumPy and h5py, in bytes
@@ -37,12 +37,7 @@ def open_weights(path, progress=None):
         if not Path(path).is_file():
             os.stat(path)  # says what is wrong
             raise WeightsError(f"{path}: is no file. Check the path.")
-        signature = known.signature_of(path)
-        file = _opened(path, progress)
-        if known.signature_of(file.fileno())[:2] != signature[:2]:
-            file.close()
-            raise WeightsError(f"{path}: was written to while it was read. Try again when that is done.")
-        return file
+        return _opened(path, open(path, "rb", buffering=0), progress)
     except (OSError, ValueError) as error:
         if isinstance(error, MinitlError):
             raise
@@ -51,32 +46,45 @@ def open_weights(path, progress=None):
         ) from None
 
 
-def _opened(path, progress):
-    before = known.digest_without_reading(path)
-    sha256 = before or file_digest(path, progress)
-    listing = known.listing(sha256)
-    if listing is None and known.is_trusted(sha256):
-        listing = child.list_file(path, child.Copy(os.devnull, 0))
-    if listing is None:
-        return _through_child(path, sha256)
-    if not before:
-        known.remember(path, sha256, listing)
-    return StoredFile(path, listing, sha256, known=True)
+def _opened(path, file, progress):
+    """The digest is taken from the open `file`, and the numbers will be read from it: whatever takes its name in
+    between is another file."""
+    try:
+        signature = signature_of(file.fileno())
+        before = known.digest_without_reading(path, signature)
+        sha256 = before or _digest(file, progress, "sha256")
+        listing, copy = known.listing(sha256), None
+        if listing is None and known.is_trusted(sha256):
+            listing = child.list_file(path, child.Copy(os.devnull, 0))
+        if listing is None or not listing.is_located:
+            listing, copy = _through_child(path)
+        if signature_of(path)[:2] != signature[:2] or signature_of(file.fileno()) != signature:
+            raise WeightsError(f"{path}: was written to while it was read. Try again when that is done.")
+        if not before and copy is None:
+            known.remember(path, sha256, listing, signature)
+        return StoredFile(path, listing, sha256, bool(before), copy, file)
+    except BaseException:
+        file.close()
+        raise
 
 
 def file_digest(path, progress=None, algorithm="sha256"):
     """The sha256 (or another `algorithm`) of a file. `progress` is called with the number of bytes of each piece."""
-    digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb", buffering=0) as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            if progress:
-                progress(len(chunk))
+        return _digest(file, progress, algorithm)
+
+
+def _digest(file, progress, algorithm):
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+        if progress:
+            progress(len(chunk))
     return digest.hexdigest()
 
 
-def _through_child(path, sha256):
-    """Let a child process list the file."""
+def _through_child(path):
+    """Let a child process list the file. Returns the listing, and the path of the copy of what was packed, or None."""
     file_bytes = os.path.getsize(path)
     most_bytes = max(2**28, 10 * file_bytes)  # what compressed numbers may unpack to
     folder = tempfile.mkdtemp(prefix="minitl-")
@@ -88,14 +96,11 @@ def _through_child(path, sha256):
         try:
             copied = os.path.getsize(copy) if os.path.exists(copy) else 0
             listing = Listing.from_data(answer, file_bytes, copied)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ArithmeticError, ValueError, TypeError, KeyError) as error:
             raise UnsafeFileError(f"{path}: cannot be read ({error}). Do not trust this file.") from None
-        file = StoredFile(path, listing, sha256, known=False, copy=copy if copied else None)
         if copied:
-            folder = copy = None  # the StoredFile removes them
-        else:
-            known.remember(path, sha256, listing)
-        return file
+            folder = None  # the StoredFile removes it
+        return listing, copy if copied else None
     finally:
         if folder:
             Path(copy).unlink(missing_ok=True)
@@ -105,9 +110,10 @@ def _through_child(path, sha256):
 def _ask_child(path, copy, most_bytes, file_bytes):
     """Run `child.main` in a process of its own, with our own import path. Returns its answer."""
     seconds = BASE_SECONDS + file_bytes // 20_000_000
-    base = TORCH_MEMORY if path.suffix in (".pth", ".pt", ".bin") else BASE_MEMORY
+    base = TORCH_MEMORY if path.suffix.lower() in child.TORCH else BASE_MEMORY
     request = json.dumps([str(path), copy, most_bytes, base + 2 * most_bytes, seconds])
-    program = f"import sys; sys.path[:] = {sys.path!r}; from minitl.weights.child import main; main()"
+    places = [str(place) for place in sys.path]
+    program = f"import sys; sys.path[:] = {places!r}; from minitl.weights.child import main; main()"
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     if not sys.executable:
         raise WeightsError(f"{path}: cannot be read safely: this Python does not say where its program lies.")

@@ -13,6 +13,7 @@ from ..errors import ArgumentError, WeightsError
 from ..progress import Progress
 from . import known, mirror
 from .download import download, locked
+from .naming import own_places
 from .reading import file_digest, open_weights
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -28,7 +29,8 @@ class Published(NamedTuple):
     file      the official file's name, as Keras calls it in its cache
     folder    the address of its folder
     md5       of the official file
-    arrays    the sha256 over all arrays (`StoredFile.arrays_digest`), where it is known
+    arrays    the sha256 over all arrays in order (`StoredFile.arrays_digest`), where it is known
+    tensors   and what they are: [(layer, parameter), ...] in that order
     mirror    a function that writes the same arrays to a path, where there is one
     """
 
@@ -37,6 +39,7 @@ class Published(NamedTuple):
     folder: str
     md5: str
     arrays: str | None = None
+    tensors: tuple = ()
     mirror: object = None
 
     @property
@@ -53,6 +56,7 @@ CATALOGUE = {
     "vgg16-notop": Published("VGG16 on ImageNet without its dense layers, 14,714,688 parameters, 59 MB",
                              f"vgg16_{_KERNELS}_notop.h5", _KERAS + "vgg16/", "6d6bbae143d832006294945121d1f1fc",
                              "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
+                             tuple((layer, name) for layer in mirror.LAYERS for name in ("kernel", "bias")),
                              mirror.fetch_vgg16_base),
     "resnet50": Published("ResNet50 on ImageNet, 25,636,712 parameters, 103 MB", f"resnet50_{_KERNELS}.h5",
                           _KERAS + "resnet/", "2cb95161c43110f7111970584f804107"),
@@ -92,8 +96,15 @@ def published(name):
 def present(name):
     """The path where the published weights lie on this machine, or None."""
     file = published(name).file
-    places = [*(folder / file for folder in _BUNDLED), models_folder() / file]
-    return next((place for place in places if place.is_file()), None)
+    for place in (*(folder / file for folder in _BUNDLED), models_folder() / file):
+        try:
+            if place.is_file():
+                return place
+        except OSError as error:
+            raise WeightsError(
+                f"{place}: cannot be read ({error.strerror}). Set MINITL_HOME to a folder of yours."
+            ) from None
+    return None
 
 
 def find_weights(name):
@@ -104,8 +115,8 @@ def find_weights(name):
     place = present(name)
     if place is None:
         place = fetch(name)
-    else:
-        check(name, place)
+    elif check(name, place) is None:
+        raise another_file(name, place)
     return place
 
 
@@ -114,8 +125,7 @@ def fetch(name, again=False):
     entry = published(name)
     target = models_folder() / entry.file
     with locked(target):
-        if target.is_file() and not again:  # another process was faster
-            check(name, target)
+        if target.is_file() and not again and check(name, target):  # another process was faster
             return target
         print(f"Fetching {entry.about}\n    from {entry.address}\n    to {target}", flush=True)
         try:
@@ -133,16 +143,14 @@ def fetch(name, again=False):
                     f"{entry.address} (md5 {entry.md5}) on a machine that reaches it and put it at {target}, "
                     "or pass weights=<path>."
                 ) from None
-        check(name, target)
+        if check(name, target) is None:
+            raise another_file(name, target)
         return target
 
 
 def check(name, path):
-    """Is this file what it is called? Returns how that is known, in words; None where it is not: a file in place of the
-    official one, of weights whose arrays have no published digest.
-
-    Raises WeightsError if the arrays are not the published ones.
-    """
+    """Is this file what it is called? Returns how that is known, in words; None where it is not: other arrays, or,
+    where nobody has published a digest of the arrays, another file than the official one."""
     entry = published(name)
     sha256 = known.digest_without_reading(path)
     if sha256 is None or known.name_of(sha256) != name:
@@ -154,14 +162,29 @@ def check(name, path):
                     return None
                 known.trust(sha256, name)
             with open_weights(path) as file:
-                if entry.arrays is not None:
-                    found = file.arrays_digest()
-                    if found != entry.arrays:
-                        raise WeightsError(
-                            f"{path} does not hold the published weights: the sha256 over its arrays is {found}, "
-                            f"expected {entry.arrays}. Run `minitl weights get {name} --again`, or pass weights=<path> "
-                            "if you want these."
-                        )
-                    known.trust(sha256, name)
-                known.remember(path, sha256, file.listing)
+                if entry.arrays is not None and name not in names_of(file):
+                    return None
+                known.trust(file.sha256, name)
+                known.remember(path, file.sha256, file.listing, file.signature)
     return f"arrays sha256 {entry.arrays}" if entry.arrays else f"md5 {entry.md5}"
+
+
+def names_of(file):
+    """Under which names the arrays of an open file are published: the same tensors with the same numbers."""
+    places = own_places(file)
+    tensors = {(place.layer, place.parameter): place.tensor for place in places}
+    return [
+        name
+        for name, entry in CATALOGUE.items()
+        if entry.arrays
+        and set(entry.tensors) == set(tensors)
+        and len(places) == len(tensors)
+        and file.arrays_digest([tensors[key] for key in entry.tensors]) == entry.arrays
+    ]
+
+
+def another_file(name, path):
+    return WeightsError(
+        f"{path} does not hold the published weights {name}: its digest is another. Run `minitl weights get {name} "
+        "--again`, or pass weights=<path> if you want these."
+    )

@@ -67,6 +67,11 @@ class Listing:
     tensors: tuple
     texts: dict = field(default_factory=dict)
 
+    @property
+    def is_located(self):
+        """Is it known of all numbers where they lie in the file itself?"""
+        return not any(t.copied or (t.offset is None and t.size and t.dtype in FLOATS) for t in self.tensors)
+
     def as_data(self):
         return {"format": self.format, "tensors": [asdict(each) for each in self.tensors], "texts": self.texts}
 
@@ -100,18 +105,21 @@ class StoredFile:
     `known` says that the digest stood for itself: minitl wrote, checked or read this very content before.
     """
 
-    def __init__(self, path, listing, sha256, known, copy=None):
+    def __init__(self, path, listing, sha256, known, copy=None, file=None):
         self.path, self.listing, self.sha256, self.known = Path(path), listing, sha256, known
-        self._file = open(path, "rb", buffering=0)
+        self._file = file or open(path, "rb", buffering=0)
+        self.signature = signature_of(self._file.fileno())
         self._copy = None if copy is None else open(copy, "rb", buffering=0)
 
     @property
     def tensors(self):
         return self.listing.tensors
 
-    def read(self, tensor, dtype=None):
-        """The numbers of one tensor as a new array: float32, or `dtype`. They are read from the file straight into the
-        array; only another type or byte order needs a copy. Raises WeightsError."""
+    def read(self, tensor, dtype=np.float32):
+        """The numbers of one tensor as a new array of `dtype`; None leaves the type of the file. They are read from the
+        file straight into the array; only another type needs a copy. Raises WeightsError."""
+        if not tensor.size and tensor.dtype in FLOATS:
+            return np.empty(tensor.shape, dtype or np.float32)
         if tensor.offset is None:
             problem = (
                 "is stored in a way or in an amount that is not read"
@@ -122,7 +130,7 @@ class StoredFile:
         stored = np.empty(tensor.shape, "<u2" if tensor.dtype == "bfloat16" else tensor.dtype)
         source = self._copy if tensor.copied else self._file
         source.seek(tensor.offset)
-        view = memoryview(stored.reshape(-1)).cast("B") if stored.size else memoryview(b"")
+        view = memoryview(stored.reshape(-1)).cast("B")
         position = 0
         while position < len(view):  # one call reads at most 2 GB
             count = source.readinto(view[position:])
@@ -131,21 +139,24 @@ class StoredFile:
             position += count
         if tensor.dtype == "bfloat16":
             stored = (stored.astype(np.uint32) << 16).view(np.float32)
-        return stored.astype(dtype or np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what is too large for `dtype` becomes infinite, and is refused as such
+            return stored if dtype is None else stored.astype(dtype, copy=False)
 
-    def digest(self, tensor, array):
-        """The sha256 of a tensor's bytes, given what `read` made of it; from the listing where it is known."""
-        if tensor.sha256:
-            return tensor.sha256
-        if tensor.dtype != "<f4" or array.dtype != np.float32:
-            array = self.read(tensor)
-        return array_digest(array)
+    def digest(self, tensor, stored):
+        """The sha256 of a tensor's numbers, given what `read(tensor, None)` made of it; from the listing where it is
+        known."""
+        return tensor.sha256 or array_digest(stored)
 
-    def arrays_digest(self):
-        """One sha256 over all tensors in the order of the file, as little-endian float32: the same for the same weights
-        in the same order, in whatever format."""
+    def check_unchanged(self):
+        """Raise WeightsError if somebody has written to the file since its digest was taken: then it proves nothing."""
+        if self.signature is not None and signature_of(self._file.fileno()) != self.signature:
+            raise WeightsError(f"{self.path}: was written to while it was read. Try again when that is done.")
+
+    def arrays_digest(self, tensors=None):
+        """One sha256 over all tensors in the order of the file, or over some in the order given, as little-endian
+        float32: the same for the same weights in whatever format."""
         digest = hashlib.sha256()
-        for tensor in self.tensors:
+        for tensor in self.tensors if tensors is None else tensors:
             if tensor.dtype in FLOATS:
                 digest.update(_little_endian(self.read(tensor)))
         return digest.hexdigest()
@@ -154,9 +165,6 @@ class StoredFile:
         """The listing with the digests of tensors that were read: {tensor name: sha256}."""
         tensors = tuple(replace(each, sha256=digests.get(each.name, each.sha256)) for each in self.tensors)
         return replace(self.listing, tensors=tensors)
-
-    def fileno(self):
-        return self._file.fileno()
 
     def close(self):
         self._file.close()
@@ -171,6 +179,13 @@ class StoredFile:
 
     def __exit__(self, *exception):
         self.close()
+
+
+def signature_of(file):
+    """What changes when a file's content does, as far as the system tells: size, times and inode of a path or of the
+    number of an open file."""
+    status = os.stat(file)
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def array_digest(array):

@@ -5,6 +5,8 @@ around it here: a file that needs more is refused. This needs PyTorch (the extra
 """
 
 import pickle
+import re
+from dataclasses import replace
 
 from ..errors import MissingExtraError, UnsafeFileError, WeightsError
 from .stored import Listing, StoredTensor
@@ -20,15 +22,15 @@ def list_torch(path, name, copy):
         import torch
     except ImportError:
         raise MissingExtraError(
-            f"{name}: reading PyTorch's files needs the extra 'convert': python -m pip install 'minitl[convert]'"
+            f"{name}: reading PyTorch's files needs PyTorch (the extra 'convert'): python -m pip install torch"
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        what = re.search(r"GLOBAL ([\w.]+)", str(error))
+        reason = f"it wants to use {what[1]}" if what else "its pickle does what PyTorch's restricted reader refuses"
         raise UnsafeFileError(
-            f"{name}: asks for more than tensors ({reason:.150}). Save model.state_dict() alone, "
-            "and do not trust the file."
+            f"{name}: asks for more than tensors: {reason}. Save model.state_dict() alone, and do not trust the file."
         ) from None
     except Exception as error:  # noqa: BLE001  what PyTorch raises on damaged files is not documented
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -41,16 +43,19 @@ def list_torch(path, name, copy):
         raise WeightsError(
             f"{name}: expected a state dict, {{name: tensor}}, found {type(content).__name__}. Save model.state_dict()."
         )
-    tensors = []
-    for key, each in content.items():
-        if not isinstance(each, torch.Tensor):
-            continue
-        tensor = StoredTensor(str(key), None, str(key), tuple(each.shape), FLOATS.get(str(each.dtype), str(each.dtype)))
-        if str(each.dtype) == BFLOAT16:
-            tensor = StoredTensor(tensor.name, None, tensor.parameter, tensor.shape, "<f4")
-            each = each.float() if copy.fits(tensor.nbytes) else each
-        if tensor.dtype in FLOATS.values() and each.layout is torch.strided and copy.fits(tensor.nbytes):
-            offset = copy.add(each.detach().contiguous().numpy())
-            tensor = StoredTensor(tensor.name, None, tensor.parameter, tensor.shape, tensor.dtype, offset, copied=True)
-        tensors.append(tensor)
+    try:
+        tensors = [_tensor(str(key), each, copy) for key, each in content.items() if isinstance(each, torch.Tensor)]
+    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+        raise WeightsError(f"{name}: holds tensors without plain numbers ({error!r:.150}). Save it again.") from None
     return Listing("PyTorch state dict", tuple(tensors))
+
+
+def _tensor(name, tensor, copy):
+    """The listing of one tensor; its numbers go into the copy, if there is room."""
+    if str(tensor.dtype) == BFLOAT16:
+        tensor = tensor.float() if copy.fits(4 * tensor.numel()) else tensor
+    dtype = FLOATS.get(str(tensor.dtype), str(tensor.dtype))
+    listed = StoredTensor(name, None, name, tuple(tensor.shape), dtype)
+    if dtype not in FLOATS.values() or not copy.fits(listed.nbytes):
+        return listed
+    return replace(listed, offset=copy.add(tensor.detach().contiguous().numpy()), copied=True)

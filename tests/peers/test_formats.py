@@ -97,6 +97,11 @@ def test_a_functional_model_to_keras(tmp_path, suffix):
 
 
 def nested_keras(sequential):
+    if sequential == "inside":  # functional outside
+        layers = [LAYERS.Conv2D(4, 3, name="c1"), LAYERS.BatchNormalization(name="b1"), LAYERS.Conv2D(5, 3, name="c2")]
+        base = keras.Sequential([keras.Input((8, 8, 3)), *layers], name="base")
+        images = keras.Input((8, 8, 3), name="images")
+        return keras.Model(images, LAYERS.Dense(3, name="head")(LAYERS.Flatten(name="flat")(base(images))))
     images = keras.Input((8, 8, 3), name="inner_images")
     x = LAYERS.BatchNormalization(name="b1")(LAYERS.Conv2D(4, 3, name="c1")(images))
     base = keras.Model(images, LAYERS.Conv2D(5, 3, name="c2")(x), name="base")
@@ -107,7 +112,7 @@ def nested_keras(sequential):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("sequential", [False, True])
+@pytest.mark.parametrize("sequential", [False, True, "inside"])
 def test_a_model_within_a_model(tmp_path, suffix, sequential):
     peer = randomized(nested_keras(sequential))
     path = save_keras(peer, tmp_path / f"nested{suffix}")
