@@ -42,6 +42,7 @@ from minitl.errors import MinitlError  # noqa: E402
 from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten  # noqa: E402
 from minitl.models import Sequential, load_model  # noqa: E402
 from minitl.weights import child, keras_h5, reading, store  # noqa: E402
+from minitl.weights.naming import own_places  # noqa: E402
 from minitl.weights.stored import array_digest  # noqa: E402
 
 CHILD_SECONDS = 10
@@ -70,7 +71,8 @@ def make(name, model, folder):
                      "pth": "valid.pth", "weights-h5": "valid.weights.h5"}.get(name, "valid.h5")  # fmt: skip
     if name in ("h5", "whole-h5", "chunked-h5"):
         with h5py.File(path, "w") as file:
-            keras_h5.write_legacy(file.create_group("model_weights") if name == "whole-h5" else file, model.layers)
+            root = file.create_group("model_weights") if name == "whole-h5" else file
+            keras_h5.write_layers(root, model.layers, numbered=False)
             if name == "whole-h5":
                 file.attrs["model_config"] = '{"class_name": "Sequential", "config": {"layers": []}}'
             if name == "chunked-h5":
@@ -83,12 +85,12 @@ def make(name, model, folder):
                         )
     elif name == "weights-h5":
         with h5py.File(path, "w") as file:
-            keras_h5.write_numbered(file, model.layers)
+            keras_h5.write_layers(file, model.layers, numbered=True)
     elif name == "keras":
         import zipfile
 
         with h5py.File(folder / "inner.h5", "w") as file:
-            keras_h5.write_numbered(file, model.layers)
+            keras_h5.write_layers(file, model.layers, numbered=True)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("metadata.json", '{"keras_version": "3.15.1"}')
             layers = [{"class_name": type(la).__name__, "config": {"name": la.name}} for la in model.layers]
@@ -216,8 +218,9 @@ def run_format(name, count, seed, folder):
     ordinary = reading._ask_child
     if name == "published":  # as if it had been published: its digest is known
         with reading.open_weights(valid) as file:
-            arrays = file.arrays_digest()
-        store.CATALOGUE["fuzz"] = store.Published("a test", "none.h5", "https://example.org/", "0" * 32, arrays)
+            arrays, tensors = file.arrays_digest(), tuple((p.layer, p.parameter) for p in own_places(file))
+        entry = store.Published("a test", "none.h5", "https://example.org/", "0" * 32, arrays, tensors)
+        store.CATALOGUE["fuzz"] = entry
     counts = Counter()
     mutant = folder / f"mutant{''.join(valid.suffixes)}"
     for number in range(count + 1):
@@ -228,7 +231,8 @@ def run_format(name, count, seed, folder):
         target = network()
         try:
             if name == "published":
-                store.check("fuzz", mutant)
+                if store.check("fuzz", mutant) is None:
+                    raise store.another_file("fuzz", mutant)
             if name == "minitl" and number % 2:
                 target = load_model(mutant)
             else:

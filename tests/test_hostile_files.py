@@ -615,3 +615,14 @@ def test_the_limits_of_a_copy(tmp_path):
     copy = child.Copy(tmp_path / "copy", 10)
     assert copy.fits(10) and not copy.fits(11)
     assert copy.add(np.zeros(2, "<f4")) == 0 and copy.room == 2 and not copy.fits(3)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
+def test_a_few_mutants_of_each_format():
+    """`fuzz_weights.py` does thousands; this is to see that it still runs."""
+    program = Path(__file__).with_name("fuzz_weights.py")
+    formats = ["h5", "whole-h5", "weights-h5", "chunked-h5", "keras", "minitl", "published"]
+    command = [sys.executable, str(program), "--count", "20", "--formats", *formats]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("20 mutants") == len(formats)
