@@ -87,6 +87,7 @@ class Listing:
                 raise ValueError("a shape or offset is no whole number")
             if not isinstance(tensor.name, str) or not isinstance(tensor.layer, (str, type(None))):
                 raise ValueError("a name is no text")
+            "".join([tensor.name, tensor.layer or ""]).encode("utf-8")  # or nobody could print a message about it
             if type(tensor.parameter) not in (str, int) or not isinstance(tensor.dtype, str):
                 raise ValueError("a parameter has no name")
             if tensor.offset is not None:
