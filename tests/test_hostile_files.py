@@ -408,7 +408,7 @@ def test_pytorchs_files_need_pytorch(tmp_path, monkeypatch):
         archive.writestr("archive/data.pkl", b"cos\nsystem\n(S'touch pwned'\ntR.")
     (tmp_path / "a.pth").write_bytes(buffer.getvalue())
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MinitlError, match="needs the extra 'convert'|asks for more than tensors|is damaged"):
+    with pytest.raises(MinitlError, match="needs PyTorch .the extra 'convert'|asks for more than tensors|is damaged"):
         network().load_weights(tmp_path / "a.pth")
     assert not (tmp_path / "pwned").exists()
 
