@@ -19,7 +19,7 @@ from pathlib import Path
 from .. import errors
 from ..errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
 from . import child, known
-from .stored import Listing, StoredFile, signature_of
+from .stored import Listing, StoredFile, remove_copy, signature_of
 
 CHUNK = 2**20  # bytes
 BASE_MEMORY = 2 * 2**30  # address space of Python, NumPy and h5py, in bytes
@@ -49,11 +49,12 @@ def open_weights(path, progress=None):
 def _opened(path, file, progress):
     """The digest is taken from the open `file`, and the numbers will be read from it: whatever takes its name in
     between is another file."""
+    copy = None
     try:
         signature = signature_of(file.fileno())
         before = known.digest_without_reading(path, signature)
         sha256 = before or _digest(file, progress, "sha256")
-        listing, copy = known.listing(sha256), None
+        listing = known.listing(sha256)
         if listing is None and known.is_trusted(sha256):
             listing = child.list_file(path, child.Copy(os.devnull, 0))
         if listing is None or not listing.is_located:
@@ -65,6 +66,8 @@ def _opened(path, file, progress):
         return StoredFile(path, listing, sha256, bool(before), copy, file)
     except BaseException:
         file.close()
+        if copy is not None:
+            remove_copy(copy)
         raise
 
 
@@ -103,8 +106,7 @@ def _through_child(path):
         return listing, copy if copied else None
     finally:
         if folder:
-            Path(copy).unlink(missing_ok=True)
-            os.rmdir(folder)
+            remove_copy(copy)
 
 
 def _ask_child(path, copy, most_bytes, file_bytes):

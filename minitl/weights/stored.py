@@ -171,8 +171,7 @@ class StoredFile:
         self._file.close()
         if self._copy is not None:
             self._copy.close()
-            Path(self._copy.name).unlink(missing_ok=True)
-            os.rmdir(Path(self._copy.name).parent)
+            remove_copy(self._copy.name)
             self._copy = None
 
     def __enter__(self):
@@ -180,6 +179,12 @@ class StoredFile:
 
     def __exit__(self, *exception):
         self.close()
+
+
+def remove_copy(path):
+    """Remove the file that a reader has unpacked numbers into, and the folder that was made for it."""
+    Path(path).unlink(missing_ok=True)
+    os.rmdir(Path(path).parent)
 
 
 def signature_of(file):
