@@ -54,3 +54,14 @@ def full_base():
             pytest.fail(f"{path} is required here and missing")
         pytest.skip("needs the full VGG16 base in ../shared/weights, which is not part of the repository")
     return path
+
+
+@pytest.fixture
+def photographs_folder():
+    """Ants and bees: 398 photographs."""
+    path = REPOSITORY.parent / "shared" / "data" / "hymenoptera_data"
+    if not path.is_dir():
+        if os.environ.get("MINITL_REQUIRE_SHARED"):
+            pytest.fail(f"{path} is required here and missing")
+        pytest.skip("needs the photographs of ../shared/data/hymenoptera_data, which are not part of the repository")
+    return path

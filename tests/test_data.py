@@ -21,8 +21,8 @@ def test_the_bundled_set():
 
 def test_bundled_files_are_the_documented_ones():
     page = (Path(__file__).parent.parent / "weights" / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"\| `(\w+\.h5)` .* \| ([\d,]+) \| `([0-9a-f]{64})` \|", page)
-    assert len(rows) == 2
+    rows = re.findall(r"\| `(\w+\.(?:h5|json))` .* \| ([\d,]+) \| `([0-9a-f]{64})` \|", page)
+    assert len(rows) == 3
     for name, size, digest in rows:
         content = bundled_file(name).read_bytes()
         assert len(content) == int(size.replace(",", "")) and hashlib.sha256(content).hexdigest() == digest
@@ -85,6 +85,6 @@ def test_picture_files(tmp_path, rng):
     turned = data.read_image(tmp_path / "turned.png", 10, 5)
     assert (turned[[0, -1]] == 0).all() and (turned[5] == [255, 0, 0]).all()
     (tmp_path / "empty.jpg").write_bytes(b"")
-    for name in "empty.jpg", "gone.jpg":
-        with pytest.raises(DataError, match=f"{name}: cannot be read as a picture"):
+    for name, message in ("empty.jpg", "cannot be read as a picture"), ("gone.jpg", "is not there"):
+        with pytest.raises(DataError, match=f"{name}: {message}"):
             data.read_image(tmp_path / name, 10, 10)

@@ -463,7 +463,8 @@ def test_what_the_child_says_is_not_believed():
     assert Listing.from_data(entry(), 32, 0).tensors[0].shape == (2, 3)
     for changes in (
         {"offset": 9}, {"offset": -1}, {"offset": 1.5}, {"offset": True}, {"shape": [2, -3]}, {"shape": [2.0]},
-        {"shape": [10**30]}, {"dtype": "O"}, {"dtype": 3}, {"dtype": "<f4,<f4"}, {"name": 3}, {"layer": 3}, {"name": "\ud800"},
+        {"shape": [10**30]}, {"dtype": "O"}, {"dtype": 3}, {"dtype": "<f4,<f4"}, {"name": 3}, {"layer": 3},
+        {"name": "\ud800"},
         {"parameter": None}, {"copied": True}, {"more": 1},
     ):  # fmt: skip
         with pytest.raises((ValueError, TypeError, KeyError)):

@@ -1,6 +1,19 @@
-"""Where images come from: files (`images`) and the set that comes with the project (`bundled`)."""
+"""Where images come from: the set that comes with the project (`bundled`), files (`images`, `photos`), and folders of
+photographs (`folders`)."""
 
 from .bundled import ImageSet, fashion_mnist_few_shot
+from .folders import PhotoFolder, audit_folder
 from .images import grey_to_rgb, read_image, resize
+from .photos import open_photo, resize_and_crop
 
-__all__ = ["ImageSet", "fashion_mnist_few_shot", "grey_to_rgb", "read_image", "resize"]
+__all__ = [
+    "ImageSet",
+    "PhotoFolder",
+    "audit_folder",
+    "fashion_mnist_few_shot",
+    "grey_to_rgb",
+    "open_photo",
+    "read_image",
+    "resize",
+    "resize_and_crop",
+]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, MissingExtraError
+from ..errors import DataError
+from .photos import open_photo
 
 
 def resize(images, height, width):
@@ -51,17 +52,9 @@ def read_image(path, height, width):
     path = Path(path)
     if path.suffix == ".npy":
         return _read_npy(path, height, width)
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError:
-        raise MissingExtraError(
-            f"{path}: reading pictures needs Pillow. Install it with: python -m pip install pillow"
-        ) from None
-    try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: cannot be read as a picture ({error}).") from None
+    image = open_photo(path)
+    from PIL import Image, ImageOps
+
     return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR), np.float32)
 
 

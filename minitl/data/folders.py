@@ -1,0 +1,206 @@
+"""A folder of photographs as a task: a subfolder a class, looked through before anything is trained.
+
+    photos/ants/*.jpg, photos/bees/*.jpg                        one set, of which a part is held back
+    photos/train/ants/..., photos/val/ants/...                  the parts are given
+
+Training on a folder that nobody has looked through is how hours are lost. The audit reads every file once, and says
+what was left out and why, how many pictures each class has, and which are the same: a picture that is in the training
+*and* in the validation set makes the measured accuracy a lie.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DataError
+from ..progress import Progress
+from .photos import MOST_PIXELS, open_photo
+
+TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One picture: its file, its class (a position in `class_names`), and the sha256 of the file."""
+
+    path: Path
+    label: int
+    sha256: str
+
+
+@dataclass
+class PhotoFolder:
+    """What is in a folder.
+
+    class_names      in the order of the labels: sorted
+    train, val       lists of `Photo`
+    skipped          (path, reason) of every file that was left out
+    duplicates       lists of paths with the same content
+    """
+
+    path: Path
+    class_names: list
+    train: list
+    val: list
+    skipped: list = field(default_factory=list)
+    duplicates: list = field(default_factory=list)
+
+    def counts(self, photos):
+        """Pictures of each class, in the order of `class_names`."""
+        labels = [photo.label for photo in photos]
+        return [labels.count(label) for label in range(len(self.class_names))]
+
+    def __str__(self):
+        train, val = self.counts(self.train), self.counts(self.val)
+        rows = [("class", "training", "validation"), *zip(self.class_names, train, val), ("all", sum(train), sum(val))]
+        width = max(len(str(row[0])) for row in rows)
+        lines = [f"{row[0]!s:<{width}}  {row[1]!s:>8}  {row[2]!s:>10}" for row in rows]
+        if max(train) > 3 * min(train):
+            lines.append(f"The classes are out of balance: {min(train)} to {max(train)} training pictures.")
+        lines += [f"left out: {path}: {reason}" for path, reason in self.skipped]
+        lines += [f"the same picture: {', '.join(map(str, paths))}" for paths in self.duplicates]
+        return "\n".join(lines)
+
+
+def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1):
+    """Look through a folder of photographs. Returns a `PhotoFolder`.
+
+    val_share   the share to hold back where the folder has no `val/`. Whether a picture is held back depends on its
+                content alone: adding pictures never moves one from the one part to the other, and a copy stays with
+                its original
+    strict      raise DataError for the first file that would be left out
+
+    Raises DataError where there are no pictures, only one class, an empty class, or classes that differ between
+    training and validation.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise DataError(f"{root}: is no folder. Expected a folder with a subfolder of photographs for each class.")
+    skipped = []
+    parts = {part: _subfolder(root, names) for part, names in (("train", TRAIN), ("val", VALIDATION))}
+    if parts["train"] is None or parts["val"] is None:
+        parts = {"all": root}
+    files = {part: _files_by_class(folder, root, skipped) for part, folder in parts.items()}
+    class_names = _class_names(root, files)
+    found = {part: [] for part in parts}
+    total = sum(len(paths) for classes in files.values() for paths in classes.values())
+    with Progress(f"Looking through {root.name}", total, enabled=bool(verbose), lines=True) as bar:
+        for part, classes in files.items():
+            for label, name in enumerate(class_names):
+                for file in classes[name]:
+                    try:
+                        open_photo(file, most_pixels)
+                        found[part].append(Photo(file, label, hashlib.sha256(file.read_bytes()).hexdigest()))
+                    except (DataError, OSError) as error:
+                        if strict:
+                            raise DataError(f"{error} Leave out --strict to go on without such files.") from None
+                        skipped.append((file.relative_to(root), _reason(error, file)))
+                    bar.advance(1)
+    if "all" in found:
+        held_back = [is_held_back(photo.sha256, val_share) for photo in found["all"]]
+        found["train"] = [photo for photo, held in zip(found["all"], held_back) if not held]
+        found["val"] = [photo for photo, held in zip(found["all"], held_back) if held]
+    folder = PhotoFolder(root, class_names, found["train"], found["val"], skipped, _duplicates(root, found))
+    for part in ("train", "val") if val_share or "all" not in found else ("train",):
+        empty = [name for name, count in zip(class_names, folder.counts(getattr(folder, part))) if not count]
+        if empty:
+            raise DataError(
+                f"{root}: class '{empty[0]}' has no readable picture for {_WORDS[part]}. Add some, or give the parts "
+                "yourself as train/ and val/."
+            )
+    return folder
+
+
+_WORDS = {"train": "training", "val": "validation"}
+
+
+def is_held_back(sha256, share):
+    """Does a file with this digest belong to the validation part? Digests are as good as random numbers."""
+    return int(sha256[:8], 16) < share * 2**32
+
+
+def _subfolder(root, names):
+    return next((root / name for name in names if (root / name).is_dir()), None)
+
+
+def _files_by_class(folder, root, skipped):
+    """{class name: sorted files}. Links are followed as long as they stay within the folder."""
+    classes = {}
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if _leaves(path, root):
+            skipped.append((path.relative_to(root), "is a link out of the folder, or in a circle"))
+        elif entry.is_dir():
+            classes[entry.name] = _files(path, root, skipped, {path.resolve()})
+        else:
+            skipped.append((path.relative_to(root), "lies beside the classes' folders"))
+    return classes
+
+
+def _files(folder, root, skipped, visited):
+    found = []
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        path = Path(entry.path)
+        if entry.name.startswith("."):
+            continue
+        if _leaves(path, root):
+            skipped.append((path.relative_to(root), "is a link out of the folder, or in a circle"))
+        elif entry.is_dir():
+            if path.resolve() in visited:
+                skipped.append((path.relative_to(root), "is a link to a folder that was visited already"))
+            else:
+                found += _files(path, root, skipped, visited | {path.resolve()})
+        elif entry.is_file():
+            found.append(path)
+        else:
+            skipped.append((path.relative_to(root), "is no file"))
+    return found
+
+
+def _leaves(path, root):
+    """Is this a link that leads out of `root`, or nowhere?"""
+    if not path.is_symlink():
+        return False
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return True
+    return not target.is_relative_to(root.resolve())
+
+
+def _class_names(root, files):
+    """The classes, the same in every part; else DataError."""
+    if "train" in files:
+        train, val = set(files["train"]), set(files["val"])
+        if train != val:
+            only = [f"'{name}' only in training" for name in sorted(train - val)]
+            only += [f"'{name}' only in validation" for name in sorted(val - train)]
+            raise DataError(f"{root}: training and validation have different classes: {', '.join(only)}.")
+    names = sorted(next(iter(files.values())))
+    if not names:
+        raise DataError(f"{root}: has no subfolders. Expected one with photographs for each class.")
+    for part, classes in files.items():
+        empty = [name for name in names if not classes[name]]
+        if empty:
+            place = "" if part == "all" else f" in {part}"
+            raise DataError(f"{root}: the folder of class '{empty[0]}'{place} is empty. Remove it, or add photographs.")
+    if len(names) == 1:
+        raise DataError(
+            f"{root}: has one class only, '{names[0]}'. Expected a subfolder for each of two or more classes."
+        )
+    return names
+
+
+def _duplicates(root, found):
+    """Paths of files with the same content, and so of the same picture."""
+    by_content = {}
+    for photo in found.get("all") or [*found["train"], *found["val"]]:
+        by_content.setdefault(photo.sha256, []).append(photo.path.relative_to(root))
+    return [paths for paths in by_content.values() if len(paths) > 1]
+
+
+def _reason(error, file):
+    return str(error).removeprefix(f"{file}: ").rstrip(".")
