@@ -72,10 +72,21 @@ class _Crossentropy(Loss):
 
 
 class CategoricalCrossentropy(_Crossentropy):
-    """Cross-entropy for one-hot labels (N, classes)."""
+    """Cross-entropy for one-hot labels (N, classes).
+
+    label_smoothing s   takes s from the right class and shares it among all: t' = (1 - s) t + s / classes. The network
+                        then has no reason to become surer than 1 - s, and single wrong labels pull less
+    """
+
+    def __init__(self, from_logits=False, label_smoothing=0.0):
+        super().__init__(from_logits)
+        self.label_smoothing = _share(label_smoothing)
 
     def one_hot(self, y_true, y_pred):
-        return np.asarray(y_true, y_pred.dtype)
+        t = np.asarray(y_true, y_pred.dtype)
+        if self.label_smoothing:
+            t = t * (1 - self.label_smoothing) + self.label_smoothing / t.shape[-1]
+        return t.astype(y_pred.dtype, copy=False)
 
     def check_labels(self, y_true, output_shape):
         _check_count(y_true, output_shape)
@@ -114,10 +125,13 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
 
 class BinaryCrossentropy(Loss):
-    """-mean(t log p + (1 - t) log(1 - p)) over all entries: yes-or-no labels, one independent question an output."""
+    """-mean(t log p + (1 - t) log(1 - p)) over all entries: yes-or-no labels, one independent question an output.
 
-    def __init__(self, from_logits=False):
-        self.from_logits = from_logits
+    label_smoothing s   t' = (1 - s) t + s / 2
+    """
+
+    def __init__(self, from_logits=False, label_smoothing=0.0):
+        self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
 
     def check_labels(self, y_true, output_shape):
         _check_as_many(y_true, output_shape, self)
@@ -129,6 +143,8 @@ class BinaryCrossentropy(Loss):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.t = np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
+        if self.label_smoothing:
+            self.t = self.t * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.from_logits:
             # -log sigmoid(z) = log(1 + exp(-z)); with t of z taken out, nothing is left that could overflow.
             z = y_pred
@@ -178,6 +194,12 @@ def get(loss):
     if hasattr(loss, "forward") and hasattr(loss, "backward") and not isinstance(loss, type):
         return loss
     raise ArgumentError(f"loss is {loss!r}; expected one of {', '.join(LOSSES)}, or an object of minitl.losses.")
+
+
+def _share(label_smoothing):
+    if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
+        raise ArgumentError(f"label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1.")
+    return float(label_smoothing)
 
 
 def _above_zero(p):

@@ -13,6 +13,7 @@ import numpy as np
 
 from .errors import ArgumentError, DivergedError, ShapeError
 from .kernels.parallel import share, slices
+from .utils import whole_number
 
 BLOCK_SIZE = 2**16  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam takes, still fits into float32 (3.4e38)
@@ -22,26 +23,40 @@ LARGEST_STEP = 1e30  # far beyond sense, and far enough from 3.4e38 for paramete
 class Optimizer:
     """What the optimizers share: the learning rate, the walk over the parameters, the check, the weight decay.
 
-    learning_rate   `lr` is accepted as well; may be changed at any time
+    learning_rate   a number, which may be changed at any time, or a schedule: a function of the steps taken, such as
+                    `CosineDecay`. `lr` is accepted as well
+    clipnorm        None, or the largest norm of a parameter's gradient: a longer one is shortened to it
+    global_clipnorm the same for the gradients of all parameters taken together, which keeps their direction
+    clipvalue       None, or the largest number in a gradient: larger ones are cut off
     weight_decay    None, or the share of every parameter that is taken off in a step, times the learning rate. It is
                     *decoupled*: not a part of the gradient (Loshchilov & Hutter 2019), as in Keras
     """
 
-    def __init__(self, learning_rate, weight_decay=None, lr=None):
+    def __init__(self, learning_rate, weight_decay=None, lr=None, clipnorm=None, clipvalue=None, global_clipnorm=None):
+        self.iterations = 0  # steps taken
         self.learning_rate = learning_rate if lr is None else lr
         self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, 1e6)
-        self.iterations = 0  # steps taken
+        clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = {name: value for name, value in clipping.items() if value is not None}
+        self.clipping = {name: number(value, name, 0, 1e30) for name, value in given.items()}
+        if len(self.clipping) > 1 or 0 in self.clipping.values():
+            raise ArgumentError(f"{self.clipping}: expected one of clipnorm, clipvalue and global_clipnorm, above 0.")
         self.state = {}  # (layer, parameter name) -> what `update` remembers of it
 
     @property
     def learning_rate(self):
-        return self._learning_rate
+        """Of the next step. While a step is taken, `rate` is that of this one."""
+        return self._learning_rate if self._schedule is None else self._scheduled(self.iterations)
 
     @learning_rate.setter
     def learning_rate(self, value):
-        self._learning_rate = number(value, "learning_rate", 0, LARGEST_STEP)
+        self._schedule = value if callable(value) else None
+        self._learning_rate = self._scheduled(self.iterations) if callable(value) else _rate(value)
 
     lr = learning_rate
+
+    def _scheduled(self, step):
+        return _rate(float(self._schedule(step)))
 
     def step(self, model):
         """Move every trainable parameter of `model`, in place, by the gradients of its latest backward."""
@@ -59,12 +74,26 @@ class Optimizer:
                     f"{expected}. Nothing was updated; see the layer's backward."
                 )
             self._refuse_overflow(layer, name, gradient)
+        self.rate = self.learning_rate
         self.iterations += 1
-        for layer, name, gradient in updates:
+        for (layer, name, _), gradient in zip(updates, self._clipped([gradient for _, _, gradient in updates])):
             parameter = getattr(layer, name)
             if (layer, name) not in self.state:
                 self.state[layer, name] = self.start(parameter)
             self._update_in_blocks(parameter, gradient, *self.state[layer, name])
+
+    def _clipped(self, gradients):
+        """The gradients, made smaller where they are larger than allowed."""
+        if "clipvalue" in self.clipping:
+            most = self.clipping["clipvalue"]
+            return [np.clip(gradient, -most, most) for gradient in gradients]
+        if "clipnorm" in self.clipping:
+            most = self.clipping["clipnorm"]
+            return [_shortened(gradient, _norm(gradient), most) for gradient in gradients]
+        if "global_clipnorm" in self.clipping:
+            norm = math.sqrt(sum(_norm(gradient) ** 2 for gradient in gradients))
+            return [_shortened(gradient, norm, self.clipping["global_clipnorm"]) for gradient in gradients]
+        return gradients
 
     def _update_in_blocks(self, *arrays):
         """`update` on a part after the other. Each number is moved on its own, so this changes no result; but a part
@@ -78,7 +107,7 @@ class Optimizer:
             for part in parts:
                 parameter, gradient, *state = (array[part] for array in arrays)
                 if self.weight_decay:
-                    parameter *= 1 - self.weight_decay * self.learning_rate
+                    parameter *= 1 - self.weight_decay * self.rate
                 self.update(parameter, gradient, *state)
 
         share(work, _blocks(arrays[0]) if is_flat else [...])  # [...]: in one piece
@@ -118,15 +147,15 @@ class SGD(Optimizer):
     nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None):
-        super().__init__(learning_rate, weight_decay, lr)
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None, **clipping):
+        super().__init__(learning_rate, weight_decay, lr, **clipping)
         self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov
 
     def start(self, parameter):
         return (np.zeros_like(parameter),) if self.momentum else ()
 
     def update(self, parameter, gradient, velocity=None):
-        downhill = gradient * -self.learning_rate
+        downhill = gradient * -self.rate
         if velocity is None:
             parameter += downhill
             return
@@ -149,8 +178,10 @@ class Adam(Optimizer):
     m and v start at 0 and are too small at first; the factor in lr' makes up for it (t counts the steps).
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None):
-        super().__init__(learning_rate, weight_decay, lr)
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **clipping
+    ):
+        super().__init__(learning_rate, weight_decay, lr, **clipping)
         self.beta_1, self.beta_2 = number(beta_1, "beta_1", 0, 1 - 1e-9), number(beta_2, "beta_2", 0, 1 - 1e-9)
         self.epsilon = number(epsilon, "epsilon", 0, 1)
 
@@ -159,7 +190,7 @@ class Adam(Optimizer):
 
     def update(self, parameter, gradient, mean, square):
         t = self.iterations
-        corrected_rate = self.learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         mean += (gradient - mean) * (1 - self.beta_1)
         square += (gradient * gradient - square) * (1 - self.beta_2)
         step = np.sqrt(square)
@@ -167,6 +198,59 @@ class Adam(Optimizer):
         np.divide(mean, step, out=step)
         step *= corrected_rate
         parameter -= step
+
+
+class CosineDecay:
+    """A learning rate that falls along half a cosine, after a warm-up along a line. A function of the steps taken.
+
+        warm-up, step < warmup_steps     initial + (warmup_target - initial) * step / warmup_steps
+        then, s = step - warmup_steps    rate * ((1 - alpha) * (1 + cos(pi * min(s / decay_steps, 1))) / 2 + alpha)
+
+    rate is warmup_target if there is one, else initial_learning_rate; it ends at alpha * rate.
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0):
+        self.initial, self.target = _rate(initial_learning_rate), warmup_target and _rate(warmup_target)
+        self.decay_steps, self.warmup_steps = whole_number(decay_steps, "decay_steps"), warmup_steps
+        self.alpha = number(alpha, "alpha", 0, 1)
+
+    def __call__(self, step):
+        rate = self.initial if self.target is None else self.target
+        if self.target is not None:
+            if step < self.warmup_steps:
+                return self.initial + (self.target - self.initial) * step / self.warmup_steps
+            step -= self.warmup_steps
+        cosine = math.cos(math.pi * min(step / self.decay_steps, 1))
+        return rate * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
+
+
+class PiecewiseConstantDecay:
+    """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ..., the last from then on."""
+
+    def __init__(self, boundaries, values):
+        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
+            raise ArgumentError(
+                f"PiecewiseConstantDecay: {len(boundaries)} boundaries and {len(values)} values; expected rising "
+                "boundaries and one value more than these."
+            )
+        self.boundaries, self.values = list(boundaries), [_rate(value) for value in values]
+
+    def __call__(self, step):
+        return self.values[sum(step > boundary for boundary in self.boundaries)]
+
+
+def _rate(value):
+    return number(value, "learning_rate", 0, LARGEST_STEP)
+
+
+def _norm(gradient):
+    """In float64, where no square can overflow."""
+    return math.sqrt(np.einsum("i,i->", *[gradient.reshape(-1)] * 2, dtype=np.float64))
+
+
+def _shortened(gradient, norm, most):
+    """The gradient, times most / norm if its norm is larger than that."""
+    return gradient * (most / norm) if norm > most else gradient
 
 
 def _blocks(flat):

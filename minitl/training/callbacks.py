@@ -1,10 +1,23 @@
-"""Things that happen between epochs, under Keras's names."""
+"""Things that happen around epochs, under Keras's names and by Keras's rules."""
+
+import csv
+import math
+import os
+
+from ..errors import ArgumentError, CheckpointError
+from ..utils import whole_number
 
 
 class Callback:
-    """`fit` sets `model` and calls the two methods around every epoch; `logs` are the epoch's numbers."""
+    """`fit` sets `model` and calls these methods; `logs` are the epoch's numbers: loss, accuracy, val_loss, ..."""
 
     model = None
+
+    def on_train_begin(self, logs=None):
+        pass
+
+    def on_train_end(self, logs=None):
+        """Also called when training ends with an error or by Ctrl-C."""
 
     def on_epoch_begin(self, epoch, logs=None):
         pass
@@ -22,3 +35,197 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         optimizer = self.model.optimizer
         optimizer.learning_rate = float(self.schedule(epoch, optimizer.learning_rate))
+
+
+class _Monitor(Callback):
+    """What the next three share: a number to watch, and whether it has become better."""
+
+    def __init__(self, monitor, mode, min_delta=0.0):
+        if mode not in ("auto", "min", "max"):
+            raise ArgumentError(f"mode is {mode!r}; expected 'auto', 'min' or 'max'.")
+        self.monitor, self.min_delta = monitor, abs(min_delta)
+        self.larger_is_better = mode == "max" or mode == "auto" and monitor.endswith(("acc", "accuracy", "auc"))
+        self.worst = -math.inf if self.larger_is_better else math.inf
+
+    def watched(self, logs):
+        """The number of this epoch. Raises ArgumentError where there is none of that name: it would never happen."""
+        if self.monitor not in (logs or {}):
+            hint = " Give fit validation_data or validation_split." if self.monitor.startswith("val_") else ""
+            raise ArgumentError(
+                f"{type(self).__name__} monitors '{self.monitor}', and the epoch has {', '.join(logs or {})}.{hint}"
+            )
+        return logs[self.monitor]
+
+    def is_better(self, value, than):
+        """By more than min_delta. NaN is never better."""
+        return value > than + self.min_delta if self.larger_is_better else value < than - self.min_delta
+
+
+class EarlyStopping(_Monitor):
+    """Stop when `monitor` has not become better for `patience` epochs.
+
+    min_delta              what counts as better at least
+    baseline               a value that has to be passed, or patience runs out as well
+    restore_best_weights   at the end, go back to the weights of the best epoch
+    start_from_epoch       epochs before this one are not looked at
+
+    After training: `best`, `best_epoch` (counted from 0), and `stopped_epoch`, 0 if it was not stopped.
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
+        super().__init__(monitor, mode, min_delta)
+        self.patience, self.baseline = whole_number(patience, "patience", 0), baseline
+        self.verbose, self.restore_best_weights, self.start_from_epoch = verbose, restore_best_weights, start_from_epoch
+        self.on_train_begin()
+
+    def on_train_begin(self, logs=None):
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best, self.best_weights = self.worst, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = self.watched(logs)
+        if epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch  # should none ever be better
+        self.wait += 1
+        if self.is_better(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.is_better(value, self.baseline):
+                self.wait = 0
+            return
+        if self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch, self.model.stop_training = epoch, True
+
+    def on_train_end(self, logs=None):
+        if self.verbose and self.stopped_epoch:
+            print(f"Stopped early, after epoch {self.stopped_epoch + 1}.")
+        if self.best_weights is not None:
+            if self.verbose:
+                print(f"Back to the weights of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+            self.best_weights = None
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiply the learning rate by `factor` when `monitor` has not become better for `patience` epochs.
+
+    cooldown   epochs after a reduction in which nothing is counted;   min_lr   it does not go below
+    """
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+    ):
+        super().__init__(monitor, mode, min_delta)
+        if not 0 < factor < 1:
+            raise ArgumentError(f"factor is {factor!r}; expected a number between 0 and 1.")
+        self.factor, self.patience, self.verbose = factor, whole_number(patience, "patience", 0), verbose
+        self.cooldown, self.min_lr = cooldown, min_lr
+
+    def on_train_begin(self, logs=None):
+        self.wait = self.cooldown_left = 0
+        self.best = self.worst
+
+    def on_epoch_end(self, epoch, logs=None):
+        value, optimizer = self.watched(logs), self.model.optimizer
+        if self.cooldown_left > 0:
+            self.cooldown_left -= 1
+            self.wait = 0
+        if self.is_better(value, self.best):
+            self.best, self.wait = value, 0
+        elif self.cooldown_left <= 0:
+            self.wait += 1
+            if self.wait >= self.patience and optimizer.learning_rate > self.min_lr:
+                optimizer.learning_rate = max(optimizer.learning_rate * self.factor, self.min_lr)
+                self.cooldown_left, self.wait = self.cooldown, 0
+                if self.verbose:
+                    print(f"Epoch {epoch + 1}: learning rate reduced to {optimizer.learning_rate:g}.")
+
+
+class ModelCheckpoint(_Monitor):
+    """Save the model after each epoch, atomically.
+
+    filepath            may name numbers of the epoch: "model-{epoch:02d}-{val_loss:.3f}.h5" (epochs counted from 1)
+    save_best_only      only when `monitor` has become better
+    save_weights_only   `model.save_weights` instead of `model.save`
+    """
+
+    def __init__(
+        self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False, mode="auto"
+    ):
+        super().__init__(monitor, mode)
+        self.filepath, self.verbose = os.fspath(filepath), verbose
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.best = self.worst
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_best_only:
+            value = self.watched(logs)
+            if not self.is_better(value, self.best):
+                return
+            self.best = value
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
+        except (KeyError, IndexError, ValueError) as error:
+            raise ArgumentError(
+                f"ModelCheckpoint: '{self.filepath}' names {error}, and the epoch has {', '.join(logs or {})}."
+            ) from None
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: saved {path}.")
+
+
+class CSVLogger(Callback):
+    """Write the numbers of each epoch as a row of a CSV file, which is complete after each of them.
+
+    append   go on with a file that is there
+    """
+
+    def __init__(self, filename, separator=",", append=False):
+        self.filename, self.separator, self.append = os.fspath(filename), separator, append
+        self.file = self.columns = None
+
+    def on_train_begin(self, logs=None):
+        has_header = self.append and os.path.isfile(self.filename) and os.path.getsize(self.filename) > 0
+        try:
+            self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise CheckpointError(f"{self.filename}: cannot be written ({error.strerror}). Check the path.") from None
+        self.columns = None
+        self.needs_header = not has_header
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        if self.columns is None:
+            self.columns = ["epoch", *sorted(logs)]
+        writer = csv.DictWriter(self.file, self.columns, delimiter=self.separator, restval="NA", extrasaction="ignore")
+        if self.needs_header:
+            writer.writeheader()
+            self.needs_header = False
+        writer.writerow({"epoch": epoch, **logs})
+        self.file.flush()
+
+    def on_train_end(self, logs=None):
+        if self.file is not None:
+            self.file.close()
+            self.file = None

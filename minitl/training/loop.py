@@ -69,31 +69,42 @@ def fit(
     model.stop_training = False
     for callback in callbacks:
         callback.model = model
-    for epoch in range(initial_epoch, epochs):
+    try:
         for callback in callbacks:
-            callback.on_epoch_begin(epoch)
-        part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
-        start = time.perf_counter()
-        order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
-        averages = _Averages(model)
-        with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
-            for first in range(0, len(x), batch_size):
-                batch = order[first : first + batch_size]
-                loss, y_pred = train_step(part, part_x[batch], y[batch])
-                averages.add(loss, y[batch], y_pred)
-                bar.advance(len(batch), f"loss {averages.loss():.4f}")
-        results = averages.results()
-        if y_val is not None:
-            validation = _measure(part, part_x_val, y_val, batch_size)
-            results.update({f"val_{name}": value for name, value in validation.items()})
-        history.add(epoch, results)
-        if verbose:
-            print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+            callback.on_train_begin()
+        for epoch in range(initial_epoch, epochs):
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch)
+            part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
+            start = time.perf_counter()
+            order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
+            with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
+                results = _train_epoch(part, part_x, y, order, batch_size, bar)
+            if y_val is not None:
+                validation = _measure(part, part_x_val, y_val, batch_size)
+                results.update({f"val_{name}": value for name, value in validation.items()})
+            history.add(epoch, results)
+            if verbose:
+                print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+            for callback in callbacks:
+                callback.on_epoch_end(epoch, results)
+            if model.stop_training:
+                break
+    finally:  # also after an error: files are closed, and the best weights come back
         for callback in callbacks:
-            callback.on_epoch_end(epoch, results)
-        if model.stop_training:
-            break
+            callback.on_train_end()
     return history
+
+
+def _train_epoch(model, x, y, order, batch_size, bar):
+    """One pass over all images in this order. Returns the means of loss and metrics."""
+    averages = _Averages(model)
+    for first in range(0, len(x), batch_size):
+        batch = order[first : first + batch_size]
+        loss, y_pred = train_step(model, x[batch], y[batch])
+        averages.add(loss, y[batch], y_pred)
+        bar.advance(len(batch), f"loss {averages.loss():.4f}")
+    return averages.results()
 
 
 def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
