@@ -5,9 +5,16 @@ import sys
 
 from .. import __version__
 from ..errors import MinitlError
-from . import bench, finetune, predict, summary, weights
+from . import bench, evaluate, finetune, predict, summary, weights
 
-COMMANDS = {"finetune": finetune, "summary": summary, "predict": predict, "weights": weights, "bench": bench}
+COMMANDS = {
+    "finetune": finetune,
+    "summary": summary,
+    "predict": predict,
+    "evaluate": evaluate,
+    "weights": weights,
+    "bench": bench,
+}
 
 
 def main(arguments=None):

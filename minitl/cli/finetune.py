@@ -19,6 +19,7 @@ from .. import __version__, data, transfer, utils
 from ..applications import VGG16
 from ..applications.vgg16 import preprocess_input
 from ..errors import ArgumentError
+from ..evaluation import wilson_interval
 from ..layers import BatchNormalization, Dense, Flatten
 from ..models.summary import flops
 from ..optimizers import SGD
@@ -186,7 +187,10 @@ def report(transferred, scratch, test_images):
         [f"accuracy on {test_images:,} test pictures", *(f"{c['test_accuracy']:.3f}" for _, c in columns)],
         [
             "  95% interval",
-            *(f"{low:.3f} to {high:.3f}" for low, high in (interval(c, test_images) for _, c in columns)),
+            *(
+                f"{low:.3f} to {high:.3f}"
+                for low, high in (wilson_interval(c["test_accuracy"], test_images) for _, c in columns)
+            ),
         ],
         ["parameters that learned", *(f"{c['trainable_parameters']:,}" for _, c in columns)],
         ["epochs", *(c["epochs"] for _, c in columns)],
@@ -195,13 +199,6 @@ def report(transferred, scratch, test_images):
     text = table([["", *(name for name, _ in columns)], *rows])
     rule = "-" * max(map(len, text.splitlines()))
     print(f"{rule}\n{text}\n{rule}")
-
-
-def interval(column, count, z=1.96):
-    """Wilson's 95% interval for an accuracy measured on `count` images: where the true one may well lie."""
-    p = column["test_accuracy"]
-    centre, spread = p + z * z / (2 * count), z * (p * (1 - p) / count + z * z / (4 * count * count)) ** 0.5
-    return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
 
 
 def results(model, transferred, scratch, digest, options, seconds):

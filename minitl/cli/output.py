@@ -34,3 +34,8 @@ def table(rows):
         ).rstrip()
         for row in rows
     )
+
+
+def printable(text):
+    """Text with names from files: what a terminal would obey, or cannot show, is written as an escape."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -26,7 +26,7 @@ from ..weights.known import name_of
 from ..weights.naming import is_kerass, own_places, places
 from ..weights.reading import open_weights
 from ..weights.stored import FLOATS, array_digest
-from .output import check_writable, table, write_json
+from .output import check_writable, printable, table, write_json
 
 HELP = "list, get, convert, verify, inspect or compare files of weights"
 
@@ -250,5 +250,5 @@ def diff(options):
 
 
 def say(text):
-    """Print text with names from files: what a terminal would obey, or cannot show, is written as an escape."""
-    print("".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text))
+    """Print text with names from files."""
+    print(printable(text))
