@@ -243,13 +243,22 @@ def test_subfolders_and_other_files(folder):
     ]
 
 
-def test_the_published_way_to_resize_and_crop():
-    image = picture(400, 300)
-    assert data.resize_and_crop(image, 224).shape == (224, 224, 3)
-    wide = data.resize_and_crop(Image.new("RGB", (1000, 20), RED), 48)
-    assert wide.shape == (48, 48, 3) and is_close([wide[24, 24].tolist()], [RED], 1)
-    shown = Image.fromarray(data.resize_and_crop(image, 224))
-    assert is_close([shown.getpixel((40, 40)), shown.getpixel((200, 200))], [GREEN, RED], 2)
+@pytest.mark.parametrize("size", [(400, 300), (300, 401), (256, 256), (1000, 40)])
+def test_the_published_way_to_resize_and_crop(tmp_path, size):
+    """The shorter side becomes 256 pixels long, and the 224 in the middle are cut out: one step here, two there."""
+    rng = np.random.default_rng(2)
+    image = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    image.save(tmp_path / "a.png")
+    scale = 256 / min(size)
+    resized = image.resize([round(side * scale) for side in size], Image.Resampling.BILINEAR)
+    left, top = (resized.width - 224) // 2, (resized.height - 224) // 2
+    expected = np.asarray(resized.crop((left, top, left + 224, top + 224)), np.float32)
+    found = data.read_image(tmp_path / "a.png", 224, 224, crop=224 / 256)
+    assert np.abs(found - expected).mean() < 2, "half a pixel may lie between them"
+    np.save(tmp_path / "a.npy", np.asarray(image))
+    assert (
+        np.abs(data.read_image(tmp_path / "a.npy", 224, 224, crop=224 / 256) - expected).mean() < 4
+    )  # whole pixels here
 
 
 def test_ants_and_bees(photographs_folder):

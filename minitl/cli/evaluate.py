@@ -30,14 +30,14 @@ def add_arguments(parser):
 def run(options):
     check_writable(options.json)
     model = load_model(options.model)
-    class_names, prepare = how_to_read(model, options.model)
+    class_names, prepare, crop = how_to_read(model, options.model)
     folder = data.audit_folder(options.folder, val_share=0, strict=options.strict)
     unknown = [name for name in folder.class_names if name not in class_names]
     if unknown:
         raise DataError(f"{options.folder}: the model has no class '{unknown[0]}'. It knows {', '.join(class_names)}.")
     photos = [*folder.train, *folder.val]
     labels = np.array([class_names.index(folder.class_names[photo.label]) for photo in photos])
-    probabilities = predict_files(model, prepare, [photo.path for photo in photos])
+    probabilities = predict_files(model, prepare, crop, [photo.path for photo in photos])
     names = [str(photo.path.relative_to(folder.path)) for photo in photos]
     evaluation = Evaluation(labels, probabilities, class_names, names)
     for path, reason in folder.skipped:
@@ -46,14 +46,14 @@ def run(options):
     write_json(options.json, {**evaluation.as_data(), "left_out": [[str(p), reason] for p, reason in folder.skipped]})
 
 
-def predict_files(model, prepare, paths):
+def predict_files(model, prepare, crop, paths):
     """Probabilities (N, classes) of pictures in files, a batch in memory at a time."""
     height, width = model.input_shape[1:3]
     outputs = []
     with Progress("Looking at pictures", len(paths), lines=True) as bar:
         for first in range(0, len(paths), BATCH):
             batch = paths[first : first + BATCH]
-            images = np.stack([data.read_image(path, height, width) for path in batch])
+            images = np.stack([data.read_image(path, height, width, crop) for path in batch])
             outputs.append(model.predict(prepare(images), verbose=0))
             bar.advance(len(batch))
     return np.concatenate(outputs)

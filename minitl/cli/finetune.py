@@ -7,6 +7,11 @@ of it is bundled; nothing is downloaded.
     minitl finetune
     minitl finetune --cut block2_pool --no-scratch        (where to cut is the interesting question)
     minitl finetune --save model.h5 --json results.json
+
+With a folder of photographs, one subfolder a class, it does the same for these, with all of VGG16's convolutions
+(59 MB, fetched once): see `finetune_photos`.
+
+    minitl finetune photos/ --save model.h5
 """
 
 import textwrap
@@ -25,6 +30,7 @@ from ..models.summary import flops
 from ..optimizers import SGD
 from ..training import LearningRateScheduler
 from ..weights import bundled_file
+from . import finetune_photos
 from .output import check_writable, table, write_json
 
 HELP = "fine-tune VGG16's first blocks on the bundled pictures (the main job)"
@@ -49,20 +55,40 @@ FROM_SCRATCH = Recipe(learning_rate=0.001, epochs=8, batch_size=16)
 
 
 def add_arguments(parser):
-    parser.add_argument("--cut", choices=CUTS, default="block3_pool", help="last layer to keep (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=HEAD_ONLY.epochs, help="for the new head (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=HEAD_ONLY.learning_rate, help="default: %(default)s")
+    parser.add_argument(
+        "photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class"
+    )
+    parser.add_argument("--cut", choices=CUTS, help=f"last layer to keep (default: {CUTS[-1]})")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help=f"for the new head (default: {HEAD_ONLY.epochs}; photographs {finetune_photos.EPOCHS})",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        help=f"default: {HEAD_ONLY.learning_rate}; photographs {finetune_photos.LEARNING_RATE}",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
     parser.add_argument(
         "--no-scratch", action="store_true", help="leave out the comparison, which takes most of the time"
+    )
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photograph")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="do not keep the photographs' features for the next run"
     )
     parser.add_argument("--save", metavar="FILE", help="write the fine-tuned model there, for `minitl predict`")
 
 
 def run(options):
-    if options.epochs < 1 or not options.learning_rate > 0:
+    if (options.epochs or 1) < 1 or options.epochs == 0 or not (options.learning_rate or 1) > 0:
         raise ArgumentError("--epochs must be at least 1 and --learning-rate above 0.")
     check_writable(options.json, options.save)
+    if options.photos is not None:
+        finetune_photos.check(options)
+        finetune_photos.run(options)
+        return
+    options.cut = options.cut or CUTS[-1]
     start = time.perf_counter()
     utils.set_random_seed(options.seed)
     pictures = data.fashion_mnist_few_shot()
@@ -71,7 +97,9 @@ def run(options):
 
     model = six_steps(options.cut, pictures)
     digest = transfer.frozen_digest(model)
-    recipe = HEAD_ONLY._replace(epochs=options.epochs, learning_rate=options.learning_rate)
+    recipe = HEAD_ONLY._replace(
+        epochs=options.epochs or HEAD_ONLY.epochs, learning_rate=options.learning_rate or HEAD_ONLY.learning_rate
+    )
     transferred = train(model, recipe, *task)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input

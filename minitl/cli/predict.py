@@ -25,11 +25,11 @@ def add_arguments(parser):
 def run(options):
     check_writable(options.json)
     model = load_model(options.model)
-    class_names, prepare = how_to_read(model, options.model)
+    class_names, prepare, crop = how_to_read(model, options.model)
     height, width = model.input_shape[1:3]
     if options.files:
         names, truth = options.files, None
-        images = np.stack([data.read_image(name, height, width) for name in names])
+        images = np.stack([data.read_image(name, height, width, crop) for name in names])
     else:
         test = data.fashion_mnist_few_shot()
         if class_names != test.class_names:
@@ -54,8 +54,8 @@ def run(options):
 
 
 def how_to_read(model, path):
-    """(class names, preprocessing function) that the model was saved with. Raises ArgumentError where they are missing
-    or do not belong to it: a prediction would be a guess."""
+    """(class names, preprocessing function, crop) that the model was saved with. Raises ArgumentError where they are
+    missing or do not belong to it: a prediction would be a guess."""
     names, preprocessing_name = model.metadata.get("class_names"), model.metadata.get("preprocessing")
     classes = model.output_shape[-1]
     if not isinstance(names, list) or len(names) != classes or len(model.output_shape) != 2:
@@ -65,4 +65,7 @@ def how_to_read(model, path):
         )
     if len(model.input_shape) != 4 or None in model.input_shape[1:] or model.input_shape[3] != 3:
         raise ArgumentError(f"{path}: takes inputs of shape {model.input_shape}; pictures are (N, height, width, 3).")
-    return names, preprocessing(preprocessing_name)
+    crop = model.metadata.get("crop", 1.0)
+    if not isinstance(crop, float) or not 0 < crop <= 1:
+        raise ArgumentError(f"{path}: says that {crop!r} of a picture's side is looked at; expected a share up to 1.")
+    return names, preprocessing(preprocessing_name), crop

@@ -2,12 +2,13 @@
 photographs (`folders`)."""
 
 from .bundled import ImageSet, fashion_mnist_few_shot
-from .folders import PhotoFolder, audit_folder
+from .folders import Photo, PhotoFolder, audit_folder
 from .images import grey_to_rgb, read_image, resize
-from .photos import open_photo, resize_and_crop
+from .photos import open_photo
 
 __all__ = [
     "ImageSet",
+    "Photo",
     "PhotoFolder",
     "audit_folder",
     "fashion_mnist_few_shot",
@@ -15,5 +16,4 @@ __all__ = [
     "open_photo",
     "read_image",
     "resize",
-    "resize_and_crop",
 ]

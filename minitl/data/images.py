@@ -43,22 +43,26 @@ def grey_to_rgb(images):
     return np.repeat(images[..., None], 3, axis=3)
 
 
-def read_image(path, height, width):
+def read_image(path, height, width, crop=1.0):
     """One picture from a file, as float32 RGB (height, width, 3): its shorter side resized, then the centre cut out.
+
+    crop   the share of the shorter side that is kept. Published networks were measured with 224/256: a picture whose
+           shorter side is made 256 pixels long, of which the 224 in the middle are looked at
 
     Formats are Pillow's (extra `images`), and `.npy` with a uint8 array (H, W) or (H, W, 3), which needs no extra.
     Raises DataError naming the file.
     """
     path = Path(path)
     if path.suffix == ".npy":
-        return _read_npy(path, height, width)
+        return _read_npy(path, height, width, crop)
     image = open_photo(path)
     from PIL import Image, ImageOps
 
-    return np.asarray(ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR), np.float32)
+    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=(1 - crop) / 2)
+    return np.asarray(fitted, np.float32)
 
 
-def _read_npy(path, height, width):
+def _read_npy(path, height, width, crop):
     try:
         image = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -69,7 +73,7 @@ def _read_npy(path, height, width):
         raise DataError(f"{path}: holds an empty array, {image.shape}.")
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
     rows, cols = image.shape[:2]
-    scale = min(rows / height, cols / width)  # the largest centre part with the shape that is wanted
+    scale = crop * min(rows / height, cols / width)  # the largest centre part with the shape that is wanted
     kept_rows, kept_cols = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (rows - kept_rows) // 2, (cols - kept_cols) // 2
     return resize(image[None, top : top + kept_rows, left : left + kept_cols], height, width)[0]

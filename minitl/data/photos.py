@@ -62,20 +62,6 @@ def to_rgb(image):
     return image.convert("RGB")
 
 
-def resize_and_crop(image, size, resized=None):
-    """A Pillow image -> uint8 (size, size, 3), as published networks were evaluated: the shorter side becomes `resized`
-    (by default 256/224 of `size`), bilinearly, and the centre is cut out."""
-    from PIL import Image
-
-    resized = resized or round(size * 256 / 224)
-    width, height = image.size
-    scale = resized / min(width, height)
-    width, height = max(size, round(width * scale)), max(size, round(height * scale))
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size)))
-
-
 def _pillow(path):
     try:
         from PIL import Image, ImageOps
