@@ -45,23 +45,23 @@ def rng():
     return np.random.default_rng(1)
 
 
+def shared(place, what):
+    """A path in ../shared; where it is missing, the test is skipped, or fails if the environment demands it."""
+    path = REPOSITORY.parent / "shared" / place
+    if not path.exists():
+        if os.environ.get("MINITL_REQUIRE_SHARED"):
+            pytest.fail(f"{path} is required here and missing")
+        pytest.skip(f"needs {what} in {path.parent.name}/ of ../shared, which is not part of the repository")
+    return path
+
+
 @pytest.fixture
 def full_base():
     """The path of VGG16's whole convolutional base, 58.9 MB."""
-    path = REPOSITORY.parent / "shared" / "weights" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    if not path.is_file():
-        if os.environ.get("MINITL_REQUIRE_SHARED"):
-            pytest.fail(f"{path} is required here and missing")
-        pytest.skip("needs the full VGG16 base in ../shared/weights, which is not part of the repository")
-    return path
+    return shared("weights/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "the full VGG16 base")
 
 
 @pytest.fixture
 def photographs_folder():
     """Ants and bees: 398 photographs."""
-    path = REPOSITORY.parent / "shared" / "data" / "hymenoptera_data"
-    if not path.is_dir():
-        if os.environ.get("MINITL_REQUIRE_SHARED"):
-            pytest.fail(f"{path} is required here and missing")
-        pytest.skip("needs the photographs of ../shared/data/hymenoptera_data, which are not part of the repository")
-    return path
+    return shared("data/hymenoptera_data", "the photographs of ants and bees")

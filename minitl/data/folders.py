@@ -124,17 +124,22 @@ def _subfolder(root, names):
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
-def _files_by_class(folder, root, skipped):
-    """{class name: sorted files}. Links are followed as long as they stay within the folder."""
-    classes = {}
+def _entries(folder, root, skipped):
+    """What lies in a folder, by name, without hidden files. Links are followed as long as they stay within `root`."""
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         path = Path(entry.path)
-        if entry.name.startswith("."):
-            continue
         if _leaves(path, root):
             skipped.append((path.relative_to(root), "is a link out of the folder, or in a circle"))
-        elif entry.is_dir():
-            classes[entry.name] = _files(path, root, skipped, {path.resolve()})
+        elif not entry.name.startswith("."):
+            yield path
+
+
+def _files_by_class(folder, root, skipped):
+    """{class name: sorted files}."""
+    classes = {}
+    for path in _entries(folder, root, skipped):
+        if path.is_dir():
+            classes[path.name] = _files(path, root, skipped, {path.resolve()})
         else:
             skipped.append((path.relative_to(root), "lies beside the classes' folders"))
     return classes
@@ -142,18 +147,13 @@ def _files_by_class(folder, root, skipped):
 
 def _files(folder, root, skipped, visited):
     found = []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        path = Path(entry.path)
-        if entry.name.startswith("."):
-            continue
-        if _leaves(path, root):
-            skipped.append((path.relative_to(root), "is a link out of the folder, or in a circle"))
-        elif entry.is_dir():
+    for path in _entries(folder, root, skipped):
+        if path.is_dir():
             if path.resolve() in visited:
                 skipped.append((path.relative_to(root), "is a link to a folder that was visited already"))
             else:
                 found += _files(path, root, skipped, visited | {path.resolve()})
-        elif entry.is_file():
+        elif path.is_file():
             found.append(path)
         else:
             skipped.append((path.relative_to(root), "is no file"))
