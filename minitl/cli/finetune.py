@@ -81,10 +81,15 @@ def add_arguments(parser):
 
 
 def run(options):
-    if (options.epochs or 1) < 1 or options.epochs == 0 or not (options.learning_rate or 1) > 0:
+    photos = options.photos is not None
+    if options.epochs is None:
+        options.epochs = finetune_photos.EPOCHS if photos else HEAD_ONLY.epochs
+    if options.learning_rate is None:
+        options.learning_rate = finetune_photos.LEARNING_RATE if photos else HEAD_ONLY.learning_rate
+    if options.epochs < 1 or not options.learning_rate > 0:
         raise ArgumentError("--epochs must be at least 1 and --learning-rate above 0.")
     check_writable(options.json, options.save)
-    if options.photos is not None:
+    if photos:
         finetune_photos.check(options)
         finetune_photos.run(options)
         return
@@ -97,9 +102,7 @@ def run(options):
 
     model = six_steps(options.cut, pictures)
     digest = transfer.frozen_digest(model)
-    recipe = HEAD_ONLY._replace(
-        epochs=options.epochs or HEAD_ONLY.epochs, learning_rate=options.learning_rate or HEAD_ONLY.learning_rate
-    )
+    recipe = HEAD_ONLY._replace(epochs=options.epochs, learning_rate=options.learning_rate)
     transferred = train(model, recipe, *task)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input

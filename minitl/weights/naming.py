@@ -211,8 +211,9 @@ def _of_others(file, layers, names, flattened):
     found = []
     for tensor in tensors:
         prefix, last = prefixes[tensor.name], tensor.name.rpartition(".")[2]
-        if last in PARAMETERS and last not in TORCH_PARAMETERS and prefix or "kernel" in ranks[prefix]:
-            found.append(Place(tensor, names.get(prefix, prefix), last))  # Keras's words, so Keras's axes
+        keras_word = prefix and last in PARAMETERS and last not in TORCH_PARAMETERS  # both say "bias"
+        if keras_word or "kernel" in ranks[prefix]:
+            found.append(Place(tensor, names.get(prefix, prefix), last))  # with Keras's axes
             continue
         if last in TORCH_PARAMETERS and prefix:
             layer, parameter, order = names.get(prefix, prefix), _torch_parameter(last, ranks[prefix]), "CHW"

@@ -63,7 +63,7 @@ def _opened(path, file, progress):
             raise WeightsError(f"{path}: was written to while it was read. Try again when that is done.")
         if not before and copy is None:
             known.remember(path, sha256, listing, signature)
-        return StoredFile(path, listing, sha256, bool(before), copy, file)
+        return StoredFile(path, listing, sha256, copy, file)
     except BaseException:
         file.close()
         if copy is not None:

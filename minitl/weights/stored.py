@@ -101,13 +101,10 @@ class Listing:
 
 
 class StoredFile:
-    """An open weight file: `path`, its `listing`, and its `sha256`. Use it in a with-block, or close it.
+    """An open weight file: `path`, its `listing`, and its `sha256`. Use it in a with-block, or close it."""
 
-    `known` says that the digest stood for itself: minitl wrote, checked or read this very content before.
-    """
-
-    def __init__(self, path, listing, sha256, known, copy=None, file=None):
-        self.path, self.listing, self.sha256, self.known = Path(path), listing, sha256, known
+    def __init__(self, path, listing, sha256, copy=None, file=None):
+        self.path, self.listing, self.sha256 = Path(path), listing, sha256
         self._file = file or open(path, "rb", buffering=0)
         self.signature = signature_of(self._file.fileno())
         self._copy = None if copy is None else open(copy, "rb", buffering=0)
