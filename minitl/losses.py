@@ -1,6 +1,7 @@
 """How wrong a prediction is: one number, and its gradient.
 
-    loss = criterion.forward(y_true, y_pred)     a float, the mean over the batch
+    loss = criterion.forward(y_true, y_pred)     a float, the mean over the batch;  forward(y_true, y_pred, sample_weight)
+                                                 counts row n sample_weight[n] times (and divides by N all the same)
     grad = criterion.backward()                  dL/dy_pred, the shape of y_pred; feed it to model.backward
 
 Softmax and cross-entropy are made for each other. With p = softmax(z) and one-hot t,
@@ -25,10 +26,10 @@ from .kernels import ACTIVATIONS, as_float, log_softmax
 class Loss:
     """What the losses share. A subclass writes `forward` and `backward`, and says what labels it takes."""
 
-    def __call__(self, y_true, y_pred):
-        return self.forward(y_true, y_pred)
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return self.forward(y_true, y_pred, sample_weight)
 
-    def forward(self, y_true, y_pred):
+    def forward(self, y_true, y_pred, sample_weight=None):
         """Labels and predictions of a batch -> the mean loss, a float. Keeps what `backward` needs."""
         raise NotImplementedError
 
@@ -49,25 +50,26 @@ class _Crossentropy(Loss):
     def one_hot(self, y_true, y_pred):
         raise NotImplementedError
 
-    def forward(self, y_true, y_pred):
+    def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
+        self.weight = _weight(sample_weight, y_pred)
         if not self.from_logits and y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1.001):
             if np.isfinite(y_pred).all():
                 raise DataError(
                     f"predictions run from {y_pred.min():.3g} to {y_pred.max():.3g}; cross-entropy expects "
                     "probabilities. End the model with a softmax, or use from_logits=True."
                 )
-        self.t = self.one_hot(y_true, y_pred)
+        self.t = self.one_hot(y_true, y_pred) * self.weight
         self.y_pred = y_pred
         log_p = log_softmax(y_pred) if self.from_logits else np.log(_above_zero(y_pred))
         return float(-(self.t * log_p).sum() / _rows(y_pred))
 
     def backward(self):
         """From probabilities: dL/dp = -t / p / N.   From logits: dL/dz = (p - t) / N, derived above for one row of t
-        that adds up to 1."""
+        that adds up to 1. A row of weight w has w t for t, which adds up to w: dL/dz = (w p - w t) / N."""
         if self.from_logits:
-            return (np.exp(log_softmax(self.y_pred)) - self.t) / _rows(self.y_pred)
+            return (np.exp(log_softmax(self.y_pred)) * self.weight - self.t) / _rows(self.y_pred)
         return -self.t / _above_zero(self.y_pred) / _rows(self.y_pred)
 
 
@@ -139,9 +141,10 @@ class BinaryCrossentropy(Loss):
         if y_true.size and not (0 <= y_true.min() and y_true.max() <= 1):
             raise DataError(f"labels run from {y_true.min()} to {y_true.max()}; binary cross-entropy expects 0 to 1.")
 
-    def forward(self, y_true, y_pred):
+    def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
+        self.weight = _weight(sample_weight, y_pred)
         self.t = np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
         if self.label_smoothing:
             self.t = self.t * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -149,16 +152,16 @@ class BinaryCrossentropy(Loss):
             # -log sigmoid(z) = log(1 + exp(-z)); with t of z taken out, nothing is left that could overflow.
             z = y_pred
             self.p = ACTIVATIONS["sigmoid"][0](z)
-            return float(np.mean(np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z)))))
+            return float(np.mean(self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z))))))
         self.p = np.clip(y_pred, np.finfo(y_pred.dtype).tiny, 1 - np.finfo(y_pred.dtype).epsneg)
-        return float(-np.mean(self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p)))
+        return float(-np.mean(self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p))))
 
     def backward(self):
         """dL/dp = (-t/p + (1 - t)/(1 - p)) / M = (p - t) / (p (1 - p)) / M, and dp/dz = p (1 - p) cancels the divisor
         when it is a sigmoid's: dL/dz = (p - t) / M. M is the number of entries."""
         if self.from_logits:
-            return (self.p - self.t) / self.p.size
-        return (self.p - self.t) / (self.p * (1 - self.p)) / self.p.size
+            return self.weight * (self.p - self.t) / self.p.size
+        return self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / self.p.size
 
 
 class MeanSquaredError(Loss):
@@ -167,15 +170,16 @@ class MeanSquaredError(Loss):
     def check_labels(self, y_true, output_shape):
         _check_as_many(y_true, output_shape, self)
 
-    def forward(self, y_true, y_pred):
+    def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
+        self.weight = _weight(sample_weight, y_pred)
         self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
-        return float(np.mean(self.difference**2))
+        return float(np.mean(self.weight * self.difference**2))
 
     def backward(self):
         """d/dy_pred of (y_pred - y_true)^2 / M  =  2 (y_pred - y_true) / M."""
-        return 2 * self.difference / self.difference.size
+        return 2 * self.weight * self.difference / self.difference.size
 
 
 LOSSES = {
@@ -200,6 +204,16 @@ def _share(label_smoothing):
     if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
         raise ArgumentError(f"label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1.")
     return float(label_smoothing)
+
+
+def _weight(sample_weight, y_pred):
+    """Weights (N,) in a shape that multiplies rows of y_pred; 1 where there are none."""
+    if sample_weight is None:
+        return y_pred.dtype.type(1)
+    weight = np.asarray(sample_weight, y_pred.dtype)
+    if weight.shape != (len(y_pred),) or not np.isfinite(weight).all() or weight.min(initial=0) < 0:
+        raise DataError(f"sample_weight of shape {weight.shape}; expected {len(y_pred)} numbers of at least 0.")
+    return weight.reshape(-1, *[1] * (y_pred.ndim - 1))
 
 
 def _above_zero(p):

@@ -8,6 +8,7 @@ preparation.
 """
 
 import math
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -30,18 +31,36 @@ class Optimizer:
     clipvalue       None, or the largest number in a gradient: larger ones are cut off
     weight_decay    None, or the share of every parameter that is taken off in a step, times the learning rate. It is
                     *decoupled*: not a part of the gradient (Loshchilov & Hutter 2019), as in Keras
+    l2_sp           None, or the same towards the pre-trained value p0 instead of 0, for parameters that came from a
+                    file: p <- p - lr l2_sp (p - p0). What fine-tuning starts from is a better guess than nothing (Li,
+                    Grandvalet & Davoine 2018). weight_decay is then for the other parameters alone
+    rate_factors    {pattern of layer names: factor} for layers that move at another rate, as {"block5_*": 0.1}; the
+                    first pattern that matches counts, and where none does, the factor is 1
     """
 
-    def __init__(self, learning_rate, weight_decay=None, lr=None, clipnorm=None, clipvalue=None, global_clipnorm=None):
+    def __init__(
+        self,
+        learning_rate,
+        weight_decay=None,
+        lr=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        l2_sp=None,
+        rate_factors=None,
+    ):
         self.iterations = 0  # steps taken
         self.learning_rate = learning_rate if lr is None else lr
         self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, 1e6)
+        self.l2_sp = l2_sp and number(l2_sp, "l2_sp", 0, 1e6)
+        self.rate_factors = _checked_factors(rate_factors or {})
         clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {name: value for name, value in clipping.items() if value is not None}
         self.clipping = {name: number(value, name, 0, 1e30) for name, value in given.items()}
         if len(self.clipping) > 1 or 0 in self.clipping.values():
             raise ArgumentError(f"{self.clipping}: expected one of clipnorm, clipvalue and global_clipnorm, above 0.")
         self.state = {}  # (layer, parameter name) -> what `update` remembers of it
+        self.start_points = {}  # (layer, parameter name) -> what it was before its first step; for l2_sp
 
     @property
     def learning_rate(self):
@@ -74,13 +93,19 @@ class Optimizer:
                     f"{expected}. Nothing was updated; see the layer's backward."
                 )
             self._refuse_overflow(layer, name, gradient)
-        self.rate = self.learning_rate
+        rate = self.learning_rate
         self.iterations += 1
         for (layer, name, _), gradient in zip(updates, self._clipped([gradient for _, _, gradient in updates])):
             parameter = getattr(layer, name)
             if (layer, name) not in self.state:
                 self.state[layer, name] = self.start(parameter)
-            self._update_in_blocks(parameter, gradient, *self.state[layer, name])
+                if self.l2_sp and name in layer.origins:
+                    self.start_points[layer, name] = parameter.copy()
+            self.rate = rate * self._factor(layer)
+            self._update_in_blocks(self.start_points.get((layer, name)), parameter, gradient, *self.state[layer, name])
+
+    def _factor(self, layer):
+        return next((f for pattern, f in self.rate_factors.items() if fnmatchcase(layer.name, pattern)), 1.0)
 
     def _clipped(self, gradients):
         """The gradients, made smaller where they are larger than allowed."""
@@ -95,10 +120,11 @@ class Optimizer:
             return [_shortened(gradient, norm, self.clipping["global_clipnorm"]) for gradient in gradients]
         return gradients
 
-    def _update_in_blocks(self, *arrays):
-        """`update` on a part after the other. Each number is moved on its own, so this changes no result; but a part
+    def _update_in_blocks(self, start_point, *arrays):
+        """The decay and `update` on a part after the other. Each number is moved on its own, so this changes no result; but a part
         stays in the cache for all the operations of an update, and threads share the parts. (Adam on 26 million
         parameters: 107 ms instead of 195.)"""
+        arrays = arrays if start_point is None else (*arrays, start_point)
         is_flat = all(array.flags.c_contiguous for array in arrays)
         if is_flat:
             arrays = [array.reshape(-1) for array in arrays]  # views: what moves is the parameter itself
@@ -106,7 +132,9 @@ class Optimizer:
         def work(parts):
             for part in parts:
                 parameter, gradient, *state = (array[part] for array in arrays)
-                if self.weight_decay:
+                if start_point is not None:
+                    parameter -= (parameter - state.pop()) * (self.l2_sp * self.rate)
+                elif self.weight_decay:
                     parameter *= 1 - self.weight_decay * self.rate
                 self.update(parameter, gradient, *state)
 
@@ -147,8 +175,8 @@ class SGD(Optimizer):
     nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None, **clipping):
-        super().__init__(learning_rate, weight_decay, lr, **clipping)
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None, **shared):
+        super().__init__(learning_rate, weight_decay, lr, **shared)
         self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov
 
     def start(self, parameter):
@@ -179,9 +207,9 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **clipping
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **shared
     ):
-        super().__init__(learning_rate, weight_decay, lr, **clipping)
+        super().__init__(learning_rate, weight_decay, lr, **shared)
         self.beta_1, self.beta_2 = number(beta_1, "beta_1", 0, 1 - 1e-9), number(beta_2, "beta_2", 0, 1 - 1e-9)
         self.epsilon = number(epsilon, "epsilon", 0, 1)
 
@@ -241,6 +269,12 @@ class PiecewiseConstantDecay:
 
 def _rate(value):
     return number(value, "learning_rate", 0, LARGEST_STEP)
+
+
+def _checked_factors(factors):
+    if not isinstance(factors, dict) or not all(isinstance(pattern, str) for pattern in factors):
+        raise ArgumentError(f"rate_factors is {factors!r}; expected {{pattern of layer names: factor}}.")
+    return {pattern: number(factor, f"rate_factors['{pattern}']", 0, 1e3) for pattern, factor in factors.items()}
 
 
 def _norm(gradient):

@@ -3,6 +3,8 @@
 import sys
 import time
 
+from . import interruption
+
 
 class Progress:
     """A bar for work of known length: `with Progress("Predicting", 500) as bar: bar.advance(32)`.
@@ -31,6 +33,7 @@ class Progress:
 
     def advance(self, count, note=""):
         self.done += count
+        interruption.check()  # between two parts of the work nothing is half done
         now = time.perf_counter()
         between = 0.2 if self.terminal else self.BETWEEN_LINES
         if self.enabled and now - self.start >= self.PATIENCE and now - self.last_drawn >= between:

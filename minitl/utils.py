@@ -20,6 +20,15 @@ def set_random_seed(seed):
     _generator = np.random.default_rng(whole_number(seed, "seed", least=0))
 
 
+def random_state():
+    """Where the sequence that `set_random_seed` began has come to, as plain data; `set_random_state` goes back there."""
+    return _generator.bit_generator.state
+
+
+def set_random_state(state):
+    _generator.bit_generator.state = state
+
+
 def generator(seed=None):
     """A random generator of its own: from `seed`, or the next one in the sequence that `set_random_seed` began."""
     if seed is not None:

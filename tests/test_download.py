@@ -18,7 +18,8 @@ from minitl.errors import ArgumentError, WeightsError
 from minitl.layers import Dense
 from minitl.models import Sequential
 from minitl.weights import keras_h5, known, mirror, store
-from minitl.weights.download import HttpsOnly, download, locked
+from minitl.weights.download import HttpsOnly, download
+from minitl.weights.locks import locked
 
 ADDRESS = "https://example.org/weights.h5"
 CONTENT = bytes(range(256)) * 10_000  # 2.56 MB: several chunks

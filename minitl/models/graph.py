@@ -130,18 +130,22 @@ class Graph:
         return path
 
     def check_input(self, x):
-        expected = self.input.shape[1:]
         if not isinstance(x, np.ndarray):
             raise DataError(f"the model expected a NumPy array, found {type(x).__name__}.")
-        fits = x.ndim == len(expected) + 1 and all(e in (None, f) for e, f in zip(expected, x.shape[1:]))
+        self.check_shape(x.shape)
+
+    def check_shape(self, shape):
+        """Raise ShapeError if the model cannot take images (N, ...) of this shape."""
+        expected = self.input.shape[1:]
+        fits = len(shape) == len(expected) + 1 and all(e in (None, f) for e, f in zip(expected, shape[1:]))
         if not fits:
             sizes = ", ".join("any" if size is None else str(size) for size in expected)
             hint = ""
-            if len(expected) == 3 and x.ndim == 4 and x.shape[1] == expected[2] and x.shape[3] != expected[2]:
+            if len(expected) == 3 and len(shape) == 4 and shape[1] == expected[2] and shape[3] != expected[2]:
                 hint = " This looks like (N, C, H, W): use x.transpose(0, 2, 3, 1)."
-            elif x.shape == expected:
+            elif shape == expected:
                 hint = " A single image needs a batch axis: x[None]."
-            raise ShapeError(f"the model expected an input of shape (N, {sizes}), found {x.shape}.{hint}")
+            raise ShapeError(f"the model expected an input of shape (N, {sizes}), found {shape}.{hint}")
 
     @property
     def is_row(self):

@@ -9,9 +9,12 @@ from ..utils import whole_number
 
 
 class Callback:
-    """`fit` sets `model` and calls these methods; `logs` are the epoch's numbers: loss, accuracy, val_loss, ..."""
+    """`fit` sets `model` and `state` (`training.state`) and calls these methods; `logs` are the epoch's numbers: loss,
+    accuracy, val_loss, ..., or after a batch those of the epoch so far."""
 
-    model = None
+    model = state = None
+    remembers = ()  # attributes that change in training, and that a checkpoint must hold: plain data and arrays
+    comes_last = False  # `fit` calls these behind all others
 
     def on_train_begin(self, logs=None):
         pass
@@ -19,11 +22,27 @@ class Callback:
     def on_train_end(self, logs=None):
         """Also called when training ends with an error or by Ctrl-C."""
 
+    def on_interrupt(self):
+        """Ctrl-C or SIGTERM has come, and the batch at work is finished. `on_train_end` follows."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
     def on_epoch_begin(self, epoch, logs=None):
         pass
 
     def on_epoch_end(self, epoch, logs=None):
         pass
+
+
+def moving_layers(model):
+    """The layers whose numbers training may have changed: trainable ones, and those that the optimizer has moved
+    before they were frozen."""
+    moved = {layer for layer, _ in getattr(model.optimizer, "state", {})}
+    return [layer for layer in model.layers if layer.weight_names and (layer.trainable or layer in moved)]
 
 
 class LearningRateScheduler(Callback):
@@ -88,21 +107,32 @@ class EarlyStopping(_Monitor):
         self.verbose, self.restore_best_weights, self.start_from_epoch = verbose, restore_best_weights, start_from_epoch
         self.on_train_begin()
 
+    remembers = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
     def on_train_begin(self, logs=None):
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best, self.best_weights = self.worst, None
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """A layer that was thawed since then was in the best epoch what it is now, before its first step."""
+        if batch == 0 and self.best_weights is not None:
+            self.best_weights = {**self._weights(), **self.best_weights}
+
+    def _weights(self):
+        """{layer name: copies of its weights}, without the layers that stay as they are."""
+        return {layer.name: layer.get_weights() for layer in moving_layers(self.model)}
 
     def on_epoch_end(self, epoch, logs=None):
         value = self.watched(logs)
         if epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
-            self.best_weights, self.best_epoch = self.model.get_weights(), epoch  # should none ever be better
+            self.best_weights, self.best_epoch = self._weights(), epoch  # should none ever be better
         self.wait += 1
         if self.is_better(value, self.best):
             self.best, self.best_epoch = value, epoch
             if self.restore_best_weights:
-                self.best_weights = self.model.get_weights()
+                self.best_weights = self._weights()
             if self.baseline is None or self.is_better(value, self.baseline):
                 self.wait = 0
             return
@@ -115,7 +145,8 @@ class EarlyStopping(_Monitor):
         if self.best_weights is not None:
             if self.verbose:
                 print(f"Back to the weights of the best epoch: {self.best_epoch + 1}.")
-            self.model.set_weights(self.best_weights)
+            for name, weights in self.best_weights.items():
+                self.model.get_layer(name).set_weights(weights)
             self.best_weights = None
 
 
@@ -141,6 +172,8 @@ class ReduceLROnPlateau(_Monitor):
             raise ArgumentError(f"factor is {factor!r}; expected a number between 0 and 1.")
         self.factor, self.patience, self.verbose = factor, whole_number(patience, "patience", 0), verbose
         self.cooldown, self.min_lr = cooldown, min_lr
+
+    remembers = ("wait", "cooldown_left", "best")
 
     def on_train_begin(self, logs=None):
         self.wait = self.cooldown_left = 0
@@ -178,6 +211,8 @@ class ModelCheckpoint(_Monitor):
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.best = self.worst
 
+    remembers = ("best",)
+
     def on_epoch_end(self, epoch, logs=None):
         if self.save_best_only:
             value = self.watched(logs)
@@ -201,29 +236,41 @@ class CSVLogger(Callback):
     append   go on with a file that is there
     """
 
+    remembers = ("columns", "position")
+
     def __init__(self, filename, separator=",", append=False):
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
-        self.file = self.columns = None
+        self.file = None
 
     def on_train_begin(self, logs=None):
-        has_header = self.append and os.path.isfile(self.filename) and os.path.getsize(self.filename) > 0
+        self.columns, self.position = None, None  # position: bytes that are written, once there are any
         try:
-            self.file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")
+            open(self.filename, "ab").close()  # now, and not after an hour
         except OSError as error:
             raise CheckpointError(f"{self.filename}: cannot be written ({error.strerror}). Check the path.") from None
-        self.columns = None
-        self.needs_header = not has_header
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
+        if self.file is None:
+            self._open()
         if self.columns is None:
             self.columns = ["epoch", *sorted(logs)]
         writer = csv.DictWriter(self.file, self.columns, delimiter=self.separator, restval="NA", extrasaction="ignore")
-        if self.needs_header:
+        if self.file.tell() == 0:
             writer.writeheader()
-            self.needs_header = False
         writer.writerow({"epoch": epoch, **logs})
         self.file.flush()
+        self.position = self.file.tell()
+
+    def _open(self):
+        """Where a restored training goes on, rows from after its checkpoint are cut off: they will come again."""
+        self.file = open(self.filename, "r+", newline="", encoding="utf-8")
+        end = self.file.seek(0, os.SEEK_END)
+        if self.position is not None:
+            self.file.seek(min(self.position, end))
+        elif not self.append:
+            self.file.seek(0)
+        self.file.truncate()
 
     def on_train_end(self, logs=None):
         if self.file is not None:

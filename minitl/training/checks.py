@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError, DivergedError, GraphError
 from ..models import Model
+from .batches import is_stream
 from .callbacks import Callback
 
 
@@ -16,7 +17,24 @@ def as_list(callbacks):
     for callback in callbacks:
         if not isinstance(callback, Callback):
             raise ArgumentError(f"callbacks holds {callback!r}; expected objects of minitl.training.Callback.")
-    return callbacks
+    return sorted(callbacks, key=lambda callback: callback.comes_last)
+
+
+def sample_weights(class_weight, y, classes):
+    """{class: weight} -> the weight of each image (N,), or None where there are none."""
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(max(classes or 2, 2))):
+        raise ArgumentError(
+            f"class_weight is {class_weight!r}; expected {{class: weight}}, classes counted from 0 as in the labels."
+        )
+    weights = np.ones(len(y), np.float32)
+    labels = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
+    for label, weight in class_weight.items():
+        if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < math.inf:
+            raise ArgumentError(f"class_weight of class {label} is {weight!r}; expected a number of at least 0.")
+        weights[labels == label] = weight
+    return weights
 
 
 def check_task(model, x, y, validation_split=0.0, validation_data=None):
@@ -44,11 +62,11 @@ def check_task(model, x, y, validation_split=0.0, validation_data=None):
 
 def check_images(model, x):
     """x as the model can take it: a NumPy array, not empty, of the model's type and input shape. Else DataError."""
-    if not isinstance(x, np.ndarray):
+    if not isinstance(x, np.ndarray) and not is_stream(x):
         raise DataError(f"x is {type(x).__name__}; expected a NumPy array of images (N, H, W, C).")
     if len(x) == 0:
         raise DataError(f"x is empty: its shape is {x.shape}. Expected at least one image.")
-    model.check_input(x)
+    model.check_shape(x.shape)
     expected = model.dtype or np.dtype("float32")
     if x.dtype != expected:
         hint = f"x.astype('{expected}') converts it."

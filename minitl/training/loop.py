@@ -3,28 +3,36 @@
 `features.fit` calls this `fit`, and shortens the model where its beginning is frozen. Read next: `optimizers`.
 """
 
+import copy
 import time
+from contextlib import nullcontext
 
 import numpy as np
 
+from .. import interruption
 from ..progress import Progress
 from ..utils import generator, whole_number
+from .backup import BackupAndRestore, array_or_stream_digest
+from .batches import in_order, read_ahead
 from .checks import (
     as_list,
     check_batch,
     check_images,
     check_task,
     refuse_divergence,
+    sample_weights,
     statistics_survive_divergence,
 )
-from .history import History, epoch_line
+from .history import epoch_line
+from .state import Averages, TrainingState
 
 
-def train_step(model, x, y_true):
+def train_step(model, x, y_true, sample_weight=None):
     """One update on one batch. Returns the loss before it and the predictions that it was computed from."""
     with statistics_survive_divergence(model):
         y_pred = model.forward(x, training=True)
-        loss = model.loss.forward(y_true, y_pred)
+        weights = () if sample_weight is None else (sample_weight,)
+        loss = model.loss.forward(y_true, y_pred, *weights)
         refuse_divergence(model, x, loss)
         model.backward(model.loss.backward())
         model.optimizer.step(model)
@@ -42,18 +50,22 @@ def fit(
     validation_split=0.0,
     validation_data=None,
     shuffle=True,
+    class_weight=None,
     initial_epoch=0,
     shorten=None,
 ):
     """Train `model` on images x (N, H, W, C) and labels y. Returns a `History`.
 
+    x                  an array, or a stream of photographs (`data.PhotoStream`): then a batch is in memory at a time
     batch_size         images an update
     epochs             passes over all images, counted from `initial_epoch`
     verbose            0 silent; 1 a progress bar (on a terminal) and a line an epoch; 2 a line an epoch
-    callbacks          a `training.Callback` or several, called before and after every epoch
+    callbacks          a `training.Callback` or several, called before and after every epoch and batch
     validation_split   the share of x and y, taken from their end, to hold back as validation data
     validation_data    (x, y) to evaluate on after each epoch: the "val_" numbers
     shuffle            a new random order of the images each epoch, from `utils.set_random_seed`
+    class_weight       {class: weight}: how much an image of this class counts in the loss (1 if it is not named), for
+                       classes with few images. The "val_" numbers stay unweighted
     shorten            a function that says before each epoch which part of the model to train, and on what:
                        (x, x_val, batch_size, verbose) -> (model, x, x_val). `features` uses it; nobody else has to
 
@@ -64,54 +76,85 @@ def fit(
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
     x, y, x_val, y_val = check_task(model, x, y, validation_split, validation_data)
+    weights = sample_weights(class_weight, y, model.output_shape[-1])
     callbacks = as_list(callbacks)
-    history, order_generator = History(), generator()
+
+    def task():
+        return {
+            "training data": f"{array_or_stream_digest(x)} {array_or_stream_digest(y)}",
+            "validation data": x_val is not None and f"{array_or_stream_digest(x_val)} {array_or_stream_digest(y_val)}",
+            "options": f"batch_size {batch_size}, epochs {epochs}, shuffle {shuffle}, class_weight {class_weight}",
+        }
+
+    averages = Averages(copy.deepcopy(model.metrics))  # its own: between two batches, a callback may call evaluate
+    state = TrainingState(initial_epoch, generator(), averages, callbacks, task)
     model.stop_training = False
     for callback in callbacks:
-        callback.model = model
-    try:
-        for callback in callbacks:
-            callback.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        callback.model, callback.state = model, state
+    is_backed_up = any(isinstance(callback, BackupAndRestore) for callback in callbacks)
+    with interruption.graceful() if is_backed_up else nullcontext():
+        try:
             for callback in callbacks:
-                callback.on_epoch_begin(epoch)
-            part, part_x, part_x_val = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
-            start = time.perf_counter()
-            order = order_generator.permutation(len(x)) if shuffle else np.arange(len(x))
-            with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
-                results = _train_epoch(part, part_x, y, order, batch_size, bar)
-            if y_val is not None:
-                validation = _measure(part, part_x_val, y_val, batch_size)
-                results.update({f"val_{name}": value for name, value in validation.items()})
-            history.add(epoch, results)
-            if verbose:
-                print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+                callback.on_train_begin()  # BackupAndRestore may take the state to where it was
+            while state.epoch < epochs and not (model.stop_training or state.finished):
+                if not state.begun:
+                    for callback in callbacks:
+                        callback.on_epoch_begin(state.epoch)
+                    state.begun = True
+                parts = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
+                _run_epoch(state, epochs, *parts, y, y_val, weights, batch_size, shuffle, verbose)
+            state.finished = True
+        except interruption.Interrupted:
             for callback in callbacks:
-                callback.on_epoch_end(epoch, results)
-            if model.stop_training:
-                break
-    finally:  # also after an error: files are closed, and the best weights come back
-        for callback in callbacks:
-            callback.on_train_end()
-    return history
+                callback.on_interrupt()
+            raise
+        finally:  # also after an error: files are closed, and the best weights come back
+            for callback in callbacks:
+                callback.on_train_end()
+    return state.history
 
 
-def _train_epoch(model, x, y, order, batch_size, bar):
-    """One pass over all images in this order. Returns the means of loss and metrics."""
-    averages = _Averages(model)
-    for first in range(0, len(x), batch_size):
-        batch = order[first : first + batch_size]
-        loss, y_pred = train_step(model, x[batch], y[batch])
-        averages.add(loss, y[batch], y_pred)
-        bar.advance(len(batch), f"loss {averages.loss():.4f}")
-    return averages.results()
+def _run_epoch(state, epochs, model, x, x_val, y, y_val, weights, batch_size, shuffle, verbose):
+    """What is left of one pass over all images, its validation, and what is told of it."""
+    start, epoch = time.perf_counter(), state.epoch
+    if state.order is None or len(state.order) != len(x):  # the latter: resumed with other data, as was asked for
+        state.order = state.generator.permutation(len(x)) if shuffle else np.arange(len(x))
+        state.images_done = 0
+    with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
+        bar.advance(state.images_done)
+        _train_on_rest(state, model, x, y, weights, batch_size, bar)
+    results = state.averages.results()
+    if y_val is not None:
+        validation = _measure(model, x_val, y_val, batch_size, Averages(model.metrics))
+        results.update({f"val_{name}": value for name, value in validation.items()})
+    state.history.add(epoch, results)
+    if verbose:
+        print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+    state.start_epoch(epoch + 1)
+    for callback in state.callbacks:
+        callback.on_epoch_end(epoch, results)
+
+
+def _train_on_rest(state, model, x, y, weights, batch_size, bar):
+    """An update for each batch from `state.images_done` on. The state is right whenever a callback is called."""
+    batches = [state.order[first : first + batch_size] for first in range(state.images_done, len(x), batch_size)]
+    for batch, images in zip(batches, read_ahead(x, batches, state.epoch)):
+        number = state.images_done // batch_size
+        for callback in state.callbacks:
+            callback.on_train_batch_begin(number)
+        loss, y_pred = train_step(model, images, y[batch], None if weights is None else weights[batch])
+        state.averages.add(loss, y[batch], y_pred)
+        state.images_done += len(batch)
+        for callback in state.callbacks:
+            callback.on_train_batch_end(number, state.averages.results())
+        bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted, if that was asked for
 
 
 def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
     """The loss on images x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     y = check_batch(model, x, y)
-    results = _measure(model, x, y, batch_size, "Evaluating" if verbose else None)
+    results = _measure(model, x, y, batch_size, Averages(model.metrics), "Evaluating" if verbose else None)
     if verbose:
         print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
     return _returned(results, return_dict)
@@ -121,13 +164,13 @@ def predict(model, x, batch_size=32, verbose=1):
     """The model's output for each image of x, computed `batch_size` at a time. Nothing is kept for a backward."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     check_images(model, x)
-    outputs = None
+    outputs, batches = None, in_order(len(x), batch_size)
     with Progress("Predicting", len(x), enabled=verbose == 1) as bar:
-        for first in range(0, len(x), batch_size):
-            y = model.forward(x[first : first + batch_size], gradients="none")
+        for batch, images in zip(batches, read_ahead(x, batches)):
+            y = model.forward(images, gradients="none")
             if outputs is None:
                 outputs = np.empty((len(x), *y.shape[1:]), y.dtype)
-            outputs[first : first + len(y)] = y
+            outputs[batch] = y
             bar.advance(len(y))
     return outputs
 
@@ -135,44 +178,22 @@ def predict(model, x, batch_size=32, verbose=1):
 def train_on_batch(model, x, y, return_dict=False):
     """One update. Returns the loss before it, or [loss, metrics...] if the model was compiled with metrics."""
     y = check_batch(model, x, y)
-    averages = _Averages(model)
+    averages = Averages(model.metrics)
     loss, y_pred = train_step(model, x, y)
     averages.add(loss, y, y_pred)
     return _returned(averages.results(), return_dict)
 
 
-def _measure(model, x, y, batch_size, title=None):
+def _measure(model, x, y, batch_size, averages, title=None):
     """Loss and metrics of the model as it is, by name."""
-    averages = _Averages(model)
+    averages.reset()
+    batches = in_order(len(x), batch_size)
     with Progress(title, len(x), enabled=title is not None) as bar:
-        for first in range(0, len(x), batch_size):
-            batch = slice(first, first + batch_size)
-            y_pred = model.forward(x[batch], gradients="none")
+        for batch, images in zip(batches, read_ahead(x, batches)):
+            y_pred = model.forward(images, gradients="none")
             averages.add(model.loss.forward(y[batch], y_pred), y[batch], y_pred)
             bar.advance(len(y_pred))
     return averages.results()
-
-
-class _Averages:
-    """Loss and metrics over the batches so far; a smaller last batch counts for less."""
-
-    def __init__(self, model):
-        self.metrics = model.metrics
-        self.total_loss, self.images = 0.0, 0
-        for _, metric in self.metrics:
-            metric.reset()
-
-    def add(self, loss, y_true, y_pred):
-        self.total_loss += loss * len(y_pred)
-        self.images += len(y_pred)
-        for _, metric in self.metrics:
-            metric.update(y_true, y_pred)
-
-    def loss(self):
-        return self.total_loss / self.images
-
-    def results(self):
-        return {"loss": self.loss(), **{name: metric.result() for name, metric in self.metrics}}
 
 
 def _returned(results, return_dict):

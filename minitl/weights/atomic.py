@@ -38,9 +38,30 @@ def replacing(path, check):
         check(temporary)
         os.chmod(temporary, mode)  # mkstemp's files are private; a saved model is an ordinary file
         os.replace(temporary, path)
+        _flush_folder(path.parent)
     except Exception as error:
         if isinstance(error, MinitlError):
             raise
         raise CheckpointError(f"{path}: could not be saved ({error}). The file that was there is untouched.") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def remove_leftovers(folder):
+    """Remove the temporary files of processes that were killed while they wrote. Only where nobody else writes now."""
+    for path in Path(folder).glob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
+def _flush_folder(folder):
+    """The new name must be on the disk, too. Windows does this by itself, and some file systems cannot."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

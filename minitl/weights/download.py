@@ -6,7 +6,6 @@ import os
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import WeightsError
@@ -31,7 +30,7 @@ def download(address, target, md5):
     """Fetch `address` into the file `target`. Its md5 sum must be the published one.
 
     The bytes go into `<target>.part`, which takes the name when it is complete and correct. A cut connection is tried
-    again from where it was cut; so is a part that an earlier process left. Call it within `locked(target)`: then
+    again from where it was cut; so is a part that an earlier process left. Call it within `locks.locked(target)`: then
     several processes that want the same file get one good one. Raises WeightsError; a file with a wrong sum is removed.
     """
     target = Path(target)
@@ -92,65 +91,3 @@ def _md5(path):
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-@contextmanager
-def locked(target):
-    """Only one process at a time is inside for the same `target`; the others wait. The system lets go of the lock when
-    its process ends, however that happens."""
-    target = Path(target)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file = open(target.with_name(f".{target.name}.lock"), "a+b")
-    except OSError as error:
-        raise WeightsError(
-            f"{target}: cannot be written ({error.strerror}). Set MINITL_HOME to a folder of yours."
-        ) from None
-    with file:
-        _lock(file, target.name)
-        try:
-            yield
-        finally:
-            _unlock(file)
-
-
-def _lock(file, name):
-    waiting = False
-    while not _try_lock(file):
-        if not waiting:
-            print(f"Waiting: another process is fetching {name}.", flush=True)
-        waiting = True
-        time.sleep(0.2)
-
-
-try:
-    import fcntl
-
-    def _try_lock(file):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:  # some network file systems have no locks
-            raise WeightsError(
-                f"{file.name}: cannot be locked ({error.strerror}). Set MINITL_HOME to a local folder."
-            ) from None
-        return True
-
-    def _unlock(file):
-        fcntl.flock(file, fcntl.LOCK_UN)
-
-except ImportError:  # Windows
-    import msvcrt
-
-    def _try_lock(file):
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file):
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)

@@ -9,6 +9,8 @@ The specification demands the last line, and it makes the format safe to read; s
 
 import json
 
+import numpy as np
+
 from ..errors import UnsafeFileError, WeightsError
 from .stored import Listing, StoredTensor
 
@@ -66,3 +68,22 @@ def _no_name_twice(pairs):
     if len(result) != len(pairs):
         raise ValueError("a name stands there twice")
     return result
+
+
+def safetensors_parts(arrays, metadata):
+    """A safetensors file as a list of bytes and arrays, to be written one after the other.
+
+    arrays     {name: array} of float, int64 or bool numbers
+    metadata   {name: text}; it stands in the header under "__metadata__"
+    """
+    header, parts, position = {"__metadata__": metadata}, [], 0
+    for name, array in arrays.items():
+        array = np.asarray(array)
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        dtype = next(key for key, code in (*DTYPES.items(), ("I64", "<i8"), ("BOOL", "|b1")) if code == array.dtype.str)
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [position, position + array.nbytes]}
+        parts.append(array)
+        position += array.nbytes
+    text = json.dumps(header).encode("utf-8")
+    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of eight bytes
+    return [len(text).to_bytes(8, "little"), text, *parts]

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from ..errors import ArgumentError, WeightsError
 from ..progress import Progress
 from . import known, mirror
-from .download import download, locked
+from .download import download
+from .locks import locked
 from .naming import own_places
 from .reading import file_digest, open_weights
 

@@ -15,13 +15,25 @@ from .compare import assert_close, random
 
 
 class Stub(SimpleNamespace):
-    """What a callback sees of a model."""
+    """What a callback sees of a model: it is its own only layer."""
+
+    name, weight_names, trainable = "layer", ["epoch"], True
+
+    @property
+    def layers(self):
+        return [self]
+
+    def get_layer(self, name):
+        return self
 
     def get_weights(self):
         return [np.array(self.epoch)]
 
     def set_weights(self, weights):
         self.restored = int(weights[0])
+
+    def __hash__(self):
+        return id(self)
 
 
 def run(callback, values, monitor):

@@ -1,0 +1,311 @@
+"""Killed, interrupted, out of disk, damaged: the training that goes on ends as if nothing had happened, to the last bit.
+
+`resumable.py` is the training, and kills it at random moments; it can be run by itself for more of them.
+"""
+
+import builtins
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import resumable
+from resumable import network, pictures, train
+
+from minitl import interruption
+from minitl.errors import CheckpointError, DivergedError
+from minitl.training import BackupAndRestore, Callback, ModelCheckpoint, backup, loop
+from minitl.training.checkpoints import CheckpointFolder
+from minitl.weights import atomic
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """{kind: the digest of a training that nothing has stopped}."""
+    folder = tmp_path_factory.mktemp("whole")
+    return {kind: train(folder / kind, kind)[0] for kind in ("sgd", "adam")}
+
+
+class Stop(Callback):
+    """Calls `act` after the batch number `at`, counted over all epochs."""
+
+    def __init__(self, at, act):
+        self.at, self.act, self.batches = at, act, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+        if self.batches == self.at:
+            self.act()
+
+
+def power_cut():
+    raise RuntimeError("the power is gone")
+
+
+def interrupted_at(folder, batch, kind="sgd", error=RuntimeError, act=power_cut, **options):
+    with pytest.raises(error):
+        # One epoch of this has four batches. An object that is neither saved nor a condition does not matter.
+        train(folder, kind, [Stop(batch, act)], **options)
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+@pytest.mark.parametrize("batch", [1, 3, 4, 5, 11, 16, 23])
+def test_it_goes_on_where_it_was(tmp_path, whole, kind, batch, capsys):
+    interrupted_at(tmp_path / "run", batch, kind)
+    assert train(tmp_path / "run", kind, [Stop(99, power_cut)])[0] == whole[kind]
+    done = batch - 1  # the other callbacks come first: what this batch did was not saved
+    where = f"epoch {done // 4 + 1}" + f", image {done % 4 * 8}" * bool(done % 4)
+    assert done == 0 or f"Going on from {tmp_path / 'run'}: {where}." in capsys.readouterr().out
+
+
+def test_it_goes_on_from_the_epoch(tmp_path, whole):
+    interrupted_at(tmp_path / "run", 10, save_freq="epoch")
+    assert train(tmp_path / "run", callbacks=[Stop(99, power_cut)], save_freq="epoch")[0] == whole["sgd"]
+
+
+def test_a_finished_one_is_restored(tmp_path, whole, capsys):
+    for _ in range(2):
+        assert train(tmp_path / "run")[0] == whole["sgd"]
+    assert "finished" in capsys.readouterr().out
+    train(tmp_path / "other", delete_checkpoint=True)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == [".run.lock"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes, which this system does not have")
+def test_kill_9(tmp_path):
+    program = [sys.executable, "-W", "error", "resumable.py", "--count", "24", "--seed", str(os.getpid())]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MINITL_HOME": str(tmp_path)}
+    result = subprocess.run(
+        program, env=environment, cwd=Path(__file__).resolve().parent, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0 and " kills, 0 problems" in result.stdout, result.stdout + result.stderr
+
+
+class Disk:
+    """A disk on which the operation number `fails_at` fails, as does all after it."""
+
+    def __init__(self, monkeypatch, fails_at, error):
+        self.operations, self.fails_at, self.error = 0, fails_at, error
+        for module, name in (atomic.os, "replace"), (atomic.os, "fsync"), (atomic.tempfile, "mkstemp"):
+            monkeypatch.setattr(module, name, self.counting(getattr(module, name)))
+        ordinary = builtins.open
+
+        def open_(path, mode="r", *arguments, **options):
+            file = ordinary(path, mode, *arguments, **options)
+            if "w" in mode and ".safetensors" in str(path):
+                file = self.Slow(file, self)
+            return file
+
+        monkeypatch.setattr(builtins, "open", open_)
+
+    class Slow:
+        def __init__(self, file, disk):
+            self.file, self.write = file, disk.counting(file.write)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            self.file.close()
+
+    def counting(self, operation):
+        def counted(*arguments, **options):
+            self.operations += 1
+            if self.operations >= self.fails_at:
+                raise OSError(self.error, os.strerror(self.error))
+            return operation(*arguments, **options)
+
+        return counted
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EROFS"])
+def test_a_write_that_fails_at_every_save(tmp_path, whole, error):
+    """A full disk, or one that is read-only from some moment on: each operation of each of the first saves, then every
+    seventh."""
+    import errno
+
+    fails_at, tried = 1, 0
+    while True:
+        folder = tmp_path / str(fails_at)
+        with pytest.MonkeyPatch.context() as patch:
+            disk = Disk(patch, fails_at, getattr(errno, error))
+            try:
+                train(folder, save_freq=2)
+            except CheckpointError as found:
+                assert "cannot write there" in str(found) or "could not be saved" in str(found)
+            else:
+                break
+        tried += 1
+        assert not list(folder.glob("*.part"))
+        assert train(folder, save_freq=2)[0] == whole["sgd"], disk.operations
+        fails_at += 1 if fails_at < 60 else 7
+    assert tried > 60
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-1], lambda b: b[:700] + b"\0\1" + b[702:]])
+def test_a_damaged_newest_checkpoint(tmp_path, whole, capsys, damage):
+    interrupted_at(tmp_path / "run", 14)
+    newest, before = sorted((tmp_path / "run").glob("*.safetensors"), reverse=True)
+    newest.write_bytes(damage(newest.read_bytes()))
+    assert train(tmp_path / "run", callbacks=[Stop(99, power_cut)])[0] == whole["sgd"]
+    said = capsys.readouterr().out
+    assert f"{newest} is damaged" in said and "going back to the one before" in said and "epoch 4" in said
+    for path in (tmp_path / "run").glob("*.safetensors"):
+        path.write_bytes(damage(path.read_bytes()))
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="none of its 2 checkpoints is whole"):
+            train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
+
+
+def test_checkpoints_are_safetensors(tmp_path):
+    from minitl.weights import open_weights
+
+    interrupted_at(tmp_path / "run", 6)
+    for path in (tmp_path / "run").glob("*.safetensors"):
+        with open_weights(path) as file:
+            assert file.listing.format == "safetensors" and len(file.tensors) > 8
+
+
+def test_two_runs_in_one_folder(tmp_path):
+    class Second(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            train(tmp_path / "run")
+
+    with pytest.raises(CheckpointError, match="another run is at work in this folder"):
+        train(tmp_path / "run", callbacks=[Second()])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_answered_between_two_batches(tmp_path, whole, number, capsys):
+    before = signal.getsignal(number)
+    with pytest.raises(interruption.Interrupted) as stopped:
+        train(tmp_path / "run", callbacks=[Stop(7, lambda: signal.raise_signal(number))], save_freq="epoch")
+    assert stopped.value.exit_status == 128 + number and signal.getsignal(number) is before
+    assert f"Saved in {tmp_path / 'run'}, to go on from there." in capsys.readouterr().out
+    assert train(tmp_path / "run", callbacks=[Stop(99, power_cut)], save_freq="epoch")[0] == whole["sgd"]
+    assert "epoch 2, image 24." in capsys.readouterr().out
+
+
+def test_a_signal_in_the_validation(tmp_path, whole, monkeypatch, capsys):
+    class InValidation(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3 and self.state.epoch == 1 and len(stopped) == 0:
+                stopped.append(True)
+                monkeypatch.setattr(loop, "_measure", measure_after_signal)
+
+    def measure_after_signal(*arguments):
+        monkeypatch.undo()
+        signal.raise_signal(signal.SIGINT)
+        return loop._measure(*arguments)
+
+    stopped = []
+    with pytest.raises(interruption.Interrupted):
+        train(tmp_path / "run", callbacks=[InValidation()], save_freq="epoch")
+    assert train(tmp_path / "run", callbacks=[InValidation()], save_freq="epoch")[0] == whole["sgd"]
+    assert "epoch 2, image 32." in capsys.readouterr().out
+
+
+def test_a_second_signal_stops_at_once(tmp_path, whole):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(tmp_path / "run", callbacks=[Stop(7, twice)])
+    assert not isinstance(stopped.value, interruption.Interrupted)
+    assert train(tmp_path / "run", callbacks=[Stop(99, power_cut)])[0] == whole["sgd"]
+
+
+def test_what_has_changed_is_named(tmp_path, whole, monkeypatch, capsys):
+    interrupted_at(tmp_path / "run", 6)
+    ordinary = resumable.pictures
+
+    def others():
+        x, y = ordinary()
+        x[3, 2] += 1e-3
+        return x, y
+
+    monkeypatch.setattr(resumable, "pictures", others)
+    with pytest.raises(CheckpointError, match="something has changed: training data .* start anew .*despite_changes"):
+        train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
+    monkeypatch.setattr(resumable, "pictures", ordinary)
+    monkeypatch.setattr(backup.parallel, "threads", lambda: 7)
+    monkeypatch.setattr(backup, "_code_digest", lambda: "other code")
+    with pytest.raises(CheckpointError, match=r"changed: code \(.*, now other code\); threads \(\d+, now 7\)"):
+        train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
+    result = train(tmp_path / "run", callbacks=[Stop(99, power_cut)], despite_changes=True)[0]
+    assert result == whole["sgd"] and "Going on all the same" in capsys.readouterr().out
+    monkeypatch.undo()
+    monkeypatch.setattr(resumable, "EPOCHS", 7)
+    with pytest.raises(CheckpointError, match="options .*epochs 6.* now .*epochs 7"):
+        train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
+
+
+def test_another_model_or_other_callbacks(tmp_path):
+    interrupted_at(tmp_path / "run", 6)
+    with pytest.raises(CheckpointError, match="does not fit this model"):
+        train(tmp_path / "run", callbacks=[], despite_changes=True)
+    with pytest.raises(CheckpointError, match="there was a Stop where there is a ModelCheckpoint"):
+        train(tmp_path / "run", callbacks=[ModelCheckpoint(tmp_path / "x.h5")], despite_changes=True)
+
+
+def test_frozen_numbers_that_have_changed(tmp_path):
+    x, y = pictures()
+    for scale, error in ((1, RuntimeError), (1, None), (2, CheckpointError)):
+        model = network("sgd")
+        early = model.get_layer("early")
+        early.trainable = False
+        early.kernel[...] = np.arange(45).reshape(5, 9) * scale / 45
+        callbacks = [BackupAndRestore(tmp_path / "run"), Stop(9 if error is RuntimeError else 99, power_cut)]
+        if error is None:
+            with CheckpointFolderLook(tmp_path / "run") as content:
+                assert list(content["weights"]) == ["normal", "out"], "frozen layers are not saved, only checked"
+            continue
+        with pytest.raises(error, match="the numbers of frozen layers" if error is CheckpointError else "power"):
+            model.fit(x, y, 8, 9, verbose=0, callbacks=callbacks)
+
+
+class CheckpointFolderLook:
+    """The newest content of a folder."""
+
+    def __init__(self, folder):
+        self.folder = CheckpointFolder(folder)
+
+    def __enter__(self):
+        return self.folder.newest()
+
+    def __exit__(self, *exception):
+        self.folder.release()
+
+
+def test_divergence_leaves_the_last_checkpoint(tmp_path):
+    model = network("sgd")
+    x, y = pictures()
+    x[40:] = np.inf
+    with pytest.raises(DivergedError, match="Nothing was updated"), np.errstate(invalid="ignore"):
+        model.fit(x, y, 8, verbose=0, shuffle=False, callbacks=[BackupAndRestore(tmp_path / "run", save_freq=1)])
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    with CheckpointFolderLook(tmp_path / "run") as content:
+        assert content["images_done"] == 40
+        assert np.array_equal(content["weights"]["out"]["kernel"], model.get_layer("out").kernel)
+
+
+def test_not_more_often_than_asked_for(tmp_path):
+    saves = []
+
+    class Count(Callback):
+        comes_last = True
+
+        def on_train_batch_end(self, batch, logs=None):
+            saves.append(max(number for number, _ in CheckpointFolder.found(self.folder)) if self.any() else 0)
+
+        def any(self):
+            self.folder = CheckpointFolder.__new__(CheckpointFolder)
+            self.folder.folder = tmp_path / "run"
+            return list((tmp_path / "run").glob("*.safetensors"))
+
+    train(tmp_path / "run", callbacks=[Count()], seconds_between=1000)
+    assert saves == [0] * 24 and len(list((tmp_path / "run").glob("*.safetensors"))) == 1, "the finished one"
