@@ -15,6 +15,7 @@ import time
 from . import training
 from .kernels.memory import release
 from .models import Model
+from .training.batches import read_ahead
 
 # More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
 MOST_KEPT_BYTES = 4 * 2**30
@@ -42,6 +43,11 @@ class KeptFeatures:
         Asked before each epoch, because a callback may have frozen or unfrozen layers: then the prefix is another one.
         """
         cut = frozen_prefix(self.model)
+        if cut is not None and getattr(x, "is_augmented", False):
+            if self.shortened is None:
+                what = "the pictures are others in each epoch (augmentation): the whole model runs in every epoch"
+                _say(verbose, f"Frozen up to '{cut.layer.name}', but {what}.")
+            cut = None  # features of one epoch's pictures are not those of the next one's
         if self.shortened is None or cut is not self.cut:
             self.cut, self.shortened = cut, None  # the old features go before the new ones come
             self.shortened = (self.model, x, x_val) if cut is None else self._run(cut, x, x_val, batch_size, verbose)
@@ -96,8 +102,8 @@ def feature_bytes(prefix, x):
     """Bytes of one image's features. A model for images of any size has to be asked."""
     sizes = prefix.output_shape[1:]
     if None in sizes:
-        return prefix.forward(x[:1], gradients="none").nbytes
-    return math.prod(sizes) * x.itemsize
+        return prefix.forward(next(read_ahead(x, [slice(0, 1)])), gradients="none").nbytes
+    return math.prod(sizes) * x.dtype.itemsize
 
 
 def _megabytes(count):

@@ -1,7 +1,7 @@
 """How wrong a prediction is: one number, and its gradient.
 
-    loss = criterion.forward(y_true, y_pred)     a float, the mean over the batch;  forward(y_true, y_pred, sample_weight)
-                                                 counts row n sample_weight[n] times (and divides by N all the same)
+    loss = criterion.forward(y_true, y_pred)     a float, the mean over the batch. forward(y_true, y_pred, weight)
+                                                 counts row n weight[n] times (and divides by N all the same)
     grad = criterion.backward()                  dL/dy_pred, the shape of y_pred; feed it to model.backward
 
 Softmax and cross-entropy are made for each other. With p = softmax(z) and one-hot t,

@@ -21,7 +21,7 @@ def set_random_seed(seed):
 
 
 def random_state():
-    """Where the sequence that `set_random_seed` began has come to, as plain data; `set_random_state` goes back there."""
+    """Where the sequence that `set_random_seed` began has come to, as data; `set_random_state` goes back there."""
     return _generator.bit_generator.state
 
 
@@ -55,6 +55,13 @@ def whole_number(value, argument, least=1):
     if not isinstance(value, (int, np.integer)) or value < least:
         raise ArgumentError(f"{argument} is {value!r}; expected a whole number of at least {least}.")
     return int(value)
+
+
+def number(value, argument, least, most):
+    """A number from `least` to `most`, or ArgumentError."""
+    if not isinstance(value, (int, float, np.number)) or not least <= value <= most:
+        raise ArgumentError(f"{argument} is {value!r}; expected a number from {least:g} to {most:g}.")
+    return float(value)
 
 
 def snake_case(class_name):

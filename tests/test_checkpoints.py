@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of disk, damaged: the training that goes on ends as if nothing had happened, to the last bit.
+"""Killed, interrupted, out of disk, damaged: the training that goes on ends as if nothing had happened, bit for bit.
 
 `resumable.py` is the training, and kills it at random moments; it can be run by itself for more of them.
 """

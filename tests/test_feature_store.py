@@ -1,13 +1,18 @@
 """Features kept on disk are those that would be computed, bit for bit; and the command that is built on them."""
 
-import json
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minitl import cli, data, feature_store, transfer
+from minitl import data, feature_store, interruption, transfer
 from minitl.applications.vgg16 import preprocess_input
 from minitl.data import Photo
+from minitl.errors import DataError
 from minitl.layers import Conv2D, GlobalAveragePooling2D
 from minitl.models import Sequential
 from minitl.weights import known
@@ -50,7 +55,13 @@ def looked_at(monkeypatch):
 
 
 def features(base, photos, **options):
-    return feature_store.features_of(base, photos, preprocess_input, verbose=0, **options)
+    rows = feature_store.features_of(base, photos, preprocess_input, verbose=0, **options)
+    assert rows.shape == (len(rows), 4) and rows.dtype == np.float32 and len(rows.photos) == len(rows)
+    return rows.read(slice(None))
+
+
+def kept_files(name):
+    return list((known.home_folder() / "features").glob(f"*/{name}"))
 
 
 def test_kept_features_are_the_computed_ones(photos, looked_at):
@@ -81,54 +92,114 @@ def test_another_base_or_another_way_to_look_has_features_of_its_own(photos):
     first = features(small_base(), photos)
     assert not np.allclose(features(small_base(seed=1), photos), first)
     assert not np.allclose(features(small_base(), photos, crop=0.5), first)
-    assert len(list((known.home_folder() / "features").iterdir())) == 3
+    assert len(kept_files("rows")) == 3
 
 
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:200], lambda b: b[:300] + b"\xff" * 20 + b[320:]])
-def test_damaged_features_are_computed_again(photos, looked_at, damage):
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:200], lambda b: b[:80] + b"\xff" * 20 + b[100:]])
+@pytest.mark.parametrize("name", ["rows", "index.json"])
+def test_damaged_features_are_computed_again(photos, looked_at, damage, name):
     base = small_base()
     first = features(base, photos)
-    (place,) = (known.home_folder() / "features").iterdir()
+    (place,) = kept_files(name)
     place.write_bytes(damage(place.read_bytes()))
     looked_at.clear()
-    assert np.array_equal(features(base, photos), first) and len(looked_at) == 19
+    assert np.array_equal(features(base, photos), first) and len(looked_at) > 0
+    looked_at.clear()
+    assert np.array_equal(features(base, photos), first) and len(looked_at) == 0
+
+
+def test_rows_are_read_as_from_an_array(photos):
+    base = small_base()
+    rows = feature_store.features_of(base, photos, preprocess_input, verbose=0)
+    whole = rows.read(slice(None))
+    assert np.array_equal(rows.read(np.array([3, 18, 3])), whole[[3, 18, 3]])
+    assert np.array_equal(rows.read(slice(5, 9), epoch=4), whole[5:9])
+    assert rows.digest == feature_store.features_of(base, photos, preprocess_input, verbose=0).digest
+    assert rows.digest != feature_store.features_of(base, photos[1:], preprocess_input, verbose=0).digest
+
+
+def test_mirror_images(photos):
+    base = small_base()
+    rows = feature_store.features_of(base, photos, preprocess_input, mirrored=True, verbose=0)
+    assert len(rows) == 38 and rows.photos == photos * 2
+    images = np.stack([data.read_image(photo.path, 20, 24) for photo in photos])
+    expected = base.predict(preprocess_input(images[:, :, ::-1]), verbose=0)
+    assert np.allclose(rows.read(slice(19, 38)), expected, rtol=1e-5)
+    assert np.array_equal(rows.read(slice(19)), features(base, photos))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_picture_that_has_vanished_is_left_out(photos, keep):
+    photos[4].path.unlink()
+    photos[18].path.write_bytes(b"no picture")
+    rows = feature_store.features_of(small_base(), photos, preprocess_input, keep=keep, verbose=0)
+    assert [photo.path.name for photo in rows.photos] == [f"{n}.png" for n in range(18) if n != 4]
+    (first, reason), (second, why) = rows.left_out
+    assert first == photos[4].path and "not there" in reason and second == photos[18].path and "cannot be read" in why
+    for photo in photos:
+        photo.path.unlink(missing_ok=True)
+    with pytest.raises(DataError, match="none of the 19 pictures could be read: is not there"):
+        feature_store.features_of(small_base(seed=2), photos, preprocess_input, keep=keep, verbose=0)
+
+
+def test_an_interrupted_run_has_kept_what_it_did(photos, looked_at, monkeypatch):
+    base, forward, batches = small_base(), Sequential.forward, []
+
+    def counting(self, *arguments, **options):
+        batches.append(1)
+        if len(batches) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return forward(self, *arguments, **options)
+
+    monkeypatch.setattr(Sequential, "forward", counting)
+    with interruption.graceful(), pytest.raises(interruption.Interrupted):
+        features(base, photos)
+    looked_at.clear()
+    features(base, photos)
+    assert len(looked_at) == 3
+
+
+def test_several_processes_at_once(photos, tmp_path):
+    """They take turns, and the second one finds the work done."""
+    program = """
+        import sys, numpy as np
+        sys.path.insert(0, sys.argv[1])
+        from pathlib import Path
+        from test_feature_store import features, small_base
+        from minitl.data import Photo
+        photos = [Photo(Path(sys.argv[2]) / f"{n}.png", 0, f"{n:064}") for n in range(19)]
+        print(features(small_base(), photos).tobytes().hex())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(Path(__file__).parent), str(tmp_path)]
+    several = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    answers = {process.communicate(timeout=120)[0].splitlines()[-1] for process in several}
+    assert answers == {features(small_base(), photos).tobytes().hex()}
 
 
 def test_where_nothing_can_be_kept(photos, monkeypatch, tmp_path, capsys):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("MINITL_HOME", str(tmp_path / "file"))
     assert features(small_base(), photos).shape == (19, 4)
-    assert "could not be kept for the next run" in capsys.readouterr().out
+    assert "cannot be kept for the next run" in capsys.readouterr().out
 
 
-def test_a_folder_of_photographs(photographs_folder, full_base, tmp_path, capsys):
-    """Ants and bees with the real base: a few of them, and one file that is no photograph."""
-    for part, count in ("train", 8), ("val", 5):
-        for name in "ants", "bees":
-            folder = tmp_path / "photos" / part / name
-            folder.mkdir(parents=True)
-            for path in sorted((photographs_folder / part / name).glob("*.jpg"))[:count]:
-                (folder / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "photos" / "train" / "ants" / "notes.jpg").write_text("no photograph")
-    (known.home_folder() / "models").mkdir(parents=True)
-    (known.home_folder() / "models" / full_base.name).symlink_to(full_base)
-    model, results = tmp_path / "model.h5", tmp_path / "results.json"
-    arguments = ["finetune", str(tmp_path / "photos"), "--save", str(model), "--json", str(results)]
-    assert cli.main(arguments) == 0
-    text, first = capsys.readouterr().out, json.loads(results.read_text())
-    assert "16 pictures went through the base, 0 were kept" in text and "notes.jpg: cannot be read" in text
-    assert first["training_pictures"] == 16 and first["pictures"] == 10 and first["accuracy"] >= 0.7
-    assert any("not one bit changed" in line for line in first["ledger"])
-    assert cli.main(arguments) == 0
-    text, again = capsys.readouterr().out, json.loads(results.read_text())
-    assert "0 pictures went through the base, 16 were kept" in text
-    assert again["history"] == first["history"] and again["accuracy"] == first["accuracy"]
-    assert cli.main(["evaluate", str(model), str(tmp_path / "photos" / "val"), "--json", str(results)]) == 0
-    assert json.loads(results.read_text())["confusion"] == first["confusion"]
-    bee = next((tmp_path / "photos" / "train" / "bees").iterdir())
-    capsys.readouterr()
-    assert cli.main(["predict", str(model), str(bee)]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split()[1] == "bees"
-    assert cli.main([*arguments, "--strict"]) == 1 and "notes.jpg" in capsys.readouterr().err
-    assert cli.main([*arguments, "--cut", "block2_pool"]) == 1
-    assert "--cut goes with the bundled pictures" in capsys.readouterr().err
+def test_a_full_disk(photos, monkeypatch):
+    class Full:
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    ordinary = feature_store.Store.__init__
+
+    def init(self, *arguments):
+        ordinary(self, *arguments)
+        full = Full()
+        full.file, self.file = self.file, full
+
+    monkeypatch.setattr(feature_store.Store, "__init__", init)
+    with pytest.raises(DataError, match="no room for features of .* a picture .No space left"):
+        features(small_base(), photos)
+    monkeypatch.undo()
+    assert features(small_base(), photos).shape == (19, 4)

@@ -49,4 +49,4 @@ def test_the_map_names_every_file_and_folder():
     present = {
         path.name if path.is_file() else path.name + "/" for path in package.iterdir() if not path.name.startswith("_")
     }
-    assert listed | {"errors.py", "initializers.py", "progress.py", "utils.py"} == present
+    assert listed | {"errors.py", "initializers.py", "interruption.py", "progress.py", "utils.py"} == present

@@ -5,6 +5,7 @@ import sys
 
 from .. import __version__
 from ..errors import MinitlError
+from ..interruption import Interrupted
 from . import bench, evaluate, finetune, predict, summary, weights
 
 COMMANDS = {
@@ -26,6 +27,8 @@ def main(arguments=None):
         line = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, whatever the error says
         return 1
+    except Interrupted as stopped:  # what was done until then is kept, and said to be
+        return stopped.exit_status
     except KeyboardInterrupt:
         print("minitl: interrupted; nothing was saved.", file=sys.stderr)
         return 130

@@ -30,7 +30,7 @@ from ..models.summary import flops
 from ..optimizers import SGD
 from ..training import LearningRateScheduler
 from ..weights import bundled_file
-from . import finetune_photos
+from . import finetune_photos, photos_options
 from .output import check_writable, table, write_json
 
 HELP = "fine-tune VGG16's first blocks on the bundled pictures (the main job)"
@@ -59,40 +59,32 @@ def add_arguments(parser):
         "photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class"
     )
     parser.add_argument("--cut", choices=CUTS, help=f"last layer to keep (default: {CUTS[-1]})")
-    parser.add_argument(
-        "--epochs",
-        type=int,
-        help=f"for the new head (default: {HEAD_ONLY.epochs}; photographs {finetune_photos.EPOCHS})",
-    )
-    parser.add_argument(
-        "--learning-rate",
-        type=float,
-        help=f"default: {HEAD_ONLY.learning_rate}; photographs {finetune_photos.LEARNING_RATE}",
-    )
+    parser.add_argument("--epochs", type=int, help=f"for the new head (default: {default('epochs')})")
+    parser.add_argument("--learning-rate", type=float, help=f"default: {default('learning_rate')}")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
     parser.add_argument(
         "--no-scratch", action="store_true", help="leave out the comparison, which takes most of the time"
     )
-    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photograph")
-    parser.add_argument(
-        "--no-cache", action="store_true", help="do not keep the photographs' features for the next run"
-    )
     parser.add_argument("--save", metavar="FILE", help="write the fine-tuned model there, for `minitl predict`")
+    photos_options.add_arguments(parser)
+
+
+def default(name):
+    """The default of an option that means the bundled pictures and photographs alike."""
+    return f"{getattr(HEAD_ONLY, name)}; photographs {photos_options.DEFAULTS[name]}"
 
 
 def run(options):
-    photos = options.photos is not None
-    if options.epochs is None:
-        options.epochs = finetune_photos.EPOCHS if photos else HEAD_ONLY.epochs
-    if options.learning_rate is None:
-        options.learning_rate = finetune_photos.LEARNING_RATE if photos else HEAD_ONLY.learning_rate
-    if options.epochs < 1 or not options.learning_rate > 0:
-        raise ArgumentError("--epochs must be at least 1 and --learning-rate above 0.")
     check_writable(options.json, options.save)
-    if photos:
-        finetune_photos.check(options)
+    if options.photos is not None:
         finetune_photos.run(options)
         return
+    photos_options.refuse_without_photos(options)
+    for name in ("epochs", "learning_rate"):
+        if getattr(options, name) is None:
+            setattr(options, name, getattr(HEAD_ONLY, name))
+    if options.epochs < 1 or not options.learning_rate > 0:
+        raise ArgumentError("--epochs must be at least 1 and --learning-rate above 0.")
     options.cut = options.cut or CUTS[-1]
     start = time.perf_counter()
     utils.set_random_seed(options.seed)

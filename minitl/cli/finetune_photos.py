@@ -1,100 +1,297 @@
 """Fine-tuning on a folder of photographs: `minitl finetune PHOTOS/`.
 
-VGG16 with all its convolutions, pre-trained on ImageNet, looks at every picture once; a new head learns from what it
-says. The folder is looked through first, and the result is measured on pictures that were held back.
+The folder is looked through. VGG16's convolutions, pre-trained on ImageNet, look at every picture once, up to where
+something will learn; what they say is kept on the disk. Then there are two stages: a new head learns on the frozen
+base, and then the base's last block with it, at a small learning rate. The result is measured on pictures that were
+held back.
+
+All of it can be stopped at any moment, and goes on with --resume.
 """
 
+import hashlib
+import math
+import shutil
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
-from .. import __version__, data, transfer, utils
+from .. import __version__, data, features, interruption, transfer, utils
 from ..applications import VGG16
 from ..applications.vgg16 import preprocess_input
 from ..errors import ArgumentError
 from ..evaluation import Evaluation
-from ..feature_store import features_of
+from ..feature_store import features_of, room_for
 from ..layers import BatchNormalization, Dense
 from ..losses import CategoricalCrossentropy
-from ..models import Sequential
-from ..optimizers import SGD, CosineDecay
+from ..optimizers import SGD, CosineDecay, PiecewiseConstantDecay, WarmUp
+from ..training import BackupAndRestore, Callback, EarlyStopping, ReduceLROnPlateau, range_test, ridge_head
+from ..weights.known import home_folder
+from ..weights.locks import Lock
 from .evaluate import report
 from .output import printable, write_json
+from .photos_options import DEFAULTS, LAST_BLOCKS, settle
 
-SIZE, CROP = 224, 224 / 256  # pixels, and the share of the shorter side that is kept: as VGG16 was measured
-# Chosen by cross-validation on the training half of ants and bees; the half for validation was not looked at.
-LEARNING_RATE, EPOCHS, BATCH, SMOOTHING = 0.003, 30, 32, 0.1
+CROP = 224 / 256  # the share of a picture's shorter side that is looked at: as VGG16 was measured
 
 
 def run(options):
-    start = time.perf_counter()
-    utils.set_random_seed(options.seed)
-    folder = data.audit_folder(options.photos, strict=options.strict)
-    print(printable(str(folder)))
-    print()
-    base = VGG16(include_top=False, input_shape=(SIZE, SIZE, 3), pooling="avg")
-    transfer.freeze(base)
-    x, x_val = (
-        features_of(base, photos, preprocess_input, CROP, keep=not options.no_cache)
-        for photos in (folder.train, folder.val)
-    )
-    y, y_val = (np.array([photo.label for photo in photos]) for photos in (folder.train, folder.val))
-    head = new_head(x.shape[1], len(folder.class_names))
-    history = train_head(head, x, y, x_val, y_val, options)
-    model = transfer.replace_head(base, head.layers)
-    model.metadata = {"class_names": folder.class_names, "preprocessing": "vgg16", "crop": CROP}
-    names = [str(photo.path.relative_to(folder.path)) for photo in folder.val]
-    evaluation = Evaluation(y_val, head.predict(x_val, verbose=0), folder.class_names, names)
-    print("\nOn the pictures that were held back:")
-    report(evaluation)
-    print("\nWhat the model is made of:")
-    print("\n".join(model.ledger.summary()))
-    if options.save:
-        model.save(options.save)
-        print(f"\nSaved: {options.save}. Try it: minitl predict {options.save} PICTURE ...")
-    seconds = time.perf_counter() - start
-    print(f"\n{seconds:.0f} s in all.")
-    results = {
-        **evaluation.as_data(),
-        "history": history.history,
-        "training_pictures": len(folder.train),
-        "left_out": [[str(path), reason] for path, reason in folder.skipped],
-        "ledger": model.ledger.summary(),
-        "seconds": seconds,
-        "seed": options.seed,
-        "versions": {"minitl": __version__, "numpy": np.__version__},
-    }
-    write_json(options.json, results)
+    settle(options)
+    place = Path(options.run_folder) if options.run_folder else default_run_folder(options.photos)
+    with interruption.graceful():
+        lock = Lock(
+            place / "whole",
+            f"{place}: another run is at work in this folder. Wait for it, or give this one another with --run DIR.",
+        )
+        try:
+            begin(place, options)
+            results = Run(options, place).results()
+            write_json(options.json, results)
+            for stage in ("head", "blocks"):
+                shutil.rmtree(place / stage, ignore_errors=True)
+        except interruption.Interrupted:
+            command = " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem in ("minitl", "__main__") else "finetune ..."
+            print(f"\nStopped. To go on: minitl {command}{'' if options.resume else ' --resume'}", flush=True)
+            raise
+        finally:
+            lock.release()
 
 
-def new_head(features, classes):
-    """Normalization, since VGG16's features differ in size by orders of magnitude, and a dense layer that starts at
-    zero: its problem is convex."""
-    return Sequential(
-        [
-            BatchNormalization(momentum=0.9, input_shape=(features,), name="features"),
+def default_run_folder(photos):
+    """One for each folder of photographs."""
+    name = hashlib.sha256(str(Path(photos).resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return home_folder() / "runs" / name
+
+
+def begin(place, options):
+    """With --resume, see that there is something to go on with; without it, clear away what is left of an older run."""
+    old = [stage for stage in ("head", "blocks") if any((place / stage).glob("*.safetensors"))]
+    if options.resume and not old:
+        raise ArgumentError(f"--resume: there is no unfinished run in {place}. Leave it out to start one.")
+    if old and not options.resume:
+        print(f"An unfinished run is in {place}. This one starts anew; --resume would have gone on with it.\n")
+        for stage in old:
+            shutil.rmtree(place / stage)
+
+
+class Run:
+    """One fine-tuning, step by step: `results` is the order of events."""
+
+    def __init__(self, options, place):
+        self.options, self.place, self.start = options, place, time.perf_counter()
+        utils.set_random_seed(options.seed)
+
+    def results(self):
+        options = self.options
+        self.folder = data.audit_folder(options.photos, strict=options.strict)
+        print(printable(str(self.folder)), flush=True)
+        self.build()
+        self.look()
+        if options.find_rate:
+            return self.find_rate()
+        baseline = self.ridge()
+        history = {"head": self.train_head()}
+        accuracy = {"ridge": baseline, "head": self.evaluation().accuracy}
+        print(f"Accuracy on the held-back pictures after this stage: {accuracy['head']:.3f}", flush=True)
+        if options.unfreeze != "none" and options.tune_epochs:
+            history["blocks"] = self.train_blocks()
+        evaluation = self.evaluation()
+        print("\nOn the pictures that were held back:")
+        report(evaluation)
+        model = self.model
+        model.metadata = {"class_names": self.folder.class_names, "preprocessing": "vgg16", "crop": CROP}
+        print("\nWhat the model is made of:")
+        print("\n".join(model.ledger.summary()))
+        if options.save:
+            model.save(options.save)
+            print(f"\nSaved: {options.save}. Try it: minitl predict {options.save} PICTURE ...")
+        seconds = time.perf_counter() - self.start
+        print(f"\n{seconds:.0f} s in all.")
+        return {
+            **evaluation.as_data(),
+            "accuracy_by_stage": {**accuracy, "last": evaluation.accuracy},
+            "history": {stage: each.history for stage, each in history.items()},
+            "training_pictures": len(self.y),
+            "left_out": [[str(path), reason] for path, reason in self.folder.skipped],
+            "ledger": model.ledger.summary(),
+            "options": {
+                name: getattr(options, name) for name in (*DEFAULTS, "class_weights", "mirror", "augment", "seed")
+            },
+            "seconds": seconds,
+            "versions": {"minitl": __version__, "numpy": np.__version__},
+        }
+
+    def build(self):
+        """Steps 1 to 5: the pre-trained base, pooled, and a head for the new classes.
+
+        The head normalizes, since VGG16's features differ in size by orders of magnitude, and has a dense layer that
+        starts at zero: its problem is convex.
+        """
+        size, classes = self.options.image_size, len(self.folder.class_names)
+        self.base = VGG16(include_top=False, input_shape=(size, size, 3), pooling="avg")
+        transfer.freeze(self.base)
+        self.head = [
+            BatchNormalization(momentum=0.9, name="features"),
             Dense(classes, activation="softmax", kernel_initializer="zeros", name="predictions"),
         ]
-    )
+        self.model = transfer.replace_head(self.base, self.head)
 
+    def look(self):
+        """Run what stays frozen over every picture, once, and keep what it says: `x` and `x_val`, for the rest of the
+        network, `part`. With augmentation there is nothing to keep: `part` is the whole model."""
+        options, folder = self.options, self.folder
+        cut = self.first_cut()
+        if cut is None:
+            size = options.image_size
+            augment = data.Augmentation() if options.augment else None
+            self.part = self.model
+            self.x = data.PhotoStream(folder.train, preprocess_input, size, size, CROP, augment, options.seed)
+            self.x_val = data.PhotoStream(folder.val, preprocess_input, size, size, CROP)
+        else:
+            prefix, self.part = features.split(self.model, self.model.output_of(cut))
+            self.x, self.x_val = (
+                features_of(prefix, photos, preprocess_input, CROP, not options.no_cache, mirrored)
+                for photos, mirrored in ((folder.train, options.mirror), (folder.val, False))
+            )
+            vanished = [*self.x.left_out, *self.x_val.left_out]
+            for path, reason in vanished:
+                print(printable(f"left out: {path}: {reason}"))
+            folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
+        classes = len(folder.class_names)
+        self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
+        self.task = (self.x, utils.to_categorical(self.y, classes))
+        self.validation = (self.x_val, utils.to_categorical(self.y_val, classes))
 
-def train_head(head, x, y, x_val, y_val, options):
-    epochs = options.epochs
-    steps = epochs * -(-len(x) // BATCH)
-    rate = CosineDecay(options.learning_rate, steps)
-    head.compile(SGD(rate, momentum=0.9), CategoricalCrossentropy(label_smoothing=SMOOTHING), metrics=["accuracy"])
-    classes = head.output_shape[1]
-    one_hot = utils.to_categorical(y, classes), utils.to_categorical(y_val, classes)
-    print(f"\nThe head: {head.count_params(trainable_only=True):,} parameters learn, {epochs} epochs.")
-    history = head.fit(x, one_hot[0], BATCH, epochs, verbose=0, validation_data=(x_val, one_hot[1]))
-    last = {name: values[-1] for name, values in history.history.items()}
-    print("  ".join(f"{name} {value:.4f}" for name, value in last.items()))
-    return history
+    def first_cut(self):
+        """The name of the layer whose output is kept; None for none."""
+        if self.options.augment:
+            return None
+        stages = self.options.unfreeze != "none" and self.options.tune_epochs
+        cut = LAST_BLOCKS[self.options.unfreeze] if stages else self.base.layers[-1].name
+        pictures = (2 if self.options.mirror else 1) * len(self.folder.train) + len(self.folder.val)
+        size = pictures * 4 * math.prod(self.model.output_of(cut).shape[1:])
+        if room_for(size):
+            return cut
+        print(f"No room to keep {size / 1e9:.1f} GB of features: every epoch will look at the pictures again.")
+        return None
 
+    def find_rate(self):
+        self.freeze_base()
+        self.compile(self.options.learning_rate, steps=1)
+        print("\nThe head, a batch at each learning rate:")
+        found = range_test(self.part, *self.task, batch_size=self.options.batch_size)
+        print(f"{found}\nThe largest rate that learns is not the one that generalizes best: try a tenth as well.")
+        return found._asdict()
 
-def check(options):
-    """Options of the bundled task that mean nothing here."""
-    if options.cut is not None:
-        raise ArgumentError(
-            "--cut goes with the bundled pictures; with a folder, all of VGG16's convolutions are kept."
+    def ridge(self):
+        """The head in closed form, as a baseline and perhaps as a start. None where there are no features to take."""
+        if self.part is self.model:
+            return None
+        base_end = self.base.layers[-1]
+        if self.part.input.layer is base_end:
+            x, x_val = (each.read(slice(None)) for each in (self.x, self.x_val))
+        else:
+            pooled = transfer.remove_layers(self.part, base_end.name)
+            x, x_val = (pooled.predict(each, verbose=0) for each in (self.x, self.x_val))
+        head = ridge_head(x, self.y, len(self.folder.class_names))
+        accuracy = float((head.predict(x_val).argmax(axis=1) == self.y_val).mean())
+        print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
+        if self.options.start == "ridge":
+            head.put_into(*self.head)
+        return accuracy
+
+    def train_head(self):
+        """Stage 1: the base is frozen, the head learns."""
+        self.freeze_base()
+        options = self.options
+        print(f"\nStage 1: the head, {self.learning()}, {options.epochs} epochs.", flush=True)
+        return self.fit("head", options.epochs, options.learning_rate)
+
+    def train_blocks(self):
+        """Stage 2: the last blocks learn with it. Every BatchNormalization is frozen, that of the head as well: the
+        statistics of a few pictures would change faster than the weights can follow."""
+        options = self.options
+        transfer.unfreeze(self.model, since=f"{options.unfreeze}_conv1")
+        for layer in self.model.layers:
+            layer.trainable = layer.trainable and not isinstance(layer, BatchNormalization)
+        print(f"\nStage 2: from {options.unfreeze} on, {self.learning()}, {options.tune_epochs} epochs.", flush=True)
+        return self.fit("blocks", options.tune_epochs, options.tune_rate, {"predictions": options.head_factor})
+
+    def freeze_base(self):
+        transfer.freeze(self.model, until=self.base.layers[-1].name)
+
+    def learning(self):
+        return f"{self.model.count_params(trainable_only=True):,} parameters learn"
+
+    def compile(self, learning_rate, steps, steps_an_epoch=1, rate_factors=None):
+        options = self.options
+        rate = schedule(options.schedule, learning_rate, steps, round(options.warm_up * steps_an_epoch))
+        optimizer = SGD(
+            rate,
+            momentum=0.9,
+            weight_decay=options.weight_decay or None,
+            l2_sp=options.l2_sp or None,
+            global_clipnorm=options.clip_norm,
+            rate_factors=rate_factors,
         )
+        self.part.compile(optimizer, CategoricalCrossentropy(label_smoothing=options.label_smoothing), ["accuracy"])
+
+    def fit(self, stage, epochs, learning_rate, rate_factors=None):
+        options = self.options
+        steps_an_epoch = -(-len(self.y) // options.batch_size)
+        self.compile(learning_rate, epochs * steps_an_epoch, steps_an_epoch, rate_factors)
+        callbacks = [Lines(epochs), BackupAndRestore(
+            self.place / stage, save_freq=1, seconds_between=10, delete_checkpoint=False,
+            despite_changes=options.despite_changes,
+        )]  # fmt: skip
+        if options.schedule == "plateau":
+            callbacks.insert(0, ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
+        if options.patience is not None:
+            callbacks.insert(0, EarlyStopping(patience=options.patience, restore_best_weights=True, verbose=1))
+        return self.part.fit(
+            *self.task,
+            options.batch_size,
+            epochs,
+            verbose=0,
+            callbacks=callbacks,
+            validation_data=self.validation,
+            class_weight=balanced(self.y) if options.class_weights else None,
+        )
+
+    def evaluation(self):
+        names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
+        return Evaluation(self.y_val, self.part.predict(self.x_val, verbose=0), self.folder.class_names, names)
+
+
+class Lines(Callback):
+    """A line for an epoch, or for some of many."""
+
+    def __init__(self, epochs):
+        self.epochs, self.every = epochs, max(1, epochs // 5)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
+            numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
+            print(f"Epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {numbers}", flush=True)
+
+
+def schedule(name, learning_rate, steps, warm_up):
+    """A learning rate, or a function of the steps taken. After a warm-up from 0, it is what its name says."""
+    if name == "step":
+        after = PiecewiseConstantDecay(
+            [steps // 2, steps * 3 // 4], [learning_rate, learning_rate / 3, learning_rate / 10]
+        )
+    elif name == "cosine":
+        after = CosineDecay(learning_rate, max(1, steps - warm_up))
+    elif warm_up and name == "plateau":
+        raise ArgumentError("--warm-up does not go with --schedule plateau, which sets the rate itself.")
+    else:
+        return learning_rate if not warm_up else WarmUp(learning_rate, warm_up)
+    return after if not warm_up else WarmUp(after, warm_up)
+
+
+def balanced(labels):
+    """{class: weight} that makes all classes count the same: N / (classes * pictures of this one)."""
+    counts = np.bincount(labels)
+    return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts.tolist()) if count}

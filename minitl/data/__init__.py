@@ -1,15 +1,19 @@
 """Where images come from: the set that comes with the project (`bundled`), files (`images`, `photos`), and folders of
-photographs (`folders`)."""
+photographs (`folders`), read as they are needed (`stream`) and varied (`augmentation`)."""
 
+from .augmentation import Augmentation
 from .bundled import ImageSet, fashion_mnist_few_shot
 from .folders import Photo, PhotoFolder, audit_folder
 from .images import grey_to_rgb, read_image, resize
 from .photos import open_photo
+from .stream import PhotoStream
 
 __all__ = [
+    "Augmentation",
     "ImageSet",
     "Photo",
     "PhotoFolder",
+    "PhotoStream",
     "audit_folder",
     "fashion_mnist_few_shot",
     "grey_to_rgb",

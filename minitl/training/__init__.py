@@ -11,6 +11,8 @@ from .callbacks import (
 )
 from .history import History
 from .loop import evaluate, fit, predict, train_on_batch, train_step
+from .range_test import RangeTest, range_test
+from .ridge import RidgeHead, ridge_head
 
 __all__ = [
     "BackupAndRestore",
@@ -20,10 +22,14 @@ __all__ = [
     "History",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "RangeTest",
     "ReduceLROnPlateau",
+    "RidgeHead",
     "evaluate",
     "fit",
     "predict",
+    "range_test",
+    "ridge_head",
     "train_on_batch",
     "train_step",
 ]

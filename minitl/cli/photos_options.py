@@ -1,0 +1,100 @@
+"""The options of `minitl finetune PHOTOS/`: every default, in one place."""
+
+import math
+
+from ..applications.vgg16 import BLOCKS
+from ..errors import ArgumentError
+from ..utils import whole_number
+
+# {first block of the second stage: the layer before it}
+LAST_BLOCKS = {f"block{number}": f"block{number - 1}_pool" for number in range(len(BLOCKS), 1, -1)}
+SCHEDULES = ("cosine", "constant", "step", "plateau")
+
+# Chosen by cross-validation on the training half of ants and bees; the half for validation was not looked at.
+DEFAULTS = {
+    "epochs": 60, "learning_rate": 0.001, "unfreeze": "block5", "tune_epochs": 3, "tune_rate": 0.0003,
+    "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
+    "weight_decay": 0.0, "l2_sp": 100.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
+    "image_size": 224,
+}  # fmt: skip
+FLAGS = (
+    "class_weights",
+    "mirror",
+    "augment",
+    "find_rate",
+    "strict",
+    "no_cache",
+    "run_folder",
+    "resume",
+    "despite_changes",
+)
+
+
+def add_arguments(parser):
+    """The options that only a folder of photographs has."""
+    group = parser.add_argument_group("with a folder of photographs")
+    add = group.add_argument
+    add(
+        "--unfreeze",
+        choices=[*LAST_BLOCKS, "none"],
+        help=f"the second stage trains from here on (default: {DEFAULTS['unfreeze']})",
+    )
+    add("--tune-epochs", type=int, help=f"of the second stage (default: {DEFAULTS['tune_epochs']})")
+    add("--tune-rate", type=float, help=f"its learning rate (default: {DEFAULTS['tune_rate']})")
+    add("--head-factor", type=float, help="in the second stage, the head's rate is this times as large (default: 1)")
+    add("--schedule", choices=SCHEDULES, help=f"of the learning rate, in both stages (default: {DEFAULTS['schedule']})")
+    add("--warm-up", type=float, metavar="EPOCHS", help="in which the rate rises from 0, in both stages (default: 0)")
+    add("--patience", type=int, help="stop a stage after so many epochs without a better val_loss; keep the best")
+    add("--batch-size", type=int, help=f"default: {DEFAULTS['batch_size']}")
+    add("--weight-decay", type=float, help="towards 0, for the new head (default: 0)")
+    add("--l2-sp", type=float, help=f"towards the pre-trained values, for the base (default: {DEFAULTS['l2_sp']:g})")
+    add("--label-smoothing", type=float, help=f"default: {DEFAULTS['label_smoothing']}")
+    add("--clip-norm", type=float, help="the largest norm of all gradients together (default: no limit)")
+    add("--class-weights", action="store_true", help="rare classes count more: as if there were as many of each")
+    add("--start", choices=["zeros", "ridge"], help="what the head begins as: zeros (default), or the ridge solution")
+    add("--mirror", action="store_true", help="learn from every picture's mirror image as well")
+    add(
+        "--augment",
+        action="store_true",
+        help="other crops, mirror images and colours in each epoch (slow: no kept features)",
+    )
+    add(
+        "--image-size", type=int, help=f"pixels (default: {DEFAULTS['image_size']}); fewer are faster and less accurate"
+    )
+    add("--find-rate", action="store_true", help="only try which learning rate suits the head, and show it")
+    add("--strict", action="store_true", help="stop at the first file that is no photograph")
+    add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
+    add("--run", dest="run_folder", metavar="DIR", help="for checkpoints (default: a folder in $MINITL_HOME/runs)")
+    add("--resume", action="store_true", help="go on with a run that was stopped or killed")
+    add("--despite-changes", action="store_true", help="also where data, code or machine have changed since then")
+
+
+def refuse_without_photos(options):
+    """Options of a folder, given without one."""
+    names = [*(name for name in DEFAULTS if name not in ("epochs", "learning_rate")), *FLAGS]
+    given = [name for name in names if getattr(options, name) not in (None, False)]
+    if given:
+        raise ArgumentError(
+            f"--{given[0].replace('_', '-')} goes with a folder of photographs: minitl finetune PHOTOS/"
+        )
+
+
+def settle(options):
+    """Fill in the defaults, and refuse what cannot be meant."""
+    for name, value in DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    if options.cut is not None:
+        raise ArgumentError("--cut goes with the bundled pictures; with a folder, use --unfreeze.")
+    for name in ("epochs", "batch_size", "image_size"):
+        whole_number(getattr(options, name), f"--{name.replace('_', '-')}")
+    if options.image_size < 32:
+        raise ArgumentError(
+            f"--image-size is {options.image_size}; expected at least 32, or nothing is left to look at."
+        )
+    whole_number(options.tune_epochs, "--tune-epochs", 0)
+    for name in ("learning_rate", "tune_rate"):
+        if not 0 < getattr(options, name) < math.inf:
+            raise ArgumentError(f"--{name.replace('_', '-')} is {getattr(options, name)}; expected a number above 0.")
+    if not 0 <= options.warm_up < math.inf:
+        raise ArgumentError(f"--warm-up is {options.warm_up}; expected a number of epochs.")

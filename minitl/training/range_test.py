@@ -1,0 +1,78 @@
+"""Which learning rate? Try them all, for a batch each, from far too small to far too large (Smith 2017)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ArgumentError, DivergedError
+from ..progress import Progress
+from ..utils import generator, whole_number
+from .backup import captured, restore
+from .batches import read_ahead
+from .checks import check_batch
+from .loop import train_step
+from .state import Averages, TrainingState
+
+SMOOTHING = 0.9  # of the loss: single batches are easy or hard by chance
+TOO_MUCH = 3.0  # times the smallest loss: from there on it only gets worse
+
+
+class RangeTest(NamedTuple):
+    """learning rates, the smoothed loss at each, and the suggestion: a third of the rate at which the loss was lowest.
+    At the lowest point it is about to turn; a third of that still falls fast and is safely on this side."""
+
+    learning_rates: list
+    losses: list
+    suggestion: float
+
+    def __str__(self):
+        """A picture for the terminal: a line for every tenth of a power of ten or so, the loss as a bar."""
+        step = max(1, len(self.losses) // 24)
+        low, high = min(self.losses), max(self.losses)
+        lines = ["learning rate  loss"]
+        for rate, loss in list(zip(self.learning_rates, self.losses))[::step]:
+            bar = "#" * (1 + round(40 * (loss - low) / (high - low or 1)))
+            lines.append(f"{rate:13.2e}  {loss:.4f}  {bar}")
+        return "\n".join([*lines, f"Suggested: {self.suggestion:.1e}"])
+
+
+def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100):
+    """Train the compiled `model` for one batch at each of `steps` learning rates, rising by an equal factor from
+    `lowest` to `highest`, and stop when the loss explodes. Afterwards model, optimizer and random numbers are what they
+    were. Returns a `RangeTest`.
+
+    x, y   as in `fit`: an array or a stream of images, and labels
+    """
+    if not 0 < lowest < highest:
+        raise ArgumentError(f"lowest {lowest!r}, highest {highest!r}; expected 0 < lowest < highest.")
+    steps, batch_size = whole_number(steps, "steps", 2), whole_number(batch_size, "batch_size")
+    y = check_batch(model, x, y)
+    optimizer, schedule = model.optimizer, model.optimizer._schedule
+    state = TrainingState(0, generator(), Averages(model.metrics), [], None)
+    before = captured(model, state)
+    before["weights"] = {name: {n: w.copy() for n, w in ws.items()} for name, ws in before["weights"].items()}
+    before["optimizer"]["state"] = [
+        [layer, name, [array.copy() for array in arrays]] for layer, name, arrays in before["optimizer"]["state"]
+    ]
+    draws = np.random.default_rng(0)
+    order = np.concatenate([draws.permutation(len(x)) for _ in range(-(-steps * batch_size // len(x)))])
+    batches = [order[first : first + batch_size] for first in range(0, steps * batch_size, batch_size)]
+    rates, losses, average = np.geomspace(lowest, highest, steps).tolist(), [], 0.0
+    with np.errstate(over="ignore", invalid="ignore"), Progress("Trying learning rates", steps) as bar:
+        try:
+            for number, (batch, images) in enumerate(zip(batches, read_ahead(x, batches, 0)), start=1):
+                optimizer.learning_rate = rates[number - 1]
+                loss, _ = train_step(model, images, y[batch])
+                average = SMOOTHING * average + (1 - SMOOTHING) * loss
+                losses.append(average / (1 - SMOOTHING**number))  # the average began at 0
+                if losses[-1] > TOO_MUCH * min(losses):
+                    break
+                bar.advance(1)
+        except DivergedError:
+            pass
+        finally:
+            restore(before, model, state)
+            optimizer._schedule = schedule
+    if not losses:
+        raise DivergedError(f"the loss is not finite even at a learning rate of {lowest:g}. Normalize the input.")
+    return RangeTest(rates[: len(losses)], losses, rates[int(np.argmin(losses))] / 3)
