@@ -119,3 +119,35 @@ def test_a_gradient_of_the_wrong_shape_is_refused():
     with pytest.raises(ShapeError, match=r"gradient of kernel has shape \(5, 3\), expected \(3, 5\)"):
         SGD(0.1).step(model)
     assert np.array_equal(layer.kernel, before)
+
+
+def test_a_warm_up_and_what_comes_after_it():
+    warm = optimizers.WarmUp(optimizers.CosineDecay(1.0, 10), 4)
+    assert np.allclose([warm(step) for step in range(5)], [0.2, 0.4, 0.6, 0.8, 1.0])
+    assert warm(4) == 1.0 and warm(9) == pytest.approx(0.5) and warm(14) == pytest.approx(0)
+    assert optimizers.WarmUp(0.3, 0)(0) == 0.3 and optimizers.WarmUp(0.3, 2)(7) == 0.3
+
+
+def test_rates_by_layer_are_checked():
+    for factors in ({"a": -1}, {"a": "fast"}, {3: 1.0}, ["a"]):
+        with pytest.raises(ArgumentError, match="rate_factors"):
+            optimizers.SGD(rate_factors=factors)
+    with pytest.raises(ArgumentError, match="l2_sp"):
+        optimizers.Adam(l2_sp=-1)
+
+
+def test_l2_sp_pulls_towards_what_was_loaded():
+    """With no gradient, a loaded parameter goes back to where it began, and a new one to zero."""
+    for make in (optimizers.SGD, optimizers.Adam):
+        layers = [Dense(2, input_shape=(2,), name="loaded"), Dense(2, name="new")]
+        model = Sequential(layers)
+        layers[0].origins = {"kernel": "a file"}
+        start = layers[0].kernel.copy()
+        optimizer = make(0.1, l2_sp=1.0, weight_decay=1.0)
+        for step in range(80):
+            for layer in layers:
+                layer.gradients = {name: np.zeros_like(getattr(layer, name)) for name in layer.trainable_names}
+            if step == 1:
+                layers[0].kernel += 1
+            optimizer.step(model)
+        assert np.allclose(layers[0].kernel, start, atol=1e-3) and np.allclose(layers[1].kernel, 0, atol=1e-3)

@@ -25,6 +25,7 @@ from ..evaluation import Evaluation
 from ..feature_store import features_of, room_for
 from ..layers import BatchNormalization, Dense
 from ..losses import CategoricalCrossentropy
+from ..models import Model
 from ..optimizers import SGD, CosineDecay, PiecewiseConstantDecay, WarmUp
 from ..training import BackupAndRestore, Callback, EarlyStopping, ReduceLROnPlateau, range_test, ridge_head
 from ..weights.known import home_folder
@@ -90,8 +91,9 @@ class Run:
         self.look()
         if options.find_rate:
             return self.find_rate()
-        baseline = self.ridge()
-        history = {"head": self.train_head()}
+        pooled = self.pool()
+        baseline = self.ridge(pooled)
+        history = {"head": self.train_head(pooled)}
         accuracy = {"ridge": baseline, "head": self.evaluation().accuracy}
         print(f"Accuracy on the held-back pictures after this stage: {accuracy['head']:.3f}", flush=True)
         if options.unfreeze != "none" and options.tune_epochs:
@@ -158,10 +160,7 @@ class Run:
             for path, reason in vanished:
                 print(printable(f"left out: {path}: {reason}"))
             folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
-        classes = len(folder.class_names)
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
-        self.task = (self.x, utils.to_categorical(self.y, classes))
-        self.validation = (self.x_val, utils.to_categorical(self.y_val, classes))
 
     def first_cut(self):
         """The name of the layer whose output is kept; None for none."""
@@ -178,35 +177,44 @@ class Run:
 
     def find_rate(self):
         self.freeze_base()
-        self.compile(self.options.learning_rate, steps=1)
+        self.compile(self.part, self.options.learning_rate, steps=1)
         print("\nThe head, a batch at each learning rate:")
-        found = range_test(self.part, *self.task, batch_size=self.options.batch_size)
+        y = utils.to_categorical(self.y, len(self.folder.class_names))
+        found = range_test(self.part, self.x, y, self.options.batch_size)
         print(f"{found}\nThe largest rate that learns is not the one that generalizes best: try a tenth as well.")
         return found._asdict()
 
-    def ridge(self):
-        """The head in closed form, as a baseline and perhaps as a start. None where there are no features to take."""
+    def pool(self):
+        """The frozen base's whole output for every picture, once: what ridge regression and the first stage work on.
+        Returns (features, features for validation), and None where they would be others in each epoch."""
         if self.part is self.model:
             return None
         base_end = self.base.layers[-1]
         if self.part.input.layer is base_end:
-            x, x_val = (each.read(slice(None)) for each in (self.x, self.x_val))
-        else:
-            pooled = transfer.remove_layers(self.part, base_end.name)
-            x, x_val = (pooled.predict(each, verbose=0) for each in (self.x, self.x_val))
-        head = ridge_head(x, self.y, len(self.folder.class_names))
-        accuracy = float((head.predict(x_val).argmax(axis=1) == self.y_val).mean())
+            return tuple(x.read(slice(None)) for x in (self.x, self.x_val))
+        pooled = transfer.remove_layers(self.part, base_end.name)
+        return tuple(pooled.predict(x, verbose=0) for x in (self.x, self.x_val))
+
+    def ridge(self, pooled):
+        """The head in closed form, as a baseline and perhaps as a start."""
+        if pooled is None:
+            return None
+        head = ridge_head(pooled[0], self.y, len(self.folder.class_names))
+        accuracy = float((head.predict(pooled[1]).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.options.start == "ridge":
             head.put_into(*self.head)
         return accuracy
 
-    def train_head(self):
+    def train_head(self, pooled):
         """Stage 1: the base is frozen, the head learns."""
         self.freeze_base()
         options = self.options
         print(f"\nStage 1: the head, {self.learning()}, {options.epochs} epochs.", flush=True)
-        return self.fit("head", options.epochs, options.learning_rate)
+        if pooled is None:
+            return self.fit(self.part, self.x, self.x_val, "head", options.epochs, options.learning_rate)
+        head = Model(self.model.output_of(self.base.layers[-1].name), self.model.output)
+        return self.fit(head, *pooled, "head", options.epochs, options.learning_rate)
 
     def train_blocks(self):
         """Stage 2: the last blocks learn with it. Every BatchNormalization is frozen, that of the head as well: the
@@ -216,7 +224,8 @@ class Run:
         for layer in self.model.layers:
             layer.trainable = layer.trainable and not isinstance(layer, BatchNormalization)
         print(f"\nStage 2: from {options.unfreeze} on, {self.learning()}, {options.tune_epochs} epochs.", flush=True)
-        return self.fit("blocks", options.tune_epochs, options.tune_rate, {"predictions": options.head_factor})
+        factors = {"predictions": options.head_factor}
+        return self.fit(self.part, self.x, self.x_val, "blocks", options.tune_epochs, options.tune_rate, factors)
 
     def freeze_base(self):
         transfer.freeze(self.model, until=self.base.layers[-1].name)
@@ -224,7 +233,7 @@ class Run:
     def learning(self):
         return f"{self.model.count_params(trainable_only=True):,} parameters learn"
 
-    def compile(self, learning_rate, steps, steps_an_epoch=1, rate_factors=None):
+    def compile(self, part, learning_rate, steps, steps_an_epoch=1, rate_factors=None):
         options = self.options
         rate = schedule(options.schedule, learning_rate, steps, round(options.warm_up * steps_an_epoch))
         optimizer = SGD(
@@ -235,27 +244,36 @@ class Run:
             global_clipnorm=options.clip_norm,
             rate_factors=rate_factors,
         )
-        self.part.compile(optimizer, CategoricalCrossentropy(label_smoothing=options.label_smoothing), ["accuracy"])
+        part.compile(optimizer, CategoricalCrossentropy(label_smoothing=options.label_smoothing), ["accuracy"])
 
-    def fit(self, stage, epochs, learning_rate, rate_factors=None):
+    def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
+        """Train a part of the model on what the part before it says of the pictures."""
         options = self.options
         steps_an_epoch = -(-len(self.y) // options.batch_size)
-        self.compile(learning_rate, epochs * steps_an_epoch, steps_an_epoch, rate_factors)
-        callbacks = [Lines(epochs), BackupAndRestore(
-            self.place / stage, save_freq=1, seconds_between=10, delete_checkpoint=False,
-            despite_changes=options.despite_changes,
-        )]  # fmt: skip
+        self.compile(part, learning_rate, epochs * steps_an_epoch, steps_an_epoch, rate_factors)
+        callbacks = [
+            Lines(epochs),
+            BackupAndRestore(
+                self.place / stage,
+                save_freq=1,
+                seconds_between=10,
+                delete_checkpoint=False,
+                despite_changes=options.despite_changes,
+            ),
+        ]
         if options.schedule == "plateau":
             callbacks.insert(0, ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
         if options.patience is not None:
             callbacks.insert(0, EarlyStopping(patience=options.patience, restore_best_weights=True, verbose=1))
-        return self.part.fit(
-            *self.task,
+        classes = len(self.folder.class_names)
+        return part.fit(
+            x,
+            utils.to_categorical(self.y, classes),
             options.batch_size,
             epochs,
             verbose=0,
             callbacks=callbacks,
-            validation_data=self.validation,
+            validation_data=(x_val, utils.to_categorical(self.y_val, classes)),
             class_weight=balanced(self.y) if options.class_weights else None,
         )
 

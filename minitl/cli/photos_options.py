@@ -12,9 +12,9 @@ SCHEDULES = ("cosine", "constant", "step", "plateau")
 
 # Chosen by cross-validation on the training half of ants and bees; the half for validation was not looked at.
 DEFAULTS = {
-    "epochs": 60, "learning_rate": 0.001, "unfreeze": "block5", "tune_epochs": 3, "tune_rate": 0.0003,
+    "epochs": 60, "learning_rate": 0.001, "unfreeze": "block5", "tune_epochs": 3, "tune_rate": 0.00003,
     "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
-    "weight_decay": 0.0, "l2_sp": 100.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
+    "weight_decay": 0.0, "l2_sp": 0.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
     "image_size": 224,
 }  # fmt: skip
 FLAGS = (
@@ -47,7 +47,7 @@ def add_arguments(parser):
     add("--patience", type=int, help="stop a stage after so many epochs without a better val_loss; keep the best")
     add("--batch-size", type=int, help=f"default: {DEFAULTS['batch_size']}")
     add("--weight-decay", type=float, help="towards 0, for the new head (default: 0)")
-    add("--l2-sp", type=float, help=f"towards the pre-trained values, for the base (default: {DEFAULTS['l2_sp']:g})")
+    add("--l2-sp", type=float, help="towards the pre-trained values, for the base (default: 0; try 100)")
     add("--label-smoothing", type=float, help=f"default: {DEFAULTS['label_smoothing']}")
     add("--clip-norm", type=float, help="the largest norm of all gradients together (default: no limit)")
     add("--class-weights", action="store_true", help="rare classes count more: as if there were as many of each")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..progress import Progress
-from .photos import MOST_PIXELS, open_photo
+from .photos import MOST_PIXELS, in_threads, open_photo
 
 TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
 
@@ -58,8 +58,8 @@ class PhotoFolder:
         lines = [f"{row[0]!s:<{width}}  {row[1]!s:>8}  {row[2]!s:>10}" for row in rows]
         if max(train) > 3 * min(train):
             lines.append(f"The classes are out of balance: {min(train)} to {max(train)} training pictures.")
-        lines += [f"left out: {path}: {reason}" for path, reason in self.skipped]
-        lines += [f"the same picture: {', '.join(map(str, paths))}" for paths in self.duplicates]
+        lines += [f"left out: {one_line(path)}: {reason}" for path, reason in self.skipped]
+        lines += [f"the same picture: {', '.join(map(one_line, paths))}" for paths in self.duplicates]
         return "\n".join(lines)
 
 
@@ -85,18 +85,30 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
     class_names = _class_names(root, files)
     found = {part: [] for part in parts}
     total = sum(len(paths) for classes in files.values() for paths in classes.values())
+    everything = [
+        (part, label, file)
+        for part, classes in files.items()
+        for label, name in enumerate(class_names)
+        for file in classes[name]
+    ]
+
+    def look(part_label_file):
+        """The sha256 of a file that is a picture, or what is wrong with it."""
+        try:
+            open_photo(part_label_file[2], most_pixels)
+            return hashlib.sha256(part_label_file[2].read_bytes()).hexdigest()
+        except (DataError, OSError) as error:
+            return error
+
     with Progress(f"Looking through {root.name}", total, enabled=bool(verbose), lines=True) as bar:
-        for part, classes in files.items():
-            for label, name in enumerate(class_names):
-                for file in classes[name]:
-                    try:
-                        open_photo(file, most_pixels)
-                        found[part].append(Photo(file, label, hashlib.sha256(file.read_bytes()).hexdigest()))
-                    except (DataError, OSError) as error:
-                        if strict:
-                            raise DataError(f"{error} Leave out --strict to go on without such files.") from None
-                        skipped.append((file.relative_to(root), _reason(error, file)))
-                    bar.advance(1)
+        for (part, label, file), seen in zip(everything, in_threads(look, everything)):
+            if isinstance(seen, str):
+                found[part].append(Photo(file, label, seen))
+            elif strict:
+                raise DataError(f"{seen} Leave out --strict to go on without such files.") from None
+            else:
+                skipped.append((file.relative_to(root), _reason(seen, file)))
+            bar.advance(1)
     if "all" in found:
         held_back = [is_held_back(photo.sha256, val_share) for photo in found["all"]]
         found["train"] = [photo for photo, held in zip(found["all"], held_back) if not held]
@@ -110,6 +122,11 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
                 "yourself as train/ and val/."
             )
     return folder
+
+
+def one_line(path):
+    """A path as text; a newline is a letter like any other in the names of files."""
+    return str(path).replace("\n", "\\n")
 
 
 _WORDS = {"train": "training", "val": "validation"}

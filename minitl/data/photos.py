@@ -7,11 +7,14 @@ all. A network should see what a person sees, or the file should be named.
 
 import os
 import warnings
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError, MissingExtraError
+from ..kernels.parallel import threads
 
 MOST_PIXELS = (
     100_000_000  # a larger picture is not decoded; phones make up to 200 megapixels, and set it aside for that
@@ -42,6 +45,19 @@ def open_photo(path, most_pixels=MOST_PIXELS):
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path}: cannot be read as a picture ({_reason(error, path)}).") from None
+
+
+def in_threads(work, things):
+    """`work(thing)` for each of `things`, in their order, on several cores: Pillow decodes without Python's lock. Not
+    many are worked on ahead of what is taken, so an error costs little."""
+    with ThreadPoolExecutor(threads()) as workers:
+        ahead = deque()
+        for thing in things:
+            ahead.append(workers.submit(work, thing))
+            if len(ahead) > 4 * threads():
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def to_rgb(image):

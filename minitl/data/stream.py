@@ -1,13 +1,11 @@
 """Photographs as an array that is never there: `fit` reads a batch of it at a time, and the next one meanwhile."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..kernels.parallel import threads
 from .images import read_image
-from .photos import open_photo
+from .photos import in_threads, open_photo
 
 
 class PhotoStream:
@@ -48,10 +46,8 @@ class PhotoStream:
     def read(self, positions, epoch=None):
         """The pictures at `positions` (a slice or an array) -> (n, height, width, 3). In an `epoch` they are augmented;
         None: as they are. Raises DataError for a file that cannot be read (any more)."""
-        positions = np.arange(len(self))[positions]
-        with ThreadPoolExecutor(min(threads(), 4)) as readers:  # Pillow decodes without Python's lock
-            images = list(readers.map(lambda position: self._read_one(int(position), epoch), positions))
-        return self.prepare(np.stack(images))
+        positions = np.arange(len(self))[positions].tolist()
+        return self.prepare(np.stack(list(in_threads(lambda position: self._read_one(position, epoch), positions))))
 
     def _read_one(self, position, epoch):
         path, (_, height, width, _) = self.photos[position].path, self.shape

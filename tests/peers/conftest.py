@@ -94,3 +94,12 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("largest relative differences")
         for name, difference in WORST.items():
             terminalreporter.write_line(f"{difference:8.1e}  {name}")
+
+
+@pytest.fixture(scope="session")
+def hymenoptera():
+    """The folder with the photographs of ants and bees."""
+    folder = SHARED / "data" / "hymenoptera_data"
+    if not folder.is_dir():
+        _absent("needs the photographs of ../shared/data/hymenoptera_data", "MINITL_REQUIRE_SHARED")
+    return folder
