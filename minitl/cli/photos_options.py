@@ -12,7 +12,7 @@ SCHEDULES = ("cosine", "constant", "step", "plateau")
 
 # Chosen by cross-validation on the training half of ants and bees; the half for validation was not looked at.
 DEFAULTS = {
-    "epochs": 60, "learning_rate": 0.001, "unfreeze": "block5", "tune_epochs": 3, "tune_rate": 0.00003,
+    "epochs": 60, "learning_rate": 0.001, "unfreeze": "block5", "tune_epochs": 2, "tune_rate": 0.00003,
     "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
     "weight_decay": 0.0, "l2_sp": 0.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
     "image_size": 224,
