@@ -85,7 +85,8 @@ def features_of(base, photos, prepare, crop=1.0, keep=True, mirrored=False, verb
     with store.writing():
         wanted = {photo.sha256: photo for photo in photos}
         missing = [photo for sha, photo in wanted.items() if any(sha + view not in store.index for view in views)]
-        left_out = _compute(store, base, missing, views, prepare, crop, verbose)
+        reasons = _compute(store, base, missing, views, prepare, crop, verbose)
+    left_out = [(photo.path, reasons[photo.sha256]) for photo in photos if photo.sha256 in reasons]
     there = [photo for photo in photos if all(photo.sha256 + view in store.index for view in views)]
     if not there:
         raise DataError(f"none of the {len(photos)} pictures could be read: {left_out[0][1] if left_out else ''}")
@@ -99,18 +100,21 @@ def features_of(base, photos, prepare, crop=1.0, keep=True, mirrored=False, verb
 
 
 def _compute(store, base, photos, views, prepare, crop, verbose):
-    """Put the features of `photos` into the store. Returns (path, reason) of those that cannot be read."""
+    """Put the features of `photos` into the store. Returns {sha256: reason} for those that cannot be read."""
     height, width = base.input_shape[1:3]
-    batches, left_out = [photos[first : first + BATCH] for first in range(0, len(photos), BATCH)], []
+    batches, left_out = [photos[first : first + BATCH] for first in range(0, len(photos), BATCH)], {}
 
     def decode(batch):
         images, good = [], []
         for photo in batch:
             try:
-                images.append(data.read_image(photo.path, height, width, crop))
+                image = data.read_image(photo.path, height, width, crop)
+                if hashlib.sha256(photo.path.read_bytes()).hexdigest() != photo.sha256:
+                    raise DataError(f"{photo.path}: has changed since the folder was looked through.")
+                images.append(image)
                 good.append(photo)
-            except DataError as error:
-                left_out.append((photo.path, str(error).removeprefix(f"{photo.path}: ")))
+            except (DataError, OSError) as error:
+                left_out[photo.sha256] = str(error).removeprefix(f"{photo.path}: ").rstrip(".")
         return images, good
 
     with ThreadPoolExecutor(1) as decoder, Progress("Features", len(photos), enabled=bool(verbose), lines=True) as bar:
@@ -141,12 +145,18 @@ def open_store(base, prepare, crop, keep):
     return Store(key, shape, dtype, None)
 
 
-def room_for(count_of_bytes):
-    """Is there room for so much in the folder of features, with as much again left over?"""
-    folder = home_folder()
+def room_for(base, photos, prepare, crop=1.0, keep=True, mirrored=False):
+    """Is there room for what `features_of` would have to write, and as much again? Returns (yes or no, bytes)."""
+    store = open_store(base, prepare, crop, keep)
+    if store.folder is not None:
+        store.load()
+    views = ("", "mirrored") if mirrored else ("",)
+    missing = {photo.sha256 + view for photo in photos for view in views} - set(store.index)
+    wanted = len(missing) * store.row_bytes
+    folder = store.folder or Path(tempfile.gettempdir())
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return 2 * count_of_bytes < shutil.disk_usage(folder).free
+    return 2 * wanted <= shutil.disk_usage(folder).free, wanted
 
 
 class Store:
@@ -170,15 +180,15 @@ class Store:
         try:
             entries = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
             entries = {str(key): (int(row), int(checksum)) for key, (row, checksum) in entries.items()}
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-            return
+        except (OSError, ArithmeticError, ValueError, TypeError, AttributeError, RecursionError):
+            entries = {}
         place, end = np.empty(self.row_bytes, np.uint8), os.fstat(self.file.fileno()).st_size
+        self.index, self.next_row = {}, -(-end // self.row_bytes)  # behind everything: somebody may be reading it
         for key, (row, checksum) in entries.items():
             if 0 <= row < end // self.row_bytes:
                 self.read(row, place)
                 if zlib.crc32(place) == checksum:
                     self.index[key] = row, checksum
-                self.next_row = max(self.next_row, row + 1)
 
     def writing(self):
         """Within it, this process alone writes; what others wrote until then is seen."""

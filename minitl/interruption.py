@@ -12,6 +12,7 @@ half done. Outside of `graceful`, Ctrl-C does what it always does in Python.
 
 import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -19,14 +20,19 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _requested = None  # the first signal that came
 _is_caught = False
+_deferrals = 0  # how many blocks of `deferred` the program is in
 
 
-class Interrupted(KeyboardInterrupt):
-    """Raised between two batches, where everything can be saved. `exit_status` is what a shell expects: 130 or 143."""
+class StoppedAtOnce(KeyboardInterrupt):
+    """Raised by the second signal, wherever the program is. `exit_status` is what a shell expects: 130 or 143."""
 
     def __init__(self, number):
         super().__init__(signal.Signals(number).name)
         self.exit_status = 128 + number
+
+
+class Interrupted(StoppedAtOnce):
+    """Raised by `check` after the first signal, between two batches, where everything can be saved."""
 
 
 @contextmanager
@@ -38,9 +44,10 @@ def graceful():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}  # of background jobs
     _requested, _is_caught = None, True
     try:
-        for number in SIGNALS:
+        for number in before:
             signal.signal(number, _note)
         yield
     finally:
@@ -49,15 +56,30 @@ def graceful():
         _requested, _is_caught = None, False
 
 
+@contextmanager
+def deferred():
+    """Within it, `check` does not raise: something is going on that must not be half done."""
+    global _deferrals
+    _deferrals += 1
+    try:
+        yield
+    finally:
+        _deferrals -= 1
+
+
 def check():
     """Raise `Interrupted` if a signal has come."""
-    if _requested is not None and threading.current_thread() is threading.main_thread():
+    if _requested is not None and not _deferrals and threading.current_thread() is threading.main_thread():
         raise Interrupted(_requested)
 
 
 def _note(number, frame):
     global _requested
     if _requested is not None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
+        raise StoppedAtOnce(number)
     _requested = number
-    os.write(2, b"\nStopping after this batch. (Once more stops at once.)\n")  # print may be in the middle of a line
+    try:
+        if sys.stderr is not None:  # not by print, which may be in the middle of a line
+            os.write(sys.stderr.fileno(), b"\nStopping after this batch. (Once more stops at once.)\n")
+    except (OSError, ValueError):  # nobody listens any more, as in `... | tee log`: no reason to lose work
+        pass

@@ -34,9 +34,10 @@ class Optimizer:
     clipvalue       None, or the largest number in a gradient: larger ones are cut off
     weight_decay    None, or the share of every parameter that is taken off in a step, times the learning rate. It is
                     *decoupled*: not a part of the gradient (Loshchilov & Hutter 2019), as in Keras
-    l2_sp           None, or the same towards the pre-trained value p0 instead of 0, for parameters that came from a
-                    file: p <- p - lr l2_sp (p - p0). What fine-tuning starts from is a better guess than nothing (Li,
-                    Grandvalet & Davoine 2018). weight_decay is then for the other parameters alone
+    l2_sp           None, or the same towards p0 instead of 0, for parameters that came from a file: p <- p - lr l2_sp
+                    (p - p0), where p0 is what this optimizer found at its first step. What fine-tuning starts from is
+                    a better guess than nothing (Li, Grandvalet & Davoine 2018). weight_decay is then for the other
+                    parameters alone
     rate_factors    {pattern of layer names: factor} for layers that move at another rate, as {"block5_*": 0.1}; the
                     first pattern that matches counts, and where none does, the factor is 1
     """

@@ -5,7 +5,7 @@ import sys
 
 from .. import __version__
 from ..errors import MinitlError
-from ..interruption import Interrupted
+from ..interruption import StoppedAtOnce
 from . import bench, evaluate, finetune, predict, summary, weights
 
 COMMANDS = {
@@ -20,6 +20,9 @@ COMMANDS = {
 
 def main(arguments=None):
     """Run one command. Returns the exit status: 0, 1 (it failed, and one line said why); argparse exits with 2."""
+    for stream in sys.stdout, sys.stderr:  # names of files hold letters that a terminal's encoding may not have
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
@@ -27,7 +30,7 @@ def main(arguments=None):
         line = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, whatever the error says
         return 1
-    except Interrupted as stopped:  # what was done until then is kept, and said to be
+    except StoppedAtOnce as stopped:  # what was done until then is kept, and said to be
         return stopped.exit_status
     except KeyboardInterrupt:
         print("minitl: interrupted; nothing was saved.", file=sys.stderr)

@@ -75,7 +75,7 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
     training and validation.
     """
     root = Path(path)
-    if not root.is_dir():
+    if not _is_folder(root):
         raise DataError(f"{root}: is no folder. Expected a folder with a subfolder of photographs for each class.")
     skipped = []
     parts = {part: _subfolder(root, names) for part, names in (("train", TRAIN), ("val", VALIDATION))}
@@ -137,13 +137,25 @@ def is_held_back(sha256, share):
     return int(sha256[:8], 16) < share * 2**32
 
 
+def _is_folder(path):
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, say
+        return False
+
+
 def _subfolder(root, names):
     return next((root / name for name in names if (root / name).is_dir()), None)
 
 
 def _entries(folder, root, skipped):
     """What lies in a folder, by name, without hidden files. Links are followed as long as they stay within `root`."""
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        skipped.append((Path(folder).relative_to(root), f"cannot be looked into ({error.strerror})"))
+        return
+    for entry in entries:
         path = Path(entry.path)
         if _leaves(path, root):
             skipped.append((path.relative_to(root), "is a link out of the folder, or in a circle"))
@@ -156,20 +168,24 @@ def _files_by_class(folder, root, skipped):
     classes = {}
     for path in _entries(folder, root, skipped):
         if path.is_dir():
-            classes[path.name] = _files(path, root, skipped, {path.resolve()})
+            classes[path.name] = _files(path, path.resolve(), root, skipped, {path.resolve()})
         else:
             skipped.append((path.relative_to(root), "lies beside the classes' folders"))
     return classes
 
 
-def _files(folder, root, skipped, visited):
+def _files(folder, top, root, skipped, visited):
+    """All files below a class's folder `top`. `visited` grows: however the links go, each folder is visited once."""
     found = []
     for path in _entries(folder, root, skipped):
         if path.is_dir():
             if path.resolve() in visited:
                 skipped.append((path.relative_to(root), "is a link to a folder that was visited already"))
+            elif not path.resolve().is_relative_to(top):
+                skipped.append((path.relative_to(root), "is a link to a folder of another class"))
             else:
-                found += _files(path, root, skipped, visited | {path.resolve()})
+                visited.add(path.resolve())
+                found += _files(path, top, root, skipped, visited)
         elif path.is_file():
             found.append(path)
         else:

@@ -53,13 +53,22 @@ def read_image(path, height, width, crop=1.0):
     Raises DataError naming the file.
     """
     path = Path(path)
-    if path.suffix == ".npy":
+    if path.suffix == ".npy" and _is_npy(path):
         return _read_npy(path, height, width, crop)
     image = open_photo(path)
     from PIL import Image, ImageOps
 
     fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=(1 - crop) / 2)
     return np.asarray(fitted, np.float32)
+
+
+def _is_npy(path):
+    """Or is it a picture with a wrong name? What cannot be opened is for NumPy to complain about."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(3) not in (b"\xff\xd8\xff", b"\x89PN")
+    except OSError:
+        return True
 
 
 def _read_npy(path, height, width, crop):

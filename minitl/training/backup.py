@@ -20,6 +20,7 @@ import numpy as np
 from .. import utils
 from ..errors import ArgumentError, CheckpointError
 from ..kernels import parallel
+from ..optimizers import Optimizer
 from ..utils import whole_number
 from .callbacks import Callback, moving_layers
 from .checkpoints import CheckpointFolder
@@ -34,6 +35,7 @@ class BackupAndRestore(Callback):
     delete_checkpoint   remove the checkpoints once the training is finished; otherwise calling `fit` again restores the
                         finished model
     despite_changes     go on even if the data, the code or the machine are no longer what they were
+    conditions          {name: value} of more that must not have changed: a seed, say
 
     The first Ctrl-C or SIGTERM is answered between two batches with a checkpoint and `interruption.Interrupted` (a
     KeyboardInterrupt). Raises CheckpointError if a checkpoint cannot be written or read, or if something has changed
@@ -42,24 +44,40 @@ class BackupAndRestore(Callback):
 
     comes_last = True  # when the others have counted this epoch, or have begun with their counting
 
-    def __init__(self, backup_dir, save_freq="epoch", seconds_between=0, delete_checkpoint=True, despite_changes=False):
+    def __init__(
+        self,
+        backup_dir,
+        save_freq="epoch",
+        seconds_between=0,
+        delete_checkpoint=True,
+        despite_changes=False,
+        conditions=None,
+    ):
         if save_freq != "epoch":
             whole_number(save_freq, "save_freq")
         if not isinstance(backup_dir, (str, os.PathLike)):
             raise ArgumentError(f"backup_dir is {backup_dir!r}; expected the path of a folder.")
         self.backup_dir, self.save_freq, self.seconds_between = backup_dir, save_freq, seconds_between
         self.delete_checkpoint, self.despite_changes = delete_checkpoint, despite_changes
-        self.folder = None
+        self.more_conditions, self.folder = conditions or {}, None
 
     def on_train_begin(self, logs=None):
-        self.folder, self.batches = CheckpointFolder(self.backup_dir), 0
-        self.last_saved = time.monotonic()
-        self.conditions = conditions(self.model, self.state)
+        if not isinstance(self.model.optimizer, Optimizer):
+            raise ArgumentError("BackupAndRestore does not know what this optimizer remembers; use one of minitl's.")
+        self.batches, self.last_saved = 0, time.monotonic()
+        self.conditions = {**conditions(self.model, self.state), **self.more_conditions}
         self.digests = {layer.name: _digest(layer) for layer in self.model.layers if layer.weight_names}
-        content = self.folder.newest()
+        folder = CheckpointFolder(self.backup_dir)
+        try:
+            content = folder.newest()
+            if content is not None:
+                self._refuse_changes(content)
+                restore(content, self.model, self.state)
+        except BaseException:
+            folder.release()  # and nothing else: what is in there may fit another program
+            raise
+        self.folder = folder
         if content is not None:
-            self._refuse_changes(content)
-            restore(content, self.model, self.state)
             where = f"epoch {self.state.epoch + 1}" + f", image {self.state.images_done}" * bool(self.state.images_done)
             print(f"Going on from {self.backup_dir}: {'finished' if self.state.finished else where}.", flush=True)
 
@@ -73,7 +91,10 @@ class BackupAndRestore(Callback):
 
     def on_interrupt(self):
         self._save()
-        print(f"Saved in {self.backup_dir}, to go on from there.", flush=True)
+        try:
+            print(f"Saved in {self.backup_dir}, to go on from there.", flush=True)
+        except OSError:  # nobody reads it any more
+            pass
 
     def on_train_end(self, logs=None):
         if self.folder is None:  # it never began
@@ -85,7 +106,7 @@ class BackupAndRestore(Callback):
                 self._save()
         finally:
             self.folder.release()
-            self.folder = None
+            self.more_conditions, self.folder = conditions or {}, None
 
     def _save_if_due(self):
         if time.monotonic() - self.last_saved >= self.seconds_between:
@@ -130,12 +151,15 @@ def captured(model, state):
         "metrics": [vars(metric) for _, metric in state.averages.metrics],
         "history": [state.history.epoch, state.history.history],
         "weights": {
-            layer.name: {name: getattr(layer, name) for name in layer.weight_names} for layer in moving_layers(model)
+            layer.name: {name: getattr(layer, name) for name in layer.weight_names}
+            for layer in model.layers
+            if layer.weight_names and (layer.name in state.moved or layer in moving_layers(model))
         },
         "trainable": {layer.name: bool(layer.trainable) for layer in model.layers},
         "optimizer": {
             "iterations": optimizer.iterations,
             "learning_rate": optimizer._learning_rate,
+            "by_schedule": optimizer._schedule is not None,
             "state": [[layer.name, name, list(arrays)] for (layer, name), arrays in optimizer.state.items()],
             "start_points": [[layer.name, name, array] for (layer, name), array in optimizer.start_points.items()],
         },
@@ -162,12 +186,23 @@ def restore(content, model, state):
 
 def _restore(content, model, state):
     layers = {layer.name: layer for layer in model.layers}
-    for name, weights in content["weights"].items():
-        layers[name].set_weights([weights[each] for each in layers[name].weight_names])
+    weights = {
+        name: [arrays[each] for each in layers[name].weight_names] for name, arrays in content["weights"].items()
+    }
+    for name, arrays in weights.items():  # all is looked at before anything is changed
+        layers[name].check_weights(arrays)
+    for callback, (name, _) in zip(state.callbacks, content["callbacks"], strict=True):
+        if type(callback).__name__ != name:
+            raise ValueError(f"there was a {name} where there is a {type(callback).__name__} among the callbacks")
+    for name, arrays in weights.items():
+        layers[name].set_weights(arrays)
+    state.moved = set(weights)
     for name, trainable in content["trainable"].items():
         layers[name].trainable = trainable
     optimizer, saved = model.optimizer, content["optimizer"]
     optimizer.iterations, optimizer._learning_rate = saved["iterations"], saved["learning_rate"]
+    if not saved["by_schedule"]:  # a callback may have set a rate of its own
+        optimizer._schedule = None
     optimizer.state = {(layers[la], n): tuple(each.copy() for each in arrays) for la, n, arrays in saved["state"]}
     optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
     model.stop_training, state.finished = content["stop_training"], content["finished"]
@@ -177,9 +212,7 @@ def _restore(content, model, state):
     for (_, metric), attributes in zip(state.averages.metrics, content["metrics"], strict=True):
         vars(metric).update(attributes)
     state.history.epoch, state.history.history = content["history"]
-    for callback, (name, attributes) in zip(state.callbacks, content["callbacks"], strict=True):
-        if type(callback).__name__ != name:
-            raise ValueError(f"there was a {name} where there is a {type(callback).__name__} among the callbacks")
+    for callback, (_, attributes) in zip(state.callbacks, content["callbacks"]):
         vars(callback).update(attributes)
     generators = content["generators"]
     state.generator.bit_generator.state = generators["order"]
@@ -201,7 +234,8 @@ def conditions(model, state):
     return {
         **state.task(),
         "layers": _short(json.dumps(layers, default=repr)),
-        "optimizer": _description(model.optimizer, ("iterations", "state", "start_points", "rate", "_learning_rate")),
+        "optimizer": _description(model.optimizer, ("iterations", "state", "start_points", "rate")),
+        "callbacks": [type(callback).__name__ for callback in state.callbacks],
         "loss": _description(model.loss, ("t", "y_pred", "p", "weight", "difference")),
         "code": _code_digest(),
         "NumPy": np.__version__,

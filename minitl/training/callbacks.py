@@ -243,9 +243,10 @@ class CSVLogger(Callback):
         self.file = None
 
     def on_train_begin(self, logs=None):
-        self.columns, self.position = None, None  # position: bytes that are written, once there are any
+        self.columns = None
         try:
-            open(self.filename, "ab").close()  # now, and not after an hour
+            with open(self.filename, "ab") as file:  # now, and not after an hour
+                self.position = file.seek(0, os.SEEK_END) if self.append else 0  # rows begin behind it
         except OSError as error:
             raise CheckpointError(f"{self.filename}: cannot be written ({error.strerror}). Check the path.") from None
 
@@ -265,11 +266,7 @@ class CSVLogger(Callback):
     def _open(self):
         """Where a restored training goes on, rows from after its checkpoint are cut off: they will come again."""
         self.file = open(self.filename, "r+", newline="", encoding="utf-8")
-        end = self.file.seek(0, os.SEEK_END)
-        if self.position is not None:
-            self.file.seek(min(self.position, end))
-        elif not self.append:
-            self.file.seek(0)
+        self.file.seek(min(self.position, self.file.seek(0, os.SEEK_END)))
         self.file.truncate()
 
     def on_train_end(self, logs=None):

@@ -19,11 +19,10 @@ import numpy as np
 from ..errors import CheckpointError
 from ..weights.atomic import remove_leftovers, replacing
 from ..weights.locks import Lock
-from ..weights.safetensors_file import safetensors_parts
+from ..weights.safetensors_file import NUMPY_DTYPES, safetensors_parts
 
 KEPT = 2  # the newest, and the one before it
 NAME = re.compile(r"(\d{6,})-([0-9a-f]{16})\.safetensors")
-NUMPY_TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "BOOL": "?"}
 CONTENT = "minitl_checkpoint"  # the JSON text's name in the header
 
 
@@ -44,7 +43,10 @@ class CheckpointFolder:
 
     def found(self):
         """[(number, path)], the newest first."""
-        matches = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
+        try:
+            matches = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
+        except OSError as error:
+            raise CheckpointError(f"{self.folder}: cannot be read ({error.strerror}). Was it removed?") from None
         return sorted(((int(match[1]), path) for match, path in matches if match), reverse=True)
 
     def save(self, content):
@@ -65,7 +67,7 @@ class CheckpointFolder:
             for part in parts:
                 file.write(part)
         for _, old in before[KEPT - 1 :]:
-            old.unlink(missing_ok=True)
+            _remove(old)
 
     def newest(self):
         """The content of the newest checkpoint that is whole, or None where there is none at all. Damaged ones are
@@ -90,11 +92,32 @@ class CheckpointFolder:
     def clear(self):
         """Remove all checkpoints."""
         for _, path in self.found():
-            path.unlink(missing_ok=True)
+            _remove(path)
 
     def release(self):
         """Let others work in the folder."""
         self.lock.release()
+
+
+def clear(folder):
+    """Remove the checkpoints of a folder, and the folder if nothing else lies in it. What is not ours stays."""
+    folder = Path(folder)
+    if folder.is_dir():
+        for path in [*folder.iterdir()]:
+            if NAME.fullmatch(path.name.removesuffix(".damaged")) or path.name == ".run.lock":
+                _remove(path)
+        try:
+            folder.rmdir()
+        except OSError:
+            pass
+
+
+def _remove(path):
+    """Not being able to (another program reads it, say) is no reason to end a training."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass
 
 
 def _digest(parts):
@@ -114,14 +137,16 @@ def _read(path):
     arrays = {}
     for name, entry in header.items():
         count, (first, _) = math.prod(entry["shape"]), entry["data_offsets"]
-        flat = np.frombuffer(data, NUMPY_TYPES[entry["dtype"]], count, start + first)
-        arrays[name] = flat.reshape(entry["shape"])
+        flat = np.frombuffer(data, NUMPY_DTYPES[entry["dtype"]], count, start + first)
+        arrays[name] = flat.reshape(entry["shape"]).copy()  # one that can be written to
     return _with_arrays(content, arrays)
 
 
 def _without_arrays(value, arrays):
     """`value` with {"array": name} in place of each array, which is put into `arrays`."""
     if isinstance(value, np.ndarray):
+        if value.dtype.newbyteorder("<").str not in NUMPY_DTYPES.values():
+            raise CheckpointError(f"an array of {value.dtype} cannot be put into a checkpoint.")
         name = str(len(arrays))
         arrays[name] = value
         return {"array": name}

@@ -5,7 +5,7 @@
 
 import copy
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import numpy as np
 
@@ -94,29 +94,37 @@ def fit(
     is_backed_up = any(isinstance(callback, BackupAndRestore) for callback in callbacks)
     with interruption.graceful() if is_backed_up else nullcontext():
         try:
-            for callback in callbacks:
-                callback.on_train_begin()  # BackupAndRestore may take the state to where it was
+            tell(callbacks, "on_train_begin")  # BackupAndRestore may take the state to where it was
             while state.epoch < epochs and not (model.stop_training or state.finished):
+                interruption.check()
                 if not state.begun:
-                    for callback in callbacks:
-                        callback.on_epoch_begin(state.epoch)
+                    tell(callbacks, "on_epoch_begin", state.epoch)
                     state.begun = True
                 parts = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
                 _run_epoch(state, epochs, *parts, y, y_val, weights, batch_size, shuffle, verbose)
             state.finished = True
         except interruption.Interrupted:
-            for callback in callbacks:
-                callback.on_interrupt()
+            tell(callbacks, "on_interrupt")
             raise
         finally:  # also after an error: files are closed, and the best weights come back
-            for callback in callbacks:
-                callback.on_train_end()
+            with ExitStack() as ending:  # each is told, even if one before it fails
+                for callback in reversed(callbacks):
+                    ending.callback(callback.on_train_end)
     return state.history
+
+
+def tell(callbacks, event, *arguments):
+    """Call this method of each. A signal has to wait until all have been told: what some of them have done already
+    cannot be saved as done, nor as not done."""
+    with interruption.deferred():
+        for callback in callbacks:
+            getattr(callback, event)(*arguments)
 
 
 def _run_epoch(state, epochs, model, x, x_val, y, y_val, weights, batch_size, shuffle, verbose):
     """What is left of one pass over all images, its validation, and what is told of it."""
     start, epoch = time.perf_counter(), state.epoch
+    state.moved.update(layer.name for layer in model.layers if layer.trainable)
     if state.order is None or len(state.order) != len(x):  # the latter: resumed with other data, as was asked for
         state.order = state.generator.permutation(len(x)) if shuffle else np.arange(len(x))
         state.images_done = 0
@@ -131,8 +139,7 @@ def _run_epoch(state, epochs, model, x, x_val, y, y_val, weights, batch_size, sh
     if verbose:
         print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
     state.start_epoch(epoch + 1)
-    for callback in state.callbacks:
-        callback.on_epoch_end(epoch, results)
+    tell(state.callbacks, "on_epoch_end", epoch, results)
 
 
 def _train_on_rest(state, model, x, y, weights, batch_size, bar):
@@ -140,13 +147,11 @@ def _train_on_rest(state, model, x, y, weights, batch_size, bar):
     batches = [state.order[first : first + batch_size] for first in range(state.images_done, len(x), batch_size)]
     for batch, images in zip(batches, read_ahead(x, batches, state.epoch)):
         number = state.images_done // batch_size
-        for callback in state.callbacks:
-            callback.on_train_batch_begin(number)
+        tell(state.callbacks, "on_train_batch_begin", number)
         loss, y_pred = train_step(model, images, y[batch], None if weights is None else weights[batch])
         state.averages.add(loss, y[batch], y_pred)
         state.images_done += len(batch)
-        for callback in state.callbacks:
-            callback.on_train_batch_end(number, state.averages.results())
+        tell(state.callbacks, "on_train_batch_end", number, state.averages.results())
         bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted, if that was asked for
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DivergedError
 from ..progress import Progress
-from ..utils import generator, whole_number
+from ..utils import whole_number
 from .backup import captured, restore
 from .batches import read_ahead
 from .checks import check_batch
@@ -48,7 +48,7 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
     steps, batch_size = whole_number(steps, "steps", 2), whole_number(batch_size, "batch_size")
     y = check_batch(model, x, y)
     optimizer, schedule = model.optimizer, model.optimizer._schedule
-    state = TrainingState(0, generator(), Averages(model.metrics), [], None)
+    state = TrainingState(0, np.random.default_rng(0), Averages(model.metrics), [], None)
     before = captured(model, state)
     before["weights"] = {name: {n: w.copy() for n, w in ws.items()} for name, ws in before["weights"].items()}
     before["optimizer"]["state"] = [

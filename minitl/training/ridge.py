@@ -63,6 +63,8 @@ def ridge_head(features, labels, classes=None):
     features = np.asarray(features)
     if features.ndim != 2 or len(features) != len(labels) or len(features) < 3:
         raise DataError(f"features {features.shape} and {len(labels)} labels; expected (N, D) and (N,), N at least 3.")
+    if not np.isfinite(features).all():
+        raise DataError("features hold NaN or infinity.")
     labels = np.asarray(labels)
     targets = np.eye(classes or int(labels.max()) + 1)[labels]  # (N, K)
     mean, deviation = features.mean(axis=0, dtype=np.float64), np.sqrt(features.var(axis=0, dtype=np.float64) + 1e-3)

@@ -14,6 +14,7 @@ class TrainingState:
     generator     draws the orders
     history       of the epochs before
     finished      the training came to its end
+    moved         names of the layers that have been trainable in some epoch
     task          what is trained on what, as a function without arguments: only a checkpoint wants to know
     """
 
@@ -21,7 +22,7 @@ class TrainingState:
         self.epoch, self.generator, self.averages = epoch, generator, averages
         self.callbacks, self.task = callbacks, task
         self.history = History()
-        self.finished = False
+        self.finished, self.moved = False, set()
         self.start_epoch(epoch)
 
     def start_epoch(self, epoch):

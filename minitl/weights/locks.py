@@ -5,6 +5,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from .. import interruption
 from ..errors import CheckpointError, WeightsError
 
 
@@ -18,6 +19,7 @@ def locked(target, waiting_for=None):
                 what = waiting_for or f"another process is fetching {Path(target).name}"
                 print(f"Waiting: {what}.", flush=True)
             said = True
+            interruption.check()
             time.sleep(0.2)
         try:
             yield
@@ -30,7 +32,10 @@ class Lock:
     has it."""
 
     def __init__(self, target, refusal):
-        self.file = _lock_file(target)
+        try:
+            self.file = _lock_file(target)
+        except WeightsError:
+            raise CheckpointError(f"{Path(target).parent}: cannot be written. Choose another folder.") from None
         if not _try_lock(self.file):
             self.file.close()
             raise CheckpointError(refusal)

@@ -16,6 +16,8 @@ from .stored import Listing, StoredTensor
 
 MOST_HEADER = 100_000_000  # bytes; the format's own limit
 DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "bfloat16"}
+NUMPY_DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BOOL": "|b1", "I8": "|i1", "U8": "|u1", "I16": "<i2",
+                "U16": "<u2", "I32": "<i4", "U32": "<u4", "I64": "<i8", "U64": "<u8"}  # fmt: skip
 BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16": 16, "F16": 16, "BF16": 16,
         "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64}  # fmt: skip
 
@@ -80,7 +82,7 @@ def safetensors_parts(arrays, metadata):
     for name, array in arrays.items():
         array = np.asarray(array)
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-        dtype = next(key for key, code in (*DTYPES.items(), ("I64", "<i8"), ("BOOL", "|b1")) if code == array.dtype.str)
+        dtype = next(key for key, code in NUMPY_DTYPES.items() if code == array.dtype.str)
         header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [position, position + array.nbytes]}
         parts.append(array)
         position += array.nbytes
