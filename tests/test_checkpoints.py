@@ -15,9 +15,21 @@ import pytest
 import resumable
 from resumable import network, pictures, train
 
-from minitl import interruption
+from minitl import interruption, utils
 from minitl.errors import CheckpointError, DivergedError
-from minitl.training import BackupAndRestore, Callback, ModelCheckpoint, backup, loop
+from minitl.layers import BatchNormalization, Dense
+from minitl.models import Sequential
+from minitl.optimizers import SGD, CosineDecay
+from minitl.training import (
+    BackupAndRestore,
+    Callback,
+    CSVLogger,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    backup,
+    loop,
+)
 from minitl.training.checkpoints import CheckpointFolder
 from minitl.weights import atomic
 
@@ -250,6 +262,138 @@ def test_another_model_or_other_callbacks(tmp_path):
         train(tmp_path / "run", callbacks=[], despite_changes=True)
     with pytest.raises(CheckpointError, match="there was a Stop where there is a ModelCheckpoint"):
         train(tmp_path / "run", callbacks=[ModelCheckpoint(tmp_path / "x.h5")], despite_changes=True)
+
+
+def small_run(tmp_path, stop_at, *callbacks, optimizer, layers=None):
+    """Train with a stop after so many batches, then go on; and once without a stop. Returns both results."""
+    results = []
+    for folder, stops in ("whole", [99]), ("broken", [stop_at, 99]):
+        for stop in stops:
+            utils.set_random_seed(1)
+            model = Sequential(layers() if layers else [Dense(3, "softmax", input_shape=(5,))])
+            model.compile(optimizer(), "sparse_categorical_crossentropy")
+            backup = BackupAndRestore(tmp_path / folder, save_freq=1)
+            several = [*(make() for make in callbacks), Stop(stop, power_cut), backup]
+            try:
+                history = model.fit(*pictures(), 8, 5, verbose=0, callbacks=several).history
+                results.append((history, [w.tolist() for w in model.get_weights()], model.optimizer.learning_rate))
+            except RuntimeError:
+                assert stop == stop_at
+    return results
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ReduceLROnPlateau("loss", patience=1, factor=0.5, min_delta=10),
+        lambda: LearningRateScheduler(lambda epoch, rate: rate * 0.5),
+    ],
+)
+@pytest.mark.parametrize("stop_at", [8, 13, 22])
+def test_a_callback_that_sets_the_rate_over_a_schedule(tmp_path, make, stop_at):
+    whole, broken = small_run(tmp_path, stop_at, make, optimizer=lambda: SGD(CosineDecay(0.1, 20), momentum=0.9))
+    assert whole == broken
+
+
+def test_statistics_that_were_thawed_once(tmp_path):
+    """Without gamma and beta, no optimizer has ever seen the layer."""
+
+    class Freeze(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.layers[1].trainable = epoch < 2
+
+    def layers():
+        return [BatchNormalization(center=False, scale=False, input_shape=(5,)), Dense(3, "softmax")]
+
+    whole, broken = small_run(tmp_path, 20, Freeze, optimizer=lambda: SGD(0.1), layers=layers)
+    assert whole == broken
+
+
+def test_arrays_that_a_callback_remembers(tmp_path):
+    class Mean(Callback):
+        remembers = ("mean", "counts")
+
+        def __init__(self):
+            self.mean, self.counts = np.zeros(3), np.zeros(2, np.int32)
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.mean *= 0.9
+            self.counts += 1
+            logs["loss"] = float(self.mean.sum())
+
+    whole, broken = small_run(tmp_path, 9, Mean, optimizer=lambda: SGD(0.1))
+    assert whole == broken
+
+
+def test_a_table_that_is_appended_to(tmp_path):
+    def lines(folder):
+        path = tmp_path / f"{folder}.csv"
+        path.write_text("epoch,loss\n7,0.5\n")
+        for stop in [99] if folder == "whole" else [6, 99]:
+            utils.set_random_seed(1)
+            model = Sequential([Dense(3, "softmax", input_shape=(5,))])
+            model.compile(SGD(0.1), "sparse_categorical_crossentropy")
+            several = [CSVLogger(path, append=True), StopInEpochEnd(stop), BackupAndRestore(tmp_path / folder, 1)]
+            try:
+                model.fit(*pictures(), 8, 3, verbose=0, callbacks=several)
+            except RuntimeError:
+                pass
+        return path.read_text()
+
+    class StopInEpochEnd(Callback):
+        def __init__(self, at):
+            self.at = at
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0 and self.at != 99:
+                raise RuntimeError("after the row, before the checkpoint")
+
+    assert lines("broken") == lines("whole") and lines("whole").count("\n") > 2
+
+
+def test_a_signal_waits_for_the_callbacks(tmp_path):
+    """Some of them have done what belongs to the epoch, and some have not: nothing can be saved there."""
+
+    class Ask(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1 and armed:
+                signal.raise_signal(signal.SIGINT)
+                self.model.evaluate(*pictures(), verbose=0)
+
+    results = []
+    for folder, armed in ("whole", False), ("broken", True), ("broken", False):
+        utils.set_random_seed(1)
+        model = Sequential([Dense(3, "softmax", input_shape=(5,))])
+        model.compile(SGD(0.1), "sparse_categorical_crossentropy")
+        halve = LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+        try:
+            model.fit(*pictures(), 8, 3, verbose=0, callbacks=[halve, Ask(), BackupAndRestore(tmp_path / folder)])
+            results.append([model.optimizer.learning_rate, *(w.tolist() for w in model.get_weights())])
+        except interruption.Interrupted:
+            assert armed
+    assert results[0] == results[1]
+
+
+def test_a_signal_when_nobody_listens(tmp_path, whole, monkeypatch):
+    """As in `... | tee log`, where Ctrl-C ends tee first."""
+
+    def broken_pipe(*arguments):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(interruption.os, "write", broken_pipe)
+    with pytest.raises(interruption.Interrupted):
+        train(tmp_path / "run", callbacks=[Stop(7, lambda: signal.raise_signal(signal.SIGTERM))], save_freq="epoch")
+    assert train(tmp_path / "run", callbacks=[Stop(99, power_cut)], save_freq="epoch")[0] == whole["sgd"]
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruption.graceful():
+            signal.raise_signal(signal.SIGINT)
+            interruption.check()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_frozen_numbers_that_have_changed(tmp_path):

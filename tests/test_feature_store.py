@@ -1,5 +1,6 @@
 """Features kept on disk are those that would be computed, bit for bit; and the command that is built on them."""
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -37,8 +38,12 @@ def photos(tmp_path, rng):
     for number in range(19):
         path = tmp_path / f"{number}.png"
         Image.fromarray(rng.integers(0, 256, (30 + number, 40, 3), dtype=np.uint8)).save(path)
-        found.append(Photo(path, number % 2, f"{number:064}"))
+        found.append(as_photo(path, number % 2))
     return found
+
+
+def as_photo(path, label=0):
+    return Photo(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture
@@ -142,6 +147,26 @@ def test_a_picture_that_has_vanished_is_left_out(photos, keep):
         feature_store.features_of(small_base(seed=2), photos, preprocess_input, keep=keep, verbose=0)
 
 
+def test_a_picture_that_has_changed_is_left_out(photos):
+    """Its features must not be kept under the digest of what it was."""
+    before = photos[4].path.read_bytes()
+    photos[4].path.write_bytes(photos[5].path.read_bytes())
+    rows = feature_store.features_of(small_base(), photos, preprocess_input, verbose=0)
+    assert len(rows) == 18 and "has changed since" in rows.left_out[0][1]
+    photos[4].path.write_bytes(before)
+    kept = features(small_base(), photos)
+    assert np.array_equal(kept, features(small_base(), photos, keep=False))
+
+
+def test_rows_that_somebody_reads_are_never_written_again(photos):
+    first = feature_store.features_of(small_base(), photos[:5], preprocess_input, verbose=0)
+    before = first.read(slice(None))
+    (index,) = kept_files("index.json")
+    index.unlink()
+    features(small_base(), photos[5:])
+    assert np.array_equal(first.read(slice(None)), before)
+
+
 def test_an_interrupted_run_has_kept_what_it_did(photos, looked_at, monkeypatch):
     base, forward, batches = small_base(), Sequential.forward, []
 
@@ -165,9 +190,8 @@ def test_several_processes_at_once(photos, tmp_path):
         import sys, numpy as np
         sys.path.insert(0, sys.argv[1])
         from pathlib import Path
-        from test_feature_store import features, small_base
-        from minitl.data import Photo
-        photos = [Photo(Path(sys.argv[2]) / f"{n}.png", 0, f"{n:064}") for n in range(19)]
+        from test_feature_store import as_photo, features, small_base
+        photos = [as_photo(Path(sys.argv[2]) / f"{n}.png") for n in range(19)]
         print(features(small_base(), photos).tobytes().hex())
     """
     command = [sys.executable, "-c", textwrap.dedent(program), str(Path(__file__).parent), str(tmp_path)]

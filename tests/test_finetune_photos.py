@@ -125,6 +125,7 @@ def test_every_option(photos, base, options):
         (["--image-size", "16"], "--image-size is 16"),
         (["--warm-up", "-1"], "--warm-up is -1"),
         (["--warm-up", "2", "--schedule", "plateau"], "--warm-up does not go with --schedule plateau"),
+        (["--warm-up", "1e308"], "--warm-up is 1e+308"),
         (["--patience", "-2"], "patience is -2"),
         (["--label-smoothing", "1"], "label_smoothing is 1"),
         (["--resume"], "there is no unfinished run in"),
@@ -181,6 +182,40 @@ def test_stopped_and_killed_and_going_on(photos, base):
     assert process.returncode == 0 and "Going on from" in said, errors
     resumed = json.loads(results.read_text())
     assert resumed["history"] == whole["history"] and resumed["calibration"] == whole["calibration"]
+
+
+def test_what_is_not_ours_stays(photos, base, tmp_path):
+    for stage in "head", "blocks":
+        (tmp_path / "run" / stage).mkdir(parents=True)
+        (tmp_path / "run" / stage / "thesis.txt").write_text("precious")
+        (tmp_path / "run" / stage / "theirs.safetensors").write_text("precious")
+    finetune(photos, *FAST, "--run", str(tmp_path / "run"))
+    assert len(list((tmp_path / "run").glob("*/the*"))) == 4
+
+
+def test_an_unfinished_run_survives_what_trains_nothing(photos, base, capsys):
+    """Mistyped options, a mistyped folder, a search for a rate: only a run that starts anew clears it away."""
+    run = ["--run", str(photos.parent / "run")]
+    process = command(photos, *run, "--epochs", "2000")
+    for line in process.stdout:
+        if line.startswith("Stage 1"):
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            break
+    process.communicate(timeout=60)
+    left = sorted((photos.parent / "run").rglob("*.safetensors"))
+    assert left
+    for options in ["--clip-norm", "0"], ["--head-factor", "-1"], ["--save", "x.keras"], ["--augment", "--mirror"]:
+        assert cli.main(["finetune", str(photos), *FAST, *run, *options]) == 1
+    assert cli.main(["finetune", f"{photos}x", *FAST, *run]) == 1
+    finetune(photos, *FAST, *run, "--find-rate")
+    for options in ["--seed", "9"], ["--start", "ridge"], ["--learning-rate", "0.5"], ["--patience", "3"]:
+        for _ in range(2):
+            assert cli.main(["finetune", str(photos), *FAST, *run, "--epochs", "2000", "--resume", *options]) == 1
+    assert "has changed" in capsys.readouterr().err
+    assert sorted((photos.parent / "run").rglob("*.safetensors")) == left
+    finetune(photos, *FAST, *run)
+    assert "is given up" in capsys.readouterr().out and not list((photos.parent / "run").rglob("*.safetensors"))
 
 
 def test_two_runs_of_one_folder(photos, base, capsys):

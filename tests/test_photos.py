@@ -265,3 +265,23 @@ def test_ants_and_bees(photographs_folder):
     """The real example: 245 and 153, all readable, one of them a GIF that says that there was no image."""
     found = data.audit_folder(photographs_folder, verbose=0)
     assert found.counts(found.train) == [124, 121] and found.counts(found.val) == [70, 83] and not found.skipped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows needs privileges to make symbolic links")
+def test_folders_that_link_to_each_other(folder):
+    """Each is visited once, and no picture becomes one of another class."""
+    for number in range(12):
+        (folder / "ants" / f"f{number}").mkdir()
+        picture(16 + number).save(folder / "ants" / f"f{number}" / "a.png")
+        for other in range(number):
+            (folder / "ants" / f"f{number}" / f"to{other}").symlink_to(folder / "ants" / f"f{other}")
+            (folder / "ants" / f"f{other}" / f"to{number}").symlink_to(folder / "ants" / f"f{number}")
+    (folder / "ants" / "all").symlink_to(folder)
+    (folder / "ants" / "bees").symlink_to(folder / "bees")
+    found = data.audit_folder(folder, verbose=0)
+    photos = [*found.train, *found.val]
+    assert len({photo.path.resolve() for photo in photos}) == len(photos) == 52
+    reasons = {str(path): reason for path, reason in found.skipped}
+    assert "folder of another class" in reasons[os.path.join("ants", "bees")]
+    with pytest.raises(DataError, match="is no folder"):
+        data.audit_folder("x" * 300)

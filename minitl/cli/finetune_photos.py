@@ -9,8 +9,7 @@ All of it can be stopped at any moment, and goes on with --resume.
 """
 
 import hashlib
-import math
-import shutil
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -28,8 +27,10 @@ from ..losses import CategoricalCrossentropy
 from ..models import Model
 from ..optimizers import SGD, CosineDecay, PiecewiseConstantDecay, WarmUp
 from ..training import BackupAndRestore, Callback, EarlyStopping, ReduceLROnPlateau, range_test, ridge_head
+from ..training.checkpoints import clear
 from ..weights.known import home_folder
 from ..weights.locks import Lock
+from ..weights.model_file import check_target
 from .evaluate import report
 from .output import printable, write_json
 from .photos_options import DEFAULTS, LAST_BLOCKS, settle
@@ -46,14 +47,15 @@ def run(options):
             f"{place}: another run is at work in this folder. Wait for it, or give this one another with --run DIR.",
         )
         try:
-            begin(place, options)
+            if options.resume and not unfinished(place):
+                raise ArgumentError(f"--resume: there is no unfinished run in {place}. Leave it out to start one.")
             results = Run(options, place).results()
             write_json(options.json, results)
-            for stage in ("head", "blocks"):
-                shutil.rmtree(place / stage, ignore_errors=True)
+            if not options.find_rate:
+                clear(place / "head")
+                clear(place / "blocks")
         except interruption.Interrupted:
-            command = " ".join(sys.argv[1:]) if Path(sys.argv[0]).stem in ("minitl", "__main__") else "finetune ..."
-            print(f"\nStopped. To go on: minitl {command}{'' if options.resume else ' --resume'}", flush=True)
+            say_how_to_go_on(place)
             raise
         finally:
             lock.release()
@@ -65,15 +67,16 @@ def default_run_folder(photos):
     return home_folder() / "runs" / name
 
 
-def begin(place, options):
-    """With --resume, see that there is something to go on with; without it, clear away what is left of an older run."""
-    old = [stage for stage in ("head", "blocks") if any((place / stage).glob("*.safetensors"))]
-    if options.resume and not old:
-        raise ArgumentError(f"--resume: there is no unfinished run in {place}. Leave it out to start one.")
-    if old and not options.resume:
-        print(f"An unfinished run is in {place}. This one starts anew; --resume would have gone on with it.\n")
-        for stage in old:
-            shutil.rmtree(place / stage)
+def unfinished(place):
+    return any(any((place / stage).glob("*.safetensors")) for stage in ("head", "blocks"))
+
+
+def say_how_to_go_on(place):
+    arguments = [each for each in sys.argv[1:] if each != "--resume"] + ["--resume"] * unfinished(place)
+    try:
+        print(f"\nStopped. To go on: minitl {shlex.join(arguments)}", flush=True)
+    except OSError:  # nobody reads it any more
+        pass
 
 
 class Run:
@@ -81,6 +84,12 @@ class Run:
 
     def __init__(self, options, place):
         self.options, self.place, self.start = options, place, time.perf_counter()
+        for rate in options.learning_rate, options.tune_rate:  # what cannot be is refused now, and not after an hour
+            self.optimizer(rate, steps=10, warm_up=round(options.warm_up), rate_factors={"*": options.head_factor})
+        self.callbacks("head", 1)
+        CategoricalCrossentropy(label_smoothing=options.label_smoothing)
+        if options.save:
+            check_target(options.save)
         utils.set_random_seed(options.seed)
 
     def results(self):
@@ -168,16 +177,22 @@ class Run:
             return None
         stages = self.options.unfreeze != "none" and self.options.tune_epochs
         cut = LAST_BLOCKS[self.options.unfreeze] if stages else self.base.layers[-1].name
-        pictures = (2 if self.options.mirror else 1) * len(self.folder.train) + len(self.folder.val)
-        size = pictures * 4 * math.prod(self.model.output_of(cut).shape[1:])
-        if room_for(size):
-            return cut
-        print(f"No room to keep {size / 1e9:.1f} GB of features: every epoch will look at the pictures again.")
-        return None
+        prefix = transfer.remove_layers(self.model, cut)
+        options, bytes_wanted = self.options, 0
+        for photos, mirrored in (self.folder.train, options.mirror), (self.folder.val, False):
+            enough, size = room_for(prefix, photos, preprocess_input, CROP, not options.no_cache, mirrored)
+            bytes_wanted += size
+            if not enough:
+                print(
+                    f"No room to keep {bytes_wanted / 1e6:,.0f} MB of features: every epoch will look at the pictures "
+                    "again, without --mirror and --start ridge."
+                )
+                return None
+        return cut
 
     def find_rate(self):
         self.freeze_base()
-        self.compile(self.part, self.options.learning_rate, steps=1)
+        self.compile(self.part, SGD(self.options.learning_rate, momentum=0.9))
         print("\nThe head, a batch at each learning rate:")
         y = utils.to_categorical(self.y, len(self.folder.class_names))
         found = range_test(self.part, self.x, y, self.options.batch_size)
@@ -210,6 +225,11 @@ class Run:
         """Stage 1: the base is frozen, the head learns."""
         self.freeze_base()
         options = self.options
+        if not options.resume:
+            if unfinished(self.place):
+                print(f"\nThe unfinished run in {self.place} is given up: --resume would have gone on with it.")
+            clear(self.place / "head")
+            clear(self.place / "blocks")
         print(f"\nStage 1: the head, {self.learning()}, {options.epochs} epochs.", flush=True)
         if pooled is None:
             return self.fit(self.part, self.x, self.x_val, "head", options.epochs, options.learning_rate)
@@ -233,38 +253,44 @@ class Run:
     def learning(self):
         return f"{self.model.count_params(trainable_only=True):,} parameters learn"
 
-    def compile(self, part, learning_rate, steps, steps_an_epoch=1, rate_factors=None):
+    def compile(self, part, optimizer):
+        loss = CategoricalCrossentropy(label_smoothing=self.options.label_smoothing)
+        part.compile(optimizer, loss, metrics=["accuracy"])
+
+    def optimizer(self, learning_rate, steps, warm_up=0, rate_factors=None):
         options = self.options
-        rate = schedule(options.schedule, learning_rate, steps, round(options.warm_up * steps_an_epoch))
-        optimizer = SGD(
-            rate,
+        return SGD(
+            schedule(options.schedule, learning_rate, steps, warm_up),
             momentum=0.9,
             weight_decay=options.weight_decay or None,
             l2_sp=options.l2_sp or None,
             global_clipnorm=options.clip_norm,
             rate_factors=rate_factors,
         )
-        part.compile(optimizer, CategoricalCrossentropy(label_smoothing=options.label_smoothing), ["accuracy"])
+
+    def callbacks(self, stage, epochs):
+        options = self.options
+        watching = []
+        if options.patience is not None:
+            watching.append(EarlyStopping(patience=options.patience, restore_best_weights=True, verbose=1))
+        if options.schedule == "plateau":
+            watching.append(ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
+        backup = BackupAndRestore(
+            self.place / stage,
+            save_freq=1,
+            seconds_between=10,
+            delete_checkpoint=False,
+            despite_changes=options.despite_changes,
+            conditions={f"--{name}": getattr(options, name) for name in ("seed", "start", "patience")},
+        )
+        return [*watching, Lines(epochs), backup]
 
     def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
         """Train a part of the model on what the part before it says of the pictures."""
         options = self.options
         steps_an_epoch = -(-len(self.y) // options.batch_size)
-        self.compile(part, learning_rate, epochs * steps_an_epoch, steps_an_epoch, rate_factors)
-        callbacks = [
-            Lines(epochs),
-            BackupAndRestore(
-                self.place / stage,
-                save_freq=1,
-                seconds_between=10,
-                delete_checkpoint=False,
-                despite_changes=options.despite_changes,
-            ),
-        ]
-        if options.schedule == "plateau":
-            callbacks.insert(0, ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
-        if options.patience is not None:
-            callbacks.insert(0, EarlyStopping(patience=options.patience, restore_best_weights=True, verbose=1))
+        warm_up = round(options.warm_up * steps_an_epoch)
+        self.compile(part, self.optimizer(learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
         classes = len(self.folder.class_names)
         return part.fit(
             x,
@@ -272,7 +298,7 @@ class Run:
             options.batch_size,
             epochs,
             verbose=0,
-            callbacks=callbacks,
+            callbacks=self.callbacks(stage, epochs),
             validation_data=(x_val, utils.to_categorical(self.y_val, classes)),
             class_weight=balanced(self.y) if options.class_weights else None,
         )

@@ -88,13 +88,15 @@ def settle(options):
         raise ArgumentError("--cut goes with the bundled pictures; with a folder, use --unfreeze.")
     for name in ("epochs", "batch_size", "image_size"):
         whole_number(getattr(options, name), f"--{name.replace('_', '-')}")
-    if options.image_size < 32:
+    if not 32 <= options.image_size <= 4096:
         raise ArgumentError(
-            f"--image-size is {options.image_size}; expected at least 32, or nothing is left to look at."
+            f"--image-size is {options.image_size}; expected 32 (or nothing is left to look at) to 4096."
         )
     whole_number(options.tune_epochs, "--tune-epochs", 0)
     for name in ("learning_rate", "tune_rate"):
         if not 0 < getattr(options, name) < math.inf:
             raise ArgumentError(f"--{name.replace('_', '-')} is {getattr(options, name)}; expected a number above 0.")
-    if not 0 <= options.warm_up < math.inf:
-        raise ArgumentError(f"--warm-up is {options.warm_up}; expected a number of epochs.")
+    if not 0 <= options.warm_up <= options.epochs:
+        raise ArgumentError(f"--warm-up is {options.warm_up}; expected a number of epochs, {options.epochs} at most.")
+    if options.augment and (options.start == "ridge" or options.mirror):
+        raise ArgumentError("--augment does not go with --start ridge and --mirror, which need kept features.")
