@@ -4,6 +4,7 @@
 """
 
 import builtins
+import errno
 import os
 import signal
 import subprocess
@@ -133,17 +134,14 @@ class Disk:
         return counted
 
 
-@pytest.mark.parametrize("error", ["ENOSPC", "EROFS"])
-def test_a_write_that_fails_at_every_save(tmp_path, whole, error):
-    """A full disk, or one that is read-only from some moment on: each operation of each of the first saves, then every
-    seventh."""
-    import errno
-
+@pytest.mark.parametrize("error, each, steps", [(errno.ENOSPC, 60, 7), (errno.EROFS, 14, 15)])
+def test_a_write_that_fails_at_every_save(tmp_path, whole, error, each, steps):
+    """A disk that is full, or read-only, from some moment on: at each operation of the first saves, then at some."""
     fails_at, tried = 1, 0
     while True:
         folder = tmp_path / str(fails_at)
         with pytest.MonkeyPatch.context() as patch:
-            disk = Disk(patch, fails_at, getattr(errno, error))
+            disk = Disk(patch, fails_at, error)
             try:
                 train(folder, save_freq=2)
             except CheckpointError as found:
@@ -153,8 +151,8 @@ def test_a_write_that_fails_at_every_save(tmp_path, whole, error):
         tried += 1
         assert not list(folder.glob("*.part"))
         assert train(folder, save_freq=2)[0] == whole["sgd"], disk.operations
-        fails_at += 1 if fails_at < 60 else 7
-    assert tried > 60
+        fails_at += 1 if fails_at < each else steps
+    assert tried > each
 
 
 @pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:-1], lambda b: b[:700] + b"\0\1" + b[702:]])

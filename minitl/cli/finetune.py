@@ -9,9 +9,10 @@ of it is bundled; nothing is downloaded.
     minitl finetune --save model.h5 --json results.json
 
 With a folder of photographs, one subfolder a class, it does the same for these, with all of VGG16's convolutions
-(59 MB, fetched once): see `finetune_photos`.
+(59 MB, fetched once), in two stages: see `finetune_photos`. Stopped or killed, it goes on with --resume.
 
     minitl finetune photos/ --save model.h5
+    minitl finetune photos/ --save model.h5 --resume
 """
 
 import textwrap

@@ -44,7 +44,12 @@ def add_arguments(parser):
     add("--head-factor", type=float, help="in the second stage, the head's rate is this times as large (default: 1)")
     add("--schedule", choices=SCHEDULES, help=f"of the learning rate, in both stages (default: {DEFAULTS['schedule']})")
     add("--warm-up", type=float, metavar="EPOCHS", help="in which the rate rises from 0, in both stages (default: 0)")
-    add("--patience", type=int, help="stop a stage after so many epochs without a better val_loss; keep the best")
+    add(
+        "--patience",
+        type=int,
+        help="stop a stage after so many epochs without a better val_loss; keep the best (which the held-back pictures "
+        "choose then: their accuracy is a little too good)",
+    )
     add("--batch-size", type=int, help=f"default: {DEFAULTS['batch_size']}")
     add("--weight-decay", type=float, help="towards 0, for the new head (default: 0)")
     add("--l2-sp", type=float, help="towards the pre-trained values, for the base (default: 0; try 100)")
