@@ -170,6 +170,13 @@ def test_a_damaged_newest_checkpoint(tmp_path, whole, capsys, damage):
             train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
 
 
+def test_one_callback_for_several_trainings(tmp_path):
+    backup, model = BackupAndRestore(tmp_path / "run", conditions={"seed": 3}), network("sgd")
+    for _ in range(2):
+        model.fit(*pictures(), 8, 2, verbose=0, callbacks=backup)
+    assert backup.more_conditions == {"seed": 3}
+
+
 def test_checkpoints_are_safetensors(tmp_path):
     from minitl.weights import open_weights
 

@@ -28,6 +28,7 @@ from ..models import Model
 from ..optimizers import SGD, CosineDecay, PiecewiseConstantDecay, WarmUp
 from ..training import BackupAndRestore, Callback, EarlyStopping, ReduceLROnPlateau, range_test, ridge_head
 from ..training.checkpoints import clear
+from ..training.history import epoch_line
 from ..weights.known import home_folder
 from ..weights.locks import Lock
 from ..weights.model_file import check_target
@@ -316,8 +317,7 @@ class Lines(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
-            numbers = "  ".join(f"{name} {value:.4f}" for name, value in logs.items())
-            print(f"Epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  {numbers}", flush=True)
+            print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
 
 
 def schedule(name, learning_rate, steps, warm_up):

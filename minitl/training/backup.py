@@ -106,7 +106,7 @@ class BackupAndRestore(Callback):
                 self._save()
         finally:
             self.folder.release()
-            self.more_conditions, self.folder = conditions or {}, None
+            self.folder = None
 
     def _save_if_due(self):
         if time.monotonic() - self.last_saved >= self.seconds_between:

@@ -14,7 +14,7 @@ class History:
             self.history.setdefault(name, []).append(value)
 
 
-def epoch_line(epoch, epochs, results, seconds):
+def epoch_line(epoch, epochs, results, seconds=None):
     """`Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`"""
     numbers = "  ".join(f"{name} {value:.4f}" for name, value in results.items())
-    return f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}  {seconds:.1f} s"
+    return f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}" + ("" if seconds is None else f"  {seconds:.1f} s")
