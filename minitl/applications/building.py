@@ -41,12 +41,12 @@ def check_arguments(weights, include_top, input_shape, pooling, classes, native_
     return input_shape
 
 
-def add_pooling(x, pooling):
-    """The end of a network without its top."""
+def add_pooling(x, pooling, average="global_average_pooling2d", maximum="global_max_pooling2d"):
+    """The end of a network without its top. `average` and `maximum` are how Keras calls the layer there."""
     if pooling == "avg":
-        return GlobalAveragePooling2D(name="global_average_pooling2d")(x)
+        return GlobalAveragePooling2D(name=average)(x)
     if pooling == "max":
-        return GlobalMaxPooling2D(name="global_max_pooling2d")(x)
+        return GlobalMaxPooling2D(name=maximum)(x)
     return x
 
 
@@ -69,9 +69,21 @@ def load_named_weights(weights, published_name):
 
 def preprocess_caffe(x):
     """RGB (..., 3) from 0 to 255 -> BGR minus the mean colour, not scaled: what Caffe's models were trained on."""
+    bgr = np.array(_rgb(x)[..., ::-1], np.float32, order="C")  # a copy: the caller's images stay as they are
+    bgr -= IMAGENET_MEAN_BGR
+    return bgr
+
+
+def preprocess_symmetric(x):
+    """RGB (..., 3) from 0 to 255 -> RGB from -1 to 1: what TensorFlow's Inception was trained on."""
+    rgb = np.array(_rgb(x), np.float32)
+    rgb /= 127.5
+    rgb -= 1
+    return rgb
+
+
+def _rgb(x):
     x = np.asarray(x)
     if x.shape[-1:] != (3,):
         raise DataError(f"images have shape {x.shape}; expected RGB with the channels last: (..., 3).")
-    bgr = np.array(x[..., ::-1], np.float32, order="C")  # a copy: the caller's images stay as they are
-    bgr -= IMAGENET_MEAN_BGR
-    return bgr
+    return x

@@ -1,0 +1,174 @@
+"""InceptionV3: eleven modules whose branches look at the same map through windows of several sizes. Szegedy et al. 2015,
+arXiv 1512.00567, table 1.
+
+A 7x7 window is taken apart into 1x7 and 7x1, which sees as far for 14 multiplications instead of 49. Every convolution
+is followed by a batch normalization (without gamma: the ReLU behind it does not mind the scale) and a ReLU.
+
+Layer names are Keras's, which counts: conv2d, conv2d_1, ..., conv2d_93. Here they do not depend on what else was built.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+from ..layers import (
+    Activation,
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+)
+from ..models import Model
+from .building import add_pooling, check_arguments, load_named_weights, preprocess_symmetric
+from .imagenet import decode_predictions
+
+__all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
+
+
+class Conv(NamedTuple):
+    """A convolution with its batch normalization and ReLU."""
+
+    filters: int
+    rows: int
+    cols: int
+    stride: int = 1
+    padding: str = "same"
+
+
+class Split(NamedTuple):
+    """Branches that look at the same map, and are put one behind the other: a module, or a part of one."""
+
+    name: str | None
+    branches: list
+
+
+MAX, AVERAGE = "3x3 maximum, stride 2", "3x3 average"  # poolings
+
+
+def module_35(name, pool):
+    """35 x 35 x (64 + 64 + 96 + pool)"""
+    return Split(name, [
+        [Conv(64, 1, 1)],
+        [Conv(48, 1, 1), Conv(64, 5, 5)],
+        [Conv(64, 1, 1), Conv(96, 3, 3), Conv(96, 3, 3)],
+        [AVERAGE, Conv(pool, 1, 1)],
+    ])  # fmt: skip
+
+
+def module_17(name, c):
+    """17 x 17 x 4 * 192"""
+    return Split(name, [
+        [Conv(192, 1, 1)],
+        [Conv(c, 1, 1), Conv(c, 1, 7), Conv(192, 7, 1)],
+        [Conv(c, 1, 1), Conv(c, 7, 1), Conv(c, 1, 7), Conv(c, 7, 1), Conv(192, 1, 7)],
+        [AVERAGE, Conv(192, 1, 1)],
+    ])  # fmt: skip
+
+
+def module_8(name, inner):
+    """8 x 8 x (320 + 2 * 384 + 2 * 384 + 192)"""
+    return Split(name, [
+        [Conv(320, 1, 1)],
+        [Conv(384, 1, 1), Split(inner, [[Conv(384, 1, 3)], [Conv(384, 3, 1)]])],
+        [Conv(448, 1, 1), Conv(384, 3, 3), Split(None, [[Conv(384, 1, 3)], [Conv(384, 3, 1)]])],
+        [AVERAGE, Conv(192, 1, 1)],
+    ])  # fmt: skip
+
+
+# 'valid' windows: (299 - 3) // 2 + 1 = 149; 149 - 2 = 147; (147 - 3) // 2 + 1 = 73; 73 - 2 = 71; (71 - 3) // 2 + 1 = 35
+NETWORK = [
+    Conv(32, 3, 3, 2, "valid"),  # 149 x 149 x 32
+    Conv(32, 3, 3, 1, "valid"),  # 147 x 147 x 32
+    Conv(64, 3, 3),              # 147 x 147 x 64
+    MAX,                         #  73 x  73 x 64
+    Conv(80, 1, 1),              #  73 x  73 x 80
+    Conv(192, 3, 3, 1, "valid"), #  71 x  71 x 192
+    MAX,                         #  35 x  35 x 192
+    module_35("mixed0", 32),     #  35 x  35 x 256
+    module_35("mixed1", 64),     #  35 x  35 x 288
+    module_35("mixed2", 64),     #  35 x  35 x 288
+    Split("mixed3", [            #  17 x  17 x (384 + 96 + 288 = 768):  (35 - 3) // 2 + 1 = 17
+        [Conv(384, 3, 3, 2, "valid")],
+        [Conv(64, 1, 1), Conv(96, 3, 3), Conv(96, 3, 3, 2, "valid")],
+        [MAX],
+    ]),
+    module_17("mixed4", 128),    #  17 x  17 x 768
+    module_17("mixed5", 160),
+    module_17("mixed6", 160),
+    module_17("mixed7", 192),
+    Split("mixed8", [            #   8 x   8 x (320 + 192 + 768 = 1280):  (17 - 3) // 2 + 1 = 8
+        [Conv(192, 1, 1), Conv(320, 3, 3, 2, "valid")],
+        [Conv(192, 1, 1), Conv(192, 1, 7), Conv(192, 7, 1), Conv(192, 3, 3, 2, "valid")],
+        [MAX],
+    ]),
+    module_8("mixed9", "mixed9_0"),   #   8 x   8 x 2048
+    module_8("mixed10", "mixed9_1"),  #   8 x   8 x 2048
+]  # fmt: skip
+
+# {what can be fine-tuned, to the end: the layer before it}, from the end
+FINE_TUNING = {f"mixed{number}": f"mixed{number - 1}" for number in range(10, 0, -1)}
+
+
+def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+    """The network as a `Model`.
+
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
+    include_top   with the average over the map and the dense layer for ImageNet's classes
+    input_shape   (H, W, C) of one image; by default (299, 299, 3) with the top, any size without it
+    pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
+    classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
+
+    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
+    ArgumentError, and WeightsError for the file.
+    """
+    input_shape = check_arguments(
+        weights, include_top, input_shape, pooling, classes, native_size=299, smallest_size=75
+    )
+
+    with load_named_weights(weights, "inception_v3" if include_top else "inception_v3-notop") as load:
+        images = Input(input_shape)
+        x = _row(images, NETWORK, _Names())
+        if include_top:
+            x = GlobalAveragePooling2D(name="avg_pool")(x)
+            x = Dense(classes, activation="softmax", name="predictions")(x)
+        else:
+            x = add_pooling(x, pooling)
+        return load(Model(images, x, name="inception_v3"))
+
+
+def _row(x, parts, names):
+    """`parts` of the table, each on the output of the one before it."""
+    for part in parts:
+        if part is MAX:
+            x = MaxPooling2D(3, strides=2, name=names.next("max_pooling2d"))(x)
+        elif part is AVERAGE:
+            x = AveragePooling2D(3, strides=1, padding="same", name=names.next("average_pooling2d"))(x)
+        elif isinstance(part, Split):
+            branches = [_row(x, branch, names) for branch in part.branches]
+            x = Concatenate(name=part.name or names.next("concatenate"))(branches)
+        else:
+            size = (part.rows, part.cols)
+            x = Conv2D(part.filters, size, part.stride, part.padding, use_bias=False, name=names.next("conv2d"))(x)
+            x = BatchNormalization(scale=False, name=names.next("batch_normalization"))(x)
+            x = Activation("relu", name=names.next("activation"))(x)
+    return x
+
+
+class _Names:
+    """Keras's automatic names of a fresh session: conv2d, conv2d_1, conv2d_2, ..."""
+
+    def __init__(self):
+        self.taken = Counter()
+
+    def next(self, word):
+        number = self.taken[word]
+        self.taken[word] += 1
+        return f"{word}_{number}" if number else word
+
+
+def preprocess_input(x):
+    """RGB images (..., 3) from 0 to 255 -> float32 RGB from -1 to 1, as the weights expect."""
+    return preprocess_symmetric(x)

@@ -1,0 +1,103 @@
+"""ResNet50: sixteen residual blocks in four stages. He et al. 2015, arXiv 1512.03385, table 1, the column "50-layer".
+
+A residual block computes x + f(x) and not f(x): f only has to say what should change, and the gradient of x reaches the
+layers below undiminished, by way of the sum. Every convolution is followed by a batch normalization.
+
+Layer names are Keras's, and so they are the names in the weight files.
+"""
+
+from ..layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+    ZeroPadding2D,
+)
+from ..models import Model
+from .building import add_pooling, check_arguments, load_named_weights, preprocess_caffe
+from .imagenet import decode_predictions
+
+__all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
+
+# (stage, residual blocks, filters of their first two convolutions, stride of the first block); 4 * filters come out.
+# 224 pixels: 7x7 convolution, stride 2: (224 + 2*3 - 7) // 2 + 1 = 112; 3x3 max pooling, stride 2: 56
+STAGES = [
+    ("conv2", 3, 64, 1),  #  56 x 56 x  256
+    ("conv3", 4, 128, 2),  # 28 x 28 x  512     (a 1x1 window with stride 2: (56 - 1) // 2 + 1 = 28)
+    ("conv4", 6, 256, 2),  # 14 x 14 x 1024
+    ("conv5", 3, 512, 2),  #  7 x  7 x 2048
+]
+
+# {what can be fine-tuned: the layer before it}, from the end. Each stage begins where the one before it ends.
+FINE_TUNING = {
+    "conv5": "conv4_block6_out",
+    "conv4": "conv3_block4_out",
+    "conv3": "conv2_block3_out",
+    "conv2": "pool1_pool",
+}
+
+
+def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+    """The network as a `Model`.
+
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
+    include_top   with the average over the map and the dense layer for ImageNet's classes
+    input_shape   (H, W, C) of one image; by default (224, 224, 3) with the top, any size without it
+    pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
+    classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
+
+    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
+    ArgumentError, and WeightsError for the file.
+    """
+    input_shape = check_arguments(
+        weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32
+    )
+
+    with load_named_weights(weights, "resnet50" if include_top else "resnet50-notop") as load:
+        images = Input(input_shape)
+        x = ZeroPadding2D(3, name="conv1_pad")(images)
+        x = Conv2D(64, 7, strides=2, name="conv1_conv")(x)
+        x = normalized(x, "conv1")
+        x = Activation("relu", name="conv1_relu")(x)
+        x = ZeroPadding2D(1, name="pool1_pad")(x)
+        x = MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+
+        for stage, blocks, filters, stride in STAGES:
+            x = residual_block(x, filters, f"{stage}_block1", stride, widen=True)
+            for number in range(2, blocks + 1):
+                x = residual_block(x, filters, f"{stage}_block{number}")
+
+        if include_top:
+            x = GlobalAveragePooling2D(name="avg_pool")(x)
+            x = Dense(classes, activation="softmax", name="predictions")(x)
+        else:
+            x = add_pooling(x, pooling, "avg_pool", "max_pool")
+        return load(Model(images, x, name="resnet50"))
+
+
+def residual_block(x, filters, name, stride=1, widen=False):
+    """relu(x + f(x)), f being three convolutions: 1x1 to fewer channels, 3x3 there, where it is cheap, and 1x1 back to
+    4 * filters. Where x has another size or other channels, a 1x1 convolution brings it to those (`widen`)."""
+    shortcut = x
+    if widen:
+        shortcut = normalized(Conv2D(4 * filters, 1, stride, name=f"{name}_0_conv")(x), f"{name}_0")
+    x = normalized(Conv2D(filters, 1, stride, name=f"{name}_1_conv")(x), f"{name}_1")
+    x = Activation("relu", name=f"{name}_1_relu")(x)
+    x = normalized(Conv2D(filters, 3, padding="same", name=f"{name}_2_conv")(x), f"{name}_2")
+    x = Activation("relu", name=f"{name}_2_relu")(x)
+    x = normalized(Conv2D(4 * filters, 1, name=f"{name}_3_conv")(x), f"{name}_3")
+    x = Add(name=f"{name}_add")([shortcut, x])
+    return Activation("relu", name=f"{name}_out")(x)
+
+
+def normalized(x, name):
+    return BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn")(x)
+
+
+def preprocess_input(x):
+    """RGB images (..., 3) from 0 to 255 -> float32 BGR minus ImageNet's mean colour, as the weights expect."""
+    return preprocess_caffe(x)
