@@ -79,14 +79,12 @@ def frozen_prefix(model):
     Going through the graph in order, a step is fixed if its layer is and all its inputs are. The prefix must end in a
     *single* fixed tensor that all the rest is computed from, or the rest would need several kept arrays.
     """
-    fixed, cut, has_parameters = {model.input}, None, False
-    for index, step in enumerate(model.steps):
-        if not step.layer.is_fixed or not fixed.issuperset(step.inputs):
+    cut, has_parameters, cuts = None, False, set(model.cuts[:-1])  # behind the last one nothing is left to train
+    for step in model.steps:
+        if not step.layer.is_fixed:
             break
-        fixed.add(step)
         has_parameters = has_parameters or bool(step.layer.weight_names)
-        later_inputs = {tensor for later in model.steps[index + 1 :] for tensor in later.inputs}
-        if has_parameters and later_inputs & fixed == {step}:
+        if has_parameters and step in cuts:
             cut = step
     return cut
 

@@ -16,7 +16,7 @@ import hashlib
 
 import numpy as np
 
-from .errors import ArgumentError, ShapeError
+from .errors import ArgumentError, GraphError, ShapeError
 from .layers import (
     Activation,
     AveragePooling2D,
@@ -39,19 +39,38 @@ KEEPS_CHANNELS = (Activation, AveragePooling2D, Dropout, MaxPooling2D, ReLU, Zer
 
 
 def remove_layers(model, after):
-    """`model` up to and including the layer named `after`; everything behind it is left out."""
-    kept = Model(model.input, model.output_of(after), name=model.name)
+    """`model` up to and including the layer named `after`; everything behind it is left out. Raises GraphError where
+    the model is no single path there (`model.cuts`)."""
+    kept = Model(model.input, _cut(model, after), name=model.name)
     return _continue(kept, model, f"removed behind '{after}'", class_names=None)
 
 
 def replace_head(model, layers, after=None):
     """`model` up to and including the layer named `after` (default: all of it), followed by new `layers` in a row
-    (a list, or a single one)."""
-    tensor = model.output if after is None else model.output_of(after)
+    (a list, or a single one). Raises GraphError where the model is no single path there (`model.cuts`)."""
+    tensor = model.output if after is None else _cut(model, after)
     for layer in [layers] if isinstance(layers, Layer) else layers:
         tensor = layer(tensor)
     new = Model(model.input, tensor, name=model.name)
     return _continue(new, model, "replaced by a new head", class_names=None)
+
+
+def _cut(model, name):
+    """The output of the layer called `name`, if all that lies behind is computed from it alone."""
+    tensor, cuts, tensors = model.output_of(name), model.cuts, [model.input, *model.steps]
+    if tensor in cuts:
+        return tensor
+    place = tensors.index(tensor)
+    behind, other = next(
+        (step, each) for step in tensors[place + 1 :] for each in step.inputs if each in tensors[:place]
+    )
+    before = [each.layer.name for each in cuts if each in tensors[:place]]
+    after = [each.layer.name for each in cuts if each in tensors[place:]]
+    raise GraphError(
+        f"the model cannot be cut behind '{name}', which lies in one of several branches: '{behind.layer.name}' also "
+        f"needs '{other.layer.name}'. It is a single path behind '{before[-1]}', before the branches, and behind "
+        f"'{after[0]}', after them."
+    )
 
 
 def adapt_input(model, input_shape):
@@ -188,13 +207,17 @@ def freeze(model, until=None):
         layer.trainable = False
 
 
-def unfreeze(model, since=None, batch_normalization=False):
-    """Make every layer from the one named `since` on (default: all) trainable, in the order of `model.layers`.
+def unfreeze(model, since=None, batch_normalization=False, after=None):
+    """Make every layer from the one named `since` on (default: all) trainable, in the order of `model.layers`; or every
+    layer behind the one named `after`, where a block has several first layers.
 
     Frozen BatchNormalization layers stay frozen unless asked for: on a small data set the statistics of a few batches
     are worse than the pre-trained ones, and changing them changes every layer behind.
     """
-    for layer in model.layers[0 if since is None else _position(model, since) :]:
+    if since is not None and after is not None:
+        raise ArgumentError(f"since is {since!r} and after is {after!r}; expected one of them.")
+    start = 0 if since is None and after is None else _position(model, since or after) + (after is not None)
+    for layer in model.layers[start:]:
         if batch_normalization or not isinstance(layer, BatchNormalization):
             layer.trainable = True
 

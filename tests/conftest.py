@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minitl import utils
+from minitl import kernels, utils
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -15,6 +15,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def same_random_numbers_in_every_test():
     utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def convolutions_as_usual():
+    """A test that chooses an algorithm chooses it for itself."""
+    yield
+    kernels.set_convolution("auto")
 
 
 @pytest.fixture(autouse=True)

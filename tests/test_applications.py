@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 
 from minitl import initializers, transfer
-from minitl.applications import VGG16, vgg16
+from minitl.applications import VGG16, InceptionV3, ResNet50, inception_v3, resnet50, vgg16
 from minitl.errors import ArgumentError, DataError, ShapeError, WeightsError
+from minitl.layers import (
+    Activation,
+    Conv2D,
+    Dense,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+    ZeroPadding2D,
+)
+from minitl.models import Model
 from minitl.models.summary import flops
 from minitl.weights import bundled_file
 
@@ -26,6 +36,40 @@ def test_the_published_architecture():
     assert model.get_layer("fc1").kernel.shape == (7 * 7 * 512, 4096)
     assert flops(model) == pytest.approx(30.9e9, rel=0.01)
     assert built_without_drawing(include_top=False).count_params() == 14_714_688
+
+
+PUBLISHED = [(ResNet50, 25_636_712, 23_587_712, 177), (InceptionV3, 23_851_784, 21_802_784, 313)]
+
+
+@pytest.mark.parametrize("build, with_top, without, layers", PUBLISHED, ids=lambda each: getattr(each, "__name__", ""))
+def test_the_published_networks(build, with_top, without, layers):
+    """Numbers of parameters and of layers as Keras gives them, and the same names however often they are built."""
+    with initializers.weights_will_be_loaded():
+        model = build(weights=None)
+        assert model.count_params() == with_top and model.output_shape == (None, 1000) and len(model.layers) == layers
+        for pooling, shape in (None, (None, None, None, 2048)), ("avg", (None, 2048)), ("max", (None, 2048)):
+            base = build(weights=None, include_top=False, pooling=pooling)
+            assert base.count_params() == without and base.output_shape == shape
+        again = build(weights=None)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    cuts = {cut.layer.name for cut in model.cuts}
+    module = inception_v3 if build is InceptionV3 else resnet50
+    assert cuts.issuperset(module.FINE_TUNING.values()), "every stage can be cut off and fine-tuned"
+
+
+def test_another_network_of_the_family():
+    """ResNet101 is ResNet50 with other numbers of blocks: He et al. 2015, table 1; Keras counts 44,707,176."""
+    with initializers.weights_will_be_loaded():
+        images = Input((224, 224, 3))
+        x = ZeroPadding2D(3)(images)
+        x = Activation("relu")(resnet50.normalized(Conv2D(64, 7, strides=2)(x), "conv1"))
+        x = MaxPooling2D(3, strides=2)(ZeroPadding2D(1)(x))
+        for (stage, _, filters, stride), blocks in zip(resnet50.STAGES, (3, 4, 23, 3)):
+            x = resnet50.residual_block(x, filters, f"{stage}_block1", stride, widen=True)
+            for number in range(2, blocks + 1):
+                x = resnet50.residual_block(x, filters, f"{stage}_block{number}")
+        model = Model(images, Dense(1000, activation="softmax")(GlobalAveragePooling2D()(x)))
+    assert model.count_params() == 44_707_176
 
 
 def test_shapes_and_pooling():
@@ -119,6 +163,13 @@ def test_preprocess_input():
     assert np.array_equal(x, [[[[255, 0, 10]]]]), "the caller's image stays as it was"
     with pytest.raises(DataError, match="expected RGB with the channels last"):
         vgg16.preprocess_input(np.zeros((2, 3, 8, 8)))
+
+
+def test_preprocess_input_of_inception():
+    x = np.array([[[[255, 0, 51]]]], np.uint8)
+    y = inception_v3.preprocess_input(x)
+    assert y.dtype == np.float32 and np.allclose(y, [[[[1, -1, -0.6]]]]) and x[0, 0, 0, 0] == 255
+    assert np.array_equal(resnet50.preprocess_input(x), vgg16.preprocess_input(x))
 
 
 MISUSES = [

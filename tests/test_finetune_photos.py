@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from minitl import cli, data
+from minitl import applications, cli, data
+from minitl.layers import BatchNormalization
 from minitl.models import load_model
 from minitl.weights import known
 
@@ -248,3 +249,27 @@ def test_a_saved_model_predicts_the_same_elsewhere(photos, base, tmp_path):
     for row, found in zip(expected, json.loads(results.read_text())):
         for guess in found["predictions"]:
             assert guess["probability"] == pytest.approx(row[["lying", "standing"].index(guess["class"])], abs=1e-6)
+
+
+@pytest.mark.parametrize("name, part", [("resnet50", "conv5"), ("inception_v3", "mixed10")])
+def test_other_bases(photos, name, part, monkeypatch, tmp_path, capsys):
+    """Random weights, since the published ones are not here: what is tested is the way through both stages."""
+    build, module = applications.NETWORKS[name]
+    weights = tmp_path / "random.h5"
+    build(weights=None, include_top=False).save_weights(weights)
+    monkeypatch.setitem(applications.NETWORKS, name, (lambda **options: build(weights=weights, **options), module))
+    options = ["--base", name, "--image-size", "80", "--epochs", "3", "--tune-epochs", "1"]
+    results = finetune(photos, *options, "--save", str(tmp_path / "model.h5"))
+    text = capsys.readouterr().out
+    assert f"Stage 2: from {part} on" in text and len(results["history"]["blocks"]["loss"]) == 1
+    model = load_model(tmp_path / "model.h5")
+    assert model.metadata["preprocessing"] == name
+    before, thawed = True, {layer.name for layer in model.layers if layer.trainable and layer.weight_names}
+    for layer in model.layers:
+        assert not (before and layer.name in thawed)
+        before = before and layer.name != module.FINE_TUNING[part]
+    assert thawed and not any(isinstance(model.get_layer(each), BatchNormalization) for each in thawed)
+    picture = next((photos / "val" / "lying").iterdir())
+    assert cli.main(["predict", str(tmp_path / "model.h5"), str(picture)]) == 0
+    assert cli.main(["finetune", str(photos), "--base", name, "--unfreeze", "block5"]) == 1
+    assert f"expected none or a part of {name}: {part}" in capsys.readouterr().err

@@ -22,7 +22,7 @@ from minitl.layers import (
     MaxPooling2D,
 )
 from minitl.models import Model, Sequential, load_model
-from minitl.weights import convert, keras_h5, ledger, open_weights
+from minitl.weights import convert, ledger, open_weights
 
 
 def row(names=("c1", "c2", "out")):
@@ -266,7 +266,7 @@ def test_kerass_order_of_layers():
     y = Conv2D(2, 3, padding="same", name="long1")(x)
     y = Conv2D(2, 3, padding="same", name="long2")(y)
     model = Model(images, Add(name="add")([short, y]))
-    order = [layer.name for layer in keras_h5.keras_order(model)]
+    order = [layer.name for layer in model.layers]
     assert order[1:] == ["stem", "long1", "short", "long2", "add"]
 
 

@@ -13,6 +13,7 @@ from minitl import kernels
 from minitl.kernels import memory, parallel, winograd
 from minitl.layers import Conv2D, Input, MaxPooling2D
 from minitl.models import Model
+from minitl.models.fusion import fused
 
 needs_two_threads = pytest.mark.skipif(parallel.threads() < 2, reason="BLAS may use one thread only, or cannot be told")
 
@@ -219,17 +220,17 @@ def test_a_kernel_that_is_trained_keeps_no_transform(rng):
 
 def test_pooling_is_joined_only_where_nobody_sees_the_difference(rng, monkeypatch):
     inputs = Input((16, 16, 3))
-    conv = Conv2D(4, 3, activation="relu")
-    model = Model(inputs, MaxPooling2D()(conv(inputs)))
+    pooling = MaxPooling2D()
+    model = Model(inputs, pooling(Conv2D(4, 3, activation="relu")(inputs)))
     x = rng.standard_normal((2, 16, 16, 3), np.float32)
     y = model.forward(x)
-    pooled = []
-    forward = conv.forward
-    monkeypatch.setattr(conv, "forward", lambda *a, **k: pooled.append(k.get("pool", False)) or forward(*a, **k))
-    assert np.array_equal(model.forward(x, gradients="none"), y) and pooled == [True]
+    alone = []
+    forward = pooling.forward
+    monkeypatch.setattr(pooling, "forward", lambda *a, **k: alone.append(True) or forward(*a, **k))
+    assert np.array_equal(model.forward(x, gradients="none"), y) and not alone
     model.forward(x, training=True)
     model.backward(np.ones_like(y))
-    assert pooled == [True, False]
+    assert alone == [True]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,8 @@ def test_pooling_is_joined_only_where_nobody_sees_the_difference(rng, monkeypatc
 )
 def test_other_poolings_stay_on_their_own(convolution, pooling):
     inputs = Input((15, 15, 3))
-    assert not Model(inputs, pooling(convolution(inputs)))._pooled
+    steps = Model(inputs, pooling(convolution(inputs))).steps
+    assert fused(steps, lambda step: True) == steps
 
 
 def test_subclasses_are_asked_themselves(rng):

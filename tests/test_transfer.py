@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from minitl import transfer
-from minitl.errors import GraphError, ShapeError
+from minitl.errors import ArgumentError, GraphError, ShapeError
 from minitl.layers import (
+    Add,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -145,3 +146,39 @@ def test_only_kernels_that_look_at_the_image_are_adapted():
         transfer.adapt_input(mixed, (8, 8, 1))
     with pytest.raises(ShapeError, match="input_shape is 64; expected"):
         transfer.adapt_input(mixed, 64)
+
+
+def block(x, name):
+    """A residual block: two branches that come together."""
+    branch = Conv2D(4, 3, padding="same", name=f"{name}_conv")(x)
+    return Add(name=f"{name}_add")([x, BatchNormalization(name=f"{name}_norm")(branch)])
+
+
+def residual():
+    images = Input((8, 8, 3))
+    x = Conv2D(4, 3, padding="same", name="stem")(images)
+    x = block(block(x, "first"), "second")
+    return Model(images, Dense(2, name="top")(GlobalAveragePooling2D(name="pool")(x)))
+
+
+def test_a_cut_within_a_branch_is_refused_with_the_reason():
+    model = residual()
+    assert [cut.layer.name for cut in model.cuts[1:]] == ["stem", "first_add", "second_add", "pool", "top"]
+    assert names(transfer.remove_layers(model, after="first_add"))[-1] == "first_add"
+    for surgery in transfer.remove_layers, lambda model, after: transfer.replace_head(model, Flatten(), after):
+        with pytest.raises(
+            GraphError,
+            match="behind 'second_conv', which lies in one of several branches: 'second_add' also needs 'first_add'.* "
+            "single path behind 'first_add', before the branches, and behind 'second_add', after them",
+        ):
+            surgery(model, after="second_conv")
+
+
+def test_a_stage_is_thawed_with_all_its_branches():
+    model = residual()
+    transfer.freeze(model)
+    transfer.unfreeze(model, after="first_add")
+    assert [la.name for la in model.layers if la.trainable and la.weight_names] == ["second_conv", "top"]
+    assert not model.get_layer("second_norm").trainable, "batch-norm stays frozen"
+    with pytest.raises(ArgumentError, match="expected one of them"):
+        transfer.unfreeze(model, since="top", after="stem")

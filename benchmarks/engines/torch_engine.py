@@ -1,7 +1,10 @@
 """PyTorch. `options["layout"]` is "channels_last", its fastest, or "default" (NCHW)."""
 
+import numpy as np
 import torch
 from torch import nn
+
+from minitl import layers
 
 from .. import networks
 
@@ -21,6 +24,67 @@ def base():
             layers += [convolution, nn.ReLU(inplace=True)]
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers)
+
+
+class Network(nn.Module):
+    """Any of minitl's models in PyTorch's modules, with the same weights: padding that is a layer of its own goes into
+    the convolution or pooling behind it, and ReLU works in place, as PyTorch's users write it. Logits come out."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.steps, padding = [], {}  # {ZeroPadding2D's output: pixels on each side}
+        self.input, self.output = model.input, model.output
+        for step in model.steps:
+            if isinstance(step.layer, layers.ZeroPadding2D):
+                padding[step] = (step.inputs[0], step.layer.padding[0][0])
+                continue
+            inputs = [padding.get(tensor, (tensor, 0))[0] for tensor in step.inputs]
+            module = as_module(step.layer, padding.get(step.inputs[0], (None, 0))[1])
+            if isinstance(module, nn.Module):
+                self.add_module(step.layer.name, module)
+            self.steps.append((module, inputs, step))
+        last_user = {tensor: step for _, inputs, step in self.steps for tensor in inputs}
+        self.ends = {step: [each for each, user in last_user.items() if user is step] for step in last_user.values()}
+
+    def forward(self, x):
+        values = {self.input: x}
+        for module, inputs, step in self.steps:
+            arguments = [values[tensor] for tensor in inputs]
+            values[step] = module(arguments) if not isinstance(module, nn.Module) else module(*arguments)
+            for tensor in self.ends.get(step, ()):
+                del values[tensor]
+        return values[self.output]
+
+
+def as_module(layer, padding):
+    """One layer, with its weights. PyTorch's `padding` is the same on both sides: minitl's 'same' at stride 1 is."""
+    if isinstance(layer, layers.Conv2D):
+        kh, kw, c, f = layer.kernel.shape
+        around = (kh // 2, kw // 2) if layer.padding == "same" else padding
+        module = nn.Conv2d(c, f, (kh, kw), layer.strides, around, bias=layer.use_bias)
+        arrays = {"weight": layer.kernel.transpose(3, 2, 0, 1), "bias": layer.bias}
+    elif isinstance(layer, layers.BatchNormalization):
+        module = nn.BatchNorm2d(len(layer.moving_mean), eps=layer.epsilon, momentum=1 - layer.momentum)
+        module.weight.requires_grad_(layer.scale)
+        arrays = {"weight": layer.gamma, "bias": layer.beta, "running_mean": layer.moving_mean}
+        arrays["running_var"] = layer.moving_variance
+    elif isinstance(layer, layers.Dense):
+        module, arrays = nn.Linear(*layer.kernel.shape), {"weight": layer.kernel.T, "bias": layer.bias}
+    elif isinstance(layer, layers.Activation):
+        return nn.ReLU(inplace=True)
+    elif isinstance(layer, layers.MaxPooling2D):
+        return nn.MaxPool2d(layer.pool_size, layer.strides, padding)
+    elif isinstance(layer, layers.AveragePooling2D):
+        return nn.AvgPool2d(layer.pool_size, layer.strides, layer.pool_size[0] // 2, count_include_pad=False)
+    elif isinstance(layer, layers.GlobalAveragePooling2D):
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    else:
+        return {layers.Add: sum, layers.Concatenate: lambda x: torch.cat(x, dim=1)}[type(layer)]
+    for name, array in arrays.items():
+        if array is not None:
+            tensor = torch.from_numpy(np.array(array, order="C"))
+            getattr(module, name).data = tensor.to(memory_format=torch.contiguous_format)
+    return module
 
 
 def tensor(images, options):

@@ -8,12 +8,12 @@ from .vgg16 import VGG16
 
 __all__ = ["VGG16", "ResNet50", "InceptionV3"]
 
-# The name under which a saved model remembers how its images were prepared -> the function that does it.
-_PREPROCESSING = {module.__name__.rpartition(".")[2]: module.preprocess_input for module in (vgg16, resnet50, inception_v3)}
+# {name: (function, its module)}. A saved model remembers by this name how its images were prepared.
+NETWORKS = {"vgg16": (VGG16, vgg16), "resnet50": (ResNet50, resnet50), "inception_v3": (InceptionV3, inception_v3)}
 
 
 def preprocessing(name):
     """The `preprocess_input` of an application, by the application's name. Raises ArgumentError for another."""
-    if not isinstance(name, str) or name not in _PREPROCESSING:
-        raise ArgumentError(f"preprocessing is {name!r}; expected one of {', '.join(_PREPROCESSING)}.")
-    return _PREPROCESSING[name]
+    if not isinstance(name, str) or name not in NETWORKS:
+        raise ArgumentError(f"preprocessing is {name!r}; expected one of {', '.join(NETWORKS)}.")
+    return NETWORKS[name][1].preprocess_input

@@ -1,5 +1,5 @@
-"""InceptionV3: eleven modules whose branches look at the same map through windows of several sizes. Szegedy et al. 2015,
-arXiv 1512.00567, table 1.
+"""InceptionV3: eleven modules whose branches look at the same map through windows of several sizes. Szegedy et al.
+2015, arXiv 1512.00567, table 1.
 
 A 7x7 window is taken apart into 1x7 and 7x1, which sees as far for 14 multiplications instead of 49. Every convolution
 is followed by a batch normalization (without gamma: the ReLU behind it does not mind the scale) and a ReLU.
@@ -110,6 +110,7 @@ NETWORK = [
 
 # {what can be fine-tuned, to the end: the layer before it}, from the end
 FINE_TUNING = {f"mixed{number}": f"mixed{number - 1}" for number in range(10, 0, -1)}
+NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: what the published weights were trained on; what leaves one at the end
 
 
 def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
@@ -124,9 +125,7 @@ def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=
     Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
     ArgumentError, and WeightsError for the file.
     """
-    input_shape = check_arguments(
-        weights, include_top, input_shape, pooling, classes, native_size=299, smallest_size=75
-    )
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
     with load_named_weights(weights, "inception_v3" if include_top else "inception_v3-notop") as load:
         images = Input(input_shape)

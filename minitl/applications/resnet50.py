@@ -32,13 +32,14 @@ STAGES = [
     ("conv5", 3, 512, 2),  #  7 x  7 x 2048
 ]
 
-# {what can be fine-tuned: the layer before it}, from the end. Each stage begins where the one before it ends.
+# {what can be fine-tuned, to the end: the layer before it}, from the end
 FINE_TUNING = {
     "conv5": "conv4_block6_out",
     "conv4": "conv3_block4_out",
     "conv3": "conv2_block3_out",
     "conv2": "pool1_pool",
 }
+NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
 
 
 def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
@@ -53,9 +54,7 @@ def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=Non
     Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
     ArgumentError, and WeightsError for the file.
     """
-    input_shape = check_arguments(
-        weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32
-    )
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
     with load_named_weights(weights, "resnet50" if include_top else "resnet50-notop") as load:
         images = Input(input_shape)

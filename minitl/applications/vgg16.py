@@ -13,6 +13,10 @@ __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 # (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
 BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 
+# {what can be fine-tuned, to the end: the layer before it}, from the end
+FINE_TUNING = {f"block{number}": f"block{number - 1}_pool" for number in range(len(BLOCKS), 1, -1)}
+NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
+
 
 def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
     """The network as a `Model`.
@@ -26,9 +30,7 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
     Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
     ArgumentError, and WeightsError for the file.
     """
-    input_shape = check_arguments(
-        weights, include_top, input_shape, pooling, classes, native_size=224, smallest_size=32
-    )
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
     with load_named_weights(weights, "vgg16" if include_top else "vgg16-notop") as load:
         x = images = Input(input_shape)

@@ -1,6 +1,6 @@
 """Fine-tuning on a folder of photographs: `minitl finetune PHOTOS/`.
 
-The folder is looked through. VGG16's convolutions, pre-trained on ImageNet, look at every picture once, up to where
+The folder is looked through. A base pre-trained on ImageNet (--base; VGG16) looks at every picture once, up to where
 something will learn; what they say is kept on the disk. Then there are two stages: a new head learns on the frozen
 base, and then the base's last block with it, at a small learning rate. The result is measured on pictures that were
 held back.
@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, data, features, interruption, transfer, utils
-from ..applications import VGG16
-from ..applications.vgg16 import preprocess_input
+from ..applications import NETWORKS
 from ..errors import ArgumentError
 from ..evaluation import Evaluation
 from ..feature_store import features_of, room_for
@@ -34,9 +33,9 @@ from ..weights.locks import Lock
 from ..weights.model_file import check_target
 from .evaluate import report
 from .output import printable, write_json
-from .photos_options import DEFAULTS, LAST_BLOCKS, settle
+from .photos_options import DEFAULTS, settle
 
-CROP = 224 / 256  # the share of a picture's shorter side that is looked at: as VGG16 was measured
+CROP = 224 / 256  # the share of a picture's shorter side that is looked at: as the published networks were measured
 
 
 def run(options):
@@ -85,6 +84,8 @@ class Run:
 
     def __init__(self, options, place):
         self.options, self.place, self.start = options, place, time.perf_counter()
+        self.application, module = NETWORKS[options.base]
+        self.parts, self.prepare = module.FINE_TUNING, module.preprocess_input
         for rate in options.learning_rate, options.tune_rate:  # what cannot be is refused now, and not after an hour
             self.optimizer(rate, steps=10, warm_up=round(options.warm_up), rate_factors={"*": options.head_factor})
         self.callbacks("head", 1)
@@ -112,7 +113,7 @@ class Run:
         print("\nOn the pictures that were held back:")
         report(evaluation)
         model = self.model
-        model.metadata = {"class_names": self.folder.class_names, "preprocessing": "vgg16", "crop": CROP}
+        model.metadata = {"class_names": self.folder.class_names, "preprocessing": options.base, "crop": CROP}
         print("\nWhat the model is made of:")
         print("\n".join(model.ledger.summary()))
         if options.save:
@@ -141,7 +142,7 @@ class Run:
         starts at zero: its problem is convex.
         """
         size, classes = self.options.image_size, len(self.folder.class_names)
-        self.base = VGG16(include_top=False, input_shape=(size, size, 3), pooling="avg")
+        self.base = self.application(include_top=False, input_shape=(size, size, 3), pooling="avg")
         transfer.freeze(self.base)
         self.head = [
             BatchNormalization(momentum=0.9, name="features"),
@@ -158,12 +159,12 @@ class Run:
             size = options.image_size
             augment = data.Augmentation() if options.augment else None
             self.part = self.model
-            self.x = data.PhotoStream(folder.train, preprocess_input, size, size, CROP, augment, options.seed)
-            self.x_val = data.PhotoStream(folder.val, preprocess_input, size, size, CROP)
+            self.x = data.PhotoStream(folder.train, self.prepare, size, size, CROP, augment, options.seed)
+            self.x_val = data.PhotoStream(folder.val, self.prepare, size, size, CROP)
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(cut))
             self.x, self.x_val = (
-                features_of(prefix, photos, preprocess_input, CROP, not options.no_cache, mirrored)
+                features_of(prefix, photos, self.prepare, CROP, not options.no_cache, mirrored)
                 for photos, mirrored in ((folder.train, options.mirror), (folder.val, False))
             )
             vanished = [*self.x.left_out, *self.x_val.left_out]
@@ -177,11 +178,11 @@ class Run:
         if self.options.augment:
             return None
         stages = self.options.unfreeze != "none" and self.options.tune_epochs
-        cut = LAST_BLOCKS[self.options.unfreeze] if stages else self.base.layers[-1].name
+        cut = self.parts[self.options.unfreeze] if stages else self.base.layers[-1].name
         prefix = transfer.remove_layers(self.model, cut)
         options, bytes_wanted = self.options, 0
         for photos, mirrored in (self.folder.train, options.mirror), (self.folder.val, False):
-            enough, size = room_for(prefix, photos, preprocess_input, CROP, not options.no_cache, mirrored)
+            enough, size = room_for(prefix, photos, self.prepare, CROP, not options.no_cache, mirrored)
             bytes_wanted += size
             if not enough:
                 print(
@@ -241,7 +242,7 @@ class Run:
         """Stage 2: the last blocks learn with it. Every BatchNormalization is frozen, that of the head as well: the
         statistics of a few pictures would change faster than the weights can follow."""
         options = self.options
-        transfer.unfreeze(self.model, since=f"{options.unfreeze}_conv1")
+        transfer.unfreeze(self.model, after=self.parts[options.unfreeze])
         for layer in self.model.layers:
             layer.trainable = layer.trainable and not isinstance(layer, BatchNormalization)
         print(f"\nStage 2: from {options.unfreeze} on, {self.learning()}, {options.tune_epochs} epochs.", flush=True)

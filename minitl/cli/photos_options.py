@@ -2,20 +2,19 @@
 
 import math
 
-from ..applications.vgg16 import BLOCKS
+from ..applications import NETWORKS
 from ..errors import ArgumentError
 from ..utils import whole_number
 
-# {first block of the second stage: the layer before it}
-LAST_BLOCKS = {f"block{number}": f"block{number - 1}_pool" for number in range(len(BLOCKS), 1, -1)}
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 
-# Chosen by cross-validation on the training half of ants and bees; the half for validation was not looked at.
+# Chosen by cross-validation with VGG16 on the training half of ants and bees; the half for validation was not looked
+# at. None: it depends on the base (`settle`).
 DEFAULTS = {
-    "epochs": 60, "learning_rate": 0.001, "unfreeze": "block5", "tune_epochs": 2, "tune_rate": 0.00003,
+    "base": "vgg16", "epochs": 60, "learning_rate": 0.001, "unfreeze": None, "tune_epochs": 2, "tune_rate": 0.00003,
     "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
     "weight_decay": 0.0, "l2_sp": 0.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
-    "image_size": 224,
+    "image_size": None,
 }  # fmt: skip
 FLAGS = (
     "class_weights",
@@ -34,10 +33,13 @@ def add_arguments(parser):
     """The options that only a folder of photographs has."""
     group = parser.add_argument_group("with a folder of photographs")
     add = group.add_argument
+    add("--base", choices=[*NETWORKS], help=f"the pre-trained network (default: {DEFAULTS['base']})")
     add(
         "--unfreeze",
-        choices=[*LAST_BLOCKS, "none"],
-        help=f"the second stage trains from here on (default: {DEFAULTS['unfreeze']})",
+        metavar="PART",
+        help="the second stage trains from here on: none, or one of "
+        + "; ".join(f"{', '.join(reversed(module.FINE_TUNING))} ({name})" for name, (_, module) in NETWORKS.items())
+        + " (default: the last)",
     )
     add("--tune-epochs", type=int, help=f"of the second stage (default: {DEFAULTS['tune_epochs']})")
     add("--tune-rate", type=float, help=f"its learning rate (default: {DEFAULTS['tune_rate']})")
@@ -64,7 +66,11 @@ def add_arguments(parser):
         help="other crops, mirror images and colours in each epoch (slow: no kept features)",
     )
     add(
-        "--image-size", type=int, help=f"pixels (default: {DEFAULTS['image_size']}); fewer are faster and less accurate"
+        "--image-size",
+        type=int,
+        help="pixels (default: "
+        + ", ".join(f"{module.NATIVE_SIZE} for {name}" for name, (_, module) in NETWORKS.items())
+        + "); fewer are faster and less accurate",
     )
     add("--find-rate", action="store_true", help="only try which learning rate suits the head, and show it")
     add("--strict", action="store_true", help="stop at the first file that is no photograph")
@@ -91,11 +97,22 @@ def settle(options):
             setattr(options, name, value)
     if options.cut is not None:
         raise ArgumentError("--cut goes with the bundled pictures; with a folder, use --unfreeze.")
+    _, module = NETWORKS[options.base]
+    parts = module.FINE_TUNING
+    if options.unfreeze is None:
+        options.unfreeze = next(iter(parts))
+    if options.unfreeze not in (*parts, "none"):
+        raise ArgumentError(
+            f"--unfreeze is {options.unfreeze!r}; expected none or a part of {options.base}: {', '.join(parts)}."
+        )
+    if options.image_size is None:
+        options.image_size = module.NATIVE_SIZE
     for name in ("epochs", "batch_size", "image_size"):
         whole_number(getattr(options, name), f"--{name.replace('_', '-')}")
-    if not 32 <= options.image_size <= 4096:
+    smallest = module.SMALLEST_SIZE
+    if not smallest <= options.image_size <= 4096:
         raise ArgumentError(
-            f"--image-size is {options.image_size}; expected 32 (or nothing is left to look at) to 4096."
+            f"--image-size is {options.image_size}; expected {smallest} (or nothing is left to look at) to 4096."
         )
     whole_number(options.tune_epochs, "--tune-epochs", 0)
     for name in ("learning_rate", "tune_rate"):

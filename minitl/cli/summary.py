@@ -2,17 +2,19 @@
 
 minitl summary vgg16
 minitl summary vgg16 --no-top --input-shape 64 64 3
+minitl summary resnet50
 minitl summary my_model.h5
 """
 
-from .. import applications, initializers
+from .. import initializers
+from ..applications import NETWORKS
 from ..errors import ArgumentError
 from ..models import load_model
 from ..models.summary import flops
 from .output import check_writable, write_json
 
 HELP = "print a model's layers, shapes and parameters"
-APPLICATIONS = {name.lower(): getattr(applications, name) for name in applications.__all__}
+APPLICATIONS = {name: build for name, (build, _) in NETWORKS.items()}
 
 
 def add_arguments(parser):
@@ -25,11 +27,10 @@ def add_arguments(parser):
 
 def run(options):
     check_writable(options.json)
-    if options.model.lower() in APPLICATIONS:
+    name = "inception_v3" if options.model.lower() == "inceptionv3" else options.model.lower()
+    if name in APPLICATIONS:
         with initializers.weights_will_be_loaded():  # nobody will look at the numbers
-            model = APPLICATIONS[options.model.lower()](
-                weights=None, include_top=not options.no_top, input_shape=options.input_shape
-            )
+            model = APPLICATIONS[name](weights=None, include_top=not options.no_top, input_shape=options.input_shape)
     elif options.no_top or options.input_shape:
         raise ArgumentError(f"--no-top and --input-shape go with an application's name ({', '.join(APPLICATIONS)}).")
     else:

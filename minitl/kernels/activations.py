@@ -24,7 +24,16 @@ def linear_gradient(grad, y):
 
 def relu(x, out=None):
     """max(x, 0)."""
-    return np.maximum(x, 0, out=out)
+    if out is not None:
+        return np.maximum(x, 0, out=out)
+    y = empty(x.shape, x.dtype)
+
+    def cut_off(parts):
+        for part in parts:
+            np.maximum(x[part], 0, out=y[part])
+
+    share(cut_off, image_slices(y))
+    return y
 
 
 def relu_gradient(grad, y):

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ArgumentError
 from . import winograd
 from .activations import linear
+from .elementwise import add
 from .geometry import pixels_seen, window
 from .im2col import conv2d_im2col, input_gradient_col2im, kernel_gradient_im2col
 from .pooling import max_pool
@@ -41,13 +42,26 @@ def _algorithm(images, kernel_shape, dtype, rows, cols):
     return "winograd" if _chosen == "winograd" or winograd.pays(images, kernel_shape, dtype, rows, cols) else "im2col"
 
 
-def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linear, transform=None, pool=False):
+def conv2d(
+    x,
+    kernel,
+    bias=None,
+    strides=(1, 1),
+    padding="valid",
+    activate=linear,
+    transform=None,
+    pool=False,
+    scale=None,
+    other=None,
+):
     """Convolve. x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F).
 
     activate    one of `activations`, applied block by block while the numbers are in the cache
     transform   a `winograd.KernelTransform` to use: it saves transforming the same kernel again
     pool        return `max_pool(activate(y), (2, 2), (2, 2))` (N, OH//2, OW//2, F). `activate` must never put a smaller
                 number above a larger one, for the maximum may be taken first
+    scale       (F,): y = scale * convolution + bias, what a batch normalization with fixed statistics makes of it
+    other       (N, OH, OW, F), to be added before `activate`: the other branch of a residual block. Not with `pool`
     """
     x, kernel = _same_type(x, kernel)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
@@ -55,12 +69,15 @@ def conv2d(x, kernel, bias=None, strides=(1, 1), padding="valid", activate=linea
     if pool:
         window((rows.out, cols.out), (2, 2), (2, 2), "valid")  # raises ShapeError where there is nothing to pool
     if algorithm == "winograd":
-        u = winograd.transformed_kernel(kernel) if transform is None else transform.of(kernel)
-        return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
+        u = (transform or winograd.KernelTransform()).of(kernel, scale)
+        if other is None:
+            return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
+        return activate(add(winograd.conv2d_winograd(x, u, bias, rows, cols, linear), other))
     if algorithm == "naive":
-        y = activate(conv2d_naive(x, kernel, bias, strides, padding))
+        y = conv2d_naive(x, kernel if scale is None else kernel * scale, bias, strides, padding)
+        y = activate(y if other is None else y + other)
     else:
-        y = conv2d_im2col(x, kernel, bias, rows, cols, activate)
+        y = conv2d_im2col(x, kernel, bias, rows, cols, activate, scale, other)
     return max_pool(y, (2, 2), (2, 2)) if pool else y
 
 

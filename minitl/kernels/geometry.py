@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from .parallel import slices
+from .memory import empty
+from .parallel import image_slices, share, slices
 
 PADDINGS = ("valid", "same")
 
@@ -76,8 +77,17 @@ def pad(x, rows, cols, value=0):
     """x (N, H, W, C) with its padding around it, filled with `value`; x itself where there is none."""
     if rows.padded == rows.size and cols.padded == cols.size:
         return x
-    margins = (0, 0), (rows.before, rows.after), (cols.before, cols.after), (0, 0)
-    return np.pad(x, margins, constant_values=value)
+    padded = empty((len(x), rows.padded, cols.padded, x.shape[3]), x.dtype)
+
+    def fill(parts):
+        for part in parts:
+            images = padded[part]
+            images[:, : rows.before] = images[:, rows.before + rows.size :] = value
+            images[:, :, : cols.before] = images[:, :, cols.before + cols.size :] = value
+            np.copyto(crop(images, rows, cols), x[part])
+
+    share(fill, image_slices(padded))
+    return padded
 
 
 def crop(padded, rows, cols):

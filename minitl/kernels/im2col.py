@@ -23,23 +23,30 @@ FORWARD_BLOCK_BYTES = 4 * 2**20
 GRADIENT_BLOCK_BYTES = 16 * 2**20
 
 
-def conv2d_im2col(x, kernel, bias, rows, cols, activate):
-    """x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F)."""
+def conv2d_im2col(x, kernel, bias, rows, cols, activate, scale=None, other=None):
+    """x (N, H, W, C), kernel (KH, KW, C, F), bias and scale (F,) or None, other (N, OH, OW, F) or None
+    -> activate(scale * convolution + bias + other) (N, OH, OW, F)."""
     f = kernel.shape[3]
     x = np.ascontiguousarray(x, np.result_type(x, kernel))
     flat_kernel = kernel.reshape(-1, f)  # (KH*KW*C, F)
     y = empty((len(x), rows.out, cols.out, f), x.dtype)
+    if scale is not None and flat_kernel.size <= y.size:  # scale the kernel or the result: the smaller one
+        flat_kernel, scale = flat_kernel * scale, None
     scratch = Scratch(x.dtype)
 
     def convolve(blocks):
         for block in blocks:
             target = y[block].reshape(-1, f)  # a view: a block is whole images, or whole rows of one image
             np.matmul(_columns(x, block, rows, cols, scratch), flat_kernel, out=target)
+            if scale is not None:  # this and the following now, while the block is still in the cache
+                target *= scale
             if bias is not None:
-                target += bias  # now, while the block is still in the cache
+                target += bias
+            if other is not None:
+                target += other[block].reshape(-1, f)
             activate(target, out=target)
 
-    row_bytes = cols.out * rows.kernel * cols.kernel * x.shape[3] * x.itemsize
+    row_bytes = cols.out * max(rows.kernel * cols.kernel * x.shape[3], f) * x.itemsize
     share(convolve, blocks_of_rows(len(x), rows.out, FORWARD_BLOCK_BYTES / row_bytes, threads()))
     return y
 

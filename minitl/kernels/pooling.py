@@ -77,10 +77,20 @@ def average_pool(x, pool_hw, strides, padding="valid"):
     """x (N, H, W, C) -> (N, OH, OW, C). The mean is over the pixels of the image: padding is not counted."""
     x = as_float(x)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
-    y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
-    for tap in taps(pad(x, rows, cols), rows, cols):
-        y += tap
-    y /= _pixels_in_window(rows, cols, x.dtype)
+    padded = pad(x, rows, cols)
+    y = empty((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
+    share_of_each = 1 / _pixels_in_window(rows, cols, x.dtype)
+
+    def pool(blocks):
+        for images, out_rows in blocks:
+            block = y[images, out_rows]
+            first, *others = taps(padded[images], rows, cols, out_rows)
+            np.copyto(block, first)
+            for tap in others:
+                block += tap
+            block *= share_of_each[:, out_rows]
+
+    share(pool, _blocks(y, rows))
     return y
 
 
@@ -88,10 +98,17 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
     """dL/dx (N, H, W, C). y = (sum of the window's pixels) / count, so each of them receives grad / count."""
     grad = as_float(grad)
     rows, cols = window(image_hw, pool_hw, strides, padding)
-    of_each = grad / _pixels_in_window(rows, cols, grad.dtype)
-    dx = np.zeros((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)
-    for dtap in taps(dx, rows, cols):
-        dtap += of_each
+    share_of_each = 1 / _pixels_in_window(rows, cols, grad.dtype)
+    dx = empty((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)
+
+    def hand_back(parts):
+        for part in parts:
+            dx[part] = 0
+            of_each = grad[part] * share_of_each
+            for dtap in taps(dx[part], rows, cols):
+                dtap += of_each
+
+    share(hand_back, slices(len(grad), len(grad)))
     return crop(dx, rows, cols)
 
 

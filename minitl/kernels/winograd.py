@@ -285,12 +285,18 @@ class KernelTransform:
         """Forget U and free its memory."""
         self.kept = None
 
-    def of(self, kernel):
-        kept = self.kept  # (copy of the kernel, its U): read and replaced in one piece, whichever thread does
-        if kept is None or not _equal(kept[0], kernel):
-            copy = kernel.copy()
-            kept = self.kept = copy, transformed_kernel(copy, allocate=np.empty)  # to stay, so not from `memory`
-        return kept[1]
+    def of(self, kernel, scale=None):
+        """U of `kernel`, or of kernel * scale, scale (F,)."""
+        kept = self.kept  # (copies of kernel and scale, their U): read and replaced in one piece, whichever thread does
+        if kept is None or not _equal(kept[0], kernel) or not _same_scale(kept[1], scale):
+            copies = kernel.copy(), None if scale is None else scale.copy()
+            scaled = copies[0] if scale is None else copies[0] * scale
+            kept = self.kept = *copies, transformed_kernel(scaled, allocate=np.empty)  # to stay, so not from `memory`
+        return kept[2]
+
+
+def _same_scale(a, b):
+    return (a is None) == (b is None) and (a is None or _equal(a, b))
 
 
 def _equal(a, b):

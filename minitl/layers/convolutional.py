@@ -61,15 +61,13 @@ class Conv2D(Layer):
     def compute_output_shape(self, input_shape):
         return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
 
-    def forward(self, x, training=False, pool=False):
-        """With `pool`, y after a 2x2 max pooling, for a graph that needs y for nothing else: it is never written down
-        in full. There is no `backward` for that."""
+    def forward(self, x, training=False):
         self.accept(x.shape)
         transform = self.transform
         if training and self.trainable:  # the kernel is about to change
             transform.drop()
             transform = None
-        y = conv2d(x, self.kernel, self.bias, self.strides, self.padding, self.activate, transform, pool)
+        y = conv2d(x, self.kernel, self.bias, self.strides, self.padding, self.activate, transform)
         # A frozen kernel needs no x, and a linear activation no y: what no gradient needs is not kept.
         self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
         return y

@@ -51,14 +51,21 @@ class BatchNormalization(Layer):
     def is_fixed(self):
         return not self.trainable  # unfrozen, it looks at the batch even if it has neither gamma nor beta
 
+    def scale_and_shift(self):
+        """(C,) and (C,): with fixed statistics, y = scale * x + shift."""
+        scale = 1 / np.sqrt(self.moving_variance + self.epsilon)
+        if self.scale:
+            scale *= self.gamma
+        shift = -self.moving_mean * scale
+        return scale, shift + self.beta if self.center else shift
+
     def forward(self, x, training=False):
         self.accept(x.shape)
         if not self.trainable:  # two operations, and nothing large to keep
-            inverse_std = 1 / np.sqrt(self.moving_variance + self.epsilon)  # (C,)
-            self.remember(None, inverse_std, False)
-            factor = inverse_std * self.gamma if self.scale else inverse_std
-            y = x * factor
-            y += (self.beta if self.center else 0) - self.moving_mean * factor
+            scale, shift = self.scale_and_shift()
+            self.remember(None, 1 / np.sqrt(self.moving_variance + self.epsilon), False)
+            y = x * scale
+            y += shift
             return y
         if training:
             pixels = x.size // x.shape[-1]  # M = N*H*W

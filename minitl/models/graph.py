@@ -10,7 +10,9 @@ Read `forward` and `backward` here, then any layer. `model.Model` adds what peop
 import numpy as np
 
 from ..errors import DataError, GraphError, ShapeError
-from ..layers import Conv2D, InputLayer, MaxPooling2D, SymbolicTensor
+from ..kernels.elementwise import add
+from ..layers import BatchNormalization, InputLayer, SymbolicTensor
+from .fusion import Fused, fused
 
 GRADIENTS = ("none", "trainable", "input")
 
@@ -20,7 +22,8 @@ class Graph:
 
     input, output   these tensors
     steps           every tensor that has to be computed, in order; `step.layer` computes it from `step.inputs`
-    layers          their layers in the same order, with the InputLayer first where the graph begins with one
+    layers          their layers in Keras's order (`_in_keras_order`), with the InputLayer first where the graph begins
+                    with one. In a row of layers that is the same order
     """
 
     def __init__(self, inputs, outputs):
@@ -33,15 +36,10 @@ class Graph:
         layers = [start.layer] * isinstance(start.layer, InputLayer) + [step.layer for step in steps]
         _refuse_shared(layers)
         _settle_names(layers)
-        self.input, self.output, self.steps, self.layers = start, end, steps, layers
+        self.input, self.output, self.steps = start, end, steps
+        self.layers = _in_keras_order(start, end, steps)
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._output_shape = None
-        # After which step each tensor is used for the last time, so that forward can let go of it there.
-        last_user = {tensor: step for step in steps for tensor in step.inputs}
-        self._used_up_by = {}
-        for tensor, step in last_user.items():
-            self._used_up_by.setdefault(step, []).append(tensor)
-        self._pooled = _pooled_convolutions(steps)
 
     def forward(self, x, training=False, gradients="trainable"):
         """x (N, ...) -> the output (N, ...): each layer in turn.
@@ -57,21 +55,36 @@ class Graph:
         self._path = path = self._gradient_path(gradients)
         self._run = object()  # models may share layers: backward checks that what a layer keeps is from this run
         values = {self.input: x}
-        for step in self.steps:
-            layer = step.layer
-            arguments = [values.get(tensor) for tensor in step.inputs]
-            if path is None and step in self._pooled:
-                values[self._pooled[step]] = layer.forward(arguments[0], training, pool=True)
-            elif step not in values:
-                values[step] = layer.forward(arguments if layer.merges else arguments[0], training=training)
-            if path and step in path:
-                layer.remembered_in = self._run
+        operations = self._operations(path, training)
+        # Which operation uses a tensor for the last time: there it is let go of.
+        last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
+        for operation in operations:
+            arguments = [values[tensor] for tensor in operation.inputs]
+            if isinstance(operation, Fused):
+                values[operation.output] = operation.forward(*arguments)
             else:
-                layer.forget()  # no gradient will pass here
-            for tensor in self._used_up_by.get(step, ()):
-                values.pop(tensor, None)
+                layer = operation.layer
+                values[operation] = layer.forward(arguments if layer.merges else arguments[0], training=training)
+                if path and operation in path:
+                    layer.remembered_in = self._run
+                else:
+                    layer.forget()  # no gradient will pass here
+            del arguments
+            for tensor in set(operation.inputs):
+                if last_user[tensor] is operation:
+                    del values[tensor]
         self._output_shape = values[self.output].shape
         return values[self.output]
+
+    def _operations(self, path, training):
+        """What forward computes, in order: the steps, joined where neither a gradient passes nor a batch is looked at
+        (`fusion`). Found anew each time, since layers may have been frozen or thawed."""
+
+        def may_be_fused(step):
+            looks_at_the_batch = training and isinstance(step.layer, BatchNormalization) and step.layer.trainable
+            return not (path and step in path) and not looks_at_the_batch
+
+        return fused(self.steps, may_be_fused)
 
     def backward(self, grad):
         """grad = dL/d(output). Every trainable layer gets its `gradients`. Returns dL/dx if forward was told to keep
@@ -91,7 +104,7 @@ class Graph:
                 input_grads = layer.backward(grad)
                 for tensor, input_grad in zip(step.inputs, input_grads if layer.merges else [input_grads]):
                     if tensor in path:  # a merge sends gradients into branches, too, where nobody wants one
-                        gradients[tensor] = gradients[tensor] + input_grad if tensor in gradients else input_grad
+                        gradients[tensor] = add(gradients[tensor], input_grad) if tensor in gradients else input_grad
             else:
                 layer.backward_to_parameters(grad)
             layer.forget()
@@ -148,6 +161,19 @@ class Graph:
             raise ShapeError(f"the model expected an input of shape (N, {sizes}), found {shape}.{hint}")
 
     @property
+    def cuts(self):
+        """The symbolic tensors that all the rest is computed from alone: where the graph is a single path and can be
+        cut in two. Not those within the branches of a block, for the other branch begins before them."""
+        tensors = [self.input, *self.steps]
+        last_use = {tensor: position for position, step in enumerate(tensors) for tensor in step.inputs}
+        found, needed_until = [], 0
+        for position, tensor in enumerate(tensors):
+            if needed_until <= position:  # nothing from before it is used behind it
+                found.append(tensor)
+            needed_until = max(needed_until, last_use.get(tensor, 0))
+        return found
+
+    @property
     def is_row(self):
         """Does every layer take the output of the one before it, and nothing else?"""
         return all(step.inputs == (before,) for before, step in zip([self.input, *self.steps], self.steps))
@@ -198,22 +224,22 @@ def _between(start, end):
     return sorted(found, key=lambda tensor: tensor.serial)
 
 
-def _pooled_convolutions(steps):
-    """Convolutions whose output is used by a 2x2 max pooling and by nothing else: {convolution: pooling}. Where no
-    backward will ask for it, that output need not exist: in VGG16, the last one of each block. That saves 5 % of the
-    time of inference, and 300 MB at batch 32."""
-    pairs = {}
-    for step in steps:
-        tensor, layer = step.inputs[0], step.layer
-        if (
-            type(layer) is MaxPooling2D  # a subclass may compute something else
-            and (layer.pool_size, layer.strides, layer.padding) == ((2, 2), (2, 2), "valid")
-            and type(tensor.layer) is Conv2D
-            and tensor.layer.activation in ("linear", "relu")
-            and sum(tensor in each.inputs for each in steps) == 1
-        ):
-            pairs[tensor] = step
-    return pairs
+def _in_keras_order(start, end, steps):
+    """The layers as Keras's `model.layers` has them, which weight files without names and programs that freeze
+    `model.layers[:249]` go by: the longer the way from a layer to the output, the earlier it comes; among equals, the
+    one first met when walking back from the output."""
+    met, to_visit = {}, [end]
+    while to_visit:  # not recursive: a deep network is deeper than Python's stack
+        tensor = to_visit.pop()
+        if tensor not in met:
+            met[tensor] = len(met)
+            to_visit.extend(() if tensor is start else reversed(tensor.inputs))
+    way = {tensor: 0 for tensor in met}  # steps to the output
+    for step in reversed(steps):  # everybody who uses a tensor comes before it here
+        for tensor in step.inputs:
+            way[tensor] = max(way[tensor], way[step] + 1)
+    found = [tensor.layer for tensor in sorted(met, key=lambda tensor: (-way[tensor], met[tensor]))]
+    return found if isinstance(start.layer, InputLayer) else [layer for layer in found if layer is not start.layer]
 
 
 def _refuse_shared(layers):

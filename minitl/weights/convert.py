@@ -35,7 +35,7 @@ def through_model(file, model, target, partial=False, names=None):
     file had: with `partial`, that may not be all of them."""
     _check_target(file, target)
     loaded = load_from(file, model, partial, names).loaded
-    layers = [layer for layer in keras_h5.keras_order(model) if layer.name in loaded]
+    layers = [layer for layer in model.layers if layer.name in loaded]
     arrays = {layer.name: {name: getattr(layer, name) for name in layer.weight_names} for layer in layers}
 
     def write(written):

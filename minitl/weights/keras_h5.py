@@ -148,7 +148,7 @@ def _names(group, attribute, file_name):
 
 def write_legacy(root, layers):
     """Write [(layer name, {parameter: array}), ...] into an open, empty group, the way Keras does up to version 2.
-    Keras goes by the order of the layers: `keras_order` gives it."""
+    Keras goes by the order of the layers, which is that of `model.layers`."""
     root.attrs["backend"] = "minitl"
     root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [name for name, _ in layers])
@@ -192,30 +192,6 @@ def class_keys(layers):
         stem = layer.class_name
         number = counts[stem] = counts.get(stem, -1) + 1
         yield f"{stem}_{number}" if number else stem, layer
-
-
-def keras_order(model):
-    """The layers of `model` in the order of Keras's `model.layers`, since Keras reads both layouts by position: the
-    longer the way from a layer to the output, the earlier it comes; among equals, the one first met when walking back
-    from the output."""
-    depth, met = {}, {}
-
-    def walk(tensor):  # not recursive: a deep network is deeper than Python's stack
-        to_visit = [tensor]
-        while to_visit:
-            each = to_visit.pop()
-            if each not in met:
-                met[each] = len(met)
-                to_visit.extend(reversed(() if each is model.input else each.inputs))
-
-    walk(model.output)
-    for step in reversed([model.input, *model.steps]):  # everybody who uses a tensor comes before it here
-        depth.setdefault(step, 0)
-        for tensor in step.inputs if step is not model.input else ():
-            depth[tensor] = max(depth.get(tensor, 0), depth[step] + 1)
-    tensors = sorted((each for each in depth if each in met), key=lambda each: (-depth[each], met[each]))
-    wanted = set(model.layers)
-    return [each.layer for each in tensors if each.layer in wanted]
 
 
 def _write_names(group, attribute, names):

@@ -64,7 +64,7 @@ def _write(model, path, architecture):
 
     with replacing(path, check) as temporary:
         with h5py.File(temporary, "w") as file:
-            keras_h5.write_layers(file, keras_h5.keras_order(model), numbered=str(path).endswith(KERAS_3))
+            keras_h5.write_layers(file, model.layers, numbered=str(path).endswith(KERAS_3))
             texts = {ledger.KEY: ledger.as_text(model), ARCHITECTURE: architecture}
             keras_h5.write_texts(file, {name: text for name, text in texts.items() if text is not None})
     known.remember(path, *written, on_disk=False)

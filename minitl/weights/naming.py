@@ -169,6 +169,7 @@ def _of_keras(file, model, layers, names):
             "model with branches. Save it again as .keras or .h5, which name them."
         )
     keys, groups = dict(class_keys(model.layers)), _groups(file.tensors)
+    names = {**_counted_on({tensor.layer for tensor in file.tensors}, model), **names}
     found = []
     for tensor in file.tensors:
         layer, owner = tensor.layer, owner_of(tensor)
@@ -188,6 +189,30 @@ def _of_keras(file, model, layers, names):
             parameter = expected[parameter] if parameter < len(expected) else f"number {parameter}"
         found.append(Place(tensor, layer, parameter))
     return found
+
+
+def _counted_on(file_layers, model):
+    """{name in the file: layer name} for layers that nobody named. Keras counts those of a class through a whole
+    session, early versions from 1 on: InceptionV3's convolutions may be conv2d to conv2d_93, conv2d_1 to conv2d_94 (in
+    the published files), or conv2d_94 to conv2d_187. Where file and model have as many of a class, each counted without
+    a gap, they are the same ones in the same order."""
+    translation = {}
+    for stem in {layer.class_name for layer in model.layers if layer.weight_names}:
+        theirs, ours = _numbers(stem, file_layers), _numbers(stem, [layer.name for layer in model.layers])
+        counted = all(each and each[-1] - each[0] == len(each) - 1 for each in (theirs, ours))
+        if counted and len(theirs) == len(ours) and theirs != ours:
+            translation.update((_numbered(stem, there), _numbered(stem, here)) for there, here in zip(theirs, ours))
+    return translation
+
+
+def _numbers(stem, names):
+    """The numbers behind `stem` among `names`, in order: 0 for the stem alone."""
+    matches = [re.fullmatch(rf"{stem}(?:_([1-9][0-9]{{0,6}}))?", name or "") for name in names]
+    return sorted(int(match[1] or 0) for match in matches if match)
+
+
+def _numbered(stem, number):
+    return f"{stem}_{number}" if number else stem
 
 
 def _of_others(file, layers, names, flattened):

@@ -1,0 +1,247 @@
+"""ResNet50 and InceptionV3 beside Keras's own: random weights and statistics, written by Keras as its published files
+are."""
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import torch
+from keras.src.legacy.saving import legacy_h5_format
+
+from benchmarks.engines.torch_engine import Network
+from minitl import applications, kernels, transfer
+from minitl.layers import BatchNormalization, Dense
+from minitl.losses import SparseCategoricalCrossentropy
+from minitl.optimizers import SGD
+
+from .compare import as_numpy, assert_close, note_difference, random
+
+# name: (sizes to look at: native, smaller, not square; a size to train on; the layer before what is fine-tuned)
+NETWORKS = {
+    "ResNet50": ([(224, 224), (97, 97), (64, 128)], (96, 80), "conv4_block6_out"),
+    "InceptionV3": ([(299, 299), (139, 139), (111, 180)], (139, 107), "mixed8"),
+}
+CLASSES = 10
+RATE = {"ResNet50": 1e-6, "InceptionV3": 1e-3}
+
+
+def peer(name, **arguments):
+    """Keras's network with random weights; every branch counts, and the numbers keep their size through the layers."""
+    keras.backend.clear_session(free_memory=False)  # automatic names begin anew
+    model = getattr(keras.applications, name)(weights=None, **arguments)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        for variable in layer.weights:
+            shape = variable.shape
+            if variable.name == "kernel":
+                value = rng.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))
+            elif variable.name in ("gamma", "moving_variance"):
+                value = np.exp(0.2 * rng.standard_normal(shape)) * (0.3 if layer.name.endswith("_3_bn") else 1)
+            else:
+                value = 0.2 * rng.standard_normal(shape)
+            variable.assign(value.astype(np.float32))
+    return model
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """{(name, include_top): a file in the layout of the published ones}."""
+    found = {}
+    for name in NETWORKS:
+        for include_top in True, False:
+            path = found[name, include_top] = tmp_path_factory.mktemp("weights") / f"{name}_{include_top}.h5"
+            with h5py.File(path, "w") as file:
+                legacy_h5_format.save_weights_to_hdf5_group(file, peer(name, include_top=include_top))
+    return found
+
+
+@pytest.mark.parametrize("include_top", [True, False])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs(name, include_top, files):
+    for size in NETWORKS[name][0]:
+        arguments = {"include_top": include_top, "input_shape": (*size, 3)}
+        theirs = peer(name, **arguments)
+        ours = getattr(applications, name)(weights=files[name, include_top], **arguments)
+        x = random(2, *size, 3, seed=1)
+        expected = as_numpy(theirs(torch.tensor(x), training=False))
+        assert_close(ours.forward(x, gradients="none"), expected, 1e-4, f"{size}, fused")
+        assert_close(ours.forward(x), expected, 1e-4, f"{size}, layer by layer")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_layers_are_keras(name):
+    """Their names, shapes and order: programs freeze `model.layers[:249]`, and set_weights(get_weights()) works."""
+    theirs, ours = peer(name), getattr(applications, name)(weights=None)
+    assert [layer.name for layer in ours.layers[1:]] == [layer.name for layer in theirs.layers[1:]]
+    assert [layer.output_shape for layer in ours.layers[1:]] == [layer.output.shape for layer in theirs.layers[1:]]
+    ours.set_weights(theirs.get_weights())
+    for mine, their in zip(ours.layers[1:], theirs.layers[1:]):
+        assert [weight.shape for weight in mine.weights] == [tuple(weight.shape) for weight in their.weights], mine.name
+
+
+def fresh(name, files, open_relus=False):
+    """Both networks without top, an average over the map and a new dense layer; (ours, Keras's, x, labels). With
+    `open_relus`, their inputs lie around 3: few are near zero."""
+    size, arguments = NETWORKS[name][1], {"include_top": False, "pooling": "avg"}
+    theirs = peer(name, input_shape=(*size, 3), **arguments)
+    logits = keras.layers.Dense(CLASSES, name="logits")(theirs.output)
+    theirs = keras.Model(theirs.input, logits)
+    ours = getattr(applications, name)(weights=files[name, False], input_shape=(*size, 3), **arguments)
+    x = random(8, *size, 3, seed=2)
+    if open_relus:
+        for layer in ours.layers:
+            if isinstance(layer, BatchNormalization):
+                layer.momentum = 0.0  # the moving statistics become those of x
+                layer.beta += 0 if layer.name.endswith("_3_bn") else 3
+        ours.forward(x, training=True)
+        theirs.set_weights([*ours.get_weights(), *theirs.get_weights()[-2:]])
+    ours = transfer.replace_head(ours, Dense(CLASSES, name="logits"))
+    kernel = random(2048, CLASSES, seed=4) / 500  # softmax far from its ends
+    for model in ours, theirs:
+        model.get_layer("logits").set_weights([kernel, np.zeros(CLASSES, np.float32)])
+    return ours, theirs, x, np.arange(8) % CLASSES
+
+
+def errors(ours, gradient_of):
+    """{"layer/parameter": difference of the gradients, of the largest one}. The bias of a convolution in front of a
+    batch normalization has no effect, and a gradient of rounding: it is held against the kernel's."""
+    found = {}
+    for layer in ours.layers:
+        for key, gradient in layer.gradients.items():
+            expected = gradient_of(layer, key)
+            largest = max(
+                np.abs(expected).max(), np.abs(layer.gradients.get("kernel", 0)).max() if key == "bias" else 0
+            )
+            found[f"{layer.name}/{key}"] = np.abs(gradient - expected).max() / largest
+    return found
+
+
+BEFORE_MAXIMA = "", "_1", "_2", "_3", "_4"  # endings of InceptionV3's layers' names
+KERNELS_AND_BETAS = ("conv2d", "kernel"), ("batch_normalization", "beta")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_keras(name, files):
+    """Of all parameters, with fixed statistics, and away from the kinks. A ReLU whose input is zero up to rounding is
+    open in one library and closed in the other, and one such pixel changes a gradient by 0.01: Keras's own gradients in
+    float32 are as far from the exact ones. So im2col, which rounds as PyTorch does, is held to 1e-4 and Winograd, which
+    rounds ten times as coarsely, to 0.02. Before InceptionV3's early 3x3 max poolings there is a kink more: the two
+    largest of nine pixels may be equal up to rounding. `test_a_training_step` compares all in float64."""
+    ours, theirs, x, labels = fresh(name, files, open_relus=True)
+    criterion = SparseCategoricalCrossentropy(from_logits=True)
+    expected = torch.nn.functional.cross_entropy(theirs(torch.tensor(x), training=False), torch.tensor(labels))
+    expected.backward()
+
+    def keras_gradient(layer, key):
+        return next(as_numpy(v.value.grad) for v in theirs.get_layer(layer.name).weights if v.name == key)
+
+    for way, most in ("im2col", 1e-4), ("auto", 0.02):
+        kernels.set_convolution(way)
+        loss = criterion.forward(labels, ours.forward(x))
+        ours.backward(criterion.backward())
+        assert loss == pytest.approx(expected.item(), rel=1e-4)
+        wrong = errors(ours, keras_gradient)
+        assert len(wrong) == len(theirs.trainable_variables)
+        if name == "InceptionV3":
+            before = [wrong.pop(f"{layer}{k}/{key}") for k in BEFORE_MAXIMA for layer, key in KERNELS_AND_BETAS]
+            assert max(before) < 0.02
+        if way == "im2col":
+            note_difference(max(wrong.values()))
+        assert max(wrong.values()) < most, (way, max(wrong, key=wrong.get))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_training_step(name, files):
+    """Keras's loss and moving statistics; and the gradients of all parameters, beside PyTorch in float64."""
+    ours, theirs, x, labels = fresh(name, files)
+    criterion = SparseCategoricalCrossentropy(from_logits=True)
+    ours_before = [layer.get_weights() for layer in ours.layers]
+    loss = criterion.forward(labels, ours.forward(x, training=True))
+    expected = torch.nn.functional.cross_entropy(theirs(torch.tensor(x), training=True), torch.tensor(labels))
+    assert loss == pytest.approx(expected.item(), rel=1e-3)
+    for layer in ours.layers:
+        for key in layer.statistic_names:
+            values = {variable.name: variable.value for variable in theirs.get_layer(layer.name).weights}
+            assert_close(getattr(layer, key), as_numpy(values[key]), 1e-4, f"{layer.name} {key}")
+
+    for layer, weights in zip(ours.layers, ours_before):
+        for key, weight in zip(layer.weight_names, weights):
+            setattr(layer, key, weight.astype(np.float64))
+    exact = Network(ours).double()
+    loss = criterion.forward(labels, ours.forward(x.astype(np.float64), training=True))
+    ours.backward(criterion.backward())
+    images = torch.tensor(x, dtype=torch.float64).permute(0, 3, 1, 2)
+    expected = torch.nn.functional.cross_entropy(exact(images), torch.tensor(labels))
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-10)
+
+    def torch_gradient(layer, key):
+        gradient = (
+            getattr(exact, layer.name).get_parameter("bias" if key in ("bias", "beta") else "weight").grad.numpy()
+        )
+        return gradient.transpose(2, 3, 1, 0) if gradient.ndim == 4 else gradient.T
+
+    wrong = errors(ours, torch_gradient)
+    assert max(wrong.values()) < 1e-9, max(wrong, key=wrong.get)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_ten_steps_of_fine_tuning(name, files):
+    """The last stage and the head learn; batch-norm stays as it is, and so does all before."""
+    ours, theirs, x, labels = fresh(name, files)
+    transfer.freeze(ours)
+    transfer.unfreeze(ours, after=NETWORKS[name][2])
+    trained = {layer.name for layer in ours.layers if layer.trainable}
+    assert not any(isinstance(layer, BatchNormalization) for layer in ours.layers if layer.trainable)
+    for layer in theirs.layers:
+        layer.trainable = layer.name in trained
+    digest = transfer.frozen_digest(ours)
+    criterion, optimizer = SparseCategoricalCrossentropy(from_logits=True), SGD(RATE[name], momentum=0.9)
+    parameters = [variable.value for variable in theirs.trainable_variables]
+    peers = torch.optim.SGD(parameters, lr=RATE[name], momentum=0.9)
+    losses, expected = [], []
+    for _ in range(10):
+        losses.append(criterion.forward(labels, ours.forward(x, training=True)))
+        ours.backward(criterion.backward())
+        optimizer.step(ours)
+        peers.zero_grad()
+        loss = torch.nn.functional.cross_entropy(theirs(torch.tensor(x), training=True), torch.tensor(labels))
+        loss.backward()
+        peers.step()
+        expected.append(loss.item())
+    note_difference(np.abs(np.divide(losses, expected) - 1).max())
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    assert losses[-1] < 0.9 * losses[0]
+    assert transfer.frozen_digest(ours) == digest
+
+
+def test_names_that_keras_has_counted_on(files, tmp_path):
+    """The second InceptionV3 of a session, and the published file, count from other numbers."""
+    for start in 1, 94:
+        path = tmp_path / f"{start}.h5"
+        with h5py.File(files["InceptionV3", False]) as old, h5py.File(path, "w") as new:
+            names = [str(name) for name in np.asarray(old.attrs["layer_names"]).astype(str)]
+            moved = {name: counted_on(name, start) for name in names}
+            new.attrs["layer_names"] = [moved[name].encode() for name in names]
+            for name in names:
+                group = new.create_group(moved[name])
+                group.attrs["weight_names"] = [
+                    str(each).replace(name, moved[name], 1).encode()
+                    for each in np.asarray(old[name].attrs["weight_names"]).astype(str)
+                ]
+                for there, here in zip(old[name].attrs["weight_names"], group.attrs["weight_names"]):
+                    group[here] = old[name][there][()]
+        ours = applications.InceptionV3(weights=path, include_top=False)
+        expected = applications.InceptionV3(weights=files["InceptionV3", False], include_top=False)
+        for found, wanted in zip(ours.weights, expected.weights):
+            assert np.array_equal(found, wanted)
+
+
+def counted_on(name, start):
+    stem, _, number = name.rpartition("_")
+    for automatic in "conv2d", "batch_normalization":
+        if name == automatic:
+            return f"{name}_{start}"
+        if stem == automatic:
+            return f"{stem}_{int(number) + start}"
+    return name
