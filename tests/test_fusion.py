@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitl import kernels
-from minitl.layers import Activation, Add, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU
+from minitl.layers import Activation, Add, AveragePooling2D, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU
 from minitl.models import Model
 from minitl.models.fusion import Fused, fused
 
@@ -70,6 +70,29 @@ def test_what_is_joined():
     assert [each[0] for each in operations(model, "trainable", training=True)] == ["stem", "first"]
     model.get_layer("first_norm").trainable = True
     assert [each[0] for each in operations(model, "trainable", training=True)] == ["stem"], "undone when unfrozen"
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("with_norm", [True, False])
+def test_an_average_and_a_1x1_convolution_change_places(rng, padding, with_norm):
+    images = Input((9, 8, 12))
+    x = AveragePooling2D(3, strides=1, padding=padding, name="average")(images)
+    x = Conv2D(4, 1, use_bias=not with_norm, name="conv")(x)
+    x = Activation("relu", name="relu")(BatchNormalization(name="norm")(x) if with_norm else x)
+    model = random_statistics(Model(images, x), rng)
+    names = ["average", "conv", "norm", "relu"] if with_norm else ["average", "conv", "relu"]
+    assert operations(model) == [names]
+    x = rng.standard_normal((2, 9, 8, 12), np.float32)
+    expected = model.forward(x)
+    assert np.abs(model.forward(x, gradients="none") - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_what_does_not_change_places():
+    """More filters than channels would make the averages dearer; other windows or strides would see other pixels."""
+    for strides, convolution in (1, Conv2D(9, 1)), (2, Conv2D(2, 1)), (1, Conv2D(2, 3)), (1, Conv2D(2, 1, strides=2)):
+        images = Input((9, 9, 6))
+        model = Model(images, convolution(AveragePooling2D(3, strides=strides, padding="same")(images)))
+        assert operations(model) == []
 
 
 def test_changed_numbers_are_seen(rng):

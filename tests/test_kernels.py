@@ -8,7 +8,7 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
-from minitl.kernels import convolution, geometry, im2col, memory, winograd
+from minitl.kernels import convolution, geometry, im2col, memory, normalization, pooling, winograd
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
 IMAGES = [(5, 7), (8, 6)]
@@ -142,13 +142,14 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
         monkeypatch.setattr(convolution, name, lambda *_, name=name: taken.append(name))
     monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd"))
 
-    def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1):
+    def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1, transform=None):
         x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
-        kernels.conv2d(x, kernel, None, strides, "same")
+        kernels.conv2d(x, kernel, None, strides, "same", transform=transform)
         return taken.pop()
 
-    assert way() == way(size=14, images=2) == "winograd"
-    assert way(channels=3) == way(size=5) == way(size=14) == way(dtype=np.float64) == "conv2d_im2col", (
+    kept = winograd.KernelTransform()
+    assert way(size=32) == way(size=14, images=4) == way(size=14, images=2, transform=kept) == "winograd"
+    assert way(channels=32) == way(size=5) == way(size=14, images=2) == way(dtype=np.float64) == "conv2d_im2col", (
         "it would not pay"
     )
     assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
@@ -363,3 +364,61 @@ def test_nothing_to_pool_is_an_error(choose):
     choose("winograd")
     with pytest.raises(ShapeError):
         kernels.conv2d(np.ones((1, 1, 8, 3)), np.ones((3, 3, 3, 4)), padding="same", pool=True)
+
+
+# ---- batch normalization ----
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 4, 6), (7, 3), (2, 1, 1, 1)], ids=str)
+@pytest.mark.parametrize("block_size", [8, 2**18])
+def test_normalization_equals_the_twins(rng, monkeypatch, shape, block_size):
+    monkeypatch.setattr(normalization, "BLOCK_SIZE", block_size)
+    x, grad = rng.standard_normal((2, *shape)) + 3
+    a, b, c = rng.standard_normal((3, shape[-1]))
+    for arguments in (x,), (x, a, b), (x, a), (grad, x, a), (grad, x, a, b, c):
+        names = {1: "batch_statistics", 2: "scale_and_shift", 5: "weighted_sum"}
+        name = names.get(len(arguments)) or ("scale_and_shift" if arguments[0] is x else "gradient_sums")
+        found, expected = getattr(normalization, name)(*arguments), getattr(normalization, f"{name}_naive")(*arguments)
+        assert_close(np.array(found), np.array(expected))
+
+
+def test_variance_far_from_zero(rng):
+    """float32 has seven digits. A mean of 10,000 leaves three for the deviations, and they must not be lost."""
+    x = rng.standard_normal((8, 40, 40, 3)) + 1e4
+    mean, variance = normalization.batch_statistics(x.astype(np.float32))
+    exact = x.astype(np.float32).astype(float).reshape(-1, 3)
+    assert np.abs(mean - exact.mean(axis=0)).max() < 0.002
+    assert np.abs(variance / exact.var(axis=0) - 1).max() < 1e-4
+
+
+# ---- blocks and threads of the gradients ----
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("window, strides", [((3, 3), (1, 1)), ((1, 3), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (2, 2))])
+def test_kernel_gradient_shared_out_by_channels(rng, choose, window, strides, padding):
+    """With small maps of many channels; and by pixels with large ones."""
+    choose("im2col")
+    for size, filters in (4, 40), (9, 3):
+        x = rng.standard_normal((2, size, size, 64))
+        y = kernels.conv2d(x, rng.standard_normal((*window, 64, filters)), None, strides, padding)
+        grad = rng.standard_normal(y.shape)
+        found = kernels.conv2d_kernel_gradient(x, grad, window, strides, padding)
+        assert_close(found, kernels.conv2d_kernel_gradient_naive(x, grad, window, strides, padding))
+
+
+@pytest.mark.parametrize("block_bytes", [200, 2**20])
+@pytest.mark.parametrize("window, strides", [((3, 3), (2, 2)), ((2, 3), (1, 2)), ((1, 1), (2, 2)), ((2, 2), (3, 3))])
+def test_gradients_in_blocks(rng, monkeypatch, window, strides, block_bytes):
+    monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(pooling, "BLOCK_BYTES", block_bytes)
+    x = rng.standard_normal((3, 11, 8, 2))
+    kernel = rng.standard_normal((*window, 2, 4))
+    grad = rng.standard_normal(kernels.conv2d(x, kernel, None, strides).shape)
+    arguments = grad, kernel, (11, 8), strides
+    assert_close(kernels.conv2d_input_gradient(*arguments), kernels.conv2d_input_gradient_naive(*arguments))
+    y = kernels.max_pool(x, window, strides)
+    assert np.array_equal(y, kernels.max_pool_naive(x, window, strides))
+    grad = rng.standard_normal(y.shape)
+    arguments = grad, x, y, window, strides
+    assert_close(kernels.max_pool_gradient(*arguments), kernels.max_pool_gradient_naive(*arguments))

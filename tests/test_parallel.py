@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -110,6 +111,41 @@ def test_shared_products(rng, shapes):
     assert np.allclose(kernels.matmul(b.T, a.T), (a @ b).T, rtol=1e-12)
 
 
+@needs_two_threads
+def test_threads_stay_and_a_late_one_is_not_waited_for(rng):
+    a, b = rng.standard_normal((2, 400, 400))
+    kernels.matmul(a, b)
+    before = threading.active_count()
+    for _ in range(20):
+        kernels.matmul(a, b)
+    assert threading.active_count() == before
+    inside, leave = threading.Event(), threading.Event()
+    task = parallel._Task(lambda parts: (inside.set(), leave.wait(10)), ())
+    task.finish()  # nobody has come for it: withdrawn
+    task.run()
+    assert not inside.is_set() and task.worker is None
+
+
+@needs_two_threads
+def test_nothing_is_kept_by_waiting_threads():
+    """Neither arrays nor errors of the latest work: they may be large."""
+
+    class Part:
+        pass
+
+    part = Part()
+    kept = weakref.ref(part)
+    meet = threading.Barrier(2)
+
+    def worker(parts, part=part):
+        meet.wait(10)
+
+    parallel.share(worker, [1, 2])
+    del worker, part
+    gc.collect()
+    assert kept() is None
+
+
 # ---- memory ----
 
 
@@ -189,8 +225,8 @@ def counted(monkeypatch):
 )
 @pytest.mark.parametrize("trainable", [True, False])
 def test_a_kernel_is_transformed_once_until_it_changes(rng, monkeypatch, change, trainable):
-    layer = Conv2D(32, 3, padding="same", trainable=trainable)
-    x = rng.standard_normal((4, 12, 12, 32), np.float32)
+    layer = Conv2D(48, 3, padding="same", trainable=trainable)
+    x = rng.standard_normal((4, 16, 12, 48), np.float32)
     layer.forward(x)
     made = counted(monkeypatch)
     layer.forward(x)
@@ -204,8 +240,8 @@ def test_a_kernel_is_transformed_once_until_it_changes(rng, monkeypatch, change,
 
 
 def test_a_kernel_that_is_trained_keeps_no_transform(rng):
-    layer = Conv2D(32, 3, padding="same")
-    x = rng.standard_normal((4, 12, 12, 32), np.float32)
+    layer = Conv2D(48, 3, padding="same")
+    x = rng.standard_normal((4, 16, 12, 48), np.float32)
     layer.forward(x)
     assert layer.transform.kept is not None
     layer.forward(x, training=True)

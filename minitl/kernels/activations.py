@@ -6,7 +6,7 @@ Each gradient is written in terms of the activation's *output* y, so that a laye
 
 import numpy as np
 
-from .memory import empty
+from .memory import Scratch, empty
 from .parallel import image_slices, share
 from .precision import as_float, smallest_probability
 
@@ -39,10 +39,13 @@ def relu(x, out=None):
 def relu_gradient(grad, y):
     """y = x where x > 0, else 0, so dy/dx is 1 or 0; and x > 0 exactly where y > 0."""
     dx = empty(grad.shape, np.result_type(grad, y))
+    scratch = Scratch(bool)
 
     def multiply(parts):
         for part in parts:
-            np.multiply(grad[part], y[part] > 0, out=dx[part])
+            for n in range(part.start, part.stop):  # one image at a time, for the cache
+                is_open = np.greater(y[n], 0, out=scratch.array("is open", *y.shape[1:]))
+                np.multiply(grad[n], is_open, out=dx[n])
 
     share(multiply, image_slices(grad))
     return dx

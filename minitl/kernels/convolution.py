@@ -33,13 +33,14 @@ def set_convolution(algorithm):
     _chosen = algorithm
 
 
-def _algorithm(images, kernel_shape, dtype, rows, cols):
+def _algorithm(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
     """The way that one convolution goes: as chosen, as far as it can be used."""
     if _chosen in ("naive", "im2col"):
         return _chosen
     if not winograd.is_possible(kernel_shape, rows, cols):
         return "im2col"
-    return "winograd" if _chosen == "winograd" or winograd.pays(images, kernel_shape, dtype, rows, cols) else "im2col"
+    pays = _chosen == "winograd" or winograd.pays(images, kernel_shape, dtype, rows, cols, u_is_kept)
+    return "winograd" if pays else "im2col"
 
 
 def conv2d(
@@ -65,11 +66,14 @@ def conv2d(
     """
     x, kernel = _same_type(x, kernel)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
-    algorithm = _algorithm(len(x), kernel.shape, np.result_type(x, kernel), rows, cols)
+    algorithm = _algorithm(len(x), kernel.shape, x.dtype, rows, cols, transform is not None)
     if pool:
         window((rows.out, cols.out), (2, 2), (2, 2), "valid")  # raises ShapeError where there is nothing to pool
     if algorithm == "winograd":
-        u = (transform or winograd.KernelTransform()).of(kernel, scale)
+        if transform is None:
+            u = winograd.transformed_kernel(kernel if scale is None else kernel * scale)
+        else:
+            u = transform.of(kernel, scale)
         if other is None:
             return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
         return activate(add(winograd.conv2d_winograd(x, u, bias, rows, cols, linear), other))
@@ -126,11 +130,12 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))
     if strides != (1, 1) or min(*mirrored[0], *mirrored[1]) < 0:
         return input_gradient_col2im(grad, kernel, rows, cols)
-    if _algorithm(len(grad), kernel.shape, np.result_type(grad, kernel), rows, cols) == "winograd":
+    turned_shape = *kernel.shape[:2], kernel.shape[3], kernel.shape[2]  # (KH, KW, F, C)
+    if _algorithm(len(grad), turned_shape, grad.dtype, rows, cols) == "winograd":
         u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (36, F, C)
         return winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
-    turned = np.ascontiguousarray(kernel[::-1, ::-1].transpose(0, 1, 3, 2))  # (KH, KW, F, C)
-    return conv2d(grad, turned, padding=mirrored)
+    turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+    return conv2d(grad, turned if turned.shape[:2] == (1, 1) else np.ascontiguousarray(turned), padding=mirrored)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

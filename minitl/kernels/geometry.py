@@ -110,13 +110,14 @@ def blocks_of_rows(images, rows, most_rows, multiple):
     """Work on `images` of `rows` rows each, cut into blocks: a list of (slice of images, slice of rows).
 
     A block is several whole images, or some rows of one, in all about `most_rows` rows. There are `multiple` blocks or
-    more, and then a number of them that `multiple` threads can share evenly, as far as that goes.
+    more, of the same size as far as that goes, and then a number of them that `multiple` threads can share evenly.
     """
     if images == 0:
         return []
     count = max(images * rows / most_rows, multiple)
     if count <= images:
-        count = min(-(-int(count) // multiple) * multiple, images)
+        count = -(-images // int(images / count))  # 8 images in 6 blocks would be four of one and two of two
+        count = min(-(-count // multiple) * multiple, images)
         return [(part, slice(0, rows)) for part in slices(images, count)]
     parts = min(-(-int(count) // images), rows)
     if images % multiple and parts > 1:

@@ -12,13 +12,15 @@ Works for any window and stride. Who calls this: `convolution`. `rows` and `cols
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .elementwise import concatenate
 from .geometry import blocks_of_rows, crop, taps
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
+from .products import matmul
 
 # Bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the size of a
 # block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 (`python -m benchmarks.kernels`).
-FORWARD_BLOCK_BYTES = 4 * 2**20
+FORWARD_BLOCK_BYTES = 8 * 2**20
 # The kernel gradient adds up one (KH*KW*C, F) product a block: larger blocks mean fewer of those additions.
 GRADIENT_BLOCK_BYTES = 16 * 2**20
 
@@ -57,25 +59,43 @@ def kernel_gradient_im2col(x, grad, rows, cols):
         dL/dkernel[q, f] = sum_p  dL/dy[p, f] * dy[p, f]/dkernel[q, f]
                          = sum_p  grad[p, f]  * columns[p, q]              = (columns^T @ grad)[q, f]
 
-    and blocks of p can be added up one after the other.
+    and blocks of p can be added up one after the other. Threads share out the p, each with a sum of its own; or, where
+    such a sum is larger than what it is made from (small maps of many channels), the c of q.
     """
     c, f = x.shape[3], grad.shape[3]
-    x = np.ascontiguousarray(x, np.result_type(x, grad))
-    window_size = rows.kernel * cols.kernel * c
-    row_bytes = cols.out * window_size * x.itemsize
-    parts = blocks_of_rows(len(x), rows.out, GRADIENT_BLOCK_BYTES / threads() / row_bytes, threads())
-    totals = np.zeros((min(threads(), len(parts)), window_size, f), x.dtype)  # one for each thread
+    x, grad = np.ascontiguousarray(x, np.result_type(x, grad)), np.ascontiguousarray(grad)
+    if _is_pointwise(rows, cols):
+        return matmul(x.reshape(-1, c).T, grad.reshape(-1, f)).reshape(1, 1, c, f)
+    row_bytes = cols.out * rows.kernel * cols.kernel * c * x.itemsize
+    blocks = blocks_of_rows(len(x), rows.out, GRADIENT_BLOCK_BYTES / threads() / row_bytes, threads())
+    pixels = grad.size // f
+    if f > pixels / 2 and c >= 16 * threads():
+        parts = [(channels, blocks) for channels in slices(c, threads())]
+    else:
+        parts = [(slice(0, c), blocks[mine]) for mine in slices(len(blocks), threads())]
+    sums = [None] * len(parts)
     scratch = Scratch(x.dtype)
 
-    def add(parts):
-        for total, blocks in parts:
+    def add(numbered):
+        for k, (channels, blocks) in numbered:
+            window_size = rows.kernel * cols.kernel * (channels.stop - channels.start)
             for block in blocks:
-                columns = _columns(x, block, rows, cols, scratch)
-                product = scratch.array("product", window_size, f)
-                total += np.matmul(columns.T, grad[block].reshape(-1, f), out=product)
+                columns = _columns(x[..., channels], block, rows, cols, scratch)
+                operands = columns.T, grad[block].reshape(-1, f)
+                if sums[k] is None:
+                    sums[k] = np.matmul(*operands, out=empty((window_size, f), x.dtype))
+                else:
+                    sums[k] += np.matmul(*operands, out=scratch.array("product", window_size, f))
 
-    share(add, [(total, parts[mine]) for total, mine in zip(totals, slices(len(parts), len(totals)))])
-    return totals.sum(axis=0).reshape(rows.kernel, cols.kernel, c, f)
+    share(add, list(enumerate(parts)))
+    sums = [each.reshape(rows.kernel, cols.kernel, -1, f) for each in sums]
+    if not sums:  # no images
+        return np.zeros((rows.kernel, cols.kernel, c, f), x.dtype)
+    if sums[0].shape[2] < c:
+        return concatenate(sums, axis=2)
+    for other in sums[1:]:
+        sums[0] += other
+    return sums[0]
 
 
 def input_gradient_col2im(grad, kernel, rows, cols):
@@ -86,28 +106,36 @@ def input_gradient_col2im(grad, kernel, rows, cols):
     """
     kh, kw, c, f = kernel.shape
     flat_kernel_t = kernel.reshape(-1, f).T  # (F, KH*KW*C)
-    dx = np.zeros((len(grad), rows.padded, cols.padded, c), np.result_type(grad, kernel))
+    dx = empty((len(grad), rows.padded, cols.padded, c), np.result_type(grad, kernel))
     scratch = Scratch(dx.dtype)
 
     def add(parts):
         for part in parts:
-            for n in range(part.start, part.stop):  # one image at a time bounds the memory
-                dcolumns = scratch.array("dcolumns", rows.out * cols.out, kh * kw * c)
-                np.matmul(grad[n].reshape(-1, f), flat_kernel_t, out=dcolumns)
-                dcolumns = dcolumns.reshape(1, rows.out, cols.out, kh * kw, c)
-                for position, pixels in enumerate(taps(dx[n : n + 1], rows, cols)):
-                    pixels += dcolumns[:, :, :, position]
+            n = part.stop - part.start
+            dx[part] = 0
+            dcolumns = scratch.array("dcolumns", n * rows.out * cols.out, kh * kw * c)
+            np.matmul(grad[part].reshape(-1, f), flat_kernel_t, out=dcolumns)
+            dcolumns = dcolumns.reshape(n, rows.out, cols.out, kh * kw, c)
+            for position, pixels in enumerate(taps(dx[part], rows, cols)):
+                pixels += dcolumns[:, :, :, position]
 
-    share(add, slices(len(grad), min(len(grad), threads())))
+    image_bytes = rows.out * cols.out * kh * kw * c * dx.itemsize
+    whole_images = blocks_of_rows(len(grad), 1, FORWARD_BLOCK_BYTES / image_bytes, threads())
+    share(add, [images for images, _ in whole_images])
     return crop(dx, rows, cols)
+
+
+def _is_pointwise(rows, cols):
+    """Does each window see one pixel, and each pixel belong to one window? Then the image is its own column matrix."""
+    return all(a.kernel == a.stride == 1 and a.padded == a.size for a in (rows, cols))
 
 
 def _columns(x, block, rows, cols, scratch):
     """The windows of `y[block]`, one a row: (n*oh*OW, KH*KW*C), in memory of `scratch`."""
     images, out_rows = block
     oh, c = out_rows.stop - out_rows.start, x.shape[3]
-    if all(a.kernel == a.stride == 1 and a.padded == a.size for a in (rows, cols)):
-        return x[images, out_rows].reshape(-1, c)  # a window of one pixel: the image is the matrix already
+    if _is_pointwise(rows, cols):
+        return x[images, out_rows].reshape(-1, c)
     strip = _strip(x[images], out_rows, rows, cols, scratch)
     columns = scratch.array("columns", len(strip), oh, cols.out, rows.kernel, cols.kernel * c)
     np.copyto(columns, _windows(strip, oh, rows, cols))
@@ -120,7 +148,8 @@ def _strip(images, out_rows, rows, cols, scratch):
     first = out_rows.start * rows.stride - rows.before  # of the image; negative: padding
     last = (out_rows.stop - 1) * rows.stride - rows.before + rows.kernel
     pixels = images[:, max(first, 0) : max(last, 0)]
-    if pixels.shape[1] == last - first and cols.padded == cols.size:
+    side_by_side = pixels.strides[2] == c * pixels.itemsize  # not where these are some of the image's channels
+    if pixels.shape[1] == last - first and cols.padded == cols.size and side_by_side:
         return pixels
     strip = scratch.array("strip", n, last - first, cols.padded, c)
     top = min(max(-first, 0), last - first)  # rows of padding

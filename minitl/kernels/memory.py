@@ -17,6 +17,8 @@ import numpy as np
 
 # Bytes; below, the C library reuses memory by itself, and faster (VGG16 at batch 1 takes 91 ms, from 1 MB on 101).
 SMALLEST = 4 * 2**20
+# Less for scratch: in a thread other than the first, the C library gives it back to the system after each use.
+SMALLEST_SCRATCH = 2**17
 MOST_WASTED = 2  # how many times as large as the array its memory may be
 MOST_IDLE = 2**30  # bytes that may lie unused
 
@@ -25,10 +27,10 @@ _idle = []  # blocks of bytes that can be handed out, the one idle longest first
 _lock = threading.Lock()
 
 
-def empty(shape, dtype):
+def empty(shape, dtype, smallest=SMALLEST):
     """`np.empty`, on used memory where there is some."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < SMALLEST:
+    if size < smallest:
         return np.empty(shape, dtype)
     block = _used_block(size)
     if block is None:
@@ -94,5 +96,5 @@ class Scratch(threading.local):
     def array(self, name, *shape):
         size = math.prod(shape)
         if name not in self.memory or self.memory[name].size < size:
-            self.memory[name] = empty((size,), self.dtype)
+            self.memory[name] = empty((size,), self.dtype, SMALLEST_SCRATCH)
         return self.memory[name][:size].reshape(shape)

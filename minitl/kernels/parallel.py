@@ -5,19 +5,25 @@ core. So a kernel cuts its work into parts that do not depend on each other, and
 and products alike, with a BLAS that is told to keep to one thread meanwhile. Python threads can do that, because NumPy
 lets go of Python's lock while it computes; its operations only have to be long enough, some 50 microseconds.
 
-Who calls this: the kernels that work on whole images. Which thread does which part is fixed, and so are the results.
+The threads stay and wait for the next work: a sleeping one is up in 60 microseconds, and a new one took 300 to do what
+one alone does in 34. Whoever is free takes the next part, so a thread that comes late does less.
+
+Who calls this: the kernels that work on whole images. What is computed for a part does not depend on which thread does
+it, so results are the same every time.
 """
 
 import ctypes
 import importlib
 import os
+import queue
 import threading
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-# Elementwise work on less memory than this takes no longer than the 0.1 ms that starting a thread does.
+# Elementwise work on less memory than this takes no longer than waking a thread.
 SMALLEST_SHARED_BYTES = 2**20
 
 
@@ -29,6 +35,7 @@ _thread = _Thread()
 _cores = threading.Lock()  # held by the one call of `share` that has the cores
 _blas = threading.Lock()  # held while the two below change
 _users, _blas_threads = 0, None  # how many calls want a BLAS of one thread now, and how many threads it had before
+_tasks, _helpers = queue.SimpleQueue(), 0  # what threads wait for, and how many of them there are
 
 
 def threads():
@@ -38,7 +45,8 @@ def threads():
 
 
 def share(worker, parts):
-    """Call `worker` with a list of `parts` in each thread, so that every part is in one of the lists.
+    """Call `worker(some)` in each thread, where `some` are to be gone through once, in a loop: every one of `parts` is
+    met in one of the threads.
 
     Called within a worker, or while another thread of the program has the cores, it is simply `worker(parts)`. A
     single part needs no thread; but its products keep to one thread, too: OpenBLAS's own threads would go on looking
@@ -53,7 +61,7 @@ def share(worker, parts):
             worker(parts)
             return
         try:
-            _run(worker, [parts[mine] for mine in slices(len(parts), count)])
+            _run(worker, parts, count)
         finally:
             _cores.release()
 
@@ -77,8 +85,9 @@ def _blas_on_one_thread():
 
 
 def _start_anew():
-    """In a forked process: the threads that held these are not in it."""
-    global _cores, _blas, _users
+    """In a forked process: the threads that held these are not in it, nor are those that waited for work."""
+    global _cores, _blas, _users, _tasks, _helpers
+    _tasks, _helpers = queue.SimpleQueue(), 0
     _cores, _blas = threading.Lock(), threading.Lock()
     if _users and _openblas:
         _openblas.set(_blas_threads)
@@ -97,42 +106,95 @@ def slices(length, count):
 
 
 def image_slices(array):
-    """An array (N, ...) cut along N for elementwise work: one part for each thread, if it is worth starting one."""
+    """An array (N, ...) cut along N for elementwise work: one part for each thread, if it is worth waking one."""
     return slices(len(array), threads() if array.nbytes >= SMALLEST_SHARED_BYTES else 1)
 
 
-def _run(worker, lists):
-    """worker(lists[0]) in this thread, the others in threads of their own. An error in any of them is raised here."""
-    errors, cancelled = [], []
-    error_state = np.geterr()  # what NumPy does about an overflow is decided for each thread: hand it on
+class _Parts:
+    """Handed out one by one, to whichever thread asks next."""
 
-    def in_thread(parts):
-        if cancelled:
-            return
-        _thread.is_working = True
+    def __init__(self, parts):
+        self.waiting = deque(parts)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
         try:
-            with np.errstate(**error_state):
-                worker(parts)
-        except BaseException as error:
-            errors.append(error)
+            return self.waiting.popleft()  # in one piece, whatever other threads do
+        except IndexError:
+            raise StopIteration from None
 
-    others = []
+
+class _Task:
+    """A call of a worker that one of the waiting threads is asked for."""
+
+    def __init__(self, worker, parts):
+        self.worker, self.parts, self.error = worker, parts, None
+        self.error_state = np.geterr()  # what NumPy does about an overflow is decided for each thread: hand it on
+        self.taken, self.done = threading.Lock(), threading.Lock()  # held: it is; held: it is not yet
+        self.done.acquire()
+
+    def run(self):
+        if not self.taken.acquire(blocking=False):
+            return  # withdrawn
+        try:
+            with np.errstate(**self.error_state):
+                self.worker(self.parts)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.worker = self.parts = None  # and with them the arrays
+            self.done.release()
+
+    def finish(self):
+        """Withdraw it if no thread has come for it yet, else wait until it is done."""
+        if self.taken.acquire(blocking=False):
+            self.worker = self.parts = None
+        else:
+            self.done.acquire()
+
+
+def _wait_for_tasks(tasks):
+    _thread.is_working = True
+    while True:
+        task = tasks.get()
+        task.run()
+        del task
+
+
+def _start_helpers(count):
+    """See to it that `count` threads wait for tasks."""
+    global _helpers
+    while _helpers < count:
+        helper = threading.Thread(target=_wait_for_tasks, args=(_tasks,), name="minitl", daemon=True)
+        try:
+            helper.start()
+        except RuntimeError:  # the system gives no more threads: those that are there do the work
+            return
+        _helpers += 1
+
+
+def _run(worker, parts, count):
+    """worker(parts) in this thread and in up to count - 1 others. An error in any of them is raised here."""
+    parts = _Parts(parts)
+    tasks = [_Task(worker, parts) for _ in range(count - 1)]
+    _start_helpers(len(tasks))
     _thread.is_working = True
     try:
-        for parts in lists[1:]:
-            others.append(threading.Thread(target=in_thread, args=(parts,)))
-            others[-1].start()
-        worker(lists[0])
+        for task in tasks:
+            _tasks.put(task)
+        worker(parts)
     except BaseException:
-        cancelled.append(True)  # a thread that is only just starting (Ctrl-C may come then) shall not begin
+        parts.waiting.clear()  # (Ctrl-C may come at any moment)
         raise
     finally:
         _thread.is_working = False
-        for thread in others:
-            if thread.ident is not None:  # it could be started
-                thread.join()  # nobody may still be working on the arrays when this returns
-    if errors:
-        raise errors[0]
+        for task in tasks:
+            task.finish()  # nobody may still be working on the arrays when this returns
+    for task in tasks:
+        if task.error is not None:
+            raise task.error
 
 
 class _OpenBLAS:

@@ -6,14 +6,16 @@ all windows at once is a strided slice of the image, so a 2x2 pooling is four wh
 Who calls this: `layers.pooling`.
 """
 
+from itertools import groupby
+
 import numpy as np
 
 from .geometry import blocks_of_rows, crop, pad, taps, window
-from .memory import empty
+from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import as_float
 
-BLOCK_BYTES = 2**20  # of the image, that a thread works on at a time
+BLOCK_BYTES = 4 * 2**20  # of the image, that a thread works on at a time
 
 
 def max_pool(x, pool_hw, strides, padding="valid"):
@@ -22,17 +24,38 @@ def max_pool(x, pool_hw, strides, padding="valid"):
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     padded = pad(x, rows, cols, -np.inf)
     y = empty((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
+    _reduce(np.maximum, padded, y, rows, cols)
+    return y
+
+
+def _reduce(combine, padded, y, rows, cols, finish=None):
+    """y = all numbers of each window put together, two at a time: first those in one column of pixels, then what came
+    of the KW columns. Together that is KH + KW steps and not KH*KW; and since neighbours share columns, none is done
+    twice. finish(block of y, its output rows) is called while the block is in the cache."""
+    scratch = Scratch(y.dtype)
 
     def pool(blocks):
         for images, out_rows in blocks:
             block = y[images, out_rows]
-            first, *others = taps(padded[images], rows, cols, out_rows)
-            np.copyto(block, first)
-            for tap in others:
-                np.maximum(block, tap, out=block)
+            lines = scratch.array("lines", len(block), block.shape[1], *padded.shape[2:])
+            row_taps = (
+                padded[images, a : a + rows.out * rows.stride : rows.stride][:, out_rows] for a in range(rows.kernel)
+            )
+            col_taps = (lines[:, :, b : b + cols.out * cols.stride : cols.stride] for b in range(cols.kernel))
+            _combine(combine, row_taps, lines)
+            _combine(combine, col_taps, block)
+            if finish is not None:
+                finish(block, out_rows)
 
     share(pool, _blocks(y, rows))
-    return y
+
+
+def _combine(combine, arrays, out):
+    first, *others = arrays
+    if not others:
+        np.copyto(out, first)
+    for k, other in enumerate(others):
+        combine(out if k else first, other, out=out)
 
 
 def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
@@ -45,32 +68,40 @@ def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     padded = pad(x, rows, cols, -np.inf)
     dx = empty(padded.shape, grad.dtype)
-    apart = rows.kernel <= rows.stride  # no pixel is seen by the windows of two output rows
+    scratch, flags = Scratch(dx.dtype), Scratch(bool)
+    apart = rows.kernel <= rows.stride and cols.kernel <= cols.stride  # no pixel is seen by two windows
 
-    def hand_back(blocks):
-        for images, out_rows in blocks:
-            dx[images, _pixels_of(out_rows, rows)] = 0
-            block, dblock = y[images, out_rows], grad[images, out_rows]
-            waiting = np.ones(block.shape, bool)  # windows whose maximum has not been met yet
-            taps_of_block = (taps(each[images], rows, cols, out_rows) for each in (padded, dx))
-            for tap, dtap in zip(*taps_of_block):
-                here = tap == block
-                here &= waiting
-                waiting ^= here
-                if apart and cols.kernel <= cols.stride:
-                    np.multiply(dblock, here, out=dtap)
-                else:
-                    dtap += dblock * here
+    def hand_back(parts):
+        for blocks in parts:
+            for images, out_rows in blocks:
+                dx[images, _first_seen_by(out_rows, rows)] = 0
+                block, dblock = y[images, out_rows], grad[images, out_rows]
+                here, waiting = flags.array("here", *block.shape), flags.array("waiting", *block.shape)
+                waiting[...] = True  # windows whose maximum has not been met yet
+                product = scratch.array("product", *block.shape)
+                taps_of_block = (taps(each[images], rows, cols, out_rows) for each in (padded, dx))
+                for tap, dtap in zip(*taps_of_block):
+                    np.equal(tap, block, out=here)
+                    here &= waiting
+                    waiting ^= here
+                    if apart:
+                        np.multiply(dblock, here, out=dtap)
+                    else:
+                        dtap += np.multiply(dblock, here, out=product)
 
-    blocks = _blocks(y, rows) if apart else [(part, slice(0, rows.out)) for part in slices(len(x), len(x))]
-    share(hand_back, blocks)
+    # Blocks of one image may share pixels: then one thread does them, in turn.
+    of_images = groupby(_blocks(y, rows), key=None if apart else lambda block: block[0].start)
+    share(hand_back, [list(blocks) for _, blocks in of_images])
     return crop(dx, rows, cols)
 
 
-def _pixels_of(out_rows, rows):
-    """The pixel rows that belong to some output rows, when they are divided among all output rows without a rest."""
-    last = rows.padded if out_rows.stop == rows.out else out_rows.stop * rows.stride
-    return slice(out_rows.start * rows.stride, last)
+def _first_seen_by(out_rows, rows):
+    """The pixel rows that some output rows see and none before them did; the last ones get all that remain."""
+
+    def seen(count):
+        return (count - 1) * rows.stride + rows.kernel if count else 0
+
+    return slice(seen(out_rows.start), rows.padded if out_rows.stop == rows.out else seen(out_rows.stop))
 
 
 def average_pool(x, pool_hw, strides, padding="valid"):
@@ -81,16 +112,10 @@ def average_pool(x, pool_hw, strides, padding="valid"):
     y = empty((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
     share_of_each = 1 / _pixels_in_window(rows, cols, x.dtype)
 
-    def pool(blocks):
-        for images, out_rows in blocks:
-            block = y[images, out_rows]
-            first, *others = taps(padded[images], rows, cols, out_rows)
-            np.copyto(block, first)
-            for tap in others:
-                block += tap
-            block *= share_of_each[:, out_rows]
+    def divide(block, out_rows):
+        block *= share_of_each[:, out_rows]
 
-    share(pool, _blocks(y, rows))
+    _reduce(np.add, padded, y, rows, cols, divide)
     return y
 
 
@@ -100,11 +125,12 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
     rows, cols = window(image_hw, pool_hw, strides, padding)
     share_of_each = 1 / _pixels_in_window(rows, cols, grad.dtype)
     dx = empty((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)
+    scratch = Scratch(grad.dtype)
 
     def hand_back(parts):
         for part in parts:
             dx[part] = 0
-            of_each = grad[part] * share_of_each
+            of_each = np.multiply(grad[part], share_of_each, out=scratch.array("of each", *grad[part].shape))
             for dtap in taps(dx[part], rows, cols):
                 dtap += of_each
 

@@ -68,13 +68,16 @@ def is_possible(kernel_shape, rows, cols):
     return kernel_shape[:2] == (3, 3) and rows.stride == cols.stride == 1
 
 
-def pays(images, kernel_shape, dtype, rows, cols):
-    """Is it the better way where it is possible? Only in float32 (float64 is there for exactness), from about 32
-    channels on, where not too much of the tiles hangs over the edge (on 14x14 outputs it is a quarter), and from 32
-    tiles on: U is four times as large as the kernel, and with few tiles, reading it takes longer than the products."""
+def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
+    """Is it the better way where it is possible? Only in float32 (float64 is there for exactness), from about 48
+    channels and 32 filters on, where not too much of the tiles hangs over the edge (on 14x14 outputs it is a quarter),
+    and from 64 tiles on, or 32 where U is there already: it is four times as large as the kernel, and with few tiles,
+    making it and reading it takes longer than the products. (`python -m benchmarks.kernels`)"""
     tiles = _tiles(rows) * _tiles(cols)
     used = rows.out * cols.out / (16 * tiles)  # the share of the tiles' outputs that exist
-    return dtype == np.float32 and min(kernel_shape[2:]) >= 32 and used > 0.6 and images * tiles >= 32
+    c, f = kernel_shape[2:]
+    enough = images * tiles >= (32 if u_is_kept else 64)
+    return dtype == np.float32 and c >= 48 and f >= 32 and used > 0.6 and enough
 
 
 def transformed_kernel(kernel, turned=False, allocate=empty):

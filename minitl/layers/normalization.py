@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
-from ..kernels import channel_sums
+from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
+from ..kernels.precision import as_float
 from .base import Layer
 
 
@@ -53,33 +54,29 @@ class BatchNormalization(Layer):
 
     def scale_and_shift(self):
         """(C,) and (C,): with fixed statistics, y = scale * x + shift."""
-        scale = 1 / np.sqrt(self.moving_variance + self.epsilon)
-        if self.scale:
-            scale *= self.gamma
-        shift = -self.moving_mean * scale
+        return self._scale_and_shift(self.moving_mean, self.moving_variance)
+
+    def _scale_and_shift(self, mean, variance):
+        """The formula at the head of this class, with x taken out of it."""
+        scale = self._inverse_std(variance) * (self.gamma if self.scale else 1)
+        shift = -mean * scale
         return scale, shift + self.beta if self.center else shift
+
+    def _inverse_std(self, variance):
+        return 1 / np.sqrt(variance + self.epsilon)
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        if not self.trainable:  # two operations, and nothing large to keep
-            scale, shift = self.scale_and_shift()
-            self.remember(None, 1 / np.sqrt(self.moving_variance + self.epsilon), False)
-            y = x * scale
-            y += shift
-            return y
-        if training:
-            pixels = x.size // x.shape[-1]  # M = N*H*W
-            mean = channel_sums(x) / pixels
-            centered = x - mean
-            variance = channel_sums(centered * centered) / pixels
+        x = as_float(x)
+        uses_batch = training and self.trainable
+        if uses_batch:
+            mean, variance = batch_statistics(x)
             self._follow(mean, variance)
         else:
-            centered, variance = x - self.moving_mean, self.moving_variance
-        inverse_std = 1 / np.sqrt(variance + self.epsilon)
-        normalized = np.multiply(centered, inverse_std, out=centered)
-        self.remember(normalized, inverse_std, training)
-        y = normalized * self.gamma if self.scale else normalized
-        return y + self.beta if self.center else y
+            mean, variance = self.moving_mean, self.moving_variance
+        # Frozen, it needs nothing large for its gradient: x is not kept.
+        self.remember(x if self.trainable else None, mean.copy(), variance.copy(), uses_batch)
+        return scale_and_shift(x, *self._scale_and_shift(mean, variance))
 
     def _follow(self, mean, variance):
         """Move the moving statistics towards this batch's. A batch with NaN or infinity must not get into them: the
@@ -100,18 +97,24 @@ class BatchNormalization(Layer):
             dmean/dx_i = 1/M,   dvariance/dx_i = 2 (x_i - mean)/M,   so   dinverse_std/dx_i = -inverse_std^2 v_i / M
             dv_j/dx_i  = inverse_std * (1[i = j] - 1/M - v_i v_j / M)
             dL/dx_i    = sum_j dL/dv_j dv_j/dx_i
-                       = inverse_std * (dL/dv_i - mean(dL/dv) - v_i * mean(dL/dv * v))
+                       = gamma * inverse_std * (grad_i - mean(grad) - v_i * mean(grad * v))
+
+        which, with v_i = (x_i - mean) * inverse_std, is  a * grad_i + b * x_i + c  with three numbers for each channel.
         """
-        normalized, inverse_std, used_batch = self.remembered()
+        x, mean, variance, used_batch = self.remembered()
+        inverse_std = self._inverse_std(variance)
+        scale = inverse_std * (self.gamma if self.scale else 1)
         if self.trainable:
-            self.require_input(normalized)
-            if self.scale:
-                self.gradients["gamma"] = channel_sums(grad * normalized)
-            if self.center:
-                self.gradients["beta"] = channel_sums(grad)
-        dv = grad * self.gamma if self.scale else grad
+            self.require_input(x)
+        if self.trainable or used_batch:
+            sum_grad, sum_grad_deviation = gradient_sums(grad, x, mean)
+            sum_grad_v = sum_grad_deviation * inverse_std
+        if self.trainable and self.scale:
+            self.gradients["gamma"] = sum_grad_v
+        if self.trainable and self.center:
+            self.gradients["beta"] = sum_grad
         if not used_batch:
-            return dv * inverse_std
-        pixels = grad.size // grad.shape[-1]
-        mean_dv, mean_dv_v = channel_sums(dv) / pixels, channel_sums(dv * normalized) / pixels
-        return inverse_std * (dv - mean_dv - normalized * mean_dv_v)
+            return scale_and_shift(grad, scale)
+        pixels = grad.size // grad.shape[-1]  # M
+        b = -scale * inverse_std * sum_grad_v / pixels
+        return weighted_sum(grad, x, scale, b, -b * mean - scale * sum_grad / pixels)

@@ -1,0 +1,146 @@
+"""The passes over the numbers that batch normalization takes, channel by channel. The math is in the layer.
+
+Whole maps are far larger than a cache, and what costs is to read and write them. Each function here therefore goes over
+its maps once, in blocks that stay in a thread's cache for all that is done with them. As whole-array expressions the
+same lines take four times as long: in a training step of ResNet50 at batch 8, 94 ms an image instead of 23.
+
+Who calls this: `layers.BatchNormalization`. Shapes: x, grad (..., C); all else (C,).
+"""
+
+import numpy as np
+
+from .memory import Scratch, empty
+from .parallel import SMALLEST_SHARED_BYTES, share, slices, threads
+
+BLOCK_SIZE = 2**18  # numbers that a thread works on at a time
+
+
+def batch_statistics(x):
+    """Mean and variance of each channel, (C,) each, over all images and pixels.
+
+    mean(x^2) - mean(x)^2 would lose all digits where the mean is large. So each block takes its own mean off first, and
+    what the blocks' means differ among themselves is added in the end. With block k of n_k pixels, M of them in all,
+
+        M * variance = sum over k of  sum over its x of (x - mean_k)^2  +  n_k * (mean_k - mean)^2
+
+    (Chan, Golub & LeVeque 1979.)
+    """
+    flat = x.reshape(-1, x.shape[-1])
+    parts = _blocks(flat)
+    means = np.empty((len(parts), flat.shape[1]), x.dtype)
+    squares = np.empty_like(means)
+    scratch = Scratch(x.dtype)
+
+    def look(numbered):
+        for k, rows in numbered:
+            block = flat[rows]
+            ones = np.ones(len(block), x.dtype)  # a sum as a product: see products.channel_sums
+            np.matmul(ones, block, out=means[k])
+            means[k] /= len(block)
+            deviation = np.subtract(block, means[k], out=scratch.array("deviation", *block.shape))
+            rest = ones @ deviation / len(block)  # by how much the mean is off, since its sum was rounded
+            np.multiply(deviation, deviation, out=deviation)
+            np.matmul(ones, deviation, out=squares[k])
+            squares[k] -= len(block) * rest * rest
+            means[k] += rest
+
+    share(look, list(enumerate(parts)))
+    pixels = np.array([[rows.stop - rows.start] for rows in parts], x.dtype)  # n_k
+    mean = (pixels * means).sum(axis=0) / len(flat)
+    squares += pixels * (means - mean) ** 2
+    return mean, squares.sum(axis=0) / len(flat)
+
+
+def scale_and_shift(x, scale, shift=None):
+    """scale * x + shift, in an array of its own."""
+    y = empty(x.shape, np.result_type(x, scale))
+    flat, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1])
+
+    def compute(parts):
+        for rows in parts:
+            np.multiply(flat[rows], scale, out=flat_y[rows])
+            if shift is not None:
+                flat_y[rows] += shift
+
+    share(compute, _blocks(flat))
+    return y
+
+
+def gradient_sums(grad, x, mean):
+    """sum grad and sum grad * (x - mean), (C,) each, over all images and pixels."""
+    flat_grad, flat = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
+    parts = _blocks(flat)
+    sums = np.empty((2, len(parts), flat.shape[1]), np.result_type(grad, x))
+    scratch = Scratch(sums.dtype)
+
+    def add(numbered):
+        for k, rows in numbered:
+            block = flat_grad[rows]
+            ones = np.ones(len(block), block.dtype)
+            np.matmul(ones, block, out=sums[0, k])
+            deviation = np.subtract(flat[rows], mean, out=scratch.array("deviation", *block.shape))
+            np.multiply(deviation, block, out=deviation)
+            np.matmul(ones, deviation, out=sums[1, k])
+
+    share(add, list(enumerate(parts)))
+    return tuple(sums.sum(axis=1))
+
+
+def weighted_sum(grad, x, a, b, c):
+    """a * grad + b * x + c."""
+    y = empty(grad.shape, np.result_type(grad, x))
+    flat_grad, flat, flat_y = (each.reshape(-1, x.shape[-1]) for each in (grad, x, y))
+    scratch = Scratch(y.dtype)
+
+    def compute(parts):
+        for rows in parts:
+            block = flat_y[rows]
+            np.multiply(flat[rows], b, out=block)
+            block += c
+            block += np.multiply(flat_grad[rows], a, out=scratch.array("product", *block.shape))
+
+    share(compute, _blocks(flat))
+    return y
+
+
+def _blocks(flat):
+    """The rows of (P, C) in blocks, as many for each thread; a small array in one, which needs no thread."""
+    count = -(-flat.size // BLOCK_SIZE)
+    multiple = threads() if flat.nbytes >= SMALLEST_SHARED_BYTES else 1
+    return slices(len(flat), -(-count // multiple) * multiple)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The definitions as loops.
+
+
+def batch_statistics_naive(x):
+    pixels = x.reshape(-1, x.shape[-1])
+    mean, variance = np.zeros((2, x.shape[-1]), x.dtype)
+    for pixel in pixels:
+        mean += pixel / len(pixels)
+    for pixel in pixels:
+        variance += (pixel - mean) ** 2 / len(pixels)
+    return mean, variance
+
+
+def scale_and_shift_naive(x, scale, shift=None):
+    y = np.zeros(x.shape, np.result_type(x, scale))
+    for *place, c in np.ndindex(x.shape):
+        y[(*place, c)] = x[(*place, c)] * scale[c] + (0 if shift is None else shift[c])
+    return y
+
+
+def gradient_sums_naive(grad, x, mean):
+    sums = np.zeros((2, x.shape[-1]), np.result_type(grad, x))
+    for *place, c in np.ndindex(x.shape):
+        sums[0, c] += grad[(*place, c)]
+        sums[1, c] += grad[(*place, c)] * (x[(*place, c)] - mean[c])
+    return tuple(sums)
+
+
+def weighted_sum_naive(grad, x, a, b, c):
+    y = np.zeros(x.shape, np.result_type(grad, x))
+    for *place, k in np.ndindex(x.shape):
+        y[(*place, k)] = a[k] * grad[(*place, k)] + b[k] * x[(*place, k)] + c[k]
+    return y
