@@ -16,7 +16,7 @@ from . import winograd
 from .activations import linear
 from .elementwise import add
 from .geometry import pixels_seen, window
-from .im2col import conv2d_im2col, input_gradient_col2im, kernel_gradient_im2col
+from .im2col import conv2d_im2col, has_small_maps, input_gradient_col2im, kernel_gradient_im2col
 from .pooling import max_pool
 from .precision import as_float
 
@@ -135,7 +135,11 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
         u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (36, F, C)
         return winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-    return conv2d(grad, turned if turned.shape[:2] == (1, 1) else np.ascontiguousarray(turned), padding=mirrored)
+    if kernel.shape[:2] != (1, 1):
+        if has_small_maps(grad):
+            return input_gradient_col2im(grad, kernel, rows, cols)  # copying the kernel would take as long
+        turned = np.ascontiguousarray(turned)
+    return conv2d(grad, turned, padding=mirrored)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

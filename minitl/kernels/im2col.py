@@ -68,8 +68,7 @@ def kernel_gradient_im2col(x, grad, rows, cols):
         return matmul(x.reshape(-1, c).T, grad.reshape(-1, f)).reshape(1, 1, c, f)
     row_bytes = cols.out * rows.kernel * cols.kernel * c * x.itemsize
     blocks = blocks_of_rows(len(x), rows.out, GRADIENT_BLOCK_BYTES / threads() / row_bytes, threads())
-    pixels = grad.size // f
-    if f > pixels / 2 and c >= 16 * threads():
+    if has_small_maps(grad) and c >= 16 * threads():
         parts = [(channels, blocks) for channels in slices(c, threads())]
     else:
         parts = [(slice(0, c), blocks[mine]) for mine in slices(len(blocks), threads())]
@@ -123,6 +122,11 @@ def input_gradient_col2im(grad, kernel, rows, cols):
     whole_images = blocks_of_rows(len(grad), 1, FORWARD_BLOCK_BYTES / image_bytes, threads())
     share(add, [images for images, _ in whole_images])
     return crop(dx, rows, cols)
+
+
+def has_small_maps(grad):
+    """Are there so few pixels (N, OH, OW) for so many filters F that a kernel is larger than what it is applied to?"""
+    return 2 * grad.shape[3] > grad.size // grad.shape[3]
 
 
 def _is_pointwise(rows, cols):

@@ -57,8 +57,8 @@ AT = np.array([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0,
 
 # Tiles that a thread takes through all the steps at a time. The products want many, the cache few.
 BLOCK_TILES = 196
-# Tiles times channels that a transform works on at a time: 36 values of each are 2 MB.
-TRANSFORM_SIZE = 16_000
+# Tiles times channels that a transform works on at a time: 36 values of each are 4.6 MB.
+TRANSFORM_SIZE = 32_000
 # Bytes of V and dM together. Every block of tiles adds to all of dU, so blocks are large, and all threads work on one.
 GRADIENT_BLOCK_BYTES = 32 * 2**20
 
