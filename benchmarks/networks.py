@@ -1,8 +1,13 @@
-"""What all engines are given: VGG16's base as data, and the same weights and images."""
+"""What all engines are given: VGG16's base as data, the other networks as a model of minitl, and the same weights and
+images."""
 
 import numpy as np
 
+from minitl.applications import NETWORKS
 from minitl.applications.vgg16 import BLOCKS
+from minitl.initializers import weights_will_be_loaded
+from minitl.layers import Conv2D, Dense
+from minitl.models import Model
 
 CLASSES = 10
 
@@ -26,6 +31,33 @@ def base_weights():
     return blocks
 
 
+def published(name, size):
+    """ResNet50 or InceptionV3 without its top, an average over the map, and a dense layer: a `Model` of minitl."""
+    build, _ = NETWORKS[name]
+    with weights_will_be_loaded():
+        base = build(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
+        model = Model(base.input, Dense(CLASSES, activation="softmax", name="probabilities")(base.output))
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        for key in layer.weight_names:
+            weight = getattr(layer, key)
+            weight[...] = rng.standard_normal(weight.shape, np.float32)
+            if key == "kernel":  # He's initialization, as above
+                weight *= np.float32(np.sqrt(2 / weight[..., 0].size))
+            else:
+                weight *= 0.1
+            if key in ("gamma", "moving_variance"):
+                weight += 1
+        if layer.name.endswith("_3_bn"):
+            layer.gamma *= 0.3  # else every residual block doubles the variance
+    return model
+
+
+def last_stage(name):
+    """The layer before the last stage, which is fine-tuned first."""
+    return next(iter(NETWORKS[name][1].FINE_TUNING.values()))
+
+
 def images(count, size):
     """(count, size, size, 3), about as large as centred pixels that were scaled to -1 to 1."""
     return np.random.default_rng(1).standard_normal((count, size, size, 3), np.float32)
@@ -40,12 +72,10 @@ def dense_weights(inputs, units):
     return rng.standard_normal((inputs, units), np.float32) * np.float32(np.sqrt(1 / inputs))
 
 
-def convolution_flops(size):
-    """Multiplications and additions of VGG16's convolutions, computed directly, for one image."""
-    flops, channels, pixels = 0, 3, size
-    for convolutions, filters in BLOCKS:
-        for _ in range(convolutions):
-            flops += 2 * 9 * channels * filters * pixels**2
-            channels = filters
-        pixels //= 2
-    return flops
+def convolution_flops(size, network="vgg16"):
+    """Multiplications and additions of a network's convolutions, computed directly, for one image."""
+    build, _ = NETWORKS[network]
+    with weights_will_be_loaded():
+        model = build(weights=None, include_top=False, input_shape=(size, size, 3))
+    convolutions = [layer for layer in model.layers if isinstance(layer, Conv2D)]
+    return sum(2 * layer.kernel.size * layer.output_shape[1] * layer.output_shape[2] for layer in convolutions)

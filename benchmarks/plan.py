@@ -18,13 +18,15 @@ INFERENCE = [
     ("DeZero (NumPy)", "dezero", {}, ["dezero"]),
 ]
 TRAINING = [row for row in INFERENCE if row[1] in ("minitl", "torch") and "algorithm" not in row[2]]
+NETWORKS = {"resnet50": ("ResNet50", 224), "inception_v3": ("InceptionV3", 299)}  # beside VGG16, at their native sizes
+OF_NETWORKS = ["minitl", "torch", "onnx", "keras"]  # the engines that have them
 RECIPE = [
     ("minitl", "minitl", {}, []),
     ("PyTorch, as written", "torch", {"layout": "channels_last"}, ["torch"]),
     ("PyTorch, features kept by hand", "torch", {"layout": "channels_last", "cached": True}, ["torch"]),
     ("Keras on PyTorch, as written", "keras", {}, ["keras", "torch"]),
 ]
-IDEAS = ["shared work", "reused memory", "kept transforms", "joined pooling"]
+IDEAS = ["shared work", "reused memory", "kept transforms", "joined steps"]
 PEERS = sorted({package for row in (*INFERENCE, *RECIPE) for package in row[3]})
 
 
@@ -80,7 +82,10 @@ def full_plan():
         groups.append(Group(name, f"Training step, {part}, batch 8", members, 5))
     members = programs(RECIPE, "recipe", {"images": 80, "size": 224, "epochs": 10})
     groups.append(Group("recipe", "Ten epochs of transfer learning, 64 + 16 images", members, 3))
+    for network in NETWORKS:
+        groups += network_groups(network, rounds=5)
     groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
+    groups += [ideas_group(8, rounds=5, network=network) for network in NETWORKS]
     groups.append(layers_group(rounds=1))
     groups.append(accuracy_group(images=2))
     groups.append(naive_group())
@@ -104,13 +109,30 @@ def quick_plan():
     return groups + curves(sizes=(64, 128), batches=(1, 8), channels=(32, 128, 512), rounds=1)
 
 
-def ideas_group(batch, rounds):
+def network_groups(network, rounds):
+    """Inference, a training step, and one of the last stage alone, whose batch normalizations are frozen."""
+    title, size = NETWORKS[network]
+    options = {"batch": 8, "size": size, "network": network}
+    rows = [row for row in INFERENCE if row[1] in OF_NETWORKS and "algorithm" not in row[2]]
+    members = [*programs(rows, "inference", options), roofline()]
+    groups = [Group(f"inference_{network}", f"{title}: inference, batch 8", members, rounds)]
+    for part in ("all layers", "last stage"):
+        name = f"training_{network}_{part.replace(' ', '_')}"
+        members = programs(TRAINING, "training", {**options, "part": part})
+        groups.append(Group(name, f"{title}: training step, {part}, batch 8", members, rounds))
+    return groups
+
+
+def ideas_group(batch, rounds, network=None):
     """minitl with one of its ideas switched off at a time."""
     rows = [("minitl", "minitl", {}, [])]
     rows += [(f"without {idea}", "minitl", {"without": idea}, []) for idea in IDEAS]
     rows += [("without Winograd", "minitl", {"algorithm": "im2col"}, [])]
-    members = programs(rows, "inference", {"batch": batch, "size": 224})
-    return Group(f"ideas_{batch}", f"What each idea buys: inference, batch {batch}", members, rounds)
+    title, size = NETWORKS.get(network, ("VGG16", 224))
+    options = {"batch": batch, "size": size, **({"network": network} if network else {})}
+    name = f"ideas_{network or batch}"
+    members = programs(rows, "inference", options)
+    return Group(name, f"What each idea buys: inference of {title}, batch {batch}", members, rounds)
 
 
 def layers_group(rounds):

@@ -94,7 +94,7 @@ def comparison(group):
 def roofline_row(sgemm, first, options):
     """Direct convolution cannot be faster than its multiplications at the speed of a large matrix product."""
     flops_per_second = SGEMM_FLOPS / sgemm.median
-    seconds = networks.convolution_flops(options["size"]) / flops_per_second
+    seconds = networks.convolution_flops(options["size"], options.get("network", "vgg16")) / flops_per_second
     label = f"direct convolution at NumPy's peak, {flops_per_second / 1e9:.0f} GFLOP/s"
     return [label, f"{1000 * seconds:.1f}", "", "", f"{first / options['batch'] / seconds:.2f}"]
 

@@ -16,8 +16,18 @@ def base(size):
     return model
 
 
+def published(name, size):
+    build = {"resnet50": keras.applications.ResNet50, "inception_v3": keras.applications.InceptionV3}[name]
+    convolutions = build(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
+    head = layers.Dense(networks.CLASSES, activation="softmax")
+    model = keras.Model(convolutions.input, head(convolutions.output))
+    model.set_weights(networks.published(name, size).get_weights())
+    return model
+
+
 def inference(options):
-    model, x = base(options["size"]), networks.images(options["batch"], options["size"])
+    size, x = options["size"], networks.images(options["batch"], options["size"])
+    model = published(options["network"], size) if "network" in options else base(size)
     return lambda: model.predict_on_batch(x)
 
 

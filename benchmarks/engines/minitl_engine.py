@@ -1,4 +1,4 @@
-"""minitl. `options["algorithm"]` forces a way to convolve."""
+"""minitl. `options["algorithm"]` forces a way to convolve; `options["network"]` names another network than VGG16's base."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from minitl.initializers import weights_will_be_loaded
 from minitl.kernels import memory, parallel
 from minitl.layers import Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D
 from minitl.losses import SparseCategoricalCrossentropy
-from minitl.models import Model, fusion
+from minitl.models import Model, graph
 from minitl.optimizers import SGD, Adam
 
 from .. import networks
@@ -24,14 +24,15 @@ def base(size):
 
 def inference(options):
     kernels.set_convolution(options.get("algorithm", "auto"))
-    model, x = base(options["size"]), networks.images(options["batch"], options["size"])
+    x = networks.images(options["batch"], options["size"])
+    model = networks.published(options["network"], options["size"]) if "network" in options else base(options["size"])
     without = options.get("without")
     if without == "shared work":  # BLAS has its own threads then, and all else has one
         parallel._openblas, parallel._allowed = None, 1
     elif without == "reused memory":
         memory.SMALLEST = float("inf")
-    elif without == "joined pooling":
-        fusion.is_2x2_max_pooling = lambda layer: False
+    elif without == "joined steps":
+        graph.fused = lambda steps, may_be_fused: steps
 
     def forward():
         if without == "kept transforms":
@@ -45,12 +46,7 @@ def inference(options):
 
 def training(options):
     kernels.set_convolution(options.get("algorithm", "auto"))
-    convolutions = base(options["size"])
-    head = Dense(networks.CLASSES, activation="softmax")
-    model = Model(convolutions.input, head(GlobalAveragePooling2D()(convolutions.output)))
-    head.set_weights([networks.dense_weights(512, networks.CLASSES), np.zeros(networks.CLASSES, np.float32)])
-    if options["part"] != "all layers":
-        transfer.freeze(model, until="block4_pool" if options["part"] == "last block" else "block5_pool")
+    model = trained(options)
     x, t = networks.images(options["batch"], options["size"]), networks.labels(options["batch"])
     criterion, optimizer = SparseCategoricalCrossentropy(), SGD(learning_rate=1e-4, momentum=0.9)
 
@@ -61,6 +57,23 @@ def training(options):
         return loss
 
     return step
+
+
+def trained(options):
+    """The model that `training` trains, frozen as far as it is to be."""
+    if "network" in options:
+        model = networks.published(options["network"], options["size"])
+        if options["part"] == "last stage":  # as `minitl finetune` does it: its batch normalizations stay frozen
+            transfer.freeze(model)
+            transfer.unfreeze(model, after=networks.last_stage(options["network"]))
+        return model
+    convolutions = base(options["size"])
+    head = Dense(networks.CLASSES, activation="softmax")
+    model = Model(convolutions.input, head(GlobalAveragePooling2D()(convolutions.output)))
+    head.set_weights([networks.dense_weights(512, networks.CLASSES), np.zeros(networks.CLASSES, np.float32)])
+    if options["part"] != "all layers":
+        transfer.freeze(model, until="block4_pool" if options["part"] == "last block" else "block5_pool")
+    return model
 
 
 def recipe(options):

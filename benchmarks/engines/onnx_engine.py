@@ -1,12 +1,15 @@
 """ONNX Runtime, on a model written with the `onnx` package."""
 
+import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+
+from minitl import layers
 
 from .. import networks
 
 
-def model_bytes(size):
+def base_bytes(size):
     nodes, weights, x = [], [], "images"
     for b, block in enumerate(networks.base_weights(), start=1):
         for c, (kernel, bias) in enumerate(block, start=1):
@@ -19,19 +22,72 @@ def model_bytes(size):
             x = f"{name}_relu"
         nodes.append(helper.make_node("MaxPool", [x], [f"block{b}_pool"], kernel_shape=[2, 2], strides=[2, 2]))
         x = f"block{b}_pool"
-    graph = helper.make_graph(
-        nodes,
-        "vgg16_base",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, size, size])],
-        [helper.make_tensor_value_info(x, TensorProto.FLOAT, None)],
-        weights,
+    return model_bytes("vgg16_base", nodes, weights, size, x)
+
+
+def model_bytes(name, nodes, weights, size, output):
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, size, size])
+    result = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
+    model = helper.make_model(
+        helper.make_graph(nodes, name, [images], [result], weights), opset_imports=[helper.make_opsetid("", 17)]
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 9  # what ONNX Runtime reads lags behind what `onnx` writes
     return model.SerializeToString()
 
 
+def published_bytes(name, size):
+    """Any of minitl's models, layer by layer. ONNX Runtime folds and fuses by itself."""
+    model = networks.published(name, size)
+    nodes, weights, names = [], [], {model.input: "images"}
+    for step in model.steps:
+        layer = step.layer
+        kind, arrays, attributes = as_node(layer)
+        inputs = [names[tensor] for tensor in step.inputs]
+        for k, array in enumerate(arrays):
+            weights.append(numpy_helper.from_array(np.ascontiguousarray(array), f"{layer.name}/{k}"))
+            inputs.append(f"{layer.name}/{k}")
+        nodes.append(helper.make_node(kind, inputs, [layer.name], **attributes))
+        names[step] = layer.name
+    nodes.append(helper.make_node("Softmax", [names[model.output]], ["result"], axis=1))
+    return model_bytes(name, nodes, weights, size, "result")
+
+
+def as_node(layer):
+    """(ONNX's operator, its weights, its attributes) of one layer."""
+    if isinstance(layer, layers.Conv2D):
+        arrays = [layer.kernel.transpose(3, 2, 0, 1)] + ([layer.bias] if layer.use_bias else [])
+        return "Conv", arrays, {"kernel_shape": layer.kernel_size, **steps(layer)}
+    if isinstance(layer, layers.BatchNormalization):
+        ones = np.ones_like(layer.moving_mean)
+        arrays = [layer.gamma if layer.scale else ones, layer.beta, layer.moving_mean, layer.moving_variance]
+        return "BatchNormalization", arrays, {"epsilon": layer.epsilon}
+    if isinstance(layer, layers.ZeroPadding2D):
+        (top, bottom), (left, right) = layer.padding
+        return "Pad", [np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)], {}
+    if isinstance(layer, layers.MaxPooling2D):
+        return "MaxPool", [], {"kernel_shape": layer.pool_size, **steps(layer)}
+    if isinstance(layer, layers.AveragePooling2D):
+        return "AveragePool", [], {"kernel_shape": layer.pool_size, **steps(layer)}
+    if isinstance(layer, layers.GlobalAveragePooling2D):
+        return "ReduceMean", [], {"axes": [2, 3], "keepdims": 0}
+    if isinstance(layer, layers.Dense):
+        return "Gemm", [layer.kernel, layer.bias], {}
+    kinds = {layers.Activation: "Relu", layers.Add: "Add", layers.Concatenate: "Concat"}
+    return kinds[type(layer)], [], {"axis": 1} if isinstance(layer, layers.Concatenate) else {}
+
+
+def steps(layer):
+    return {"strides": layer.strides, "auto_pad": "SAME_UPPER" if layer.padding == "same" else "VALID"}
+
+
 def inference(options):
-    session = onnxruntime.InferenceSession(model_bytes(options["size"]), providers=["CPUExecutionProvider"])
-    x = networks.images(options["batch"], options["size"]).transpose(0, 3, 1, 2).copy()
-    return lambda: session.run(None, {"images": x})[0].transpose(0, 2, 3, 1)
+    size = options["size"]
+    data = published_bytes(options["network"], size) if "network" in options else base_bytes(size)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    x = networks.images(options["batch"], size).transpose(0, 3, 1, 2).copy()
+
+    def forward():
+        y = session.run(None, {"images": x})[0]
+        return y.transpose(0, 2, 3, 1) if y.ndim == 4 else y
+
+    return forward

@@ -1,4 +1,5 @@
-"""PyTorch. `options["layout"]` is "channels_last", its fastest, or "default" (NCHW)."""
+"""PyTorch. `options["layout"]` is "channels_last", its fastest, or "default" (NCHW); `options["network"]` names another
+network than VGG16's base."""
 
 import numpy as np
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 from minitl import layers
 
 from .. import networks
+from . import minitl_engine
 
 
 def layout(options):
@@ -92,25 +94,23 @@ def tensor(images, options):
 
 
 def inference(options):
-    model = base().eval().to(memory_format=layout(options))
+    if "network" in options:
+        model = nn.Sequential(Network(networks.published(options["network"], options["size"])), nn.Softmax(dim=1))
+    else:
+        model = base()
+    model = model.eval().to(memory_format=layout(options))
     x = tensor(networks.images(options["batch"], options["size"]), options)
 
     def forward():
         with torch.inference_mode():
-            return model(x).permute(0, 2, 3, 1).numpy()
+            y = model(x)
+            return (y.permute(0, 2, 3, 1) if y.ndim == 4 else y).numpy()
 
     return forward
 
 
 def training(options):
-    dense = nn.Linear(512, networks.CLASSES)
-    with torch.no_grad():
-        dense.weight.copy_(torch.from_numpy(networks.dense_weights(512, networks.CLASSES).T))
-        dense.bias.zero_()
-    model = nn.Sequential(*base(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), dense).to(memory_format=layout(options))
-    first_trained = {"all layers": 0, "last block": 24, "head": 31}[options["part"]]  # block5_conv1 is layer 24
-    for index, layer in enumerate(model):
-        layer.requires_grad_(index >= first_trained)
+    model = published_classifier(options) if "network" in options else classifier(options)
     x = tensor(networks.images(options["batch"], options["size"]), options)
     t = torch.from_numpy(networks.labels(options["batch"]))
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -124,6 +124,28 @@ def training(options):
         return loss.item()
 
     return step
+
+
+def published_classifier(options):
+    """The same parameters are trained as in minitl, and its frozen batch normalizations keep their statistics."""
+    ours = minitl_engine.trained(options)
+    model = Network(ours).to(memory_format=layout(options)).train()
+    for layer in ours.layers:
+        if layer.weights and not layer.trainable:
+            model.get_submodule(layer.name).eval().requires_grad_(False)
+    return model
+
+
+def classifier(options):
+    dense = nn.Linear(512, networks.CLASSES)
+    with torch.no_grad():
+        dense.weight.copy_(torch.from_numpy(networks.dense_weights(512, networks.CLASSES).T))
+        dense.bias.zero_()
+    model = nn.Sequential(*base(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), dense).to(memory_format=layout(options))
+    first_trained = {"all layers": 0, "last block": 24, "head": 31}[options["part"]]  # block5_conv1 is layer 24
+    for index, layer in enumerate(model):
+        layer.requires_grad_(index >= first_trained)
+    return model
 
 
 def recipe(options):

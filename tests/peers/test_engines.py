@@ -35,6 +35,26 @@ def test_onnx_runtime_inference(expected):
     assert_same(onnx_engine.inference(SMALL)(), expected)
 
 
+OTHERS = {"resnet50": 64, "inception_v3": 91}  # pixels
+
+
+@pytest.mark.parametrize("network", OTHERS)
+@pytest.mark.parametrize("engine", ["torch", "keras", "onnx"])
+def test_inference_of_other_networks(network, engine):
+    options = {"batch": 2, "size": OTHERS[network], "network": network}
+    expected = minitl_engine.inference(options)()
+    other = pytest.importorskip(f"benchmarks.engines.{engine}_engine")
+    assert_same(other.inference({**options, "layout": "channels_last"})(), expected)
+
+
+@pytest.mark.parametrize("part", ["all layers", "last stage"])
+def test_training_steps_of_resnet50(part):
+    options = {"batch": 4, "size": 64, "network": "resnet50", "part": part}
+    minitl_step, torch_step = minitl_engine.training(options), torch_engine.training({**options, "layout": "default"})
+    for _ in range(3):
+        assert minitl_step() == pytest.approx(torch_step(), rel=1e-3)
+
+
 @pytest.mark.parametrize("part", ["all layers", "last block", "head"])
 def test_training_steps(part):
     """The same losses, step for step: the same parameters move. Rounding differs, and these few large steps magnify it:
