@@ -38,8 +38,13 @@ def test_the_six_steps_run():
     assert "Trainable params            110,602" in printed_by(blocks("python")[1])
 
 
+def test_another_network_is_frozen_by_stage():
+    program = blocks("python")[2]
+    assert f"It prints `{printed_by(program).strip()}`" in README.read_text("utf-8")
+
+
 def test_a_layer_of_your_own():
-    assert printed_by(blocks("python")[2]) == "True\n"
+    assert printed_by(blocks("python")[3]) == "True\n"
 
 
 def test_the_map_names_every_file_and_folder():

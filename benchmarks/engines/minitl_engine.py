@@ -1,4 +1,5 @@
-"""minitl. `options["algorithm"]` forces a way to convolve; `options["network"]` names another network than VGG16's base."""
+"""minitl. `options["algorithm"]` forces a way to convolve; `options["network"]` names another network than VGG16's
+base."""
 
 import numpy as np
 

@@ -42,7 +42,9 @@ def add_arguments(parser):
     to.add_argument("source", metavar="SRC")
     to.add_argument("target", metavar="DST", help="a name ending in .h5, or in .weights.h5 for Keras 3's own layout")
     to.add_argument(
-        "--model", metavar="MODEL", help="whose layers these are: vgg16, vgg16-notop, or a file from model.save()"
+        "--model",
+        metavar="MODEL",
+        help="whose layers these are: vgg16, resnet50, inceptionv3, each also with -notop; or a file from model.save()",
     )
     to.add_argument("--names", metavar="FILE", help='JSON {"name in SRC": "layer", ...} for names that are not known')
     to.add_argument("--partial", action="store_true", help="leave out layers that the model does not have")

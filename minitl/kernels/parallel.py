@@ -5,8 +5,9 @@ core. So a kernel cuts its work into parts that do not depend on each other, and
 and products alike, with a BLAS that is told to keep to one thread meanwhile. Python threads can do that, because NumPy
 lets go of Python's lock while it computes; its operations only have to be long enough, some 50 microseconds.
 
-The threads stay and wait for the next work: a sleeping one is up in 60 microseconds, and a new one took 300 to do what
-one alone does in 34. Whoever is free takes the next part, so a thread that comes late does less.
+The threads stay and wait for the next work. A sleeping one is up in 60 microseconds, where starting one takes two to
+three times that, and a training step of ResNet50 shares out 600 times: 167 ms an image instead of 190. Whoever is free
+takes the next part, so a thread that comes late does less.
 
 Who calls this: the kernels that work on whole images. What is computed for a part does not depend on which thread does
 it, so results are the same every time.
