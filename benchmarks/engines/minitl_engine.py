@@ -31,7 +31,7 @@ def inference(options):
     if without == "shared work":  # BLAS has its own threads then, and all else has one
         parallel._openblas, parallel._allowed = None, 1
     elif without == "reused memory":
-        memory.SMALLEST = float("inf")
+        memory.SMALLEST = memory.SMALLEST_SCRATCH = float("inf")
     elif without == "joined steps":
         graph.fused = lambda steps, may_be_fused: steps
 

@@ -27,10 +27,10 @@ _idle = []  # blocks of bytes that can be handed out, the one idle longest first
 _lock = threading.Lock()
 
 
-def empty(shape, dtype, smallest=SMALLEST):
+def empty(shape, dtype, is_scratch=False):
     """`np.empty`, on used memory where there is some."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size < smallest:
+    if size < (SMALLEST_SCRATCH if is_scratch else SMALLEST):
         return np.empty(shape, dtype)
     block = _used_block(size)
     if block is None:
@@ -96,5 +96,5 @@ class Scratch(threading.local):
     def array(self, name, *shape):
         size = math.prod(shape)
         if name not in self.memory or self.memory[name].size < size:
-            self.memory[name] = empty((size,), self.dtype, SMALLEST_SCRATCH)
+            self.memory[name] = empty((size,), self.dtype, is_scratch=True)
         return self.memory[name][:size].reshape(shape)
