@@ -19,7 +19,7 @@ from .parallel import share, slices, threads
 from .products import matmul
 
 # Bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the size of a
-# block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 (`python -m benchmarks.kernels`).
+# block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 on an Intel Xeon (`python -m benchmarks.kernels`).
 FORWARD_BLOCK_BYTES = 8 * 2**20
 # The kernel gradient adds up one (KH*KW*C, F) product a block: larger blocks mean fewer of those additions.
 GRADIENT_BLOCK_BYTES = 16 * 2**20

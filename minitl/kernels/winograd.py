@@ -31,7 +31,7 @@ by up to 2e-5 of the largest value where im2col is off by 1e-6, and one infinite
 float64, which is there for exactness, therefore goes by im2col; and larger tiles, which would save more
 multiplications, would lose too much. Lavin & Gray 2016, arXiv 1509.09308.
 
-On VGG16's layers at batch 8 it is 1.3 to 2.4 times as fast as im2col, its kernel gradient 1.2 to 2.2 times (`python -m
+On VGG16's layers at batch 8 it is 1.3 to 2.6 times as fast as im2col, its kernel gradient 1.2 to 2.7 times (`python -m
 benchmarks.kernels`).
 Who calls this: `convolution`, where it `is_possible` and `pays`.
 """
