@@ -49,3 +49,7 @@ class GradientError(MinitlError, AssertionError):
 
 class MissingExtraError(MinitlError, ImportError):
     """An optional package is needed for this and is not installed."""
+
+
+class MismatchError(MinitlError, AssertionError):
+    """A number that the engine computed is not what its formula gives (`minitl explain`)."""

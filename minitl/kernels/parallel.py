@@ -68,6 +68,16 @@ def share(worker, parts):
 
 
 @contextmanager
+def in_this_thread():
+    """Meanwhile, `share` leaves all work to the thread that calls it: for those who want to watch (`explain`)."""
+    before, _thread.is_working = _thread.is_working, True
+    try:
+        yield
+    finally:
+        _thread.is_working = before
+
+
+@contextmanager
 def _blas_on_one_thread():
     """From the first call that begins until the last one that ends; the setting is the whole program's."""
     global _users, _blas_threads
