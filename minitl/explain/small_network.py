@@ -35,7 +35,8 @@ def explain_small_network(seed=SEED):
     step = record_step(model, criterion, optimizer, x, np.array([truth]))
     page.paragraph(
         "One picture, one update. A network says what it sees (forward), hears what is true, finds out which weight "
-        "had which share in its error (backward), and moves every weight a little against it (update). x is what goes into a layer, y what comes out, L the loss, dL/dy how L grows with y."
+        "had which share in its error (backward), and moves every weight a little against it (update). x is what goes "
+        "into a layer, y what comes out, L the loss, dL/dy how L grows with y."
     )
     values = _forward(page, step, truth)
     _backward(page, step, truth, values)

@@ -23,8 +23,11 @@ from .page import Page
 from .recording import record_step, source_line
 from .steps import LOSS, LOSS_GRADIENT, UPDATE, cite_backward, cite_forward, describe, describe_backward
 
-LEARNING_RATE, MOMENTUM = 1e-5, 0.9  # inputs of several thousand make gradients of this kernel large
+MOMENTUM = 0.9
 PICTURES_FOR_THE_HEAD = 100
+# Pixels, where to cut, what that is, and a learning rate: small, because what goes into these kernels reaches thousands.
+WHOLE = 64, "block5_pool", "all five blocks", 5e-8
+BUNDLED = 48, "block3_pool", "blocks 1 to 3", 1e-6
 LARGEST_SHOWN = 4
 
 
@@ -32,7 +35,7 @@ def explain_vgg16():
     """Trace one update of VGG16's last layers: of all five blocks where the published base is on this machine, else of
     the bundled first three. Returns (Page, numbers as plain data). Raises MismatchError as `explain_small_network`."""
     page = Page()
-    model, conv_name, where = network()
+    model, conv_name, where, rate = network()
     x, truth, class_names = first_mistake(model)
     before = model.get_layer(conv_name).input
     prefix, rest = features.split(model, before)
@@ -43,7 +46,7 @@ def explain_vgg16():
         "bundled test pictures that this network gets wrong."
     )
     kept = prefix.forward(x, gradients="none")
-    criterion, optimizer = SparseCategoricalCrossentropy(), SGD(LEARNING_RATE, momentum=MOMENTUM)
+    criterion, optimizer = SparseCategoricalCrossentropy(), SGD(rate, momentum=MOMENTUM)
     step = record_step(rest, criterion, optimizer, kept, np.array([truth]))
     conv, pool, mean, norm, dense, softmax = (step.layers[layer.name] for layer in rest.layers)
     frozen = f"Up to '{before.layer.name}', {len(prefix.layers) - 1} layers are frozen: they run forward, in the fast "
@@ -58,7 +61,7 @@ def explain_vgg16():
     _head_backward(page, step, dense, softmax, truth, class_names)
     weight = _base_backward(page, conv, pool, mean, norm)
     page.heading("Update")
-    _update(page, step, conv, dense, optimizer, weight)
+    _update(page, step, conv, dense, optimizer, weight, rate)
     page.heading("Did it help?")
     probabilities = rest.forward(kept, gradients="none")
     loss_after = criterion.forward(np.array([truth]), probabilities)
@@ -89,9 +92,9 @@ def explain_vgg16():
 
 
 def network():
-    """(model, name of its last convolution, which blocks of VGG16 it has)."""
+    """(model, name of its last convolution, which blocks of VGG16 it has, learning rate)."""
     whole = store.present("vgg16-notop")
-    size, cut, where = (64, "block5_pool", "all five blocks") if whole else (48, "block3_pool", "blocks 1 to 3")
+    size, cut, where, rate = WHOLE if whole else BUNDLED
     base = VGG16(weights=None, include_top=False, input_shape=(size, size, 3))
     base.load_weights(whole or bundled_file("vgg16_imagenet_blocks1to3.h5"), partial=not whole)
     base = transfer.remove_layers(base, cut)
@@ -105,7 +108,7 @@ def network():
     conv_name = cut.replace("pool", "conv3")
     transfer.freeze(model)
     model.get_layer(conv_name).trainable = dense.trainable = True
-    return model, conv_name, where
+    return model, conv_name, where, rate
 
 
 def first_mistake(model):
@@ -253,14 +256,14 @@ def _base_backward(page, conv, pool, mean, norm):
     return weight
 
 
-def _update(page, step, conv, dense, optimizer, weight):
-    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE:g} * dL/dp        p <- p + v        (v was 0)")
+def _update(page, step, conv, dense, optimizer, weight, rate):
+    page.item("formula", f"v <- {MOMENTUM} * v - {rate:g} * dL/dp        p <- p + v        (v was 0)")
     p, g = float(conv.before["kernel"][weight]), float(conv.gradients["kernel"][weight])
-    v, after = formulas.momentum_step(p, 0.0, g, LEARNING_RATE, MOMENTUM)
+    v, after = formulas.momentum_step(p, 0.0, g, rate, MOMENTUM)
     page.check("v", v, optimizer.state[conv.layer, "kernel"][0][weight])
     page.check("p", after, conv.layer.kernel[weight])
     indices = ", ".join(map(str, weight))
-    page.item("by hand", f"that weight, kernel[{indices}]: {p:.6f} - {LEARNING_RATE:g} * ({g:.5f}) = {after:.6f}")
+    page.item("by hand", f"that weight, kernel[{indices}]: {p:.6f} - {rate:g} * ({g:.5f}) = {after:.6f}")
     for record in conv, dense:
         moved = np.linalg.norm(record.layer.kernel - record.before["kernel"])
         size = np.linalg.norm(record.before["kernel"])
