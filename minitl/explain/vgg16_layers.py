@@ -25,9 +25,9 @@ from .steps import LOSS, LOSS_GRADIENT, UPDATE, cite_backward, cite_forward, des
 
 MOMENTUM = 0.9
 PICTURES_FOR_THE_HEAD = 100
-# Pixels, where to cut, what that is, and a learning rate: small, because what goes into these kernels reaches thousands.
+# Pixels, where to cut, what that is, and a learning rate: small, since what goes into these kernels reaches thousands.
 WHOLE = 64, "block5_pool", "all five blocks", 5e-8
-BUNDLED = 48, "block3_pool", "blocks 1 to 3", 1e-6
+BUNDLED = 48, "block3_pool", "blocks 1 to 3", 1e-5
 LARGEST_SHOWN = 4
 
 
