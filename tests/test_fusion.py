@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minitl import kernels
+from minitl.errors import ShapeError
 from minitl.layers import Activation, Add, AveragePooling2D, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU
 from minitl.models import Model
 from minitl.models.fusion import Fused, fused
@@ -144,3 +145,19 @@ def test_memory_does_not_grow_with_depth(rng):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("first, second", [((3, 3), (2, 3)), ((2, 3), (3, 3)), ((3, 3), (6, 6)), ((6, 6), (3, 3))])
+def test_images_of_any_size(first, second):
+    """Whether the summands of an Add are of one size is known only when an image comes."""
+    inputs = Input((None, None, 3))
+    model = Model(inputs, Add()([Conv2D(4, first)(inputs), Conv2D(4, second)(inputs)]))
+    x = np.random.default_rng(0).standard_normal((2, 6, 6, 3), np.float32)
+    try:
+        expected = model.forward(x)
+    except ShapeError as error:
+        with pytest.raises(ShapeError, match="expected two or more inputs of one shape"):
+            model.forward(x, gradients="none")
+        assert "one shape" in str(error)
+    else:
+        np.testing.assert_allclose(model.forward(x, gradients="none"), expected, rtol=1e-5, atol=1e-5)

@@ -195,3 +195,17 @@ def test_to_categorical():
     assert utils.to_categorical([1], num_classes=4).shape == (1, 4)
     with pytest.raises(ValueError, match="labels run from 0 to 3; expected 0 to 2"):
         utils.to_categorical([0, 3], num_classes=3)
+
+
+@pytest.mark.parametrize("layer", [Conv2D(32, 3, padding="same"), BatchNormalization(), Activation("relu")])
+def test_no_images(layer):
+    x = np.zeros((0, 8, 8, 64), np.float32)
+    y = layer.forward(x, training=True)
+    assert layer.backward(np.ones_like(y)).shape == x.shape
+    assert all(not gradient.any() for gradient in layer.gradients.values())
+
+
+def test_an_activation_of_a_row():
+    layer = Activation("relu")
+    layer.forward(np.array([1.0, -1.0, 2.0]))
+    assert layer.backward(np.ones(3)).tolist() == [1, 0, 1]

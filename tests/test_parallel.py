@@ -1,10 +1,14 @@
 """Work shared out to threads, memory that is used again, and transforms that are kept: fast, and never wrong."""
 
 import gc
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
+import warnings
 import weakref
 
 import numpy as np
@@ -356,3 +360,49 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60
     )
     assert result.stdout == "0\n", result.stderr
+
+
+@needs_two_threads
+def test_ctrl_c_waits_for_the_other_threads():
+    """Nobody works on the arrays any more when KeyboardInterrupt comes out of `share`."""
+    both, written = threading.Barrier(2), []
+
+    def worker(parts):
+        both.wait()
+        if threading.current_thread() is not threading.main_thread():
+            signal.raise_signal(signal.SIGINT)  # is answered by the main thread, which waits for this one
+            time.sleep(0.2)
+            written.append(True)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parallel.share(worker, [1, 2])
+        assert written == [True]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_overflow_is_reported_to_the_function_that_the_program_named():
+    found = []
+    before = np.seterrcall(lambda kind, flag: found.append(kind)), np.seterr(over="call")
+    try:
+        parallel.share(lambda parts: [np.float32(3e38) * np.ones(2, np.float32) * 9 for _ in parts], list(range(8)))
+    finally:
+        np.seterrcall(before[0])
+        np.seterr(**before[1])
+    assert found and set(found) == {"overflow"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_forked_while_memory_is_handed_out():
+    with memory._lock:  # as another thread might hold it
+        context = multiprocessing.get_context("fork")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on: a process with threads is forked
+            child = context.Process(target=memory.empty, args=((2**21,), np.float32))
+            child.start()
+        child.join(30)
+    if child.is_alive():
+        child.kill()
+    assert child.exitcode == 0

@@ -334,3 +334,42 @@ def test_what_cannot_be_saved_or_read(tmp_path):
         with pytest.raises(MinitlError, match="path is None; expected the path of a file"):
             call(None)
     assert list(tmp_path.iterdir()) == []
+
+
+def two_convolutions(first, rng):
+    """Two layers of one shape, as Keras would have named them."""
+    names = ["conv2d" if number == 0 else f"conv2d_{number}" for number in (first, first + 1)]
+    model = Sequential([Conv2D(3, 3, name=names[0], input_shape=(8, 8, 3)), Conv2D(3, 3, name=names[1])])
+    model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("first", [1, 5], ids=["numbers that overlap", "other numbers"])
+def test_layers_that_were_counted_on(tmp_path, rng, first):
+    """Unnamed layers may bear other numbers in the file. The ledger's digests are those of the file's own names."""
+    theirs, ours, path = two_convolutions(first, rng), two_convolutions(0, rng), tmp_path / "m.h5"
+    theirs.save_weights(path)
+    ours.load_weights(path)
+    for found, expected in zip(ours.weights, theirs.weights):
+        assert np.array_equal(found, expected)
+    with h5py.File(path, "r+") as file:
+        kernel = next(name for name in _datasets(file) if f"conv2d_{first + 1}/" in name and "kernel" in name)
+        file[kernel][0, 0, 0, 0] += 1
+    with pytest.raises(WeightsError, match="is not what was saved .* the file is damaged"):
+        two_convolutions(0, rng).load_weights(path)
+
+
+def test_partial_loading_goes_by_equal_names(tmp_path, rng):
+    theirs, ours, path = two_convolutions(1, rng), two_convolutions(0, rng), tmp_path / "m.h5"
+    theirs.save_weights(path)
+    before = ours.get_layer("conv2d").get_weights()
+    report = ours.load_weights(path, partial=True)
+    assert report.loaded == ["conv2d_1"] and report.not_in_file == ["conv2d"] and report.not_in_model == ["conv2d_2"]
+    assert np.array_equal(ours.get_layer("conv2d_1").kernel, theirs.get_layer("conv2d_1").kernel)
+    assert np.array_equal(ours.get_layer("conv2d").kernel, before[0])
+
+
+def _datasets(file):
+    names = []
+    file.visit(lambda name: names.append(name) if isinstance(file[name], h5py.Dataset) else None)
+    return names

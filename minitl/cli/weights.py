@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import applications, initializers
+from .. import initializers
+from ..applications import NETWORKS
 from ..errors import ArgumentError, WeightsError
 from ..models import load_model
 from ..progress import Progress
@@ -44,7 +45,7 @@ def add_arguments(parser):
     to.add_argument(
         "--model",
         metavar="MODEL",
-        help="whose layers these are: vgg16, resnet50, inceptionv3, each also with -notop; or a file from model.save()",
+        help="whose layers these are: vgg16, resnet50, inception_v3 (or with -notop), or a file from model.save()",
     )
     to.add_argument("--names", metavar="FILE", help='JSON {"name in SRC": "layer", ...} for names that are not known')
     to.add_argument("--partial", action="store_true", help="leave out layers that the model does not have")
@@ -128,17 +129,18 @@ def read_names(path):
 
 
 APPLICATIONS = {
-    f"{name.lower()}{'' if include_top else '-notop'}": (getattr(applications, name), include_top)
-    for name in applications.__all__
+    f"{name}{'' if include_top else '-notop'}": (application, include_top)
+    for name, (application, _) in NETWORKS.items()
     for include_top in (True, False)
 }
 
 
 def the_model(name):
     """A model to convert for: an application's name, or a saved model."""
-    if name not in APPLICATIONS:
+    known_as = name.lower().replace("inceptionv3", "inception_v3")
+    if known_as not in APPLICATIONS:
         return load_model(name)
-    application, include_top = APPLICATIONS[name]
+    application, include_top = APPLICATIONS[known_as]
     with initializers.weights_will_be_loaded():
         return application(weights=None, include_top=include_top)
 

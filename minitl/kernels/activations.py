@@ -44,8 +44,9 @@ def relu_gradient(grad, y):
     def multiply(parts):
         for part in parts:
             for n in range(part.start, part.stop):  # one image at a time, for the cache
-                is_open = np.greater(y[n], 0, out=scratch.array("is open", *y.shape[1:]))
-                np.multiply(grad[n], is_open, out=dx[n])
+                image = slice(n, n + 1)
+                is_open = np.greater(y[image], 0, out=scratch.array("is open", 1, *y.shape[1:]))
+                np.multiply(grad[image], is_open, out=dx[image])
 
     share(multiply, image_slices(grad))
     return dx

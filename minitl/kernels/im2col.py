@@ -64,6 +64,8 @@ def kernel_gradient_im2col(x, grad, rows, cols):
     """
     c, f = x.shape[3], grad.shape[3]
     x, grad = np.ascontiguousarray(x, np.result_type(x, grad)), np.ascontiguousarray(grad)
+    if not grad.size:  # no images
+        return np.zeros((rows.kernel, cols.kernel, c, f), x.dtype)
     if _is_pointwise(rows, cols):
         return matmul(x.reshape(-1, c).T, grad.reshape(-1, f)).reshape(1, 1, c, f)
     row_bytes = cols.out * rows.kernel * cols.kernel * c * x.itemsize
@@ -88,8 +90,6 @@ def kernel_gradient_im2col(x, grad, rows, cols):
 
     share(add, list(enumerate(parts)))
     sums = [each.reshape(rows.kernel, cols.kernel, -1, f) for each in sums]
-    if not sums:  # no images
-        return np.zeros((rows.kernel, cols.kernel, c, f), x.dtype)
     if sums[0].shape[2] < c:
         return concatenate(sums, axis=2)
     for other in sums[1:]:

@@ -9,6 +9,7 @@ more than MOST_IDLE of that is kept: a training step of VGG16 at batch 8 takes 1
 """
 
 import math
+import os
 import threading
 import weakref
 from collections import deque
@@ -25,6 +26,16 @@ MOST_IDLE = 2**30  # bytes that may lie unused
 _left = deque()  # blocks of bytes whose array has just gone; a deque, because an array may go at any moment
 _idle = []  # blocks of bytes that can be handed out, the one idle longest first
 _lock = threading.Lock()
+
+
+def _start_anew():
+    """In a forked process: the thread that held the lock is not in it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 def empty(shape, dtype, is_scratch=False):

@@ -142,28 +142,44 @@ class _Task:
 
     def __init__(self, worker, parts):
         self.worker, self.parts, self.error = worker, parts, None
-        self.error_state = np.geterr()  # what NumPy does about an overflow is decided for each thread: hand it on
-        self.taken, self.done = threading.Lock(), threading.Lock()  # held: it is; held: it is not yet
-        self.done.acquire()
+        # What NumPy does about an overflow is decided for each thread: hand it on.
+        self.error_state, self.error_call = np.geterr(), np.geterrcall()
+        self.taken, self.done = threading.Lock(), threading.Event()
 
     def run(self):
         if not self.taken.acquire(blocking=False):
-            return  # withdrawn
+            self.done.set()  # withdrawn
+            return
         try:
-            with np.errstate(**self.error_state):
+            with np.errstate(call=self.error_call, **self.error_state):
                 self.worker(self.parts)
         except BaseException as error:
             self.error = error
         finally:
             self.worker = self.parts = None  # and with them the arrays
-            self.done.release()
+            self.done.set()
 
     def finish(self):
-        """Withdraw it if no thread has come for it yet, else wait until it is done."""
+        """Withdraw it if no thread has come for it yet, else wait until it is done. May be called again."""
         if self.taken.acquire(blocking=False):
             self.worker = self.parts = None
         else:
-            self.done.acquire()
+            self.done.wait()
+
+
+def _finish(tasks):
+    """Nobody may still be working on the arrays when `share` returns: a Ctrl-C that comes meanwhile has to wait."""
+    interrupted = None
+    for task in tasks:
+        is_finished = False
+        while not is_finished:
+            try:
+                task.finish()
+                is_finished = True
+            except KeyboardInterrupt as error:
+                interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def _wait_for_tasks(tasks):
@@ -201,8 +217,7 @@ def _run(worker, parts, count):
         raise
     finally:
         _thread.is_working = False
-        for task in tasks:
-            task.finish()  # nobody may still be working on the arrays when this returns
+        _finish(tasks)
     for task in tasks:
         if task.error is not None:
             raise task.error

@@ -68,7 +68,7 @@ class BatchNormalization(Layer):
     def forward(self, x, training=False):
         self.accept(x.shape)
         x = as_float(x)
-        uses_batch = training and self.trainable
+        uses_batch = training and self.trainable and x.size > 0  # no images have no statistics
         if uses_batch:
             mean, variance = batch_statistics(x)
             self._follow(mean, variance)

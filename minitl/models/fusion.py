@@ -44,6 +44,8 @@ class Fused:
     def forward(self, x, other=None):
         layer = self.convolution
         self.layers[0].accept(x.shape)
+        if other is not None and other.shape != layer.compute_output_shape(x.shape):
+            return self.one_by_one(x, other)  # images of any size: only now is it known that it has to be stretched
         for each in self.layers:
             each.forget()
         scale, shift = None, layer.bias
@@ -59,6 +61,12 @@ class Fused:
         if shift is not None:
             y += shift
         return self.activate(y, out=y)
+
+    def one_by_one(self, x, other):
+        for layer in self.layers:
+            x = layer.forward([x, other] if layer.merges else x)
+            layer.forget()
+        return x
 
     def takes(self, step, known):
         """Join `step`, the only one that uses the output so far, if that can be done. `known` are the tensors that will

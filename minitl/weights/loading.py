@@ -15,7 +15,7 @@ from ..models.graph import Graph
 from ..utils import all_finite
 from . import known
 from .ledger import AS_IT_IS, KEY, Origin, from_text
-from .naming import places
+from .naming import own_places, places
 from .reading import open_weights
 from .stored import FLOATS, array_digest
 
@@ -60,7 +60,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
         raise ArgumentError(f"model is {type(model).__name__}; expected a Model.")
     layers = {layer.name: layer for layer in model.layers if layer.weight_names}
     wanted = {}  # layer name -> {parameter: Place}
-    for place in places(file, model, names):
+    for place in places(file, model, names, partial):
         wanted.setdefault(place.layer, {})[place.parameter] = place
     problems = [] if partial else _missing(layers, wanted)
     shared = [name for name in layers if name in wanted]
@@ -71,7 +71,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
     if not shared:
         raise WeightsError(f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}).")
 
-    recorded, notes = ledger_in(file)
+    recorded, notes = ledger_in(file)  # by the names that the layers have in the file
+    own_names = {place.tensor.name: place.layer for place in own_places(file)} if recorded else {}
     arrays, origins, digests = {}, {}, {}
     for name in shared:
         for key in layers[name].weight_names:
@@ -81,7 +82,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
                 array = np.asarray(place.convert(stored), getattr(layers[name], key).dtype, order="C")
             _check_finite(file, place, array)
             digest = digests[place.tensor.name] = file.digest(place.tensor, stored)
-            before, saved = recorded.get((name, key), (None, digest))
+            own_name = own_names.get(place.tensor.name, name)
+            before, saved = recorded.get((own_name, key), (None, digest))
             if saved != digest:
                 raise WeightsError(
                     f"{file.path}: {place.tensor.label} is not what was saved (sha256 {digest[:16]}, expected "

@@ -75,10 +75,11 @@ class Place(NamedTuple):
         return array
 
 
-def places(file, model, names=None):
+def places(file, model, names=None, partial=False):
     """The `Place` of every tensor in an open file that is a parameter, in the terms of `model`.
 
-    names   {name in the file: layer name}, for files of programs that call the layers otherwise
+    names     {name in the file: layer name}, for files of programs that call the layers otherwise
+    partial   file and model may each have layers that the other one has not
 
     A tensor whose layer the model does not have gets the file's name for it. Raises WeightsError where two tensors
     would go to one place, or where the file's layers have no names and the model is no plain row.
@@ -91,7 +92,7 @@ def places(file, model, names=None):
     if unknown:
         raise WeightsError(f"names: the model has no layer '{unknown[0]}' with weights. It has {', '.join(layers)}.")
     if is_kerass(file):
-        found = _of_keras(file, model, layers, names)
+        found = _of_keras(file, model, layers, names, partial)
     else:
         found = _of_others(file, layers, names, flattened_inputs(model))
     seen = {}
@@ -159,7 +160,7 @@ def _numbered_parameter(number, ranks):
     return f"number {number}"
 
 
-def _of_keras(file, model, layers, names):
+def _of_keras(file, model, layers, names, partial):
     """Keras's own names. Only early `.weights.h5` files have none; there its rule is applied, class by class in
     order."""
     nameless = any(tensor.layer is None for tensor in file.tensors)
@@ -169,7 +170,7 @@ def _of_keras(file, model, layers, names):
             "model with branches. Save it again as .keras or .h5, which name them."
         )
     keys, groups = dict(class_keys(model.layers)), _groups(file.tensors)
-    names = {**_counted_on({tensor.layer for tensor in file.tensors}, model), **names}
+    names = {**_counted_on(file, model, partial), **names}
     found = []
     for tensor in file.tensors:
         layer, owner = tensor.layer, owner_of(tensor)
@@ -191,17 +192,27 @@ def _of_keras(file, model, layers, names):
     return found
 
 
-def _counted_on(file_layers, model):
+def _counted_on(file, model, partial):
     """{name in the file: layer name} for layers that nobody named. Keras counts those of a class through a whole
     session, early versions from 1 on: InceptionV3's convolutions may be conv2d to conv2d_93, conv2d_1 to conv2d_94 (in
     the published files), or conv2d_94 to conv2d_187. Where file and model have as many of a class, each counted without
-    a gap, they are the same ones in the same order."""
-    translation = {}
+    a gap, they are the same ones in the same order; unless they may be parts of different models (`partial`), and the
+    layers that are called the same fit each other."""
+    theirs, ours, translation = {}, {}, {}  # layer name -> shapes of its tensors
+    for tensor in file.tensors:
+        theirs.setdefault(tensor.layer, []).append(tensor.shape)
+    for layer in model.layers:
+        ours[layer.name] = [getattr(layer, name).shape for name in layer.weight_names]
     for stem in {layer.class_name for layer in model.layers if layer.weight_names}:
-        theirs, ours = _numbers(stem, file_layers), _numbers(stem, [layer.name for layer in model.layers])
-        counted = all(each and each[-1] - each[0] == len(each) - 1 for each in (theirs, ours))
-        if counted and len(theirs) == len(ours) and theirs != ours:
-            translation.update((_numbered(stem, there), _numbered(stem, here)) for there, here in zip(theirs, ours))
+        numbers, own_numbers = _numbers(stem, theirs), _numbers(stem, ours)
+        counted = all(each and each[-1] - each[0] == len(each) - 1 for each in (numbers, own_numbers))
+        if not counted or len(numbers) != len(own_numbers) or numbers == own_numbers:
+            continue
+        same = {_numbered(stem, number) for number in set(numbers) & set(own_numbers)}
+        if partial and same and all(sorted(theirs[name]) == sorted(ours[name]) for name in same):
+            continue
+        pairs = zip(numbers, own_numbers)
+        translation.update((_numbered(stem, there), _numbered(stem, here)) for there, here in pairs)
     return translation
 
 

@@ -1,0 +1,82 @@
+"""Every command of the README's course runs, in its order and in one folder, as a reader runs them.
+
+The long ones are run shorter: SHORTER says what is added to them, and nothing else is changed.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from minitl import cli
+from minitl.weights import known
+
+README = Path(__file__).parent.parent / "README.md"
+
+# command -> what is added so that it takes seconds
+SHORTER = {
+    "minitl finetune": "--cut block1_pool --epochs 1 --no-scratch",
+    "minitl finetune --no-scratch --report report": "--cut block1_pool --epochs 2",
+    "minitl finetune --no-scratch --cut block1_pool": "--epochs 1",
+    "minitl finetune --no-scratch --cut block2_pool": "--epochs 1",
+    "minitl finetune --no-scratch --save model.h5": "--cut block1_pool --epochs 1",
+    "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
+}
+NEEDS = {"--report": "matplotlib", "photos/": "PIL", "--plot": "matplotlib"}  # the extras `plots` and `images`
+
+
+def commands():
+    """The lines of the course's shell blocks that begin with minitl, without comments."""
+    text = README.read_text(encoding="utf-8")
+    course = re.search(r"^## The course.*?(?=^## )", text, re.DOTALL | re.MULTILINE)[0]
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", course, re.DOTALL)).splitlines()
+    return [" ".join(shlex.split(line, comments=True)) for line in lines if line.startswith("minitl ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("course")
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_course(command, folder, monkeypatch, capsys, request):
+    for word, package in NEEDS.items():
+        if word in command:
+            pytest.importorskip(package)
+    monkeypatch.chdir(folder)
+    if "photos/" in command:
+        photographs(folder / "photos", request.getfixturevalue("full_base"))
+    arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")[1:]
+    assert cli.main(arguments) == 0, capsys.readouterr().err
+    assert capsys.readouterr().out.strip(), "a command says what it did"
+    for name in re.findall(r"(?:--save|--plot|--json) (\S+)", command):
+        assert (folder / name).stat().st_size > 0
+
+
+def photographs(folder, base):
+    """Two kinds of pictures, and VGG16's base where the command looks for it."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for kind, brightness in ("ants", 60), ("bees", 180):
+        (folder / kind).mkdir(parents=True)
+        for number in range(8):
+            pixels = random.normal(brightness, 30, (40, 40, 3)).clip(0, 255).astype("uint8")
+            Image.fromarray(pixels).save(folder / kind / f"{number}.png")
+    (known.home_folder() / "models").mkdir(parents=True)
+    (known.home_folder() / "models" / base.name).symlink_to(base)
+
+
+def test_what_it_quotes_of_an_update_is_what_is_printed(capsys):
+    quoted = re.search(r"```\n(5  dense .*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert cli.main(["explain", "step"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    for line in quoted.splitlines():
+        assert line in printed or line == "..."
+
+
+def test_what_is_made_shorter_is_in_the_course():
+    assert set(SHORTER) <= set(commands())
+    assert len(commands()) >= 12
