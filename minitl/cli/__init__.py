@@ -6,13 +6,15 @@ import sys
 from .. import __version__
 from ..errors import MinitlError
 from ..interruption import StoppedAtOnce
-from . import bench, evaluate, finetune, predict, summary, weights
+from . import bench, evaluate, finetune, predict, pretrain, study, summary, weights
 
 COMMANDS = {
     "finetune": finetune,
     "summary": summary,
     "predict": predict,
     "evaluate": evaluate,
+    "study": study,
+    "pretrain": pretrain,
     "weights": weights,
     "bench": bench,
 }
