@@ -111,8 +111,8 @@ def about(study):
     """What was measured, in one line."""
     task, seeds = next(iter(study.tasks.values())), len({seed for _, seed in study.tasks})
     return (
-        f"{len(task.x_train):,} pictures of B to learn from, {len(task.x_test):,} to test on; mean of {seeds} seeds and "
-        "its 95% interval (t)"
+        f"{len(task.x_train):,} pictures of B to learn from, {len(task.x_test):,} to test on; "
+        f"mean of {seeds} seeds and its 95% interval (t)"
     )
 
 

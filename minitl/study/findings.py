@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .halves import HALVES
 from .transfer_study import BASE, TREATMENTS
 
 SMALLEST = 0.01  # of accuracy: an effect smaller than this is none
@@ -28,6 +29,7 @@ T_95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
     2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
 )  # fmt: skip
+BOTH = "both"  # in the place of a split
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold here", "cannot be told"
 
 
@@ -43,6 +45,8 @@ class Interval(NamedTuple):
 class Finding(NamedTuple):
     """One of the paper's findings, as measured in one split.
 
+    split      where; BOTH for what compares the two
+    number     of the claim
     claim      in words
     statistic  which number of each seed is looked at, in words
     effect     its `Interval`, in accuracy
@@ -51,6 +55,7 @@ class Finding(NamedTuple):
     """
 
     split: str
+    number: int
     claim: str
     statistic: str
     effect: Interval
@@ -58,11 +63,11 @@ class Finding(NamedTuple):
     seeds: int
 
     def __str__(self):
+        """Two lines: the verdict, and what it rests on."""
         verdict = f"{self.verdict} with {self.seeds} seeds" if self.verdict == UNKNOWN else self.verdict
         mean, low, high = (100 * value for value in self.effect)
-        return (
-            f"{self.claim}: {verdict}. {self.statistic}: {mean:+.1f} points (95% interval {low:+.1f} to {high:+.1f})."
-        )
+        measured = f"{self.statistic}: {mean:+.1f} points (95% interval {low:+.1f} to {high:+.1f})"
+        return f"{self.number} {self.claim}: {verdict.upper()}\n{measured}"
 
 
 def interval(values):
@@ -86,7 +91,8 @@ def t_95(freedom):
 def summary(results):
     """{split: {treatment: {cut: `Interval`}}} of whatever is there."""
     found = {}
-    for split, treatment, cut in dict.fromkeys((each.split, each.treatment, each.cut) for each in results):
+    kinds = dict.fromkeys(each[:3] for each in results)  # split, treatment, cut
+    for split, treatment, cut in sorted(kinds, key=lambda kind: list(HALVES).index(kind[0])):
         values = [e.accuracy for e in results if (e.split, e.treatment, e.cut) == (split, treatment, cut)]
         found.setdefault(split, {}).setdefault(treatment, {})[cut] = interval(values)
     return found
@@ -96,13 +102,14 @@ def findings(results):
     """The `Finding`s of all splits, from a list of `transfer_study.Result`: from those seeds that every training has
     been done for, if these are two or more."""
     results = _whole_seeds(results)
-    splits = list(dict.fromkeys(each.split for each in results))
+    splits = [split for split in HALVES if any(each.split == split for each in results)]
     found = [finding for split in splits for finding in _of_one_split(split, _curves(results, split))]
-    if {"similar", "dissimilar"} <= set(splits):
+    if len(splits) == 2 and _curves(results, splits[0])["AnB"].shape[1] > 1:
         near, far = (_change(_curves(results, split), "AnB") for split in ("similar", "dissimilar"))
         found.append(
             _finding(
-                "both",
+                BOTH,
+                6,
                 "The more the tasks differ, the faster transfer fades",
                 "Fall of AnB from the first to the last cut, dissimilar minus similar halves",
                 far - near,
@@ -127,13 +134,15 @@ def _of_one_split(split, curves):
     if cuts > 2:
         yield _finding(
             split,
-            "1 Layers that learned together lose when they are parted in the middle (BnB)",
+            1,
+            "Layers that learned together lose when they are parted in the middle (BnB)",
             "BnB at the first and last cut minus BnB between them",
             (bnb[:, 0] + bnb[:, -1]) / 2 - bnb[:, 1:-1].mean(axis=1),
         )
     yield _finding(
         split,
-        "2 Fine-tuning brings that back (BnB+ is no worse than baseB)",
+        2,
+        "Fine-tuning brings that back (BnB+ is no worse than baseB)",
         "BnB+ minus baseB, mean over the cuts",
         curves["BnB+"].mean(axis=1) - base,
         claimed=-SMALLEST,
@@ -142,29 +151,32 @@ def _of_one_split(split, curves):
     if cuts > 1:
         yield _finding(
             split,
-            "3 The later a layer, the less it is of use to another task (AnB falls)",
+            3,
+            "The later a layer, the less it is of use to another task (AnB falls)",
             "Fall of AnB from the first to the last cut, along the straight line that fits best",
             _change(curves, "AnB"),
         )
     yield _finding(
         split,
-        "4 Transferred and fine-tuned is better than trained on B alone (AnB+ above baseB)",
+        4,
+        "Transferred and fine-tuned is better than trained on B alone (AnB+ above baseB)",
         "AnB+ minus baseB, mean over the cuts",
         curves["AnB+"].mean(axis=1) - base,
     )
     yield _finding(
         split,
-        "5 Even where the tasks differ, learned layers are better than random ones (AnB above RnB)",
+        5,
+        "Even where the tasks differ, learned layers are better than random ones (AnB above RnB)",
         "AnB minus RnB, mean over the cuts",
         (curves["AnB"] - curves["RnB"]).mean(axis=1),
     )
 
 
-def _finding(split, claim, statistic, values, claimed=0.0, worthless=SMALLEST):
+def _finding(split, number, claim, statistic, values, claimed=0.0, worthless=SMALLEST):
     """`claimed`: the effect must be more than this; `worthless`: less than this is not worth the claim."""
     effect = interval(values)
     verdict = HOLDS if effect.low > claimed else FAILS if effect.high < worthless else UNKNOWN
-    return Finding(split, claim, statistic, effect, verdict, len(values))
+    return Finding(split, number, claim, statistic, effect, verdict, len(values))
 
 
 def _curves(results, split):

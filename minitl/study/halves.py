@@ -1,4 +1,4 @@
-"""Fashion-MNIST's ten classes as two tasks of five: A, which a base was trained on before, and B, which is to be learned.
+"""Fashion-MNIST's ten classes as two tasks of five: A, which a base has learned before, and B, which is to be learned.
 
 Yosinski et al. divided ImageNet's 1,000 classes twice: at random, so that both halves have dogs and both have
 vehicles, and by kind, man-made things here and natural ones there. Ten classes can be divided in the same two ways:

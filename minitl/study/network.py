@@ -11,8 +11,8 @@ not move" must mean that they compute the same as before, and six layers train w
 from ..layers import Conv2D, Dense, Flatten, MaxPooling2D
 from ..models import Sequential
 
-# What can be copied, from the image on: a cut at n keeps the first n of these. Behind them comes the softmax layer, which
-# is always new, because it is about the classes.
+# What can be copied, from the image on: a cut at n keeps the first n of these. Behind them comes the softmax layer,
+# which is always new, because it is about the classes.
 CUTTABLE = ("conv1", "conv2", "conv3", "conv4", "dense1", "dense2")
 
 

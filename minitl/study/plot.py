@@ -54,8 +54,8 @@ def draw(summary, path, what):
             _panel(panel, split, curves)
         panels[0].set_ylabel("accuracy on B's test pictures")
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-        figure.supxlabel(what, fontsize=7.5, color="#555555")
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+        legend.set_title(what, prop={"size": 8})
         suffix = os.path.splitext(path)[1].lower()
         metadata = {".svg": {"Date": None}, ".png": {"Software": None}, ".pdf": {"CreationDate": None}}[suffix]
         with replacing(path, check=os.path.getsize) as temporary:
@@ -65,6 +65,8 @@ def draw(summary, path, what):
 def _panel(panel, split, curves):
     base = curves[BASE][0]
     panel.axhline(base.mean, color="black", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    if base.high is not None:
+        panel.axhspan(base.low, base.high, color="#eeeeee", zorder=0)
     _points(panel, [0], [base], color="black", marker="D", filled=True, label="baseB  B alone, nothing copied")
     shift = {name: 0.06 * (place - (len(STYLES) - 1) / 2) for place, name in enumerate(STYLES)}
     for name, (label, color, marker, filled) in STYLES.items():
@@ -86,6 +88,17 @@ def _points(panel, places, intervals, color, marker, filled, label):
     """A curve with a bar from the lower to the upper end of each interval."""
     means = [each.mean for each in intervals]
     halves = [0 if each.high is None else each.high - each.mean for each in intervals]
-    panel.errorbar(places, means, yerr=halves, color=color, marker=marker, markersize=5.5, linewidth=1.3, elinewidth=0.9,
-                   capsize=2, markerfacecolor=color if filled else "white", linestyle="-" if filled else "--",
-                   label=label)  # fmt: skip
+    panel.errorbar(
+        places,
+        means,
+        yerr=halves,
+        color=color,
+        marker=marker,
+        markersize=5.5,
+        markerfacecolor=color if filled else "white",
+        linewidth=1.3,
+        linestyle="-" if filled else "--",
+        elinewidth=0.9,
+        capsize=2,
+        label=label,
+    )

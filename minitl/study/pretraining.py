@@ -18,8 +18,8 @@ TEST_BATCH = 100
 
 
 def train(model, task, epochs, batch_size, verbose=0):
-    """Train by the recipe that is used throughout: SGD with momentum, the rate falling along half a cosine to 0. Returns
-    (accuracy on the test pictures, accuracy in the last epoch on the training pictures)."""
+    """Train by the recipe that is used throughout: SGD with momentum, the rate falling along half a cosine to 0.
+    Returns (accuracy on the test pictures, accuracy in the last epoch on the training pictures)."""
     steps = -(-len(task.x_train) // batch_size) * epochs
     optimizer = SGD(CosineDecay(LEARNING_RATE, steps), momentum=MOMENTUM)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -15,8 +15,8 @@ Every treatment of one seed trains on the same pictures in the same order, and i
 numbers, so that differences between treatments are differences between pairs. These numbers are others than those that
 baseB started from: a renewed layer must not start where the lost one did.
 
-Base A is the same in all (`pretraining.bundled_base`), and was trained on 30,000 pictures; baseB is trained anew for each
-seed, on the few pictures of B that the others get. In the paper both were trained on as many.
+Base A is the same in all (`pretraining.bundled_base`), and was trained on 30,000 pictures; baseB is trained anew for
+each seed, on the few pictures of B that the others get. In the paper both were trained on as many.
 
 Reads: `halves`, `network`, `pretraining`. Called by `minitl study transfer`. Read next: `findings`.
 """
