@@ -104,8 +104,8 @@ def findings(results):
     results = _whole_seeds(results)
     splits = [split for split in HALVES if any(each.split == split for each in results)]
     found = [finding for split in splits for finding in _of_one_split(split, _curves(results, split))]
-    if len(splits) == 2 and _curves(results, splits[0])["AnB"].shape[1] > 1:
-        near, far = (_change(_curves(results, split), "AnB") for split in ("similar", "dissimilar"))
+    if len(splits) == 2:
+        near, far = (_fall(_curves(results, split), "AnB") for split in ("similar", "dissimilar"))
         found.append(
             _finding(
                 BOTH,
@@ -121,24 +121,24 @@ def findings(results):
 def _whole_seeds(results):
     """The results of those seeds that are complete; of an interrupted study, the others are left out."""
     kinds = {each[:3] for each in results}
+    cuts = {cut for _, treatment, cut in kinds if treatment != BASE}
+    if len(kinds) != len({split for split, _, _ in kinds}) * (1 + len(cuts) * len(TREATMENTS)):
+        return []  # not even one seed is complete
     done = {(each[:3], each.seed) for each in results}
     whole = {seed for _, seed in done if all((kind, seed) in done for kind in kinds)}
-    is_enough = len(whole) > 1 and any(kind[1] != BASE for kind in kinds)
-    return [each for each in results if each.seed in whole] if is_enough else []
+    return [each for each in results if each.seed in whole] if len(whole) > 1 else []
 
 
 def _of_one_split(split, curves):
     """`curves` is {treatment: (seeds, cuts)}, baseB (seeds, 1)."""
-    base = curves[BASE][:, 0]
-    bnb, cuts = curves["BnB"], curves["BnB"].shape[1]
-    if cuts > 2:
-        yield _finding(
-            split,
-            1,
-            "Layers that learned together lose when they are parted in the middle (BnB)",
-            "BnB at the first and last cut minus BnB between them",
-            (bnb[:, 0] + bnb[:, -1]) / 2 - bnb[:, 1:-1].mean(axis=1),
-        )
+    base, bnb = curves[BASE][:, 0], curves["BnB"]
+    yield _finding(
+        split,
+        1,
+        "Layers that learned together lose when they are parted in the middle (BnB)",
+        "BnB at the first and last cut minus BnB between them",
+        (bnb[:, 0] + bnb[:, -1]) / 2 - bnb[:, 1:-1].mean(axis=1),
+    )
     yield _finding(
         split,
         2,
@@ -148,14 +148,13 @@ def _of_one_split(split, curves):
         claimed=-SMALLEST,
         worthless=-SMALLEST,
     )
-    if cuts > 1:
-        yield _finding(
-            split,
-            3,
-            "The later a layer, the less it is of use to another task (AnB falls)",
-            "Fall of AnB from the first to the last cut, along the straight line that fits best",
-            _change(curves, "AnB"),
-        )
+    yield _finding(
+        split,
+        3,
+        "The later a layer, the less it is of use to another task (AnB falls)",
+        "Fall of AnB from the first to the last cut, along the straight line that fits best",
+        _fall(curves, "AnB"),
+    )
     yield _finding(
         split,
         4,
@@ -190,7 +189,7 @@ def _curves(results, split):
     return curves
 
 
-def _change(curves, treatment):
+def _fall(curves, treatment):
     """(seeds,): how far the least-squares line through a curve falls from the first cut to the last."""
     cuts = np.array(curves["cuts"], np.float64)
     centred = cuts - cuts.mean()

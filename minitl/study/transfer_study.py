@@ -107,13 +107,13 @@ def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
     splits      names in `halves.HALVES`
     seeds       how many times everything is repeated, with other random numbers
     per_class   training pictures of each class, others for each seed; None: all that there are
-    cuts        default: every one
+    cuts        three or more of them; default: every one
     """
     utils.whole_number(seeds, "seeds", least=2)  # of one, nobody knows how sure it is
     utils.whole_number(epochs, "epochs")
     cuts = tuple(range(1, len(CUTTABLE) + 1)) if cuts is None else tuple(sorted(set(cuts)))
-    if not cuts or cuts[0] < 1 or cuts[-1] > len(CUTTABLE):
-        raise ArgumentError(f"cuts are {cuts}; expected some of 1 to {len(CUTTABLE)}.")
+    if len(cuts) < 3 or cuts[0] < 1 or cuts[-1] > len(CUTTABLE):
+        raise ArgumentError(f"cuts are {cuts}; expected at least three of 1 to {len(CUTTABLE)}.")
     tasks, bases_a = {}, {}
     for split in splits:
         whole = task(pictures, HALVES[split]["B"])
