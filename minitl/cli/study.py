@@ -72,14 +72,14 @@ def run(options):
     pictures = data.fashion_mnist(options.data) if options.data else data.fashion_mnist_few_shot()
     splits = halves.HALVES if options.split == "both" else [options.split]
     study = transfer_study.new_study(pictures, splits, extent.seeds, extent.epochs, extent.cuts, extent.pictures)
-    introduce(study, splits)
+    introduce(study, splits, extent)
     start, results = time.perf_counter(), []
 
     def finish(is_complete):
         seconds = time.perf_counter() - start
         report(study, results, seconds)
         if options.plot and results:
-            plot.draw(findings.summary(results), options.plot, about(study))
+            plot.draw(findings.summary(results), options.plot, about(study, len({each.seed for each in results})))
             print(f"\nThe picture: {options.plot}")
         write_json(options.json, as_data(study, results, extent, seconds, is_complete))
 
@@ -107,20 +107,20 @@ def extent_of(options):
     return extent._replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def about(study):
+def about(study, seeds):
     """What was measured, in one line."""
-    task, seeds = next(iter(study.tasks.values())), len({seed for _, seed in study.tasks})
+    task = next(iter(study.tasks.values()))
     return (
         f"{len(task.x_train):,} pictures of B to learn from, {len(task.x_test):,} to test on; "
         f"mean of {seeds} seeds and its 95% interval (t)"
     )
 
 
-def introduce(study, splits):
+def introduce(study, splits, extent):
     for split in splits:
         for half, title in ("A", f"{split} halves"), ("B", ""):
             print(f"{title:<17}  {half}: {', '.join(halves.HALVES[split][half])}")
-    print(f"{about(study)}.\n{study.trainings} trainings of {study.epochs} epochs:\n", flush=True)
+    print(f"{about(study, extent.seeds)}.\n{study.trainings} trainings of {study.epochs} epochs:\n", flush=True)
 
 
 def progress_line(result, done, trainings, left):
@@ -174,14 +174,25 @@ def as_data(study, results, extent, seconds, is_complete):
         "epochs": extent.epochs,
         "cuts": {cut: CUTTABLE[cut - 1] for cut in study.cuts},
         "summary": {
-            split: {name: {cut: list(each) for cut, each in cuts.items()} for name, cuts in curves.items()}
+            split: {name: {cut: each._asdict() for cut, each in cuts.items()} for name, cuts in curves.items()}
             for split, curves in findings.summary(results).items()
         },
         "findings": [{**each._asdict(), "effect": each.effect._asdict()} for each in findings.findings(results)],
-        "trainings": [each._asdict() for each in sorted(results)],
+        "accuracy": by_seed(results),
+        "trainings": len(results),
         "seconds": seconds,
+        "seconds_of_all_processes": sum(each.seconds for each in results),
         "versions": {"minitl": __version__, "numpy": np.__version__},
     }
+
+
+def by_seed(results):
+    """{split: {treatment: {cut: {seed: accuracy}}}}: everything that was measured."""
+    found = {}
+    for each in sorted(results):
+        cuts = found.setdefault(each.split, {}).setdefault(each.treatment, {})
+        cuts.setdefault(each.cut, {})[each.seed] = each.accuracy
+    return found
 
 
 def say(finding):

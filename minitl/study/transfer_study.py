@@ -192,13 +192,13 @@ def _runner(workers):
     with _one_thread_each():
         processes = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_signals_to_the_parent)
         try:
-            yield lambda work, jobs: _as_they_end(processes, 2 * workers, work, jobs)
+            yield lambda work, jobs: _as_they_end(processes, workers, work, jobs)
         finally:
             processes.shutdown(cancel_futures=True)
 
 
 def _as_they_end(processes, most, work, jobs):
-    """A job carries its task, some megabytes: only `most` are handed over at a time."""
+    """Only `most` are handed over at a time: what is handed over is done before an interruption ends."""
     jobs, under_way = iter(jobs), set()
     try:
         while True:
