@@ -1,10 +1,13 @@
 """Step 1 of transfer learning: train a base on Fashion-MNIST, from its four original files.
 
-minitl pretrain fashion_mnist/ --save base.h5              all ten classes, four minutes on one core
-minitl pretrain fashion_mnist/ --classes A                 half of them: what the bases of `minitl study` were made of
+minitl pretrain fashion_mnist/ --save base.h5     all ten classes, four minutes
+minitl pretrain fashion_mnist/ --classes A        half of them, as for the bases of `minitl study`
 
-Fetch train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz
-from https://github.com/zalandoresearch/fashion-mnist into one folder. Nothing is downloaded by this command.
+Fetch its four files from https://github.com/zalandoresearch/fashion-mnist into one folder; nothing
+is downloaded by this command:
+
+train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz,
+t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz
 """
 
 import textwrap

@@ -1,12 +1,13 @@
-"""How transferable are features? The experiment of Yosinski et al. (2014) at small scale, in one command.
+"""How transferable are features? The experiment of Yosinski et al. (2014) at small scale.
 
-minitl study transfer                            on the bundled pictures: a quarter of an hour on two cores
-minitl study transfer --quick                    three seeds and three cuts, two minutes
-minitl study transfer --plot study.svg           a picture as well (needs matplotlib)
-minitl study transfer --data fashion_mnist/      on more pictures, from the original files
+minitl study transfer                          on the bundled pictures: TIME on two cores
+minitl study transfer --quick                  three seeds and three cuts: two minutes
+minitl study transfer --plot study.svg         a picture as well (needs matplotlib)
+minitl study transfer --data fashion_mnist/    on more pictures, from the original files
 
-A network learns task B. Then, for every n, the first n layers of it, or of a network that has learned task A, are kept,
-frozen or not, and the rest is learned anew. Prints the accuracies, and which of the paper's findings they show.
+A network learns task B. Then, for every n, the first n layers of it, or of a network that has
+learned task A, are kept, frozen or not, and the rest is learned anew. Prints the accuracies, and
+which of the paper's findings they show. Ctrl-C ends it with what is done until then.
 """
 
 import argparse

@@ -46,7 +46,7 @@ def fashion_mnist(folder):
     paths = {part: _place(folder, name) for part, name in FILES.items()}
     missing = [name for part, name in FILES.items() if paths[part] is None]
     if missing:
-        found = "no folder" if not folder.is_dir() else f"without {', '.join(missing)}"
+        found = f"a folder without {', '.join(missing)}" if folder.is_dir() else "no folder"
         raise DataError(
             f"{folder}: expected a folder with the four files {', '.join(f'{name}.gz' for name in FILES.values())}, "
             f"packed or unpacked; found {found}. Fetch them from {PAGE} (there under 'Get the Data')."

@@ -12,7 +12,7 @@ from .network import CUTTABLE
 from .transfer_study import BASE
 
 FORMATS = (".png", ".svg", ".pdf")
-# Treatment: what it says at the right, colour (also of different lightness), marker, filled?
+# Treatment: its words in the legend, colour (all of different lightness), marker, filled?
 STYLES = {
     "AnB+": ("AnB+  from A, fine-tuned", "#7a1022", "s", True),
     "BnB+": ("BnB+  from B, fine-tuned", "#123a78", "o", True),
