@@ -122,7 +122,7 @@ def _whole_seeds(results):
     """The results of those seeds that are complete; of an interrupted study, the others are left out."""
     kinds = {each[:3] for each in results}
     cuts = {cut for _, treatment, cut in kinds if treatment != BASE}
-    if len(kinds) != len({split for split, _, _ in kinds}) * (1 + len(cuts) * len(TREATMENTS)):
+    if not cuts or len(kinds) != len({split for split, _, _ in kinds}) * (1 + len(cuts) * len(TREATMENTS)):
         return []  # not even one seed is complete
     done = {(each[:3], each.seed) for each in results}
     whole = {seed for _, seed in done if all((kind, seed) in done for kind in kinds)}
