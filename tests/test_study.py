@@ -5,8 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl import cli, data, interruption, transfer, utils
+from minitl import study as package
 from minitl.cli import study as command
 from minitl.errors import ArgumentError, MissingExtraError
 from minitl.models import load_model
@@ -221,6 +223,25 @@ def test_an_interrupted_study_speaks_of_its_whole_seeds_only():
     for begun in (BASE,), (BASE, "BnB"):
         assert findings.findings([each for each in results if each.treatment in begun]) == []
     assert findings.summary(results[:1]) == {"similar": {BASE: {0: (results[0].accuracy, None, None)}}}
+
+
+def test_the_stored_results_say_what_the_documentation_says():
+    """The verdicts follow from the accuracies that are stored with them, and stand in the package's docstring."""
+    stored = json.loads((REPOSITORY / "benchmarks" / "results" / "transfer_study.json").read_text())
+    results = [
+        Result(split, treatment, int(cut), int(seed), accuracy, 1.0, 0.0)
+        for split, treatments in stored["accuracy"].items()
+        for treatment, cuts in treatments.items()
+        for cut, seeds in cuts.items()
+        for seed, accuracy in seeds.items()
+    ]
+    assert stored["is_complete"] and len(results) == stored["trainings"] == 2 * 8 * (1 + 6 * len(TREATMENTS))
+    words = {findings.HOLDS: " holds", findings.FAILS: " no", findings.UNKNOWN: " not told"}
+    for found, kept in zip(findings.findings(results), stored["findings"], strict=True):
+        assert found.effect == pytest.approx(tuple(kept["effect"].values())) and found.verdict == kept["verdict"]
+        mean, low, high = (f"{100 * value:.1f}" for value in found.effect)
+        line = next(line for line in package.__doc__.splitlines() if line.startswith(f"    {found.number} "))
+        assert f" {mean} ({low} to {high}){words[found.verdict]}" in line
 
 
 # ---- the picture ----

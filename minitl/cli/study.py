@@ -1,6 +1,6 @@
 """How transferable are features? The experiment of Yosinski et al. (2014) at small scale.
 
-minitl study transfer                          on the bundled pictures: TIME on two cores
+minitl study transfer                          on the bundled pictures: ten minutes on two cores
 minitl study transfer --quick                  three seeds and three cuts: two minutes
 minitl study transfer --plot study.svg         a picture as well (needs matplotlib)
 minitl study transfer --data fashion_mnist/    on more pictures, from the original files

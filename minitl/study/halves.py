@@ -4,7 +4,7 @@ Yosinski et al. divided ImageNet's 1,000 classes twice: at random, so that both 
 vehicles, and by kind, man-made things here and natural ones there. Ten classes can be divided in the same two ways:
 
     similar      every class of B has a relative in A: another garment with sleeves, another shoe
-    dissimilar   B is the garments with sleeves, A is everything else: shoes, bags and trousers
+    dissimilar   B is tops, coats and dresses, A is everything else: shoes, bags and trousers
 
 In both, B has the class Shirt with others that are easily taken for it. A task that is solved anyway could not show
 whether anything was transferred.

@@ -22,7 +22,7 @@ STYLES = {
 }
 TITLES = {
     "similar": "Similar halves: a relative in A for every class of B",
-    "dissimilar": "Dissimilar halves: B has sleeves, A has none",
+    "dissimilar": "Dissimilar halves: B is tops, coats and dresses, A all else",
 }
 
 
