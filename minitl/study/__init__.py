@@ -15,10 +15,11 @@ the similar and the dissimilar halves (`benchmarks/results/` has every number an
     5 AnB is better than RnB, by                      3.2 (2.4 to 3.9) holds          3.0 (1.9 to 4.0) holds
     6 AnB falls more where the tasks differ more, by             1.5 (-0.6 to 3.5) not told
 
-So layers become specific towards the end of the network: the first three may be kept as they are, keeping all six costs
-nine and twelve points. Still they are better than random ones, and fine-tuned they are worth having, where the tasks are
-related. What plainly is not seen is the fragile co-adaptation: whatever is cut off behind layer n is found again. That
-may be because there is little to find: the paper's network is eight layers deep and six hundred times as large.
+So layers become specific towards the end of the network: the first three may be kept as they are, keeping all six
+costs nine and twelve points. Still they are better than random ones, and fine-tuned they are worth having, where the
+tasks are related. What plainly is not seen is the fragile co-adaptation: whatever is cut off behind layer n is found
+again. That may be because there is little to find: the paper's network is eight layers deep, and six hundred times as
+large.
 
 Two things are other than in the paper, and help A: its base has seen 30,000 pictures, baseB 250. And one thing may hurt
 the last frozen layers: all trainings are of the same length, and ten times as many epochs add up to four points there.

@@ -1,7 +1,7 @@
 """The network of the study: AlexNet's plan at a hundredth of its width, 104 thousand parameters.
 
 Yosinski et al. cut AlexNet, five convolutions and two dense layers before the softmax. This one has four and two, and
-like AlexNet it loses resolution at once, in a first convolution with a stride: an image costs 5.6 million
+like AlexNet it loses resolution at once, in a first convolution with a stride: an image costs 2.7 million
 multiplications, and one core trains on some 1,700 images a second.
 
 No batch normalization: AlexNet had none, and it would blur what is asked here. "The first n layers are copied and do
