@@ -6,5 +6,5 @@
 
 Read `plan` (what is measured), `run` (how: every program in a process of its own, all in turn), and `engines/`, one
 file for each library, where the same network is written in that library's words. `kernels` is a program of its own: the
-figures in the comments of minitl's kernels.
+figures in the comments of minitl's kernels. `results/` has measured results that take long to measure again.
 """

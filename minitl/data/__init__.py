@@ -1,9 +1,11 @@
-"""Where images come from: the set that comes with the project (`bundled`), files (`images`, `photos`), and folders of
-photographs (`folders`), read as they are needed (`stream`) and varied (`augmentation`)."""
+"""Where images come from: the set that comes with the project (`bundled`) and the one it was cut from (`idx`), files
+(`images`, `photos`), and folders of photographs (`folders`), read as they are needed (`stream`) and varied
+(`augmentation`)."""
 
 from .augmentation import Augmentation
 from .bundled import ImageSet, fashion_mnist_few_shot
 from .folders import Photo, PhotoFolder, audit_folder
+from .idx import fashion_mnist, read_idx
 from .images import grey_to_rgb, read_image, resize
 from .photos import open_photo
 from .stream import PhotoStream
@@ -15,9 +17,11 @@ __all__ = [
     "PhotoFolder",
     "PhotoStream",
     "audit_folder",
+    "fashion_mnist",
     "fashion_mnist_few_shot",
     "grey_to_rgb",
     "open_photo",
+    "read_idx",
     "read_image",
     "resize",
 ]

@@ -22,6 +22,8 @@ from .stored import Listing, signature_of
 # sha256 of whole files -> what they are; `store` adds published files when it has checked them.
 TRUSTED = {
     "7e8782dd0b18c8ddf34bc0dae49b2f73b9f917faf49af682aa2580247c0ab953": "vgg16, blocks 1 to 3",
+    "6383b039fd421131507be8b767d26a5f80608a3301b6757241b393650ff2508b": "minitl study, base A of the similar halves",
+    "7d92157305f8ea898995e15ae4fc9c4223292f9ba09f84d432a57da042323bb8": "minitl study, base A of the dissimilar halves",
 }
 SETTLED = 2.0  # seconds without a change after which a file's times can be trusted
 MOST_FILES = 100  # remembered on disk
