@@ -6,7 +6,7 @@ import sys
 from .. import __version__
 from ..errors import MinitlError
 from ..interruption import StoppedAtOnce
-from . import bench, evaluate, explain, finetune, predict, summary, weights
+from . import bench, evaluate, explain, finetune, mistakes, predict, summary, weights
 
 COMMANDS = {
     "finetune": finetune,
@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "summary": summary,
     "explain": explain,
+    "mistakes": mistakes,
     "weights": weights,
     "bench": bench,
 }
