@@ -53,3 +53,8 @@ class MissingExtraError(MinitlError, ImportError):
 
 class MismatchError(MinitlError, AssertionError):
     """A number that the engine computed is not what its formula gives (`minitl explain`)."""
+
+
+class MistakeWarning(UserWarning):
+    """Something that is possible, and in nearly every case not meant: one of the classic mistakes, seen as it happens.
+    Not an error: the work goes on. The text ends with the `minitl mistakes NAME` that shows what comes of it."""

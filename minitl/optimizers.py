@@ -15,7 +15,7 @@ import numpy as np
 from .errors import ArgumentError, DivergedError, ShapeError
 from .kernels.parallel import share, slices
 from .schedules import LARGEST_RATE, CosineDecay, PiecewiseConstantDecay, WarmUp, rate
-from .utils import number
+from .utils import number, warn_of_mistake
 
 BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam takes, still fits into float32 (3.4e38)
@@ -89,6 +89,12 @@ class Optimizer:
             for name in layer.trainable_names
             if name in layer.gradients
         ]
+        if not updates:
+            warn_of_mistake(
+                "a step has moved nothing: every layer with parameters is frozen, or backward was not called. "
+                "transfer.unfreeze opens layers.",
+                "head-frozen-too",
+            )
         for layer, name, gradient in updates:
             expected = getattr(layer, name).shape
             if np.shape(gradient) != expected:

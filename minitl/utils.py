@@ -1,11 +1,16 @@
 """Small helpers: one seed for everything random and one-hot labels, under Keras's names; checks of numbers."""
 
+import os
 import re
+import sys
+import warnings
+from pathlib import Path
 
 import numpy as np
 
-from .errors import ArgumentError, DataError
+from .errors import ArgumentError, DataError, MistakeWarning
 
+_PACKAGE = str(Path(__file__).parent) + os.sep
 _generator = np.random.default_rng(0)
 
 
@@ -75,3 +80,12 @@ def all_finite(array):
     sum that overflowed by itself needs the second look."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def warn_of_mistake(text, mistake):
+    """Say that something looks like one of the mistakes of `minitl mistakes`, at the line of the caller's own program
+    that did it: the nearest one outside this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"{text} (minitl mistakes {mistake})", MistakeWarning, stacklevel=level)

@@ -6,7 +6,7 @@ import sys
 from .. import __version__
 from ..errors import MinitlError
 from ..interruption import StoppedAtOnce
-from . import bench, evaluate, explain, finetune, predict, pretrain, study, summary, weights
+from . import bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
 COMMANDS = {
     "finetune": finetune,
@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": explain,
     "study": study,
     "pretrain": pretrain,
+    "mistakes": mistakes,
     "weights": weights,
     "bench": bench,
 }

@@ -5,6 +5,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
+from ..utils import warn_of_mistake
 from .base import Layer
 
 
@@ -70,6 +71,13 @@ class BatchNormalization(Layer):
         x = as_float(x)
         uses_batch = training and self.trainable and x.size > 0  # no images have no statistics
         if uses_batch:
+            if x.size == x.shape[-1]:
+                warn_of_mistake(
+                    f"layer '{self.name}' takes mean and variance from a batch of one: every number is its own mean, "
+                    "and what comes out does not depend on the picture. To predict, leave training=True out; to train, "
+                    "choose a batch size that leaves no single picture over, or freeze the layer.",
+                    "batch-of-one",
+                )
             mean, variance = batch_statistics(x)
             self._follow(mean, variance)
         else:

@@ -120,6 +120,9 @@ class Model(Graph):
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
         metrics = [metrics] if isinstance(metrics, str) else metrics or []
         self.metrics = [get_metric(metric, self.loss, self.output_shape) for metric in metrics]
+        from ..training.suspicions import about_loss
+
+        about_loss(self)
 
     def fit(self, x, y, *options, **named_options):
         """Train. Returns a `History`. Options: those of `minitl.training.fit`, in Keras's order. A frozen beginning of

@@ -25,6 +25,7 @@ from .checks import (
 )
 from .history import epoch_line
 from .state import Averages, TrainingState
+from .suspicions import about_range, before_training
 
 
 def train_step(model, x, y_true, sample_weight=None):
@@ -76,6 +77,8 @@ def fit(
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
     x, y, x_val, y_val = check_task(model, x, y, validation_split, validation_data)
+    was_split = validation_data is None and y_val is not None
+    before_training(model, x, y, x_val, y_val, batch_size, shuffle, was_split)
     weights = sample_weights(class_weight, y, model.output_shape[-1])
     callbacks = as_list(callbacks)
 
@@ -159,6 +162,7 @@ def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
     """The loss on images x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     y = check_batch(model, x, y)
+    about_range(model, x)
     results = _measure(model, x, y, batch_size, Averages(model.metrics), "Evaluating" if verbose else None)
     if verbose:
         print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
@@ -169,6 +173,7 @@ def predict(model, x, batch_size=32, verbose=1):
     """The model's output for each image of x, computed `batch_size` at a time. Nothing is kept for a backward."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     check_images(model, x)
+    about_range(model, x)
     outputs, batches = None, in_order(len(x), batch_size)
     with Progress("Predicting", len(x), enabled=verbose == 1) as bar:
         for batch, images in zip(batches, read_ahead(x, batches)):
