@@ -12,6 +12,7 @@ from minitl.data import fashion_mnist_few_shot
 from minitl.kernels import conv2d
 from minitl.layers import Dense, Flatten
 from minitl.losses import SparseCategoricalCrossentropy
+from minitl.mistakes import MISTAKES
 from minitl.models import Sequential
 from minitl.optimizers import SGD
 
@@ -60,6 +61,28 @@ def edges(pyplot, folder):
     save(figure, axes, folder / "edges.png")
 
 
+def mistakes(pyplot, folder):
+    """Chapter 10: each mistake that is measured as an accuracy, wrong and mended."""
+    rows = []
+    for mistake in MISTAKES:
+        outcome = mistake.run().outcome
+        if outcome.quantity == "accuracy":
+            rows.append((mistake.name, outcome.wrong, outcome.mended))
+    figure, axis = pyplot.subplots(figsize=(8, 0.32 * len(rows) + 0.8))
+    for row, (_, wrong, mended) in enumerate(reversed(rows)):
+        axis.plot([wrong, mended], [row, row], color="#999999", zorder=1)
+        axis.scatter([wrong], [row], color="#d55e00", marker="X", zorder=2)
+        axis.scatter([mended], [row], color="#0072b2", zorder=2)
+    axis.scatter([], [], color="#d55e00", marker="X", label="with the mistake")
+    axis.scatter([], [], color="#0072b2", label="without")
+    axis.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)], fontsize=8)
+    axis.set_xlim(0, 1.02)
+    axis.set_xlabel("accuracy")
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.1), ncols=2)
+    bare(axis)
+    save(figure, [], folder / "mistakes.png")
+
+
 def speed(pyplot, folder):
     """Chapter 12: the README's own table of inference at batch 8, as bars."""
     columns = {"VGG16": 2, "ResNet50": 5, "InceptionV3": 6}
@@ -78,9 +101,13 @@ def speed(pyplot, folder):
     axis.set_xticks(range(len(columns)), columns)
     axis.set_ylabel("ms an image, batch 8")
     axis.legend(frameon=False, fontsize=8)
+    bare(axis)
+    save(figure, [], folder / "speed.png")
+
+
+def bare(axis):
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    save(figure, [], folder / "speed.png")
 
 
 def save(figure, pictures, path):
@@ -99,7 +126,7 @@ def main():
 
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
     folder.mkdir(parents=True, exist_ok=True)
-    for draw in (templates, edges, speed):
+    for draw in (templates, edges, mistakes, speed):
         draw(pyplot, folder)
 
 
