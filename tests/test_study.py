@@ -291,6 +291,12 @@ def test_the_command(tiny, capsys, tmp_path):
     assert results["summary"]["similar"]["AnB"]["1"]["mean"] == pytest.approx(np.mean(list(measured.values())))
 
 
+@pytest.mark.parametrize("pictures, epochs", [(None, 12), ("10", 100), ("50", 20), ("1000", 12)])
+def test_few_pictures_are_looked_at_more_often(pictures, epochs):
+    options = ["study", "transfer", "--data", "folder", *(["--pictures", pictures] if pictures else [])]
+    assert command.extent_of(cli.build_parser().parse_args(options)).epochs == epochs
+
+
 def test_an_interruption_keeps_what_is_done(tiny, capsys, tmp_path, monkeypatch):
     whole = transfer_study.run
 
@@ -313,6 +319,7 @@ def test_an_interruption_keeps_what_is_done(tiny, capsys, tmp_path, monkeypatch)
         (["study", "transfer", "--quick", "--data", "x"], "--quick is for the bundled pictures"),
         (["study", "transfer", "--pictures", "9"], "--pictures goes with --data"),
         (["study", "transfer", "--seeds", "1"], "seeds is 1"),
+        (["study", "transfer", "--data", "x", "--pictures", "0"], "--pictures is 0"),
         (["study", "transfer", "--data", "nowhere"], "expected a folder with the four files train-images"),
         (["study", "transfer", "--plot", "no/such/folder/s.png"], "cannot be written"),
         (["pretrain", "nowhere"], "https://github.com/zalandoresearch/fashion-mnist"),

@@ -22,6 +22,7 @@ from ..errors import ArgumentError
 from ..kernels.parallel import threads
 from ..study import findings, halves, plot, transfer_study
 from ..study.network import CUTTABLE
+from ..utils import whole_number
 from .output import check_writable, table, write_json
 
 HELP = "which layers carry over to another task? (Yosinski et al. 2014)"
@@ -38,6 +39,7 @@ class Extent(NamedTuple):
 
 # Epochs: enough that baseB is right on every picture that it has learned from.
 BUNDLED = Extent(seeds=8, epochs=20)
+BUNDLED_PICTURES = 50  # of each class
 QUICK = Extent(seeds=3, epochs=20, cuts=(1, 3, 6))
 ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
 
@@ -102,9 +104,12 @@ def extent_of(options):
     if options.quick and options.data:
         raise ArgumentError("--quick is for the bundled pictures; leave out --data, or make it small with --pictures.")
     if options.pictures is not None and not options.data:
-        raise ArgumentError("--pictures goes with --data; the bundled set has 50 of each class, and all are used.")
+        raise ArgumentError("--pictures goes with --data; all of the bundled ones are used.")
     extent = QUICK if options.quick else ORIGINAL if options.data else BUNDLED
     given = {"seeds": options.seeds, "pictures": options.pictures}
+    if options.pictures is not None:  # of few pictures, as many are looked at in all as of the bundled ones
+        looks = BUNDLED.epochs * BUNDLED_PICTURES
+        given["epochs"] = max(extent.epochs, -(-looks // whole_number(options.pictures, "--pictures")))
     return extent._replace(**{name: value for name, value in given.items() if value is not None})
 
 
