@@ -1,6 +1,8 @@
 """Small helpers: one seed for everything random and one-hot labels, under Keras's names; checks of numbers."""
 
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -68,6 +70,21 @@ def snake_case(class_name):
     """MaxPooling2D -> max_pooling2d, as Keras names layers."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def peak_bytes():
+    """The most memory that this process has held so far, or None where the system does not say (Windows)."""
+    try:
+        status = Path("/proc/self/status").read_text()  # Linux: getrusage would count the process that started this one
+        return 1024 * int(re.search(r"VmHWM:\s*(\d+)", status)[1])
+    except (OSError, TypeError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def all_finite(array):

@@ -6,13 +6,14 @@ import sys
 from .. import __version__
 from ..errors import MinitlError
 from ..interruption import StoppedAtOnce
-from . import bench, evaluate, finetune, predict, summary, weights
+from . import advise, bench, evaluate, finetune, predict, summary, weights
 
 COMMANDS = {
     "finetune": finetune,
     "summary": summary,
     "predict": predict,
     "evaluate": evaluate,
+    "advise": advise,
     "weights": weights,
     "bench": bench,
 }
