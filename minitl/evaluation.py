@@ -133,7 +133,7 @@ def wilson_interval(share, count, z=1.96):
 
 
 def paired_interval(right, other_right, z=1.96):
-    """(difference, low, high) of two classifiers' accuracies on the same pictures, with its interval (95 % for z = 1.96).
+    """(difference, low, high) of two accuracies on the same pictures, with its interval (95 % for z = 1.96).
 
     right, other_right   (N,) bool: was the picture classified right by the one, by the other?
 

@@ -34,7 +34,7 @@ from ..progress import Progress
 from ..training import train_step
 from ..utils import to_categorical
 
-ROUNDS = 5
+ROUNDS = 3
 SMALL, LARGE = 4, 16  # images in the two batches that a training step is measured with
 STANDSTILL = 1e-30  # a learning rate at which nothing moves: the weights are needed afterwards
 

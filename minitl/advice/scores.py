@@ -42,7 +42,7 @@ def logme(features, labels):
     alpha and beta are those that make it largest. Where its derivatives are zero (MacKay 1992),
 
         gamma = sum beta s^2 / (alpha + beta s^2)       how many of the weights are determined by the data
-        alpha = gamma / |m|^2                           m: the most probable weights, V^T m = beta s z/(alpha + beta s^2)
+        alpha = gamma / |m|^2                           m, the likeliest w: V^T m = beta s z / (alpha + beta s^2)
         beta  = (N - gamma) / |y - F m|^2               (y - F m) along U: alpha z / (alpha + beta s^2)
 
     and these two lines are repeated, each from the other's result, until nothing changes.
@@ -115,8 +115,9 @@ def leep(probabilities, labels):
 
     probabilities (N, old classes), as the network's own head gives them; labels (N,) integers
 
-    Counting gives how the old class z and the new class y go together, P(y, z) = sum of the probabilities of z over the
-    pictures of y, divided by N, and from it P(y | z). A picture's probability of y is then sum_z P(y | z) P(z | picture).
+    Counting gives how the old class z and the new class y go together, P(y, z) = sum of the probabilities of z over
+    the pictures of y, divided by N, and from it P(y | z). A picture's probability of y is then the sum over z of
+    P(y | z) P(z | picture).
     """
     probabilities, labels = checked(probabilities, labels)
     y = _one_hot(labels)  # (N, classes)

@@ -13,7 +13,7 @@ NETWORKS = {"vgg16": (VGG16, vgg16), "resnet50": (ResNet50, resnet50), "inceptio
 
 
 def cuts(name):
-    """Where an application, called by its name, can be cut: the last layers of its blocks, from the first to the last."""
+    """Where an application, called by its name, can be cut: the last layer of each block, in order."""
     module = NETWORKS[name][1]
     return [*reversed(module.FINE_TUNING.values()), module.LAST_LAYER]
 

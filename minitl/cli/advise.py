@@ -101,7 +101,12 @@ def about_cuts(ranking):
     """Which is first, which second, how sure; and what the scores would have taken. Yields lines."""
     first, second = ranking.order[:2]
     difference, low, high = ranking.behind[1]
-    sure = "with so few pictures, they cannot be told apart." if second.name in ranking.equals else "that is sure."
+    if second.name in ranking.equals:
+        sure = "with so few pictures, they cannot be told apart."
+    elif low <= 0 <= high:
+        sure = "the accuracies do not tell them apart, the probabilities of the right class do."
+    else:
+        sure = "that is more than chance."
     yield f"First {first.name}, then {second.name}, {difference:.3f} behind ({low:.3f} to {high:.3f}): {sure}"
     others = [name for name in ranking.equals if name not in (first.name, second.name)]
     if others:

@@ -1,11 +1,12 @@
 """`minitl advise --backtest`: carry every plan out, and compare what was said with what came.
 
-Before each run the machine is measured again: another program that slows it down then slows both, and the comparison is
-of the model of costs, not of the weather. The first run of a plan finds no kept features, and is the one that is timed;
-the others, with other seeds, only say how much the accuracy depends on chance.
+The machine is measured again before and after each run that is timed, and the prediction is the mean of both: another
+program that slows the machine down then slows both, and what is tested is the model of costs, not the weather. A timed
+run finds no kept features. The others, with other seeds, only say how much the accuracy depends on chance.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,43 +23,58 @@ def run(subject, ranking, all_plans, seeds):
     """Print the comparison as it grows, and return it as data. The accuracies that count were not known to anybody when
     `ranking` was made."""
     print(f"\nBacktest: {len(all_plans)} plans, each carried out with {seeds} seeds", flush=True)
+    said, rows = {cut.name: cut.accuracy for cut in ranking.order}, []
     with tempfile.TemporaryDirectory() as folder:
-        rows = []
-        for number in range(len(all_plans)):
-            _, predicted = subject.measure()
-            rows.append(carry_out(predicted[number], seeds, Path(folder), subject.is_of_photographs))
-            print(printable(line(rows[-1])), flush=True)
-    said = {cut.name: cut.accuracy for cut in ranking.order}
-    for row in rows:
-        row["left_out_accuracy"] = said[row["cut"]] if row["unfreeze"] is None else None
-    print("\n" + comparison(rows))
-    results = {"plans": rows, **verdict(rows, ranking)}
-    print("\n" + "\n".join(in_words(results)), flush=True)
+        before = subject.measure()[1]
+        for number, plan in enumerate(all_plans):
+            came = finetune(subject, plan, 0, Path(folder))
+            after = subject.measure()[1]
+            rows.append(row(before[number], after[number], came))
+            rows[-1]["left_out_accuracy"] = None if plan.unfreeze else said[plan.cut]
+            before = after
+            print(
+                printable("  {name}: {seconds_said:.1f} s said, {seconds:.1f} s taken".format(**rows[-1])), flush=True
+            )
+        for seed in range(1, seeds):
+            for plan, each in zip(all_plans, rows):
+                each["accuracies"].append(accuracy(finetune(subject, plan, seed, Path(folder))))
+            print(f"  seed {seed}: done", flush=True)
+    for each in rows:
+        each["accuracy"] = float(np.mean(each["accuracies"]))
+    results = {"plans": rows, "load": load(), **verdict(rows, ranking)}
+    print(f"\n{comparison(rows)}\n\n" + "\n".join(in_words(results)), flush=True)
     return results
 
 
-def carry_out(plan, seeds, folder, is_of_photographs):
-    """What `plan` promised, and what came of it."""
-    runs = [finetune(plan, seed, folder, is_of_photographs) for seed in range(seeds)]
-    accuracies = [each.get("accuracy", each.get("test_accuracy")) for each in runs]
+def row(before, after, came):
+    """What a plan promised, measured before and after it was carried out, and what came of it."""
     return {
-        "name": plan.name,
-        "cut": plan.cut,
-        "unfreeze": plan.unfreeze,
-        "accuracies": accuracies,
-        "accuracy": float(np.mean(accuracies)),
-        "predicted_seconds": plan.seconds,
-        "seconds": runs[0]["seconds"],
-        "predicted_bytes": plan.peak_bytes,
-        "bytes": runs[0]["peak_bytes"],
+        "name": before.name,
+        "cut": before.cut,
+        "unfreeze": before.unfreeze,
+        "accuracies": [accuracy(came)],
+        "seconds_said": (before.seconds + after.seconds) / 2,
+        "seconds": came["seconds"],
+        "bytes_said": before.peak_bytes,
+        "bytes": came["peak_bytes"],
     }
 
 
-def finetune(plan, seed, folder, is_of_photographs):
-    """The results of `minitl finetune` in a process of its own."""
+def accuracy(results):
+    """On the held-back pictures, of what `minitl finetune --json` wrote."""
+    return results.get("accuracy", results.get("test_accuracy"))
+
+
+def load():
+    """How many programs wanted a core in the last quarter of an hour; None where the system does not say (Windows)."""
+    return os.getloadavg()[2] if hasattr(os, "getloadavg") else None
+
+
+def finetune(subject, plan, seed, folder):
+    """The results of `minitl finetune` in a process of its own; with seed 0 nothing is kept from before."""
     results = folder / "results.json"
     arguments = [*plan.arguments, "--seed", str(seed), "--json", str(results)]
-    if is_of_photographs:
+    if subject.is_of_photographs:
         arguments += ["--run", str(folder / "run"), *(["--no-cache"] if seed == 0 else [])]
     with open(folder / "said", "w+", encoding="utf-8") as said:
         process = subprocess.Popen([sys.executable, "-m", "minitl", "finetune", *arguments], stdout=said, stderr=said)
@@ -78,23 +94,19 @@ def finetune(plan, seed, folder, is_of_photographs):
     return json.loads(results.read_text(encoding="utf-8"))
 
 
-def line(row):
-    return f"  {row['name']}: {row['accuracy']:.3f}; {row['predicted_seconds']:.1f} s predicted, {row['seconds']:.1f} s taken"
-
-
 def comparison(rows):
     lines = [["what learned", "left out", "held back", "lowest to highest", "time said", "taken", "error",
               "memory said", "taken", "error"]]  # fmt: skip
     for row in rows:
         left_out = "" if row["left_out_accuracy"] is None else f"{row['left_out_accuracy']:.3f}"
-        memory = [f"{row['predicted_bytes'] / 1e6:.0f} MB", "", ""]
+        memory = [f"{row['bytes_said'] / 1e6:.0f} MB", "", ""]
         if row["bytes"]:
-            memory[1:] = f"{row['bytes'] / 1e6:.0f} MB", percent(row["predicted_bytes"], row["bytes"])
+            memory[1:] = f"{row['bytes'] / 1e6:.0f} MB", percent(row["bytes_said"], row["bytes"])
         lines.append([
             row["name"], left_out, f"{row['accuracy']:.3f}",
             f"{min(row['accuracies']):.3f} to {max(row['accuracies']):.3f}",
-            f"{row['predicted_seconds']:.1f} s", f"{row['seconds']:.1f} s",
-            percent(row["predicted_seconds"], row["seconds"]), *memory,
+            f"{row['seconds_said']:.1f} s", f"{row['seconds']:.1f} s",
+            percent(row["seconds_said"], row["seconds"]), *memory,
         ])  # fmt: skip
     return table(lines)
 
@@ -108,14 +120,13 @@ def verdict(rows, ranking):
     came = {row["cut"]: row["accuracy"] for row in rows if row["unfreeze"] is None}
     best = max(came.values())
     choices = {
-        "the advice": ranking.advised,
-        "the left-out accuracy": ranking.order[0],
+        "The advice": ranking.advised,
+        "The left-out accuracy": ranking.order[0],
         "LogME": max(ranking.order, key=lambda cut: cut.logme),
-        "the H-score": max(ranking.order, key=lambda cut: cut.h_score),
+        "The H-score": max(ranking.order, key=lambda cut: cut.h_score),
     }
     errors = {
-        what: [abs(row[f"predicted_{what}"] / row[what] - 1) for row in rows if row[what]]
-        for what in ("seconds", "bytes")
+        what: [abs(row[f"{what}_said"] / row[what] - 1) for row in rows if row[what]] for what in ("seconds", "bytes")
     }
     return {
         "best_cut": max(came, key=came.get),
@@ -130,8 +141,8 @@ def verdict(rows, ranking):
 def in_words(results):
     yield f"The order said: {', '.join(results['said_order'])}. The order that came: {', '.join(results['order'])}."
     for name, choice in results["choices"].items():
-        yield f"{name[0].upper()}{name[1:]} takes {choice['cut']}, {100 * choice['lost']:.1f} points below the best cut."
+        yield f"{name} takes {choice['cut']}, {100 * choice['lost']:.1f} points below the best cut."
     for what, name in ("seconds", "Time"), ("bytes", "Memory"):
         if results[f"largest_error_{what}"] is not None:
             median, largest = results[f"median_error_{what}"], results[f"largest_error_{what}"]
-            yield f"{name}: off by {100 * median:.0f} % in the middle case, {100 * largest:.0f} % in the worst."
+            yield f"{name} was off by {100 * median:.0f} % in the middle case, {100 * largest:.0f} % in the worst."

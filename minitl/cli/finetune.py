@@ -63,8 +63,8 @@ def add_arguments(parser):
         "--cut",
         metavar="LAYER",
         choices=list(dict.fromkeys(cut for base in NETWORKS for cut in cuts(base))),
-        help=f"last layer to keep: one of {', '.join(CUTS)} (the default); with photographs, the end of any block of the "
-        "base (default: the last), as block4_pool, conv4_block6_out, mixed7. `minitl advise` says which",
+        help=f"last layer to keep: one of {', '.join(CUTS)} (default: the last); with photographs, the end of any "
+        "block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` says which)",
     )
     parser.add_argument("--epochs", type=int, help=f"for the new head (default: {default('epochs')})")
     parser.add_argument("--learning-rate", type=float, help=f"default: {default('learning_rate')}")

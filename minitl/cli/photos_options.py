@@ -11,8 +11,8 @@ SCHEDULES = ("cosine", "constant", "step", "plateau")
 # Chosen by cross-validation with VGG16 on the training half of ants and bees; the half for validation was not looked
 # at. None: it depends on the base (`settle`).
 DEFAULTS = {
-    "base": "vgg16", "cut": None, "epochs": 60, "learning_rate": 0.001, "unfreeze": None, "tune_epochs": 2, "tune_rate": 0.00003,
-    "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
+    "base": "vgg16", "cut": None, "epochs": 60, "learning_rate": 0.001, "unfreeze": None, "tune_epochs": 2,
+    "tune_rate": 0.00003, "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
     "weight_decay": 0.0, "l2_sp": 0.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
     "image_size": None,
 }  # fmt: skip
@@ -106,7 +106,7 @@ def settle(options):
     if options.cut is None:
         options.cut = ends[-1]
     if options.cut not in ends:
-        raise ArgumentError(f"--cut is {options.cut}; expected the end of a block of {options.base}: {', '.join(ends)}.")
+        raise ArgumentError(f"--cut is {options.cut}; expected a block's end in {options.base}: {', '.join(ends)}.")
     parts = parts_before(options.base, options.cut)
     if options.unfreeze is None:
         options.unfreeze = next(iter(parts), "none")

@@ -61,9 +61,10 @@ def ridge_head(features, labels, classes=None):
         W = V diag(s / (s^2 + lambda)) U^T Y
         X W = H Y,    H = U diag(s^2 / (s^2 + lambda)) U^T
 
-    so that every lambda can be tried at the price of a product, and V is not needed: W = X^T U diag(...) U^T Y. What a picture's score would be had it been left out
-    follows from its own row without another fit (Allen 1974): the error e_n becomes e_n / (1 - h_nn - 1/N), where 1/N
-    is the share that the picture has in the mean. The lambda with the smallest sum of these squares is taken.
+    so that every lambda can be tried at the price of a product; and as V^T = S^-1 U^T X, nobody needs V. What a
+    picture's score would be had it been left out follows from its own row without another fit (Allen 1974): the error
+    e_n becomes e_n / (1 - h_nn - 1/N), where 1/N is the share that the picture has in the mean. The lambda with the
+    smallest sum of these squares is taken.
     """
     features = np.asarray(features)
     if features.ndim != 2 or len(features) != len(labels) or len(features) < 3:
