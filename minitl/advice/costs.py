@@ -18,6 +18,7 @@ Memory is what NumPy asked for, as `tracemalloc` counts it, at its highest.
 """
 
 import gc
+import os
 import time
 import tracemalloc
 from typing import NamedTuple
@@ -36,7 +37,7 @@ from ..utils import to_categorical
 
 ROUNDS = 3
 SMALL, LARGE = 4, 16  # images in the two batches that a training step is measured with
-STANDSTILL = 1e-30  # a learning rate at which nothing moves: the weights are needed afterwards
+STANDSTILL = 1e-60  # a learning rate at which nothing moves, as it is zero in float32: the weights are still needed
 
 
 class Block(NamedTuple):
@@ -167,6 +168,11 @@ def drop_transforms(model):
     for layer in model.layers:
         if isinstance(layer, Conv2D):
             layer.transform.drop()
+
+
+def load():
+    """How many threads wanted to run in the last minute, ours among them; None where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def seconds_of(work):

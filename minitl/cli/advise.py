@@ -13,9 +13,10 @@ with what came.
 """
 
 import shlex
+import textwrap
 
 from .. import interruption, utils
-from ..advice import plans, rank
+from ..advice import costs, plans, rank
 from ..applications import NETWORKS
 from ..errors import ArgumentError
 from ..kernels.parallel import threads
@@ -75,15 +76,19 @@ def advise(subject, ranking, blocks, all_plans, options):
         f"\nWhere to cut: {len(subject.labels):,} training pictures, each judged by a head made from all the others\n"
     )
     print(cuts_table(ranking))
-    print("\n".join(["", *about_cuts(ranking), *([subject.no_leep] if subject.no_leep else [])]))
+    print()
+    for line in (*about_cuts(ranking), *([subject.no_leep] if subject.no_leep else [])):
+        print(textwrap.fill(line, 100, subsequent_indent="  "))
     print(f"\nWhat the blocks of {subject.base.name} take on this machine ({threads()} threads)\n")
     print(blocks_table(blocks, task.batch_size))
+    if (costs.load() or 0) > 1.5 * threads():
+        print(f"\nOther programs are at work here (load {costs.load():.1f}): without them it would be faster.")
     print(f"\nWhat each plan will take, with {task.train:,} pictures to learn from and {task.val:,} held back\n")
     print(plans_table(all_plans))
     ordered = plans.in_order(all_plans, ranking, task.train / len(subject.class_names))
     limits = options.within and options.within * 60, options.memory and options.memory * 1e9
     plan, fits = plans.choose(ordered, *limits)
-    print(f"\nAdvice: {reason(plan, ordered[0], fits, ranking, options)}")
+    print("\n" + textwrap.fill(f"Advice: {reason(plan, ordered[0], fits, ranking, options)}", 100))
     print(f"\n    {printable(command(plan))}", flush=True)
     return {
         "cuts": [cut_data(cut, behind) for cut, behind in zip(ranking.order, ranking.behind)],
@@ -94,6 +99,7 @@ def advise(subject, ranking, blocks, all_plans, options):
         "fits": fits,
         "pictures": len(subject.labels),
         "threads": threads(),
+        "load": costs.load(),
     }
 
 
@@ -122,9 +128,11 @@ def reason(plan, preferred, fits, ranking, options):
     """Why this plan, in a sentence or two."""
     advised, first = ranking.advised, ranking.order[0]
     if not fits:
-        limits = [f"{options.within:g} minutes"] * bool(options.within) + [f"{options.memory:g} GB"] * bool(
-            options.memory
-        )
+        limits = [
+            f"{limit:g} {unit}"
+            for limit, unit in ((options.within, "minutes"), (options.memory, "GB"))
+            if limit is not None
+        ]
         too_large = options.memory and plan.peak_bytes > options.memory * 1e9
         return (
             f"nothing fits into {' and '.join(limits)}. The {'smallest' if too_large else 'fastest'} is {cost(plan)}."
@@ -148,12 +156,14 @@ def command(plan):
 
 
 def cuts_table(ranking):
-    rows = [["last layer kept", "features", "accuracy", "95% interval", "behind the first", "LogME", "H-score", "LEEP"]]
+    has_leep = any(cut.leep is not None for cut in ranking.order)
+    rows = [["last layer kept", "features", "accuracy", "95% interval", "behind the first", "LogME", "H-score"]]
+    rows[0] += ["LEEP"] * has_leep
     for cut, (difference, low, high) in zip(ranking.order, ranking.behind):
         behind = "" if cut is ranking.order[0] else f"{difference:.3f} ({low:.3f} to {high:.3f})"
         rows.append([
             cut.name, f"{cut.features:,}", f"{cut.accuracy:.3f}", "{:.3f} to {:.3f}".format(*cut.interval), behind,
-            f"{cut.logme:.3f}", f"{cut.h_score:.2f}", "" if cut.leep is None else f"{cut.leep:.2f}",
+            f"{cut.logme:.3f}", f"{cut.h_score:.2f}", *["" if cut.leep is None else f"{cut.leep:.2f}"] * has_leep,
         ])  # fmt: skip
     return table(rows)
 

@@ -6,7 +6,7 @@ run finds no kept features. The others, with other seeds, only say how much the 
 """
 
 import json
-import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import interruption
+from ..advice import costs
 from ..errors import MinitlError
 from .output import printable, table
 
@@ -41,7 +42,7 @@ def run(subject, ranking, all_plans, seeds):
             print(f"  seed {seed}: done", flush=True)
     for each in rows:
         each["accuracy"] = float(np.mean(each["accuracies"]))
-    results = {"plans": rows, "load": load(), **verdict(rows, ranking)}
+    results = {"plans": rows, "load": costs.load(), **verdict(rows, ranking)}
     print(f"\n{comparison(rows)}\n\n" + "\n".join(in_words(results)), flush=True)
     return results
 
@@ -65,11 +66,6 @@ def accuracy(results):
     return results.get("accuracy", results.get("test_accuracy"))
 
 
-def load():
-    """How many programs wanted a core in the last quarter of an hour; None where the system does not say (Windows)."""
-    return os.getloadavg()[2] if hasattr(os, "getloadavg") else None
-
-
 def finetune(subject, plan, seed, folder):
     """The results of `minitl finetune` in a process of its own; with seed 0 nothing is kept from before."""
     results = folder / "results.json"
@@ -90,7 +86,8 @@ def finetune(subject, plan, seed, folder):
         interruption.check()
         if process.returncode:
             said.seek(0)
-            raise MinitlError(f"--backtest: minitl finetune failed ({said.read().strip().splitlines()[-1:]}).")
+            last_line = said.read().strip().rpartition("\n")[2]
+            raise MinitlError(f"--backtest: minitl {shlex.join(['finetune', *plan.arguments])} failed: {last_line}")
     return json.loads(results.read_text(encoding="utf-8"))
 
 

@@ -204,7 +204,7 @@ class Bundled(Subject):
         network.load_weights(bundled_file(finetune.WEIGHTS), partial=True)
         self.base = transfer.remove_layers(network, self.cuts[-1])
         transfer.freeze(self.base)
-        as_much_again = finetune.as_vgg_input(np.zeros_like(pictures.x_test))  # as the test pictures, which nobody sees
+        test_like = finetune.as_vgg_input(np.zeros_like(pictures.x_test))  # what they weigh; nobody looks at them
         recipe = finetune.HEAD_ONLY
         self.task = plans.Task(
             train=len(x),
@@ -217,6 +217,7 @@ class Bundled(Subject):
             threads=threads(),
             bytes=utils.peak_bytes() or 0,
         )
+        del test_like
         self.images = x[: recipe.batch_size]
         rows = advice.features_at(self.base, self.cuts, Flatten).predict(x, recipe.batch_size)
         self.features_at, _ = advice.apart(rows, self.base, self.cuts, Flatten)
