@@ -26,6 +26,8 @@ from .output import check_writable, printable, table, write_json
 
 HELP = "where to cut, what to unfreeze, and what it will cost"
 
+SCORES = {"LogME": "logme", "H-score": "h_score"}  # what they are called: a field of `CutScores`
+
 
 def add_arguments(parser):
     parser.add_argument("photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs a class")
@@ -85,10 +87,12 @@ def advise(subject, ranking, blocks, all_plans, options):
         print(f"\nOther programs are at work here (load {costs.load():.1f}): without them it would be faster.")
     print(f"\nWhat each plan will take, with {task.train:,} pictures to learn from and {task.val:,} held back\n")
     print(plans_table(all_plans))
+    if subject.is_of_photographs:
+        print("\nSo the first time; then the pictures' features are kept, and most of the first pass falls away.")
     ordered = plans.in_order(all_plans, ranking, task.train / len(subject.class_names))
     limits = options.within and options.within * 60, options.memory and options.memory * 1e9
     plan, fits = plans.choose(ordered, *limits)
-    print("\n" + textwrap.fill(f"Advice: {reason(plan, ordered[0], fits, ranking, options)}", 100))
+    print("\n" + textwrap.fill(f"Advice: {reason(plan, ordered, fits, ranking, options)}", 100))
     print(f"\n    {printable(command(plan))}", flush=True)
     return {
         "cuts": [cut_data(cut, behind) for cut, behind in zip(ranking.order, ranking.behind)],
@@ -121,12 +125,9 @@ def about_cuts(ranking):
     yield "; ".join(f"{name} would take {best.name}" for name, best in choices) + "."
 
 
-SCORES = {"LogME": "logme", "H-score": "h_score"}
-
-
-def reason(plan, preferred, fits, ranking, options):
+def reason(plan, ordered, fits, ranking, options):
     """Why this plan, in a sentence or two."""
-    advised, first = ranking.advised, ranking.order[0]
+    preferred, advised, first = ordered[0], ranking.advised, ranking.order[0]
     if not fits:
         limits = [
             f"{limit:g} {unit}"
@@ -144,6 +145,10 @@ def reason(plan, preferred, fits, ranking, options):
         text += f" With {plans.ENOUGH_TO_UNFREEZE} pictures a class or more, it pays to let the last block learn."
     elif advised is not first:
         text += f" It cannot be told apart from {first.name}, and is cheaper."
+    elif any(each.unfreeze for each in ordered):
+        text += (
+            f" To let blocks learn as well is not expected to help below {plans.ENOUGH_TO_UNFREEZE} pictures a class."
+        )
     return text
 
 
