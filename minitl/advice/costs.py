@@ -21,6 +21,7 @@ import gc
 import os
 import time
 import tracemalloc
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -78,23 +79,35 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
     drop_transforms(base)
     learns = [cut in learning for cut in cuts]
     inputs, weighed = _weigh_forward(blocks, images)
-    spent = {(k, size): [] for k in range(len(cuts)) for size in (0, *(SMALL, LARGE) * learns[k])}
-    with Progress("Measuring this machine", rounds * len(spent), lines=True) as bar:
-        for _ in range(rounds):
-            for k, block in enumerate(blocks):
-                spent[k, 0].append(seconds_of(lambda: block.forward(inputs[k], gradients="none")) / len(images))
-                bar.advance(1)
-            for k, size in spent:
-                if size:
-                    spent[k, size].append(_step_seconds(blocks[k], inputs[k], size))
-                    bar.advance(1)
-    median = {key: float(np.median(times)) for key, times in spent.items()}
+    # Frozen blocks first: a block that has learned has dropped its kernels' transforms, and would make them again.
+    frozen = {k: partial(block.forward, inputs[k], gradients="none") for k, block in enumerate(blocks)}
+    steps = {
+        (k, count): training_step(blocks[k], inputs[k], count)
+        for k in range(len(blocks))
+        if learns[k]
+        for count in (SMALL, LARGE)
+    }
+    with Progress("Measuring this machine", rounds * (len(frozen) + len(steps)), lines=True) as bar:
+        forward = median_seconds(frozen, rounds, bar)
+        for step in steps.values():
+            step()  # the first one also makes the momentum
+        learning_step = median_seconds(steps, rounds, bar)
     found = []
     for k, (cut, block) in enumerate(zip(cuts, blocks)):
-        step = line(SMALL, median[k, SMALL], LARGE, median[k, LARGE]) if learns[k] else None
-        found.append(Block(cut, flops(block), median[k, 0], step, first_share(block), *weighed[k]))
+        step = line(SMALL, learning_step[k, SMALL], LARGE, learning_step[k, LARGE]) if learns[k] else None
+        found.append(Block(cut, flops(block), forward[k] / len(images), step, first_share(block), *weighed[k]))
     release()
     return found
+
+
+def median_seconds(work, rounds, bar):
+    """{key: seconds} of the functions {key: function}, each called once a round."""
+    spent = {key: [] for key in work}
+    for _ in range(rounds):
+        for key, function in work.items():
+            spent[key].append(seconds_of(function))
+            bar.advance(1)
+    return {key: float(np.median(times)) for key, times in spent.items()}
 
 
 def _weigh_forward(blocks, images):
@@ -113,23 +126,21 @@ def _weigh_forward(blocks, images):
     return inputs, weighed
 
 
-def _step_seconds(block, x, count):
-    """Seconds of one training step of a block on `count` images: forward, backward, update."""
-    x = x[np.arange(count) % len(x)]
-    transfer.unfreeze(block)
-    try:
-        optimizer = SGD(STANDSTILL, momentum=0.9)
-        grad = np.ones((count, *block.output_shape[1:]), x.dtype)
+def training_step(block, x, count):
+    """A function that does a training step of a block on `count` images like x: forward, backward, update."""
+    x, optimizer = x[np.arange(count) % len(x)], SGD(STANDSTILL, momentum=0.9)
+    grad = np.ones((count, *block.output_shape[1:]), x.dtype)
 
-        def step():
+    def step():
+        transfer.unfreeze(block)
+        try:
             block.forward(x, training=True, gradients="input")
             block.backward(grad)
             optimizer.step(block)
+        finally:
+            transfer.freeze(block)
 
-        step()  # the first one also makes the momentum
-        return seconds_of(step)
-    finally:
-        transfer.freeze(block)
+    return step
 
 
 def step_bytes(model, x, batch_size):
