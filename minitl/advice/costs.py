@@ -17,7 +17,6 @@ A machine that also does something else is slow now and then, never fast: severa
 Memory is what NumPy asked for, as `tracemalloc` counts it, at its highest.
 """
 
-import gc
 import os
 import time
 import tracemalloc
@@ -196,7 +195,6 @@ class tracing:
     """`with tracing():` memory is counted, unless somebody else is counting it already."""
 
     def __enter__(self):
-        gc.collect()
         self.is_ours = not tracemalloc.is_tracing()
         if self.is_ours:
             tracemalloc.start()
