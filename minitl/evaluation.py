@@ -132,5 +132,21 @@ def wilson_interval(share, count, z=1.96):
     return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
 
 
+def paired_interval(right, other_right, z=1.96):
+    """(difference, low, high) of two accuracies on the same pictures, with its interval (95 % for z = 1.96).
+
+    right, other_right   (N,) bool: was the picture classified right by the one, by the other?
+
+    Most pictures are right, or wrong, with both, and say nothing about the difference; so it is known far better than
+    either accuracy. One more half picture of each of the four kinds makes the interval right for few pictures too
+    (Agresti & Min 2005).
+    """
+    count = len(right) + 2
+    gained = (np.count_nonzero(right & ~other_right) + 0.5) / count
+    lost = (np.count_nonzero(other_right & ~right) + 0.5) / count
+    centre, spread = gained - lost, z * math.sqrt((gained + lost - (gained - lost) ** 2) / count)
+    return float(np.mean(right) - np.mean(other_right)), centre - spread, centre + spread
+
+
 def _share(part, whole):
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

@@ -3,7 +3,10 @@
 import os
 import re
 import sys
+<<<<<<< HEAD
 import warnings
+=======
+>>>>>>> 98c687d2aed60a88a02cffbc6b0bdb97a13f4beb
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +76,21 @@ def snake_case(class_name):
     """MaxPooling2D -> max_pooling2d, as Keras names layers."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def peak_bytes():
+    """The most memory that this process has held so far, or None where the system does not say (Windows)."""
+    try:
+        status = Path("/proc/self/status").read_text()  # Linux: getrusage would count the process that started this one
+        return 1024 * int(re.search(r"VmHWM:\s*(\d+)", status)[1])
+    except (OSError, TypeError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def all_finite(array):

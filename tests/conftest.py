@@ -72,3 +72,21 @@ def full_base():
 def photographs_folder():
     """Ants and bees: 398 photographs."""
     return shared("data/hymenoptera_data", "the photographs of ants and bees")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Forty-eight pictures: stripes that lie and stripes that stand. Needs Pillow."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for part, count in ("train", 16), ("val", 8):
+        for name in "lying", "standing":
+            folder = tmp_path / "photos" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                stripes = np.sin(np.arange(40) / rng.uniform(0.6, 2))[:, None] * np.ones(40) * 100 + 128
+                pixels = stripes[..., None] + rng.normal(0, 30, (40, 40, 3))
+                pixels = pixels if name == "lying" else pixels.swapaxes(0, 1)
+                Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "photos"

@@ -101,6 +101,7 @@ FAILURES = [
     (["summary", "nowhere.h5"], "nowhere.h5: cannot be read"),
     (["summary", "nowhere.h5", "--no-top"], "go with an application's name"),
     (["finetune", "--epochs", "0"], "--epochs must be at least 1"),
+    (["finetune", "--cut", "block4_pool"], "without photographs, expected one of block1_pool, block2"),
     (["finetune", "--learning-rate", "0"], "--learning-rate above 0"),
     (["finetune", "--seed", "-1"], "seed is -1"),
     (["finetune", "--json", "no/such/folder/r.json"], "cannot be written"),

@@ -16,7 +16,6 @@ from minitl.models import load_model
 from minitl.weights import known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
-from PIL import Image  # noqa: E402
 
 FAST = ["--image-size", "32", "--epochs", "6", "--tune-epochs", "2"]
 
@@ -26,22 +25,6 @@ def base(full_base):
     """VGG16's convolutions where the command looks for them."""
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / full_base.name).symlink_to(full_base)
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """Forty-eight pictures: stripes that lie and stripes that stand."""
-    rng = np.random.default_rng(0)
-    for part, count in ("train", 16), ("val", 8):
-        for name in "lying", "standing":
-            folder = tmp_path / "photos" / part / name
-            folder.mkdir(parents=True)
-            for number in range(count):
-                stripes = np.sin(np.arange(40) / rng.uniform(0.6, 2))[:, None] * np.ones(40) * 100 + 128
-                pixels = stripes[..., None] + rng.normal(0, 30, (40, 40, 3))
-                pixels = pixels if name == "lying" else pixels.swapaxes(0, 1)
-                Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
-    return tmp_path / "photos"
 
 
 def finetune(photos, *options):
@@ -93,6 +76,20 @@ def test_it_learns_and_says_so(photos, base, capsys):
     assert finetune(photos, *FAST, "--no-cache")["history"] == results["history"], "kept features change nothing"
 
 
+def test_cut_within_the_base(photos, base, capsys):
+    results = finetune(photos, *FAST, "--cut", "block4_pool", "--save", str(photos.parent / "m.h5"))
+    text = capsys.readouterr().out
+    assert "Stage 1: the head, 2,050 parameters learn" in text and "Stage 2: from block4 on, 5,900,802" in text
+    assert results["options"]["cut"] == "block4_pool" and results["peak_bytes"] > 50e6 and results["accuracy"] >= 0.7
+    model = load_model(photos.parent / "m.h5")
+    assert not any(layer.name.startswith("block5") for layer in model.layers)
+    assert finetune(photos, *FAST, "--cut", "block5_pool")["history"] == finetune(photos, *FAST)["history"], (
+        "the default"
+    )
+    one_stage = finetune(photos, *FAST, "--cut", "block1_pool")
+    assert set(one_stage["history"]) == {"head"} and one_stage["options"]["unfreeze"] == "none"
+
+
 def test_one_stage_gives_the_same_head(photos, base):
     both, one = finetune(photos, *FAST), finetune(photos, *FAST, "--unfreeze", "none")
     assert set(one["history"]) == {"head"}
@@ -119,7 +116,12 @@ def test_every_option(photos, base, options):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--cut", "block2_pool"], "--cut goes with the bundled pictures"),
+        (["--cut", "conv4_block6_out"], "--cut is conv4_block6_out; expected a block's end in vgg16: block1_pool, "),
+        (
+            ["--cut", "block4_pool", "--unfreeze", "block5"],
+            "expected none or a part of vgg16 cut at block4_pool: block4,",
+        ),
+        (["--cut", "block1_pool", "--unfreeze", "block5"], "cut at block1_pool: there is none"),
         (["--epochs", "0"], "--epochs is 0"),
         (["--learning-rate", "0"], "--learning-rate is 0"),
         (["--tune-rate", "nan"], "--tune-rate is nan"),

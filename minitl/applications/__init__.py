@@ -12,6 +12,12 @@ __all__ = ["VGG16", "ResNet50", "InceptionV3"]
 NETWORKS = {"vgg16": (VGG16, vgg16), "resnet50": (ResNet50, resnet50), "inception_v3": (InceptionV3, inception_v3)}
 
 
+def cuts(name):
+    """Where an application, called by its name, can be cut: the last layer of each block, in order."""
+    module = NETWORKS[name][1]
+    return [*reversed(module.FINE_TUNING.values()), module.LAST_LAYER]
+
+
 def preprocessing(name):
     """The `preprocess_input` of an application, by the application's name. Raises ArgumentError for another."""
     if not isinstance(name, str) or name not in NETWORKS:

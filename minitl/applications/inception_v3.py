@@ -110,6 +110,7 @@ NETWORK = [
 
 # {what can be fine-tuned, to the end: the layer before it}, from the end
 FINE_TUNING = {f"mixed{number}": f"mixed{number - 1}" for number in range(10, 0, -1)}
+LAST_LAYER = "mixed10"  # without its top
 NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: what the published weights were trained on; what leaves one at the end
 
 

@@ -39,6 +39,7 @@ FINE_TUNING = {
     "conv3": "conv2_block3_out",
     "conv2": "pool1_pool",
 }
+LAST_LAYER = "conv5_block3_out"  # without its top
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
 
 

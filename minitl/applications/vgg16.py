@@ -15,6 +15,7 @@ BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 
 # {what can be fine-tuned, to the end: the layer before it}, from the end
 FINE_TUNING = {f"block{number}": f"block{number - 1}_pool" for number in range(len(BLOCKS), 1, -1)}
+LAST_LAYER = f"block{len(BLOCKS)}_pool"  # without its top
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
 
 

@@ -6,13 +6,14 @@ import sys
 from .. import __version__
 from ..errors import MinitlError
 from ..interruption import StoppedAtOnce
-from . import bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
 COMMANDS = {
     "finetune": finetune,
     "predict": predict,
     "evaluate": evaluate,
     "summary": summary,
+    "advise": advise,
     "explain": explain,
     "study": study,
     "pretrain": pretrain,

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import __version__, data, transfer, utils
-from ..applications import VGG16
+from ..applications import NETWORKS, VGG16, cuts
 from ..applications.vgg16 import preprocess_input
 from ..errors import ArgumentError
 from ..evaluation import wilson_interval
@@ -59,7 +59,13 @@ def add_arguments(parser):
     parser.add_argument(
         "photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class"
     )
-    parser.add_argument("--cut", choices=CUTS, help=f"last layer to keep (default: {CUTS[-1]})")
+    parser.add_argument(
+        "--cut",
+        metavar="LAYER",
+        choices=list(dict.fromkeys(cut for base in NETWORKS for cut in cuts(base))),
+        help=f"last layer to keep: one of {', '.join(CUTS)} (default: the last); with photographs, the end of any "
+        "block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` says which)",
+    )
     parser.add_argument("--epochs", type=int, help=f"for the new head (default: {default('epochs')})")
     parser.add_argument("--learning-rate", type=float, help=f"default: {default('learning_rate')}")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
@@ -87,6 +93,8 @@ def run(options):
     if options.epochs < 1 or not options.learning_rate > 0:
         raise ArgumentError("--epochs must be at least 1 and --learning-rate above 0.")
     options.cut = options.cut or CUTS[-1]
+    if options.cut not in CUTS:
+        raise ArgumentError(f"--cut is {options.cut}; without photographs, expected one of {', '.join(CUTS)}.")
     start = time.perf_counter()
     utils.set_random_seed(options.seed)
     pictures = data.fashion_mnist_few_shot()
@@ -231,6 +239,7 @@ def results(model, transferred, scratch, digest, options, seconds):
         "test_accuracy": transferred["test_accuracy"],
         "scratch_accuracy": scratch and scratch["test_accuracy"],
         "seconds": seconds,
+        "peak_bytes": utils.peak_bytes(),
         "parameters": model.count_params(),
         "trainable_parameters": model.count_params(trainable_only=True),
         "frozen_digest": digest,

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, data, features, interruption, transfer, utils
-from ..applications import NETWORKS
+from ..applications import NETWORKS, cuts
 from ..errors import ArgumentError
 from ..evaluation import Evaluation
 from ..feature_store import features_of, room_for
-from ..layers import BatchNormalization, Dense
+from ..layers import BatchNormalization, Dense, GlobalAveragePooling2D
 from ..losses import CategoricalCrossentropy
 from ..models import Model
 from ..optimizers import SGD, CosineDecay, PiecewiseConstantDecay, WarmUp
@@ -132,17 +132,20 @@ class Run:
                 name: getattr(options, name) for name in (*DEFAULTS, "class_weights", "mirror", "augment", "seed")
             },
             "seconds": seconds,
+            "peak_bytes": utils.peak_bytes(),
             "versions": {"minitl": __version__, "numpy": np.__version__},
         }
 
     def build(self):
-        """Steps 1 to 5: the pre-trained base, pooled, and a head for the new classes.
+        """Steps 1 to 5: the pre-trained base, cut and pooled, and a head for the new classes.
 
         The head normalizes, since VGG16's features differ in size by orders of magnitude, and has a dense layer that
         starts at zero: its problem is convex.
         """
         size, classes = self.options.image_size, len(self.folder.class_names)
         self.base = self.application(include_top=False, input_shape=(size, size, 3), pooling="avg")
+        if self.options.cut != cuts(self.options.base)[-1]:
+            self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=self.options.cut)
         transfer.freeze(self.base)
         self.head = [
             BatchNormalization(momentum=0.9, name="features"),

@@ -2,7 +2,7 @@
 
 import math
 
-from ..applications import NETWORKS
+from ..applications import NETWORKS, cuts
 from ..errors import ArgumentError
 from ..utils import whole_number
 
@@ -11,8 +11,8 @@ SCHEDULES = ("cosine", "constant", "step", "plateau")
 # Chosen by cross-validation with VGG16 on the training half of ants and bees; the half for validation was not looked
 # at. None: it depends on the base (`settle`).
 DEFAULTS = {
-    "base": "vgg16", "epochs": 60, "learning_rate": 0.001, "unfreeze": None, "tune_epochs": 2, "tune_rate": 0.00003,
-    "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
+    "base": "vgg16", "cut": None, "epochs": 60, "learning_rate": 0.001, "unfreeze": None, "tune_epochs": 2,
+    "tune_rate": 0.00003, "head_factor": 1.0, "schedule": "cosine", "warm_up": 0.0, "patience": None, "batch_size": 32,
     "weight_decay": 0.0, "l2_sp": 0.0, "label_smoothing": 0.1, "clip_norm": None, "start": "zeros",
     "image_size": None,
 }  # fmt: skip
@@ -82,7 +82,7 @@ def add_arguments(parser):
 
 def refuse_without_photos(options):
     """Options of a folder, given without one."""
-    names = [*(name for name in DEFAULTS if name not in ("epochs", "learning_rate")), *FLAGS]
+    names = [*(name for name in DEFAULTS if name not in ("cut", "epochs", "learning_rate")), *FLAGS]
     given = [name for name in names if getattr(options, name) not in (None, False)]
     if given:
         raise ArgumentError(
@@ -90,20 +90,31 @@ def refuse_without_photos(options):
         )
 
 
+def parts_before(base, cut):
+    """{what can be fine-tuned, from the end: the layer before it} of a base that is kept up to the layer `cut`."""
+    ends, parts = cuts(base), NETWORKS[base][1].FINE_TUNING
+    return {part: before for part, before in parts.items() if ends.index(before) < ends.index(cut)}
+
+
 def settle(options):
     """Fill in the defaults, and refuse what cannot be meant."""
     for name, value in DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
-    if options.cut is not None:
-        raise ArgumentError("--cut goes with the bundled pictures; with a folder, use --unfreeze.")
     _, module = NETWORKS[options.base]
-    parts = module.FINE_TUNING
+    ends = cuts(options.base)
+    if options.cut is None:
+        options.cut = ends[-1]
+    if options.cut not in ends:
+        raise ArgumentError(f"--cut is {options.cut}; expected a block's end in {options.base}: {', '.join(ends)}.")
+    parts = parts_before(options.base, options.cut)
     if options.unfreeze is None:
-        options.unfreeze = next(iter(parts))
+        options.unfreeze = next(iter(parts), "none")
     if options.unfreeze not in (*parts, "none"):
+        kept = "" if options.cut == ends[-1] else f" cut at {options.cut}"
         raise ArgumentError(
-            f"--unfreeze is {options.unfreeze!r}; expected none or a part of {options.base}: {', '.join(parts)}."
+            f"--unfreeze is {options.unfreeze!r}; expected none or a part of {options.base}{kept}: "
+            f"{', '.join(parts) or 'there is none'}."
         )
     if options.image_size is None:
         options.image_size = module.NATIVE_SIZE
