@@ -3,10 +3,7 @@
 import os
 import re
 import sys
-<<<<<<< HEAD
 import warnings
-=======
->>>>>>> 98c687d2aed60a88a02cffbc6b0bdb97a13f4beb
 from pathlib import Path
 
 import numpy as np

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import Activation, BatchNormalization, Dropout, Flatten, InputLayer, ReLU, Softmax
+from ..layers import BatchNormalization, Dropout, Flatten, InputLayer, ReLU, Softmax
 from ..losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from ..utils import warn_of_mistake
 from ..weights.store import CATALOGUE
