@@ -1,6 +1,7 @@
 """Every command of the README's course runs, in its order and in one folder, as a reader runs them.
 
-The long ones are run shorter: SHORTER says what is added to them, and nothing else is changed.
+They see a fifth of the pictures, and the long ones are made shorter: SHORTER says what is added to a command, and
+nothing else of it is changed.
 """
 
 import re
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from minitl import cli
+from minitl import cli, data
+from minitl.cli import study
 from minitl.weights import known
 
 README = Path(__file__).parent.parent / "README.md"
+FEWER = 100  # pictures to learn from, and to test on
 
 # command -> what is added so that it takes seconds
 SHORTER = {
@@ -22,8 +25,9 @@ SHORTER = {
     "minitl finetune --no-scratch --cut block2_pool": "--epochs 1",
     "minitl finetune --no-scratch --save model.h5": "--cut block1_pool --epochs 1",
     "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
+    "minitl bench --quick": "--only naive",
 }
-NEEDS = {"--report": "matplotlib", "photos/": "PIL", "--plot": "matplotlib"}  # the extras `plots` and `images`
+NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
 
 
 def commands():
@@ -31,7 +35,7 @@ def commands():
     text = README.read_text(encoding="utf-8")
     course = re.search(r"^## The course.*?(?=^## )", text, re.DOTALL | re.MULTILINE)[0]
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", course, re.DOTALL)).splitlines()
-    return [" ".join(shlex.split(line, comments=True)) for line in lines if line.startswith("minitl ")]
+    return [re.sub(r"\s+#.*", "", line) for line in lines if line.startswith("minitl ")]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +43,19 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("course")
 
 
+@pytest.fixture
+def less_to_do(monkeypatch):
+    pictures = data.fashion_mnist_few_shot()
+    fewer = data.ImageSet(
+        *(array[:FEWER] for array in pictures[:4]),
+        class_names=pictures.class_names,
+    )
+    monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: fewer)
+    monkeypatch.setattr(study, "QUICK", study.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
+
+
 @pytest.mark.parametrize("command", commands())
-def test_a_command_of_the_course(command, folder, monkeypatch, capsys, request):
+def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsys, request):
     for word, package in NEEDS.items():
         if word in command:
             pytest.importorskip(package)
@@ -48,10 +63,12 @@ def test_a_command_of_the_course(command, folder, monkeypatch, capsys, request):
     if "photos/" in command:
         photographs(folder / "photos", request.getfixturevalue("full_base"))
     arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")[1:]
-    assert cli.main(arguments) == 0, capsys.readouterr().err
-    assert capsys.readouterr().out.strip(), "a command says what it did"
-    for name in re.findall(r"(?:--save|--plot|--json) (\S+)", command):
-        assert (folder / name).stat().st_size > 0
+    status = cli.main(arguments)
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    assert printed.out.strip(), "a command says what it did"
+    for name in re.findall(r"(?:--save|--plot|--json|--report) (\S+)", command):
+        assert (folder / name).exists()
 
 
 def photographs(folder, base):
@@ -79,4 +96,20 @@ def test_what_it_quotes_of_an_update_is_what_is_printed(capsys):
 
 def test_what_is_made_shorter_is_in_the_course():
     assert set(SHORTER) <= set(commands())
-    assert len(commands()) >= 12
+    assert len(commands()) >= 15
+
+
+def test_every_file_that_it_links_to_is_there():
+    text = README.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    assert len(links) > 30
+    for link in links:
+        assert (README.parent / link).exists(), link
+
+
+def test_every_chapter_that_it_points_to_is_there():
+    text = README.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for link in re.findall(r"\]\(#([^)]+)\)", text):
+        assert link in anchors

@@ -29,22 +29,27 @@ def test_the_training_loop_prints_the_numbers_that_stand_there():
     found = printed_by(program).split()
     for number, promised in zip(found, expected[1].split(), strict=True):
         try:
-            assert float(number) == pytest.approx(float(promised), abs=0.002)  # another BLAS may round differently
+            # Another BLAS may round differently, and a picture on the edge fall to the other side.
+            assert float(number) == pytest.approx(float(promised), abs=0.002 if len(promised) > 4 else 0.01)
         except ValueError:
             assert number == promised
 
 
+def test_a_convolution_by_hand():
+    assert f"It prints `{printed_by(blocks('python')[1]).strip()}`" in README.read_text("utf-8")
+
+
 def test_the_six_steps_run():
-    assert "Trainable params            110,602" in printed_by(blocks("python")[1])
+    assert "Trainable params            110,602" in printed_by(blocks("python")[2])
 
 
 def test_another_network_is_frozen_by_stage():
-    program = blocks("python")[2]
+    program = blocks("python")[3]
     assert f"It prints `{printed_by(program).strip()}`" in README.read_text("utf-8")
 
 
 def test_a_layer_of_your_own():
-    assert printed_by(blocks("python")[3]) == "True\n"
+    assert printed_by(blocks("python")[4]) == "True\n"
 
 
 def test_the_map_names_every_file_and_folder():
