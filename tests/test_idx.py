@@ -114,7 +114,8 @@ def test_the_four_files(folder):
 
 def test_missing_files_are_named_with_where_to_get_them(folder, tmp_path):
     (folder / FILES["y_test"]).unlink()
-    for place, found in (folder, "found a folder without t10k-labels-idx1-ubyte."), (tmp_path / "gone", "found no folder"):
+    gone = tmp_path / "gone"
+    for place, found in (folder, "found a folder without t10k-labels-idx1-ubyte."), (gone, "found no folder"):
         with pytest.raises(DataError) as error:
             data.fashion_mnist(place)
         message = str(error.value)

@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 from minitl import cli, data, interruption, transfer, utils
 from minitl import study as package
 from minitl.cli import study as command
-from minitl.errors import ArgumentError, MissingExtraError
+from minitl.errors import ArgumentError, DivergedError, MissingExtraError
 from minitl.models import load_model
 from minitl.study import findings, halves, plot, pretraining, transfer_study
 from minitl.study.network import CUTTABLE, network
@@ -297,19 +297,22 @@ def test_few_pictures_are_looked_at_more_often(pictures, epochs):
     assert command.extent_of(cli.build_parser().parse_args(options)).epochs == epochs
 
 
-def test_an_interruption_keeps_what_is_done(tiny, capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error, status", [(interruption.Interrupted(2), 130), (DivergedError("too large"), 1)])
+def test_what_is_done_is_kept(tiny, capsys, tmp_path, monkeypatch, error, status):
     whole = transfer_study.run
 
     def interrupted(study, workers):
         for done, result in enumerate(whole(study, workers), start=1):
             yield result
             if done == 3:
-                raise interruption.Interrupted(2)
+                raise error
 
     monkeypatch.setattr(transfer_study, "run", interrupted)
-    assert cli.main(["study", "transfer", "--quick", "--split", "similar", "--json", str(tmp_path / "r.json")]) == 130
+    assert (
+        cli.main(["study", "transfer", "--quick", "--split", "similar", "--json", str(tmp_path / "r.json")]) == status
+    )
     output, results = capsys.readouterr().out, json.loads((tmp_path / "r.json").read_text())
-    assert "Interrupted after 3 of 32 trainings" in output and "baseB: 0." in output
+    assert "Ended after 3 of 32 trainings" in output and "baseB: 0." in output
     assert not results["is_complete"] and results["trainings"] == 3 and results["findings"] == []
 
 

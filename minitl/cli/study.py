@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import __version__, data, interruption
-from ..errors import ArgumentError
+from ..errors import ArgumentError, MinitlError
 from ..kernels.parallel import threads
 from ..study import findings, halves, plot, transfer_study
 from ..study.network import CUTTABLE
@@ -39,6 +39,7 @@ class Extent(NamedTuple):
 
 # Epochs: enough that baseB is right on every picture that it has learned from.
 BUNDLED = Extent(seeds=8, epochs=20)
+MOST_PROCESSES = 16  # each takes a core and 100 MB; Windows allows 61
 BUNDLED_PICTURES = 50  # of each class
 QUICK = Extent(seeds=3, epochs=20, cuts=(1, 3, 6))
 ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
@@ -88,12 +89,12 @@ def run(options):
 
     with interruption.graceful():
         try:
-            for result in transfer_study.run(study, workers=min(threads(), study.trainings)):
+            for result in transfer_study.run(study, workers=min(threads(), MOST_PROCESSES)):
                 results.append(result)
                 left = (time.perf_counter() - start) / len(results) * (study.trainings - len(results))
                 print(progress_line(result, len(results), study.trainings, left), flush=True)
-        except interruption.Interrupted:
-            print(f"\nInterrupted after {len(results)} of {study.trainings} trainings.")
+        except (interruption.Interrupted, MinitlError):
+            print(f"\nEnded after {len(results)} of {study.trainings} trainings.")
             finish(is_complete=False)
             raise
     finish(is_complete=True)
