@@ -67,6 +67,11 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setEmulatedMedia", {"features": [scheme]})
         self._send("POST", f"/session/{self.session}/url", {"url": address})
+        for _ in range(200):  # the driver may come back before a long page is read to its end
+            if self.run("return document.readyState") == "complete":
+                return
+            time.sleep(0.02)
+        raise RuntimeError(f"{address} was not loaded within 4 s")
 
     def command(self, name, parameters):
         """A command of the DevTools protocol."""

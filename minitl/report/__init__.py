@@ -18,11 +18,10 @@ from pathlib import Path
 from ..errors import ArgumentError, CheckpointError
 from ..progress import Progress
 from ..weights.atomic import replacing
+from . import page, plots
 from .findings import look_into
 from .grad_cam import grad_cam
 from .happened import Happened, Pictures, Stage
-from .page import page
-from .plots import NAMES, plots, require_matplotlib
 
 __all__ = ["Happened", "Pictures", "Stage", "check_folder", "grad_cam", "write_report"]
 
@@ -33,14 +32,14 @@ OURS = b"minitl"  # stands near the beginning of all that is written here
 def check_folder(folder):
     """Refuse now, before an hour of work, a folder that `write_report` could not write, or should not. Raises
     ArgumentError, and MissingExtraError without matplotlib."""
-    require_matplotlib()
+    plots.require_matplotlib()
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ArgumentError(f"--report {folder}: is a file. Name a folder; it need not exist.")
     place = folder.resolve() if folder.exists() else folder.resolve().parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ArgumentError(f"--report {folder}: cannot be written. {place} must exist and be writable.")
-    for name in (PAGE, *(f"{name}.png" for name in NAMES)):
+    for name in (PAGE, *(f"{name}.png" for name in plots.NAMES)):
         if (folder / name).exists() and not _is_ours(folder / name):
             raise ArgumentError(f"--report {folder}: holds {name}, which no report has written. Name another folder.")
 
@@ -57,15 +56,15 @@ def write_report(happened, folder):
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"{folder}: the report cannot be written ({error.strerror}).") from None
-    files = dict(plots(happened, findings))
+    files = dict(plots.drawings(happened, findings))
     with Progress("Charts", len(files), lines=True) as bar:
         for name, write in files.items():
             with replacing(folder / f"{name}.png", check=os.path.getsize) as temporary:
                 write(temporary)
             bar.advance(1)
-    for name in set(NAMES) - set(files):
+    for name in set(plots.NAMES) - set(files):
         (folder / f"{name}.png").unlink(missing_ok=True)
-    text = page(happened, findings)
+    text = page.as_html(happened, findings)
     with replacing(folder / PAGE, check=lambda written: Path(written).read_text(encoding="utf-8")) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
     return folder / PAGE

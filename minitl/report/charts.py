@@ -40,10 +40,11 @@ class Axes:
         return parts
 
 
-def line_chart(title, series, y_range=None, y_text="{:g}".format):
+def line_chart(title, series, y_range=None, y_text="{:g}".format, stepwise=False):
     """Numbers epoch by epoch: `series` is a list of (name, CSS class, values). Few points are shown as points, too.
 
-    y_range   (lowest, highest); default: from 0 to what is nice and above all
+    y_range    (lowest, highest); default: from 0 to what is nice and above all
+    stepwise   each number holds until the next one
     """
     longest = max(len(values) for _, _, values in series)
     everything = [value for _, _, values in series for value in values]
@@ -53,7 +54,9 @@ def line_chart(title, series, y_range=None, y_text="{:g}".format):
     parts = axes.frame(sorted({1, *map(int, whole)} - ({2} if longest > 8 else set())), y_ticks, "epoch", str, y_text)
     for _, class_, values in series:
         points = [(axes.x(epoch), axes.y(value)) for epoch, value in enumerate(values, start=1)]
-        parts.append(tag("polyline", points=" ".join(f"{x},{y}" for x, y in points), class_=f"line {class_}"))
+        corners = [corner for before, point in zip(points, points[1:]) for corner in (before, (point[0], before[1]))]
+        line = [*corners, points[-1]] if stepwise else points
+        parts.append(tag("polyline", points=" ".join(f"{x},{y}" for x, y in line), class_=f"line {class_}"))
         for x, y in points if len(points) <= 8 else points[-1:]:
             parts.append(tag("circle", cx=x, cy=y, r=3.2, class_=f"dot {class_}"))
     said = "; ".join(
@@ -85,7 +88,7 @@ def reliability(rows):
 
 def intervals(rows):
     """Accuracies with their intervals, one above the other: (name, accuracy, low, high, CSS class)."""
-    step, left = 34, 12
+    step, left = 44, 4
     height = TOP + step * len(rows) + BOTTOM - 6
     places = ticks(min(low for _, _, low, _, _ in rows), max(high for _, _, _, high, _ in rows))
     places = [place for place in places if place <= 1.0001]
@@ -95,10 +98,11 @@ def intervals(rows):
         x = axes.x(place)
         parts.append(tag("line", x1=x, x2=x, y1=TOP, y2=height - BOTTOM + 6, class_="grid"))
         parts.append(tag("text", f"{place:.0%}", x=x, y=height - BOTTOM + 22, text_anchor="middle"))
-    for number, (_, accuracy, low, high, class_) in enumerate(rows):
-        y = TOP + step * number + step / 2
+    for number, (name, accuracy, low, high, class_) in enumerate(rows):
+        y = TOP + step * number + 26
         parts.append(tag("line", x1=axes.x(low), x2=axes.x(high), y1=y, y2=y, class_=f"interval {class_}"))
         parts.append(tag("circle", cx=axes.x(accuracy), cy=y, r=6, class_=f"dot {class_}"))
+        parts.append(tag("text", f"{name}, {accuracy:.1%}", x=left + 8, y=y - 12, class_=f"name {class_}"))
     said = "; ".join(
         f"{name}: {accuracy:.1%}, between {low:.1%} and {high:.1%}" for name, accuracy, low, high, _ in rows
     )

@@ -11,7 +11,6 @@ from .insides import costs, feature_maps, first_kernels
 
 MOST_MISTAKES = 12
 MOST_CAMS = 4  # of the right ones, and as many of the wrong ones
-MOST_EXAMPLES = 60  # pictures, of all classes together
 COST_BATCH = 8
 
 
@@ -66,9 +65,8 @@ def look_into(happened):
         traced = (right or mistakes or [None])[0]
         maps = feature_maps(model, held_back.prepare(traced.rgb[None].astype(np.float32))) if traced else []
         bar.advance(1)
-        batch = [held_back.rgb(position) for position in range(min(COST_BATCH, len(held_back)))]
-        batch = np.stack([rgb for rgb in batch if rgb is not None] or [traced.rgb])
-        found = costs(model, held_back.prepare(batch.astype(np.float32)), advance=lambda: bar.advance(0))
+        batch = held_back.prepare(np.zeros((COST_BATCH, *model.input_shape[1:]), np.float32))  # any pictures take as long
+        found = costs(model, batch, advance=lambda: bar.advance(0))
         bar.advance(1)
         kernels = first_kernels(model, held_back.prepare)
         bar.advance(1)
@@ -76,8 +74,8 @@ def look_into(happened):
 
 
 def _examples(training, classes):
-    """The first pictures of each class: many of a few classes, one of many."""
-    count = int(np.clip(MOST_EXAMPLES // classes, 1, 8))
+    """The first pictures of each class, in rows of four: two rows of a few classes, one picture of each of many."""
+    count = 8 if classes <= 7 else 4 if classes <= 15 else 1
     found = []
     for label in range(classes):
         pictures = (training.rgb(position) for position in np.flatnonzero(training.labels == label)[:count])

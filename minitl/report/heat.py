@@ -26,13 +26,13 @@ def stretched(maps):
 
 
 def laid_over(picture, heat):
-    """A map (h, w) over the uint8 picture (H, W, 3) that it is of: the picture in grey, coloured where the map is
-    large. A map of nothing but zeros leaves it grey."""
+    """A map (h, w) over the uint8 picture (H, W, 3) that it is of: the picture darkened and in grey, and yellow where
+    the map is large. A map of nothing but zeros leaves it grey."""
     height, width = picture.shape[:2]
     heat = heat / max(float(heat.max()), 1e-12)
-    heat = resize(heat[None], height, width)[0]
-    grey = picture @ np.array([0.299, 0.587, 0.114], np.float32)
-    shown = 0.42 * grey[..., None] + 0.58 * coloured(heat)
+    heat = resize(heat[None], height, width)[0, ..., None]
+    grey = (picture @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    shown = (1 - heat) * 0.5 * grey + heat * COLOURS[-1] * (0.4 + 0.6 * grey / 255)
     return np.clip(shown, 0, 255).astype(np.uint8)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..utils import printable
 
 VOID = {"img", "meta", "br", "hr"}
+MOST_ROWS = 24  # a longer table scrolls within itself
 
 
 class Markup(str):
@@ -72,10 +73,11 @@ def picture(pixels, alt, class_=None):
     return tag("img", src=source, alt=alt, width=pixels.shape[1], height=pixels.shape[0], class_=class_)
 
 
-def table(head, rows, class_=None, caption=None):
+def table(head, rows, caption):
     """A table with a head, in a box in which it scrolls where it is wider than the page. The first cell of a row is its
-    heading. A column whose title ends in `#` holds numbers."""
+    heading. A column whose title ends in `#` holds numbers. `caption` is for those who do not see it."""
     numbers = [str(title).endswith("#") for title in head]
+    height = "tall" if len(rows) > MOST_ROWS else ""
     heads = [
         tag(
             "th",
@@ -89,15 +91,19 @@ def table(head, rows, class_=None, caption=None):
     for first, *rest in rows:
         cells = [tag("td", cell, class_="number" if n else None) for cell, n in zip(rest, numbers[1:])]
         body.append(tag("tr", tag("th", first, scope="row"), cells))
-    inner = [tag("caption", caption)] if caption else []
-    inner += [tag("thead", tag("tr", heads)), tag("tbody", body)]
-    return tag("div", tag("table", inner), class_=f"scroll {class_ or ''}".strip(), tabindex="0", role="region",
-               aria_label=caption or "table")  # fmt: skip
+    inner = [tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)]
+    return tag("div", tag("table", inner), class_=f"scroll {height}".strip(), tabindex="0", role="region",
+               aria_label=caption)  # fmt: skip
 
 
 def figure(content, caption, class_=None):
     """A picture or chart with what to see in it."""
     return tag("figure", content, tag("figcaption", caption), class_=class_)
+
+
+def sure(share):
+    """A probability, which is neither 0 nor 1."""
+    return "over 99.9%" if share > 0.9995 else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
 
 
 def percent(share, digits=1):

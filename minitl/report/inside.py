@@ -27,85 +27,73 @@ def map_sheet(maps, columns):
 
 def what_it_sees(happened, findings):
     """First-layer kernels, and feature maps of one picture."""
-    parts = [tag("h3", "The first kernels")]
-    if findings.kernels is None:
-        parts.append(
-            tag(
-                "p",
-                "The first convolution does not look at three colours, so its kernels are no pictures.",
-                class_="muted",
-            )
-        )
-    else:
-        count, height, width, _ = findings.kernels.shape
-        columns = 16 if count % 16 == 0 else 8
-        words = f"the {count} kernels of the first convolution, as colours"
-        parts.append(
-            figure(
-                picture(kernel_sheet(findings.kernels, columns), words, "sheet"),
-                f"The {count} kernels of the first convolution, {height}x{width} pixels each, as the colours that they look "
-                "for (grey is 0). Some look for an edge in one direction, some for a colour: nobody drew them, they were "
-                "learned from photographs, and they were transferred.",
-            )
-        )
-    parts.append(tag("h3", "One picture on its way through the network"))
+    return join(
+        tag("h3", "The first kernels"),
+        _kernels(findings.kernels),
+        tag("h3", "One picture on its way through the network"),
+        _maps(happened, findings),
+    )
+
+
+def _kernels(kernels):
+    if kernels is None:
+        return tag("p", "The first convolution does not look at three colours, so its kernels are no pictures.")
+    count, height, width, _ = kernels.shape
+    image = picture(kernel_sheet(kernels, 16), f"the {count} kernels of the first convolution, as colours", "sheet")
+    return figure(
+        image,
+        f"The {count} kernels of the first convolution, {height}x{width} pixels each, as the colours that they look for "
+        "(grey is 0). Some look for an edge in one direction, some for a colour. Nobody drew them: they were learned from "
+        "photographs, and transferred.",
+    )  # fmt: skip
+
+
+def _maps(happened, findings):
     if findings.traced is None:
-        parts.append(tag("p", "No held-back picture can be read any more.", class_="muted"))
-        return join(parts)
+        return tag("p", "No held-back picture can be read any more.")
     label = happened.class_names[findings.traced.label]
-    rows = [tag("li", tag("h4", "the picture"), tag("p", name(label, 28), class_="muted"),
-                picture(findings.traced.rgb, f"the picture: {label}", "original"))]  # fmt: skip
+    original = picture(findings.traced.rgb, f"a picture of {label}", "original")
+    rows = [tag("li", tag("h4", "the picture"), tag("p", name(label, 28), class_="muted"), original)]
     for maps in findings.maps:
         height, width, channels = maps.shape
-        rows.append(
-            tag("li", tag("h4", maps.layer), tag("p", f"{channels} maps of {height}x{width}", class_="muted"),
-                picture(map_sheet(maps, 8), f"{len(maps.channels)} of the {channels} maps of {maps.layer}", "sheet"))
-        )  # fmt: skip
-    parts.append(
-        tag("p", "At each size the last layer's maps, and of these the 16 that vary most over the picture; yellow is where the "
-            "layer has found what it looks for. Edges come first, then textures and corners; later maps are small, mostly "
-            "empty, and say that something is there rather than where.")
+        image = picture(map_sheet(maps, 8), f"{len(maps.channels)} of the {channels} maps of {maps.layer}", "sheet")
+        size = tag("p", f"{channels} maps of {height}x{width}", class_="muted")
+        rows.append(tag("li", tag("h4", maps.layer), size, image))
+    return join(
+        tag("p", "At each size the maps of the last layer, and of these the 16 that vary most over the picture; yellow is "
+            "where the layer has found what it looks for. Edges come first, then textures and corners. The later a layer, "
+            "the smaller and emptier its maps: they say that something is there rather than where."),
+        tag("ol", rows, class_="maps"),
     )  # fmt: skip
-    parts.append(tag("ol", rows, class_="maps"))
-    return join(parts)
 
 
 def cost(findings):
     """A table with bars: multiply-adds, parameters and time of each part."""
-    most = [
-        max(max(getattr(each, key) for each in findings.costs), 1e-12)
-        for key in ("multiply_adds", "parameters", "seconds")
-    ]
+    columns = [[getattr(each, key) for each in findings.costs] for key in ("multiply_adds", "parameters", "seconds")]
+    most, whole = [max(*column, 1e-12) for column in columns], [sum(column) for column in columns]
     rows = []
     for each in findings.costs:
-        first = "" if len(each.layers) == 1 else f" and {len(each.layers) - 1} before it"
-        learns = "trained" if each.learning else "frozen" if each.parameters else ""
-        kind = "b" if each.learning else "a"
-        shares = [value / top for value, top in zip((each.multiply_adds, each.parameters, each.seconds), most)]
+        more = f" and the {len(each.layers) - 1} before it" if len(each.layers) > 1 else ""
+        figures = _millions(each.multiply_adds), f"{each.parameters:,}", f"{1000 * each.seconds:.2f}"
+        shares = (value / top for value, top in zip((each.multiply_adds, each.parameters, each.seconds), most))
+        colour = "b" if each.learning else "a"
         rows.append((
-            join(tag("code", each.layers[-1]), first), " × ".join(map(str, each.shape)), learns,
-            join(_millions(each.multiply_adds), bar(shares[0], kind)),
-            join(f"{each.parameters:,}" if each.parameters else "–", bar(shares[1], kind)),
-            join(f"{1000 * each.seconds:.2f}", bar(shares[2], kind)),
+            join(tag("code", each.layers[-1]), more), " × ".join(map(str, each.shape)),
+            "trained" if each.learning else "frozen" if each.parameters else "",
+            *(join(shown, bar(share, colour)) for shown, share in zip(figures, shares)),
         ))  # fmt: skip
-    whole = [sum(getattr(each, key) for each in findings.costs) for key in ("multiply_adds", "parameters", "seconds")]
-    rows.append(
-        (
-            tag("b", "all"),
-            "",
-            "",
-            *(tag("b", each) for each in (_millions(whole[0]), f"{whole[1]:,}", f"{1000 * whole[2]:.2f}")),
-        )
-    )
+    totals = _millions(whole[0]), f"{whole[1]:,}", f"{1000 * whole[2]:.2f}"
+    rows.append((tag("b", "all"), "", "", *(tag("b", total) for total in totals)))
+    head = ["part", "gives", "", "million multiply-adds #", "parameters #", "ms a picture #"]
     return join(
         tag("p", "The way forward of one picture, part by part, measured on this machine, several pictures at a time. Few "
-            "parameters can be much work: an early convolution uses each of its kernels at every pixel. Bars in orange are "
-            "what learned in the last stage: only there a gradient is computed, and what lies before it runs once."),
-        table(["part", "gives", "in the last stage", "million multiply-adds #", "parameters #", "ms #"], rows, "tall", "Cost by layer"),
-        tag("p", "Measured part by part; together they are a little faster, since the network computes neighbouring layers at "
-            "once.", class_="muted"),
+            "parameters can be much work: an early convolution uses each of its numbers at every pixel. Orange is what was "
+            "trained in the last stage: only there a gradient is computed."),
+        table(head, rows, "Cost by layer"),
+        tag("p", "Measured part by part. Together they take a little less: neighbouring layers are then computed at once.",
+            class_="muted"),
     )  # fmt: skip
 
 
 def _millions(count):
-    return f"{count / 1e6:,.1f}" if count >= 1e5 else f"{count / 1e6:.3f}" if count else "–"
+    return f"{count / 1e6:,.1f}" if count >= 1e5 else f"{count / 1e6:.3f}" if count else "0"

@@ -9,7 +9,7 @@ from .html import Markup, join, tag
 ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(happened, findings):
+def as_html(happened, findings):
     """The whole file as text."""
     contents = [
         ("data", "The data", sections.data(happened, findings)),

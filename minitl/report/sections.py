@@ -18,100 +18,90 @@ def headline(happened):
     """What was learned, how well, and what it cost."""
     evaluation, model = happened.evaluation, happened.model
     low, high = evaluation.accuracy_interval
-    count = len(evaluation.labels)
-    right = int((evaluation.predicted == evaluation.labels).sum())
-    learned, whole = happened.stages[-1].parameters, model.count_params()
-    costs = [
-        ("pictures to learn from", f"{len(happened.training):,}"),
-        ("time", duration(happened.seconds)),
-        ("parameters that learned", f"{learned:,}", f"of {whole:,}"),
+    right, count = int((evaluation.predicted == evaluation.labels).sum()), len(evaluation.labels)
+    verdict = tag(
+        "div",
+        tag("p", percent(evaluation.accuracy), class_="big"),
+        tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back pictures were called by their right name. From so "
+            "many pictures the true accuracy is known to lie ", tag("strong", f"between {percent(low)} and {percent(high)}"),
+            " (95% interval)."),
+    )  # fmt: skip
+    tiles = [
+        ("pictures to learn from", f"{len(happened.training):,}", ""),
+        ("time", duration(happened.seconds), ""),
+        ("parameters that learned", f"{happened.stages[-1].parameters:,}", f"of {model.count_params():,}"),
         ("work for one picture", f"{flops(model) / 1e9:.2f}", "GFLOP"),
     ]
     return join(
         tag("p", "minitl · transfer learning", class_="eyebrow"),
         tag("h1", happened.task),
-        tag(
-            "div",
-            tag(
-                "div",
-                tag("p", percent(evaluation.accuracy), class_="big"),
-                tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back pictures were called by their right name. "
-                    "From so many pictures the true accuracy is known to lie ",
-                    tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval)."),
-                class_="verdict",
-            ),
-            _comparison(happened),
-            class_="result",
-        ),
-        tag("dl", [_fact(*each) for each in costs], class_="tiles"),
+        tag("div", verdict, _comparison(happened), class_="result"),
+        tag("dl", [tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit))) for what, value, unit in tiles],
+            class_="tiles"),
     )  # fmt: skip
 
 
-def _fact(what, value, unit=None):
-    return tag("div", tag("dt", what), tag("dd", value, tag("small", " ", unit) if unit else ""))
-
-
 def _comparison(happened):
-    """The accuracies of everything that was measured on the same pictures, if there is more than one."""
-    count, result = len(happened.evaluation.labels), ("This model", happened.evaluation.accuracy, "a")
-    rows = [result, *((what, accuracy, "b") for what, accuracy, _, _ in happened.others)]
-    if len(rows) == 1:
-        return ""
+    """The accuracies of everything that was measured on the same pictures; if there is nothing else, of guessing."""
+    evaluation, others = happened.evaluation, list(happened.others)
+    if not others:
+        usual = int(happened.training.counts(len(happened.class_names)).argmax())
+        others = [("Always the most frequent class", float((evaluation.labels == usual).mean()), None, None)]
+    rows = [("This model", evaluation.accuracy, "a"), *((what, accuracy, "b") for what, accuracy, _, _ in others)]
+    count = len(evaluation.labels)
     chart = intervals([(what, share, *wilson_interval(share, count), class_) for what, share, class_ in rows])
-    lines = [
+    costs = [
         f" {what}: {parameters:,} parameters learned, in {duration(seconds)}."
-        for what, _, parameters, seconds in happened.others
-        if parameters is not None and seconds is not None
+        for what, _, parameters, seconds in others
+        if parameters is not None
     ]
-    caption = join("Accuracy on the same held-back pictures; the lines are 95% intervals.", lines)
-    return figure(join(legend(*((f"{what} {percent(share)}", class_) for what, share, class_ in rows)), chart), caption)
+    return figure(chart, join("Accuracy on the same held-back pictures; the lines are 95% intervals.", costs))
 
 
 def data(happened, findings):
     """Pictures a class, examples, and what the audit found."""
     names, classes = happened.class_names, len(happened.class_names)
     train, held_back = (pictures.counts(classes) for pictures in (happened.training, happened.held_back))
-    most = max(train)
     rows = [
-        (name(each, LONGEST), tag("span", f"{a:,}", bar(a / most, "a")), f"{b:,}")
+        (name(each, LONGEST), join(f"{a:,}", bar(a / max(train))), f"{b:,}")
         for each, a, b in zip(names, train, held_back)
     ]
     rows.append((tag("b", "all"), tag("b", f"{sum(train):,}"), tag("b", f"{sum(held_back):,}")))
-    counts = table(["class", "training #", "held back #"], rows, "tall", "Pictures of each class")
-    examples = [
-        tag(
-            "li",
-            tag("p", name(each, LONGEST)),
-            tag("div", [picture(rgb, f"training picture {k} of class {each}") for k, rgb in enumerate(pictures, 1)],
-                class_="strip") if pictures else tag("p", "no picture can be read any more", class_="muted"),
-        )
-        for each, pictures in zip(names, findings.examples)
-    ]  # fmt: skip
     said = [
         f"The network learned from {sum(train):,} pictures of {classes} classes. {sum(held_back):,} others were held back: "
-        "it never learned from these, and every figure on this page is measured on them."
-    ]
-    if most > 3 * max(min(train), 1):
+        "it has learned nothing from these, and its accuracy is measured on them."
+    ]  # fmt: skip
+    if max(train) > 3 * max(min(train), 1):
         said.append(
-            f" The classes are out of balance ({min(train):,} to {most:,} training pictures): a network may do well by "
-            "guessing the frequent ones, so look at each class's recall below."
+            f" The classes are out of balance ({min(train):,} to {max(train):,} training pictures): a network may do "
+            "well by guessing the frequent ones, so look at each class's recall below."
         )
-    return join(
-        tag("p", said),
-        tag("div", counts, figure(tag("ul", examples, class_="examples"),
-            "Some training pictures of each class, as the network was shown them: cut to a square, and resized. Look for "
-            "wrong labels here first."), class_="beside"),
-        _audit(happened),
+    examples = figure(
+        tag("ul", [_example(*each) for each in zip(names, findings.examples)],
+            class_="examples many" if max(map(len, findings.examples)) <= 1 else "examples"),
+        "Training pictures of each class as the network was shown them, cut to a square and resized. Wrong labels show "
+        "here first.",
     )  # fmt: skip
+    counts = table(["class", "training #", "held back #"], rows, "Pictures of each class")
+    return join(tag("p", said), tag("div", counts, examples, class_="beside"), _audit(happened))
+
+
+def _example(each, pictures):
+    images = [picture(rgb, f"training picture {number} of {each}") for number, rgb in enumerate(pictures, start=1)]
+    shown = tag("div", images, class_="strip") if images else tag("p", "cannot be read any more", class_="muted")
+    return tag("li", tag("p", name(each, LONGEST)), shown)
 
 
 def _audit(happened):
     """What was left out and why, and which files are the same."""
     parts = [tag("h3", "What was left out")]
     if happened.skipped:
+        count = len(happened.skipped)
+        parts.append(
+            tag("p", f"{count:,} file{'s' * (count > 1)} that cannot be used. Nothing is left out in silence:")
+        )
         rows = [(name(path, 60), reason) for path, reason in happened.skipped]
-        parts.append(tag("p", f"{len(rows):,} of the files cannot be used. Nothing was left out in silence:"))
-        parts.append(table(["file", "why"], rows, "tall", "Files that were left out"))
+        parts.append(table(["file", "why"], rows, "Files that were left out"))
     else:
         parts.append(tag("p", "Nothing: every file is a picture that can be read."))
     if happened.duplicates:
@@ -120,69 +110,64 @@ def _audit(happened):
         ]
         parts += [
             tag("h3", "The same picture twice"),
-            tag(
-                "p", "Files with the same content. One that is in both parts would make the accuracy a little too good."
-            ),
-            table(["file", "the same as"], rows, "tall", "Files with the same content"),
-        ]
+            tag("p", "Files with the same content. One that is in both parts makes the accuracy a little too good."),
+            table(["file", "is the same as"], rows, "Files with the same content"),
+        ]  # fmt: skip
     return join(parts)
 
 
 def steps(happened):
     """The six steps, and the ledger of where every number comes from."""
-    items = [tag("li", tag("h3", what), tag("p", done)) for what, done in happened.steps]
-    ledger = happened.model.ledger
-    groups = {"published": 0, "changed": 0, "new": 0}
-    rows = []
+    ledger, rows = happened.model.ledger, []
+    numbers = {"bit for bit as published": 0, "published, then trained": 0, "new": 0}
+    published, changed, new = numbers
     for entry in ledger:
-        kind = "published" if entry.is_published else "changed" if entry.origin.first.file else "new"
-        groups[kind] += math.prod(entry.shape)
-        state = {UNCHANGED: "unchanged", CHANGED: "changed since it was loaded"}.get(entry.state, entry.state)
-        source = entry.origin.first.file or "initialised here"
-        shape = " × ".join(map(str, entry.shape))
-        rows.append((f"{entry.layer} / {entry.parameter}", shape, name(source, 48), state))
-    numbers = sum(groups.values())
-    published = groups["published"]
-    bits = f"{published:,} of {numbers:,} numbers ({percent(published / numbers)}) are, bit for bit, those of the published file"
+        source = entry.origin.first.file
+        numbers[published if entry.is_published else changed if source else new] += math.prod(entry.shape)
+        state = {UNCHANGED: "unchanged", CHANGED: "changed since"}.get(entry.state, entry.state)
+        rows.append((
+            tag("code", f"{entry.layer}/{entry.parameter}"), " × ".join(map(str, entry.shape)),
+            name(source or "initialised here", 48), state,
+        ))  # fmt: skip
+    total, kept = sum(numbers.values()), numbers[published]
+    colours = {published: "a", changed: "c", new: "b"}
+    parts = [(what, count, colours[what]) for what, count in numbers.items() if count]
     return join(
-        tag("ol", items, class_="steps"),
+        tag("ol", [tag("li", tag("h3", what), tag("p", done.replace("->", "→"))) for what, done in happened.steps],
+            class_="steps"),
         tag("h3", "The ledger: where every number comes from"),
-        tag("p", tag("strong", bits), f": {published * 32:,} bits, of which not one has changed. This is no promise: the "
-            "digest of every tensor was taken when it was loaded, and again at the end."),
+        tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total)}) are those of the published file"),
+            f": {32 * kept:,} bits, of which not one has changed. This is no promise: a digest of every tensor was taken "
+            "when it was loaded, and again at the end."),
         figure(
-            join(shares([("bit for bit as published", groups["published"], "a"), ("from there, then trained", groups["changed"], "c"),
-                         ("new", groups["new"], "b")]),
-                 legend(("bit for bit as published", "a"), ("from there, then trained", "c"), ("new: the head", "b"))),
+            join(shares(parts), legend(*((f"{what}: {count:,}", colour) for what, count, colour in parts))),
             join([tag("span", " ".join(line.split()), tag("br")) for line in ledger.summary()]),
         ),
         tag("details", tag("summary", f"All {len(rows)} tensors"),
-            table(["tensor", "shape", "comes from", "is"], rows, "tall", "The ledger")),
+            table(["tensor", "shape", "comes from", "is"], rows, "The ledger")),
         [tag("p", f"Note: {note}", class_="muted") for note in ledger.notes],
     )  # fmt: skip
 
 
 def learning(happened):
     """The curves of every stage."""
-    names = legend(("training", "a"), ("held back", "b"))
     parts = [
-        tag("p", "One point an epoch, which is one pass over all training pictures. Both lines of a chart should fall (loss) "
-            "or rise (accuracy) together; where the held-back line turns while the other goes on, the network has begun to "
-            "learn its pictures by heart."),
-        names,
+        tag("p", "One point an epoch, which is one pass over all training pictures. Both lines of a chart should fall "
+            "(loss) or rise (accuracy) together; where the held-back line turns while the other goes on, the network has "
+            "begun to learn its pictures by heart."),
+        legend(("training", "a"), ("held back", "b dashed")),
     ]  # fmt: skip
     for stage in [*happened.stages, *happened.other_stages]:
         epochs = len(stage.history.get("loss", ()))
         title = f"{stage.name}: {stage.parameters:,} parameters learned, {epochs} epoch{'s' * (epochs != 1)}"
-        title += f", accuracy {percent(stage.accuracy)} in the end" * (stage.accuracy is not None)
-        parts.append(tag("h3", title))
-        parts.append(
-            tag("div", _curves(stage), class_="charts") if epochs else tag("p", "It did not train.", class_="muted")
-        )
+        reached = "" if stage.accuracy is None else f", accuracy {percent(stage.accuracy)} in the end"
+        parts.append(tag("h3", title + reached))
+        parts.append(tag("div", _curves(stage), class_="charts") if epochs else tag("p", "It did not train."))
     return join(
         parts,
-        tag("p", "The training line is measured while the network learns, batch by batch, the held-back line after each "
-            "epoch, with the network as it is then: early on, the latter is ahead for that reason alone. Where labels are "
-            "smoothed, the training loss cannot fall to 0.", class_="muted"),
+        tag("p", "The training line is measured while the network learns, batch by batch; the held-back line after each "
+            "epoch, with the network as it is then. Early on, the latter may be ahead for that reason alone. Where labels "
+            "are smoothed, no loss can fall to 0.", class_="muted"),
     )  # fmt: skip
 
 
@@ -192,24 +177,18 @@ def _curves(stage):
         ("loss", "Loss", "cross-entropy: how surprised the network is by the right answers"),
         ("accuracy", "Accuracy", "the share of pictures called by their right name"),
     ):
-        series = [
-            (who, class_, history[each])
-            for who, class_, each in (("training", "a", key), ("held back", "b", f"val_{key}"))
-            if history.get(each)
-        ]
+        lines = ("training", "a", key), ("held back", "b dashed", f"val_{key}")
+        series = [(who, class_, history[each]) for who, class_, each in lines if history.get(each)]
         values = [value for _, _, line in series for value in line]
-        options = {"y_range": (min(values), min(1, max(values) + 0.001)), "y_text": "{:.0%}".format}
-        if key == "accuracy" and max(values) - min(values) < 0.04:
-            options = {"y_range": (min(values), max(values) + 0.001), "y_text": "{:.1%}".format}
-        charts.append(
-            figure(
-                line_chart(title, series, **(options if key == "accuracy" else {})), join(tag("b", title), ", ", what)
-            )
-        )
+        options = {}
+        if key == "accuracy":
+            low, high = min(values), max(values)
+            options = {"y_range": (low, max(high, low + 0.01)), "y_text": f"{{:.{int(high - low < 0.04)}%}}".format}
+        charts.append(figure(line_chart(title, series, **options), join(tag("b", title), ", ", what)))
     rates = stage.learning_rates
     if len(set(rates)) > 1:
-        caption = join(tag("b", "Learning rate"), " at the beginning of each epoch")
-        charts.append(figure(line_chart("Learning rate", [("learning rate", "c", rates)]), caption))
+        chart = line_chart("Learning rate", [("learning rate", "c", rates)], stepwise=True)
+        charts.append(figure(chart, join(tag("b", "Learning rate"), " at the beginning of each epoch")))
     elif rates:
         charts.append(tag("p", f"Learning rate: {rates[0]:g} throughout.", class_="muted"))
     return charts
@@ -217,7 +196,7 @@ def _curves(stage):
 
 def duration(seconds):
     """ "48 s", "3 min 20 s", "2 h 5 min"."""
-    seconds = round(seconds) if seconds >= 1 else 1
+    seconds = max(1, round(seconds))
     if seconds < 100:
         return f"{seconds} s"
     minutes, seconds = divmod(seconds, 60)
