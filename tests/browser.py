@@ -1,9 +1,9 @@
 """A headless Chromium for tests, spoken to by WebDriver: JSON over HTTP, which needs nothing installed but the browser.
 
-    with Browser() as browser:
-        browser.open("file:///.../index.html", width=390, dark=True)
-        browser.run("return document.title")
-        browser.screenshot("page.png")
+with Browser() as browser:
+    browser.open("file:///.../index.html", width=390, dark=True)
+    browser.run("return document.title")
+    browser.screenshot("page.png")
 """
 
 import base64
@@ -32,7 +32,9 @@ class Browser:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        self.process = subprocess.Popen([driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             self._wait()
             arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]

@@ -17,7 +17,7 @@ from ..errors import ArgumentError
 from ..evaluation import Evaluation
 from ..report import Happened, Pictures, Stage, check_folder, write_report
 
-ORIGIN = {"vgg16": "VGG16", "resnet50": "ResNet50", "inception_v3": "InceptionV3"}
+PROPER = {"vgg16": "VGG16", "resnet50": "ResNet50", "inception_v3": "InceptionV3"}
 
 
 def add_argument(parser):
@@ -38,7 +38,7 @@ def check(options):
 
 
 def of_bundled(options, model, steps, pictures, enlarge, transferred, scratch, seconds):
-    """The report of the bundled pictures. `enlarge` makes RGB pictures of the grey ones, as the network is shown them."""
+    """The report of the bundled pictures. `enlarge` makes RGB pictures of the grey ones, as the network sees them."""
     prepare = vgg16.preprocess_input
     training, held_back = (
         Pictures(labels, [f"{part} picture {k}" for k in range(len(labels))], _reader(images, enlarge), prepare)
@@ -100,23 +100,14 @@ def of_photos(run, crop, evaluation, history, accuracy, seconds):
         )
         if key in history
     ]
-    others = [("A head in closed form (ridge regression)", accuracy["ridge"], None, None)] * (
-        accuracy["ridge"] is not None
-    )
-    others += [("After stage 1", accuracy["head"], None, None)] * ("blocks" in history)
-    names = folder.class_names
-    task = (
-        " and ".join(names)
-        if len(names) == 2
-        else ", ".join(names)
-        if len(names) <= 4
-        else f"{len(names)} kinds of pictures"
-    )
+    others = [("After stage 1", accuracy["head"], None, None)] if "blocks" in history else []
+    if accuracy["ridge"] is not None:  # with --augment there is none
+        others.append(("A head in closed form (ridge regression)", accuracy["ridge"], None, None))
     _write(
         options,
         Happened(
-            task=f"{task}, learned from {len(training):,} photographs",
-            class_names=names,
+            task=f"{_listed(folder.class_names)}, learned from {len(training):,} photographs",
+            class_names=folder.class_names,
             training=training,
             held_back=held_back,
             steps=photos_steps(run, stages),
@@ -127,9 +118,17 @@ def of_photos(run, crop, evaluation, history, accuracy, seconds):
             others=others,
             skipped=folder.skipped,
             duplicates=folder.duplicates,
+            resumed=options.resume,
             facts=_facts(options, seconds),
         ),
     )
+
+
+def _listed(names):
+    """Two names or a few; of more, how many."""
+    if len(names) > 4:
+        return f"{len(names)} kinds of things"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def photos_steps(run, stages):
@@ -139,26 +138,27 @@ def photos_steps(run, stages):
     files = ", ".join(dict.fromkeys(origin.file for origin in loaded))
     height, width, _ = base.input_shape[1:]
     head = " → ".join(type(layer).__name__ for layer in [base.layers[-1], *run.head])
-    trained = [f"{stage.name[0].lower()}{stage.name[1:]}: {stage.parameters:,} parameters learn" for stage in stages]
-    fine_tuned = "Every picture goes through what stays frozen once, and what comes out is kept. "
+    trained = [f"{stage.name}: {stage.parameters:,} parameters learn" for stage in stages]
+    how = "every picture goes through what stays frozen once, and what comes out is kept"
     if run.part is run.model:
-        fine_tuned = "The pictures are read again in every epoch: nothing of them is kept. "
+        how = "the pictures are read anew in every epoch, and nothing of them is kept"
+    imagenet = "ImageNet: 1.2 million photographs of 1,000 kinds of things"
     return [
-        ("Choose", f"{ORIGIN[options.base]}, pre-trained on ImageNet: 1.2 million photographs of 1,000 kinds of things."),
+        ("Choose", f"{PROPER[options.base]}, pre-trained on {imagenet}."),
         ("Load", f"{len(loaded)} tensors of its convolutions, {base.count_params():,} parameters, from {files}."),
-        ("Remove", "the dense layers at its end (include_top=False): they name ImageNet's classes, which nobody asks for here."),
+        ("Remove", "its dense layers (include_top=False): they name ImageNet's classes, which nobody asks for here."),
         ("Add", f"a new head: {head}."),
         ("Adapt", f"input {height}x{width} pixels; output 1,000 → {model.output_shape[-1]} classes."),
-        ("Freeze and fine-tune", f"{fine_tuned}Then {'; '.join(trained)}."),
+        ("Freeze and fine-tune", f"{how}. {'. '.join(trained)}."),
     ]  # fmt: skip
 
 
 def _facts(options, seconds):
-    resumed = " (since it was resumed)" if getattr(options, "resume", False) else ""
+    by_command = "finetune" in sys.argv  # or by a program that called the function
     return [
-        ("command", f"minitl {shlex.join(sys.argv[1:])}" if "finetune" in sys.argv else "minitl finetune"),
+        *([("command", f"minitl {shlex.join(sys.argv[1:])}")] if by_command else []),
         ("seed", options.seed),
-        ("time in all", f"{seconds:.0f} s{resumed}, without this report"),
+        ("time in all", f"{seconds:.0f} s, without this report"),
         ("made", f"{datetime.date.today():%d %B %Y}"),
         ("with", f"minitl {__version__}, NumPy {np.__version__}, Python {platform.python_version()}"),
         ("on", f"{platform.system()} {platform.machine()}"),

@@ -1,7 +1,7 @@
 """A fine-tuning as one page that a person can look through: `minitl finetune ... --report DIR`.
 
     happened    what the command hands over, as plain data: all that this package knows of a run
-    findings    what has to be found out for the page: pictures to show, where the network looked, its insides, its costs
+    findings    what has to be found out for the page: pictures to show, where the network looked, what it costs
     grad_cam    where in a picture is what an answer rests on? (a function of any model, to be used by itself)
     insides     first kernels, maps from layer to layer, cost by layer
     sections, results, inside    the nine sections, as HTML

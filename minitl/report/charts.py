@@ -1,5 +1,5 @@
-"""Charts as inline SVG. Their colours are the page's (CSS classes `a`, `b`, `line`, `grid`, ...), so that they fit light
-and dark, and letters stay letters: they can be read out, searched, and printed sharply.
+"""Charts as inline SVG. Their colours are the page's (CSS classes `a`, `b`, `line`, `grid`, ...), so that they fit
+light and dark, and letters stay letters: they can be read out, searched, and printed sharply.
 
 Each function returns an <svg> in units that are about pixels on a phone.
 """
@@ -129,8 +129,8 @@ def svg(label, parts, height=HEIGHT):
 
 def legend(*entries):
     """(name, CSS class) of lines, as HTML above the charts."""
-    return tag("ul", [tag("li", tag("span", "", class_=f"key {class_}", aria_hidden="true"), name) for name, class_ in entries],
-               class_="legend")  # fmt: skip
+    items = [tag("li", tag("span", "", class_=f"key {class_}", aria_hidden="true"), name) for name, class_ in entries]
+    return tag("ul", items, class_="legend")
 
 
 def ticks(low, high, about=5):

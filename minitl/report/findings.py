@@ -11,7 +11,7 @@ from .insides import costs, feature_maps, first_kernels
 
 MOST_MISTAKES = 12
 MOST_CAMS = 4  # of the right ones, and as many of the wrong ones
-COST_BATCH = 8
+COST_BATCH = 8  # pictures
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Case:
 class Findings:
     """examples    for each class, uint8 pictures of its training set
     mistakes       `Case`s, the most confident first;  right: some that were called rightly, with Grad-CAM
-    cam_layer      the layer whose maps Grad-CAM weighs, None for a model without maps
+    cam_layer      the layer whose maps Grad-CAM weighs
     kernels        `insides.first_kernels`
     maps, traced   `insides.feature_maps` of one picture, and that `Case`
     costs          `insides.costs`
@@ -42,7 +42,7 @@ class Findings:
     examples: list
     mistakes: list
     right: list
-    cam_layer: str | None
+    cam_layer: str
     kernels: np.ndarray | None
     maps: list
     traced: Case | None
@@ -65,7 +65,9 @@ def look_into(happened):
         traced = (right or mistakes or [None])[0]
         maps = feature_maps(model, held_back.prepare(traced.rgb[None].astype(np.float32))) if traced else []
         bar.advance(1)
-        batch = held_back.prepare(np.zeros((COST_BATCH, *model.input_shape[1:]), np.float32))  # any pictures take as long
+        batch = held_back.prepare(
+            np.zeros((COST_BATCH, *model.input_shape[1:]), np.float32)
+        )  # any pictures take as long
         found = costs(model, batch, advance=lambda: bar.advance(0))
         bar.advance(1)
         kernels = first_kernels(model, held_back.prepare)

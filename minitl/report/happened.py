@@ -62,7 +62,7 @@ class Happened:
     stages           `Stage`s, in order
     model            after all of them
     evaluation       `Evaluation` of the held-back pictures
-    seconds          what it took
+    seconds          what it took; `resumed`: since it was resumed
     others           (what, accuracy, parameters, seconds) of what it is compared with; None: not known
     other_stages     `Stage`s of these, where there are curves to show
     skipped          (path, reason) of files that were left out
@@ -81,6 +81,7 @@ class Happened:
     seconds: float
     others: list = field(default_factory=list)
     other_stages: list = field(default_factory=list)
+    resumed: bool = False
     skipped: list = field(default_factory=list)
     duplicates: list = field(default_factory=list)
     facts: list = field(default_factory=list)

@@ -36,17 +36,15 @@ def laid_over(picture, heat):
     return np.clip(shown, 0, 255).astype(np.uint8)
 
 
-def sheet(tiles, columns, gap, fill=None):
-    """Tiles uint8 (n, h, w, c) in rows of `columns`, `gap` pixels between them -> one picture with an alpha channel that
-    is 0 between them, or `fill`ed with a grey."""
-    count, height, width, channels = tiles.shape
+def sheet(tiles, columns, gap):
+    """Tiles uint8 RGB (n, h, w, 3) in rows of `columns`, `gap` pixels between them -> one RGBA picture, with nothing to
+    be seen between them."""
+    count, height, width, _ = tiles.shape
     rows = -(-count // columns)
     size = rows * (height + gap) - gap, columns * (width + gap) - gap
     whole = np.zeros((*size, 4), np.uint8)
-    if fill is not None:
-        whole[...] = fill, fill, fill, 255
     for number, tile in enumerate(tiles):
         top, left = number // columns * (height + gap), number % columns * (width + gap)
-        whole[top : top + height, left : left + width, :channels] = tile
+        whole[top : top + height, left : left + width, :3] = tile
         whole[top : top + height, left : left + width, 3] = 255
     return whole

@@ -42,9 +42,9 @@ def _kernels(kernels):
     image = picture(kernel_sheet(kernels, 16), f"the {count} kernels of the first convolution, as colours", "sheet")
     return figure(
         image,
-        f"The {count} kernels of the first convolution, {height}x{width} pixels each, as the colours that they look for "
-        "(grey is 0). Some look for an edge in one direction, some for a colour. Nobody drew them: they were learned from "
-        "photographs, and transferred.",
+        f"The {count} kernels of the first convolution, {height}x{width} pixels each, as the colours that they look "
+        "for (grey is 0). Some look for an edge in one direction, some for a colour. Nobody drew them: they were "
+        "learned from photographs, and transferred.",
     )  # fmt: skip
 
 
@@ -60,9 +60,9 @@ def _maps(happened, findings):
         size = tag("p", f"{channels} maps of {height}x{width}", class_="muted")
         rows.append(tag("li", tag("h4", maps.layer), size, image))
     return join(
-        tag("p", "At each size the maps of the last layer, and of these the 16 that vary most over the picture; yellow is "
-            "where the layer has found what it looks for. Edges come first, then textures and corners. The later a layer, "
-            "the smaller and emptier its maps: they say that something is there rather than where."),
+        tag("p", "At each size the maps of the last layer, and of these the 16 that vary most over the picture; yellow "
+            "is where the layer has found what it looks for. Edges come first, then textures and corners. The later a "
+            "layer, the smaller and emptier its maps: they say that something is there rather than where."),
         tag("ol", rows, class_="maps"),
     )  # fmt: skip
 
@@ -86,11 +86,11 @@ def cost(findings):
     rows.append((tag("b", "all"), "", "", *(tag("b", total) for total in totals)))
     head = ["part", "gives", "", "million multiply-adds #", "parameters #", "ms a picture #"]
     return join(
-        tag("p", "The way forward of one picture, part by part, measured on this machine, several pictures at a time. Few "
-            "parameters can be much work: an early convolution uses each of its numbers at every pixel. Orange is what was "
-            "trained in the last stage: only there a gradient is computed."),
+        tag("p", "The way forward of one picture, part by part, measured on this machine, several pictures at a time. "
+            "Few parameters can be much work: an early convolution uses each of its numbers at every pixel. Orange is "
+            "what was trained in the last stage: only there a gradient is computed."),
         table(head, rows, "Cost by layer"),
-        tag("p", "Measured part by part. Together they take a little less: neighbouring layers are then computed at once.",
+        tag("p", "Measured part by part. Together they take a little less: neighbours are then computed at once.",
             class_="muted"),
     )  # fmt: skip
 

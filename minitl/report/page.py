@@ -24,7 +24,7 @@ def as_html(happened, findings):
     links = [tag("a", title, href=f"#{id_}") for id_, title, _ in contents]
     body = join(
         tag("header", sections.headline(happened), tag("nav", links, aria_label="Sections")),
-        tag("main", [tag("section", tag("h2", title, id=id_), content, aria_labelledby=id_) for id_, title, content in contents]),
+        tag("main", [_section(*each) for each in contents]),
         tag("footer", _made_by(happened)),
     )  # fmt: skip
     head = join(
@@ -39,9 +39,13 @@ def as_html(happened, findings):
     return f"<!DOCTYPE html>\n{tag('html', tag('head', head), tag('body', body), lang='en')}\n"
 
 
+def _section(id_, title, content):
+    return tag("section", tag("h2", title, id=id_), content, aria_labelledby=id_)
+
+
 def _made_by(happened):
     rows = [tag("div", tag("dt", what), tag("dd", value)) for what, value in happened.facts]
     return join(
         tag("dl", rows, class_="facts"),
-        tag("p", "The charts lie beside this page as PNG files, for slides. The page itself needs none of them, and no network."),
+        tag("p", "The charts lie beside this page as PNG files, for slides. It needs none of them, and no network."),
     )  # fmt: skip

@@ -249,5 +249,5 @@ def feature_maps(happened, findings):
 def costs(findings):
     labels = [short(each.layers[-1], 30) for each in findings.costs][::-1]
     colours = [B if each.learning else A for each in findings.costs][::-1]
-    return horizontal_bars(labels, [1000 * each.seconds for each in findings.costs][::-1], "ms a picture (orange: learned in the last stage)",
-                           colours)  # fmt: skip
+    seconds = [1000 * each.seconds for each in findings.costs][::-1]
+    return horizontal_bars(labels, seconds, "ms a picture (orange: trained in the last stage)", colours)

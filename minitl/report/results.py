@@ -57,7 +57,7 @@ def _cell(true, called, count, share, is_right):
     if not count:
         return tag("td", "·", class_="none", title=title)
     depth = share if is_right else min(1, 2.5 * share)  # to be wrong in two of five cases is as bad as can be
-    kind = ("right" if is_right else "wrong") + (" deep" if depth > 0.55 else "")
+    kind = ("right" if is_right else "wrong") + (" deep" if depth > 0.7 else "")
     return tag("td", f"{count:,}", class_=kind, style=f"--share:{depth:.3f}", title=title)
 
 
@@ -147,8 +147,8 @@ def mistakes(happened, findings):
     ]
     shown = f"the {len(cards)} of which it was most sure" if wrong > len(cards) else "all of them, the surest first"
     return join(
-        tag("p", f"{wrong:,} of {count:,} held-back pictures got a wrong name; here are {shown}. They are worth a look: "
-            "often the label is wrong, the thing lies outside of the crop, or the picture shows both."),
+        tag("p", f"{wrong:,} of {count:,} held-back pictures got a wrong name; here are {shown}. They are worth a "
+            "look: the label may be wrong, the thing may lie outside of the crop, or the picture shows both."),
         tag("ul", cards, class_="cards"),
     )  # fmt: skip
 
@@ -156,18 +156,18 @@ def mistakes(happened, findings):
 def where_it_looked(happened, findings):
     """Grad-CAM, beside the picture: of some right ones and of the surest wrong ones."""
     wrong = [case for case in findings.mistakes if case.cam_called is not None]
-    has_mistakes = bool((happened.evaluation.predicted != happened.evaluation.labels).any())
-    unseen = "Their pictures cannot be read any more." if has_mistakes else "There is no mistake to look at."
+    is_right = happened.evaluation.predicted == happened.evaluation.labels
+    gone = "Their pictures cannot be read any more."
     scale = tag("span", "", class_="scale", aria_hidden="true")
     return join(
-        tag("p", "Grad-CAM (Selvaraju et al. 2017) asks which places of the last maps speak for an answer: the maps of ",
-            tag("code", findings.cam_layer), ", each weighed by how much more of it would raise the answer's score, and "
-            "added up. Look whether it is the thing itself that counts, or the background that it usually stands on."),
+        tag("p", "Grad-CAM (Selvaraju et al. 2017) asks which places of the last maps speak for an answer: those of ",
+            tag("code", findings.cam_layer), ", each weighed by how much more of it would raise the answer's score, "
+            "and added up. Look whether it is the thing itself that counts, or the background it usually has."),
         tag("p", tag("span", "counts for nothing"), scale, tag("span", "speaks for the name below"), class_="colours"),
         tag("h3", "Right"),
-        _cams(happened, findings.right, "cams", "No picture was called by its right name."),
+        _cams(happened, findings.right, "cams", gone if is_right.any() else "No picture was called by its right name."),
         tag("h3", "Wrong: why this, and where is the right answer?"),
-        _cams(happened, wrong, "cams three", unseen),
+        _cams(happened, wrong, "cams three", "There is no mistake to look at." if is_right.all() else gone),
     )  # fmt: skip
 
 

@@ -22,13 +22,13 @@ def headline(happened):
     verdict = tag(
         "div",
         tag("p", percent(evaluation.accuracy), class_="big"),
-        tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back pictures were called by their right name. From so "
-            "many pictures the true accuracy is known to lie ", tag("strong", f"between {percent(low)} and {percent(high)}"),
-            " (95% interval)."),
+        tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back pictures were called by their right name. From "
+            "so many pictures the true accuracy is known to lie ",
+            tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval)."),
     )  # fmt: skip
     tiles = [
         ("pictures to learn from", f"{len(happened.training):,}", ""),
-        ("time", duration(happened.seconds), ""),
+        ("time since it was resumed" if happened.resumed else "time", duration(happened.seconds), ""),
         ("parameters that learned", f"{happened.stages[-1].parameters:,}", f"of {model.count_params():,}"),
         ("work for one picture", f"{flops(model) / 1e9:.2f}", "GFLOP"),
     ]
@@ -36,9 +36,12 @@ def headline(happened):
         tag("p", "minitl · transfer learning", class_="eyebrow"),
         tag("h1", happened.task),
         tag("div", verdict, _comparison(happened), class_="result"),
-        tag("dl", [tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit))) for what, value, unit in tiles],
-            class_="tiles"),
-    )  # fmt: skip
+        tag("dl", [_tile(*each) for each in tiles], class_="tiles"),
+    )
+
+
+def _tile(what, value, unit):
+    return tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit)))
 
 
 def _comparison(happened):
@@ -68,8 +71,8 @@ def data(happened, findings):
     ]
     rows.append((tag("b", "all"), tag("b", f"{sum(train):,}"), tag("b", f"{sum(held_back):,}")))
     said = [
-        f"The network learned from {sum(train):,} pictures of {classes} classes. {sum(held_back):,} others were held back: "
-        "it has learned nothing from these, and its accuracy is measured on them."
+        f"The network learned from {sum(train):,} pictures of {classes} classes. {sum(held_back):,} others were held "
+        "back: it has learned nothing from these, and its accuracy is measured on them."
     ]  # fmt: skip
     if max(train) > 3 * max(min(train), 1):
         said.append(
@@ -136,9 +139,9 @@ def steps(happened):
         tag("ol", [tag("li", tag("h3", what), tag("p", done.replace("->", "→"))) for what, done in happened.steps],
             class_="steps"),
         tag("h3", "The ledger: where every number comes from"),
-        tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total)}) are those of the published file"),
-            f": {32 * kept:,} bits, of which not one has changed. This is no promise: a digest of every tensor was taken "
-            "when it was loaded, and again at the end."),
+        tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total)})"),
+            f" are those of the published file: {32 * kept:,} bits, of which not one has changed. This is no promise: a "
+            "digest of every tensor was taken when it was loaded, and again at the end."),
         figure(
             join(shares(parts), legend(*((f"{what}: {count:,}", colour) for what, count, colour in parts))),
             join([tag("span", " ".join(line.split()), tag("br")) for line in ledger.summary()]),
@@ -153,8 +156,8 @@ def learning(happened):
     """The curves of every stage."""
     parts = [
         tag("p", "One point an epoch, which is one pass over all training pictures. Both lines of a chart should fall "
-            "(loss) or rise (accuracy) together; where the held-back line turns while the other goes on, the network has "
-            "begun to learn its pictures by heart."),
+            "(loss) or rise (accuracy) together; where the held-back line turns while the other goes on, the network "
+            "has begun to learn its pictures by heart."),
         legend(("training", "a"), ("held back", "b dashed")),
     ]  # fmt: skip
     for stage in [*happened.stages, *happened.other_stages]:
@@ -165,9 +168,9 @@ def learning(happened):
         parts.append(tag("div", _curves(stage), class_="charts") if epochs else tag("p", "It did not train."))
     return join(
         parts,
-        tag("p", "The training line is measured while the network learns, batch by batch; the held-back line after each "
-            "epoch, with the network as it is then. Early on, the latter may be ahead for that reason alone. Where labels "
-            "are smoothed, no loss can fall to 0.", class_="muted"),
+        tag("p", "The training line is measured while the network learns, batch by batch; the held-back line after "
+            "each epoch, with the network as it is then. Early on, the latter may be ahead for that reason alone. "
+            "Where labels are smoothed, no loss can fall to 0.", class_="muted"),
     )  # fmt: skip
 
 
