@@ -19,7 +19,7 @@ class Evaluation:
     they have any.
 
     confusion        (classes, classes): row true, column predicted
-    accuracy, accuracy_interval, precision, recall, f1 (classes,), top_k(k), calibration, mistakes(count)
+    accuracy, accuracy_interval, precision, recall, f1 (classes,), top_k(k), calibration, surest, mistakes(count)
     """
 
     def __init__(self, labels, probabilities, class_names, names=None):
@@ -89,14 +89,17 @@ class Evaluation:
                 error += abs(rows[-1][3] - rows[-1][4]) * inside.mean()
         return float(error), rows
 
+    def surest(self, right, count=10):
+        """Positions of the pictures that were called rightly (`right`), or wrongly, the most confident first."""
+        chosen = np.flatnonzero((self.predicted == self.labels) == right)
+        return chosen[np.argsort(-self.probabilities[chosen, self.predicted[chosen]], kind="stable")][:count]
+
     def mistakes(self, count=10):
         """The most confident ones, as (name, true class, predicted class, its probability)."""
-        wrong = np.flatnonzero(self.predicted != self.labels)
-        order = wrong[np.argsort(-self.probabilities[wrong, self.predicted[wrong]], kind="stable")][:count]
         return [
             (self.names[i], self.class_names[self.labels[i]], self.class_names[self.predicted[i]],
              float(self.probabilities[i, self.predicted[i]]))
-            for i in order
+            for i in self.surest(right=False, count=count)
         ]  # fmt: skip
 
     def as_data(self):

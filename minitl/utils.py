@@ -69,6 +69,11 @@ def number(value, argument, least, most):
     return float(value)
 
 
+def printable(text):
+    """Text with names from files: what a terminal would obey, or cannot show, is written as an escape."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def snake_case(class_name):
     """MaxPooling2D -> max_pooling2d, as Keras names layers."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)

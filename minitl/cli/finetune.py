@@ -7,6 +7,7 @@ of it is bundled; nothing is downloaded.
     minitl finetune
     minitl finetune --cut block2_pool --no-scratch        (where to cut is the interesting question)
     minitl finetune --save model.h5 --json results.json
+    minitl finetune --report report                       (a page with pictures: report/index.html)
 
 With a folder of photographs, one subfolder a class, it does the same for these, with all of VGG16's convolutions
 (59 MB, fetched once), in two stages: see `finetune_photos`. Stopped or killed, it goes on with --resume.
@@ -29,9 +30,9 @@ from ..evaluation import wilson_interval
 from ..layers import BatchNormalization, Dense, Flatten
 from ..models.summary import flops
 from ..optimizers import SGD
-from ..training import LearningRateScheduler
+from ..training import LearningRateHistory, LearningRateScheduler
 from ..weights import bundled_file
-from . import finetune_photos, photos_options
+from . import finetune_photos, finetune_report, photos_options
 from .output import check_writable, table, write_json
 
 HELP = "fine-tune VGG16's first blocks on the bundled pictures (the main job)"
@@ -73,6 +74,7 @@ def add_arguments(parser):
         "--no-scratch", action="store_true", help="leave out the comparison, which takes most of the time"
     )
     parser.add_argument("--save", metavar="FILE", help="write the fine-tuned model there, for `minitl predict`")
+    finetune_report.add_argument(parser)
     photos_options.add_arguments(parser)
 
 
@@ -83,6 +85,7 @@ def default(name):
 
 def run(options):
     check_writable(options.json, options.save)
+    finetune_report.check(options)
     if options.photos is not None:
         finetune_photos.run(options)
         return
@@ -98,13 +101,13 @@ def run(options):
     start = time.perf_counter()
     utils.set_random_seed(options.seed)
     pictures = data.fashion_mnist_few_shot()
-    x_train, x_test = as_vgg_input(pictures.x_train), as_vgg_input(pictures.x_test)
+    x_train, x_test = (preprocess_input(enlarged(images)) for images in (pictures.x_train, pictures.x_test))
     task = (x_train, pictures.y_train), (x_test, pictures.y_test)
 
-    model = six_steps(options.cut, pictures)
+    model, steps = six_steps(options.cut, pictures)
     digest = transfer.frozen_digest(model)
     recipe = HEAD_ONLY._replace(epochs=options.epochs, learning_rate=options.learning_rate)
-    transferred = train(model, recipe, *task)
+    transferred = train(model, recipe, *task, watch=options.report)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input
     print(f"          Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.")
@@ -121,20 +124,24 @@ def run(options):
             f"From scratch: the same network on the same {len(x_train)} pictures, nothing transferred, nothing frozen."
         )
         scaled_task = tuple((x / np.float32(60), y) for x, y in task)  # about unit variance, for untrained filters
-        scratch = train(network, FROM_SCRATCH, *scaled_task)
+        scratch = train(network, FROM_SCRATCH, *scaled_task, watch=options.report)
         print()
 
     report(transferred, scratch, len(x_test))
     if options.save:
         print(f"\nSaved: {options.save}. Try it: minitl predict {options.save}")
-    write_json(options.json, results(model, transferred, scratch, digest, options, time.perf_counter() - start))
-    print(f"\n{time.perf_counter() - start:.0f} s in all. Now try minitl finetune --cut block2_pool --no-scratch,")
+    seconds = time.perf_counter() - start
+    write_json(options.json, results(model, transferred, scratch, digest, options, seconds))
+    if options.report:
+        finetune_report.of_bundled(options, model, steps, pictures, enlarged, transferred, scratch, seconds)
+    print(f"\n{seconds:.0f} s in all. Now try minitl finetune --cut block2_pool --no-scratch,")
     print("or read minitl/cli/finetune.py, which did this.")
 
 
-def as_vgg_input(images):
-    """Grey uint8 (N, 28, 28) -> what VGG16 expects: float32 BGR (N, 48, 48, 3) with the mean colour subtracted."""
-    return preprocess_input(data.grey_to_rgb(data.resize(images, IMAGE_SIZE, IMAGE_SIZE)))
+def enlarged(images):
+    """Grey uint8 (N, 28, 28) -> float32 RGB (N, 48, 48, 3). `preprocess_input` makes of it what VGG16 expects: BGR with
+    the mean colour subtracted."""
+    return data.grey_to_rgb(data.resize(images, IMAGE_SIZE, IMAGE_SIZE))
 
 
 def new_head(classes):
@@ -153,35 +160,40 @@ def new_head(classes):
 
 
 def six_steps(cut, pictures):
-    """The steps of transfer learning, each printed as it is done. Returns the model, ready for training."""
-    classes = len(pictures.class_names)
+    """The steps of transfer learning, each printed as it is done. Returns the model, ready for training, and what was
+    said, as (name, text)."""
+    classes, said = len(pictures.class_names), []
+
+    def say(name, text):
+        said.append((name, text))
+        print_step(len(said), name, text)
 
     model = VGG16(weights=None, include_top=False)
-    say(1, "Choose", "VGG16, pre-trained on ImageNet: 1.2 million photographs of 1,000 kinds of things.")
+    say("Choose", "VGG16, pre-trained on ImageNet: 1.2 million photographs of 1,000 kinds of things.")
 
     loaded = model.load_weights(bundled_file(WEIGHTS), partial=True)
     numbers = f"{len(loaded.loaded)} layers, {loaded.parameters:,} parameters"
-    say(2, "Load", f"{numbers}, from {WEIGHTS} (the first three of five blocks).")
+    say("Load", f"{numbers}, from {WEIGHTS} (the first three of five blocks).")
 
     whole, model = model, transfer.remove_layers(model, after=cut)
     removed = f"the {len(whole.layers) - len(model.layers)} layers behind {cut}"
     why = "the later a layer, the more it is about photographs"
-    say(3, "Remove", f"{removed}: {why}. (The dense layers were left out from the start: include_top=False.)")
+    say("Remove", f"{removed}: {why}. (The dense layers were left out from the start: include_top=False.)")
 
     head = new_head(classes)
-    say(4, "Add", f"a new head: {' -> '.join(type(layer).__name__ for layer in head)}.")
+    say("Add", f"a new head: {' -> '.join(type(layer).__name__ for layer in head)}.")
 
     base = transfer.adapt_input(model, (IMAGE_SIZE, IMAGE_SIZE, 3))
     model = transfer.replace_head(base, head)
     size = f"{IMAGE_SIZE}x{IMAGE_SIZE} pixels (28x28 enlarged, grey as three equal channels)"
     cost = f"{model.count_params():,} parameters, {flops(model) / 1e9:.2f} GFLOP an image"
-    say(5, "Adapt", f"input 224x224 -> {size}; output 1,000 -> {classes} classes. {cost}.")
+    say("Adapt", f"input 224x224 -> {size}; output 1,000 -> {classes} classes. {cost}.")
 
     transfer.freeze(model, until=cut)
     learn = model.count_params(trainable_only=True)
-    say(6, "Freeze", f"everything up to {cut}: {base.count_params():,} parameters stay as they are, {learn:,} learn.")
-    say(" ", "", f"Fine-tune on {len(pictures.x_train)} pictures:")
-    return model
+    say("Freeze", f"everything up to {cut}: {base.count_params():,} parameters stay as they are, {learn:,} learn.")
+    print_step(" ", "", f"Fine-tune on {len(pictures.x_train)} pictures:")
+    return model, said
 
 
 def same_network_from_scratch(cut, pictures):
@@ -190,16 +202,18 @@ def same_network_from_scratch(cut, pictures):
     return transfer.replace_head(base, new_head(len(pictures.class_names)), after=cut)
 
 
-def train(model, recipe, train_set, test_set):
-    """Train by a recipe and measure on the test set. Returns what happened, as data."""
-    start = time.perf_counter()
+def train(model, recipe, train_set, test_set, watch=False):
+    """Train by a recipe and measure on the test set; if it is to be watched, after each epoch as well. Returns what
+    happened, as data."""
+    start, rates = time.perf_counter(), LearningRateHistory()
     rate, slow_from = recipe.learning_rate, round(recipe.epochs * 2 / 3)
     model.compile(SGD(rate, momentum=0.9), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(
         *train_set,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        callbacks=[LearningRateScheduler(lambda epoch, _: rate if epoch < slow_from else rate / 10)],
+        callbacks=[LearningRateScheduler(lambda epoch, _: rate if epoch < slow_from else rate / 10), rates],
+        validation_data=test_set if watch else None,
     )
     test_loss, test_accuracy = model.evaluate(*test_set, verbose=0)
     return {
@@ -209,6 +223,7 @@ def train(model, recipe, train_set, test_set):
         "trainable_parameters": model.count_params(trainable_only=True),
         "seconds": time.perf_counter() - start,
         "history": history.history,
+        "learning_rates": rates.learning_rates,
     }
 
 
@@ -252,6 +267,6 @@ def results(model, transferred, scratch, digest, options, seconds):
     }
 
 
-def say(number, name, text):
+def print_step(number, name, text):
     """One step of the six, its text wrapped beside its name."""
     print(textwrap.fill(text, 100, initial_indent=f"{number} {name:<8}", subsequent_indent=" " * 10), flush=True)

@@ -24,16 +24,25 @@ from ..feature_store import features_of, room_for
 from ..layers import BatchNormalization, Dense, GlobalAveragePooling2D
 from ..losses import CategoricalCrossentropy
 from ..models import Model
-from ..optimizers import SGD, CosineDecay, PiecewiseConstantDecay, WarmUp
-from ..training import BackupAndRestore, Callback, EarlyStopping, ReduceLROnPlateau, range_test, ridge_head
+from ..optimizers import SGD
+from ..training import (
+    BackupAndRestore,
+    Callback,
+    EarlyStopping,
+    LearningRateHistory,
+    ReduceLROnPlateau,
+    range_test,
+    ridge_head,
+)
 from ..training.checkpoints import clear
 from ..training.history import epoch_line
 from ..weights.known import home_folder
 from ..weights.locks import Lock
 from ..weights.model_file import check_target
+from . import finetune_report
 from .evaluate import report
 from .output import printable, write_json
-from .photos_options import DEFAULTS, settle
+from .photos_options import DEFAULTS, schedule, settle
 
 CROP = 224 / 256  # the share of a picture's shorter side that is looked at: as the published networks were measured
 
@@ -88,6 +97,7 @@ class Run:
         self.parts, self.prepare = module.FINE_TUNING, module.preprocess_input
         for rate in options.learning_rate, options.tune_rate:  # what cannot be is refused now, and not after an hour
             self.optimizer(rate, steps=10, warm_up=round(options.warm_up), rate_factors={"*": options.head_factor})
+        self.learned, self.learning_rates = {}, {}  # of each stage: how many parameters, a LearningRateHistory
         self.callbacks("head", 1)
         CategoricalCrossentropy(label_smoothing=options.label_smoothing)
         if options.save:
@@ -121,6 +131,8 @@ class Run:
             print(f"\nSaved: {options.save}. Try it: minitl predict {options.save} PICTURE ...")
         seconds = time.perf_counter() - self.start
         print(f"\n{seconds:.0f} s in all.")
+        if options.report:
+            finetune_report.of_photos(self, CROP, evaluation, history, accuracy, seconds)
         return {
             **evaluation.as_data(),
             "accuracy_by_stage": {**accuracy, "last": evaluation.accuracy},
@@ -288,7 +300,8 @@ class Run:
             despite_changes=options.despite_changes,
             conditions={f"--{name}": getattr(options, name) for name in ("seed", "start", "patience")},
         )
-        return [*watching, Lines(epochs), backup]
+        self.learning_rates[stage] = LearningRateHistory()
+        return [*watching, Lines(epochs), self.learning_rates[stage], backup]
 
     def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
         """Train a part of the model on what the part before it says of the pictures."""
@@ -297,6 +310,7 @@ class Run:
         warm_up = round(options.warm_up * steps_an_epoch)
         self.compile(part, self.optimizer(learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
         classes = len(self.folder.class_names)
+        self.learned[stage] = self.model.count_params(trainable_only=True)
         return part.fit(
             x,
             utils.to_categorical(self.y, classes),
@@ -322,21 +336,6 @@ class Lines(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
             print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
-
-
-def schedule(name, learning_rate, steps, warm_up):
-    """A learning rate, or a function of the steps taken. After a warm-up from 0, it is what its name says."""
-    if name == "step":
-        after = PiecewiseConstantDecay(
-            [steps // 2, steps * 3 // 4], [learning_rate, learning_rate / 3, learning_rate / 10]
-        )
-    elif name == "cosine":
-        after = CosineDecay(learning_rate, max(1, steps - warm_up))
-    elif warm_up and name == "plateau":
-        raise ArgumentError("--warm-up does not go with --schedule plateau, which sets the rate itself.")
-    else:
-        return learning_rate if not warm_up else WarmUp(learning_rate, warm_up)
-    return after if not warm_up else WarmUp(after, warm_up)
 
 
 def balanced(labels):

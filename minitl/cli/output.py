@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from ..errors import ArgumentError
+from ..utils import printable as printable
 from ..weights.atomic import replacing
 
 
@@ -34,8 +35,3 @@ def table(rows):
         ).rstrip()
         for row in rows
     )
-
-
-def printable(text):
-    """Text with names from files: what a terminal would obey, or cannot show, is written as an escape."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -4,6 +4,7 @@ import math
 
 from ..applications import NETWORKS, cuts
 from ..errors import ArgumentError
+from ..optimizers import CosineDecay, PiecewiseConstantDecay, WarmUp
 from ..utils import whole_number
 
 SCHEDULES = ("cosine", "constant", "step", "plateau")
@@ -133,3 +134,18 @@ def settle(options):
         raise ArgumentError(f"--warm-up is {options.warm_up}; expected a number of epochs, {options.epochs} at most.")
     if options.augment and (options.start == "ridge" or options.mirror):
         raise ArgumentError("--augment does not go with --start ridge and --mirror, which need kept features.")
+
+
+def schedule(name, learning_rate, steps, warm_up):
+    """A learning rate, or a function of the steps taken. After a warm-up from 0, it is what its name says."""
+    if name == "step":
+        after = PiecewiseConstantDecay(
+            [steps // 2, steps * 3 // 4], [learning_rate, learning_rate / 3, learning_rate / 10]
+        )
+    elif name == "cosine":
+        after = CosineDecay(learning_rate, max(1, steps - warm_up))
+    elif warm_up and name == "plateau":
+        raise ArgumentError("--warm-up does not go with --schedule plateau, which sets the rate itself.")
+    else:
+        return learning_rate if not warm_up else WarmUp(learning_rate, warm_up)
+    return after if not warm_up else WarmUp(after, warm_up)

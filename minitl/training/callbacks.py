@@ -56,6 +56,19 @@ class LearningRateScheduler(Callback):
         optimizer.learning_rate = float(self.schedule(epoch, optimizer.learning_rate))
 
 
+class LearningRateHistory(Callback):
+    """Notes in `learning_rates` the learning rate with which each epoch begins. It goes behind a callback that sets
+    the rate."""
+
+    remembers = ("learning_rates",)
+
+    def on_train_begin(self, logs=None):
+        self.learning_rates = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.learning_rates.append(float(self.model.optimizer.learning_rate))
+
+
 class _Monitor(Callback):
     """What the next three share: a number to watch, and whether it has become better."""
 
