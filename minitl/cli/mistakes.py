@@ -80,7 +80,7 @@ def show(mistake):
     print(f"{mistake.name.upper()} ({mistake.theme})\n{'-' * WIDTH}")
     print(labelled("symptom", mistake.symptom), "\n")
     for kind, number, source in mistake.differing_lines:
-        print(f"{kind:<{LABEL}}{mistake.file.rsplit('/', 1)[1]}:{number:<5}{source}")
+        print(f"{kind:<{LABEL}}{number:>3}  {source}")
     result = mistake.run()
     outcome = result.outcome
     print(labelled("measured", f"{outcome.quantity}: wrong {outcome.wrong:.3f}, mended {outcome.mended:.3f}"))
