@@ -15,8 +15,8 @@ COAT = 4  # the class's number in the data set
 
 
 def dropout_left_on():
-    """Symptom: The same picture gets another answer each time it is asked about, and the accuracy in use is lower than
-    it was in validation (0.61 instead of 0.80, here).
+    """Symptom: The same picture gets another answer each time it is asked about. The accuracy in use is lower than it
+    was in validation (0.61 instead of 0.80, here).
 
     Diagnosis: The network runs as in training: Dropout silences a random half of its units in every call. That is what
     `training=True` means, and in PyTorch a model from which .eval() was never asked. The check: predict twice and

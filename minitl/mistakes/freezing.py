@@ -98,8 +98,8 @@ def _grey(pictures):
 
 
 def unfrozen_too_early():
-    """Symptom: With all layers trainable from the start it ends worse than with a frozen base, and the loss jumps in
-    the first steps (2.3, 4.9, 2.8, 3.7, here).
+    """Symptom: With all layers trainable from the start it ends worse than with a frozen base. The loss jumps in the
+    first steps (2.3, 4.9, 2.8, 3.7, here).
 
     Diagnosis: A new head knows nothing, so the gradient that it sends back says nothing about pictures: at a rate that
     suits a head, it overwrites in ten steps what a million photographs had taught. When the head has learned, the

@@ -106,8 +106,8 @@ def axes_reshaped():
 
 
 def another_crop():
-    """Symptom: In use the accuracy is ten or twenty points lower than it was measured, with the same kind of pictures,
-    all of them sharp and upright.
+    """Symptom: In use the accuracy is ten or twenty points lower than it was measured. The pictures are of the same
+    kind, sharp and upright.
 
     Diagnosis: A convolution finds its patterns wherever they lie, but at one size only. Pictures that were shown whole
     when the network learned, and are cut out narrower or squeezed into the square when it is used, show the same things

@@ -38,8 +38,8 @@ def softmax_twice():
 
 
 def classes_in_order():
-    """Symptom: Loss and accuracy of an epoch look fine (0.25 and 0.95, here), and on other pictures the accuracy is
-    twenty points lower; a few classes swallow the others.
+    """Symptom: Loss and accuracy of an epoch look fine, and on other pictures the accuracy is twenty points lower. (In
+    training 0.25 and 0.95, here; then a few classes swallow the others.)
 
     Diagnosis: The pictures were read folder by folder and not shuffled. For a whole stretch of batches "always say bag"
     is right, then "always say boot": the network learns what comes now and forgets what came before, and batch

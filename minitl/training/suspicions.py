@@ -48,7 +48,8 @@ def about_loss(model):
     """When a model is compiled: does its end go with the loss?"""
     for step in model.steps:
         before = _computed_by(step.inputs[0])
-        if _activation(step.layer) == "softmax" and before is not None and _activation(before) == "softmax":
+        is_softmax_alone = _activation(step.layer) == "softmax" and not step.layer.weight_names
+        if is_softmax_alone and before is not None and _activation(before) == "softmax":
             warn_of_mistake(
                 f"layer '{step.layer.name}' takes a softmax of the softmax of '{before.name}'. Leave one of them out.",
                 "softmax-twice",
