@@ -89,7 +89,7 @@ class Optimizer:
             for name in layer.trainable_names
             if name in layer.gradients
         ]
-        if not updates:
+        if not updates and not any(layer.trainable and layer.statistic_names for layer in model.layers):
             warn_of_mistake(
                 "a step has moved nothing: every layer with parameters is frozen, or backward was not called. "
                 "transfer.unfreeze opens layers.",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitl import optimizers, utils
-from minitl.errors import ArgumentError, DivergedError, ShapeError
+from minitl.errors import ArgumentError, DivergedError, MistakeWarning, ShapeError
 from minitl.layers import Dense
 from minitl.models import Sequential
 from minitl.optimizers import SGD, Adam

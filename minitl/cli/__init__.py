@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+import warnings
 
 from .. import __version__
-from ..errors import MinitlError
+from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
 from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
@@ -30,7 +31,9 @@ def main(arguments=None):
             stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
-        options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            options.run(options)
     except MinitlError as error:
         line = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, whatever the error says
@@ -44,6 +47,14 @@ def main(arguments=None):
         sys.stderr.close()
         return 0
     return 0
+
+
+def show_warning(message, category, filename, lineno, file=None, line=None):
+    """What looks like a mistake is said in a line, like an error; for all others, Python's way."""
+    if issubclass(category, MistakeWarning):
+        print(f"minitl: warning: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
 
 def build_parser():

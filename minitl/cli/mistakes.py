@@ -17,7 +17,7 @@ from .output import check_writable, write_json
 HELP = "twenty classic mistakes: symptom, diagnosis, mend, run wrong and mended"
 WIDTH = 100
 LABEL = 11  # columns for what a paragraph is
-NAME = max(len(mistake.name) for mistake in MISTAKES) + 4
+NAME = max(len(mistake.name) for mistake in MISTAKES) + 2
 
 
 def add_arguments(parser):
@@ -71,7 +71,7 @@ def list_of(mistakes):
         if members:
             print(f"\n{theme}")
         for mistake in members:
-            print(labelled(f"  {mistake.name}", mistake.headline, NAME))
+            print(labelled(f"  {mistake.name}", mistake.headline, NAME + 2))
     return [{key: getattr(each, key) for key in ("name", "theme", "symptom", "place")} for each in mistakes]
 
 
@@ -80,7 +80,7 @@ def show(mistake):
     print(f"{mistake.name.upper()} ({mistake.theme})\n{'-' * WIDTH}")
     print(labelled("symptom", mistake.symptom), "\n")
     for kind, number, source in mistake.differing_lines:
-        print(f"{kind:<{LABEL}}{mistake.file.rsplit('/', 1)[1]}:{number:<5}{source}")
+        print(f"{kind:<{LABEL}}{number:>3}  {source}")
     result = mistake.run()
     outcome = result.outcome
     print(labelled("measured", f"{outcome.quantity}: wrong {outcome.wrong:.3f}, mended {outcome.mended:.3f}"))

@@ -16,8 +16,7 @@ EPOCHS = 6
 
 
 def augmentation_lost_in_kept_features():
-    """Symptom: Augmentation is switched on and changes nothing, neither the accuracy nor, suspiciously, the time that an
-    epoch takes.
+    """Symptom: Augmentation is switched on and changes nothing: not the accuracy, and not the time that an epoch takes.
 
     Diagnosis: The features of the frozen base were computed once, before the epochs, and kept; what is done to the
     pictures afterwards is seen by nobody. (Augmentation written as layers of the network has no effect in `predict`
@@ -57,8 +56,8 @@ def _moved(pictures, rng, most=3):
 
 
 def stale_features():
-    """Symptom: A head is excellent in its own training and validation, and poor as soon as it is put behind the network
-    and shown pictures.
+    """Symptom: A head does well in its own training and validation, and fails as soon as it stands behind the network
+    and is shown pictures.
 
     Diagnosis: The features on the disk were computed before the base was fine-tuned. The head fits the base that was,
     and stands behind the base that is; both are fine, and they do not belong together. Validation does not notice, for

@@ -38,13 +38,13 @@ def head_frozen_too():
 
 
 def batch_norm_runs_in_frozen_base():
-    """Symptom: The training loss falls nicely, lower than it should be with a frozen base, and the validation accuracy
-    is poor and jumps. The same pictures score worse in `evaluate` than they did in training.
+    """Symptom: The training loss falls nicely and the validation accuracy is poor. The very pictures that it learned
+    from score far worse in `evaluate` than they did in training (0.48 after 0.89, here).
 
     Diagnosis: The convolutions of the base are frozen and its batch normalizations are not. In training these use the
     mean and variance of each batch, and their moving statistics drift from what the base was trained with towards the
-    new pictures; the frozen convolutions behind them were made for the old ones, and what `predict` uses is half old and
-    half new. Here the new pictures are taken in bad light, with a quarter of the brightness. The check: compare
+    new pictures; the frozen convolutions behind them were made for the old ones, and what `predict` uses is half old
+    and half new. Here the new pictures are taken in bad light, with a quarter of the brightness. The check: compare
     transfer.frozen_digest(base) before and after training, with all of the base meant to be frozen.
 
     Mend: A frozen layer has to be frozen whole. transfer.freeze does that, and transfer.unfreeze leaves batch
@@ -98,16 +98,16 @@ def _grey(pictures):
 
 
 def unfrozen_too_early():
-    """Symptom: With everything trainable from the start the result is worse than with a frozen base, though more of the
-    network learns. The loss jumps in the first steps, before it falls.
+    """Symptom: With all layers trainable from the start it ends worse than with a frozen base. The loss jumps in the
+    first steps (2.3, 4.9, 2.8, 3.7, here).
 
     Diagnosis: A new head knows nothing, so the gradient that it sends back says nothing about pictures: at a rate that
-    suits the head, it overwrites in twenty steps what a million photographs had taught. When the head has learned, the
-    gradient is small and means something. The check: minitl weights diff before.h5 after.h5, or the norm of
-    (kernel - kernel before) / the norm of kernel before. A few thousandths is fine-tuning, a tenth is starting again.
+    suits a head, it overwrites in ten steps what a million photographs had taught. When the head has learned, the
+    gradient is small and means something. The check: minitl weights diff before.h5 after.h5, or in Python |kernel -
+    kernel before| / |kernel before|. It is 1.2 here, so nothing is left of the old kernel, and 0.00004 with two stages.
 
-    Mend: Two stages. First the head alone; then the last block with it, at a hundredth of the rate or less. That is what
-    `minitl finetune PHOTOS` does; --l2-sp pulls what moves back to where it came from.
+    Mend: Two stages. First the head alone; then the last block with it, at a hundredth of the rate or less. That is
+    what `minitl finetune PHOTOS` does; --l2-sp pulls what moves back to where it came from.
     """
     x_train, y_train, x_test, y_test = (array[:FEW] for array in features("block1_pool"))
     second_block = Model(base().output_of("block1_pool"), base().output)

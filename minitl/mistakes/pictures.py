@@ -14,8 +14,8 @@ SHOWN = 100  # pictures that go through the base in these
 
 
 def another_networks_preprocessing():
-    """Symptom: Training and validation look good, and in use nearly everything is put into one class. The accuracy is
-    what guessing gives.
+    """Symptom: In use nearly every picture is put into one class, though training and validation looked good. The
+    accuracy is what guessing gives.
 
     Diagnosis: Every published network was trained on pixels in a form of its own. VGG16 and ResNet50 want blue, green,
     red minus a mean colour, from about -124 to 151; InceptionV3 wants red, green, blue from -1 to 1. Shown the second
@@ -38,20 +38,18 @@ def another_networks_preprocessing():
 
 
 def pixels_from_0_to_1():
-    """Symptom: It trains without complaint, but several points worse than others report for the same network and data,
-    and a new head finds no more than it would in a smaller network.
+    """Symptom: It learns without complaint, but far worse than others report for the same network and data.
 
     Diagnosis: The pixels were divided by 255 before `preprocess_input`, as one does for networks trained from scratch.
-    The mean colour (104, 117, 124) is then taken from numbers below 1, and every picture is nearly black to VGG16: all
-    that tells two of them apart is 255 times weaker than what its biases were made for, and much of it falls below
-    what the ReLUs let pass. The check: after `preprocess_input`, x.min() to x.max() should be about -124 to 151, and
-    is -124 to -103.
+    The mean colour (104, 117, 124) is then taken from numbers below 1, and every picture is nearly black to VGG16: what
+    tells two of them apart is 255 times weaker than its biases were made for. A feature varies from picture to picture
+    by 3 % of its mean (by 100 % if prepared well), and a quarter of the features do not vary at all. The check: what
+    goes into the network should run from about -124 to 151, and runs from -124 to -103.
 
     Mend: Give `preprocess_input` the pixels as they are in the file, 0 to 255, and divide by nothing. The engine warns
     when VGG16 with ImageNet's weights is shown such a batch.
     """
-    x_train, y_train, x_test, y_test, _ = clothes()
-    x_test, y_test = x_test[:SHOWN], y_test[:SHOWN]
+    x_train, y_train, x_test, y_test = (array[:SHOWN] for array in clothes()[:4])
 
     prepared = [vgg16.preprocess_input(x / 255) for x in (x_train, x_test)]  # wrong
     wrong = accuracy_of_transfer(prepared[0], y_train, prepared[1], y_test)
@@ -62,13 +60,13 @@ def pixels_from_0_to_1():
 
 
 def red_and_blue_swapped():
-    """Symptom: Whatever is told by its colour is confused in use: ripe and unripe, red wine and white. In black and
-    white pictures nothing is wrong.
+    """Symptom: What is told by its colour is confused in use: ripe and unripe, red wine and white. In black and white
+    pictures nothing is wrong.
 
     Diagnosis: Two libraries disagree about the order of the channels. Pillow, matplotlib and every `preprocess_input`
-    say red, green, blue; OpenCV's `imread` gives blue, green, red. Shapes and ranges are the same, so nothing complains.
-    Here the clothes are dyed, and the task is to sort them by colour. The check: show one picture, as the network gets
-    it, with matplotlib. Faces are blue where the order is wrong.
+    say red, green, blue; OpenCV's `imread` gives blue, green, red. Shapes and ranges are the same, so nothing
+    complains. Here the clothes are dyed, and the task is to sort them by colour. The check: show one picture, as the
+    network gets it, with matplotlib. Faces are blue where the order is wrong.
 
     Mend: Turn the last axis around where OpenCV's pictures come in: image[..., ::-1]. `minitl.data.read_image` gives
     red, green, blue for every kind of file.
@@ -85,13 +83,13 @@ def red_and_blue_swapped():
 
 
 def axes_reshaped():
-    """Symptom: Pictures that came from PyTorch, as (N, C, H, W), are recognised hardly better than by guessing, although
-    their shape was brought to (N, H, W, C).
+    """Symptom: Pictures that came as (N, C, H, W) are recognised hardly better than by guessing, though they have the
+    right shape now.
 
-    Diagnosis: `reshape` never moves a number: it reads the same row of numbers with other line lengths. Read three times
-    as densely, the red picture becomes the upper third of all channels, with three neighbours as the "colours" of one
-    pixel, and the green and blue ones follow below. `transpose` moves axes. The check: show one picture. Nine small ones
-    in a grid, or stripes, are a reshape.
+    Diagnosis: `reshape` never moves a number: it reads the same row of numbers with other line lengths. Read three
+    times as densely, the red picture becomes the upper third of all channels, with three neighbours as the "colours" of
+    one pixel, and the green and blue ones follow below. `transpose` moves axes. The check: show one picture. Nine small
+    ones in a grid, or stripes, are a reshape.
 
     Mend: x.transpose(0, 2, 3, 1). Given (N, C, H, W) as it is, the engine refuses it and says this line.
     """
@@ -108,8 +106,8 @@ def axes_reshaped():
 
 
 def another_crop():
-    """Symptom: The accuracy in use is ten or twenty points below the one that was measured, with the same kind of
-    pictures, all of them sharp and upright.
+    """Symptom: In use the accuracy is ten or twenty points lower than it was measured. The pictures are of the same
+    kind, sharp and upright.
 
     Diagnosis: A convolution finds its patterns wherever they lie, but at one size only. Pictures that were shown whole
     when the network learned, and are cut out narrower or squeezed into the square when it is used, show the same things

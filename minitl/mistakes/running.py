@@ -36,11 +36,28 @@ class Mistake:
     def __init__(self, theme, program):
         self.theme, self.program = theme, program
         self.name = program.__name__.replace("_", "-")
-        paragraphs = (" ".join(text.split()) for text in inspect.getdoc(program).split("\n\n"))
-        self.symptom, self.diagnosis, self.mend = (
-            text.removeprefix(f"{part}: ") for part, text in zip(PARTS, paragraphs, strict=True)
-        )
-        self.headline = re.split(r"(?<=\.) ", self.symptom)[0]
+
+    @cached_property
+    def paragraphs(self):
+        """{part: its text in one line}."""
+        texts = (" ".join(text.split()) for text in inspect.getdoc(self.program).split("\n\n"))
+        return {part: text.removeprefix(f"{part}: ") for part, text in zip(PARTS, texts, strict=True)}
+
+    @property
+    def symptom(self):
+        return self.paragraphs["Symptom"]
+
+    @property
+    def diagnosis(self):
+        return self.paragraphs["Diagnosis"]
+
+    @property
+    def mend(self):
+        return self.paragraphs["Mend"]
+
+    @property
+    def headline(self):
+        return re.split(r"(?<=\.) ", self.symptom)[0]
 
     @property
     def place(self):

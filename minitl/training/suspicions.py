@@ -48,7 +48,8 @@ def about_loss(model):
     """When a model is compiled: does its end go with the loss?"""
     for step in model.steps:
         before = _computed_by(step.inputs[0])
-        if _activation(step.layer) == "softmax" and before is not None and _activation(before) == "softmax":
+        is_softmax_alone = _activation(step.layer) == "softmax" and not step.layer.weight_names
+        if is_softmax_alone and before is not None and _activation(before) == "softmax":
             warn_of_mistake(
                 f"layer '{step.layer.name}' takes a softmax of the softmax of '{before.name}'. Leave one of them out.",
                 "softmax-twice",
@@ -57,7 +58,9 @@ def about_loss(model):
     if last is None or not isinstance(loss, (*ONE_OF_MANY, BinaryCrossentropy)):
         return
     activation, ends = _activation(last), f"the model ends with a {_activation(last)} ('{last.name}')"
-    if loss.from_logits and activation in ("softmax", "sigmoid"):
+    if activation == "softmax" and model.output_shape[-1] == 1:
+        warn_of_mistake(f"{ends}, over a single output: that is always 1. Use activation='sigmoid'.", "softmax-twice")
+    elif loss.from_logits and activation in ("softmax", "sigmoid"):
         warn_of_mistake(
             f"{ends}, and the loss with from_logits=True takes another one. Leave from_logits out.", "softmax-twice"
         )
@@ -111,8 +114,8 @@ def before_training(model, x, y, x_val, y_val, batch_size, shuffle, was_split):
 
 
 def about_range(model, x):
-    """Have the pictures been prepared as the model's first layers expect? Only asked where it is known what they expect:
-    from `metadata["preprocessing"]`, or because the first weights are published ones."""
+    """Have the pictures been prepared as the model's first layers expect? Only asked where that is known: from
+    `metadata["preprocessing"]`, or because the first weights are published ones."""
     network = _expects_preprocessing_of(model)
     if network is None or is_stream(x):
         return
@@ -120,7 +123,7 @@ def about_range(model, x):
     smallest, largest = float(x[:LOOK_AT].min()), float(x[:LOOK_AT].max())
     nearly_black = form.black + 1e-4 < largest <= form.one + 1e-4  # from 0 to 1 before preprocess_input
     fits = form.low <= smallest and largest <= form.high and max(-smallest, largest) > form.least and not nearly_black
-    if fits or smallest == largest:
+    if fits or not smallest < largest:  # NaN is somebody else's affair
         return
     warn_of_mistake(
         f"the pictures run from {smallest:.3g} to {largest:.3g}{' (nearly black)' if nearly_black else ''}; "
@@ -131,8 +134,8 @@ def about_range(model, x):
 
 
 def pictures_in_common(x, x_val):
-    """How many pictures of x_val (N', ...) are also in x (N, ...), bit for bit. Pictures of one colour do not count, nor
-    do rows of a few numbers, which may well be equal."""
+    """How many pictures of x_val (N', ...) are also in x (N, ...), bit for bit. Pictures of one colour do not count,
+    nor do rows of a few numbers, which may well be equal."""
     size = math.prod(x.shape[1:])
     if is_stream(x) or is_stream(x_val) or x.shape[1:] != x_val.shape[1:] or size < FIRST_COMPARED:
         return 0
@@ -164,8 +167,8 @@ def _about_freezing(model):
     if running:
         more = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
         warn_of_mistake(
-            f"BatchNormalization '{running[0]}'{more} learns, and the layers before and behind it are frozen: they were "
-            "made for the statistics that it had. Freeze it as well (trainable = False).",
+            f"BatchNormalization '{running[0]}'{more} learns, and the layers before and behind it are frozen: they "
+            "were made for the statistics that it had. Freeze it as well (trainable = False).",
             "batch-norm-runs-in-frozen-base",
         )
 
