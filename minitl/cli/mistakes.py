@@ -16,7 +16,7 @@ from .output import check_writable, write_json
 
 HELP = "twenty classic mistakes: symptom, diagnosis, mend, run wrong and mended"
 WIDTH = 100
-LABEL = 11  # columns for what a paragraph is
+LABEL = 12  # columns for what a paragraph is
 NAME = max(len(mistake.name) for mistake in MISTAKES) + 2
 
 
@@ -78,7 +78,8 @@ def list_of(mistakes):
 def show(mistake):
     """Print all of one mistake; in between, run it. Returns its results as data."""
     print(f"{mistake.name.upper()} ({mistake.theme})\n{'-' * WIDTH}")
-    print(labelled("symptom", mistake.symptom), "\n")
+    print(labelled("symptom", mistake.symptom))
+    print(f"\n{'read':<{LABEL}}{mistake.place}; the two programs differ in these lines:")
     for kind, number, source in mistake.differing_lines:
         print(f"{kind:<{LABEL}}{number:>3}  {source}")
     result = mistake.run()
@@ -88,7 +89,6 @@ def show(mistake):
         print(labelled("the engine", f"MistakeWarning: {text}"))
     print("\n" + labelled("diagnosis", mistake.diagnosis))
     print("\n" + labelled("mend", mistake.mend))
-    print(f"\n{'read':<{LABEL}}{mistake.place}")
     return as_data(mistake, result)
 
 

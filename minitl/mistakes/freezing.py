@@ -44,8 +44,8 @@ def batch_norm_runs_in_frozen_base():
     Diagnosis: The convolutions of the base are frozen and its batch normalizations are not. In training these use the
     mean and variance of each batch, and their moving statistics drift from what the base was trained with towards the
     new pictures; the frozen convolutions behind them were made for the old ones, and what `predict` uses is half old
-    and half new. Here the new pictures are taken in bad light, with a quarter of the brightness. The check: compare
-    transfer.frozen_digest(base) before and after training, with all of the base meant to be frozen.
+    and half new. Here the new pictures are taken in bad light, with a quarter of the brightness. The check:
+    base.count_params(trainable_only=True) is not 0, and layer.moving_mean is another one after training.
 
     Mend: A frozen layer has to be frozen whole. transfer.freeze does that, and transfer.unfreeze leaves batch
     normalizations frozen unless asked. In PyTorch, requires_grad=False is not enough: call .eval() on the base, after
@@ -106,8 +106,8 @@ def unfrozen_too_early():
     gradient is small and means something. The check: minitl weights diff before.h5 after.h5, or in Python |kernel -
     kernel before| / |kernel before|. It is 1.2 here, so nothing is left of the old kernel, and 0.00004 with two stages.
 
-    Mend: Two stages. First the head alone; then the last block with it, at a hundredth of the rate or less. That is
-    what `minitl finetune PHOTOS` does; --l2-sp pulls what moves back to where it came from.
+    Mend: Two stages. First the head alone; then the last block with it, at a tenth of the rate or less. `minitl
+    finetune PHOTOS` does that (0.001, then 0.00003); its --l2-sp pulls what moves back to where it came from.
     """
     x_train, y_train, x_test, y_test = (array[:FEW] for array in features("block1_pool"))
     second_block = Model(base().output_of("block1_pool"), base().output)
