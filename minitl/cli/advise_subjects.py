@@ -10,6 +10,7 @@ import numpy as np
 from .. import advice, data, transfer, utils
 from ..advice import costs, plans
 from ..applications import NETWORKS, VGG16, cuts
+from ..applications.vgg16 import preprocess_input
 from ..feature_store import BATCH, features_of
 from ..kernels.parallel import threads
 from ..layers import Flatten, GlobalAveragePooling2D, Input
@@ -195,7 +196,7 @@ class Bundled(Subject):
         start = time.perf_counter()
         pictures = data.fashion_mnist_few_shot()
         x, self.labels, self.class_names = (
-            finetune.as_vgg_input(pictures.x_train),
+            preprocess_input(finetune.enlarged(pictures.x_train)),
             pictures.y_train,
             pictures.class_names,
         )
@@ -204,7 +205,7 @@ class Bundled(Subject):
         network.load_weights(bundled_file(finetune.WEIGHTS), partial=True)
         self.base = transfer.remove_layers(network, self.cuts[-1])
         transfer.freeze(self.base)
-        test_like = finetune.as_vgg_input(np.zeros_like(pictures.x_test))  # what they weigh; nobody looks at them
+        test_like = preprocess_input(finetune.enlarged(np.zeros_like(pictures.x_test)))  # their weight; nobody looks
         recipe = finetune.HEAD_ONLY
         self.task = plans.Task(
             train=len(x),
