@@ -150,4 +150,5 @@ def test_golden_files_are_small_and_say_who_made_them():
     files = sorted(GOLDEN.glob("*.npz"))
     assert sum(path.stat().st_size for path in files) < 200_000
     for path in files:
-        assert {str(each).split()[0] for each in golden(path.stem)["versions"]} >= {"torch", "keras", "numpy"}
+        makers = {str(each).split()[0] for each in golden(path.stem)["versions"]}
+        assert makers >= ({"torch", "numpy"} if path.stem == "explain" else {"torch", "keras", "numpy"})

@@ -242,6 +242,7 @@ def test_a_hundred_classes_are_told_as_pairs():
     found = WellFormed(page_of(a_run(MANY, wrong=40, held_back=200)))
     assert not [each for each in found.of("table") if each.get("class") == "matrix"]
     assert any("10,000 cells" in each for each in found.texts)
+    WellFormed(page_of(a_run(MANY, held_back=60))), "no picture was held back of some of them"
     few = WellFormed(page_of(a_run(FEW)))
     assert [each for each in few.of("table") if each.get("class") == "matrix"]
 
@@ -255,6 +256,18 @@ def test_the_confusion_matrix_has_the_numbers():
     )
     found = [[int(cell.replace("·", "0")) for cell in re.findall(r">([\d·]+)</td>", row)] for row in rows]
     assert found == run.evaluation.confusion.tolist()
+
+
+def test_lines_lie_where_their_numbers_are():
+    """0 at the bottom, the largest tick at the top, the first epoch to the left; and ticks are round."""
+    from minitl.report.charts import line_chart, ticks
+
+    points = re.findall(r'points="(.*?)"', line_chart("Loss", [("training", "a", [2.0, 0.5, 1.0])]))
+    assert points == ["52.0,12.0 199.0,139.5 346.0,97.0"]
+    steps = re.findall(r'points="(.*?)"', line_chart("Rate", [("rate", "c", [1.0, 0.5])], stepwise=True))
+    assert steps == ["52.0,12.0 346.0,12.0 346.0,97.0"]
+    assert ticks(0, 0.97) == [0, 0.2, 0.4, 0.6, 0.8, 1] and ticks(0.885, 0.93) == [0.88, 0.89, 0.9, 0.91, 0.92, 0.93]
+    assert ticks(1, 20) == [0, 5, 10, 15, 20] and ticks(3, 3)[0] <= 3 <= ticks(3, 3)[-1] and ticks(0, 0)[-1] > 0
 
 
 def test_nothing_to_show_is_said():
@@ -370,7 +383,8 @@ def test_nothing_is_missing_and_nothing_overflows(kind, chromium, tmp_path):
     file.write_text(page_of(run), encoding="utf-8")
     chromium.messages("browser"), chromium.messages("performance")
     papers = {}
-    for width, dark in (1280, False), (768, False), (390, False), (320, False), (390, True), (1280, True):
+    sizes = [(1280, False), (768, True), (390, False), (320, True)]
+    for width, dark in sizes + [(1280, True), (390, True)] * (kind == "a few classes"):
         chromium.open(file.as_uri(), width, dark=dark)
         seen = chromium.run(LOOK)
         where = f"{width} pixels, {'dark' if dark else 'light'}"

@@ -78,7 +78,7 @@ def cost(findings):
         shares = (value / top for value, top in zip((each.multiply_adds, each.parameters, each.seconds), most))
         colour = "b" if each.learning else "a"
         rows.append((
-            join(tag("code", each.layers[-1]), more), " × ".join(map(str, each.shape)),
+            join(tag("code", each.layers[-1]), more), tag("span", " × ".join(map(str, each.shape)), class_="whole"),
             "trained" if each.learning else "frozen" if each.parameters else "",
             *(join(shown, bar(share, colour)) for shown, share in zip(figures, shares)),
         ))  # fmt: skip

@@ -129,7 +129,8 @@ def steps(happened):
         numbers[published if entry.is_published else changed if source else new] += math.prod(entry.shape)
         state = {UNCHANGED: "unchanged", CHANGED: "changed since"}.get(entry.state, entry.state)
         rows.append((
-            tag("code", f"{entry.layer}/{entry.parameter}"), " × ".join(map(str, entry.shape)),
+            tag("code", f"{entry.layer}/{entry.parameter}"),
+            tag("span", " × ".join(map(str, entry.shape)), class_="whole"),
             name(source or "initialised here", 48), state,
         ))  # fmt: skip
     total, kept = sum(numbers.values()), numbers[published]
@@ -140,8 +141,8 @@ def steps(happened):
             class_="steps"),
         tag("h3", "The ledger: where every number comes from"),
         tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total)})"),
-            f" are those of the published file: {32 * kept:,} bits, of which not one has changed. This is no promise: a "
-            "digest of every tensor was taken when it was loaded, and again at the end."),
+            f" are those of the published file: {32 * kept:,} bits, of which not one has changed. This is no promise: "
+            "a digest of every tensor was taken when it was loaded, and again at the end."),
         figure(
             join(shares(parts), legend(*((f"{what}: {count:,}", colour) for what, count, colour in parts))),
             join([tag("span", " ".join(line.split()), tag("br")) for line in ledger.summary()]),
