@@ -229,10 +229,11 @@ def pretrained():
         (PIXELS / 255, "pixels-from-0-to-1"),
         (vgg16.preprocess_input(PIXELS / 255), "pixels-from-0-to-1"),
         (PIXELS / 127.5 - 1, "another-networks-preprocessing"),
+        ((PIXELS / 255 - 0.45) / 0.225, "another-networks-preprocessing"),
         (PIXELS, "another-networks-preprocessing"),
         (vgg16.preprocess_input(vgg16.preprocess_input(PIXELS)), "another-networks-preprocessing"),
     ],
-    ids=["0 to 1", "0 to 1, then preprocessed", "-1 to 1", "0 to 255", "preprocessed twice"],
+    ids=["0 to 1", "0 to 1, then preprocessed", "-1 to 1", "PyTorch's", "0 to 255", "preprocessed twice"],
 )
 def test_pictures_that_were_not_prepared_for_the_network(pretrained, x, mistake):
     x, y = x.astype(np.float32), Y[:8] % 2
@@ -259,6 +260,11 @@ def test_pictures_that_were(pretrained, pixels):
     pretrained.fit(x, y, verbose=0)
 
 
+def test_noise_is_no_mistake(pretrained, rng):
+    for scale in 10, 50:
+        pretrained.predict(rng.standard_normal((8, 32, 32, 3)).astype(np.float32) * np.float32(scale), verbose=0)
+
+
 def test_what_a_network_expects_is_known_or_not_asked(pretrained, tmp_path):
     fresh = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
     fresh.predict(PIXELS / 255, verbose=0)  # nobody has trained it on anything yet
@@ -269,6 +275,8 @@ def test_what_a_network_expects_is_known_or_not_asked(pretrained, tmp_path):
     own.predict(PIXELS / 255, verbose=0)
     own.metadata["preprocessing"] = "inception_v3"
     own.predict(PIXELS / 127.5 - 1, verbose=0)
+    with warned("'first' was trained on -1 to 1", "pixels-from-0-to-1"):
+        own.predict(np.float32(1 / 127.5) * (PIXELS / 127.5 - 1) - 1, verbose=0)
     with warned("'first' was trained on -1 to 1", "another-networks-preprocessing"):
         own.predict(PIXELS, verbose=0)
 

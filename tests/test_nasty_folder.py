@@ -151,6 +151,7 @@ def test_sixty_files(folder):
     assert sorted(seen) == sorted([*good, "inside.png"])
 
 
+@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # rightly: one picture in many formats
 def test_training_on_them(folder, full_base, capsys):
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / full_base.name).symlink_to(full_base)
@@ -165,6 +166,7 @@ def test_training_on_them(folder, full_base, capsys):
     assert "minitl: " in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # rightly: one picture in many formats
 def test_pictures_that_vanish_while_it_works(folder, full_base, capsys, monkeypatch):
     """Between the look through the folder and the network's look at the picture."""
     (known.home_folder() / "models").mkdir(parents=True)

@@ -97,9 +97,9 @@ def raw_activations():
 
     Diagnosis: VGG16's activations are large (740 on average here, 11,661 at most) and of very different size from
     channel to channel. The gradient of a dense kernel is its input times the error, so a step changes a picture's
-    logits by about rate * |x|^2, and |x|^2 is 10,000,000,000: the logits differ by millions after one step, at a rate
-    of 0.000001 by thousands. What is wrong costs 73.5 then, the most that this loss can say, and there is no slope to
-    go down. The check: print mean and max of what goes into the head.
+    logits by about rate * |x|^2, and |x|^2 is 10,000,000,000: the logits differ by a million after one step, and by a
+    thousand at a rate of 0.000001. What is wrong costs 73.5 then, the most that this loss can say, and there is no
+    slope to go down. The check: print mean and max of what goes into the head.
 
     Mend: BatchNormalization (or a fixed mean and deviation) between base and head, as in `minitl finetune`. A step that
     would overflow is refused with a DivergedError that names the layer.

@@ -9,7 +9,6 @@ they happen: a step that moves nothing (`optimizers`), batch statistics of a sin
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,20 +25,8 @@ FIRST_COMPARED = 64  # numbers of a picture that are compared before the rest is
 SHARE = 0.01  # of the validation pictures: fewer copies change no accuracy that anybody reads
 
 
-class Form(NamedTuple):
-    """Pictures as `preprocess_input` gives them: in words; no number below `low` or above `high`; at least one further
-    from 0 than `least`; and what the brightest becomes of a picture whose pixels are all 0, and all 1."""
-
-    words: str
-    low: float
-    high: float
-    least: float
-    black: float
-    one: float
-
-
-CAFFE = Form("about -124 to 151", -124, 152, 1.5, -103.939, -102.939)
-FORMS = {"vgg16": CAFFE, "resnet50": CAFFE, "inception_v3": Form("-1 to 1", -1.5, 1.5, 0, -1, 1 / 127.5 - 1)}
+# The networks whose preprocessing is known, and in words what it gives.
+RANGES = {"vgg16": "about -124 to 151", "resnet50": "about -124 to 151", "inception_v3": "-1 to 1"}
 PUBLISHED = {published.file: name.removesuffix("-notop") for name, published in CATALOGUE.items()}
 PUBLISHED["vgg16_imagenet_blocks1to3.h5"] = "vgg16"
 
@@ -119,18 +106,31 @@ def about_range(model, x):
     network = _expects_preprocessing_of(model)
     if network is None or is_stream(x):
         return
-    form = FORMS[network]
     smallest, largest = float(x[:LOOK_AT].min()), float(x[:LOOK_AT].max())
-    nearly_black = form.black + 1e-4 < largest <= form.one + 1e-4  # from 0 to 1 before preprocess_input
-    fits = form.low <= smallest and largest <= form.high and max(-smallest, largest) > form.least and not nearly_black
-    if fits or not smallest < largest:  # NaN is somebody else's affair
-        return
-    warn_of_mistake(
-        f"the pictures run from {smallest:.3g} to {largest:.3g}{' (nearly black)' if nearly_black else ''}; "
-        f"'{model.steps[0].layer.name}' was trained on {form.words}. Let pixels from 0 to 255 go through "
-        f"minitl.applications.{network}.preprocess_input, once.",
-        "pixels-from-0-to-1" if nearly_black or 0 <= smallest and largest <= 1 else "another-networks-preprocessing",
-    )
+    mistake = _unprepared(network, smallest, largest)
+    if mistake is not None and smallest < largest:
+        warn_of_mistake(
+            f"the pictures run from {smallest:.4g} to {largest:.4g}; '{model.steps[0].layer.name}' was trained on "
+            f"{RANGES[network]}. Let pixels from 0 to 255 go through minitl.applications.{network}.preprocess_input, "
+            "once.",
+            mistake,
+        )
+
+
+def _unprepared(network, smallest, largest):
+    """The mistake by which pictures for a network came to run from `smallest` to `largest`; None where they may be
+    right. Noise, or a single odd picture, is not to be mistaken for one."""
+    another, from_0_to_1 = "another-networks-preprocessing", "pixels-from-0-to-1"
+    if network == "inception_v3":  # x / 127.5 - 1
+        if -1 < largest < -0.99:  # nearly black: it was done twice, or with pixels from 0 to 1
+            return from_0_to_1
+        return another if max(-smallest, largest) > 1.5 else None
+    if 0 <= smallest and largest <= 1 or -103.9 < largest < -102.9:  # the latter: before preprocess_input
+        return from_0_to_1
+    as_in_the_file = smallest >= 0 and largest > 152  # 255 - 103.9 = 151.1 is the most that can come out
+    twice = smallest < -124 and largest < 48  # 255 - 2 * 103.9 = 47.1
+    others = max(-smallest, largest) < 3  # -1 to 1; PyTorch's normalization gives -2.1 to 2.6
+    return another if as_in_the_file or twice or others else None
 
 
 def pictures_in_common(x, x_val):
@@ -239,7 +239,7 @@ def _expects_preprocessing_of(model):
     if not isinstance(model.input.layer, InputLayer) or len(model.input_shape) != 4:
         return None
     name = model.metadata.get("preprocessing")
-    if isinstance(name, str) and name in FORMS:
+    if isinstance(name, str) and name in RANGES:
         return name
     first = next((step.layer for step in model.steps if step.layer.weight_names), None)
     origin = first and first.origins.get("kernel")
