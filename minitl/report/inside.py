@@ -58,33 +58,13 @@ def _maps(happened, findings):
         height, width, channels = maps.shape
         image = picture(map_sheet(maps, 8), f"{len(maps.channels)} of the {channels} maps of {maps.layer}", "sheet")
         size = tag("p", f"{channels} maps of {height}x{width}", class_="muted")
-        rows.append(tag("li", tag("h4", maps.layer), size, image))
-    return join(
-        tag("p", "At each size the maps of the last layer, and of these the 16 that vary most over the picture; yellow "
-            "is where the layer has found what it looks for. Edges come first, then textures and corners. The later a "
-            "layer, the smaller and emptier its maps: they say that something is there rather than where."),
-        tag("ol", rows, class_="maps"),
-    )  # fmt: skip
-
-
-def cost(findings):
-    """A table with bars: multiply-adds, parameters and time of each part."""
-    columns = [[getattr(each, key) for each in findings.costs] for key in ("multiply_adds", "parameters", "seconds")]
-    most, whole = [max(*column, 1e-12) for column in columns], [sum(column) for column in columns]
-    rows = []
-    for each in findings.costs:
-        more = f" and the {len(each.layers) - 1} before it" if len(each.layers) > 1 else ""
-        figures = _millions(each.multiply_adds), f"{each.parameters:,}", f"{1000 * each.seconds:.2f}"
-        shares = (value / top for value, top in zip((each.multiply_adds, each.parameters, each.seconds), most))
-        colour = "b" if each.learning else "a"
-        rows.append((
-            join(tag("code", each.layers[-1]), more), tag("span", " × ".join(map(str, each.shape)), class_="whole"),
-            "trained" if each.learning else "frozen" if each.parameters else "",
-            *(join(shown, bar(share, colour)) for shown, share in zip(figures, shares)),
-        ))  # fmt: skip
+        state = "trained" if each.learning else "frozen" if each.parameters else ""
+        bars = (join(shown, bar(share, colour)) for shown, share in zip(figures, shares))
+        shape = tag("span", " × ".join(map(str, each.shape)), class_="whole")
+        rows.append((join(tag("code", each.layers[-1]), more), state, *bars, shape))
     totals = _millions(whole[0]), f"{whole[1]:,}", f"{1000 * whole[2]:.2f}"
-    rows.append((tag("b", "all"), "", "", *(tag("b", total) for total in totals)))
-    head = ["part", "gives", "", "million multiply-adds #", "parameters #", "ms a picture #"]
+    rows.append((tag("b", "all"), "", *(tag("b", total) for total in totals), ""))
+    head = ["part", "", "million multiply-adds #", "parameters #", "ms a picture #", "gives"]
     return join(
         tag("p", "The way forward of one picture, part by part, measured on this machine, several pictures at a time. "
             "Few parameters can be much work: an early convolution uses each of its numbers at every pixel. Orange is "
