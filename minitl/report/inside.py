@@ -58,6 +58,25 @@ def _maps(happened, findings):
         height, width, channels = maps.shape
         image = picture(map_sheet(maps, 8), f"{len(maps.channels)} of the {channels} maps of {maps.layer}", "sheet")
         size = tag("p", f"{channels} maps of {height}x{width}", class_="muted")
+        rows.append(tag("li", tag("h4", maps.layer), size, image))
+    return join(
+        tag("p", "At each size the maps of the last layer, and of these the 16 that vary most over the picture; yellow "
+            "is where the layer has found what it looks for. Edges come first, then textures and corners. The later a "
+            "layer, the smaller and emptier its maps: they say that something is there rather than where."),
+        tag("ol", rows, class_="maps"),
+    )  # fmt: skip
+
+
+def cost(findings):
+    """A table with bars: multiply-adds, parameters and time of each part."""
+    columns = [[getattr(each, key) for each in findings.costs] for key in ("multiply_adds", "parameters", "seconds")]
+    most, whole = [max(*column, 1e-12) for column in columns], [sum(column) for column in columns]
+    rows = []
+    for each in findings.costs:
+        more = f" and the {len(each.layers) - 1} before it" if len(each.layers) > 1 else ""
+        figures = _millions(each.multiply_adds), f"{each.parameters:,}", f"{1000 * each.seconds:.2f}"
+        shares = (value / top for value, top in zip((each.multiply_adds, each.parameters, each.seconds), most))
+        colour = "b" if each.learning else "a"
         state = "trained" if each.learning else "frozen" if each.parameters else ""
         bars = (join(shown, bar(share, colour)) for shown, share in zip(figures, shares))
         shape = tag("span", " × ".join(map(str, each.shape)), class_="whole")

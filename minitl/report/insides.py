@@ -83,8 +83,8 @@ def costs(model, x, advance=lambda: None):
     advance   called after each part
 
     What is done number by number with the output of a convolution, or with a sum of two branches, counts as part of it.
-    Of what is left, some is still computed together in the whole (`models.fusion`), so the sum is a little more than the
-    whole takes.
+    Of what is left, some is still computed together in the whole (`models.fusion`): the sum is a little more than what
+    the whole takes.
     """
     found, start = [], model.input
     for cut in _ends_of_parts(model):
