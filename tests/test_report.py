@@ -27,6 +27,7 @@ from minitl.layers import (
     Softmax,
 )
 from minitl.models import Model, Sequential
+from minitl.models.summary import flops
 from minitl.report.grad_cam import grad_cam, map_layer
 
 SECTIONS = ["The data", "Six steps", "How it learned", "What it confuses", "The most confident mistakes",
@@ -302,6 +303,13 @@ def test_costs_and_kernels_of_a_network(rng):
     )
     assert by_name["conv2"].shape == (10, 10, 6) and by_name["pool1"].multiply_adds == 0
     assert sum(each.parameters for each in found) == run.model.count_params()
+    resnet = applications.ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg")
+    parts = costs(resnet, np.zeros((1, 32, 32, 3), np.float32))
+    assert sum(each.parameters for each in parts) == resnet.count_params()
+    assert sum(each.multiply_adds for each in parts) == flops(resnet) // 2
+    stages = (2, 3), (3, 4), (4, 6), (5, 3)
+    blocks = [f"conv{stage}_block{block}_out" for stage, count in stages for block in range(1, count + 1)]
+    assert [each.layers[-1] for each in parts if each.multiply_adds] == ["conv1_relu", *blocks]
     kernels = first_kernels(run.model, run.held_back.prepare)  # which turns the channels round
     kernel = run.model.get_layer("conv1").kernel
     largest = np.abs(kernel).max(axis=(0, 1, 2))

@@ -77,14 +77,13 @@ def cost(findings):
         figures = _millions(each.multiply_adds), f"{each.parameters:,}", f"{1000 * each.seconds:.2f}"
         shares = (value / top for value, top in zip((each.multiply_adds, each.parameters, each.seconds), most))
         colour = "b" if each.learning else "a"
-        rows.append((
-            join(tag("code", each.layers[-1]), more), tag("span", " × ".join(map(str, each.shape)), class_="whole"),
-            "trained" if each.learning else "frozen" if each.parameters else "",
-            *(join(shown, bar(share, colour)) for shown, share in zip(figures, shares)),
-        ))  # fmt: skip
+        state = "trained" if each.learning else "frozen" if each.parameters else ""
+        bars = (join(shown, bar(share, colour)) for shown, share in zip(figures, shares))
+        shape = tag("span", " × ".join(map(str, each.shape)), class_="whole")
+        rows.append((join(tag("code", each.layers[-1]), more), state, *bars, shape))
     totals = _millions(whole[0]), f"{whole[1]:,}", f"{1000 * whole[2]:.2f}"
-    rows.append((tag("b", "all"), "", "", *(tag("b", total) for total in totals)))
-    head = ["part", "gives", "", "million multiply-adds #", "parameters #", "ms a picture #"]
+    rows.append((tag("b", "all"), "", *(tag("b", total) for total in totals), ""))
+    head = ["part", "", "million multiply-adds #", "parameters #", "ms a picture #", "gives"]
     return join(
         tag("p", "The way forward of one picture, part by part, measured on this machine, several pictures at a time. "
             "Few parameters can be much work: an early convolution uses each of its numbers at every pixel. Orange is "

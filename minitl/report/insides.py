@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import Conv2D, InputLayer
+from ..layers import Activation, Add, BatchNormalization, Conv2D, InputLayer, ReLU
 from ..models import Model
 from ..models.summary import flops
 from .grad_cam import NOTHING_NEW
 
 MOST_STAGES = 6
 REPEATS = 3
+NUMBER_BY_NUMBER = (Activation, BatchNormalization, ReLU)
 
 
 def first_kernels(model, prepare):
@@ -81,13 +82,12 @@ def costs(model, x, advance=lambda: None):
     x         some images, ready for the model; the time is the least of three runs, divided by their number
     advance   called after each part
 
-    Parts that are computed together in the whole (`models.fusion`) are measured one by one, so the sum is a little more
-    than the whole takes.
+    What is done number by number with the output of a convolution, or with a sum of two branches, counts as part of it.
+    Of what is left, some is still computed together in the whole (`models.fusion`): the sum is a little more than what
+    the whole takes.
     """
-    found, start, cuts = [], model.input, model.cuts
-    for cut in cuts:
-        if isinstance(cut.layer, InputLayer):
-            continue
+    found, start = [], model.input
+    for cut in _ends_of_parts(model):
         part = Model(start, cut)
         seconds = math.inf
         for _ in range(REPEATS):
@@ -101,3 +101,15 @@ def costs(model, x, advance=lambda: None):
         x, start = y, cut
         advance()
     return found
+
+
+def _ends_of_parts(model):
+    """The cuts behind which a new part begins."""
+    ends = []
+    for cut in model.cuts:
+        before = ends[-1].layer if ends else None
+        if isinstance(cut.layer, NUMBER_BY_NUMBER) and isinstance(before, (Add, Conv2D, *NUMBER_BY_NUMBER)):
+            ends[-1] = cut
+        elif not isinstance(cut.layer, InputLayer):
+            ends.append(cut)
+    return ends

@@ -99,8 +99,9 @@ def picture_grid(pictures, columns, size=1.5, label_lines=1):
 
 
 def examples(happened, findings):
-    columns = max(map(len, findings.examples)) or 1
-    if columns == 1:  # one of each of many classes
+    most = max(map(len, findings.examples))
+    columns = 4 if most <= 4 else 8  # in a row of eight
+    if most <= 1:  # one of each of many classes
         shown = [
             (pictures[0], short(name, 14))
             for name, pictures in zip(happened.class_names, findings.examples)
@@ -111,7 +112,7 @@ def examples(happened, findings):
     for name, pictures in zip(happened.class_names, findings.examples):
         row = [(rgb, short(name, 22) if k == 0 else "") for k, rgb in enumerate(pictures)]
         shown += row + [None] * (columns - len(row))
-    return picture_grid(shown, columns, 1.0)
+    return picture_grid(shown, 8, 1.0)
 
 
 def learning(happened):
