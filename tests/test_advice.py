@@ -280,7 +280,8 @@ def test_blocks_are_measured_and_left_as_they_were(small, rng):
     assert b.step_seconds(32, True) <= b.step_seconds(32, False)
     # Of b's products back, 9 * 8 * 12 + 12 * 4 for the kernels and as many for the inputs, b1's input is 9 * 8 * 12.
     assert b.first_share == pytest.approx(864 / (2 * (864 + 48)))
-    assert 8 * 16 * 16 * 8 * 4 <= a.forward_bytes <= b.forward_bytes < 50e6 and 0 <= a.kept_bytes <= b.kept_bytes
+    assert 8 * 16 * 16 * 8 * 4 <= a.forward_bytes <= b.forward_bytes < 50e6
+    assert max(a.kept_bytes, b.kept_bytes) < 1e5, "no kernel was worth a transform"
 
 
 def test_bytes_of_a_training_step_grow_with_the_batch(rng):

@@ -87,10 +87,7 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
         for count in (SMALL, LARGE)
     }
     with Progress("Measuring this machine", rounds * (len(frozen) + len(steps)), lines=True) as bar:
-        forward = median_seconds(frozen, rounds, bar)
-        for step in steps.values():
-            step()  # the first one also makes the momentum
-        learning_step = median_seconds(steps, rounds, bar)
+        forward, learning_step = (median_seconds(work, rounds, bar) for work in (frozen, steps))
     found = []
     for k, (cut, block) in enumerate(zip(cuts, blocks)):
         step = line(SMALL, learning_step[k, SMALL], LARGE, learning_step[k, LARGE]) if learns[k] else None
@@ -100,7 +97,10 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
 
 
 def median_seconds(work, rounds, bar):
-    """{key: seconds} of the functions {key: function}, each called once a round."""
+    """{key: seconds} of the functions {key: function}, each called once a round. Each is called once before that: it
+    makes what stays, transforms or momentum."""
+    for function in work.values():
+        function()
     spent = {key: [] for key in work}
     for _ in range(rounds):
         for key, function in work.items():
@@ -110,19 +110,22 @@ def median_seconds(work, rounds, bar):
 
 
 def _weigh_forward(blocks, images):
-    """Each block's input for a batch of images; and for each (most bytes held until its end, bytes that stay)."""
-    inputs, weighed, most = [], [], 0
+    """Each block's input for a batch of images; and for each (most bytes held until its end, bytes that stay). What
+    earlier layers have left lying for later ones (`kernels.memory`) counts: it is the program's as long as it runs."""
+    inputs, most, kept = [], [], []
     release()
     with tracing():
         x, start = images, tracemalloc.get_traced_memory()[0]
         for block in blocks:
             inputs.append(x)
             x = block.forward(x, gradients="none")
-            most = max(most, tracemalloc.get_traced_memory()[1] - start)
-            kept_inputs = sum(each.nbytes for each in inputs[1:])
-            release()
-            weighed.append((most, tracemalloc.get_traced_memory()[0] - start - kept_inputs - x.nbytes))
-    return inputs, weighed
+            most.append(tracemalloc.get_traced_memory()[1] - start)
+        release()
+        outputs = sum(each.nbytes for each in (*inputs[1:], x))
+        for block in reversed(blocks):
+            kept.append(tracemalloc.get_traced_memory()[0] - start - outputs)
+            drop_transforms(block)
+    return inputs, list(zip(most, reversed(kept)))
 
 
 def training_step(block, x, count):

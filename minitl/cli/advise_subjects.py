@@ -181,7 +181,10 @@ class Photographs(Subject):
         transfer.unfreeze(part)
         try:
             features = prefix.forward(self.images, gradients="none")
-            return costs.step_bytes(self.compiled(part), features, self.task.batch_size)
+            checkpoint = (
+                2 * 4 * part.count_params(trainable_only=True)
+            )  # with the momentum; it is read back, to be sure
+            return costs.step_bytes(self.compiled(part), features, self.task.batch_size) + checkpoint
         finally:
             transfer.freeze(part)
 
