@@ -33,7 +33,7 @@ def templates(pyplot, folder):
     learned = model.layers[-1].kernel.reshape(28, 28, 10)
     figure, axes = pyplot.subplots(2, 10, figsize=(10, 2.4))
     for kind, (picture, template) in enumerate(axes.T):
-        picture.imshow(x[t == kind][0], cmap="gray_r")
+        picture.imshow(x[t == kind][0], cmap="gray")
         picture.set_title(pictures.class_names[kind], fontsize=8)
         largest = np.abs(learned[..., kind]).max()
         template.imshow(learned[..., kind], cmap="RdBu_r", vmin=-largest, vmax=largest)

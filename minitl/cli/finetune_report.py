@@ -34,6 +34,8 @@ def check(options):
         return
     if getattr(options, "find_rate", False):
         raise ArgumentError("--report does not go with --find-rate, which trains nothing.")
+    if not options.report:
+        raise ArgumentError("--report '': name a folder.")
     check_folder(options.report)
 
 

@@ -29,7 +29,7 @@ def add_arguments(parser):
 
 def run(options):
     check_writable(options.json)
-    if options.name:
+    if options.name is not None:
         results = show(named(options.name))
     elif options.all:
         results = run_all()

@@ -196,7 +196,8 @@ def _backward(page, step, truth, y):
 def _update(page, step, model, optimizer):
     """Each of the 47 weights moves. Returns the velocities by (layer, parameter)."""
     page.heading("Update: every weight moves a little")
-    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dp        p <- p + v        (v was 0)")
+    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dw        w <- w + v")
+    page.item("", "w is any of the weights; v, its velocity, remembers the steps before, and is 0 in the first.")
     for name in ("conv", "dense"):
         record = step.layers[name]
         for parameter in ("kernel", "bias"):
@@ -275,7 +276,7 @@ def _probabilities(model, x):
 def _second_step(page, step, again, model, optimizer):
     """The same picture once more: the velocity remembers."""
     page.heading("The second update: momentum")
-    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dp, and now v is not 0: it remembers the way.")
+    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dw, and now v is not 0: it remembers the way.")
     for name in ("conv", "dense"):
         first, second = step.layers[name], again.layers[name]
         for parameter in ("kernel", "bias"):
@@ -291,8 +292,8 @@ def _second_step(page, step, again, model, optimizer):
     dense = again.layers["dense"]
     velocity = optimizer.state[dense.layer, "bias"][0]
     first_velocity = -LEARNING_RATE * step.layers["dense"].gradients["bias"]
-    page.arrays("dense", ("bias: v before", [first_velocity]), ("dL/dp now", [dense.gradients["bias"]]), decimals=4)
-    page.arrays("", ("bias: v now", [velocity]), ("p after", [dense.layer.bias]), decimals=4)
+    page.arrays("dense", ("bias: v before", [first_velocity]), ("dL/dw now", [dense.gradients["bias"]]), decimals=4)
+    page.arrays("", ("bias: v now", [velocity]), ("w after", [dense.layer.bias]), decimals=4)
     page.item(
         "by hand", f"{MOMENTUM} * ({first_velocity[2]:.4f}) - {LEARNING_RATE} * ({dense.gradients['bias'][2]:.4f}) = "
         f"{velocity[2]:.4f}: the gradient has become smaller, the step {_compared(velocity[2], first_velocity[2])}."

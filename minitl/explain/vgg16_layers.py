@@ -257,7 +257,7 @@ def _base_backward(page, conv, pool, mean, norm):
 
 
 def _update(page, step, conv, dense, optimizer, weight, rate):
-    page.item("formula", f"v <- {MOMENTUM} * v - {rate:g} * dL/dp        p <- p + v        (v was 0)")
+    page.item("formula", f"v <- {MOMENTUM} * v - {rate:g} * dL/dw        w <- w + v        (v was 0)")
     p, g = float(conv.before["kernel"][weight]), float(conv.gradients["kernel"][weight])
     v, after = formulas.momentum_step(p, 0.0, g, rate, MOMENTUM)
     page.check("v", v, optimizer.state[conv.layer, "kernel"][0][weight])

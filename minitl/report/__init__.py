@@ -39,6 +39,10 @@ def check_folder(folder):
     place = folder.resolve() if folder.exists() else folder.resolve().parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ArgumentError(f"--report {folder}: cannot be written. {place} must exist and be writable.")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise ArgumentError(f"--report {folder}: cannot be made ({error.strerror}). Name another folder.") from None
     for name in (PAGE, *(f"{name}.png" for name in plots.NAMES)):
         if (folder / name).exists() and not _is_ours(folder / name):
             raise ArgumentError(f"--report {folder}: holds {name}, which no report has written. Name another folder.")
