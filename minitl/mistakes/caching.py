@@ -73,7 +73,7 @@ def stale_features():
     weights, last_layer = second_block.get_weights(), second_block.get_layer("block2_conv2")
     kept = features()[0]  # of the same pictures, behind the second block as it was
     last_layer.trainable = True  # it is fine-tuned, with some head
-    train(behind(second_block, head_model(new_head())), pictures[:FEW], y_train[:FEW], learning_rate=0.1, epochs=2)
+    train(behind(second_block, head_model(new_head())), pictures[:FEW], y_train[:FEW], learning_rate=0.2, epochs=1)
     last_layer.trainable = False
 
     head = head_model(new_head())
