@@ -40,7 +40,9 @@ def check_folder(folder):
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         raise ArgumentError(f"--report {folder}: cannot be written. {place} must exist and be writable.")
     try:
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():  # what `os.access` says is not always what happens
+            folder.mkdir()
+            folder.rmdir()
     except OSError as error:
         raise ArgumentError(f"--report {folder}: cannot be made ({error.strerror}). Name another folder.") from None
     for name in (PAGE, *(f"{name}.png" for name in plots.NAMES)):
@@ -57,7 +59,9 @@ def write_report(happened, folder):
     folder = Path(folder)
     findings = look_into(happened)
     try:
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():  # what `os.access` says is not always what happens
+            folder.mkdir()
+            folder.rmdir()
     except OSError as error:
         raise CheckpointError(f"{folder}: the report cannot be written ({error.strerror}).") from None
     files = dict(plots.drawings(happened, findings))
