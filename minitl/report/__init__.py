@@ -59,9 +59,7 @@ def write_report(happened, folder):
     folder = Path(folder)
     findings = look_into(happened)
     try:
-        if not folder.exists():  # what `os.access` says is not always what happens
-            folder.mkdir()
-            folder.rmdir()
+        folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"{folder}: the report cannot be written ({error.strerror}).") from None
     files = dict(plots.drawings(happened, findings))
