@@ -1,8 +1,9 @@
 """`minitl advise --backtest`: carry every plan out, and compare what was said with what came.
 
-The machine is measured again before and after each run that is timed, and the prediction is the mean of both: another
-program that slows the machine down then slows both, and what is tested is the model of costs, not the weather. A timed
-run finds no kept features. The others, with other seeds, only say how much the accuracy depends on chance.
+All plans are carried out in turn, with one seed after the other. None finds features that were kept. The machine is
+measured again before and after each run, and the prediction is the mean of both: another program that slows the machine
+down then slows both, and what is tested is the model of costs, not the weather. A squall that hits a run alone is left
+to the median over the seeds.
 """
 
 import json
@@ -24,54 +25,52 @@ def run(subject, ranking, all_plans, seeds):
     """Print the comparison as it grows, and return it as data. The accuracies that count were not known to anybody when
     `ranking` was made."""
     print(f"\nBacktest: {len(all_plans)} plans, each carried out with {seeds} seeds", flush=True)
-    said, rows = {cut.name: cut.accuracy for cut in ranking.order}, []
+    runs = [[] for _ in all_plans]
     with tempfile.TemporaryDirectory() as folder:
         before = subject.measure()[1]
-        for number, plan in enumerate(all_plans):
-            came = finetune(subject, plan, 0, Path(folder))
-            after = subject.measure()[1]
-            rows.append(row(before[number], after[number], came))
-            rows[-1]["left_out_accuracy"] = None if plan.unfreeze else said[plan.cut]
-            before = after
-            print(
-                printable("  {name}: {seconds_said:.1f} s said, {seconds:.1f} s taken".format(**rows[-1])), flush=True
-            )
-        for seed in range(1, seeds):
-            for plan, each in zip(all_plans, rows):
-                each["accuracies"].append(accuracy(finetune(subject, plan, seed, Path(folder))))
-            print(f"  seed {seed}: done", flush=True)
-    for each in rows:
-        each["accuracy"] = float(np.mean(each["accuracies"]))
+        for seed in range(seeds):
+            for number, plan in enumerate(all_plans):
+                came = finetune(subject, plan, seed, Path(folder))
+                after = subject.measure()[1]
+                said = (before[number].seconds + after[number].seconds) / 2
+                runs[number].append({"seconds_said": said, "bytes_said": after[number].peak_bytes, **came})
+                line = f"  seed {seed}, {plan.name}: {said:.1f} s said, {came['seconds']:.1f} s taken"
+                print(printable(line), flush=True)
+                before = after
+    left_out = {cut.name: cut.accuracy for cut in ranking.order}
+    rows = [row(*each, left_out) for each in zip(all_plans, runs)]
     results = {"plans": rows, "load": costs.load(), **verdict(rows, ranking)}
     print(f"\n{comparison(rows)}\n\n" + "\n".join(in_words(results)), flush=True)
     return results
 
 
-def row(before, after, came):
-    """What a plan promised, measured before and after it was carried out, and what came of it."""
-    return {
-        "name": before.name,
-        "cut": before.cut,
-        "unfreeze": before.unfreeze,
-        "accuracies": [accuracy(came)],
-        "seconds_said": (before.seconds + after.seconds) / 2,
-        "seconds": came["seconds"],
-        "bytes_said": before.peak_bytes,
-        "bytes": came["peak_bytes"],
+def row(plan, runs, left_out):
+    """What was said of a plan, and what came of it. Of times and bytes, the medians; `error_of_...` is the median of
+    each run's own."""
+    accuracies = [each.get("accuracy", each.get("test_accuracy")) for each in runs]
+    found = {
+        "name": plan.name,
+        "cut": plan.cut,
+        "unfreeze": plan.unfreeze,
+        "left_out_accuracy": None if plan.unfreeze else left_out[plan.cut],
+        "accuracies": accuracies,
+        "accuracy": float(np.mean(accuracies)),
     }
-
-
-def accuracy(results):
-    """On the held-back pictures, of what `minitl finetune --json` wrote."""
-    return results.get("accuracy", results.get("test_accuracy"))
+    for what, key in ("seconds", "seconds"), ("bytes", "peak_bytes"):
+        said, came = [each[f"{what}_said"] for each in runs], [each[key] for each in runs]
+        is_known = None not in came
+        found[f"{what}_said"], found[what] = float(np.median(said)), float(np.median(came)) if is_known else None
+        found[f"error_of_{what}"] = float(np.median(np.divide(said, came))) - 1 if is_known else None
+        found[f"runs_{what}"] = [list(pair) for pair in zip(said, came)]
+    return found
 
 
 def finetune(subject, plan, seed, folder):
-    """The results of `minitl finetune` in a process of its own; with seed 0 nothing is kept from before."""
+    """The results of `minitl finetune` in a process of its own."""
     results = folder / "results.json"
     arguments = [*plan.arguments, "--seed", str(seed), "--json", str(results)]
     if subject.is_of_photographs:
-        arguments += ["--run", str(folder / "run"), *(["--no-cache"] if seed == 0 else [])]
+        arguments += ["--run", str(folder / "run"), "--no-cache"]
     with open(folder / "said", "w+", encoding="utf-8") as said:
         process = subprocess.Popen([sys.executable, "-m", "minitl", "finetune", *arguments], stdout=said, stderr=said)
         try:
@@ -94,22 +93,18 @@ def finetune(subject, plan, seed, folder):
 def comparison(rows):
     lines = [["what learned", "left out", "held back", "lowest to highest", "time said", "taken", "error",
               "memory said", "taken", "error"]]  # fmt: skip
-    for row in rows:
-        left_out = "" if row["left_out_accuracy"] is None else f"{row['left_out_accuracy']:.3f}"
-        memory = [f"{row['bytes_said'] / 1e6:.0f} MB", "", ""]
-        if row["bytes"]:
-            memory[1:] = f"{row['bytes'] / 1e6:.0f} MB", percent(row["bytes_said"], row["bytes"])
+    for each in rows:
+        left_out = "" if each["left_out_accuracy"] is None else f"{each['left_out_accuracy']:.3f}"
+        memory = [f"{each['bytes_said'] / 1e6:.0f} MB", "", ""]
+        if each["bytes"]:
+            memory[1:] = f"{each['bytes'] / 1e6:.0f} MB", f"{100 * each['error_of_bytes']:+.0f} %"
         lines.append([
-            row["name"], left_out, f"{row['accuracy']:.3f}",
-            f"{min(row['accuracies']):.3f} to {max(row['accuracies']):.3f}",
-            f"{row['seconds_said']:.1f} s", f"{row['seconds']:.1f} s",
-            percent(row["seconds_said"], row["seconds"]), *memory,
+            each["name"], left_out, f"{each['accuracy']:.3f}",
+            f"{min(each['accuracies']):.3f} to {max(each['accuracies']):.3f}",
+            f"{each['seconds_said']:.1f} s", f"{each['seconds']:.1f} s", f"{100 * each['error_of_seconds']:+.0f} %",
+            *memory,
         ])  # fmt: skip
     return table(lines)
-
-
-def percent(said, came):
-    return f"{100 * (said / came - 1):+.0f} %"
 
 
 def verdict(rows, ranking):
@@ -123,7 +118,8 @@ def verdict(rows, ranking):
         "The H-score": max(ranking.order, key=lambda cut: cut.h_score),
     }
     errors = {
-        what: [abs(row[f"{what}_said"] / row[what] - 1) for row in rows if row[what]] for what in ("seconds", "bytes")
+        what: [abs(row[f"error_of_{what}"]) for row in rows if row[f"error_of_{what}"] is not None]
+        for what in ("seconds", "bytes")
     }
     return {
         "best_cut": max(came, key=came.get),
