@@ -134,7 +134,7 @@ class Disk:
         return counted
 
 
-@pytest.mark.parametrize("error, each, steps", [(errno.ENOSPC, 42, 11), (errno.EROFS, 14, 15)])
+@pytest.mark.parametrize("error, each, steps", [(errno.ENOSPC, 60, 7), (errno.EROFS, 14, 15)])
 def test_a_write_that_fails_at_every_save(tmp_path, whole, error, each, steps):
     """A disk that is full, or read-only, from some moment on: at each operation of the first saves, then at some."""
     fails_at, tried = 1, 0

@@ -210,13 +210,12 @@ def _update(page, step, model, optimizer):
             ]
             page.check(f"{name} {parameter}: v", [v for v, _ in moved], velocity.ravel())
             page.check(f"{name} {parameter}", [p for _, p in moved], after.ravel())
-        kernel = getattr(record.layer, "kernel")
         shown = (slice(None), slice(None), 0, 0) if name == "conv" else (slice(None), slice(None))
         page.arrays(
-            f"{name}",
+            name,
             (f"kernel{' 0' * (name == 'conv')} before", record.before["kernel"][shown]),
             ("v", optimizer.state[record.layer, "kernel"][0][shown]),
-            ("after", kernel[shown]),
+            ("after", record.layer.kernel[shown]),
             decimals=4,
         )
     page.source(*source_line(step.lines, *UPDATE))
