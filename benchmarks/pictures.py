@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from minitl.course.mistakes import MISTAKES
 from minitl.data import fashion_mnist_few_shot
 from minitl.kernels import conv2d
 from minitl.layers import Dense, Flatten
 from minitl.losses import SparseCategoricalCrossentropy
-from minitl.mistakes import MISTAKES
 from minitl.models import Sequential
 from minitl.optimizers import SGD
 

@@ -14,7 +14,7 @@ import h5py
 
 from minitl.applications import VGG16
 from minitl.weights import bundled_file
-from minitl.weights.store import present
+from minitl.weights.published.catalogue import present
 
 ROUNDS = 25
 

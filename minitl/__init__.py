@@ -26,7 +26,7 @@ from . import (
 )
 from .layers import Input
 from .models import Model, Sequential
-from .utils import set_random_seed
+from .randomness import set_random_seed
 
 __version__ = "0.1.0"
 

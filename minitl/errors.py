@@ -5,6 +5,13 @@ or a run, and the command line prints exactly their text. A message names the la
 expected and what was found, and ends with what to do next.
 """
 
+import os
+import sys
+import warnings
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
 
 class MinitlError(Exception):
     """The family: catch this one to catch them all."""
@@ -58,3 +65,12 @@ class MismatchError(MinitlError, AssertionError):
 class MistakeWarning(UserWarning):
     """Something that is possible, and in nearly every case not meant: one of the classic mistakes, seen as it happens.
     Not an error: the work goes on. The text ends with the `minitl mistakes NAME` that shows what comes of it."""
+
+
+def warn_of_mistake(text, mistake):
+    """Say that something looks like one of the mistakes of `minitl mistakes`, at the line of the caller's own program
+    that did it: the nearest one outside this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"{text} (minitl mistakes {mistake})", MistakeWarning, stacklevel=level)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .errors import ArgumentError
-from .utils import generator
+from .randomness import generator
 
 _skip_drawing = False
 

@@ -12,11 +12,11 @@ layer's output with `model.output_of(name)`: `layer.output` is where the layer w
 Read next: `features`, which makes use of what is frozen.
 """
 
-import hashlib
 
 import numpy as np
 
 from .errors import ArgumentError, GraphError, ShapeError
+from .graph.digest import frozen_digest as frozen_digest
 from .layers import (
     Activation,
     AveragePooling2D,
@@ -220,19 +220,6 @@ def unfreeze(model, since=None, batch_normalization=False, after=None):
     for layer in model.layers[start:]:
         if batch_normalization or not isinstance(layer, BatchNormalization):
             layer.trainable = True
-
-
-def frozen_digest(model):
-    """A sha256 over everything in `model` that must not move: the parameters and statistics of its frozen layers, with
-    their names. Equal before and after training, it proves that nothing frozen has changed by a single bit."""
-    digest = hashlib.sha256()
-    for layer in model.layers:
-        if not layer.trainable:
-            for name in layer.weight_names:
-                array = np.ascontiguousarray(getattr(layer, name))
-                digest.update(f"{layer.name}/{name} {array.dtype.str} {array.shape}\n".encode())
-                digest.update(array)
-    return digest.hexdigest()
 
 
 def _position(model, name):

@@ -41,9 +41,12 @@ from minitl import utils  # noqa: E402
 from minitl.errors import MinitlError  # noqa: E402
 from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten  # noqa: E402
 from minitl.models import Sequential, load_model  # noqa: E402
-from minitl.weights import child, keras_h5, reading, store  # noqa: E402
+from minitl.weights.distrust import child_process as child
+from minitl.weights.distrust import opening as reading
+from minitl.weights.formats import keras_h5
+from minitl.weights.formats.stored_file import array_digest  # noqa: E402
 from minitl.weights.naming import own_places  # noqa: E402
-from minitl.weights.stored import array_digest  # noqa: E402
+from minitl.weights.published import catalogue as store  # noqa: E402
 
 CHILD_SECONDS = 10
 SLOWEST = 40  # seconds for one mutant, with everything

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from minitl import utils
+from minitl import randomness, utils
 from minitl.layers import BatchNormalization, Dense, Dropout
 from minitl.models import Sequential
 from minitl.optimizers import SGD, Adam, CosineDecay
 from minitl.training import BackupAndRestore, Callback, CSVLogger, EarlyStopping, ReduceLROnPlateau
-from minitl.training.checkpoints import CheckpointFolder
+from minitl.training.recovery.checkpoints import CheckpointFolder
 
 EPOCHS, BATCH = 6, 8
 
@@ -88,7 +88,7 @@ def train(folder, kind="sgd", callbacks=(), **backup_options):
         for array in arrays:
             digest.update(array)
     digest.update(folder.with_suffix(".csv").read_bytes())
-    digest.update(str(utils.generator().integers(1000)).encode())
+    digest.update(str(randomness.generator().integers(1000)).encode())
     return digest.hexdigest(), history.history
 
 

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from minitl import advice, transfer
-from minitl.advice import costs, plans
+from minitl import transfer
 from minitl.applications import NETWORKS, cuts
 from minitl.errors import DataError
-from minitl.evaluation import paired_interval
+from minitl.graph.summary import flops
 from minitl.initializers import weights_will_be_loaded
 from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D
 from minitl.models import Model
-from minitl.models.summary import flops
+from minitl.recipes import advice
+from minitl.recipes.advice import costs, plans
+from minitl.recipes.evaluation import paired_interval
 from minitl.training import ridge_head
 
 

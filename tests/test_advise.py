@@ -10,9 +10,11 @@ import pytest
 
 from minitl import applications, cli, data
 from minitl.applications.building import add_pooling
-from minitl.cli import advise_backtest, advise_subjects, finetune
+from minitl.cli import finetune
 from minitl.layers import Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D
 from minitl.models import Model
+from minitl.recipes.advice import backtest as advise_backtest
+from minitl.recipes.advice import subjects as advise_subjects
 
 
 def tiny(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=5):

@@ -10,17 +10,9 @@ import pytest
 from minitl import initializers, transfer
 from minitl.applications import VGG16, InceptionV3, ResNet50, inception_v3, resnet50, vgg16
 from minitl.errors import ArgumentError, DataError, ShapeError, WeightsError
-from minitl.layers import (
-    Activation,
-    Conv2D,
-    Dense,
-    GlobalAveragePooling2D,
-    Input,
-    MaxPooling2D,
-    ZeroPadding2D,
-)
+from minitl.graph.summary import flops
+from minitl.layers import Activation, Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D, ZeroPadding2D
 from minitl.models import Model
-from minitl.models.summary import flops
 from minitl.weights import bundled_file
 
 

@@ -18,6 +18,7 @@ from resumable import network, pictures, train
 
 from minitl import interruption, utils
 from minitl.errors import CheckpointError, DivergedError
+from minitl.files import atomic
 from minitl.layers import BatchNormalization, Dense
 from minitl.models import Sequential
 from minitl.optimizers import SGD, CosineDecay
@@ -28,11 +29,10 @@ from minitl.training import (
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
-    backup,
     loop,
 )
-from minitl.training.checkpoints import CheckpointFolder
-from minitl.weights import atomic
+from minitl.training.recovery import backup
+from minitl.training.recovery.checkpoints import CheckpointFolder
 
 
 @pytest.fixture(scope="module")

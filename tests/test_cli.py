@@ -15,7 +15,8 @@ from minitl.cli import finetune
 from minitl.errors import WeightsError
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
-from minitl.weights import bundled_file, known
+from minitl.weights import bundled_file
+from minitl.weights.distrust import known_files as known
 
 
 def run(capsys, *arguments):
@@ -183,7 +184,7 @@ def test_weights_get(capsys, tmp_path, monkeypatch):
     def no_network(address, target, md5):
         raise WeightsError("it could not be downloaded (no network)")
 
-    monkeypatch.setattr("minitl.weights.store.download", no_network)
+    monkeypatch.setattr("minitl.weights.published.catalogue.download", no_network)
     status, text, results = weights_command(capsys, tmp_path, "get", "resnet50")
     assert status == 1 and results is None
     assert text.splitlines()[-1].startswith(

@@ -15,11 +15,14 @@ import pytest
 
 from minitl.applications import VGG16
 from minitl.errors import ArgumentError, WeightsError
+from minitl.files.locks import locked
 from minitl.layers import Dense
 from minitl.models import Sequential
-from minitl.weights import keras_h5, known, mirror, store
-from minitl.weights.download import HttpsOnly, download
-from minitl.weights.locks import locked
+from minitl.weights.distrust import known_files as known
+from minitl.weights.formats import keras_h5
+from minitl.weights.published import catalogue as store
+from minitl.weights.published import mirror
+from minitl.weights.published.download import HttpsOnly, download
 
 ADDRESS = "https://example.org/weights.h5"
 CONTENT = bytes(range(256)) * 10_000  # 2.56 MB: several chunks
@@ -56,7 +59,7 @@ class Network:
 def network(monkeypatch):
     network = Network()
     monkeypatch.setattr("urllib.request.build_opener", lambda handler: network)
-    monkeypatch.setattr("minitl.weights.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("minitl.weights.published.download.time.sleep", lambda seconds: None)
     return network
 
 
@@ -141,7 +144,7 @@ def test_eight_processes_at_once(tmp_path):
         f"""
         import hashlib, os, sys, time
         from pathlib import Path
-        from minitl.weights import store
+        from minitl.weights.published import catalogue as store
         content = bytes(range(256)) * 10_000
         def slow_download(address, target, md5):
             with open({str(tmp_path / "log")!r}, "a") as log:

@@ -7,9 +7,9 @@ import pytest
 
 from minitl import cli
 from minitl.errors import DataError
-from minitl.evaluation import Evaluation, wilson_interval
 from minitl.layers import Dense, Flatten
 from minitl.models import Sequential
+from minitl.recipes.evaluation import Evaluation, wilson_interval
 
 CLASSES = ["ant", "bee", "cat", "dog"]
 LABELS = [0, 0, 0, 1, 1, 2]

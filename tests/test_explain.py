@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minitl import cli, explain, kernels
+from minitl import cli, kernels
+from minitl.course import explain
+from minitl.course.explain import recording, small_network
 from minitl.errors import MismatchError
-from minitl.explain import recording, small_network
 from minitl.kernels import im2col, pooling
 from minitl.layers import Conv2D, Dense, MaxPooling2D, ReLU, activations, convolutional, dense
 from minitl.losses import SparseCategoricalCrossentropy
@@ -138,7 +139,7 @@ def test_the_watched_step_is_an_ordinary_one():
 
 
 def test_the_whole_base_where_it_is(full_base, capsys):
-    from minitl.weights import known
+    from minitl.weights.distrust import known_files as known
 
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / full_base.name).symlink_to(full_base)

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minitl import data, feature_store, interruption, transfer
+from minitl import data, interruption, transfer
 from minitl.applications.vgg16 import preprocess_input
 from minitl.data import Photo
 from minitl.errors import DataError
+from minitl.features import on_disk as feature_store
 from minitl.layers import Conv2D, GlobalAveragePooling2D
 from minitl.models import Sequential
-from minitl.weights import known
+from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 from PIL import Image  # noqa: E402

@@ -128,7 +128,7 @@ def test_unfreezing_ends_it(task):
 
 
 def test_too_much_to_keep(task, capsys, monkeypatch):
-    monkeypatch.setattr(features, "MOST_KEPT_BYTES", 1000)
+    monkeypatch.setattr(features.prefix, "MOST_KEPT_BYTES", 1000)
     model = network()
     transfer.freeze(model, until="pool")
     history = model.fit(*task[0], epochs=1)

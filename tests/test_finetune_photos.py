@@ -13,7 +13,7 @@ import pytest
 from minitl import applications, cli, data
 from minitl.layers import BatchNormalization
 from minitl.models import load_model
-from minitl.weights import known
+from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 
@@ -222,8 +222,8 @@ def test_an_unfinished_run_survives_what_trains_nothing(photos, base, capsys):
 
 
 def test_two_runs_of_one_folder(photos, base, capsys):
-    from minitl.cli.finetune_photos import default_run_folder
-    from minitl.weights.locks import Lock
+    from minitl.files.locks import Lock
+    from minitl.recipes.photographs import default_run_folder
 
     lock = Lock(default_run_folder(photos) / "whole", "")
     assert cli.main(["finetune", str(photos), *FAST]) == 1

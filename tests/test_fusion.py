@@ -5,9 +5,9 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ShapeError
+from minitl.graph.fusion import Fused, fused
 from minitl.layers import Activation, Add, AveragePooling2D, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU
 from minitl.models import Model
-from minitl.models.fusion import Fused, fused
 
 
 def random_statistics(model, rng):

@@ -12,7 +12,8 @@ import minitl
 from minitl import layers, optimizers
 from minitl.applications import VGG16
 from minitl.applications.vgg16 import preprocess_input
-from minitl.transfer import frozen_digest, remove_layers
+from minitl.graph.digest import frozen_digest
+from minitl.transfer import remove_layers
 from minitl.weights import bundled_file
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 
 from minitl.errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
+from minitl.files.hdf5 import MOST_OBJECTS
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
-from minitl.weights import child, keras_h5, known, reading
-from minitl.weights.hdf5 import MOST_OBJECTS
-from minitl.weights.stored import Listing
+from minitl.weights.distrust import child_process as child
+from minitl.weights.distrust import known_files as known
+from minitl.weights.distrust import opening as reading
+from minitl.weights.formats import keras_h5
+from minitl.weights.formats.stored_file import Listing
 
 
 def network():
@@ -474,7 +477,7 @@ def test_what_the_child_says_is_not_believed():
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory in this way")
 def test_the_child_limits_itself():
     program = (
-        "from minitl.weights import child\nchild.limit_memory_and_time(2**30, 5)\nimport resource\n"
+        "from minitl.weights.distrust import child_process\nchild_process.limit_memory_and_time(2**30, 5)\nimport resource\n"
         "print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_CPU)[0])\n"
         "try:\n    bytearray(2**31)\nexcept MemoryError:\n    print('no memory')"
     )

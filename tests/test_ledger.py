@@ -11,9 +11,10 @@ from minitl import transfer
 from minitl.errors import ArgumentError, ShapeError, WeightsError
 from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
-from minitl.weights import keras_h5, ledger_of, open_weights
 from minitl.weights import ledger as ledger_module
-from minitl.weights.stored import array_digest
+from minitl.weights import ledger_of, open_weights
+from minitl.weights.formats import keras_h5
+from minitl.weights.formats.stored_file import array_digest
 
 
 def network(classes=3, **options):

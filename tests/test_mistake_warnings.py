@@ -14,7 +14,7 @@ from minitl.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout
 from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from minitl.models import Model, Sequential, load_model
 from minitl.optimizers import SGD, Adam
-from minitl.training.suspicions import pictures_in_common
+from minitl.training.warned import pictures_in_common
 from minitl.weights import bundled_file
 
 

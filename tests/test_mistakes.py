@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from minitl import cli
-from minitl.mistakes import MISTAKES, THEMES
+from minitl.course.mistakes import MISTAKES, THEMES
 
 # {name: (the wrong program at its best, the mended one at its worst)}: bounds with room beside what was seen. Seen with
 # seeds 0 to 4, wrong and mended: the numbers behind each.
@@ -81,7 +81,7 @@ def test_a_reader_finds_everything(mistake):
     assert 6 <= len(body) <= 30 and "return Outcome(" in body[-1]
     path, line = mistake.place.split(":")
     source = inspect.getsource(inspect.getmodule(mistake.program)).splitlines()
-    assert path.startswith("minitl/mistakes/") and mistake.program.__name__ in source[int(line) - 1]
+    assert path.startswith("minitl/course/mistakes/") and mistake.program.__name__ in source[int(line) - 1]
 
 
 def run(capsys, *arguments):

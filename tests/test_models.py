@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minitl.errors import ArgumentError, GraphError, ShapeError
+from minitl.graph.summary import flops
 from minitl.layers import Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D
 from minitl.models import Model, Sequential
-from minitl.models.summary import flops
 
 
 class Spy(Layer):

@@ -11,7 +11,7 @@ import pytest
 
 from minitl import cli, data
 from minitl.errors import DataError
-from minitl.weights import known
+from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 from PIL import Image  # noqa: E402

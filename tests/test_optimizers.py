@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from minitl import optimizers, utils
+from minitl import optimizers
 from minitl.errors import ArgumentError, DivergedError, MistakeWarning, ShapeError
+from minitl.kernels import precision
 from minitl.layers import Dense
 from minitl.models import Sequential
 from minitl.optimizers import SGD, Adam
@@ -89,7 +90,7 @@ def test_nothing_moves_if_one_gradient_is_not_finite(bad):
 
 
 def test_a_gradient_too_large_to_step_by_is_refused():
-    assert utils.all_finite(np.full(10, 3e38, np.float32)), "its sum overflows, its entries do not"
+    assert precision.all_finite(np.full(10, 3e38, np.float32)), "its sum overflows, its entries do not"
     for optimizer, gradient in (SGD(1e20), 1e15), (Adam(0.1), 1e25):
         with pytest.raises(
             DivergedError, match=f"gradient of 'number' kernel reaches {gradient:.3g}".replace("+", ".")

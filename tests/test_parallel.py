@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 
 from minitl import kernels
+from minitl.graph.fusion import fused
 from minitl.kernels import memory, parallel, winograd
 from minitl.layers import Conv2D, Input, MaxPooling2D
 from minitl.models import Model
-from minitl.models.fusion import fused
 
 needs_two_threads = pytest.mark.skipif(parallel.threads() < 2, reason="BLAS may use one thread only, or cannot be told")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+BESIDE = ("arguments", "errors", "initializers", "interruption", "progress", "randomness", "terminal")
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -59,4 +60,4 @@ def test_the_map_names_every_file_and_folder():
     present = {
         path.name if path.is_file() else path.name + "/" for path in package.iterdir() if not path.name.startswith("_")
     }
-    assert listed | {"errors.py", "initializers.py", "interruption.py", "progress.py", "utils.py"} == present
+    assert listed | {name + ".py" for name in BESIDE} == present

@@ -14,7 +14,7 @@ import pytest
 
 from minitl import applications, cli, data
 from minitl.errors import ArgumentError, GraphError
-from minitl.evaluation import Evaluation
+from minitl.graph.summary import flops
 from minitl.layers import (
     BatchNormalization,
     Conv2D,
@@ -27,8 +27,8 @@ from minitl.layers import (
     Softmax,
 )
 from minitl.models import Model, Sequential
-from minitl.models.summary import flops
-from minitl.report.grad_cam import grad_cam, map_layer
+from minitl.recipes.evaluation import Evaluation
+from minitl.recipes.report.grad_cam import grad_cam, map_layer
 
 SECTIONS = ["The data", "Six steps", "How it learned", "What it confuses", "The most confident mistakes",
             "Where it looked", "What it sees", "What it costs"]  # fmt: skip
@@ -126,7 +126,7 @@ def test_grad_cam_leaves_the_model_as_it_is(rng):
 def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
     """A finished run of a tiny network with made-up predictions, of which `wrong` are wrong."""
     pytest.importorskip("PIL", reason="needs Pillow, of the extra 'plots'")
-    from minitl.report import Happened, Pictures, Stage
+    from minitl.recipes.report import Happened, Pictures, Stage
 
     rng, classes = np.random.default_rng(0), len(class_names)
     x = Input((size, size, 3))
@@ -170,8 +170,8 @@ def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
 
 def page_of(run):
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    from minitl.report.findings import look_into
-    from minitl.report.page import as_html
+    from minitl.recipes.report.findings import look_into
+    from minitl.recipes.report.page import as_html
 
     return as_html(run, look_into(run))
 
@@ -261,7 +261,7 @@ def test_the_confusion_matrix_has_the_numbers():
 
 def test_lines_lie_where_their_numbers_are():
     """0 at the bottom, the largest tick at the top, the first epoch to the left; and ticks are round."""
-    from minitl.report.charts import line_chart, ticks
+    from minitl.recipes.report.charts import line_chart, ticks
 
     points = re.findall(r'points="(.*?)"', line_chart("Loss", [("training", "a", [2.0, 0.5, 1.0])]))
     assert points == ["52.0,12.0 199.0,139.5 346.0,97.0"]
@@ -281,7 +281,7 @@ def test_nothing_to_show_is_said():
 
 def test_pictures_that_have_vanished():
     from minitl.errors import DataError
-    from minitl.report import Pictures
+    from minitl.recipes.report import Pictures
 
     def read(position):
         raise DataError("it is gone")
@@ -293,7 +293,7 @@ def test_pictures_that_have_vanished():
 
 
 def test_costs_and_kernels_of_a_network(rng):
-    from minitl.report.insides import costs, feature_maps, first_kernels
+    from minitl.recipes.report.measured import costs, feature_maps, first_kernels
 
     run = a_run(FEW)
     found = costs(run.model, rng.normal(size=(2, SIZE, SIZE, 3)).astype(np.float32))
@@ -430,7 +430,7 @@ def test_the_bundled_pictures(few_pictures, tmp_path, capsys):
     assert watched["test_accuracy"] == alone["test_accuracy"], "looking on changes nothing"
     assert watched["transferred"]["history"]["loss"] == alone["transferred"]["history"]["loss"]
     assert f"Report: {folder / 'index.html'}" in capsys.readouterr().out
-    from minitl.report.plots import NAMES
+    from minitl.recipes.report.plots import NAMES
 
     assert {path.name for path in folder.iterdir()} == {"index.html", *(f"{name}.png" for name in NAMES)}
     text = (folder / "index.html").read_text(encoding="utf-8")
@@ -455,7 +455,7 @@ def photos(tmp_path, monkeypatch):
     which take most of the time, are drawn for the bundled pictures alone."""
     Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images'")
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    monkeypatch.setattr("minitl.report.plots.drawings", lambda happened, findings: [])
+    monkeypatch.setattr("minitl.recipes.report.plots.drawings", lambda happened, findings: [])
     monkeypatch.setitem(applications.NETWORKS, "vgg16", (tiny_base, applications.NETWORKS["vgg16"][1]))
     rng = np.random.default_rng(0)
     for part, kind in itertools.product(("train", "val"), ("bright", "dark <b>")):
@@ -485,7 +485,7 @@ def test_a_folder_of_photographs(photos, options, tmp_path, capsys):
 def test_a_resumed_run_has_the_same_curves(photos, tmp_path, monkeypatch, capsys):
     """Ctrl-C in the second stage: what the first one noted comes from its checkpoint."""
     from minitl import interruption
-    from minitl.cli import finetune_photos
+    from minitl.recipes import photographs as finetune_photos
 
     fast = ["finetune", str(photos), "--image-size", "32", "--epochs", "4", "--tune-epochs", "3", "--warm-up", "1"]
     assert cli.main([*fast, "--report", str(tmp_path / "whole")]) == 0

@@ -8,14 +8,14 @@ import pytest
 from conftest import REPOSITORY
 
 from minitl import cli, data, interruption, transfer, utils
-from minitl import study as package
 from minitl.cli import study as command
+from minitl.course import study as package
+from minitl.course.study import findings, halves, plot, pretraining, transfer_study
+from minitl.course.study.network import CUTTABLE, network
+from minitl.course.study.transfer_study import BASE, TREATMENTS, Job, Result
 from minitl.errors import ArgumentError, DivergedError, MissingExtraError
 from minitl.models import load_model
-from minitl.study import findings, halves, plot, pretraining, transfer_study
-from minitl.study.network import CUTTABLE, network
-from minitl.study.transfer_study import BASE, TREATMENTS, Job, Result
-from minitl.training.backup import array_or_stream_digest
+from minitl.training.recovery.backup import array_or_stream_digest
 
 CLASSES = 5
 

@@ -22,7 +22,7 @@ from minitl.layers import (
     ZeroPadding2D,
 )
 from minitl.models import Model, Sequential, load_model
-from minitl.weights import keras_h5
+from minitl.weights.formats import keras_h5
 
 
 def network(units=3):
@@ -263,7 +263,7 @@ def test_saving_is_all_or_nothing(saved, tmp_path, monkeypatch):
             patch.setattr(h5py.Group, target, disk_full)
             with pytest.raises(CheckpointError, match="No space left on device.*untouched"):
                 model.save(path)
-    monkeypatch.setattr(weights.model_file, "_check_written", disk_full)
+    monkeypatch.setattr(weights.saving, "_check_written", disk_full)
     with pytest.raises(CheckpointError, match="untouched"):
         model.save(path)
     assert path.read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["model.h5"]

@@ -5,11 +5,12 @@ import numpy as np
 
 from minitl import kernels, transfer
 from minitl.applications import VGG16
+from minitl.graph import graph
 from minitl.initializers import weights_will_be_loaded
 from minitl.kernels import memory, parallel
 from minitl.layers import Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D
 from minitl.losses import SparseCategoricalCrossentropy
-from minitl.models import Model, graph
+from minitl.models import Model
 from minitl.optimizers import SGD, Adam
 
 from .. import networks

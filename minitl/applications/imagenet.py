@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..arguments import whole_number
 from ..errors import ShapeError
-from ..utils import whole_number
-from ..weights import bundled_file
+from ..files.bundled import bundled_file
 
 CLASS_INDEX = "imagenet_class_index.json"  # {"0": ["n01440764", "tench"], ...}, the file that Keras uses
 

@@ -15,14 +15,17 @@ with what came.
 import shlex
 import textwrap
 
-from .. import interruption, utils
-from ..advice import costs, plans, rank
+from .. import interruption
 from ..applications import NETWORKS
+from ..arguments import whole_number
 from ..errors import ArgumentError
+from ..files.results import check_writable, write_json
 from ..kernels.parallel import threads
-from . import advise_backtest, photos_options
-from .advise_subjects import Bundled, Photographs
-from .output import check_writable, printable, table, write_json
+from ..recipes.advice import backtest as advise_backtest
+from ..recipes.advice import costs, plans, rank
+from ..recipes.advice.subjects import Bundled, Photographs
+from ..terminal import printable, table
+from . import photos_options
 
 HELP = "where to cut, what to unfreeze, and what it will cost"
 
@@ -50,7 +53,7 @@ def run(options):
         limit = getattr(options, name)
         if limit is not None and not 0 < limit < float("inf"):
             raise ArgumentError(f"--{name} is {limit}; expected a number above 0.")
-    utils.whole_number(options.seeds, "--seeds")
+    whole_number(options.seeds, "--seeds")
     if options.photos is None:
         given = [name for name in ("base", "image_size") if getattr(options, name) is not None]
         if given:

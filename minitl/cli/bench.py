@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from ..errors import ArgumentError
-from ..weights.atomic import replacing
-from .output import check_writable, write_json
+from ..files.atomic import replacing
+from ..files.results import check_writable, write_json
 
 HELP = "measure minitl beside the frameworks that are installed"
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from .. import data
 from ..errors import DataError
-from ..evaluation import Evaluation
+from ..files.results import check_writable, write_json
 from ..models import load_model
 from ..progress import Progress
-from .output import check_writable, printable, table, write_json
+from ..recipes.evaluation import Evaluation
+from ..terminal import printable, table
 from .predict import how_to_read
 
 HELP = "measure a saved model on a folder of pictures"

@@ -4,8 +4,8 @@ minitl explain step                       a network so small that all of its num
 minitl explain step --network vgg16       the last layers of VGG16, with a new head
 """
 
-from ..explain import explain_small_network, explain_vgg16
-from .output import check_writable, write_json
+from ..course.explain import explain_small_network, explain_vgg16
+from ..files.results import check_writable, write_json
 
 HELP = "one training step, number by number, with its source"
 NETWORKS = {"small": explain_small_network, "vgg16": explain_vgg16}

@@ -22,18 +22,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import __version__, data, transfer, utils
+from .. import __version__, data, transfer
 from ..applications import NETWORKS, VGG16, cuts
 from ..applications.vgg16 import preprocess_input
 from ..errors import ArgumentError
-from ..evaluation import wilson_interval
+from ..files.bundled import bundled_file
+from ..files.results import check_writable, write_json
+from ..graph.summary import flops
+from ..kernels.memory import peak_bytes
 from ..layers import BatchNormalization, Dense, Flatten
-from ..models.summary import flops
 from ..optimizers import SGD
+from ..randomness import set_random_seed
+from ..recipes import photographs as finetune_photos
+from ..recipes import reporting as finetune_report
+from ..recipes.evaluation import wilson_interval
+from ..terminal import table
 from ..training import LearningRateHistory, LearningRateScheduler
-from ..weights import bundled_file
-from . import finetune_photos, finetune_report, photos_options
-from .output import check_writable, table, write_json
+from . import photos_options
 
 HELP = "fine-tune VGG16's first blocks on the bundled pictures (the main job)"
 
@@ -99,7 +104,7 @@ def run(options):
     if options.cut not in CUTS:
         raise ArgumentError(f"--cut is {options.cut}; without photographs, expected one of {', '.join(CUTS)}.")
     start = time.perf_counter()
-    utils.set_random_seed(options.seed)
+    set_random_seed(options.seed)
     pictures = data.fashion_mnist_few_shot()
     x_train, x_test = (preprocess_input(enlarged(images)) for images in (pictures.x_train, pictures.x_test))
     task = (x_train, pictures.y_train), (x_test, pictures.y_test)
@@ -254,7 +259,7 @@ def results(model, transferred, scratch, digest, options, seconds):
         "test_accuracy": transferred["test_accuracy"],
         "scratch_accuracy": scratch and scratch["test_accuracy"],
         "seconds": seconds,
-        "peak_bytes": utils.peak_bytes(),
+        "peak_bytes": peak_bytes(),
         "parameters": model.count_params(),
         "trainable_parameters": model.count_params(trainable_only=True),
         "frozen_digest": digest,

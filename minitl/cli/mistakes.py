@@ -10,9 +10,9 @@ minitl mistakes --all                      all of them, in a table (some seconds
 import difflib
 import textwrap
 
+from ..course.mistakes import MISTAKES, THEMES
 from ..errors import ArgumentError
-from ..mistakes import MISTAKES, THEMES
-from .output import check_writable, write_json
+from ..files.results import check_writable, write_json
 
 HELP = "twenty classic mistakes: symptom, diagnosis, mend, run wrong and mended"
 WIDTH = 100

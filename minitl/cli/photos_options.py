@@ -3,9 +3,9 @@
 import math
 
 from ..applications import NETWORKS, cuts
+from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..optimizers import CosineDecay, PiecewiseConstantDecay, WarmUp
-from ..utils import whole_number
 
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 

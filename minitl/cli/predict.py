@@ -10,8 +10,9 @@ import numpy as np
 from .. import data
 from ..applications import preprocessing
 from ..errors import ArgumentError
+from ..files.results import check_writable, write_json
 from ..models import load_model
-from .output import check_writable, table, write_json
+from ..terminal import table
 
 HELP = "classify pictures with a saved model"
 EXAMPLES = 10  # bundled images shown when no file is named

@@ -14,10 +14,10 @@ import textwrap
 import time
 
 from .. import __version__, data
+from ..course.study import halves, pretraining
 from ..errors import ArgumentError
-from ..evaluation import wilson_interval
-from ..study import halves, pretraining
-from .output import check_writable, write_json
+from ..files.results import check_writable, write_json
+from ..recipes.evaluation import wilson_interval
 
 HELP = "train a base on Fashion-MNIST (step 1 of transfer learning)"
 

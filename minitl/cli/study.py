@@ -18,12 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import __version__, data, interruption
+from ..arguments import whole_number
+from ..course.study import findings, halves, plot, transfer_study
+from ..course.study.network import CUTTABLE
 from ..errors import ArgumentError, MinitlError
+from ..files.results import check_writable, write_json
 from ..kernels.parallel import threads
-from ..study import findings, halves, plot, transfer_study
-from ..study.network import CUTTABLE
-from ..utils import whole_number
-from .output import check_writable, table, write_json
+from ..terminal import table
 
 HELP = "which layers carry over to another task? (Yosinski et al. 2014)"
 
@@ -158,7 +159,7 @@ def report(study, results, seconds):
             if finding.split == split:
                 say(finding)
     print(
-        f"\n{len(results)} trainings, {seconds / 60:.1f} min in all. How this was done: minitl/study/transfer_study.py"
+        f"\n{len(results)} trainings, {seconds / 60:.1f} min in all. How this was done: minitl/course/study/transfer_study.py"
     )
 
 

@@ -9,9 +9,9 @@ minitl summary my_model.h5
 from .. import initializers
 from ..applications import NETWORKS
 from ..errors import ArgumentError
+from ..files.results import check_writable, write_json
+from ..graph.summary import flops
 from ..models import load_model
-from ..models.summary import flops
-from .output import check_writable, write_json
 
 HELP = "print a model's layers, shapes and parameters"
 APPLICATIONS = {name: build for name, (build, _) in NETWORKS.items()}

@@ -20,14 +20,16 @@ import numpy as np
 from .. import initializers
 from ..applications import NETWORKS
 from ..errors import ArgumentError, WeightsError
+from ..files.results import check_writable, write_json
 from ..models import load_model
 from ..progress import Progress
-from ..weights import convert, ledger, loading, store
-from ..weights.known import name_of
+from ..terminal import printable, table
+from ..weights import convert, ledger, loading
+from ..weights.distrust.known_files import name_of
+from ..weights.distrust.opening import open_weights
+from ..weights.formats.stored_file import FLOATS, array_digest
 from ..weights.naming import is_kerass, own_places, places
-from ..weights.reading import open_weights
-from ..weights.stored import FLOATS, array_digest
-from .output import check_writable, printable, table, write_json
+from ..weights.published import catalogue as store
 
 HELP = "list, get, convert, verify, inspect or compare files of weights"
 

@@ -2,11 +2,12 @@
 (`images`, `photos`), and folders of photographs (`folders`), read as they are needed (`stream`) and varied
 (`augmentation`)."""
 
+from ..kernels.images import grey_to_rgb, resize
 from .augmentation import Augmentation
 from .bundled import ImageSet, fashion_mnist_few_shot
 from .folders import Photo, PhotoFolder, audit_folder
 from .idx import fashion_mnist, read_idx
-from .images import grey_to_rgb, read_image, resize
+from .images import read_image
 from .photos import open_photo
 from .stream import PhotoStream
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..weights import bundled_file
-from ..weights.hdf5 import opened
+from ..files.bundled import bundled_file
+from ..files.hdf5 import opened
 
 
 class ImageSet(NamedTuple):

@@ -10,9 +10,12 @@ more than MOST_IDLE of that is kept: a training step of VGG16 at batch 8 takes 1
 
 import math
 import os
+import re
+import sys
 import threading
 import weakref
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 
@@ -109,3 +112,18 @@ class Scratch(threading.local):
         if name not in self.memory or self.memory[name].size < size:
             self.memory[name] = empty((size,), self.dtype, is_scratch=True)
         return self.memory[name][:size].reshape(shape)
+
+
+def peak_bytes():
+    """The most memory that this process has held so far, or None where the system does not say (Windows)."""
+    try:
+        status = Path("/proc/self/status").read_text()  # Linux: getrusage would count the process that started this one
+        return 1024 * int(re.search(r"VmHWM:\s*(\d+)", status)[1])
+    except (OSError, TypeError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

@@ -10,12 +10,12 @@ A layer of your own is a subclass with `forward` and `backward`. One with parame
 """
 
 import itertools
+import re
 
 import numpy as np
 
 from .. import initializers
 from ..errors import ArgumentError, GraphError, ShapeError
-from ..utils import snake_case
 
 _serial_numbers = itertools.count()
 
@@ -237,3 +237,9 @@ def pair(value, argument):
 
 def _show(shape):
     return "(" + ", ".join("N" if i == 0 else str(size) for i, size in enumerate(shape)) + ")"
+
+
+def snake_case(class_name):
+    """MaxPooling2D -> max_pooling2d, as Keras names layers."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

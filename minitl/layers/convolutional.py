@@ -2,11 +2,11 @@
 
 import operator
 
+from ..arguments import whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
 from ..kernels.winograd import KernelTransform
-from ..utils import whole_number
 from .activations import activation_functions
 from .base import Layer, pair
 

@@ -2,9 +2,9 @@
 
 import math
 
+from ..arguments import whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
-from ..utils import whole_number
 from .activations import activation_functions
 from .base import Layer
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, warn_of_mistake
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
-from ..utils import warn_of_mistake
 from .base import Layer
 
 

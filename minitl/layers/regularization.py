@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..kernels import as_float
-from ..utils import generator
+from ..randomness import generator
 from .base import Layer
 
 

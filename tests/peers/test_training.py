@@ -10,8 +10,8 @@ from keras.src.legacy.saving import legacy_h5_format
 
 import minitl
 from minitl import losses, optimizers
+from minitl.graph.digest import frozen_digest
 from minitl.layers import Activation, Softmax
-from minitl.transfer import frozen_digest
 from minitl.utils import set_random_seed
 
 from .compare import (

@@ -1,0 +1,73 @@
+"""Fashion-MNIST's ten classes as two tasks of five: A, which a base has learned before, and B, which is to be learned.
+
+Yosinski et al. divided ImageNet's 1,000 classes twice: at random, so that both halves have dogs and both have
+vehicles, and by kind, man-made things here and natural ones there. Ten classes can be divided in the same two ways:
+
+    similar      every class of B has a relative in A: another garment with sleeves, another shoe
+    dissimilar   B is tops, coats and dresses, A is everything else: shoes, bags and trousers
+
+In both, B has the class Shirt with others that are easily taken for it. A task that is solved anyway could not show
+whether anything was transferred.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import ArgumentError
+
+HALVES = {
+    "similar": {
+        "A": ("Trouser", "Pullover", "Coat", "Bag", "Ankle boot"),
+        "B": ("T-shirt/top", "Dress", "Sandal", "Shirt", "Sneaker"),
+    },
+    "dissimilar": {
+        "A": ("Trouser", "Sandal", "Sneaker", "Bag", "Ankle boot"),
+        "B": ("T-shirt/top", "Pullover", "Dress", "Coat", "Shirt"),
+    },
+}
+# Of all training pictures: about what `prepare` makes of them has mean 0 and variance 1.
+MEAN, DEVIATION = 72.94, 90.02
+
+
+class Task(NamedTuple):
+    """Pictures as the network takes them, float32 (N, 28, 28, 1), labels (N,) from 0, and what these are called."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple
+
+
+def task(pictures, class_names):
+    """The pictures of these classes out of a `data.ImageSet`, the labels counted anew in their order."""
+    unknown = [name for name in class_names if name not in pictures.class_names]
+    if unknown:
+        raise ArgumentError(f"class {unknown[0]!r} is unknown; expected some of {', '.join(pictures.class_names)}.")
+    new_label = np.full(len(pictures.class_names), -1)
+    for label, name in enumerate(class_names):
+        new_label[pictures.class_names.index(name)] = label
+    arrays = []
+    for images, labels in (pictures.x_train, pictures.y_train), (pictures.x_test, pictures.y_test):
+        chosen = new_label[labels] >= 0
+        arrays += [prepare(images[chosen]), new_label[labels[chosen]]]
+    return Task(*arrays, tuple(class_names))
+
+
+def prepare(images):
+    """uint8 (N, 28, 28) -> float32 (N, 28, 28, 1), about mean 0 and variance 1."""
+    return ((images - np.float32(MEAN)) / np.float32(DEVIATION))[..., None]
+
+
+def fewer(task, per_class, seed):
+    """The same task with `per_class` training pictures of each class, drawn at random; the test pictures all stay."""
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for label, name in enumerate(task.class_names):
+        places = np.flatnonzero(task.y_train == label)
+        if len(places) < per_class:
+            raise ArgumentError(f"class {name!r} has {len(places):,} training pictures; {per_class:,} were asked for.")
+        chosen.append(generator.choice(places, per_class, replace=False))
+    chosen = np.sort(np.concatenate(chosen))
+    return task._replace(x_train=task.x_train[chosen], y_train=task.y_train[chosen])

@@ -1,0 +1,245 @@
+"""The experiment: for every n, keep the first n layers of a trained network, renew the rest, and train on task B.
+
+    baseB   the network trained on B from random weights: what all others are measured by
+    BnB     the first n layers of baseB, frozen; the rest starts at random again and is trained on B, too
+    BnB+    the same, but the first n layers are fine-tuned with the rest
+    AnB     the first n layers of a network that was trained on A, frozen
+    AnB+    the same, fine-tuned
+    RnB     the first n layers are random, frozen: what a network achieves if they have learned nothing
+
+What each pair of these says. BnB below baseB: half of a solution does not know what the other half was, and does not
+find it again ("fragile co-adaptation"). AnB below BnB: the layers have become specific to A. AnB above RnB: they are
+not *only* specific to A. AnB+ above BnB+: what was learned on A helps even where everything may be learned anew.
+
+Every treatment of one seed trains on the same pictures in the same order, and its new layers start from the same random
+numbers, so that differences between treatments are differences between pairs. These numbers are others than those that
+baseB started from: a renewed layer must not start where the lost one did.
+
+Base A is the same in all (`pretraining.bundled_base`), and was trained on 30,000 pictures; baseB is trained anew for
+each seed, on the few pictures of B that the others get. In the paper both were trained on as many.
+
+Reads: `halves`, `network`, `pretraining`. Called by `minitl study transfer`. Read next: `findings`.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ... import interruption, transfer
+from ...arguments import whole_number
+from ...errors import ArgumentError, MinitlError
+from ...randomness import set_random_seed
+from .halves import HALVES, fewer, task
+from .network import CUTTABLE, network
+from .pretraining import bundled_base, train
+
+BATCH_SIZE = 25
+
+
+class Treatment(NamedTuple):
+    """Whose first layers are copied ("A", "B", or None for random ones), and whether they are frozen."""
+
+    base: str | None
+    frozen: bool
+
+
+TREATMENTS = {
+    "BnB": Treatment("B", frozen=True),
+    "BnB+": Treatment("B", frozen=False),
+    "AnB": Treatment("A", frozen=True),
+    "AnB+": Treatment("A", frozen=False),
+    "RnB": Treatment(None, frozen=True),
+}
+BASE = "baseB"
+
+
+class Job(NamedTuple):
+    """One training. For baseB, `cut` is 0."""
+
+    split: str
+    treatment: str
+    cut: int
+    seed: int
+
+
+class Result(NamedTuple):
+    """What came of a job: accuracy on the test pictures, on the training pictures in the last epoch, and the time."""
+
+    split: str
+    treatment: str
+    cut: int
+    seed: int
+    accuracy: float
+    training_accuracy: float
+    seconds: float
+
+
+class Study(NamedTuple):
+    """What is studied: {(split, seed): `halves.Task` B}, {split: the layers of base A, as `layers_of` gives them},
+    epochs a training, cuts."""
+
+    tasks: dict
+    bases_a: dict
+    epochs: int
+    cuts: tuple
+
+    @property
+    def base_jobs(self):
+        return [Job(split, BASE, 0, seed) for split, seed in self.tasks]
+
+    @property
+    def treatment_jobs(self):
+        """In an order in which an interrupted study has whole seeds rather than whole treatments."""
+        by_seed = sorted(self.tasks, key=lambda key: key[1])
+        return [Job(split, name, cut, seed) for split, seed in by_seed for cut in self.cuts for name in TREATMENTS]
+
+    @property
+    def trainings(self):
+        return len(self.base_jobs) + len(self.treatment_jobs)
+
+
+def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
+    """A `Study` of the tasks B in a `data.ImageSet`.
+
+    splits      names in `halves.HALVES`
+    seeds       how many times everything is repeated, with other random numbers
+    per_class   training pictures of each class, others for each seed; None: all that there are
+    cuts        three or more of them; default: every one
+    """
+    whole_number(seeds, "seeds", least=2)  # of one, nobody knows how sure it is
+    whole_number(epochs, "epochs")
+    cuts = tuple(range(1, len(CUTTABLE) + 1)) if cuts is None else tuple(sorted(set(cuts)))
+    if len(cuts) < 3 or cuts[0] < 1 or cuts[-1] > len(CUTTABLE):
+        raise ArgumentError(f"cuts are {cuts}; expected at least three of 1 to {len(CUTTABLE)}.")
+    tasks, bases_a = {}, {}
+    for split in splits:
+        whole = task(pictures, HALVES[split]["B"])
+        bases_a[split] = layers_of(bundled_base(split))
+        for seed in range(seeds):
+            tasks[split, seed] = whole if per_class is None else fewer(whole, per_class, seed)
+    return Study(tasks, bases_a, epochs, cuts)
+
+
+def run(study, workers=1):
+    """Train everything. Yields a `Result` as each training ends, in no certain order if `workers` is more than one.
+
+    Each of `workers` is a process: the layers are too small to be divided among threads.
+    """
+    layers_b = {}
+    with _runner(workers) as run_all:
+        for result, layers in run_all(train_base, [(study, job) for job in study.base_jobs]):
+            layers_b[result.split, result.seed] = layers
+            yield result
+        treated = [(study, job, layers_b[job.split, job.seed]) for job in study.treatment_jobs]
+        yield from run_all(train_treated, treated)
+
+
+def layers_of(model):
+    """{name: copies of its weights} of all layers that can be copied."""
+    return {name: model.get_layer(name).get_weights() for name in CUTTABLE}
+
+
+def train_base(study, job):
+    """baseB. Returns (`Result`, its layers)."""
+    set_random_seed(2 * job.seed)
+    model = network(len(study.tasks[job.split, job.seed].class_names))
+    return _trained(model, study, job), layers_of(model)
+
+
+def train_treated(study, job, layers_b):
+    """Any other training."""
+    layers = {"A": study.bases_a[job.split], "B": layers_b, None: {}}[TREATMENTS[job.treatment].base]
+    classes = len(study.tasks[job.split, job.seed].class_names)
+    model = operated(job.treatment, job.cut, layers, classes, 2 * job.seed + 1)
+    digest = transfer.frozen_digest(model)
+    result = _trained(model, study, job)
+    if transfer.frozen_digest(model) != digest:
+        raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input
+    return result
+
+
+def operated(treatment, cut, layers, classes, seed):
+    """The network before training: the first `cut` layers copied from `layers` ({name: weights}) and frozen, as the
+    treatment says, the rest as `seed` makes it."""
+    set_random_seed(seed)
+    model = network(classes)
+    if TREATMENTS[treatment].base is not None:
+        for name in CUTTABLE[:cut]:
+            model.get_layer(name).set_weights(layers[name])
+    if TREATMENTS[treatment].frozen:
+        transfer.freeze(model, until=CUTTABLE[cut - 1])
+    return model
+
+
+def _trained(model, study, job):
+    start = time.perf_counter()
+    accuracy, training_accuracy = train(model, study.tasks[job.split, job.seed], study.epochs, BATCH_SIZE)
+    return Result(*job, accuracy, training_accuracy, time.perf_counter() - start)
+
+
+# ---- one process, or several ----
+
+
+@contextmanager
+def _runner(workers):
+    """A function (work, jobs) -> what `work(*job)` returns for each of them, as it is done."""
+    if workers == 1:
+        yield lambda work, jobs: (work(*job) for job in jobs)
+        return
+    with _one_thread_each():
+        processes = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_signals_to_the_parent)
+        try:
+            yield lambda work, jobs: _as_they_end(processes, workers, work, jobs)
+        finally:
+            processes.shutdown(cancel_futures=True)
+
+
+def _as_they_end(processes, most, work, jobs):
+    """Only `most` are handed over at a time: what is handed over is done before an interruption ends."""
+    jobs, under_way = iter(jobs), set()
+    try:
+        while True:
+            while len(under_way) < most and (job := next(jobs, None)) is not None:
+                under_way.add(processes.submit(work, *_own_part(*job)))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
+            for each in done:
+                yield each.result()
+            interruption.check()
+    except BrokenProcessPool:
+        raise MinitlError(
+            "a process that trained was ended from outside (too little memory?). Set OPENBLAS_NUM_THREADS=1, and all "
+            "is trained in this one."
+        ) from None
+
+
+def _own_part(study, job, *more):
+    """What a job needs of the study."""
+    key = job.split, job.seed
+    return study._replace(tasks={key: study.tasks[key]}), job, *more
+
+
+@contextmanager
+def _one_thread_each():
+    """New processes read from the environment how many threads their BLAS may have."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _leave_signals_to_the_parent():
+    """Ctrl-C reaches all processes of a terminal; the parent decides what is left undone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

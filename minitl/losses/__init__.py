@@ -1,0 +1,32 @@
+"""Losses."""
+
+from ..errors import ArgumentError
+from .base import Loss
+from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from .regression import MeanSquaredError
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Loss",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "get",
+]
+
+LOSSES = {
+    "binary_crossentropy": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+}
+
+
+def get(loss):
+    """A `Loss` from Keras's name for it, or the thing itself if it is one already."""
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    if hasattr(loss, "forward") and hasattr(loss, "backward") and not isinstance(loss, type):
+        return loss
+    raise ArgumentError(f"loss is {loss!r}; expected one of {', '.join(LOSSES)}, or an object of minitl.losses.")

@@ -1,0 +1,24 @@
+"""Optimizers under Keras's names. Reading order: `base` (the walk over the parameters), `sgd`, `adam`, `schedules`.
+
+`minitl/course/add_your_own.md` shows how to add one.
+"""
+
+from ..errors import ArgumentError
+from . import schedules
+from .adam import Adam
+from .base import Optimizer
+from .schedules import CosineDecay, PiecewiseConstantDecay, WarmUp
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", "WarmUp", "get", "schedules"]
+
+OPTIMIZERS = {"adam": Adam, "sgd": SGD}
+
+
+def get(optimizer):
+    """An `Optimizer` from its Keras name, or the thing itself if it is one already."""
+    if isinstance(optimizer, str) and optimizer.lower() in OPTIMIZERS:
+        return OPTIMIZERS[optimizer.lower()]()
+    if hasattr(optimizer, "step") and not isinstance(optimizer, type):
+        return optimizer
+    raise ArgumentError(f"optimizer is {optimizer!r}; expected one of {', '.join(OPTIMIZERS)}, or an Optimizer.")

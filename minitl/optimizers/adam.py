@@ -1,0 +1,40 @@
+"""Adam: a step of about the same size for every parameter."""
+
+import math
+
+import numpy as np
+
+from ..arguments import number
+from .base import Optimizer
+
+
+class Adam(Optimizer):
+    """Each parameter gets a step of about lr, whatever the size of its gradient. Kingma & Ba 2015.
+
+        m <- beta_1 m + (1 - beta_1) g            mean of the gradient
+        v <- beta_2 v + (1 - beta_2) g^2          mean of its square
+        p <- p - lr' m / (sqrt(v) + epsilon)      lr' = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
+
+    m and v start at 0 and are too small at first; the factor in lr' makes up for it (t counts the steps).
+    """
+
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **shared
+    ):
+        super().__init__(learning_rate, weight_decay, lr, **shared)
+        self.beta_1, self.beta_2 = number(beta_1, "beta_1", 0, 1 - 1e-9), number(beta_2, "beta_2", 0, 1 - 1e-9)
+        self.epsilon = number(epsilon, "epsilon", 0, 1)
+
+    def start(self, parameter):
+        return np.zeros_like(parameter), np.zeros_like(parameter)
+
+    def update(self, parameter, gradient, mean, square):
+        t = self.iterations
+        corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        mean += (gradient - mean) * (1 - self.beta_1)
+        square += (gradient * gradient - square) * (1 - self.beta_2)
+        step = np.sqrt(square)
+        step += self.epsilon
+        np.divide(mean, step, out=step)
+        step *= corrected_rate
+        parameter -= step

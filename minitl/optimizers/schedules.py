@@ -1,0 +1,67 @@
+"""Learning rates that change: functions of the steps taken, for an optimizer's `learning_rate`."""
+
+import math
+
+from ..arguments import number, whole_number
+from ..errors import ArgumentError
+
+LARGEST_RATE = 1e30  # far beyond sense
+
+
+class CosineDecay:
+    """A learning rate that falls along half a cosine, after a warm-up along a line. A function of the steps taken.
+
+        warm-up, step < warmup_steps     initial + (warmup_target - initial) * step / warmup_steps
+        then, s = step - warmup_steps    rate * ((1 - alpha) * (1 + cos(pi * min(s / decay_steps, 1))) / 2 + alpha)
+
+    rate is warmup_target if there is one, else initial_learning_rate; it ends at alpha * rate.
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0):
+        self.initial, self.target = rate(initial_learning_rate), warmup_target and rate(warmup_target)
+        self.decay_steps, self.warmup_steps = whole_number(decay_steps, "decay_steps"), warmup_steps
+        self.alpha = number(alpha, "alpha", 0, 1)
+
+    def __call__(self, step):
+        largest = self.initial if self.target is None else self.target
+        if self.target is not None:
+            if step < self.warmup_steps:
+                return self.initial + (self.target - self.initial) * step / self.warmup_steps
+            step -= self.warmup_steps
+        cosine = math.cos(math.pi * min(step / self.decay_steps, 1))
+        return largest * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
+
+
+class PiecewiseConstantDecay:
+    """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ..., the last from then on."""
+
+    def __init__(self, boundaries, values):
+        if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
+            raise ArgumentError(
+                f"PiecewiseConstantDecay: {len(boundaries)} boundaries and {len(values)} values; expected rising "
+                "boundaries and one value more than these."
+            )
+        self.boundaries, self.values = list(boundaries), [rate(value) for value in values]
+
+    def __call__(self, step):
+        return self.values[sum(step > boundary for boundary in self.boundaries)]
+
+
+class WarmUp:
+    """From 0 along a line to `after`, a rate or a schedule, within `steps` steps; then `after`, from its beginning.
+
+    In its first steps a network with a new head gets gradients that say more about the head than about the pictures.
+    Goyal et al. 2017.
+    """
+
+    def __init__(self, after, steps):
+        self.after, self.steps = after if callable(after) else rate(after), whole_number(steps, "steps", 0)
+
+    def __call__(self, step):
+        after = self.after(max(0, step - self.steps)) if callable(self.after) else self.after
+        return after * min(1.0, (step + 1) / (self.steps + 1))
+
+
+def rate(value):
+    """A learning rate, or ArgumentError."""
+    return number(value, "learning_rate", 0, LARGEST_RATE)

@@ -1,0 +1,35 @@
+"""Stochastic gradient descent."""
+
+import numpy as np
+
+from ..arguments import number
+from .base import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, g the gradient:
+
+    plain       p <- p - lr g
+    momentum    v <- momentum v - lr g;   p <- p + v
+    nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None, **shared):
+        super().__init__(learning_rate, weight_decay, lr, **shared)
+        self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov
+
+    def start(self, parameter):
+        return (np.zeros_like(parameter),) if self.momentum else ()
+
+    def update(self, parameter, gradient, velocity=None):
+        downhill = gradient * -self.rate
+        if velocity is None:
+            parameter += downhill
+            return
+        velocity *= self.momentum
+        velocity += downhill
+        if self.nesterov:
+            downhill += self.momentum * velocity
+            parameter += downhill
+        else:
+            parameter += velocity

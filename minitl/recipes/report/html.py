@@ -1,0 +1,110 @@
+"""HTML as functions. What is no `Markup` is text, and is escaped: names of files and classes come from anywhere."""
+
+import base64
+import html
+import io
+
+import numpy as np
+
+from ...terminal import printable
+
+VOID = {"img", "meta", "br", "hr"}
+MOST_ROWS = 24  # a longer table scrolls within itself
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+
+def text(value):
+    """Any value as HTML. Characters that nobody can see, or that turn the line around, are written as escapes."""
+    if isinstance(value, Markup):
+        return value
+    return Markup(html.escape(printable(str(value)).replace("\n", "\\n"), quote=True))
+
+
+def tag(name, /, *contents, **attributes):
+    """`<name attribute="...">contents</name>`. `class_` is class, `_` within a name is `-`; an attribute that is None
+    is left out."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in VOID:
+        return Markup(f"<{name}{given}>")
+    return Markup(f"<{name}{given}>{join(*contents)}</{name}>")
+
+
+def join(*contents, by=""):
+    """Contents, and lists of them, one after the other."""
+    flat = []
+    for content in contents:
+        flat += content if isinstance(content, (list, tuple)) else [content]
+    return Markup(by.join(text(each) for each in flat))
+
+
+def name(value, longest=None):
+    """A name from outside: with `longest`, the middle of a longer one is left out (and is in its title). Isolated, so
+    that one written from right to left does not rearrange its neighbours."""
+    shown = short(value, longest)
+    return tag("bdi", shown, title=None if shown == str(value) else value)
+
+
+def short(value, longest):
+    """A text of at most `longest` characters."""
+    value = printable(str(value))
+    if longest is None or len(value) <= longest:
+        return value
+    end = (longest - 1) // 2
+    return f"{value[: longest - 1 - end]}…{value[-end:]}"
+
+
+def picture(pixels, alt, class_=None):
+    """uint8 (H, W, 3), (H, W, 4) or (H, W) -> an <img> that carries its file within it. Photographs as JPEG, small and
+    flat pictures as PNG, which is exact."""
+    from PIL import Image
+
+    pixels, file = np.ascontiguousarray(pixels), io.BytesIO()
+    image = Image.fromarray(pixels)
+    kind = "jpeg" if pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.shape[0] > 100 else "png"
+    image.save(file, kind, **({"quality": 85} if kind == "jpeg" else {"optimize": True}))
+    source = f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return tag("img", src=source, alt=alt, width=pixels.shape[1], height=pixels.shape[0], class_=class_)
+
+
+def table(head, rows, caption):
+    """A table with a head, in a box in which it scrolls where it is wider than the page. The first cell of a row is its
+    heading. A column whose title ends in `#` holds numbers. `caption` is for those who do not see it."""
+    numbers = [str(title).endswith("#") for title in head]
+    height = "tall" if len(rows) > MOST_ROWS else ""
+    heads = [
+        tag(
+            "th",
+            title.rstrip("#") if not isinstance(title, Markup) else title,
+            scope="col",
+            class_="number" if n else None,
+        )
+        for title, n in zip(head, numbers)
+    ]
+    body = []
+    for first, *rest in rows:
+        cells = [tag("td", cell, class_="number" if n else None) for cell, n in zip(rest, numbers[1:])]
+        body.append(tag("tr", tag("th", first, scope="row"), cells))
+    inner = [tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)]
+    return tag("div", tag("table", inner), class_=f"scroll {height}".strip(), tabindex="0", role="region",
+               aria_label=caption)  # fmt: skip
+
+
+def figure(content, caption, class_=None):
+    """A picture or chart with what to see in it."""
+    return tag("figure", content, tag("figcaption", caption), class_=class_)
+
+
+def sure(share):
+    """A probability, which is neither 0 nor 1."""
+    return "over 99.9%" if share > 0.9995 else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
+
+
+def percent(share, digits=1):
+    return "–" if share is None or not np.isfinite(share) else f"{100 * share:.{digits}f}%"

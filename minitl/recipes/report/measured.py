@@ -1,0 +1,115 @@
+"""What a network looks like inside: its first kernels as colours, one picture's maps from layer to layer, and what each
+part of it costs.
+
+All of them go by the model's `cuts`: where it is a single path, and can be run piece by piece.
+"""
+
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from ...graph.summary import flops
+from ...layers import Activation, Add, BatchNormalization, Conv2D, InputLayer, ReLU
+from ...models import Model
+from .grad_cam import NOTHING_NEW
+
+MOST_STAGES = 6
+REPEATS = 3
+NUMBER_BY_NUMBER = (Activation, BatchNormalization, ReLU)
+
+
+def first_kernels(model, prepare):
+    """The kernels of the first convolution as RGB pictures: float (F, KH, KW, 3) from 0 to 1, or None where it does not
+    look at three colours.
+
+    Grey is 0, each kernel is scaled by its largest number. In which order its channels stand, `prepare` tells: the one
+    that a red picture raises is red.
+    """
+    layer = next((step.layer for step in model.steps if isinstance(step.layer, Conv2D)), None)
+    if layer is None or layer.kernel.shape[2] != 3:
+        return None
+    black, colours = np.zeros((1, 1, 1, 3)), 255 * np.eye(3)[:, None, None]  # red, green, blue: (3, 1, 1, 3)
+    order = np.argmax((prepare(colours) - prepare(black))[:, 0, 0], axis=1)  # the channel of each
+    kernels = np.moveaxis(layer.kernel[:, :, order], 3, 0)
+    largest = np.maximum(np.abs(kernels).max(axis=(1, 2, 3), keepdims=True), 1e-12)
+    return 0.5 + 0.5 * kernels / largest
+
+
+class Maps(NamedTuple):
+    """Some channels of a layer's output: the layer, its whole shape (H, W, C), their numbers, maps (n, H, W)."""
+
+    layer: str
+    shape: tuple
+    channels: list
+    maps: np.ndarray
+
+
+def feature_maps(model, x, count=16):
+    """What becomes of one image x (1, H, W, C): at each size of the maps the last layer that sees something of its own,
+    and there the `count` channels that vary most over the picture. Returns a list of `Maps`."""
+    last_of_size = {}
+    for tensor in model.cuts:
+        if len(tensor.shape) == 4 and not isinstance(tensor.layer, NOTHING_NEW):
+            last_of_size[tensor.shape[1:3]] = tensor
+    tensors = list(last_of_size.values())
+    if len(tensors) > MOST_STAGES:
+        tensors = [tensors[i] for i in np.linspace(0, len(tensors) - 1, MOST_STAGES).round().astype(int)]
+    found, start = [], model.input
+    for tensor in tensors:
+        x, start = Model(start, tensor).forward(x, gradients="none"), tensor
+        channels = np.sort(np.argsort(-x[0].std(axis=(0, 1)), kind="stable")[:count])
+        found.append(Maps(tensor.layer.name, x.shape[1:], channels.tolist(), np.moveaxis(x[0][:, :, channels], 2, 0)))
+    return found
+
+
+class Cost(NamedTuple):
+    """One part of a model: its layers' names, what it gives (shape without the batch), multiply-adds and seconds an
+    image, parameters, and how many of these learn."""
+
+    layers: list
+    shape: tuple
+    multiply_adds: int
+    seconds: float
+    parameters: int
+    learning: int
+
+
+def costs(model, x, advance=lambda: None):
+    """The `Cost` of each part of the model between two cuts: of a layer, or of a block with branches.
+
+    x         some images, ready for the model; the time is the least of three runs, divided by their number
+    advance   called after each part
+
+    What is done number by number with the output of a convolution, or with a sum of two branches, counts as part of it.
+    Of what is left, some is still computed together in the whole (`models.fusion`): the sum is a little more than what
+    the whole takes.
+    """
+    found, start = [], model.input
+    for cut in _ends_of_parts(model):
+        part = Model(start, cut)
+        seconds = math.inf
+        for _ in range(REPEATS):
+            begin = time.perf_counter()
+            y = part.forward(x, gradients="none")
+            seconds = min(seconds, time.perf_counter() - begin)
+        names = [step.layer.name for step in part.steps]
+        learning = part.count_params(trainable_only=True)
+        shape = y.shape[1:]
+        found.append(Cost(names, shape, flops(part) // 2, seconds / len(x), part.count_params(), learning))
+        x, start = y, cut
+        advance()
+    return found
+
+
+def _ends_of_parts(model):
+    """The cuts behind which a new part begins."""
+    ends = []
+    for cut in model.cuts:
+        before = ends[-1].layer if ends else None
+        if isinstance(cut.layer, NUMBER_BY_NUMBER) and isinstance(before, (Add, Conv2D, *NUMBER_BY_NUMBER)):
+            ends[-1] = cut
+        elif not isinstance(cut.layer, InputLayer):
+            ends.append(cut)
+    return ends

@@ -1,0 +1,254 @@
+"""The charts and pictures as PNG files, for slides. Needs matplotlib (the extra `plots`).
+
+Figures are made without pyplot: nothing global is touched, and no window can open.
+"""
+
+import warnings
+
+import numpy as np
+
+from ...errors import MissingExtraError
+from ...terminal import printable
+from .heat import coloured, laid_over, stretched
+from .html import short
+from .results import MOST_CELLS, MOST_PAIRS
+from .section_network import kernel_sheet
+
+A, B, GREY = "#0069a8", "#c8500a", "#6b7480"  # those of the page
+SETTINGS = {"text.parse_math": False, "axes.spines.top": False, "axes.spines.right": False, "font.size": 9,
+            "axes.grid": True, "grid.color": "#e4e4df", "axes.axisbelow": True}  # fmt: skip
+NAMES = (
+    "examples",
+    "learning",
+    "confusion",
+    "classes",
+    "calibration",
+    "mistakes",
+    "grad_cam",
+    "kernels",
+    "feature_maps",
+    "costs",
+)
+
+
+def require_matplotlib():
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise MissingExtraError(
+            "--report needs matplotlib (the extra 'plots'): python -m pip install matplotlib"
+        ) from None
+
+
+def drawings(happened, findings):
+    """Yields (name, write) for each PNG file that there is something to draw for; `write(path)` draws it."""
+    drawn = {
+        "examples": lambda: examples(happened, findings),
+        "learning": lambda: learning(happened),
+        "confusion": lambda: confusion(happened.evaluation),
+        "classes": lambda: classes(happened.evaluation),
+        "calibration": lambda: calibration(happened.evaluation),
+        "mistakes": findings.mistakes and (lambda: mistakes(happened, findings)),
+        "grad_cam": (findings.right or findings.mistakes) and (lambda: grad_cams(happened, findings)),
+        "kernels": findings.kernels is not None and (lambda: kernels(findings)),
+        "feature_maps": findings.maps and (lambda: feature_maps(happened, findings)),
+        "costs": lambda: costs(findings),
+    }
+    for name in NAMES:
+        if drawn[name]:
+            yield name, lambda path, draw=drawn[name]: _write(draw, path)
+
+
+def _write(draw, path):
+    import matplotlib
+
+    with warnings.catch_warnings(), matplotlib.rc_context(SETTINGS):
+        warnings.simplefilter("ignore")  # of letters that its font does not have: they become boxes
+        draw().savefig(
+            path, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15, metadata={"Software": "minitl"}
+        )
+
+
+def figure_of(width, height):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def picture_grid(pictures, columns, size=1.5, label_lines=1):
+    """Pictures (array, label) in rows of `columns`, `size` inches each; None leaves a place empty. All lie in a single
+    system of axes, whose units are inches: matplotlib takes a tenth of a second for each further one."""
+    from matplotlib.figure import Figure
+
+    cell = size + 0.14 * label_lines
+    width, height = columns * size, -(-len(pictures) // columns) * cell
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for number, each in enumerate(pictures):
+        if each is not None:
+            image, label = each
+            row, column = divmod(number, columns)
+            left, bottom = column * size, height - (row + 1) * cell
+            breadth = 0.96 * size * min(1, image.shape[1] / image.shape[0])
+            tall = breadth * image.shape[0] / image.shape[1]
+            axes.imshow(image, extent=(left, left + breadth, bottom, bottom + tall), interpolation="nearest")
+            axes.text(left, bottom + tall + 0.03, label, fontsize=6.5, va="bottom")
+    axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")
+    return figure
+
+
+def examples(happened, findings):
+    most = max(map(len, findings.examples))
+    columns = 4 if most <= 4 else 8  # in a row of eight
+    if most <= 1:  # one of each of many classes
+        shown = [
+            (pictures[0], short(name, 14))
+            for name, pictures in zip(happened.class_names, findings.examples)
+            if pictures
+        ]
+        return picture_grid(shown, min(10, max(1, len(shown))), 1.0)
+    shown = []
+    for name, pictures in zip(happened.class_names, findings.examples):
+        row = [(rgb, short(name, 22) if k == 0 else "") for k, rgb in enumerate(pictures)]
+        shown += row + [None] * (columns - len(row))
+    return picture_grid(shown, 8, 1.0)
+
+
+def learning(happened):
+    stages = [stage for stage in [*happened.stages, *happened.other_stages] if stage.history.get("loss")]
+    figure = figure_of(10, 2.9 * max(1, len(stages)))
+    grid = figure.subplots(max(1, len(stages)), 3, squeeze=False)
+    for stage, row in zip(stages, grid):
+        epochs = np.arange(1, len(stage.history["loss"]) + 1)
+        for axes, key in zip(row, ("loss", "accuracy")):
+            for who, colour, style, each in ("training", A, "-", key), ("held back", B, "--", f"val_{key}"):
+                if stage.history.get(each):
+                    axes.plot(
+                        epochs, stage.history[each], style, color=colour, label=who, marker="o" * (len(epochs) < 9)
+                    )
+            axes.set_title(f"{stage.name}: {key}")
+            axes.legend(frameon=False)
+        row[2].plot(
+            np.arange(1, len(stage.learning_rates) + 1),
+            stage.learning_rates,
+            color=GREY,
+            marker="o" * (len(epochs) < 9),
+        )
+        row[2].set_title("learning rate")
+        for axes in row:
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def confusion(evaluation):
+    names, counts = evaluation.class_names, evaluation.confusion
+    if len(names) > MOST_CELLS:
+        return confused_pairs(evaluation)
+    size = 2 + 0.45 * len(names)
+    figure = figure_of(size + 1, size)
+    axes = figure.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.1)
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=8, color=colour)
+    axes.set_xticks(range(len(names)), [short(name, 16) for name in names], rotation=40, ha="right")
+    axes.set_yticks(range(len(names)), [short(name, 24) for name in names])
+    axes.set_xlabel("was called")
+    axes.set_ylabel("is")
+    axes.grid(False)
+    return figure
+
+
+def confused_pairs(evaluation):
+    names, wrong = evaluation.class_names, evaluation.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
+    pairs = [(int(wrong.flat[place]), *divmod(int(place), len(names))) for place in order if wrong.flat[place]][::-1]
+    labels = [f"{short(names[a], 24)}, called {short(names[b], 24)}" for _, a, b in pairs]
+    return horizontal_bars(labels, [count for count, _, _ in pairs], "pictures", B)
+
+
+def horizontal_bars(labels, values, unit, colour):
+    """From the bottom to the top."""
+    figure = figure_of(8, 1 + 0.2 * len(labels))
+    axes = figure.subplots()
+    bars = axes.barh(range(len(values)), values, color=colour, height=0.7)
+    axes.set_yticks(range(len(labels)), labels, fontsize=7)
+    axes.bar_label(bars, [f"{value:,.3g}" for value in values], fontsize=7, padding=2)
+    axes.set_xlabel(unit)
+    axes.grid(axis="y", visible=False)
+    return figure
+
+
+def classes(evaluation):
+    order = np.argsort(np.nan_to_num(-evaluation.recall, nan=1), kind="stable")[::-1]
+    order = order[-40:] if len(order) > 40 else order  # the worst are at its end
+    figure = figure_of(8, 1 + 0.28 * len(order))
+    axes = figure.subplots()
+    places = np.arange(len(order))
+    axes.plot(np.nan_to_num(evaluation.precision)[order], places, "o", color=B, label="precision", markersize=5)
+    axes.plot(np.nan_to_num(evaluation.recall)[order], places, "s", color=A, label="recall", markersize=5)
+    axes.set_yticks(places, [short(evaluation.class_names[k], 28) for k in order])
+    axes.set_xlim(0, 1.02)
+    axes.legend(frameon=False, loc="upper left")
+    return figure
+
+
+def calibration(evaluation):
+    error, rows = evaluation.calibration()
+    counts, sure, right = (np.array([row[k] for row in rows]) for k in (2, 3, 4))
+    figure = figure_of(4.5, 4.5)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], ":", color=GREY)
+    axes.vlines(sure, np.minimum(sure, right), np.maximum(sure, right), color=B)
+    axes.scatter(sure, right, s=12 + 250 * counts / counts.max(), color=A, zorder=3)
+    axes.set(xlabel="how sure the network was", ylabel="how often it was right", xlim=(0, 1.05), ylim=(0, 1.05),
+             title=f"expected calibration error {error:.3f}")  # fmt: skip
+    return figure
+
+
+def mistakes(happened, findings):
+    names = happened.class_names
+    shown = [
+        (case.rgb, f"called {short(names[case.called], 18)} ({case.sure:.0%})\nis {short(names[case.label], 18)}")
+        for case in findings.mistakes
+    ]
+    return picture_grid(shown, min(6, len(shown)), 1.7, 2)
+
+
+def grad_cams(happened, findings):
+    names, shown = happened.class_names, []
+    for case in findings.right + [case for case in findings.mistakes if case.cam_called is not None]:
+        row = [(case.rgb, f"is {short(names[case.label], 18)}"),
+               (laid_over(case.rgb, case.cam_called), f"for {short(names[case.called], 18)}")]  # fmt: skip
+        row.append(
+            case.cam_label is not None
+            and (laid_over(case.rgb, case.cam_label), f"for {short(names[case.label], 18)}")
+            or None
+        )
+        shown += row
+    return picture_grid(shown, 6 if len(shown) > 3 else 3)
+
+
+def kernels(findings):
+    return picture_grid([(kernel_sheet(findings.kernels, 16), "the first kernels")], 1, 8)
+
+
+def feature_maps(happened, findings):
+    shown = []
+    for maps in findings.maps:
+        first = [printable(maps.layer)] + [""] * 7
+        shown += zip(coloured(stretched(maps.maps[:8])).astype(np.uint8), first)
+        shown += [None] * (-len(shown) % 8)
+    return picture_grid(shown, 8, 1.1)
+
+
+def costs(findings):
+    labels = [short(each.layers[-1], 30) for each in findings.costs][::-1]
+    colours = [B if each.learning else A for each in findings.costs][::-1]
+    seconds = [1000 * each.seconds for each in findings.costs][::-1]
+    return horizontal_bars(labels, seconds, "ms a picture (orange: trained in the last stage)", colours)

@@ -1,0 +1,285 @@
+"""Never lose work: a training that was killed goes on as if nothing had happened, to the last bit.
+
+    model.fit(x, y, epochs=10, callbacks=[BackupAndRestore("run")])        # killed in epoch 7
+    model.fit(x, y, epochs=10, callbacks=[BackupAndRestore("run")])        # the same program again: epochs 7 to 10
+
+What a training depends on, beside the program and its data, is little: the numbers that move, what the optimizer
+remembers of them, where in which order of the images it is, the state of every random generator, and what the
+callbacks count. All of it goes into a checkpoint, and nothing else; frozen layers are not saved, only checked.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ... import randomness
+from ...arguments import whole_number
+from ...errors import ArgumentError, CheckpointError
+from ...kernels import parallel
+from ...optimizers import Optimizer
+from ..callbacks import Callback, moving_layers
+from .checkpoints import CheckpointFolder
+
+
+class BackupAndRestore(Callback):
+    """Save where the training is, and begin there if the folder has something to go on with.
+
+    backup_dir          the folder; one run at a time may use it
+    save_freq           "epoch", or a number of batches: then after so many of them as well
+    seconds_between     a checkpoint that would come sooner than this after the last one is left out
+    delete_checkpoint   remove the checkpoints once the training is finished; otherwise calling `fit` again restores the
+                        finished model
+    despite_changes     go on even if the data, the code or the machine are no longer what they were
+    conditions          {name: value} of more that must not have changed: a seed, say
+
+    The first Ctrl-C or SIGTERM is answered between two batches with a checkpoint and `interruption.Interrupted` (a
+    KeyboardInterrupt). Raises CheckpointError if a checkpoint cannot be written or read, or if something has changed
+    that would make the result another one.
+    """
+
+    comes_last = True  # when the others have counted this epoch, or have begun with their counting
+
+    def __init__(
+        self,
+        backup_dir,
+        save_freq="epoch",
+        seconds_between=0,
+        delete_checkpoint=True,
+        despite_changes=False,
+        conditions=None,
+    ):
+        if save_freq != "epoch":
+            whole_number(save_freq, "save_freq")
+        if not isinstance(backup_dir, (str, os.PathLike)):
+            raise ArgumentError(f"backup_dir is {backup_dir!r}; expected the path of a folder.")
+        self.backup_dir, self.save_freq, self.seconds_between = backup_dir, save_freq, seconds_between
+        self.delete_checkpoint, self.despite_changes = delete_checkpoint, despite_changes
+        self.more_conditions, self.folder = conditions or {}, None
+
+    def on_train_begin(self, logs=None):
+        if not isinstance(self.model.optimizer, Optimizer):
+            raise ArgumentError("BackupAndRestore does not know what this optimizer remembers; use one of minitl's.")
+        self.batches, self.last_saved = 0, time.monotonic()
+        self.conditions = {**conditions(self.model, self.state), **self.more_conditions}
+        self.digests = {layer.name: _digest(layer) for layer in self.model.layers if layer.weight_names}
+        folder = CheckpointFolder(self.backup_dir)
+        try:
+            content = folder.newest()
+            if content is not None:
+                self._refuse_changes(content)
+                restore(content, self.model, self.state)
+        except BaseException:
+            folder.release()  # and nothing else: what is in there may fit another program
+            raise
+        self.folder = folder
+        if content is not None:
+            where = f"epoch {self.state.epoch + 1}" + f", image {self.state.images_done}" * bool(self.state.images_done)
+            print(f"Going on from {self.backup_dir}: {'finished' if self.state.finished else where}.", flush=True)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+        if self.save_freq != "epoch" and self.batches % self.save_freq == 0:
+            self._save_if_due()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save_if_due()
+
+    def on_interrupt(self):
+        self._save()
+        try:
+            print(f"Saved in {self.backup_dir}, to go on from there.", flush=True)
+        except OSError:  # nobody reads it any more
+            pass
+
+    def on_train_end(self, logs=None):
+        if self.folder is None:  # it never began
+            return
+        try:
+            if self.state.finished and self.delete_checkpoint:
+                self.folder.clear()
+            elif self.state.finished:
+                self._save()
+        finally:
+            self.folder.release()
+            self.folder = None
+
+    def _save_if_due(self):
+        if time.monotonic() - self.last_saved >= self.seconds_between:
+            self._save()
+
+    def _save(self):
+        content = captured(self.model, self.state)
+        frozen = {name: digest for name, digest in self.digests.items() if name not in content["weights"]}
+        self.folder.save({**content, "conditions": self.conditions, "frozen": frozen})
+        self.last_saved = time.monotonic()
+
+    def _refuse_changes(self, content):
+        try:
+            then, frozen = dict(content["conditions"]), dict(content["frozen"])
+        except (KeyError, TypeError, ValueError):
+            raise CheckpointError(f"{self.backup_dir}: holds checkpoints of something else.") from None
+        changed = [
+            f"{name} ({_shown(then.get(name))}, now {_shown(self.conditions.get(name))})"
+            for name in {**then, **self.conditions}
+            if then.get(name) != self.conditions.get(name)
+        ]
+        if any(self.digests.get(name) != digest for name, digest in frozen.items()):
+            changed.append("the numbers of frozen layers")
+        if not changed:
+            return
+        what = f"{self.backup_dir}: since its checkpoint something has changed: {'; '.join(changed)}."
+        if not self.despite_changes:
+            raise CheckpointError(
+                f"{what} Restore it, start anew in another folder, or say despite_changes "
+                "(minitl finetune: --despite-changes) to go on all the same."
+            )
+        print(f"{what} Going on all the same: the result will be another one.", flush=True)
+
+
+def captured(model, state):
+    """All that the rest of a training depends on, as dicts, lists, numbers and arrays (not copies)."""
+    optimizer = model.optimizer
+    return {
+        "epoch": state.epoch, "begun": state.begun, "order": state.order, "images_done": state.images_done,
+        "finished": state.finished, "stop_training": model.stop_training,
+        "averages": [state.averages.total_loss, state.averages.images],
+        "metrics": [vars(metric) for _, metric in state.averages.metrics],
+        "history": [state.history.epoch, state.history.history],
+        "weights": {
+            layer.name: {name: getattr(layer, name) for name in layer.weight_names}
+            for layer in model.layers
+            if layer.weight_names and (layer.name in state.moved or layer in moving_layers(model))
+        },
+        "trainable": {layer.name: bool(layer.trainable) for layer in model.layers},
+        "optimizer": {
+            "iterations": optimizer.iterations,
+            "learning_rate": optimizer._learning_rate,
+            "by_schedule": optimizer._schedule is not None,
+            "state": [[layer.name, name, list(arrays)] for (layer, name), arrays in optimizer.state.items()],
+            "start_points": [[layer.name, name, array] for (layer, name), array in optimizer.start_points.items()],
+        },
+        "callbacks": [
+            [type(each).__name__, {name: getattr(each, name) for name in each.remembers}] for each in state.callbacks
+        ],
+        "generators": {
+            "order": state.generator.bit_generator.state,
+            "library": randomness.random_state(),
+            **{f"layer {name}": each.bit_generator.state for name, each in _layer_generators(model).items()},
+        },
+    }  # fmt: skip
+
+
+def restore(content, model, state):
+    """Put everything back where `captured` took it from. Raises CheckpointError where it does not fit."""
+    try:
+        _restore(content, model, state)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
+        raise CheckpointError(
+            f"the checkpoint does not fit this model and its training ({error!r}). Build them as when it was saved."
+        ) from None
+
+
+def _restore(content, model, state):
+    layers = {layer.name: layer for layer in model.layers}
+    weights = {
+        name: [arrays[each] for each in layers[name].weight_names] for name, arrays in content["weights"].items()
+    }
+    for name, arrays in weights.items():  # all is looked at before anything is changed
+        layers[name].check_weights(arrays)
+    for callback, (name, _) in zip(state.callbacks, content["callbacks"], strict=True):
+        if type(callback).__name__ != name:
+            raise ValueError(f"there was a {name} where there is a {type(callback).__name__} among the callbacks")
+    for name, arrays in weights.items():
+        layers[name].set_weights(arrays)
+    state.moved = set(weights)
+    for name, trainable in content["trainable"].items():
+        layers[name].trainable = trainable
+    optimizer, saved = model.optimizer, content["optimizer"]
+    optimizer.iterations, optimizer._learning_rate = saved["iterations"], saved["learning_rate"]
+    if not saved["by_schedule"]:  # a callback may have set a rate of its own
+        optimizer._schedule = None
+    optimizer.state = {(layers[la], n): tuple(each.copy() for each in arrays) for la, n, arrays in saved["state"]}
+    optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
+    model.stop_training, state.finished = content["stop_training"], content["finished"]
+    state.epoch, state.begun, state.order = content["epoch"], content["begun"], content["order"]
+    state.images_done = content["images_done"]
+    state.averages.total_loss, state.averages.images = content["averages"]
+    for (_, metric), attributes in zip(state.averages.metrics, content["metrics"], strict=True):
+        vars(metric).update(attributes)
+    state.history.epoch, state.history.history = content["history"]
+    for callback, (_, attributes) in zip(state.callbacks, content["callbacks"]):
+        vars(callback).update(attributes)
+    generators = content["generators"]
+    state.generator.bit_generator.state = generators["order"]
+    randomness.set_random_state(generators["library"])
+    for name, generator in _layer_generators(model).items():
+        generator.bit_generator.state = generators[f"layer {name}"]
+
+
+def _layer_generators(model):
+    """{layer name: its random generator}: Dropout's."""
+    return {layer.name: layer.generator for layer in model.layers if hasattr(layer, "generator")}
+
+
+def conditions(model, state):
+    """What must be the same when a training goes on, or it ends somewhere else."""
+    layers = [[layer.name, type(layer).__name__, layer.get_config()] for layer in model.layers]
+    for _, _, config in layers:
+        config.pop("trainable", None)  # that is part of the checkpoint: a callback may change it
+    return {
+        **state.task(),
+        "layers": _short(json.dumps(layers, default=repr)),
+        "optimizer": _description(model.optimizer, ("iterations", "state", "start_points", "rate")),
+        "callbacks": [type(callback).__name__ for callback in state.callbacks],
+        "loss": _description(model.loss, ("t", "y_pred", "p", "weight", "difference")),
+        "code": _code_digest(),
+        "NumPy": np.__version__,
+        "threads": parallel.threads(),
+        "machine": f"{platform.system()} {platform.machine()} {platform.processor()}".strip(),
+    }
+
+
+def array_or_stream_digest(x):
+    """So that a changed array is known again. Streams of photographs bring their own."""
+    if not isinstance(x, np.ndarray):
+        return x.digest
+    return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
+
+
+def _description(thing, state_names):
+    """An object's class and settings, as text. Of what JSON cannot hold, such as a schedule, the same."""
+    settings = {name: value for name, value in vars(thing).items() if name not in state_names}
+    return json.dumps([type(thing).__name__, settings], sort_keys=True, default=_class_and_settings)
+
+
+def _class_and_settings(thing):
+    name = getattr(thing, "__qualname__", type(thing).__name__)
+    return [name, getattr(thing, "__dict__", None)]
+
+
+def _code_digest():
+    """Of minitl's own source: half a digit changed in a kernel is another result."""
+    root = Path(__file__).resolve().parents[2]
+    files = sorted(root.rglob("*.py"))
+    return _short(*(part for path in files for part in (path.relative_to(root).as_posix().encode(), path.read_bytes())))
+
+
+def _digest(layer):
+    return _short(*(np.ascontiguousarray(getattr(layer, name)).data.cast("B") for name in layer.weight_names))
+
+
+def _short(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+    return digest.hexdigest()[:16]
+
+
+def _shown(value):
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

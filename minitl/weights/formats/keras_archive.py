@@ -1,0 +1,101 @@
+"""Keras 3's `.keras` files: a zip archive with the weights as one HDF5 file inside.
+
+    metadata.json        not read
+    config.json          the architecture. Keras runs what it finds there (a Lambda layer is code); here it is data, of
+                         which only the names of the layers are used
+    model.weights.h5     Keras 3's layout (`keras_h5`)
+
+Members are read by name, at most as many bytes as allowed; nothing is unpacked into a folder.
+"""
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from dataclasses import replace
+
+from ...errors import MinitlError, UnsafeFileError, WeightsError
+from ...layers.base import snake_case
+from .keras_h5 import list_hdf5
+
+SIGNATURE = b"PK\x03\x04"
+WEIGHTS, CONFIG = "model.weights.h5", "config.json"
+MOST_CONFIG = 2**26  # bytes
+
+
+def list_archive(path, name, file_bytes, copy):
+    """The `Listing` of a `.keras` archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+            unsafe = [m for m in members if m.startswith(("/", "\\")) or ".." in m.replace("\\", "/").split("/")]
+            if unsafe or len(set(members)) != len(members):
+                raise UnsafeFileError(f"{name}: has a member {unsafe[:1] or members!r:.80}. Do not trust this file.")
+            if WEIGHTS not in members:
+                raise WeightsError(f"{name}: is a zip archive without {WEIGHTS}; expected a .keras file.")
+            layer_names = (
+                _layer_names(json.loads(_read(archive, CONFIG, MOST_CONFIG, name))) if CONFIG in members else {}
+            )
+            weights = _read(archive, WEIGHTS, copy.room, name)
+            start = _start(path, archive.getinfo(WEIGHTS))
+        listing = list_hdf5(io.BytesIO(weights), name, file_bytes, copy, start, layer_names)
+        order = {layer: position for position, layer in enumerate(layer_names.values())}  # of the architecture
+        tensors = sorted(listing.tensors, key=lambda tensor: order.get(tensor.layer, len(order)))
+        return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors))
+    except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError,
+            ValueError, TypeError, AttributeError, RuntimeError, MemoryError, RecursionError) as error:  # fmt: skip
+        if isinstance(error, MinitlError):
+            raise
+        raise WeightsError(f"{name}: the archive is damaged ({error}). Download or save it again.") from None
+
+
+def is_pytorchs(path):
+    """PyTorch's files are zip archives, too, with a pickle inside."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return str(path).lower().endswith((".pth", ".pt", ".bin"))
+    return WEIGHTS not in members and any(member.endswith("/data.pkl") for member in members)
+
+
+def _read(archive, member, most_bytes, name):
+    """The bytes of a member, if they are not too many. What a zip bomb says of its size is not believed: reading itself
+    stops at the limit."""
+    size = archive.getinfo(member).file_size
+    with archive.open(member) as file:
+        content = file.read(min(size, most_bytes) + 1)
+    if size > most_bytes or len(content) > size:
+        raise UnsafeFileError(
+            f"{name}: '{member}' unpacks to more than {most_bytes:,} bytes, out of proportion to the file. "
+            "Do not trust this file."
+        )
+    return content
+
+
+def _start(path, info):
+    """Where the bytes of a member begin if they are not compressed, else None."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        return None
+    with open(path, "rb") as file:
+        file.seek(info.header_offset + 26)  # the local header: 30 bytes, the name, an extra field
+        name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    return info.header_offset + 30 + name_bytes + extra_bytes
+
+
+def _layer_names(config, prefix="layers"):
+    """{"layers/conv2d_1": "block1_conv2", ...} by Keras's rule: the class in snake case, counted. Early Keras 3 left
+    the names out of the weights, but they stand in the architecture, in the same order."""
+    names, counts = {}, {}
+    is_row = config["class_name"] == "Sequential"
+    for layer in config["config"].get("layers", ()):
+        if is_row and layer["class_name"] == "InputLayer":
+            continue  # is no layer of a Sequential
+        stem = snake_case(layer["class_name"])
+        number = counts[stem] = counts.get(stem, -1) + 1
+        key = f"{prefix}/{stem}_{number}" if number else f"{prefix}/{stem}"
+        names[key] = str(layer["config"]["name"])
+        if "layers" in layer["config"]:
+            names.update(_layer_names(layer, f"{key}/layers"))
+    return names

