@@ -1,4 +1,7 @@
-"""Text for a terminal: names that come from files, and tables."""
+"""Text for a terminal: names that come from files, tables, and silence."""
+
+import contextlib
+import io
 
 
 def printable(text):
@@ -15,3 +18,13 @@ def table(rows):
         ).rstrip()
         for row in rows
     )
+
+
+@contextlib.contextmanager
+def silent_unless(verbose):
+    """Let a long job print its progress, or, with verbose=0, throw away what it and all that it calls print."""
+    if verbose:
+        yield
+    else:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield

@@ -254,7 +254,7 @@ def test_features_of_all_cuts_at_once(small, rng):
     images = rng.normal(size=(5, 16, 16, 3)).astype(np.float32)
     for flat in GlobalAveragePooling2D, Flatten:
         model = advice.features_at(small, ["a", "b"], flat)
-        found, rest = advice.apart(model.predict(images, verbose=0), small, ["a", "b"], flat)
+        found, rest = advice.split_by_cut(model.predict(images, verbose=0), small, ["a", "b"], flat)
         assert rest is None and list(found) == ["a", "b"]
         for name, features in found.items():
             maps = transfer.remove_layers(small, name).predict(images, verbose=0)
@@ -266,7 +266,7 @@ def test_features_and_old_classes_at_once(small, rng):
     images = rng.normal(size=(5, 16, 16, 3)).astype(np.float32)
     whole = transfer.replace_head(small, [Flatten(), Dense(7, activation="softmax")])
     rows = advice.features_at(whole, ["a", "b"], GlobalAveragePooling2D, with_output=True).predict(images, verbose=0)
-    found, old = advice.apart(rows, whole, ["a", "b"], GlobalAveragePooling2D)
+    found, old = advice.split_by_cut(rows, whole, ["a", "b"], GlobalAveragePooling2D)
     assert found["b"].shape == (5, 4) and np.allclose(old, whole.predict(images, verbose=0), atol=1e-6)
 
 
@@ -298,9 +298,9 @@ def test_bytes_of_a_training_step_grow_with_the_batch(rng):
 
 
 def test_a_line_through_two_measurements():
-    assert costs.line(4, 1.4, 16, 2.6) == pytest.approx((1.0, 0.1))
-    assert costs.line(4, 1.0, 16, 8.0) == pytest.approx((0.0, 0.5)), "not below 0 at no images"
-    assert costs.line(4, 2.0, 16, 1.0) == pytest.approx((2.0, 0.0)), "noise"
+    assert costs.line_through(4, 1.4, 16, 2.6) == pytest.approx((1.0, 0.1))
+    assert costs.line_through(4, 1.0, 16, 8.0) == pytest.approx((0.0, 0.5)), "not below 0 at no images"
+    assert costs.line_through(4, 2.0, 16, 1.0) == pytest.approx((2.0, 0.0)), "noise"
 
 
 # ---- plans ----

@@ -8,11 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minitl import applications, cli, data
+from minitl import applications, cli, data, recipes
 from minitl.applications.building import add_pooling
 from minitl.cli import finetune
 from minitl.layers import Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D
 from minitl.models import Model
+from minitl.recipes import clothing, finetune_photographs
+from minitl.recipes.advice import advise_clothing, advise_photographs, carry_out
 from minitl.recipes.advice import backtest as advise_backtest
 from minitl.recipes.advice import subjects as advise_subjects
 
@@ -92,14 +94,12 @@ def test_the_backtest(network, photos, tmp_path, capsys, monkeypatch):
     done = []
 
     def run_here(subject, plan, seed, folder):
-        path = folder / "r.json"
-        assert (
-            cli.main(["finetune", *plan.arguments, "--seed", str(seed), "--run", str(folder), "--json", str(path)]) == 0
-        )
+        settings = subject.settings_for(plan)
         done.append((plan.name, seed))
-        return json.loads(path.read_text())
+        result = finetune_photographs(subject.photos, settings, seed=seed, run_folder=str(folder), verbose=0)
+        return result.as_data()
 
-    monkeypatch.setattr(advise_backtest, "finetune", run_here)
+    monkeypatch.setattr(advise_backtest, "carried_out", run_here)
     results, text = advise(capsys, tmp_path, photos, "--base", "tiny", "--backtest", "--seeds", 1)
     backtest = results["backtest"]
     assert len(done) == len(set(done)) == 5
@@ -112,12 +112,39 @@ def test_the_backtest(network, photos, tmp_path, capsys, monkeypatch):
 
 
 def test_a_backtest_whose_run_fails(tmp_path):
-    subject = SimpleNamespace(is_of_photographs=False)
+    subject = SimpleNamespace(photos=None, settings_for=lambda plan: clothing.ClothingSettings(epochs=0))
     plan = SimpleNamespace(arguments=["--epochs", "0"])
     with pytest.raises(
         advise_backtest.MinitlError, match="minitl finetune --epochs 0 failed: minitl: --epochs must be"
     ):
-        advise_backtest.finetune(subject, plan, 0, tmp_path)
+        advise_backtest.carried_out(subject, plan, 0, tmp_path)
+
+
+def test_a_plan_is_carried_out_in_a_process_of_its_own(tmp_path):
+    """What comes back is what the function gives here, and the process has weighed itself."""
+    settings = clothing.ClothingSettings(cut="block1_pool", epochs=1, scratch=False)
+    subject, plan = SimpleNamespace(photos=None, settings_for=lambda plan: settings), SimpleNamespace(arguments=[])
+    there = advise_backtest.carried_out(subject, plan, 3, tmp_path)
+    here = clothing.finetune_clothing(settings, seed=3, verbose=0)
+    assert there["transferred"]["history"] == here.history and there["test_accuracy"] == here.accuracy
+    assert there["seconds"] > 0 and there["peak_bytes"] != here.peak_bytes
+
+
+def test_the_adviser_and_the_command_call_the_same_function_with_the_same_settings(network, photos, monkeypatch):
+    """The command that is printed for a plan means what a backtest of it carries out."""
+    for recipe in "finetune_photographs", "finetune_clothing":
+        assert getattr(carry_out, recipe) is getattr(finetune, recipe) is getattr(recipes, recipe)
+    called = []
+    monkeypatch.setattr(finetune, "finetune_photographs", lambda *arguments: called.append(arguments))
+    found = advise_photographs(photos, base="tiny", image_size=16, epochs=7, class_weights=True, verbose=0)
+    assert len(found.plans) == 5
+    for plan in found.plans:
+        assert cli.main(["finetune", *plan.arguments]) == 0
+        (folder, settings) = called.pop()
+        assert folder == found.subject.photos
+        assert settings.settled() == found.subject.settings_for(plan).settled()
+        assert (settings.epochs, settings.image_size, settings.class_weights) == (7, 16, True)
+    assert found.command == shlex.join(["minitl", "finetune", *found.advised.arguments])
 
 
 def test_the_bundled_pictures(tmp_path, capsys, monkeypatch):
@@ -126,12 +153,17 @@ def test_the_bundled_pictures(tmp_path, capsys, monkeypatch):
     few = np.concatenate([np.flatnonzero(whole.y_train == k)[:8] for k in range(10)])
     part = whole._replace(x_train=whole.x_train[few], y_train=whole.y_train[few], x_test=whole.x_test[:20])
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: part)
-    monkeypatch.setattr(finetune, "IMAGE_SIZE", 32)
+    monkeypatch.setattr(clothing, "IMAGE_SIZE", 32)
     results, text = advise(capsys, tmp_path)
     assert {cut["features"] for cut in results["cuts"]} == {16 * 16 * 64, 8 * 8 * 128, 4 * 4 * 256}
     assert all(0.6 < cut["accuracy"] < 0.95 for cut in results["cuts"]) and results["pictures"] == 80
     assert results["advised"]["command"] == f"minitl finetune --cut {results['advised']['cut']} --no-scratch"
     assert len(results["plans"]) == 3 and "LEEP asks" in text and "LEEP\n" not in text
+    advice = advise_clothing(verbose=0)
+    assert capsys.readouterr().out == "" and advice.as_data()["cuts"] == results["cuts"]
+    for plan in advice.plans:
+        settings = finetune.settings_of(cli.build_parser().parse_args(["finetune", *plan.arguments]))
+        assert settings == advice.subject.settings_for(plan)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from minitl import cli
-from minitl.cli import finetune
 from minitl.errors import WeightsError
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
+from minitl.recipes import clothing
 from minitl.weights import bundled_file
 from minitl.weights.distrust import known_files as known
 
@@ -65,7 +65,7 @@ def test_the_main_job(finetuned):
 
 def test_the_comparison(capsys, monkeypatch, tmp_path):
     """The whole job with one epoch from scratch: both columns, and JSON for both."""
-    monkeypatch.setattr(finetune, "FROM_SCRATCH", finetune.FROM_SCRATCH._replace(epochs=1))
+    monkeypatch.setattr(clothing, "FROM_SCRATCH", clothing.FROM_SCRATCH._replace(epochs=1))
     status, output, _ = run(capsys, "finetune", "--cut", "block1_pool", "--epochs", 1, "--json", tmp_path / "r.json")
     results = json.loads((tmp_path / "r.json").read_text())
     assert status == 0 and "transferred    from scratch" in output and "From scratch: the same network" in output

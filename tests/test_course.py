@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minitl import cli, data
-from minitl.cli import study
+from minitl.course.study import whole
 from minitl.weights.distrust import known_files as known
 
 README = Path(__file__).parent.parent / "README.md"
@@ -53,7 +53,7 @@ def less_to_do(monkeypatch, command):
         class_names=pictures.class_names,
     )
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: fewer)
-    monkeypatch.setattr(study, "QUICK", study.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
+    monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
 
 @pytest.mark.parametrize("command", commands())

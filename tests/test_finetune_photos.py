@@ -223,7 +223,7 @@ def test_an_unfinished_run_survives_what_trains_nothing(photos, base, capsys):
 
 def test_two_runs_of_one_folder(photos, base, capsys):
     from minitl.files.locks import Lock
-    from minitl.recipes.photographs import default_run_folder
+    from minitl.recipes.run_folder import default_run_folder
 
     lock = Lock(default_run_folder(photos) / "whole", "")
     assert cli.main(["finetune", str(photos), *FAST]) == 1

@@ -123,7 +123,7 @@ def test_a_long_history_keeps_its_beginning(base, tmp_path):
 
 
 def test_damage_is_seen_in_the_ledger_of_a_file(base, tmp_path):
-    from minitl.cli.weights import ledger_lines
+    from minitl.weights.inspection import ledger_lines
 
     model = network()
     model.load_weights(base)

@@ -125,7 +125,7 @@ def test_one_of_them(capsys, tmp_path):
 
 def test_all_of_them_in_a_table(capsys, tmp_path, monkeypatch):
     some = [mistake for mistake in MISTAKES if mistake.name in ("batch-of-one", "class-order", "softmax-twice")]
-    monkeypatch.setattr("minitl.cli.mistakes.MISTAKES", some)  # each has been run above
+    monkeypatch.setattr("minitl.course.mistakes.showing.MISTAKES", some)  # each has been run above
     status, text, _ = run(capsys, "--all", "--json", str(tmp_path / "all.json"))
     results = json.loads((tmp_path / "all.json").read_text())
     assert status == 0 and [each["name"] for each in results] == [mistake.name for mistake in some]

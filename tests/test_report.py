@@ -126,7 +126,7 @@ def test_grad_cam_leaves_the_model_as_it_is(rng):
 def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
     """A finished run of a tiny network with made-up predictions, of which `wrong` are wrong."""
     pytest.importorskip("PIL", reason="needs Pillow, of the extra 'plots'")
-    from minitl.recipes.report import Happened, Pictures, Stage
+    from minitl.recipes.report import FineTuning, Pictures, Stage
 
     rng, classes = np.random.default_rng(0), len(class_names)
     x = Input((size, size, 3))
@@ -150,7 +150,7 @@ def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
     history = {"loss": [2.0, 1.1, 0.7], "accuracy": [0.3, 0.6, 0.8]}
     history.update({f"val_{key}": values for key, values in list(history.items())})
     short = {key: values[:1] for key, values in history.items()}
-    return Happened(
+    return FineTuning(
         **{
             "task": f"{classes} kinds of things",
             "class_names": class_names,
@@ -455,7 +455,7 @@ def photos(tmp_path, monkeypatch):
     which take most of the time, are drawn for the bundled pictures alone."""
     Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images'")
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    monkeypatch.setattr("minitl.recipes.report.plots.drawings", lambda happened, findings: [])
+    monkeypatch.setattr("minitl.recipes.report.plots.drawings", lambda fine_tuning, findings: [])
     monkeypatch.setitem(applications.NETWORKS, "vgg16", (tiny_base, applications.NETWORKS["vgg16"][1]))
     rng = np.random.default_rng(0)
     for part, kind in itertools.product(("train", "val"), ("bright", "dark <b>")):
@@ -485,11 +485,11 @@ def test_a_folder_of_photographs(photos, options, tmp_path, capsys):
 def test_a_resumed_run_has_the_same_curves(photos, tmp_path, monkeypatch, capsys):
     """Ctrl-C in the second stage: what the first one noted comes from its checkpoint."""
     from minitl import interruption
-    from minitl.recipes import photographs as finetune_photos
+    from minitl.recipes.two_stages import EpochLines
 
     fast = ["finetune", str(photos), "--image-size", "32", "--epochs", "4", "--tune-epochs", "3", "--warm-up", "1"]
     assert cli.main([*fast, "--report", str(tmp_path / "whole")]) == 0
-    lines, seen = finetune_photos.Lines.on_epoch_end, []
+    lines, seen = EpochLines.on_epoch_end, []
 
     def interrupt(self, epoch, logs=None):
         lines(self, epoch, logs)
@@ -497,7 +497,7 @@ def test_a_resumed_run_has_the_same_curves(photos, tmp_path, monkeypatch, capsys
         if len(seen) == 5:
             interruption._requested = 2  # as the handler of SIGINT does
 
-    monkeypatch.setattr(finetune_photos.Lines, "on_epoch_end", interrupt)
+    monkeypatch.setattr(EpochLines, "on_epoch_end", interrupt)
     assert cli.main([*fast, "--report", str(tmp_path / "resumed")]) == 130
     assert not (tmp_path / "resumed").exists()
     assert cli.main([*fast, "--resume", "--report", str(tmp_path / "resumed")]) == 0

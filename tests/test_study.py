@@ -8,9 +8,8 @@ import pytest
 from conftest import REPOSITORY
 
 from minitl import cli, data, interruption, transfer, utils
-from minitl.cli import study as command
 from minitl.course import study as package
-from minitl.course.study import findings, halves, plot, pretraining, transfer_study
+from minitl.course.study import findings, halves, plot, pretraining, transfer_study, whole
 from minitl.course.study.network import CUTTABLE, network
 from minitl.course.study.transfer_study import BASE, TREATMENTS, Job, Result
 from minitl.errors import ArgumentError, DivergedError, MissingExtraError
@@ -272,8 +271,8 @@ def test_without_matplotlib_it_says_so_before_any_work(monkeypatch, capsys):
 @pytest.fixture
 def tiny(monkeypatch, pictures):
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: pictures)
-    monkeypatch.setattr(command, "threads", lambda: 1)
-    monkeypatch.setattr(command, "QUICK", command.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
+    monkeypatch.setattr(whole, "threads", lambda: 1)
+    monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
 
 def test_the_command(tiny, capsys, tmp_path):
@@ -291,18 +290,17 @@ def test_the_command(tiny, capsys, tmp_path):
     assert results["summary"]["similar"]["AnB"]["1"]["mean"] == pytest.approx(np.mean(list(measured.values())))
 
 
-@pytest.mark.parametrize("pictures, epochs", [(None, 12), ("10", 100), ("50", 20), ("1000", 12)])
+@pytest.mark.parametrize("pictures, epochs", [(None, 12), (10, 100), (50, 20), (1000, 12)])
 def test_few_pictures_are_looked_at_more_often(pictures, epochs):
-    options = ["study", "transfer", "--data", "folder", *(["--pictures", pictures] if pictures else [])]
-    assert command.extent_of(cli.build_parser().parse_args(options)).epochs == epochs
+    assert whole.extent_of("folder", pictures=pictures).epochs == epochs
 
 
 @pytest.mark.parametrize("error, status", [(interruption.Interrupted(2), 130), (DivergedError("too large"), 1)])
 def test_what_is_done_is_kept(tiny, capsys, tmp_path, monkeypatch, error, status):
-    whole = transfer_study.run
+    uninterrupted = transfer_study.run
 
     def interrupted(study, workers):
-        for done, result in enumerate(whole(study, workers), start=1):
+        for done, result in enumerate(uninterrupted(study, workers), start=1):
             yield result
             if done == 3:
                 raise error

@@ -7,6 +7,7 @@ import warnings
 from .. import __version__
 from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
+from ..recipes.settings import SettingError
 from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
 COMMANDS = {
@@ -35,7 +36,8 @@ def main(arguments=None):
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:
-        line = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+        text = error.for_command_line() if isinstance(error, SettingError) else str(error)
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, whatever the error says
         return 1
     except StoppedAtOnce as stopped:  # what was done until then is kept, and said to be

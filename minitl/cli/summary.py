@@ -6,19 +6,15 @@ minitl summary resnet50
 minitl summary my_model.h5
 """
 
-from .. import initializers
 from ..applications import NETWORKS
-from ..errors import ArgumentError
 from ..files.results import check_writable, write_json
-from ..graph.summary import flops
-from ..models import load_model
+from ..recipes.models_by_name import model_by_name, summary_as_data
 
 HELP = "print a model's layers, shapes and parameters"
-APPLICATIONS = {name: build for name, (build, _) in NETWORKS.items()}
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help=f"{', '.join(APPLICATIONS)}, or a file from model.save()")
+    parser.add_argument("model", metavar="MODEL", help=f"{', '.join(NETWORKS)}, or a file from model.save()")
     parser.add_argument("--no-top", action="store_true", help="an application without its dense layers")
     parser.add_argument(
         "--input-shape", type=int, nargs=3, metavar=("H", "W", "C"), help="of an application without its top"
@@ -27,31 +23,9 @@ def add_arguments(parser):
 
 def run(options):
     check_writable(options.json)
-    name = "inception_v3" if options.model.lower() == "inceptionv3" else options.model.lower()
-    if name in APPLICATIONS:
-        with initializers.weights_will_be_loaded():  # nobody will look at the numbers
-            model = APPLICATIONS[name](weights=None, include_top=not options.no_top, input_shape=options.input_shape)
-    elif options.no_top or options.input_shape:
-        raise ArgumentError(f"--no-top and --input-shape go with an application's name ({', '.join(APPLICATIONS)}).")
-    else:
-        model = load_model(options.model)
+    model = model_by_name(options.model, include_top=not options.no_top, input_shape=options.input_shape)
     model.summary()
-    results = {
-        "name": model.name,
-        "parameters": model.count_params(),
-        "trainable_parameters": model.count_params(trainable_only=True),
-        "layers": [
-            {
-                "name": step.layer.name,
-                "class": type(step.layer).__name__,
-                "output_shape": step.shape,
-                "parameters": step.layer.count_params(),
-                "trainable": step.layer.trainable,
-            }
-            for step in (model.input, *model.steps)
-        ],
-    }
-    if None not in model.input_shape[1:]:
-        results["flops"] = flops(model)
-        print(f"Cost of one image     {flops(model) / 1e9:>13,.2f}  GFLOP forward")
+    results = summary_as_data(model)
+    if "flops" in results:
+        print(f"Cost of one image     {results['flops'] / 1e9:>13,.2f}  GFLOP forward")
     write_json(options.json, results)

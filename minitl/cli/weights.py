@@ -11,25 +11,12 @@ Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra `convert
 """
 
 import argparse
-import json
-from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
-
-from .. import initializers
-from ..applications import NETWORKS
-from ..errors import ArgumentError, WeightsError
 from ..files.results import check_writable, write_json
-from ..models import load_model
-from ..progress import Progress
-from ..terminal import printable, table
-from ..weights import convert, ledger, loading
-from ..weights.distrust.known_files import name_of
-from ..weights.distrust.opening import open_weights
-from ..weights.formats.stored_file import FLOATS, array_digest
-from ..weights.naming import is_kerass, own_places, places
-from ..weights.published import catalogue as store
+from ..recipes.conversion import convert_weights
+from ..terminal import printable
+from ..weights import inspection
+from ..weights.published import catalogue
 
 HELP = "list, get, convert, verify, inspect or compare files of weights"
 
@@ -39,7 +26,7 @@ def add_arguments(parser):
     add = actions.add_parser
     add("list", help="what is published, and what of it is on this machine")
     get = add("get", help="fetch published weights into $MINITL_HOME/models (by default ~/.minitl/models)")
-    get.add_argument("name", metavar="NAME", choices=store.CATALOGUE, help=", ".join(store.CATALOGUE))
+    get.add_argument("name", metavar="NAME", choices=catalogue.CATALOGUE, help=", ".join(catalogue.CATALOGUE))
     get.add_argument("--again", action="store_true", help="also where the file is there already")
     to = add("convert", help="write the weights of any format as HDF5")
     to.add_argument("source", metavar="SRC")
@@ -65,196 +52,46 @@ def add_arguments(parser):
 
 def run(options):
     check_writable(options.json)
-    action = {"list": show_list, "get": get, "convert": to_hdf5, "verify": verify, "inspect": inspect, "diff": diff}
+    action = {"list": show_list, "get": get, "convert": convert, "verify": verify, "inspect": inspect, "diff": diff}
     write_json(options.json, action[options.action](options))
 
 
-def opened(path):
-    """The file with a progress bar for its digest."""
-    try:
-        size = Path(path).stat().st_size
-    except (OSError, ValueError):
-        size = 0  # open_weights will say what is wrong
-    with Progress(f"Reading {Path(path).name}", size, unit="MB", lines=True) as bar:
-        return open_weights(path, bar.advance)
-
-
 def show_list(options):
-    rows, results = [["name", "what it is", "on this machine"]], {}
-    for name, entry in store.CATALOGUE.items():
-        place = store.present(name)
-        rows.append([name, entry.about, f"yes: {place}" if place else "no"])
-        results[name] = {"about": entry.about, "address": entry.address, "md5": entry.md5, "path": place and str(place)}
+    found = catalogue.overview()
+    rows = [["name", "what it is", "on this machine"]]
+    rows += [[name, each["about"], f"yes: {each['path']}" if each["path"] else "no"] for name, each in found.items()]
     widths = [max(len(row[i]) for row in rows) for i in range(2)]
     print("\n".join(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows))
-    print(f"\nminitl weights get NAME brings one to {store.models_folder()}.")
-    return results
+    print(f"\nminitl weights get NAME brings one to {catalogue.models_folder()}.")
+    return found
 
 
 def get(options):
-    there = store.present(options.name)
-    path = store.fetch(options.name, again=True) if options.again or not there else there
-    proof = store.check(options.name, path)
-    if proof is None:
-        raise store.another_file(options.name, path)
-    print(f"{'Here already' if path == there and not options.again else 'Done'}: {path}\nChecked: {proof}")
+    path, proof, fetched = catalogue.bring(options.name, options.again)
+    print(f"{'Done' if fetched else 'Here already'}: {path}\nChecked: {proof}")
     return {"name": options.name, "path": str(path), "checked": proof}
 
 
-def to_hdf5(options):
-    check_writable(options.target)
-    names = options.names and read_names(options.names)
-    with opened(options.source) as file:
-        foreign = not is_kerass(file)
-        if options.model or foreign:
-            model = the_model(options.model) if options.model else fitting_application(file, names)
-            report = convert.through_model(file, model, options.target, options.partial, names)
-        elif names or options.partial:
-            raise ArgumentError("--names and --partial go with --model: only a model says what is to be called how.")
-        else:
-            report = convert.as_it_is(file, options.target)
-        print(f"{file.listing.format} -> {options.target}\n{report}")
-        if foreign:
-            print("Prepare images as where these numbers come from: torchvision's networks want RGB from 0 to 1, minus")
-            print("(0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), and not minitl's preprocess_input.")
-        return {"source": str(file.path), "sha256": file.sha256, **report._asdict()}
-
-
-def read_names(path):
-    try:
-        names = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArgumentError(f"{path}: expected JSON, {{name in SRC: layer}} ({error}).") from None
-    if not isinstance(names, dict) or not all(isinstance(each, str) for each in names.values()):
-        raise ArgumentError(f"{path}: expected JSON, {{name in SRC: layer}}.")
-    return names
-
-
-APPLICATIONS = {
-    f"{name}{'' if include_top else '-notop'}": (application, include_top)
-    for name, (application, _) in NETWORKS.items()
-    for include_top in (True, False)
-}
-
-
-def the_model(name):
-    """A model to convert for: an application's name, or a saved model."""
-    known_as = name.lower().replace("inceptionv3", "inception_v3")
-    if known_as not in APPLICATIONS:
-        return load_model(name)
-    application, include_top = APPLICATIONS[known_as]
-    with initializers.weights_will_be_loaded():
-        return application(weights=None, include_top=include_top)
-
-
-def fitting_application(file, names):
-    """The network that has exactly the layers that the file's names stand for."""
-    for name in APPLICATIONS:
-        model = the_model(name)
-        layers = {layer.name for layer in model.layers if layer.weight_names}
-        known = {theirs: ours for theirs, ours in (names or {}).items() if ours in layers}
-        if {place.layer for place in places(file, model, known)} == layers:
-            return model
-    some = ", ".join(tensor.name for tensor in file.tensors[:3])
-    raise WeightsError(
-        f"{file.path}: its names ({some}, ...) are not those of a network that is known here "
-        f"({', '.join(APPLICATIONS)}). Say whose layers these are with --model FILE (a model saved by "
-        "minitl), and what it calls them with --names FILE."
-    )
+def convert(options):
+    text, results = convert_weights(options.source, options.target, options.model, options.names, options.partial)
+    print(text)
+    return results
 
 
 def verify(options):
-    """Raises WeightsError for a file that is damaged."""
-    with opened(options.file) as file:
-        recorded, _ = loading.ledger_in(file)
-        problems = []
-        for place in own_places(file):
-            array = file.read(place.tensor, dtype=None)
-            if not np.isfinite(array).all():
-                raise WeightsError(f"{file.path}: {place.tensor.label} holds NaN or infinity.")
-            _, saved = recorded.get((place.layer, place.parameter), (None, None))
-            if saved not in (None, array_digest(array)):
-                problems.append(place.tensor.label)
-        arrays = file.arrays_digest()
-        file.check_unchanged()
-        published = (store.names_of(file) or [name_of(file.sha256)])[0]
-        say(f"{file.path}: {file.listing.format}, {len(file.tensors)} tensors\nfile   sha256 {file.sha256}")
-        print(f"arrays sha256 {arrays}")
-        if problems:
-            raise WeightsError(
-                f"{file.path}: {len(problems)} of {len(recorded)} tensors are not what was saved: it is damaged "
-                f"({', '.join(problems[:3])}{', ...' if problems[3:] else ''})."
-            )
-        if published:
-            print(f"These are the published weights {published}, to the last bit.")
-        elif recorded:
-            print(f"All {len(recorded)} tensors are what was saved, to the last bit.")
-        else:
-            print("Whole and readable. Nobody has published a digest for it that is known here, and it carries none.")
-        return {
-            "file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "arrays_sha256": arrays,
-            "tensors": len(file.tensors), "published_as": published, "checked_against_its_ledger": len(recorded),
-        }  # fmt: skip
+    found = inspection.Verified(options.file)
+    print(printable(found.text))
+    print(found.verdict())
+    return found.data
 
 
 def inspect(options):
-    with opened(options.file) as file:
-        say(f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes, sha256 {file.sha256}\n")
-        rows, results, digests = [["tensor", "shape", "type", "at byte", "smallest", "mean", "largest"]], [], {}
-        for tensor in file.tensors:
-            values = []
-            if tensor.dtype in FLOATS and tensor.offset is not None and tensor.size:
-                array = file.read(tensor, dtype=None)
-                digests[tensor.name] = array_digest(array)
-                values = [float(array.min()), float(array.mean(dtype=np.float64)), float(array.max())]
-            place = "" if tensor.offset is None else "packed" if tensor.copied else f"{tensor.offset:,}"
-            shown = [f"{value:.4g}" for value in values] or [""] * 3
-            rows.append([tensor.name, "x".join(map(str, tensor.shape)) or "1", tensor.dtype, place, *shown])
-            results.append({"name": tensor.name, "layer": tensor.layer, "shape": tensor.shape, "dtype": tensor.dtype,
-                            "offset": tensor.offset,
-                            "min_mean_max": [v if np.isfinite(v) else str(v) for v in values]})  # fmt: skip
-        say(table(rows))
-        lines = ledger_lines(file, digests)
-        if lines:
-            say("\nLedger\n" + "\n".join(lines))
-        return {"file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": results,
-                "ledger": lines}  # fmt: skip
-
-
-def ledger_lines(file, digests):
-    """The file's own ledger, held against the numbers that are there: `digests` is {tensor name: sha256}."""
-    recorded, notes = loading.ledger_in(file)
-    names = {(place.layer, place.parameter): place.tensor.name for place in own_places(file)}
-    entries = []
-    for key, (entry, saved) in recorded.items():
-        whole = digests.get(names.get(key)) == saved
-        entries.append(entry if whole else replace(entry, state=ledger.DAMAGED))
-    return str(ledger.Ledger(entries, notes)).splitlines() if entries else []
+    text, results = inspection.inspect(options.file)
+    print(printable(text))
+    return results
 
 
 def diff(options):
-    with opened(options.first) as a, opened(options.second) as b:
-        first, second = ({(p.layer, p.parameter): p for p in own_places(file)} for file in (a, b))
-        equal, rows = 0, []
-        for key in [*first, *(key for key in second if key not in first)]:
-            label = "/".join(key)
-            if key not in first or key not in second:
-                rows.append([label, f"only in {(b if key in second else a).path}"])
-                continue
-            x, y = (file.read(places[key].tensor, dtype=None) for file, places in ((a, first), (b, second)))
-            if x.shape != y.shape:
-                rows.append([label, f"shape {x.shape}, {y.shape}"])
-            elif np.array_equal(x, y, equal_nan=True):
-                equal += 1
-            else:
-                worst = float(np.abs(x.astype(np.float64) - y).max())
-                rows.append([label, f"differs by up to {worst:.3g}", f"{np.mean(x != y):.1%} of its numbers"])
-        print(f"{equal} tensors are equal, {len(rows)} are not" + (":" if rows else "."))
-        for row in rows:
-            say("  " + "  ".join(row))
-        return {"equal": equal, "different": [row[:2] for row in rows]}
-
-
-def say(text):
-    """Print text with names from files."""
+    text, results = inspection.differences(options.first, options.second)
     print(printable(text))
+    return results

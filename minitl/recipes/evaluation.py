@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
+from ..terminal import printable, table
 
 
 class Evaluation:
@@ -20,6 +21,8 @@ class Evaluation:
 
     confusion        (classes, classes): row true, column predicted
     accuracy, accuracy_interval, precision, recall, f1 (classes,), top_k(k), calibration, surest, mistakes(count)
+
+    Printed, it shows all of them as tables.
     """
 
     def __init__(self, labels, probabilities, class_names, names=None):
@@ -101,6 +104,33 @@ class Evaluation:
              float(self.probabilities[i, self.predicted[i]]))
             for i in self.surest(right=False, count=count)
         ]  # fmt: skip
+
+    def __str__(self):
+        """The figures for people."""
+        low, high = self.accuracy_interval
+        count, names = len(self.labels), self.class_names
+        lines = [f"accuracy {self.accuracy:.3f} on {count:,} pictures (95% interval {low:.3f} to {high:.3f})"]
+        if len(names) > 3:
+            lines.append(f"the right class among the first three: {self.top_k(3):.3f}")
+        rows = [["class", "pictures", "precision", "recall", "f1"]]
+        for k, name in enumerate(names):
+            figures = [each[k] for each in (self.precision, self.recall, self.f1)]
+            shown = ["" if np.isnan(figure) else f"{figure:.3f}" for figure in figures]
+            rows.append([name, int(self.confusion[k].sum()), *shown])
+        lines += ["", printable(table(rows))]
+        lines += ["", "True class (rows) and what it was called (columns):"]
+        rows = [["", *names], *([name, *counts] for name, counts in zip(names, self.confusion))]
+        lines.append(printable(table(rows)))
+        error, bins = self.calibration()
+        lines += ["", f"Calibration error {error:.3f}. When it is so sure (mean), it is right so often:"]
+        rows = [["probability", "pictures", "mean", "right"]]
+        rows += [[f"{a:.1f} to {b:.1f}", n, f"{mean:.3f}", f"{right:.3f}"] for a, b, n, mean, right in bins]
+        lines.append(table(rows))
+        if mistakes := self.mistakes():
+            rows = [["picture", "is", "was called", "with"]]
+            rows += [[name, true, said, f"{p:.3f}"] for name, true, said, p in mistakes]
+            lines += ["", "The most confident mistakes:", printable(table(rows))]
+        return "\n".join(lines)
 
     def as_data(self):
         """Everything as JSON can hold it."""

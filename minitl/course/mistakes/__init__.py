@@ -10,10 +10,10 @@ That is why they are worth knowing by sight. Each is one function, whose docstri
 (Diagnosis, with the check that reveals it) and what to do (Mend). It runs the wrong program and the mended one on real
 pictures; the lines in which they differ end in "# wrong" and "# mended". It returns the two numbers that show it.
 
-Where the engine can see such a mistake happen, it says so by itself, as a `MistakeWarning`: `training.suspicions`.
+Where the engine can see such a mistake happen, it says so by itself, as a `MistakeWarning`: `training.warned`.
 
 Reading order: any function of `pictures`, `freezing`, `training`, `evaluating`, `caching`; then `workbench`, what they
-share, and `running`, which makes a page of a function.
+share, `running`, which makes a mistake of a function, and `showing`, which prints it.
 """
 
 from . import caching, evaluating, freezing, pictures, training

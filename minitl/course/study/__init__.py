@@ -2,7 +2,7 @@
 at small scale: a network of 104 thousand parameters, and Fashion-MNIST's ten classes as two tasks of five.
 
 Reading order: `halves` (the two tasks), `network`, `pretraining` (base A), `transfer_study` (the experiment),
-`findings` (what it says, computed), `plot` (the picture).
+`findings` (what it says, computed), `words` (the same as text), `plot` (the picture), `whole` (all of it).
 
 What came of it: `minitl study transfer`, 250 pictures of B, eight seeds; accuracy points with their 95 % intervals, for
 the similar and the dissimilar halves (`benchmarks/results/` has every number and the picture).

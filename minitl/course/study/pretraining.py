@@ -4,12 +4,19 @@
 of Fashion-MNIST. The bases that come with the project were made by it (`weights/README.md` has the commands).
 """
 
+import textwrap
+import time
+
+from ... import __version__, data
+from ...errors import ArgumentError
 from ...files.bundled import bundled_file
+from ...files.results import check_writable, write_json
 from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
+from ...recipes.evaluation import wilson_interval
 from ...weights import load_model
-from .halves import DEVIATION, MEAN
+from .halves import DEVIATION, HALVES, MEAN, task
 from .network import network
 
 BUNDLED = {"similar": "fashion_mnist_similar_a.h5", "dissimilar": "fashion_mnist_dissimilar_a.h5"}
@@ -41,6 +48,43 @@ def pretrain(task, epochs=6, batch_size=32, seed=0, verbose=1):
         "test_accuracy": test_accuracy,
     }
     return model, test_accuracy
+
+
+def pretrain_from_files(folder, classes="all", split="similar", epochs=6, seed=0, save=None, json=None):
+    """Pre-train on Fashion-MNIST's four original files in `folder`, and say how it goes. Returns (model, results).
+
+    classes   "all", or "A" or "B": the classes of this half, divided as `split` says (`halves.HALVES`)
+    save      file for the model;   json   file for the results
+    """
+    check_writable(json, save)
+    if epochs < 1:
+        raise ArgumentError(f"--epochs is {epochs}; expected at least 1.")
+    start = time.perf_counter()
+    pictures = data.fashion_mnist(folder)
+    to_learn = task(pictures, pictures.class_names if classes == "all" else HALVES[split][classes])
+    names, count = ", ".join(to_learn.class_names), len(to_learn.x_train)
+    print(textwrap.fill(f"Learning {names} from {count:,} pictures.", 100), flush=True)
+    model, accuracy = pretrain(to_learn, epochs, seed=seed)
+    low, high = wilson_interval(accuracy, len(to_learn.x_test))
+    seconds = time.perf_counter() - start
+    print(f"accuracy {accuracy:.4f} on {len(to_learn.x_test):,} test pictures (95% interval {low:.4f} to {high:.4f})")
+    print(f"{model.count_params():,} parameters, {seconds:.0f} s in all.")
+    if save:
+        model.save(save)
+        print(f"Saved: {save}. What is in it: minitl weights inspect {save}")
+    results = {
+        "classes": list(to_learn.class_names),
+        "test_accuracy": accuracy,
+        "test_accuracy_interval": [low, high],
+        "training_pictures": count,
+        "parameters": model.count_params(),
+        "epochs": epochs,
+        "seed": seed,
+        "seconds": seconds,
+        "versions": {"minitl": __version__},
+    }
+    write_json(json, results)
+    return model, results
 
 
 def bundled_base(split):

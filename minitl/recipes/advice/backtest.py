@@ -1,5 +1,8 @@
 """`minitl advise --backtest`: carry every plan out, and compare what was said with what came.
 
+A plan is carried out by the function that carries it out for everybody, `finetune_photographs` or `finetune_clothing`,
+in a process of its own (`carry_out`): only so are its time and its memory its own.
+
 All plans are carried out in turn, with one seed after the other. None finds features that were kept. The machine is
 measured again before and after each run, and the prediction is the mean of both: another program that slows the machine
 down then slows both, and what is tested is the model of costs, not the weather. A squall that hits a run alone is left
@@ -11,6 +14,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +34,7 @@ def run(subject, ranking, all_plans, seeds):
         before = subject.measure()[1]
         for seed in range(seeds):
             for number, plan in enumerate(all_plans):
-                came = finetune(subject, plan, seed, Path(folder))
+                came = carried_out(subject, plan, seed, Path(folder))
                 after = subject.measure()[1]
                 said = (before[number].seconds + after[number].seconds) / 2
                 runs[number].append({"seconds_said": said, "bytes_said": after[number].peak_bytes, **came})
@@ -39,7 +43,7 @@ def run(subject, ranking, all_plans, seeds):
                 before = after
     left_out = {cut.name: cut.accuracy for cut in ranking.order}
     rows = [row(*each, left_out) for each in zip(all_plans, runs)]
-    results = {"plans": rows, "load": costs.load(), **verdict(rows, ranking)}
+    results = {"plans": rows, "load": costs.system_load(), **verdict(rows, ranking)}
     print(f"\n{comparison(rows)}\n\n" + "\n".join(in_words(results)), flush=True)
     return results
 
@@ -65,14 +69,16 @@ def row(plan, runs, left_out):
     return found
 
 
-def finetune(subject, plan, seed, folder):
-    """The results of `minitl finetune` in a process of its own."""
-    results = folder / "results.json"
-    arguments = [*plan.arguments, "--seed", str(seed), "--json", str(results)]
-    if subject.is_of_photographs:
-        arguments += ["--run", str(folder / "run"), "--no-cache"]
+def carried_out(subject, plan, seed, folder):
+    """Return the results of a plan, carried out in a process of its own."""
+    task, results = folder / "task.json", folder / "results.json"
+    settings = {**asdict(subject.settings_for(plan)), "seed": seed, "json": str(results)}
+    if subject.photos is not None:  # as a first run: it finds nothing that another one has left
+        settings.update(run_folder=str(folder / "run"), keep_features=False)
+    task.write_text(json.dumps({"photos": subject.photos, "settings": settings}), encoding="utf-8")
     with open(folder / "said", "w+", encoding="utf-8") as said:
-        process = subprocess.Popen([sys.executable, "-m", "minitl", "finetune", *arguments], stdout=said, stderr=said)
+        worker = [sys.executable, "-m", "minitl.recipes.advice.carry_out", str(task)]
+        process = subprocess.Popen(worker, stdout=said, stderr=said)
         try:
             while process.poll() is None:
                 try:

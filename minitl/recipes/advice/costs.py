@@ -1,6 +1,6 @@
 """What a block of a network costs on this machine: a few batches through it, timed and weighed.
 
-Nearly all the time of a network goes into products: `models.summary.flops` counts them. But how many a second a machine
+Nearly all the time of a network goes into products: `graph.summary.flops` counts them. But how many a second a machine
 does depends on the block: a map of 224x224 pixels with 64 channels is copied more than it is multiplied, one of 14x14
 with 512 is not. So each block is measured by itself, with real pictures, and the time of a plan is a sum over blocks:
 
@@ -46,7 +46,7 @@ class Block(NamedTuple):
     flops          of one image forward
     forward        seconds an image, frozen
     step           (fixed, each): seconds of a training step; None where it was not measured
-    first_share    how much of the products back is the input gradient of the block's first layers
+    first_share    of all products on the way back, the share that is the input gradient of the block's first layers
     forward_bytes  the most memory that was held while a batch went from the first block to the end of this one
     kept_bytes     of it, what stays: transforms of the kernels
     """
@@ -90,7 +90,7 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
         forward, learning_step = (median_seconds(work, rounds, bar) for work in (frozen, steps))
     found = []
     for k, (cut, block) in enumerate(zip(cuts, blocks)):
-        step = line(SMALL, learning_step[k, SMALL], LARGE, learning_step[k, LARGE]) if learns[k] else None
+        step = line_through(SMALL, learning_step[k, SMALL], LARGE, learning_step[k, LARGE]) if learns[k] else None
         found.append(Block(cut, flops(block), forward[k] / len(images), step, first_share(block), *weighed[k]))
     release()
     return found
@@ -158,7 +158,7 @@ def step_bytes(model, x, batch_size):
                 train_step(model, some, targets)
             weighed.append(tracemalloc.get_traced_memory()[1])
         model.optimizer.state.clear()
-    fixed, each = line(SMALL, weighed[0], LARGE, weighed[1])
+    fixed, each = line_through(SMALL, weighed[0], LARGE, weighed[1])
     return int(fixed + each * batch_size)
 
 
@@ -170,7 +170,7 @@ def first_share(block):
     return first / (2 * flops(block)) if first else 0.0
 
 
-def line(x1, y1, x2, y2):
+def line_through(x1, y1, x2, y2):
     """(fixed, each) with fixed + x * each through two measurements; none is below 0, as a noisy pair would have it."""
     each = max((y2 - y1) / (x2 - x1), 0.0)
     return max(y1 - x1 * each, 0.0), min(each, y2 / x2)
@@ -183,8 +183,8 @@ def drop_transforms(model):
             layer.transform.drop()
 
 
-def load():
-    """How many threads wanted to run in the last minute, ours among them; None where the system does not say."""
+def system_load():
+    """Return how many threads wanted to run in the last minute, ours among them; None where the system does not say."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 

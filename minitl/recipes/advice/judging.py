@@ -79,8 +79,8 @@ def features_at(base, cuts, flat, with_output=False):
     return Model(base.input, output, name=f"{base.name}, every cut")
 
 
-def apart(rows, base, cuts, flat):
-    """({cut: its features (N, D)}, the rest or None) of what `features_at` gave."""
+def split_by_cut(rows, base, cuts, flat):
+    """Return ({cut: its features (N, D)}, the rest or None) of what the model of `features_at` gave."""
     found, first = {}, 0
     for cut in cuts:
         _, *shape = flat().compute_output_shape(base.output_of(cut).shape)

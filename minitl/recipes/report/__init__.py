@@ -1,29 +1,29 @@
 """A fine-tuning as one page that a person can look through: `minitl finetune ... --report DIR`.
 
-    happened    what the command hands over, as plain data: all that this package knows of a run
+    record      what a recipe hands over, as plain data: all that this package knows of a fine-tuning
     findings    what has to be found out for the page: pictures to show, where the network looked, what it costs
     grad_cam    where in a picture is what an answer rests on? (a function of any model, to be used by itself)
-    insides     first kernels, maps from layer to layer, cost by layer
-    sections, results, inside    the nine sections, as HTML
+    measured    first kernels, maps from layer to layer, cost by layer
+    sections, results, section_network    the nine sections, as HTML
     page        the whole; page.css its looks
     charts      inline SVG;  heat: numbers as colours;  html: tags and escaping;  plots: the same as PNG files
 
-It stands at the top of the house, just below the command line: nothing else imports it. It needs matplotlib and Pillow
-(the extra `plots` brings both).
+Of the recipes, `reporting` alone imports it. It needs matplotlib and Pillow (the extra `plots` brings both).
 """
 
 import os
 from pathlib import Path
 
-from ...errors import ArgumentError, CheckpointError
+from ...errors import CheckpointError
 from ...files.atomic import replacing
 from ...progress import Progress
+from ..settings import SettingError
 from . import page, plots
 from .findings import look_into
 from .grad_cam import grad_cam
-from .record import Happened, Pictures, Stage
+from .record import FineTuning, Pictures, Stage
 
-__all__ = ["Happened", "Pictures", "Stage", "check_folder", "grad_cam", "write_report"]
+__all__ = ["FineTuning", "Pictures", "Stage", "check_folder", "grad_cam", "write_report"]
 
 PAGE = "index.html"
 OURS = b"minitl"  # stands near the beginning of all that is written here
@@ -31,38 +31,41 @@ OURS = b"minitl"  # stands near the beginning of all that is written here
 
 def check_folder(folder):
     """Refuse now, before an hour of work, a folder that `write_report` could not write, or should not. Raises
-    ArgumentError, and MissingExtraError without matplotlib."""
+    SettingError, and MissingExtraError without matplotlib."""
     plots.require_matplotlib()
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise ArgumentError(f"--report {folder}: is a file. Name a folder; it need not exist.")
+        raise SettingError("{} {folder}: is a file. Name a folder; it need not exist.", "report", folder=folder)
     place = folder.resolve() if folder.exists() else folder.resolve().parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise ArgumentError(f"--report {folder}: cannot be written. {place} must exist and be writable.")
+        text = "{} {folder}: cannot be written. {place} must exist and be writable."
+        raise SettingError(text, "report", folder=folder, place=place)
     try:
         if not folder.exists():  # what `os.access` says is not always what happens
             folder.mkdir()
             folder.rmdir()
     except OSError as error:
-        raise ArgumentError(f"--report {folder}: cannot be made ({error.strerror}). Name another folder.") from None
+        text = "{} {folder}: cannot be made ({reason}). Name another folder."
+        raise SettingError(text, "report", folder=folder, reason=error.strerror) from None
     for name in (PAGE, *(f"{name}.png" for name in plots.NAMES)):
         if (folder / name).exists() and not _is_ours(folder / name):
-            raise ArgumentError(f"--report {folder}: holds {name}, which no report has written. Name another folder.")
+            text = "{} {folder}: holds {file}, which no report has written. Name another folder."
+            raise SettingError(text, "report", folder=folder, file=name)
 
 
-def write_report(happened, folder):
+def write_report(fine_tuning, folder):
     """Write `folder`/index.html and the PNG files beside it. Returns the page's path.
 
     Every file is either the old one or the new one at any moment, and the page comes last: where it is new, all is. A
     picture of an earlier report that there is none of this time is removed.
     """
     folder = Path(folder)
-    findings = look_into(happened)
+    findings = look_into(fine_tuning)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"{folder}: the report cannot be written ({error.strerror}).") from None
-    files = dict(plots.drawings(happened, findings))
+    files = dict(plots.drawings(fine_tuning, findings))
     with Progress("Charts", len(files), lines=True) as bar:
         for name, write in files.items():
             with replacing(folder / f"{name}.png", check=os.path.getsize) as temporary:
@@ -70,7 +73,7 @@ def write_report(happened, folder):
             bar.advance(1)
     for name in set(plots.NAMES) - set(files):
         (folder / f"{name}.png").unlink(missing_ok=True)
-    text = page.as_html(happened, findings)
+    text = page.as_html(fine_tuning, findings)
     with replacing(folder / PAGE, check=lambda written: Path(written).read_text(encoding="utf-8")) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
     return folder / PAGE

@@ -49,14 +49,14 @@ class Findings:
     costs: list
 
 
-def look_into(happened):
+def look_into(fine_tuning):
     """All of it, as `Findings`. Shows its progress."""
-    model, evaluation, held_back = happened.model, happened.evaluation, happened.held_back
+    model, evaluation, held_back = fine_tuning.model, fine_tuning.evaluation, fine_tuning.held_back
     with Progress("Report", 6, lines=True) as bar:
-        examples = _examples(happened.training, len(happened.class_names))
+        examples = _examples(fine_tuning.training, len(fine_tuning.class_names))
         bar.advance(1)
-        mistakes = _cases(happened, evaluation.surest(right=False, count=MOST_MISTAKES))
-        right = _cases(happened, _some_of_each_class(evaluation))
+        mistakes = _cases(fine_tuning, evaluation.surest(right=False, count=MOST_MISTAKES))
+        right = _cases(fine_tuning, _some_of_each_class(evaluation))
         bar.advance(1)
         cam_layer = map_layer(model)
         for case in mistakes[:MOST_CAMS] + right:
@@ -95,11 +95,11 @@ def _some_of_each_class(evaluation):
     return order[np.argsort(rank, kind="stable")][:MOST_CAMS]
 
 
-def _cases(happened, positions):
+def _cases(fine_tuning, positions):
     """`Case`s of held-back pictures, without those that cannot be read any more."""
-    evaluation, cases = happened.evaluation, []
+    evaluation, cases = fine_tuning.evaluation, []
     for position in positions:
-        rgb = happened.held_back.rgb(position)
+        rgb = fine_tuning.held_back.rgb(position)
         if rgb is not None:
             label, called = int(evaluation.labels[position]), int(evaluation.predicted[position])
             sure = evaluation.probabilities[position]

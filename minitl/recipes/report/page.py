@@ -10,23 +10,23 @@ from .html import Markup, join, tag
 ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def as_html(happened, findings):
+def as_html(fine_tuning, findings):
     """The whole file as text."""
     contents = [
-        ("data", "The data", sections.data(happened, findings)),
-        ("steps", "Six steps", sections.steps(happened)),
-        ("learning", "How it learned", sections.learning(happened)),
-        ("confusion", "What it confuses", results.confusion(happened)),
-        ("mistakes", "The most confident mistakes", results.mistakes(happened, findings)),
-        ("where", "Where it looked", results.where_it_looked(happened, findings)),
-        ("inside", "What it sees", inside.what_it_sees(happened, findings)),
+        ("data", "The data", sections.data(fine_tuning, findings)),
+        ("steps", "Six steps", sections.steps(fine_tuning)),
+        ("learning", "How it learned", sections.learning(fine_tuning)),
+        ("confusion", "What it confuses", results.confusion(fine_tuning)),
+        ("mistakes", "The most confident mistakes", results.mistakes(fine_tuning, findings)),
+        ("where", "Where it looked", results.where_it_looked(fine_tuning, findings)),
+        ("inside", "What it sees", inside.what_it_sees(fine_tuning, findings)),
         ("cost", "What it costs", inside.cost(findings)),
     ]
     links = [tag("a", title, href=f"#{id_}") for id_, title, _ in contents]
     body = join(
-        tag("header", sections.headline(happened), tag("nav", links, aria_label="Sections")),
+        tag("header", sections.headline(fine_tuning), tag("nav", links, aria_label="Sections")),
         tag("main", [_section(*each) for each in contents]),
-        tag("footer", _made_by(happened)),
+        tag("footer", _made_by(fine_tuning)),
     )  # fmt: skip
     head = join(
         tag("meta", charset="utf-8"),
@@ -34,7 +34,7 @@ def as_html(happened, findings):
         tag("meta", http_equiv="Content-Security-Policy", content=ALONE),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{happened.task} · minitl"),
+        tag("title", f"{fine_tuning.task} · minitl"),
         tag("style", Markup(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))),
     )
     return f"<!DOCTYPE html>\n{tag('html', tag('head', head), tag('body', body), lang='en')}\n"
@@ -44,8 +44,8 @@ def _section(id_, title, content):
     return tag("section", tag("h2", title, id=id_), content, aria_labelledby=id_)
 
 
-def _made_by(happened):
-    rows = [tag("div", tag("dt", what), tag("dd", value)) for what, value in happened.facts]
+def _made_by(fine_tuning):
+    rows = [tag("div", tag("dt", what), tag("dd", value)) for what, value in fine_tuning.facts]
     return join(
         tag("dl", rows, class_="facts"),
         tag("p", "The charts lie beside this page as PNG files, for slides. It needs none of them, and no network."),

@@ -40,18 +40,18 @@ def require_matplotlib():
         ) from None
 
 
-def drawings(happened, findings):
+def drawings(fine_tuning, findings):
     """Yields (name, write) for each PNG file that there is something to draw for; `write(path)` draws it."""
     drawn = {
-        "examples": lambda: examples(happened, findings),
-        "learning": lambda: learning(happened),
-        "confusion": lambda: confusion(happened.evaluation),
-        "classes": lambda: classes(happened.evaluation),
-        "calibration": lambda: calibration(happened.evaluation),
-        "mistakes": findings.mistakes and (lambda: mistakes(happened, findings)),
-        "grad_cam": (findings.right or findings.mistakes) and (lambda: grad_cams(happened, findings)),
+        "examples": lambda: examples(fine_tuning, findings),
+        "learning": lambda: learning(fine_tuning),
+        "confusion": lambda: confusion(fine_tuning.evaluation),
+        "classes": lambda: classes(fine_tuning.evaluation),
+        "calibration": lambda: calibration(fine_tuning.evaluation),
+        "mistakes": findings.mistakes and (lambda: mistakes(fine_tuning, findings)),
+        "grad_cam": (findings.right or findings.mistakes) and (lambda: grad_cams(fine_tuning, findings)),
         "kernels": findings.kernels is not None and (lambda: kernels(findings)),
-        "feature_maps": findings.maps and (lambda: feature_maps(happened, findings)),
+        "feature_maps": findings.maps and (lambda: feature_maps(fine_tuning, findings)),
         "costs": lambda: costs(findings),
     }
     for name in NAMES:
@@ -98,25 +98,25 @@ def picture_grid(pictures, columns, size=1.5, label_lines=1):
     return figure
 
 
-def examples(happened, findings):
+def examples(fine_tuning, findings):
     most = max(map(len, findings.examples))
     columns = 4 if most <= 4 else 8  # in a row of eight
     if most <= 1:  # one of each of many classes
         shown = [
             (pictures[0], short(name, 14))
-            for name, pictures in zip(happened.class_names, findings.examples)
+            for name, pictures in zip(fine_tuning.class_names, findings.examples)
             if pictures
         ]
         return picture_grid(shown, min(10, max(1, len(shown))), 1.0)
     shown = []
-    for name, pictures in zip(happened.class_names, findings.examples):
+    for name, pictures in zip(fine_tuning.class_names, findings.examples):
         row = [(rgb, short(name, 22) if k == 0 else "") for k, rgb in enumerate(pictures)]
         shown += row + [None] * (columns - len(row))
     return picture_grid(shown, 8, 1.0)
 
 
-def learning(happened):
-    stages = [stage for stage in [*happened.stages, *happened.other_stages] if stage.history.get("loss")]
+def learning(fine_tuning):
+    stages = [stage for stage in [*fine_tuning.stages, *fine_tuning.other_stages] if stage.history.get("loss")]
     figure = figure_of(10, 2.9 * max(1, len(stages)))
     grid = figure.subplots(max(1, len(stages)), 3, squeeze=False)
     for stage, row in zip(stages, grid):
@@ -211,8 +211,8 @@ def calibration(evaluation):
     return figure
 
 
-def mistakes(happened, findings):
-    names = happened.class_names
+def mistakes(fine_tuning, findings):
+    names = fine_tuning.class_names
     shown = [
         (case.rgb, f"called {short(names[case.called], 18)} ({case.sure:.0%})\nis {short(names[case.label], 18)}")
         for case in findings.mistakes
@@ -220,8 +220,8 @@ def mistakes(happened, findings):
     return picture_grid(shown, min(6, len(shown)), 1.7, 2)
 
 
-def grad_cams(happened, findings):
-    names, shown = happened.class_names, []
+def grad_cams(fine_tuning, findings):
+    names, shown = fine_tuning.class_names, []
     for case in findings.right + [case for case in findings.mistakes if case.cam_called is not None]:
         row = [(case.rgb, f"is {short(names[case.label], 18)}"),
                (laid_over(case.rgb, case.cam_called), f"for {short(names[case.called], 18)}")]  # fmt: skip
@@ -238,7 +238,7 @@ def kernels(findings):
     return picture_grid([(kernel_sheet(findings.kernels, 16), "the first kernels")], 1, 8)
 
 
-def feature_maps(happened, findings):
+def feature_maps(fine_tuning, findings):
     shown = []
     for maps in findings.maps:
         first = [printable(maps.layer)] + [""] * 7

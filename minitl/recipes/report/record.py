@@ -52,7 +52,7 @@ class Stage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Happened:
+class FineTuning:
     """A fine-tuning from its data to its result.
 
     task             what was learned, in a few words: "Ten kinds of clothing"

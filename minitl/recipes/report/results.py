@@ -12,9 +12,9 @@ MOST_CELLS = 20  # classes whose confusion is shown as a matrix
 MOST_PAIRS, FEW_PAIRS = 25, 10
 
 
-def confusion(happened):
+def confusion(fine_tuning):
     """The matrix, or the pairs of many classes; figures of each class; calibration."""
-    evaluation, classes = happened.evaluation, len(happened.class_names)
+    evaluation, classes = fine_tuning.evaluation, len(fine_tuning.class_names)
     by_class = join(
         tag("h3", "Class by class"),
         tag("p", tag("b", "Precision"), ": of the pictures that were called so, how many are. "
@@ -126,9 +126,9 @@ def _calibration(evaluation):
     return tag("div", chart, words, class_="beside even")
 
 
-def mistakes(happened, findings):
+def mistakes(fine_tuning, findings):
     """The most confident ones, with their pictures."""
-    evaluation, names = happened.evaluation, happened.class_names
+    evaluation, names = fine_tuning.evaluation, fine_tuning.class_names
     count, wrong = len(evaluation.labels), int((evaluation.predicted != evaluation.labels).sum())
     if not wrong:
         return tag("p", f"There is none: all {count:,} held-back pictures were called by their right name. The "
@@ -153,11 +153,11 @@ def mistakes(happened, findings):
     )  # fmt: skip
 
 
-def where_it_looked(happened, findings):
+def where_it_looked(fine_tuning, findings):
     """Grad-CAM, beside the picture: of some right ones and of the surest wrong ones."""
     wrong = [case for case in findings.mistakes if case.cam_called is not None]
-    is_right = happened.evaluation.predicted == happened.evaluation.labels
-    gone = "Their pictures cannot be read any more."
+    is_right = fine_tuning.evaluation.predicted == fine_tuning.evaluation.labels
+    gone, none_right = "Their pictures cannot be read any more.", "No picture was called by its right name."
     scale = tag("span", "", class_="scale", aria_hidden="true")
     return join(
         tag("p", "Grad-CAM (Selvaraju et al. 2017) asks which places of the last maps speak for an answer: those of ",
@@ -165,17 +165,17 @@ def where_it_looked(happened, findings):
             "and added up. Look whether it is the thing itself that counts, or the background it usually has."),
         tag("p", tag("span", "counts for nothing"), scale, tag("span", "speaks for the name below"), class_="colours"),
         tag("h3", "Right"),
-        _cams(happened, findings.right, "cams", gone if is_right.any() else "No picture was called by its right name."),
+        _cams(fine_tuning, findings.right, "cams", gone if is_right.any() else none_right),
         tag("h3", "Wrong: why this, and where is the right answer?"),
-        _cams(happened, wrong, "cams three", "There is no mistake to look at." if is_right.all() else gone),
+        _cams(fine_tuning, wrong, "cams three", "There is no mistake to look at." if is_right.all() else gone),
     )  # fmt: skip
 
 
-def _cams(happened, cases, class_, otherwise):
+def _cams(fine_tuning, cases, class_, otherwise):
     """For each case its picture, and the map of what it was called; of a wrong one that of what it is, too."""
     if not cases:
         return tag("p", otherwise, class_="muted")
-    names, rows = happened.class_names, []
+    names, rows = fine_tuning.class_names, []
     for case in cases:
         views = [
             tag("figure", picture(case.rgb, f"a picture of {names[case.label]}"), tag("figcaption", "the picture"))

@@ -25,13 +25,13 @@ def map_sheet(maps, columns):
     return sheet(tiles, columns, max(2, tiles.shape[1] // 16))
 
 
-def what_it_sees(happened, findings):
+def what_it_sees(fine_tuning, findings):
     """First-layer kernels, and feature maps of one picture."""
     return join(
         tag("h3", "The first kernels"),
         _kernels(findings.kernels),
         tag("h3", "One picture on its way through the network"),
-        _maps(happened, findings),
+        _maps(fine_tuning, findings),
     )
 
 
@@ -48,10 +48,10 @@ def _kernels(kernels):
     )  # fmt: skip
 
 
-def _maps(happened, findings):
+def _maps(fine_tuning, findings):
     if findings.traced is None:
         return tag("p", "No held-back picture can be read any more.")
-    label = happened.class_names[findings.traced.label]
+    label = fine_tuning.class_names[findings.traced.label]
     original = picture(findings.traced.rgb, f"a picture of {label}", "original")
     rows = [tag("li", tag("h4", "the picture"), tag("p", name(label, 28), class_="muted"), original)]
     for maps in findings.maps:

@@ -14,9 +14,9 @@ from .html import figure, join, name, percent, picture, table, tag
 LONGEST = 28  # letters of a name in a table or beside a picture; the whole of it is in its title
 
 
-def headline(happened):
+def headline(fine_tuning):
     """What was learned, how well, and what it cost."""
-    evaluation, model = happened.evaluation, happened.model
+    evaluation, model = fine_tuning.evaluation, fine_tuning.model
     low, high = evaluation.accuracy_interval
     right, count = int((evaluation.predicted == evaluation.labels).sum()), len(evaluation.labels)
     verdict = tag(
@@ -27,15 +27,15 @@ def headline(happened):
             tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval)."),
     )  # fmt: skip
     tiles = [
-        ("pictures to learn from", f"{len(happened.training):,}", ""),
-        ("time since it was resumed" if happened.resumed else "time", duration(happened.seconds), ""),
-        ("parameters that learned", f"{happened.stages[-1].parameters:,}", f"of {model.count_params():,}"),
+        ("pictures to learn from", f"{len(fine_tuning.training):,}", ""),
+        ("time since it was resumed" if fine_tuning.resumed else "time", duration(fine_tuning.seconds), ""),
+        ("parameters that learned", f"{fine_tuning.stages[-1].parameters:,}", f"of {model.count_params():,}"),
         ("work for one picture", f"{flops(model) / 1e9:.2f}", "GFLOP"),
     ]
     return join(
         tag("p", "minitl · transfer learning", class_="eyebrow"),
-        tag("h1", happened.task),
-        tag("div", verdict, _comparison(happened), class_="result"),
+        tag("h1", fine_tuning.task),
+        tag("div", verdict, _comparison(fine_tuning), class_="result"),
         tag("dl", [_tile(*each) for each in tiles], class_="tiles"),
     )
 
@@ -44,11 +44,11 @@ def _tile(what, value, unit):
     return tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit)))
 
 
-def _comparison(happened):
+def _comparison(fine_tuning):
     """The accuracies of everything that was measured on the same pictures; if there is nothing else, of guessing."""
-    evaluation, others = happened.evaluation, list(happened.others)
+    evaluation, others = fine_tuning.evaluation, list(fine_tuning.others)
     if not others:
-        usual = int(happened.training.counts(len(happened.class_names)).argmax())
+        usual = int(fine_tuning.training.counts(len(fine_tuning.class_names)).argmax())
         others = [("Always the most frequent class", float((evaluation.labels == usual).mean()), None, None)]
     rows = [("This model", evaluation.accuracy, "a"), *((what, accuracy, "b") for what, accuracy, _, _ in others)]
     count = len(evaluation.labels)
@@ -61,10 +61,10 @@ def _comparison(happened):
     return figure(chart, join("Accuracy on the same held-back pictures; the lines are 95% intervals.", costs))
 
 
-def data(happened, findings):
+def data(fine_tuning, findings):
     """Pictures a class, examples, and what the audit found."""
-    names, classes = happened.class_names, len(happened.class_names)
-    train, held_back = (pictures.counts(classes) for pictures in (happened.training, happened.held_back))
+    names, classes = fine_tuning.class_names, len(fine_tuning.class_names)
+    train, held_back = (pictures.counts(classes) for pictures in (fine_tuning.training, fine_tuning.held_back))
     rows = [
         (name(each, LONGEST), join(f"{a:,}", bar(a / max(train))), f"{b:,}")
         for each, a, b in zip(names, train, held_back)
@@ -86,7 +86,7 @@ def data(happened, findings):
         "here first.",
     )  # fmt: skip
     counts = table(["class", "training #", "held back #"], rows, "Pictures of each class")
-    return join(tag("p", said), tag("div", counts, examples, class_="beside"), _audit(happened))
+    return join(tag("p", said), tag("div", counts, examples, class_="beside"), _audit(fine_tuning))
 
 
 def _example(each, pictures):
@@ -95,21 +95,22 @@ def _example(each, pictures):
     return tag("li", tag("p", name(each, LONGEST)), shown)
 
 
-def _audit(happened):
+def _audit(fine_tuning):
     """What was left out and why, and which files are the same."""
     parts = [tag("h3", "What was left out")]
-    if happened.skipped:
-        count = len(happened.skipped)
+    if fine_tuning.skipped:
+        count = len(fine_tuning.skipped)
         parts.append(
             tag("p", f"{count:,} file{'s' * (count > 1)} that cannot be used. Nothing is left out in silence:")
         )
-        rows = [(name(path, 60), reason) for path, reason in happened.skipped]
+        rows = [(name(path, 60), reason) for path, reason in fine_tuning.skipped]
         parts.append(table(["file", "why"], rows, "Files that were left out"))
     else:
         parts.append(tag("p", "Nothing: every file is a picture that can be read."))
-    if happened.duplicates:
+    if fine_tuning.duplicates:
         rows = [
-            (name(first, 60), join([name(each, 60) for each in rest], by=", ")) for first, *rest in happened.duplicates
+            (name(first, 60), join([name(each, 60) for each in rest], by=", "))
+            for first, *rest in fine_tuning.duplicates
         ]
         parts += [
             tag("h3", "The same picture twice"),
@@ -119,9 +120,9 @@ def _audit(happened):
     return join(parts)
 
 
-def steps(happened):
+def steps(fine_tuning):
     """The six steps, and the ledger of where every number comes from."""
-    ledger, rows = happened.model.ledger, []
+    ledger, rows = fine_tuning.model.ledger, []
     numbers = {"bit for bit as published": 0, "published, then trained": 0, "new": 0}
     published, changed, new = numbers
     for entry in ledger:
@@ -137,7 +138,7 @@ def steps(happened):
     colours = {published: "a", changed: "c", new: "b"}
     parts = [(what, count, colours[what]) for what, count in numbers.items() if count]
     return join(
-        tag("ol", [tag("li", tag("h3", what), tag("p", done.replace("->", "→"))) for what, done in happened.steps],
+        tag("ol", [tag("li", tag("h3", what), tag("p", done.replace("->", "→"))) for what, done in fine_tuning.steps],
             class_="steps"),
         tag("h3", "The ledger: where every number comes from"),
         tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total)})"),
@@ -153,7 +154,7 @@ def steps(happened):
     )  # fmt: skip
 
 
-def learning(happened):
+def learning(fine_tuning):
     """The curves of every stage."""
     parts = [
         tag("p", "One point an epoch, which is one pass over all training pictures. Both lines of a chart should fall "
@@ -161,7 +162,7 @@ def learning(happened):
             "has begun to learn its pictures by heart."),
         legend(("training", "a"), ("held back", "b dashed")),
     ]  # fmt: skip
-    for stage in [*happened.stages, *happened.other_stages]:
+    for stage in [*fine_tuning.stages, *fine_tuning.other_stages]:
         epochs = len(stage.history.get("loss", ()))
         title = f"{stage.name}: {stage.parameters:,} parameters learned, {epochs} epoch{'s' * (epochs != 1)}"
         reached = "" if stage.accuracy is None else f", accuracy {percent(stage.accuracy)} in the end"

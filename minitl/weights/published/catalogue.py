@@ -109,6 +109,26 @@ def find_weights(name):
     return place
 
 
+def bring(name, again=False):
+    """Fetch published weights where they are missing, or `again`, and check them. Returns (path, how it is known that
+    it is them, was anything fetched?). Raises WeightsError."""
+    there = present(name)
+    path = fetch(name, again=True) if again or there is None else there
+    proof = check(name, path)
+    if proof is None:
+        raise another_file(name, path)
+    return path, proof, again or path != there
+
+
+def overview():
+    """Return {name: {about, address, md5, path}} of all that is published; path None: not on this machine."""
+    found = {}
+    for name, entry in CATALOGUE.items():
+        place = present(name)
+        found[name] = {"about": entry.about, "address": entry.address, "md5": entry.md5, "path": place and str(place)}
+    return found
+
+
 def fetch(name, again=False):
     """Bring published weights to `$MINITL_HOME/models`. Returns the path. Raises WeightsError."""
     entry = published(name)

@@ -1,0 +1,124 @@
+"""The whole study: how much is to be done, doing it, and what is kept of it, also where it is ended early."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from ... import __version__, data, interruption
+from ...arguments import whole_number
+from ...errors import ArgumentError, MinitlError
+from ...files.results import check_writable, write_json
+from ...kernels.parallel import threads
+from . import findings, halves, plot, transfer_study, words
+from .network import CUTTABLE
+
+MOST_PROCESSES = 16  # each takes a core and 100 MB; Windows allows 61
+BUNDLED_PICTURES = 50  # of each class
+
+
+class Extent(NamedTuple):
+    """How much is done. `pictures` of each class are drawn for each seed; None: all that there are."""
+
+    seeds: int
+    epochs: int
+    cuts: tuple | None = None
+    pictures: int | None = None
+
+
+# Epochs: enough that baseB is right on every picture that it has learned from.
+BUNDLED = Extent(seeds=8, epochs=20)
+QUICK = Extent(seeds=3, epochs=20, cuts=(1, 3, 6))
+ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
+
+
+def extent_of(folder=None, quick=False, seeds=None, pictures=None):
+    """Return the `Extent` that the arguments of `study_transfer` ask for. Raises ArgumentError where they contradict
+    each other."""
+    if quick and folder:
+        raise ArgumentError("--quick is for the bundled pictures; leave out --data, or make it small with --pictures.")
+    if pictures is not None and not folder:
+        raise ArgumentError("--pictures goes with --data; all of the bundled ones are used.")
+    extent = QUICK if quick else ORIGINAL if folder else BUNDLED
+    given = {"seeds": seeds, "pictures": pictures}
+    if pictures is not None:  # of few pictures, as many are looked at in all as of the bundled ones
+        looks = BUNDLED.epochs * BUNDLED_PICTURES
+        given["epochs"] = max(extent.epochs, -(-looks // whole_number(pictures, "--pictures")))
+    return extent._replace(**{name: value for name, value in given.items() if value is not None})
+
+
+def study_transfer(folder=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
+    """Do the study, and say how it goes and what it shows. Returns the results as data.
+
+    folder     with Fashion-MNIST's four original files (default: the bundled pictures);   quick   three seeds and cuts
+    split      how the classes are divided: one of `halves.HALVES`, or "both"
+    seeds      how often everything is repeated;   pictures   of each class, to learn from
+    picture    file for the curves;   json   file for the results
+
+    Ended by Ctrl-C or an error, it tells and keeps what is done until then, and raises.
+    """
+    check_writable(json, picture)
+    if picture:
+        plot.check(picture)
+    extent = extent_of(folder, quick, seeds, pictures)
+    images = data.fashion_mnist(folder) if folder else data.fashion_mnist_few_shot()
+    splits = halves.HALVES if split == "both" else [split]
+    study = transfer_study.new_study(images, splits, extent.seeds, extent.epochs, extent.cuts, extent.pictures)
+    print(words.introduction(study, splits, extent.seeds), flush=True)
+    start, results = time.perf_counter(), []
+
+    def finish(is_complete):
+        seconds = time.perf_counter() - start
+        print(words.report(study, results, seconds))
+        if picture and results:
+            seen = len({each.seed for each in results})
+            plot.draw(findings.summary(results), picture, words.about(study, seen))
+            print(f"\nThe picture: {picture}")
+        found = as_data(study, results, extent, seconds, is_complete)
+        write_json(json, found)
+        return found
+
+    with interruption.graceful():
+        try:
+            for result in transfer_study.run(study, workers=min(threads(), MOST_PROCESSES)):
+                results.append(result)
+                left = (time.perf_counter() - start) / len(results) * (study.trainings - len(results))
+                print(words.progress_line(result, len(results), study.trainings, left), flush=True)
+        except (interruption.Interrupted, MinitlError):
+            print(f"\nEnded after {len(results)} of {study.trainings} trainings.")
+            finish(is_complete=False)
+            raise
+    return finish(is_complete=True)
+
+
+def as_data(study, results, extent, seconds, is_complete):
+    """Return everything as JSON can hold it."""
+    key = next(iter(study.tasks))
+    return {
+        "is_complete": is_complete,
+        "halves": {split: halves.HALVES[split] for split, _ in study.tasks},
+        "training_pictures": len(study.tasks[key].x_train),
+        "test_pictures": len(study.tasks[key].x_test),
+        "seeds": extent.seeds,
+        "epochs": extent.epochs,
+        "cuts": {cut: CUTTABLE[cut - 1] for cut in study.cuts},
+        "summary": {
+            split: {name: {cut: each._asdict() for cut, each in cuts.items()} for name, cuts in curves.items()}
+            for split, curves in findings.summary(results).items()
+        },
+        "findings": [{**each._asdict(), "effect": each.effect._asdict()} for each in findings.findings(results)],
+        "accuracy": by_seed(results),
+        "trainings": len(results),
+        "seconds": seconds,
+        "seconds_of_all_processes": sum(each.seconds for each in results),
+        "versions": {"minitl": __version__, "numpy": np.__version__},
+    }
+
+
+def by_seed(results):
+    """Return {split: {treatment: {cut: {seed: accuracy}}}}: everything that was measured."""
+    found = {}
+    for each in sorted(results):
+        cuts = found.setdefault(each.split, {}).setdefault(each.treatment, {})
+        cuts.setdefault(each.cut, {})[each.seed] = each.accuracy
+    return found

@@ -1,0 +1,128 @@
+"""What a saved model says of pictures: classify some, or measure it on a folder of them.
+
+    from minitl.recipes import classify, evaluate_folder
+    classify("model.h5", ["shirt.jpg", "bag.png"])       # the two most probable classes of each
+    evaluation, left_out = evaluate_folder("model.h5", "photos/val")
+    print(evaluation)
+
+A model that was saved by a recipe says itself how pictures are to be prepared for it, and what its classes are called.
+Nothing is guessed where it does not.
+"""
+
+import numpy as np
+
+from .. import data
+from ..applications import preprocessing
+from ..errors import ArgumentError, DataError
+from ..models import load_model
+from ..progress import Progress
+from ..terminal import printable, silent_unless, table
+from .evaluation import Evaluation
+
+EXAMPLES = 10  # bundled pictures that are classified when no file is named
+MOST_PROBABLE = 2  # classes that are named for each picture
+BATCH = 32
+
+
+class Classifier:
+    """A saved model with what belongs to it: class_names, prepare (its `preprocess_input`), crop (the share of a
+    picture's shorter side that it looks at). Raises ArgumentError where these are missing or do not fit: a prediction
+    would be a guess."""
+
+    def __init__(self, path):
+        self.model = model = load_model(path)
+        self.class_names = model.metadata.get("class_names")
+        self.crop, classes = model.metadata.get("crop", 1.0), model.output_shape[-1]
+        if not isinstance(self.class_names, list) or len(self.class_names) != classes or len(model.output_shape) != 2:
+            raise ArgumentError(
+                f"{path}: does not say what its {classes} outputs are called. Set model.metadata['class_names'] before "
+                "model.save, as `minitl finetune --save` does."
+            )
+        if len(model.input_shape) != 4 or None in model.input_shape[1:] or model.input_shape[3] != 3:
+            raise ArgumentError(
+                f"{path}: takes inputs of shape {model.input_shape}; pictures are (N, height, width, 3)."
+            )
+        if not isinstance(self.crop, float) or not 0 < self.crop <= 1:
+            raise ArgumentError(
+                f"{path}: says that {self.crop!r} of a picture's side is looked at; expected a share up to 1."
+            )
+        self.prepare = preprocessing(model.metadata.get("preprocessing"))
+
+    @property
+    def size(self):
+        """(height, width) of its input."""
+        return self.model.input_shape[1:3]
+
+    def read(self, paths):
+        """Return pictures from files as the model looks at them: RGB (N, height, width, 3)."""
+        return np.stack([data.read_image(path, *self.size, self.crop) for path in paths])
+
+    def predict(self, images, verbose=0):
+        """Return probabilities (N, classes) of RGB images."""
+        return self.model.predict(self.prepare(images), verbose=verbose)
+
+    def predict_files(self, paths):
+        """Return probabilities (N, classes) of pictures in files, with a batch of them in memory at a time."""
+        outputs = []
+        with Progress("Looking at pictures", len(paths), lines=True) as bar:
+            for first in range(0, len(paths), BATCH):
+                batch = paths[first : first + BATCH]
+                outputs.append(self.predict(self.read(batch)))
+                bar.advance(len(batch))
+        return np.concatenate(outputs)
+
+
+def classify(model_path, files=(), verbose=1):
+    """Return for each picture {"file", "predictions": [{"class", "probability"}, ...]}, the most probable class first.
+
+    Without `files`, ten of the bundled pictures are classified, and each entry has their "truth" as well.
+    """
+    classifier, truth = Classifier(model_path), None
+    class_names = classifier.class_names
+    if files:
+        names, images = [str(file) for file in files], classifier.read(files)
+    else:
+        test = data.fashion_mnist_few_shot()
+        if class_names != test.class_names:
+            raise ArgumentError("no files to predict: the bundled images are of other classes than this model's.")
+        names = [f"test image {i}" for i in range(EXAMPLES)]
+        truth = [class_names[label] for label in test.y_test[:EXAMPLES]]
+        images = data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), *classifier.size)
+    results = []
+    for i, (name, probabilities) in enumerate(zip(names, classifier.predict(images, verbose))):
+        best = np.argsort(probabilities)[::-1][:MOST_PROBABLE]
+        guesses = [{"class": class_names[k], "probability": float(probabilities[k])} for k in best]
+        results.append({"file": name, "predictions": guesses, **({"truth": truth[i]} if truth else {})})
+    return results
+
+
+def classified_table(results):
+    """Return what `classify` gave as a table."""
+    has_truth = "truth" in results[0]
+    rows = [["picture", *["really"] * has_truth, "looks like", "", "or", ""]]
+    for result in results:
+        guesses = [cell for p in result["predictions"] for cell in (p["class"], f"{p['probability']:.0%}")]
+        rows.append([result["file"], *([result["truth"]] if has_truth else []), *guesses])
+    return table(rows)
+
+
+def evaluate_folder(model_path, folder, strict=False, verbose=1):
+    """Measure a saved model on a folder with a subfolder of pictures for each class, named as the model's classes.
+
+    Returns (`Evaluation`, [(path, reason) of every file that was left out]). With `strict`, raises DataError for the
+    first of these instead.
+    """
+    with silent_unless(verbose):
+        classifier = Classifier(model_path)
+        class_names = classifier.class_names
+        folder_found = data.audit_folder(folder, val_share=0, strict=strict)
+        unknown = [name for name in folder_found.class_names if name not in class_names]
+        if unknown:
+            raise DataError(f"{folder}: the model has no class '{unknown[0]}'. It knows {', '.join(class_names)}.")
+        photos = [*folder_found.train, *folder_found.val]
+        labels = np.array([class_names.index(folder_found.class_names[photo.label]) for photo in photos])
+        probabilities = classifier.predict_files([photo.path for photo in photos])
+        names = [str(photo.path.relative_to(folder_found.path)) for photo in photos]
+        for path, reason in folder_found.skipped:
+            print(printable(f"left out: {path}: {reason}"))
+    return Evaluation(labels, probabilities, class_names, names), folder_found.skipped

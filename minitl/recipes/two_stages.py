@@ -1,0 +1,257 @@
+"""The two stages of fine-tuning on photographs: what is built, what is computed once, what learns when.
+
+`TwoStages` has a method for each step; `photographs.finetune_photographs` is the order in which they happen.
+"""
+
+import numpy as np
+
+from .. import data, features, transfer
+from ..applications import NETWORKS, cuts
+from ..data.labels import to_categorical
+from ..layers import BatchNormalization, GlobalAveragePooling2D
+from ..losses import CategoricalCrossentropy
+from ..models import Model
+from ..optimizers import SGD
+from ..randomness import set_random_seed
+from ..terminal import printable
+from ..training import (
+    BackupAndRestore,
+    Callback,
+    EarlyStopping,
+    LearningRateHistory,
+    ReduceLROnPlateau,
+    range_test,
+    ridge_head,
+)
+from ..training.history import epoch_line
+from ..weights.saving import check_target
+from .evaluation import Evaluation
+from .heads import learning_layers
+from .kept_features import CROP, photograph_features, room_for_features
+from .schedules import learning_rate_schedule
+
+
+class TwoStages:
+    """One fine-tuning on the photographs of a folder, step by step.
+
+    settings        settled `PhotographSettings`;   runs   the `RunFolder` for its checkpoints
+    base, head, model           the frozen network; the layers that are new; all of it
+    x, x_val, y, y_val          what the first part of the model has made of the photographs, and their labels
+    part            the rest of the model, which goes on from x
+    pooled          (features, features for validation) at the end of the base, or None where each epoch has others
+    learned, learning_rates     of each stage: how many parameters, a LearningRateHistory
+    """
+
+    def __init__(self, settings, runs):
+        self.settings, self.runs = settings, runs
+        self.application, module = NETWORKS[settings.base]
+        self.parts, self.prepare = module.FINE_TUNING, module.preprocess_input
+        self.learned, self.learning_rates = {}, {}
+        self.refuse_what_cannot_be()
+        set_random_seed(settings.seed)
+
+    def refuse_what_cannot_be(self):
+        """Make once what the stages will make, so that a wrong setting is refused now, and not after an hour."""
+        settings = self.settings
+        for rate in settings.learning_rate, settings.tune_rate:
+            factors = {"*": settings.head_factor}
+            self.optimizer(rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
+        self.callbacks("head", 1)
+        CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+        if settings.save:
+            check_target(settings.save)
+
+    def look_through(self, path):
+        """Find the photographs."""
+        self.folder = data.audit_folder(path, strict=self.settings.strict)
+        print(printable(str(self.folder)), flush=True)
+
+    def build(self):
+        """Take steps 1 to 5 of transfer learning: the pre-trained base, cut and pooled, and a head for the classes."""
+        settings, size = self.settings, self.settings.image_size
+        self.base = self.application(include_top=False, input_shape=(size, size, 3), pooling="avg")
+        if settings.cut != cuts(settings.base)[-1]:
+            self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
+        transfer.freeze(self.base)
+        self.head = learning_layers(len(self.folder.class_names))
+        self.model = transfer.replace_head(self.base, self.head)
+        self.base_end = self.base.layers[-1].name
+
+    def run_frozen_part(self):
+        """Run what stays frozen over every photograph, once, and keep what comes out: `x` and `x_val`, for the rest of
+        the network, `part`. With augmentation there is nothing to keep: `part` is the whole model."""
+        settings, folder = self.settings, self.folder
+        last_frozen = self.last_layer_to_keep()
+        if last_frozen is None:
+            size, augment = settings.image_size, data.Augmentation() if settings.augment else None
+            self.part = self.model
+            self.x = data.PhotoStream(folder.train, self.prepare, size, size, CROP, augment, settings.seed)
+            self.x_val = data.PhotoStream(folder.val, self.prepare, size, size, CROP)
+        else:
+            prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
+            self.x, self.x_val = (
+                photograph_features(prefix, photos, self.prepare, settings.keep_features, mirrored)
+                for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
+            )
+            vanished = [*self.x.left_out, *self.x_val.left_out]
+            for path, reason in vanished:
+                print(printable(f"left out: {path}: {reason}"))
+            folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
+        self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
+
+    def last_layer_to_keep(self):
+        """Return the name of the layer whose output is kept; None for none."""
+        settings, bytes_wanted = self.settings, 0
+        if settings.augment:
+            return None
+        last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
+        prefix = transfer.remove_layers(self.model, last_frozen)
+        for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
+            enough, size = room_for_features(prefix, photos, self.prepare, settings.keep_features, mirrored)
+            bytes_wanted += size
+            if not enough:
+                print(
+                    f"No room to keep {bytes_wanted / 1e6:,.0f} MB of features: every epoch will look at the pictures "
+                    "again, without --mirror and --start ridge."
+                )
+                return None
+        return last_frozen
+
+    @property
+    def has_second_stage(self):
+        return self.settings.unfreeze != "none" and bool(self.settings.tune_epochs)
+
+    def pool(self):
+        """Run the frozen base to its end, once: `pooled` is what ridge regression and the first stage work on."""
+        if self.part is self.model:
+            self.pooled = None
+        elif self.part.input.layer.name == self.base_end:
+            self.pooled = tuple(x.read(slice(None)) for x in (self.x, self.x_val))
+        else:
+            end_of_base = transfer.remove_layers(self.part, self.base_end)
+            self.pooled = tuple(end_of_base.predict(x, verbose=0) for x in (self.x, self.x_val))
+
+    def fit_ridge(self):
+        """Make the head in closed form, as a baseline and perhaps as a start. Returns its accuracy, or None."""
+        if self.pooled is None:
+            return None
+        ridge = ridge_head(self.pooled[0], self.y, len(self.folder.class_names))
+        accuracy = float((ridge.predict(self.pooled[1]).argmax(axis=1) == self.y_val).mean())
+        print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
+        if self.settings.start == "ridge":
+            ridge.put_into(*self.head)
+        return accuracy
+
+    def find_rate(self):
+        """Try learning rates for the head. Returns a `RangeTest`."""
+        self.freeze_base()
+        self.compile(self.part, SGD(self.settings.learning_rate, momentum=0.9))
+        print("\nThe head, a batch at each learning rate:")
+        y = to_categorical(self.y, len(self.folder.class_names))
+        return range_test(self.part, self.x, y, self.settings.batch_size)
+
+    def train_head(self):
+        """Train stage 1: the base is frozen, the head learns. Returns its `History`."""
+        self.freeze_base()
+        settings = self.settings
+        if not settings.resume:
+            if self.runs.is_unfinished():
+                print(f"\nThe unfinished run in {self.runs} is given up: --resume would have gone on with it.")
+            self.runs.clear()
+        print(f"\nStage 1: the head, {self.learning()}, {settings.epochs} epochs.", flush=True)
+        if self.pooled is None:
+            return self.fit(self.part, self.x, self.x_val, "head", settings.epochs, settings.learning_rate)
+        head = Model(self.model.output_of(self.base_end), self.model.output)
+        return self.fit(head, *self.pooled, "head", settings.epochs, settings.learning_rate)
+
+    def train_blocks(self):
+        """Train stage 2: the last blocks learn with the head. Returns its `History`.
+
+        Every BatchNormalization is frozen, that of the head as well: the statistics of a few photographs would change
+        faster than the weights can follow.
+        """
+        settings = self.settings
+        transfer.unfreeze(self.model, after=self.parts[settings.unfreeze])
+        for layer in self.model.layers:
+            layer.trainable = layer.trainable and not isinstance(layer, BatchNormalization)
+        print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
+        factors = {"predictions": settings.head_factor}
+        return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
+
+    def freeze_base(self):
+        transfer.freeze(self.model, until=self.base_end)
+
+    def learning(self):
+        return f"{self.model.count_params(trainable_only=True):,} parameters learn"
+
+    def compile(self, part, optimizer):
+        loss = CategoricalCrossentropy(label_smoothing=self.settings.label_smoothing)
+        part.compile(optimizer, loss, metrics=["accuracy"])
+
+    def optimizer(self, learning_rate, steps, warm_up=0, rate_factors=None):
+        settings = self.settings
+        return SGD(
+            learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up),
+            momentum=0.9,
+            weight_decay=settings.weight_decay or None,
+            l2_sp=settings.l2_sp or None,
+            global_clipnorm=settings.clip_norm,
+            rate_factors=rate_factors,
+        )
+
+    def callbacks(self, stage, epochs):
+        settings, watching = self.settings, []
+        if settings.patience is not None:
+            watching.append(EarlyStopping(patience=settings.patience, restore_best_weights=True, verbose=1))
+        if settings.schedule == "plateau":
+            watching.append(ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
+        backup = BackupAndRestore(
+            self.runs.stage(stage),
+            save_freq=1,
+            seconds_between=10,
+            delete_checkpoint=False,
+            despite_changes=settings.despite_changes,
+            conditions={f"--{name}": getattr(settings, name) for name in ("seed", "start", "patience")},
+        )
+        self.learning_rates[stage] = LearningRateHistory()
+        return [*watching, EpochLines(epochs), self.learning_rates[stage], backup]
+
+    def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
+        """Train a part of the model on what the part before it makes of the photographs."""
+        settings, classes = self.settings, len(self.folder.class_names)
+        steps_an_epoch = -(-len(self.y) // settings.batch_size)
+        warm_up = round(settings.warm_up * steps_an_epoch)
+        self.compile(part, self.optimizer(learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
+        self.learned[stage] = self.model.count_params(trainable_only=True)
+        return part.fit(
+            x,
+            to_categorical(self.y, classes),
+            settings.batch_size,
+            epochs,
+            verbose=0,
+            callbacks=self.callbacks(stage, epochs),
+            validation_data=(x_val, to_categorical(self.y_val, classes)),
+            class_weight=balanced_weights(self.y) if settings.class_weights else None,
+        )
+
+    def evaluation(self):
+        """Return the `Evaluation` of the photographs that were held back."""
+        names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
+        return Evaluation(self.y_val, self.part.predict(self.x_val, verbose=0), self.folder.class_names, names)
+
+
+class EpochLines(Callback):
+    """Print a line for an epoch, or for some of many."""
+
+    def __init__(self, epochs):
+        self.epochs, self.every = epochs, max(1, epochs // 5)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
+            print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
+
+
+def balanced_weights(labels):
+    """Return {class: weight} that makes all classes count the same: N / (classes * photographs of this one)."""
+    counts = np.bincount(labels)
+    return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts.tolist()) if count}

@@ -1,0 +1,130 @@
+"""Look at a file of weights without loading it: is it whole, what is in it, in what does it differ from another one?
+
+Each function returns what a program wants, and has a text for people beside it.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import WeightsError
+from ..progress import Progress
+from ..terminal import table
+from . import ledger, loading
+from .distrust.known_files import name_of
+from .distrust.opening import open_weights
+from .formats.stored_file import FLOATS, array_digest
+from .naming import own_places
+from .published.catalogue import names_of
+
+
+def opened(path):
+    """Open a file of weights, with a progress bar for its digest."""
+    try:
+        size = Path(path).stat().st_size
+    except (OSError, ValueError):
+        size = 0  # open_weights will say what is wrong
+    with Progress(f"Reading {Path(path).name}", size, unit="MB", lines=True) as bar:
+        return open_weights(path, bar.advance)
+
+
+class Verified:
+    """A file held against what was published or saved. Raises WeightsError for one that holds NaN or infinity.
+
+    text      what the file is, with its digests
+    damaged   labels of the tensors that are not what the file's own ledger says was saved
+    """
+
+    def __init__(self, path):
+        with opened(path) as file:
+            self.path, self.recorded, self.damaged = file.path, loading.ledger_in(file)[0], []
+            for place in own_places(file):
+                array = file.read(place.tensor, dtype=None)
+                if not np.isfinite(array).all():
+                    raise WeightsError(f"{file.path}: {place.tensor.label} holds NaN or infinity.")
+                _, saved = self.recorded.get((place.layer, place.parameter), (None, None))
+                if saved not in (None, array_digest(array)):
+                    self.damaged.append(place.tensor.label)
+            arrays = file.arrays_digest()
+            file.check_unchanged()
+            self.published = (names_of(file) or [name_of(file.sha256)])[0]
+            self.data = {
+                "file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "arrays_sha256": arrays,
+                "tensors": len(file.tensors), "published_as": self.published,
+                "checked_against_its_ledger": len(self.recorded),
+            }  # fmt: skip
+            self.text = (
+                f"{file.path}: {file.listing.format}, {len(file.tensors)} tensors\n"
+                f"file   sha256 {file.sha256}\narrays sha256 {arrays}"
+            )
+
+    def verdict(self):
+        """Return what is known of the file, in a sentence. Raises WeightsError for one that is damaged."""
+        if self.damaged:
+            raise WeightsError(
+                f"{self.path}: {len(self.damaged)} of {len(self.recorded)} tensors are not what was saved: it is "
+                f"damaged ({', '.join(self.damaged[:3])}{', ...' if self.damaged[3:] else ''})."
+            )
+        if self.published:
+            return f"These are the published weights {self.published}, to the last bit."
+        if self.recorded:
+            return f"All {len(self.recorded)} tensors are what was saved, to the last bit."
+        return "Whole and readable. Nobody has published a digest for it that is known here, and it carries none."
+
+
+def inspect(path):
+    """Return (text, data) of what is in a file: every tensor, and the ledger of where it comes from."""
+    with opened(path) as file:
+        header = f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes, sha256 {file.sha256}"
+        rows, tensors, digests = [["tensor", "shape", "type", "at byte", "smallest", "mean", "largest"]], [], {}
+        for tensor in file.tensors:
+            values = []
+            if tensor.dtype in FLOATS and tensor.offset is not None and tensor.size:
+                array = file.read(tensor, dtype=None)
+                digests[tensor.name] = array_digest(array)
+                values = [float(array.min()), float(array.mean(dtype=np.float64)), float(array.max())]
+            place = "" if tensor.offset is None else "packed" if tensor.copied else f"{tensor.offset:,}"
+            shown = [f"{value:.4g}" for value in values] or [""] * 3
+            rows.append([tensor.name, "x".join(map(str, tensor.shape)) or "1", tensor.dtype, place, *shown])
+            tensors.append({"name": tensor.name, "layer": tensor.layer, "shape": tensor.shape, "dtype": tensor.dtype,
+                            "offset": tensor.offset,
+                            "min_mean_max": [v if np.isfinite(v) else str(v) for v in values]})  # fmt: skip
+        lines = ledger_lines(file, digests)
+        text = "\n".join([header, "", table(rows), *(["", "Ledger", *lines] if lines else [])])
+        return text, {"file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": tensors,
+                      "ledger": lines}  # fmt: skip
+
+
+def ledger_lines(file, digests):
+    """Return the file's own ledger, held against the numbers that are there: `digests` is {tensor name: sha256}."""
+    recorded, notes = loading.ledger_in(file)
+    names = {(place.layer, place.parameter): place.tensor.name for place in own_places(file)}
+    entries = []
+    for key, (entry, saved) in recorded.items():
+        whole = digests.get(names.get(key)) == saved
+        entries.append(entry if whole else replace(entry, state=ledger.DAMAGED))
+    return str(ledger.Ledger(entries, notes)).splitlines() if entries else []
+
+
+def differences(first_path, second_path):
+    """Return (text, data) of which tensors differ in two files, and by how much."""
+    with opened(first_path) as a, opened(second_path) as b:
+        first, second = ({(p.layer, p.parameter): p for p in own_places(file)} for file in (a, b))
+        equal, rows = 0, []
+        for key in [*first, *(key for key in second if key not in first)]:
+            label = "/".join(key)
+            if key not in first or key not in second:
+                rows.append([label, f"only in {(b if key in second else a).path}"])
+                continue
+            x, y = (file.read(places[key].tensor, dtype=None) for file, places in ((a, first), (b, second)))
+            if x.shape != y.shape:
+                rows.append([label, f"shape {x.shape}, {y.shape}"])
+            elif np.array_equal(x, y, equal_nan=True):
+                equal += 1
+            else:
+                worst = float(np.abs(x.astype(np.float64) - y).max())
+                rows.append([label, f"differs by up to {worst:.3g}", f"{np.mean(x != y):.1%} of its numbers"])
+        lines = [f"{equal} tensors are equal, {len(rows)} are not" + (":" if rows else ".")]
+        lines += ["  " + "  ".join(row) for row in rows]
+        return "\n".join(lines), {"equal": equal, "different": [row[:2] for row in rows]}
