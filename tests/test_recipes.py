@@ -175,6 +175,7 @@ def test_a_saved_model_is_asked_in_python(tmp_path, capsys):
     result = recipes.finetune_clothing(cut="block1_pool", epochs=1, scratch=False, verbose=0)
     result.model.save(tmp_path / "m.h5")
     found = recipes.classify(tmp_path / "m.h5", verbose=0)
+    assert found == recipes.classify(result.model, verbose=0)
     assert len(found) == 10 and set(found[0]) == {"file", "predictions", "truth"}
     assert cli.main(["predict", str(tmp_path / "m.h5"), "--json", str(tmp_path / "p.json")]) == 0
     assert json.loads((tmp_path / "p.json").read_text()) == found

@@ -52,7 +52,7 @@ def main(arguments=None):
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):
-    """What looks like a mistake is said in a line, like an error; for all others, Python's way."""
+    """Print a warning of a mistake in one line, like an error, and all others in Python's way."""
     if issubclass(category, MistakeWarning):
         print(f"minitl: warning: {message}", file=sys.stderr)
     else:

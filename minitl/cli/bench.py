@@ -44,8 +44,8 @@ def run(options):
 
 
 def benchmarks():
-    """The benchmarks' command line. They are no part of the library: in a checkout they lie beside it, and an installed
-    package carries them along."""
+    """Return the benchmarks' command line. They are no part of the library: in a checkout they lie beside it, and an
+    installed package carries them along."""
     try:
         return importlib.import_module("minitl._benchmarks.main")
     except ModuleNotFoundError as error:

@@ -10,7 +10,7 @@ of it is bundled; nothing is downloaded.
     minitl finetune --report report                       (a page with pictures: report/index.html)
 
 With a folder of photographs, one subfolder a class, it does the same for these, with all of VGG16's convolutions
-(59 MB, fetched once), in two stages: see `finetune_photos`. Stopped or killed, it goes on with --resume.
+(59 MB, fetched once), in two stages: see recipes/photographs.py. Stopped or killed, it goes on with --resume.
 
     minitl finetune photos/ --save model.h5
     minitl finetune photos/ --save model.h5 --resume
@@ -57,7 +57,7 @@ def add_arguments(parser):
 
 
 def default(name):
-    """The default of an option that means the bundled pictures and photographs alike."""
+    """Return the default of an option that means the bundled pictures and photographs alike."""
     return f"{getattr(ClothingSettings, name)}; photographs {getattr(photos_options.DEFAULTS, name)}"
 
 
@@ -72,7 +72,7 @@ def run(options):
 
 
 def settings_of(options):
-    """The `ClothingSettings` that the options stand for: what is not given stays at its default."""
+    """Return the `ClothingSettings` that the options stand for: what is not given stays at its default."""
     given = {field.name: getattr(options, field.name, None) for field in fields(ClothingSettings)}
     given = {name: value for name, value in given.items() if value is not None}
     return ClothingSettings(**given, scratch=not options.no_scratch)

@@ -11,7 +11,7 @@ OF_BOTH = ("cut", "epochs", "learning_rate", "seed", "save", "report", "json")  
 
 
 def add_arguments(parser):
-    """The options that only a folder of photographs has."""
+    """Add the options that only a folder of photographs has."""
     group = parser.add_argument_group("with a folder of photographs")
     add = group.add_argument
     add("--base", choices=[*NETWORKS], help=f"the pre-trained network (default: {DEFAULTS.base})")
@@ -69,7 +69,7 @@ def settings_of(options):
 
 
 def refuse_without_photos(options):
-    """Options of a folder, given without one."""
+    """Refuse options of a folder that are given without one."""
     names = [field.name for field in fields(PhotographSettings) if field.name not in OF_BOTH]
     given = [name for name in (*names, "find_rate", "no_cache") if getattr(options, name, None) not in (None, False)]
     if given:

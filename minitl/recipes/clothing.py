@@ -83,7 +83,7 @@ class ClothingSettings:
 
 @dataclass(frozen=True)
 class FinetunedClothing:
-    """What came of it.
+    """What came of a fine-tuning on the bundled pictures.
 
     model          ready to be saved: its metadata say how images are to be prepared, and what its classes are
     steps          (name, what was done) of the six steps
@@ -114,7 +114,7 @@ class FinetunedClothing:
 
     @cached_property
     def evaluation(self):
-        """`Evaluation` of the test pictures."""
+        """Return the `Evaluation` of the test pictures."""
         names = [f"test picture {k}" for k in range(len(self.pictures.y_test))]
         probabilities = self.model.predict(prepared(self.pictures.x_test), verbose=0)
         return Evaluation(self.pictures.y_test, probabilities, self.pictures.class_names, names)
@@ -156,7 +156,7 @@ def finetune_clothing(settings=None, verbose=1, **changes):
 
 
 def _finetuned(settings):
-    """The order of events."""
+    """Do all of it, in order."""
     start = time.perf_counter()
     set_random_seed(settings.seed)
     pictures, watch = data.fashion_mnist_few_shot(), bool(settings.report)
@@ -191,12 +191,12 @@ def _finetuned(settings):
 
 
 def enlarged(images):
-    """Grey uint8 (N, 28, 28) -> float32 RGB (N, 48, 48, 3)."""
+    """Return grey uint8 images (N, 28, 28) as float32 RGB (N, 48, 48, 3)."""
     return data.grey_to_rgb(data.resize(images, IMAGE_SIZE, IMAGE_SIZE))
 
 
 def prepared(images):
-    """Grey uint8 (N, 28, 28) -> what VGG16 expects: enlarged, BGR with the mean colour subtracted."""
+    """Return grey uint8 images (N, 28, 28) as VGG16 expects them: enlarged, BGR with the mean colour subtracted."""
     return preprocess_input(enlarged(images))
 
 

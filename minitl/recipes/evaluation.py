@@ -54,33 +54,34 @@ class Evaluation:
 
     @property
     def accuracy_interval(self):
-        """Where the true accuracy lies with 95 % confidence."""
+        """Return (low, high): where the true accuracy lies with 95 % confidence."""
         return wilson_interval(self.accuracy, len(self.labels))
 
     @property
     def precision(self):
-        """Of the pictures called k, the share that are k. NaN for a class that was never called."""
+        """Return for each class k the share that are k of the pictures called k. NaN where none was called so."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
     def recall(self):
-        """Of the pictures of k, the share that were called k. NaN for a class without pictures."""
+        """Return for each class k the share that were called k of the pictures of k. NaN for a class without
+        pictures."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
     @property
     def f1(self):
-        """The harmonic mean of precision and recall: 2 right / (called k + pictures of k)."""
+        """Return the harmonic mean of precision and recall: 2 right / (called k + pictures of k)."""
         return _share(2 * self.confusion.diagonal(), self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
 
     def top_k(self, k):
-        """The share of pictures whose true class is among the k most probable ones."""
+        """Return the share of pictures whose true class is among the k most probable ones."""
         best = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
         return float((best == self.labels[:, None]).any(axis=1).mean())
 
     def calibration(self, bins=10):
-        """(expected calibration error, rows): rows of (from, to, pictures, mean probability, accuracy) for the pictures
-        whose highest probability lies in a bin; the error is the mean gap between the last two, weighted by pictures.
-        Guo et al. 2017."""
+        """Return (expected calibration error, rows): rows of (from, to, pictures, mean probability, accuracy) for the
+        pictures whose highest probability lies in a bin; the error is the mean gap between the last two, weighted by
+        pictures. Guo et al. 2017."""
         sure, right = self.probabilities.max(axis=1), self.predicted == self.labels
         rows, error = [], 0.0
         which = np.clip((sure * bins).astype(int), 0, bins - 1)
@@ -93,12 +94,13 @@ class Evaluation:
         return float(error), rows
 
     def surest(self, right, count=10):
-        """Positions of the pictures that were called rightly (`right`), or wrongly, the most confident first."""
+        """Return the positions of the pictures that were called rightly (`right`), or wrongly, the most confident
+        first."""
         chosen = np.flatnonzero((self.predicted == self.labels) == right)
         return chosen[np.argsort(-self.probabilities[chosen, self.predicted[chosen]], kind="stable")][:count]
 
     def mistakes(self, count=10):
-        """The most confident ones, as (name, true class, predicted class, its probability)."""
+        """Return the most confident mistakes, as (name, true class, predicted class, its probability)."""
         return [
             (self.names[i], self.class_names[self.labels[i]], self.class_names[self.predicted[i]],
              float(self.probabilities[i, self.predicted[i]]))
@@ -106,7 +108,7 @@ class Evaluation:
         ]  # fmt: skip
 
     def __str__(self):
-        """The figures for people."""
+        """Return the figures as tables for people."""
         low, high = self.accuracy_interval
         count, names = len(self.labels), self.class_names
         lines = [f"accuracy {self.accuracy:.3f} on {count:,} pictures (95% interval {low:.3f} to {high:.3f})"]
@@ -133,7 +135,7 @@ class Evaluation:
         return "\n".join(lines)
 
     def as_data(self):
-        """Everything as JSON can hold it."""
+        """Return everything as JSON can hold it."""
         low, high = self.accuracy_interval
         error, rows = self.calibration()
         return {
@@ -158,15 +160,15 @@ class Evaluation:
 
 
 def wilson_interval(share, count, z=1.96):
-    """Wilson's interval (95 % for z = 1.96) for a share measured on `count` pictures. Unlike share +- z sigma it stays
-    within 0 and 1, and is right for few pictures too."""
+    """Return Wilson's interval (95 % for z = 1.96) for a share measured on `count` pictures. Unlike share +- z sigma it
+    stays within 0 and 1, and is right for few pictures too."""
     centre = share + z * z / (2 * count)
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
 
 
 def paired_interval(right, other_right, z=1.96):
-    """(difference, low, high) of two accuracies on the same pictures, with its interval (95 % for z = 1.96).
+    """Return (difference, low, high) of two accuracies on the same pictures, with its interval (95 % for z = 1.96).
 
     right, other_right   (N,) bool: was the picture classified right by the one, by the other?
 

@@ -96,7 +96,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 
 
 def _in_two_stages(folder, job):
-    """The order of events. `job` is a `TwoStages` that has not begun."""
+    """Do all of it, in order. `job` is a `TwoStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
     job.look_through(folder)
     job.build()

@@ -5,7 +5,7 @@
     evaluation, left_out = evaluate_folder("model.h5", "photos/val")
     print(evaluation)
 
-A model that was saved by a recipe says itself how pictures are to be prepared for it, and what its classes are called.
+A model that was made by a recipe says itself how pictures are to be prepared for it, and what its classes are called.
 Nothing is guessed where it does not.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from .. import data
 from ..applications import preprocessing
 from ..errors import ArgumentError, DataError
-from ..models import load_model
+from ..models import Model, load_model
 from ..progress import Progress
 from ..terminal import printable, silent_unless, table
 from .evaluation import Evaluation
@@ -25,32 +25,33 @@ BATCH = 32
 
 
 class Classifier:
-    """A saved model with what belongs to it: class_names, prepare (its `preprocess_input`), crop (the share of a
-    picture's shorter side that it looks at). Raises ArgumentError where these are missing or do not fit: a prediction
-    would be a guess."""
+    """A model (or the file of one) with what belongs to it: class_names, prepare (its `preprocess_input`), crop (the
+    share of a picture's shorter side that it looks at). Raises ArgumentError where these are missing or do not fit: a
+    prediction would be a guess."""
 
-    def __init__(self, path):
-        self.model = model = load_model(path)
+    def __init__(self, model):
+        name, model = (f"model '{model.name}'", model) if isinstance(model, Model) else (model, load_model(model))
+        self.model = model
         self.class_names = model.metadata.get("class_names")
         self.crop, classes = model.metadata.get("crop", 1.0), model.output_shape[-1]
         if not isinstance(self.class_names, list) or len(self.class_names) != classes or len(model.output_shape) != 2:
             raise ArgumentError(
-                f"{path}: does not say what its {classes} outputs are called. Set model.metadata['class_names'] before "
+                f"{name}: does not say what its {classes} outputs are called. Set model.metadata['class_names'] before "
                 "model.save, as `minitl finetune --save` does."
             )
         if len(model.input_shape) != 4 or None in model.input_shape[1:] or model.input_shape[3] != 3:
             raise ArgumentError(
-                f"{path}: takes inputs of shape {model.input_shape}; pictures are (N, height, width, 3)."
+                f"{name}: takes inputs of shape {model.input_shape}; pictures are (N, height, width, 3)."
             )
         if not isinstance(self.crop, float) or not 0 < self.crop <= 1:
             raise ArgumentError(
-                f"{path}: says that {self.crop!r} of a picture's side is looked at; expected a share up to 1."
+                f"{name}: says that {self.crop!r} of a picture's side is looked at; expected a share up to 1."
             )
         self.prepare = preprocessing(model.metadata.get("preprocessing"))
 
     @property
     def size(self):
-        """(height, width) of its input."""
+        """Return (height, width) of its input."""
         return self.model.input_shape[1:3]
 
     def read(self, paths):
@@ -72,12 +73,13 @@ class Classifier:
         return np.concatenate(outputs)
 
 
-def classify(model_path, files=(), verbose=1):
-    """Return for each picture {"file", "predictions": [{"class", "probability"}, ...]}, the most probable class first.
+def classify(model, files=(), verbose=1):
+    """Ask a model, or a saved one. Returns for each picture {"file", "predictions": [{"class", "probability"}, ...]},
+    the most probable class first.
 
     Without `files`, ten of the bundled pictures are classified, and each entry has their "truth" as well.
     """
-    classifier, truth = Classifier(model_path), None
+    classifier, truth = Classifier(model), None
     class_names = classifier.class_names
     if files:
         names, images = [str(file) for file in files], classifier.read(files)
@@ -106,14 +108,15 @@ def classified_table(results):
     return table(rows)
 
 
-def evaluate_folder(model_path, folder, strict=False, verbose=1):
-    """Measure a saved model on a folder with a subfolder of pictures for each class, named as the model's classes.
+def evaluate_folder(model, folder, strict=False, verbose=1):
+    """Measure a model, or a saved one, on a folder with a subfolder of pictures for each class, named as the model's
+    classes.
 
     Returns (`Evaluation`, [(path, reason) of every file that was left out]). With `strict`, raises DataError for the
     first of these instead.
     """
     with silent_unless(verbose):
-        classifier = Classifier(model_path)
+        classifier = Classifier(model)
         class_names = classifier.class_names
         folder_found = data.audit_folder(folder, val_share=0, strict=strict)
         unknown = [name for name in folder_found.class_names if name not in class_names]

@@ -22,7 +22,12 @@ STARTS = ("zeros", "ridge")
 LARGEST_SIZE = 4096  # pixels
 
 # Settings whose option on the command line is called otherwise than by their own name.
-OPTIONS = {"run_folder": "--run", "find_learning_rate": "--find-rate", "include_top": "--no-top"}
+OPTIONS = {
+    "run_folder": "--run",
+    "find_learning_rate": "--find-rate",
+    "include_top": "--no-top",
+    "folder_of_files": "--data",
+}
 
 
 class SettingError(ArgumentError):
@@ -133,9 +138,9 @@ class PhotographSettings:
 
     def settled(self):
         """Return the same with all defaults of the base filled in. Raises SettingError for what cannot be meant."""
-        require_one_of(self, "base", NETWORKS)
-        require_one_of(self, "schedule", SCHEDULES)
-        require_one_of(self, "start", STARTS)
+        require_one_of("base", self.base, NETWORKS)
+        require_one_of("schedule", self.schedule, SCHEDULES)
+        require_one_of("start", self.start, STARTS)
         module, ends = NETWORKS[self.base][1], cuts(self.base)
         cut = ends[-1] if self.cut is None else self.cut
         if cut not in ends:
@@ -154,15 +159,15 @@ class PhotographSettings:
 
     def _check_numbers(self, smallest_size):
         for name in "epochs", "batch_size", "image_size":
-            require_whole_number(self, name)
+            require_whole_number(name, getattr(self, name))
         if not smallest_size <= self.image_size <= LARGEST_SIZE:
             raise SettingError(
                 "{} is {found}; expected {least} (or nothing is left to look at) to {most}.",
                 "image_size", found=self.image_size, least=smallest_size, most=LARGEST_SIZE,
             )  # fmt: skip
-        require_whole_number(self, "tune_epochs", least=0)
+        require_whole_number("tune_epochs", self.tune_epochs, least=0)
         for name in "learning_rate", "tune_rate":
-            require_above_0(self, name)
+            require_above_0(name, getattr(self, name))
         if not 0 <= self.warm_up <= self.epochs:
             text = "{} is {found}; expected a number of epochs, {most} at most."
             raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
@@ -183,20 +188,17 @@ def parts_before(base, cut):
     return {part: before for part, before in parts.items() if ends.index(before) < ends.index(cut)}
 
 
-def require_one_of(settings, name, choices):
-    found = getattr(settings, name)
+def require_one_of(name, found, choices):
     if found not in choices:
         raise SettingError("{} is {found!r}; expected one of {some}.", name, found=found, some=", ".join(choices))
 
 
-def require_whole_number(settings, name, least=1):
-    found = getattr(settings, name)
+def require_whole_number(name, found, least=1):
     if not isinstance(found, (int, np.integer)) or found < least:
         raise SettingError("{} is {found!r}; expected a whole number of at least {least}.", name, found=found,
                            least=least)  # fmt: skip
 
 
-def require_above_0(settings, name):
-    found = getattr(settings, name)
+def require_above_0(name, found):
     if not isinstance(found, (int, float, np.number)) or not 0 < found < math.inf:
         raise SettingError("{} is {found}; expected a number above 0.", name, found=found)

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from minitl import data, features, transfer
 from minitl.applications import VGG16
 from minitl.applications.vgg16 import preprocess_input
-from minitl.layers import BatchNormalization, Dense
+from minitl.layers import Dense
 from minitl.losses import CategoricalCrossentropy
 from minitl.models import Sequential
 from minitl.optimizers import SGD, CosineDecay
+from minitl.recipes.heads import learning_layers
 from minitl.training import train_step
 
 from .compare import as_numpy, assert_close, assert_losses_agree, note_difference, random
@@ -34,11 +35,7 @@ def fresh(base_weights):
     """The command's model: (its beginning up to block4, the rest)."""
     base = VGG16(weights=base_weights, include_top=False, input_shape=(SIZE, SIZE, 3), pooling="avg")
     transfer.freeze(base)
-    head = [
-        BatchNormalization(momentum=0.9, name="features"),
-        Dense(2, activation="softmax", kernel_initializer="zeros", name="predictions"),
-    ]
-    model = transfer.replace_head(base, head)
+    model = transfer.replace_head(base, learning_layers(2))
     return features.split(model, model.output_of("block4_pool"))
 
 

@@ -4,6 +4,7 @@ import difflib
 import textwrap
 
 from ...errors import ArgumentError
+from ...recipes.settings import SettingError
 from . import MISTAKES, THEMES
 
 WIDTH = 100
@@ -26,10 +27,11 @@ def suspects(words):
     """Return the mistakes whose symptom has most of these words."""
     found = [mistake.words_found(words.split()) for mistake in MISTAKES]
     if not max(found):
-        raise ArgumentError(
-            f"--symptom {words!r}: no symptom has any of these words. Try accuracy, loss, stuck, jumps, validation, or "
+        text = (
+            "{} {words!r}: no symptom has any of these words. Try accuracy, loss, stuck, jumps, validation, or "
             "read the list: minitl mistakes."
         )
+        raise SettingError(text, "symptom", words=words)
     return [mistake for mistake, count in zip(MISTAKES, found) if count == max(found)]
 
 

@@ -41,7 +41,7 @@ class Task(NamedTuple):
 
 
 def task(pictures, class_names):
-    """The pictures of these classes out of a `data.ImageSet`, the labels counted anew in their order."""
+    """Return the pictures of these classes out of a `data.ImageSet`, the labels counted anew in their order."""
     unknown = [name for name in class_names if name not in pictures.class_names]
     if unknown:
         raise ArgumentError(f"class {unknown[0]!r} is unknown; expected some of {', '.join(pictures.class_names)}.")
@@ -56,12 +56,13 @@ def task(pictures, class_names):
 
 
 def prepare(images):
-    """uint8 (N, 28, 28) -> float32 (N, 28, 28, 1), about mean 0 and variance 1."""
+    """Return uint8 images (N, 28, 28) as float32 (N, 28, 28, 1), about mean 0 and variance 1."""
     return ((images - np.float32(MEAN)) / np.float32(DEVIATION))[..., None]
 
 
 def fewer(task, per_class, seed):
-    """The same task with `per_class` training pictures of each class, drawn at random; the test pictures all stay."""
+    """Return the same task with `per_class` training pictures of each class, drawn at random; the test pictures all
+    stay."""
     generator = np.random.default_rng(seed)
     chosen = []
     for label, name in enumerate(task.class_names):

@@ -8,13 +8,13 @@ import textwrap
 import time
 
 from ... import __version__, data
-from ...errors import ArgumentError
 from ...files.bundled import bundled_file
 from ...files.results import check_writable, write_json
 from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
 from ...recipes.evaluation import wilson_interval
+from ...recipes.settings import SettingError
 from ...weights import load_model
 from .halves import DEVIATION, HALVES, MEAN, task
 from .network import network
@@ -37,7 +37,7 @@ def train(model, task, epochs, batch_size, verbose=0):
 
 
 def pretrain(task, epochs=6, batch_size=32, seed=0, verbose=1):
-    """A network trained on a `halves.Task`. Returns (model, accuracy on the test pictures)."""
+    """Train a new network on a `halves.Task`. Returns (model, accuracy on the test pictures)."""
     set_random_seed(seed)
     model = network(len(task.class_names))
     test_accuracy, _ = train(model, task, epochs, batch_size, verbose)
@@ -58,7 +58,7 @@ def pretrain_from_files(folder, classes="all", split="similar", epochs=6, seed=0
     """
     check_writable(json, save)
     if epochs < 1:
-        raise ArgumentError(f"--epochs is {epochs}; expected at least 1.")
+        raise SettingError("{} is {found}; expected at least 1.", "epochs", found=epochs)
     start = time.perf_counter()
     pictures = data.fashion_mnist(folder)
     to_learn = task(pictures, pictures.class_names if classes == "all" else HALVES[split][classes])

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import __version__, data, interruption
-from ...arguments import whole_number
-from ...errors import ArgumentError, MinitlError
+from ...errors import MinitlError
 from ...files.results import check_writable, write_json
 from ...kernels.parallel import threads
+from ...recipes.settings import SettingError, require_whole_number
 from . import findings, halves, plot, transfer_study, words
 from .network import CUTTABLE
 
@@ -32,25 +32,27 @@ QUICK = Extent(seeds=3, epochs=20, cuts=(1, 3, 6))
 ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
 
 
-def extent_of(folder=None, quick=False, seeds=None, pictures=None):
-    """Return the `Extent` that the arguments of `study_transfer` ask for. Raises ArgumentError where they contradict
+def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
+    """Return the `Extent` that the arguments of `study_transfer` ask for. Raises SettingError where they contradict
     each other."""
-    if quick and folder:
-        raise ArgumentError("--quick is for the bundled pictures; leave out --data, or make it small with --pictures.")
-    if pictures is not None and not folder:
-        raise ArgumentError("--pictures goes with --data; all of the bundled ones are used.")
-    extent = QUICK if quick else ORIGINAL if folder else BUNDLED
+    if quick and folder_of_files:
+        text = "{} is for the bundled pictures; leave out {}, or make it small with {}."
+        raise SettingError(text, "quick", "folder_of_files", "pictures")
+    if pictures is not None and not folder_of_files:
+        raise SettingError("{} goes with {}; all of the bundled ones are used.", "pictures", "folder_of_files")
+    extent = QUICK if quick else ORIGINAL if folder_of_files else BUNDLED
     given = {"seeds": seeds, "pictures": pictures}
     if pictures is not None:  # of few pictures, as many are looked at in all as of the bundled ones
-        looks = BUNDLED.epochs * BUNDLED_PICTURES
-        given["epochs"] = max(extent.epochs, -(-looks // whole_number(pictures, "--pictures")))
+        require_whole_number("pictures", pictures)
+        given["epochs"] = max(extent.epochs, -(-BUNDLED.epochs * BUNDLED_PICTURES // pictures))
     return extent._replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def study_transfer(folder=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
+def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
     """Do the study, and say how it goes and what it shows. Returns the results as data.
 
-    folder     with Fashion-MNIST's four original files (default: the bundled pictures);   quick   three seeds and cuts
+    folder_of_files    Fashion-MNIST's four original files (default: the bundled pictures)
+    quick      three seeds and three cuts, of the bundled pictures
     split      how the classes are divided: one of `halves.HALVES`, or "both"
     seeds      how often everything is repeated;   pictures   of each class, to learn from
     picture    file for the curves;   json   file for the results
@@ -60,8 +62,8 @@ def study_transfer(folder=None, quick=False, split="both", seeds=None, pictures=
     check_writable(json, picture)
     if picture:
         plot.check(picture)
-    extent = extent_of(folder, quick, seeds, pictures)
-    images = data.fashion_mnist(folder) if folder else data.fashion_mnist_few_shot()
+    extent = extent_of(folder_of_files, quick, seeds, pictures)
+    images = data.fashion_mnist(folder_of_files) if folder_of_files else data.fashion_mnist_few_shot()
     splits = halves.HALVES if split == "both" else [split]
     study = transfer_study.new_study(images, splits, extent.seeds, extent.epochs, extent.cuts, extent.pictures)
     print(words.introduction(study, splits, extent.seeds), flush=True)

@@ -10,7 +10,7 @@ is judged, a few batches through each block are timed, and of all plans one is a
 from ... import interruption
 from ...kernels.parallel import threads
 from ...terminal import silent_unless
-from ..settings import PhotographSettings, SettingError, settings_from
+from ..settings import PhotographSettings, require_above_0, settings_from
 from . import backtest, costs, plans, words
 from .judging import rank
 from .subjects import Clothing, Photographs
@@ -40,7 +40,7 @@ class Advice:
 
     @property
     def command(self):
-        """The command line that does what is advised."""
+        """Return the command line that does what is advised."""
         return words.command(self.advised)
 
     def carry_out_all(self, seeds=3, verbose=1):
@@ -79,5 +79,5 @@ def advise_clothing(within=None, memory=None, verbose=1):
 
 def require_limits(**limits):
     for name, limit in limits.items():
-        if limit is not None and not 0 < limit < float("inf"):
-            raise SettingError("{} is {found}; expected a number above 0.", name, found=limit)
+        if limit is not None:
+            require_above_0(name, limit)

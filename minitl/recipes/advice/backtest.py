@@ -49,8 +49,8 @@ def run(subject, ranking, all_plans, seeds):
 
 
 def row(plan, runs, left_out):
-    """What was said of a plan, and what came of it. Of times and bytes, the medians; `error_of_...` is the median of
-    each run's own."""
+    """Return what was said of a plan, and what came of it. Of times and bytes, the medians; `error_of_...` is the
+    median of each run's own."""
     accuracies = [each.get("accuracy", each.get("test_accuracy")) for each in runs]
     found = {
         "name": plan.name,
@@ -114,7 +114,8 @@ def comparison(rows):
 
 
 def verdict(rows, ranking):
-    """The figures that say whether the advice was good: points lost by each way to choose, and the largest errors."""
+    """Return the figures that say whether the advice was good: points lost by each way to choose, and the largest
+    errors."""
     came = {row["cut"]: row["accuracy"] for row in rows if row["unfreeze"] is None}
     best = max(came.values())
     choices = {

@@ -60,15 +60,15 @@ class Block(NamedTuple):
     kept_bytes: int
 
     def step_seconds(self, images, is_first):
-        """Of a training step. `is_first`: nothing before this block learns."""
+        """Return the seconds of a training step on so many images. `is_first`: nothing before this block learns."""
         fixed, each = self.step
         backward = max(each - self.forward, 0.0)
         return fixed + images * (each - is_first * self.first_share * backward)
 
 
 def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
-    """A `Block` for each of `cuts`, the layers at which the blocks of `base` end; `images` is the first pass's batch,
-    ready for the base. `learning` names the blocks whose training steps are measured as well.
+    """Return a `Block` for each of `cuts`, the layers at which the blocks of `base` end; `images` is the first pass's
+    batch, ready for the base. `learning` names the blocks whose training steps are measured as well.
 
     Weights stay as they are. What was frozen is frozen afterwards.
     """
@@ -97,8 +97,8 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
 
 
 def median_seconds(work, rounds, bar):
-    """{key: seconds} of the functions {key: function}, each called once a round. Each is called once before that: it
-    makes what stays, transforms or momentum."""
+    """Return {key: seconds} of the functions {key: function}, each called once a round. Each is called once before
+    that: it makes what stays, transforms or momentum."""
     for function in work.values():
         function()
     spent = {key: [] for key in work}
@@ -110,8 +110,9 @@ def median_seconds(work, rounds, bar):
 
 
 def _weigh_forward(blocks, images):
-    """Each block's input for a batch of images; and for each (most bytes held until its end, bytes that stay). What
-    earlier layers have left lying for later ones (`kernels.memory`) counts: it is the program's as long as it runs."""
+    """Return each block's input for a batch of images; and for each (most bytes held until its end, bytes that stay).
+    What earlier layers have left lying for later ones (`kernels.memory`) counts: it is the program's as long as it
+    runs."""
     inputs, most, kept = [], [], []
     release()
     with tracing():
@@ -129,7 +130,7 @@ def _weigh_forward(blocks, images):
 
 
 def training_step(block, x, count):
-    """A function that does a training step of a block on `count` images like x: forward, backward, update."""
+    """Return a function that does a training step of a block on `count` images like x: forward, backward, update."""
     x, optimizer = x[np.arange(count) % len(x)], SGD(STANDSTILL, momentum=0.9)
     grad = np.ones((count, *block.output_shape[1:]), x.dtype)
 
@@ -146,8 +147,8 @@ def training_step(block, x, count):
 
 
 def step_bytes(model, x, batch_size):
-    """The most memory that a training step of a compiled `model` on images like x holds at `batch_size`: a line through
-    two smaller sizes."""
+    """Return the most memory that a training step of a compiled `model` on images like x holds at `batch_size`: a line
+    through two smaller sizes."""
     weighed = []
     for count in SMALL, LARGE:
         some = x[np.arange(count) % len(x)]
@@ -163,7 +164,7 @@ def step_bytes(model, x, batch_size):
 
 
 def first_share(block):
-    """The share of the input gradients of the layers at a block's beginning in all its products back."""
+    """Return the share that the input gradients of a block's first layers have in all its products on the way back."""
     first = sum(
         flops(Model(block.input, step)) for step in block.steps if step.inputs == (block.input,) and step.layer.weights
     )
@@ -171,7 +172,8 @@ def first_share(block):
 
 
 def line_through(x1, y1, x2, y2):
-    """(fixed, each) with fixed + x * each through two measurements; none is below 0, as a noisy pair would have it."""
+    """Return (fixed, each) with fixed + x * each through two measurements; none is below 0, as a noisy pair would have
+    it."""
     each = max((y2 - y1) / (x2 - x1), 0.0)
     return max(y1 - x1 * each, 0.0), min(each, y2 / x2)
 

@@ -50,7 +50,7 @@ class CutScores(NamedTuple):
 
     @property
     def interval(self):
-        """Where the accuracy on other pictures of this kind lies with 95 % confidence."""
+        """Return where the accuracy on other pictures of this kind lies with 95 % confidence."""
         return wilson_interval(self.accuracy, len(self.right))
 
 
@@ -70,9 +70,9 @@ class Ranking(NamedTuple):
 
 
 def features_at(base, cuts, flat, with_output=False):
-    """A model that gives the features of all `cuts` at once, one behind the other, so that one pass over the pictures
-    serves all of them. `flat` is the layer that makes a row of numbers of a map, as in the head that will be put on:
-    `GlobalAveragePooling2D` or `Flatten`. With `with_output`, the base's own output comes last."""
+    """Return a model that gives the features of all `cuts` at once, one behind the other, so that one pass over the
+    pictures serves all of them. `flat` is the layer that makes a row of numbers of a map, as in the head that will be
+    put on: `GlobalAveragePooling2D` or `Flatten`. With `with_output`, the base's own output comes last."""
     parts = [flat(name=f"{cut}_flat")(base.output_of(cut)) for cut in cuts]
     parts += [base.output] * with_output
     output = Concatenate(name="all_cuts")(parts) if len(parts) > 1 else parts[0]
@@ -90,8 +90,8 @@ def split_by_cut(rows, base, cuts, flat):
 
 
 def judge(name, features, labels, classes, probabilities=None):
-    """`CutScores` of features (N, D) with labels (N,). `probabilities` (N, old classes) are those of the base's own
-    head, where it has one and this is where it stands."""
+    """Return the `CutScores` of features (N, D) with labels (N,). `probabilities` (N, old classes) are those of the
+    base's own head, where it has one and this is where it stands."""
     scores = logme(features, labels), h_score(features, labels)  # these look at the arguments as well
     head = ridge_head(features, labels, classes)
     right = head.left_out.argmax(axis=1) == labels
@@ -102,7 +102,7 @@ def judge(name, features, labels, classes, probabilities=None):
 
 
 def rank(cuts, seconds):
-    """The `Ranking` of `CutScores`; `seconds` are what fine-tuning a head on each takes, in the same order."""
+    """Return the `Ranking` of `CutScores`; `seconds` are what fine-tuning a head on each takes, in the same order."""
     order = sorted(cuts, key=lambda cut: (-cut.accuracy, -cut.logme))
     first, seconds = order[0], {cut.name: each for cut, each in zip(cuts, seconds)}
     behind = [paired_interval(first.right, cut.right) for cut in order]

@@ -63,7 +63,8 @@ class Plan(NamedTuple):
 
 
 def head_plan(task, blocks, arguments, head_epoch, head_bytes=0):
-    """The head alone learns, on the last of `blocks` (`costs.Block`), which stay frozen. `head_epoch`: seconds."""
+    """Plan that the head alone learns, on the last of `blocks` (`costs.Block`), which stay frozen. `head_epoch`:
+    seconds."""
     forward = sum(block.forward for block in blocks) + task.picture / task.threads
     first = task.start + (task.train + task.val) * forward
     most = task.bytes + max(blocks[-1].forward_bytes, blocks[-1].kept_bytes + head_bytes)
@@ -71,8 +72,8 @@ def head_plan(task, blocks, arguments, head_epoch, head_bytes=0):
 
 
 def blocks_plan(task, blocks, unfreeze, frozen, arguments, head_epoch, step_bytes):
-    """The blocks behind the first `frozen` ones learn with the head, in a second stage. `step_bytes`: what a training
-    step through them holds."""
+    """Plan that the blocks behind the first `frozen` ones learn with the head, in a second stage. `step_bytes`: what a
+    training step through them holds."""
     head = head_plan(task, blocks, arguments, head_epoch)
     learning, batches = blocks[frozen:], -(-task.train // task.batch_size)
     images = task.train / batches  # in a batch, on average
@@ -86,8 +87,8 @@ def blocks_plan(task, blocks, unfreeze, frozen, arguments, head_epoch, step_byte
 
 
 def in_order(plans, ranking, pictures_a_class):
-    """Plans, the one to prefer first: heads as their cuts are ranked, the advised one in front. Those that unfreeze
-    blocks come before all of them where there are pictures enough and the whole base is advised, else last."""
+    """Return the plans, the one to prefer first: heads as their cuts are ranked, the advised one in front. Those that
+    unfreeze blocks come before all of them where there are pictures enough and the whole base is advised, else last."""
     names = [ranking.advised.name, *(cut.name for cut in ranking.order if cut is not ranking.advised)]
     heads = sorted((plan for plan in plans if plan.unfreeze is None), key=lambda plan: names.index(plan.cut))
     others = [plan for plan in plans if plan.unfreeze is not None]
@@ -97,8 +98,8 @@ def in_order(plans, ranking, pictures_a_class):
 
 
 def choose(plans, most_seconds=None, most_bytes=None):
-    """(plan, does it fit?): the first of `plans` that stays within both limits. Where none does, the fastest of those
-    that there is memory for; where there is memory for none, the one that takes least."""
+    """Return (plan, does it fit?): the first of `plans` that stays within both limits. Where none does, the fastest of
+    those that there is memory for; where there is memory for none, the one that takes least."""
     small = [plan for plan in plans if most_bytes is None or plan.peak_bytes <= most_bytes]
     if not small:
         return min(plans, key=lambda plan: plan.peak_bytes), False

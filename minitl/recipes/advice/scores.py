@@ -22,7 +22,7 @@ ITERATIONS = 200  # of LogME's fixed point; some ten are enough for most feature
 
 
 def logme(features, labels):
-    """The logarithm of the evidence for a linear model, for each picture, the mean over the classes.
+    """Return the logarithm of the evidence for a linear model, for each picture, the mean over the classes.
 
     features (N, D), labels (N,) integers. Raises DataError where these do not fit, or name one class only.
 
@@ -55,7 +55,7 @@ def logme(features, labels):
 
 
 def _evidence(squares, z, y_square, n):
-    """The largest log p(y) over alpha and beta. squares = s^2 (r,), z = U^T y (r,), y_square = |y|^2."""
+    """Return the largest log p(y) over alpha and beta. squares = s^2 (r,), z = U^T y (r,), y_square = |y|^2."""
     outside = max(y_square - z @ z, 0.0)  # of y, what no weights can explain
     alpha = beta = 1.0
     for _ in range(ITERATIONS):
@@ -74,7 +74,7 @@ def _evidence(squares, z, y_square, n):
 
 
 def h_score(features, labels, shrinkage=None):
-    """The trace of C^-1 B: C the covariance of the features, B that of the means of their classes.
+    """Return the trace of C^-1 B: C the covariance of the features, B that of the means of their classes.
 
     Where the features of a class lie close together and the classes far apart, B is nearly all of C. It is at most the
     number of classes less one, and the same whatever invertible matrix the features are multiplied by (Bao et al.).
@@ -111,7 +111,7 @@ def h_score(features, labels, shrinkage=None):
 
 
 def leep(probabilities, labels):
-    """The mean log probability of the right class, if it is guessed from the network's old classes alone.
+    """Return the mean log probability of the right class, if it is guessed from the network's old classes alone.
 
     probabilities (N, old classes), as the network's own head gives them; labels (N,) integers
 
@@ -129,7 +129,7 @@ def leep(probabilities, labels):
 
 
 def checked(features, labels):
-    """Features as float64 (N, D), and labels (N,). Raises DataError for what has no score."""
+    """Return features as float64 (N, D), and labels (N,). Raises DataError for what has no score."""
     features, labels = np.asarray(features), np.asarray(labels)
     if features.ndim != 2 or 0 in features.shape or labels.shape != (len(features),) or labels.dtype.kind not in "iu":
         raise DataError(

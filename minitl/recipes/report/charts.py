@@ -67,8 +67,8 @@ def line_chart(title, series, y_range=None, y_text="{:g}".format, stepwise=False
 
 
 def reliability(rows):
-    """How sure (x) against how often right (y): `rows` as `Evaluation.calibration` gives them. The area of a dot is its
-    number of pictures; a line leads from it to the diagonal, where it should lie."""
+    """Draw how sure (x) against how often right (y): `rows` as `Evaluation.calibration` gives them. The area of a dot
+    is its number of pictures; a line leads from it to the diagonal, where it should lie."""
     axes = Axes((0, 1), (0, 1), height=320, left=44)
     places = (0, 0.25, 0.5, 0.75, 1)
     text = "{:.0%}".format
@@ -110,7 +110,7 @@ def intervals(rows):
 
 
 def shares(parts):
-    """One bar of several parts: (name, number, CSS class)."""
+    """Draw one bar of several parts: (name, number, CSS class)."""
     total, x, drawn = sum(number for _, number, _ in parts), 0.0, []
     for name, number, class_ in parts:
         width = number / total * WIDTH
@@ -145,5 +145,5 @@ def ticks(low, high, about=5):
 
 
 def bar(share, class_="a"):
-    """A bar within a cell of a table, from 0 to 1."""
+    """Draw a bar within a cell of a table, from 0 to 1."""
     return tag("span", Markup(""), class_=f"bar {class_}", style=f"--share:{share:.4f}", aria_hidden="true")

@@ -76,7 +76,8 @@ def look_into(fine_tuning):
 
 
 def _examples(training, classes):
-    """The first pictures of each class, in rows of four: two rows of a few classes, one picture of each of many."""
+    """Return the first pictures of each class, in rows of four: two rows of a few classes, one picture of each of
+    many."""
     count = 8 if classes <= 7 else 4 if classes <= 15 else 1
     found = []
     for label in range(classes):

@@ -29,7 +29,8 @@ NOTHING_NEW = (AveragePooling2D, InputLayer, MaxPooling2D, ZeroPadding2D)  # the
 
 
 def grad_cam(model, x, classes, layer=None):
-    """What speaks for a class, and where: float (N, H, W), 0 or more, one number for each place of the layer's map.
+    """Show what speaks for a class, and where: float (N, H, W), 0 or more, one number for each place of the layer's
+    map.
 
     x         images (N, height, width, channels), ready for the model
     classes   (N,): for which output of the model, for each image
@@ -51,8 +52,8 @@ def grad_cam(model, x, classes, layer=None):
 
 
 def map_layer(model):
-    """The name of the last layer whose output is maps, and that sees something of its own in them (a pooling does not).
-    Raises GraphError for a model without one."""
+    """Return the name of the last layer whose output is maps, and that sees something of its own in them (a pooling
+    does not). Raises GraphError for a model without one."""
     for tensor in reversed(model.cuts):
         if len(tensor.shape) == 4 and not isinstance(tensor.layer, NOTHING_NEW):
             return tensor.layer.name

@@ -26,8 +26,8 @@ def stretched(maps):
 
 
 def laid_over(picture, heat):
-    """A map (h, w) over the uint8 picture (H, W, 3) that it is of: the picture darkened and in grey, and yellow where
-    the map is large. A map of nothing but zeros leaves it grey."""
+    """Lay a map (h, w) over the uint8 picture (H, W, 3) that it is of: the picture darkened and in grey, and yellow
+    where the map is large. A map of nothing but zeros leaves it grey."""
     height, width = picture.shape[:2]
     heat = heat / max(float(heat.max()), 1e-12)
     heat = resize(heat[None], height, width)[0, ..., None]

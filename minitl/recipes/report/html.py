@@ -45,14 +45,14 @@ def join(*contents, by=""):
 
 
 def name(value, longest=None):
-    """A name from outside: with `longest`, the middle of a longer one is left out (and is in its title). Isolated, so
-    that one written from right to left does not rearrange its neighbours."""
+    """Show a name from outside: with `longest`, the middle of a longer one is left out (and is in its title). Isolated,
+    so that one written from right to left does not rearrange its neighbours."""
     shown = short(value, longest)
     return tag("bdi", shown, title=None if shown == str(value) else value)
 
 
 def short(value, longest):
-    """A text of at most `longest` characters."""
+    """Return a text of at most `longest` characters."""
     value = printable(str(value))
     if longest is None or len(value) <= longest:
         return value
@@ -74,8 +74,8 @@ def picture(pixels, alt, class_=None):
 
 
 def table(head, rows, caption):
-    """A table with a head, in a box in which it scrolls where it is wider than the page. The first cell of a row is its
-    heading. A column whose title ends in `#` holds numbers. `caption` is for those who do not see it."""
+    """Return a table with a head, in a box in which it scrolls where it is wider than the page. The first cell of a row
+    is its heading. A column whose title ends in `#` holds numbers. `caption` is for those who do not see it."""
     numbers = [str(title).endswith("#") for title in head]
     height = "tall" if len(rows) > MOST_ROWS else ""
     heads = [
@@ -97,12 +97,12 @@ def table(head, rows, caption):
 
 
 def figure(content, caption, class_=None):
-    """A picture or chart with what to see in it."""
+    """Return a picture or chart with what to see in it."""
     return tag("figure", content, tag("figcaption", caption), class_=class_)
 
 
 def sure(share):
-    """A probability, which is neither 0 nor 1."""
+    """Return a probability, which is neither 0 nor 1, as text."""
     return "over 99.9%" if share > 0.9995 else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
 
 

@@ -21,8 +21,8 @@ NUMBER_BY_NUMBER = (Activation, BatchNormalization, ReLU)
 
 
 def first_kernels(model, prepare):
-    """The kernels of the first convolution as RGB pictures: float (F, KH, KW, 3) from 0 to 1, or None where it does not
-    look at three colours.
+    """Return the kernels of the first convolution as RGB pictures: float (F, KH, KW, 3) from 0 to 1, or None where it
+    does not look at three colours.
 
     Grey is 0, each kernel is scaled by its largest number. In which order its channels stand, `prepare` tells: the one
     that a red picture raises is red.
@@ -47,8 +47,8 @@ class Maps(NamedTuple):
 
 
 def feature_maps(model, x, count=16):
-    """What becomes of one image x (1, H, W, C): at each size of the maps the last layer that sees something of its own,
-    and there the `count` channels that vary most over the picture. Returns a list of `Maps`."""
+    """Show what becomes of one image x (1, H, W, C): at each size of the maps the last layer that sees something of its
+    own, and there the `count` channels that vary most over the picture. Returns a list of `Maps`."""
     last_of_size = {}
     for tensor in model.cuts:
         if len(tensor.shape) == 4 and not isinstance(tensor.layer, NOTHING_NEW):
@@ -77,7 +77,7 @@ class Cost(NamedTuple):
 
 
 def costs(model, x, advance=lambda: None):
-    """The `Cost` of each part of the model between two cuts: of a layer, or of a block with branches.
+    """Return the `Cost` of each part of the model between two cuts: of a layer, or of a block with branches.
 
     x         some images, ready for the model; the time is the least of three runs, divided by their number
     advance   called after each part
@@ -104,7 +104,7 @@ def costs(model, x, advance=lambda: None):
 
 
 def _ends_of_parts(model):
-    """The cuts behind which a new part begins."""
+    """Return the cuts behind which a new part begins."""
     ends = []
     for cut in model.cuts:
         before = ends[-1].layer if ends else None

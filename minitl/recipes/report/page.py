@@ -11,7 +11,7 @@ ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def as_html(fine_tuning, findings):
-    """The whole file as text."""
+    """Return the whole file as text."""
     contents = [
         ("data", "The data", sections.data(fine_tuning, findings)),
         ("steps", "Six steps", sections.steps(fine_tuning)),

@@ -1,4 +1,4 @@
-"""What happened in a fine-tuning, as plain data: what the commands hand to the report, and all that it knows."""
+"""What a recipe hands to the report, as plain data: a fine-tuning from its data to its result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Pictures:
         return len(self.labels)
 
     def rgb(self, position):
-        """A picture as uint8 RGB (H, W, 3), or None if it cannot be read any more."""
+        """Return a picture as uint8 RGB (H, W, 3), or None if it cannot be read any more."""
         try:
             return np.clip(self.read(position) + 0.5, 0, 255).astype(np.uint8)
         except DataError:

@@ -13,7 +13,7 @@ MOST_PAIRS, FEW_PAIRS = 25, 10
 
 
 def confusion(fine_tuning):
-    """The matrix, or the pairs of many classes; figures of each class; calibration."""
+    """Show the matrix, or the pairs of many classes; figures of each class; calibration."""
     evaluation, classes = fine_tuning.evaluation, len(fine_tuning.class_names)
     by_class = join(
         tag("h3", "Class by class"),
@@ -62,7 +62,7 @@ def _cell(true, called, count, share, is_right):
 
 
 def _pairs(evaluation):
-    """What is most often taken for what."""
+    """Say what is most often taken for what."""
     names, many = evaluation.class_names, len(evaluation.class_names) > MOST_CELLS
     wrong = evaluation.confusion - np.diag(evaluation.confusion.diagonal())
     totals = evaluation.confusion.sum(axis=1)
@@ -127,7 +127,7 @@ def _calibration(evaluation):
 
 
 def mistakes(fine_tuning, findings):
-    """The most confident ones, with their pictures."""
+    """Show the most confident mistakes, with their pictures."""
     evaluation, names = fine_tuning.evaluation, fine_tuning.class_names
     count, wrong = len(evaluation.labels), int((evaluation.predicted != evaluation.labels).sum())
     if not wrong:
@@ -154,7 +154,7 @@ def mistakes(fine_tuning, findings):
 
 
 def where_it_looked(fine_tuning, findings):
-    """Grad-CAM, beside the picture: of some right ones and of the surest wrong ones."""
+    """Show Grad-CAM beside the picture: of some right ones and of the surest wrong ones."""
     wrong = [case for case in findings.mistakes if case.cam_called is not None]
     is_right = fine_tuning.evaluation.predicted == fine_tuning.evaluation.labels
     gone, none_right = "Their pictures cannot be read any more.", "No picture was called by its right name."
@@ -172,7 +172,7 @@ def where_it_looked(fine_tuning, findings):
 
 
 def _cams(fine_tuning, cases, class_, otherwise):
-    """For each case its picture, and the map of what it was called; of a wrong one that of what it is, too."""
+    """Show each case: its picture, the map of what it was called, and of a wrong one the map of what it is."""
     if not cases:
         return tag("p", otherwise, class_="muted")
     names, rows = fine_tuning.class_names, []

@@ -68,7 +68,7 @@ def _maps(fine_tuning, findings):
 
 
 def cost(findings):
-    """A table with bars: multiply-adds, parameters and time of each part."""
+    """Return a table with bars: multiply-adds, parameters and time of each part."""
     columns = [[getattr(each, key) for each in findings.costs] for key in ("multiply_adds", "parameters", "seconds")]
     most, whole = [max(*column, 1e-12) for column in columns], [sum(column) for column in columns]
     rows = []

@@ -15,7 +15,7 @@ LONGEST = 28  # letters of a name in a table or beside a picture; the whole of i
 
 
 def headline(fine_tuning):
-    """What was learned, how well, and what it cost."""
+    """Say what was learned, how well, and what it cost."""
     evaluation, model = fine_tuning.evaluation, fine_tuning.model
     low, high = evaluation.accuracy_interval
     right, count = int((evaluation.predicted == evaluation.labels).sum()), len(evaluation.labels)
@@ -45,7 +45,8 @@ def _tile(what, value, unit):
 
 
 def _comparison(fine_tuning):
-    """The accuracies of everything that was measured on the same pictures; if there is nothing else, of guessing."""
+    """Show the accuracies of everything that was measured on the same pictures; if there is nothing else, of
+    guessing."""
     evaluation, others = fine_tuning.evaluation, list(fine_tuning.others)
     if not others:
         usual = int(fine_tuning.training.counts(len(fine_tuning.class_names)).argmax())
@@ -96,7 +97,7 @@ def _example(each, pictures):
 
 
 def _audit(fine_tuning):
-    """What was left out and why, and which files are the same."""
+    """Say what was left out and why, and which files are the same."""
     parts = [tag("h3", "What was left out")]
     if fine_tuning.skipped:
         count = len(fine_tuning.skipped)
@@ -121,7 +122,7 @@ def _audit(fine_tuning):
 
 
 def steps(fine_tuning):
-    """The six steps, and the ledger of where every number comes from."""
+    """Show the six steps, and the ledger of where every number comes from."""
     ledger, rows = fine_tuning.model.ledger, []
     numbers = {"bit for bit as published": 0, "published, then trained": 0, "new": 0}
     published, changed, new = numbers
@@ -155,7 +156,7 @@ def steps(fine_tuning):
 
 
 def learning(fine_tuning):
-    """The curves of every stage."""
+    """Show the curves of every stage."""
     parts = [
         tag("p", "One point an epoch, which is one pass over all training pictures. Both lines of a chart should fall "
             "(loss) or rise (accuracy) together; where the held-back line turns while the other goes on, the network "
