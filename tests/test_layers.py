@@ -17,7 +17,6 @@ from minitl.initializers import GlorotUniform, HeNormal, HeUniform, fans
 from minitl.layers import (
     Activation,
     Add,
-    AveragePooling2D,
     BatchNormalization,
     Concatenate,
     Conv2D,

@@ -12,7 +12,8 @@ shows. `LayerCase` tells what else may be said.
 `test_layers.py` fails for a class of `minitl.layers` without a case.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -308,7 +309,9 @@ MERGES = [
 ]  # fmt: skip
 
 DROPOUTS = [
-    LayerCase("dropout", lambda layers: layers.Dropout(0.5), (2, 10), (2, 10), in_training="random", golden="inference"),
+    LayerCase(
+        "dropout", lambda layers: layers.Dropout(0.5), (2, 10), (2, 10), in_training="random", golden="inference"
+    ),
     LayerCase("dropout-a-map", lambda layers: layers.Dropout(0.4), (3, 7, 6, 4), (3, 7, 6, 4), in_training="random"),
     LayerCase("dropout-steps", lambda layers: layers.Dropout(0.4), (3, 5, 4), (3, 5, 4), in_training="random"),
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),

@@ -11,7 +11,8 @@ come what labels and predictions are. `NAMES` gets the name that Keras gives the
 `test_losses.py` fails for a class of `minitl.losses` without a case.
 """
 
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 

@@ -4,7 +4,8 @@
     python tests/golden/make_golden.py
 
 Only inputs and initial weights are drawn here, from fixed seeds; every result is a peer's. Run it after a change to the
-cases with `golden=` in `cases/layers.py`, or to the lists in `test_golden.py`. On another machine or with other versions the last digits may differ.
+cases with `golden=` in `cases/layers.py`, or to the lists in `test_golden.py`. On another machine or with other
+versions the last digits may differ.
 """
 
 import os
@@ -59,7 +60,9 @@ def layers():
         )
         before = {f"before {weight}": array for weight, array in zip(mine.weight_names, mine.get_weights())}
         inputs = {f"x{number}": each for number, each in enumerate(x)}
-        arrays.update({f"{case.name}/{key}": array for key, array in {**inputs, **before, "grad": grad, **results}.items()})
+        arrays.update(
+            {f"{case.name}/{key}": array for key, array in {**inputs, **before, "grad": grad, **results}.items()}
+        )
     return arrays
 
 

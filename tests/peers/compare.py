@@ -102,8 +102,8 @@ def layer_results(y, dx, gradients, weight_names, weights):
 
 
 def compare_with_torch(make, twin, x, tolerance=1e-5):
-    """The layer that `make` makes of minitl.layers against `twin(torch.nn.functional, layer, x, **parameters)`: forward,
-    input and parameter gradients."""
+    """The layer that `make` makes from minitl.layers against `twin(torch.nn.functional, layer, x, **parameters)`:
+    forward, input and parameter gradients."""
     layer = make(minitl.layers)
     layer.forward(x)  # creates the parameters
     randomize(layer)
