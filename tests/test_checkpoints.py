@@ -308,22 +308,24 @@ ENDINGS = {probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}
 
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_a_training_with_any_loss_goes_on(tmp_path, case):
-    """What a loss keeps for its backward is neither saved nor held against the training that goes on."""
-    shape = (8, *case.shape[1:])
+    """What a loss keeps for its backward, here from another use, is not held against the training that goes on."""
+    shape, used = (8, *case.shape[1:]), case.loss()
+    used.forward(case.labels(), case.predictions())
+    used.backward()
 
-    def trained(folder, stop):
+    def trained(folder, stop, criterion):
         utils.set_random_seed(1)
         ending = ENDINGS.get(case.predictions_of, "linear")
         model = Sequential([Dense(shape[-1], ending, input_shape=(*shape[1:-1], 3))])
-        model.compile(SGD(0.1), case.loss())
+        model.compile(SGD(0.1), criterion)
         callbacks = [Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
         x, y = random(*shape[:-1], 3), case.labels_of(shape, 5)
         return model.fit(x, y, 4, 2, verbose=0, callbacks=callbacks).history, model.get_weights()
 
-    whole = trained(tmp_path / "whole", 99)
+    whole = trained(tmp_path / "whole", 99, case.loss())
     with pytest.raises(RuntimeError, match="the power is gone"):
-        trained(tmp_path / "broken", 4)
-    history, weights = trained(tmp_path / "broken", 99)
+        trained(tmp_path / "broken", 4, case.loss())
+    history, weights = trained(tmp_path / "broken", 99, used)
     assert history == whole[0] and all(np.array_equal(a, b) for a, b in zip(weights, whole[1]))
 
 
