@@ -24,7 +24,7 @@ def test_every_loss_is_in_the_table():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_loss_is_found_by_kerass_name(name):
+def test_a_loss_is_found_by_its_name_in_keras(name):
     assert type(losses.get(name)) is getattr(losses, NAMES[name])
 
 

@@ -27,7 +27,7 @@ def test_every_optimizer_is_in_the_table():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_optimizer_is_found_by_kerass_name(name):
+def test_an_optimizer_is_found_by_its_name_in_keras(name):
     for spelling in name, name.upper(), NAMES[name]:
         assert type(optimizers.get(spelling)) is getattr(optimizers, NAMES[name])
 

@@ -58,6 +58,8 @@ def whole_numbers(below):
 
 
 class LayerCase(NamedTuple):
+    """A layer, what goes into it, and what is known of it."""
+
     name: str
     make: Callable  # of a module like minitl.layers: makes the layer, a fresh one each time
     input_shape: tuple | list  # with the batch; a list of shapes for a layer that takes several inputs

@@ -69,7 +69,7 @@ def yes_or_no(shape, seed):
 
 
 def between_yes_and_no(shape, seed):
-    """Return soft answers."""
+    """Return answers that are not sure, 0.1 and 0.7."""
     return np.clip(yes_or_no(shape, seed), 0.1, 0.7)
 
 
@@ -77,6 +77,8 @@ def between_yes_and_no(shape, seed):
 
 
 class LossCase(NamedTuple):
+    """A loss, and labels and predictions for it."""
+
     name: str
     make: Callable  # of a module like minitl.losses: makes the loss, a fresh one each time
     shape: tuple  # of the predictions, with the batch

@@ -14,6 +14,8 @@ from minitl import initializers
 
 
 class BesideKeras(NamedTuple):
+    """How a network is compared with Keras's."""
+
     sizes: list  # (height, width) of images whose outputs are compared: native, smaller, not square
     training_size: tuple  # of images that gradients are compared for
     unfrozen_after: str  # the layer before what is fine-tuned
@@ -21,6 +23,8 @@ class BesideKeras(NamedTuple):
 
 
 class NetworkCase(NamedTuple):
+    """A network, and the numbers that are published of it."""
+
     name: str  # in minitl.applications, and in keras.applications
     module: str  # its module in minitl.applications
     parameters: int  # with its top

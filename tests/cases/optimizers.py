@@ -20,6 +20,8 @@ NAMES = {"adam": "Adam", "sgd": "SGD"}  # Keras's name -> the class in minitl.op
 
 
 class OptimizerCase(NamedTuple):
+    """An optimizer, and how it is compared with Keras's."""
+
     name: str
     make: Callable  # of a module like minitl.optimizers: makes the optimizer, a fresh one each time
     keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
@@ -76,6 +78,12 @@ OPTIMIZERS = [
     OptimizerCase(
         "adam-steps",
         lambda optimizers: optimizers.Adam(optimizers.schedules.PiecewiseConstantDecay([3, 9], [0.02, 0.01, 0.005])),
+        activation="tanh",
+        tolerance=5e-5,
+    ),
+    OptimizerCase(
+        "adam-cosine",
+        lambda optimizers: optimizers.Adam(optimizers.schedules.CosineDecay(0.02, 15, alpha=0.1)),
         activation="tanh",
         tolerance=5e-5,
     ),

@@ -39,7 +39,7 @@ paddings = pytest.mark.parametrize("padding", ["valid", "same"])
 
 @pytest.mark.parametrize("state", ["training", "inference", "frozen"])
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.keras], ids=lambda case: case.name)
-def test_a_layer_gives_what_kerass_gives(case, state):
+def test_a_layer_gives_what_keras_gives(case, state):
     """Frozen, it passes the same gradient on and gets none. What is random in training is compared in inference."""
     training = state != "inference" and case.in_training != "random"
     twin = None if case.keras is True else case.keras
@@ -47,7 +47,7 @@ def test_a_layer_gives_what_kerass_gives(case, state):
 
 
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.torch], ids=lambda case: case.name)
-def test_a_layer_gives_what_pytorchs_gives(case):
+def test_a_layer_gives_what_pytorch_gives(case):
     compare_with_torch(case.make, case.torch, case.inputs())
 
 

@@ -17,7 +17,7 @@ from .compare import as_numpy, assert_close, leaf
 
 
 @pytest.mark.parametrize("case", [case for case in LOSSES if case.keras], ids=lambda case: case.name)
-def test_a_loss_gives_what_kerass_gives(case):
+def test_a_loss_gives_what_keras_gives(case):
     """Value and gradient."""
     criterion, labels, predictions = case.loss(), case.labels(), case.predictions()
     tensor = leaf(predictions)

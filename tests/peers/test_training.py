@@ -85,7 +85,7 @@ BESIDE_KERAS = [
 
 
 @pytest.mark.parametrize("case, frozen", BESIDE_KERAS)
-def test_an_optimizer_moves_as_kerass(case, frozen):
+def test_an_optimizer_moves_as_in_keras(case, frozen):
     """The losses, the weights, and the moving statistics of batch-norm with them."""
     network = network_of(case.activation)
     initial = weights_by_name(trained_part(network, frozen))
