@@ -4,7 +4,6 @@ What holds for every layer is tested for every case of the table in `cases/layer
 `test_gradients.py`."""
 
 import json
-import math
 
 import numpy as np
 import pytest
@@ -25,7 +24,6 @@ from minitl.layers import (
     Flatten,
     GlobalAveragePooling2D,
     Input,
-    Layer,
     MaxPooling2D,
     ReLU,
 )
@@ -63,6 +61,12 @@ def results(layer, x, training=False, backward="backward"):
     return {name: np.array(array) for name, array in found.items()}
 
 
+def symbolic(case):
+    """Return the symbolic input of a case's layer, or a list of inputs."""
+    inputs = [Input(each.shape[1:], dtype=each.dtype.name) for each in several(case.inputs())]
+    return inputs if isinstance(case.input_shape, list) else inputs[0]
+
+
 def assert_same_bits(found, expected):
     assert found.keys() == expected.keys()
     for name in found:
@@ -82,12 +86,8 @@ def test_symbolic_and_real_shapes_agree(case):
     """The shape that a graph is built with is the array's, and the one that the table says."""
     layer, x = case.make(minitl.layers), case.inputs()
     expected = (None, *case.output_shape[1:])
-    if isinstance(case.input_shape, list):
-        inputs = [Input(shape[1:]) for shape in case.input_shape]
-        shapes = [each.shape for each in inputs]
-    else:
-        inputs = Input(case.input_shape[1:])
-        shapes = inputs.shape
+    inputs = symbolic(case)
+    shapes = [each.shape for each in inputs] if isinstance(inputs, list) else inputs.shape
     assert layer(inputs).shape == expected
     assert layer.compute_output_shape(shapes) == expected
     assert layer.input_shape == shapes and layer.output_shape == expected
@@ -134,39 +134,14 @@ def test_an_equal_layer_is_made_from_the_config(case):
         assert_same_bits(results(equal, x), results(layer, x))
 
 
-class Part(Layer):
-    """Cuts some of the numbers out of a vector and arranges them: the inputs of a layer, out of one input."""
-
-    config_names = ("start", "shape")
-
-    def __init__(self, start, shape, **kwargs):
-        super().__init__(**kwargs)
-        self.start, self.shape = start, tuple(shape)
-
-    def compute_output_shape(self, input_shape):
-        return (None, *self.shape)
-
-    def forward(self, x, training=False):
-        return x[:, self.start : self.start + math.prod(self.shape)].reshape(len(x), *self.shape)
-
-
 @every_layer
 def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
     """Architecture, parameters and statistics; layer by layer and with layers joined."""
-    x = case.inputs()
-    if isinstance(x, list):
-        flat = [each.reshape(len(each), -1) for each in x]
-        starts = np.cumsum([0, *(each.shape[1] for each in flat)])
-        x = np.concatenate(flat, axis=1)
-        start = Input(x.shape[1:])
-        inputs = [Part(int(begin), each[1:])(start) for begin, each in zip(starts, case.input_shape)]
-    else:
-        inputs = start = Input(x.shape[1:])
-    layer = case.make(minitl.layers)
-    model = Model(start, layer(inputs))
+    layer, x, inputs = case.make(minitl.layers), case.inputs(), symbolic(case)
+    model = Model(inputs, layer(inputs))
     layer.set_weights(case.layer().get_weights())
     model.save(tmp_path / "model.h5")
-    loaded = load_model(tmp_path / "model.h5", custom_objects={"Part": Part})
+    loaded = load_model(tmp_path / "model.h5")
     again = loaded.get_layer(layer.name)
     assert type(again) is type(layer) and again.get_config() == layer.get_config()
     for gradients in "trainable", "none":

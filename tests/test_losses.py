@@ -19,7 +19,7 @@ def test_every_loss_is_in_the_table():
     """A loss of `minitl.losses` that no case names is tested by nobody: see `cases/losses.py`."""
     names = [case.name for case in LOSSES]
     assert len(names) == len(set(names))
-    public = {name for name in losses.__all__ if name != "Loss" and isinstance(getattr(losses, name), type)}
+    public = {name for name in losses.__all__ if isinstance(getattr(losses, name), type)} - {"Loss", "WeightedSum"}
     assert {type(case.loss()).__name__ for case in LOSSES} == set(NAMES.values()) == public
 
 
