@@ -31,11 +31,12 @@ from minitl.testing import check_gradients
 def test_every_gradient_of_a_layer_is_right(note_error, case, trainable, training):
     layer, x = case.layer(trainable), case.inputs(dtype=np.float64)
     report = check_gradients(layer, x, training=training)
-    assert report.worst <= 1e-7
+    worst = max(report.errors.values(), default=0.0)  # whole numbers in a layer without parameters: no gradient at all
+    assert worst <= 1e-7
     inputs = {f"x[{number}]": each for number, each in enumerate(x)} if isinstance(x, list) else {"x": x}
     with_gradient = {name for name, each in inputs.items() if each.dtype.kind == "f"}
     assert set(report.errors) == {*with_gradient, *(f"{layer.name} {name}" for name in layer.trainable_names)}
-    note_error("layers", report.worst)
+    note_error("layers", worst)
 
 
 def branching_network():

@@ -48,7 +48,8 @@ def several(x):
 
 
 def upstream_gradient(y):
-    return np.random.default_rng(9).standard_normal(y.shape).astype(y.dtype)
+    dtype = y.dtype if y.dtype.kind == "f" else np.float32
+    return np.random.default_rng(9).standard_normal(y.shape).astype(dtype)
 
 
 def results(layer, x, training=False, backward="backward"):
@@ -96,9 +97,11 @@ def test_symbolic_and_real_shapes_agree(case):
 
 
 @every_layer
-def test_float32_stays_float32(case):
+def test_types_are_those_that_the_graph_promises(case):
+    """float32 stays float32, gradients too; whole numbers become what the symbolic output says."""
     found = results(case.layer(), case.inputs(), training=True)
-    assert {array.dtype for array in found.values()} == {np.dtype(np.float32)}
+    assert found.pop("y").dtype == case.make(minitl.layers)(symbolic(case)).dtype
+    assert {array.dtype for array in found.values()} <= {np.dtype(np.float32)}
 
 
 @every_layer
@@ -165,6 +168,7 @@ def test_an_example_alone_is_as_in_a_batch(case, training):
     """Output and input gradient. Only a layer that the table says so of looks at the batch, or behaves at random; only
     such a layer behaves in training as it does not in inference."""
     layer, x = case.layer(dtype=np.float64), case.inputs(dtype=np.float64)
+    assert layer.uses_batch == (case.in_training == "batch") and layer.random == (case.in_training == "random")
     together = layer.forward(x, training=training)
     if training and case.in_training != "the same":
         assert not np.allclose(layer.forward(x), together, atol=1e-3), "the table says that training differs"

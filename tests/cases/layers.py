@@ -243,6 +243,9 @@ DENSE = [
     LayerCase("flatten", lambda layers: layers.Flatten(), (3, 2, 4, 2), (3, 16), golden="training"),
     LayerCase("flatten-a-map", lambda layers: layers.Flatten(), (2, 7, 9, 2), (2, 126)),
     LayerCase("flatten-a-vector", lambda layers: layers.Flatten(), (4, 6), (4, 6)),
+    # Whole numbers have no gradient for Keras to compute: no twin.
+    LayerCase("flatten-whole-numbers", lambda layers: layers.Flatten(),
+              (3, 5, 2), (3, 10), whole_numbers(50), keras=False),
 ]  # fmt: skip
 
 NORMALIZATIONS = [
