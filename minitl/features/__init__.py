@@ -1,4 +1,5 @@
-"""Run a frozen beginning once: kept in memory for one `fit` (`prefix`), kept on disk for the next run (`on_disk`)."""
+"""Run a frozen beginning once (`one_pass`): kept in memory for one `fit` (`prefix`), kept on disk for the next run
+(`on_disk`, in a `store`)."""
 
 from .prefix import fit, frozen_prefix, split
 
