@@ -39,7 +39,7 @@ def run(options):
     photos = [*folder.train, *folder.val]
     labels = np.array([class_names.index(folder.class_names[photo.label]) for photo in photos])
     pictures = data.PhotoStream(photos, prepare, *model.input_shape[1:3], crop)
-    probabilities = all_outputs(model, pictures, BATCH, "Looking at pictures", lines=True)
+    (probabilities,) = all_outputs(model, pictures, BATCH, "Looking at pictures", lines=True)
     names = [str(photo.path.relative_to(folder.path)) for photo in photos]
     evaluation = Evaluation(labels, probabilities, class_names, names)
     for path, reason in folder.skipped:

@@ -19,8 +19,8 @@ class PhotoStream:
     seed              of the augmentation
     mirrored          for each photograph its mirror image as well, behind all the others
 
-    However many pictures there are, one batch is in memory, and the next one while it is decoded. `features.on_disk` can
-    keep what a network makes of them: that is what `keys`, `origins`, `preparation` and `read_unchanged` are for.
+    However many pictures there are, one batch is in memory, and the next one while it is decoded. `features.on_disk`
+    can keep what a network makes of them: that is what `keys`, `origins`, `preparation` and `read_unchanged` are for.
     """
 
     is_stream = True

@@ -10,8 +10,8 @@ folder's key also has the versions of minitl and NumPy, which may round differen
 Any source can be kept that is a stream (see `data.batches`) and also has
 
     keys            for each example a text that says what it is: another one whenever the example is another
-    origins         for each example what it is read from, as a path. Examples of one origin (a photograph and its mirror
-                    image, the parts of a recording) are read together, and left out together
+    origins         for each example what it is read from, as a path. Examples of one origin (a photograph and its
+                    mirror image, the parts of a recording) are read together, and left out together
     preparation     plain data that says how an example is prepared
     noun            what an example is called in messages: "picture"
     read_unchanged  `read_unchanged(positions)` -> (the examples there, {position: reason} of those that cannot be read
@@ -34,8 +34,8 @@ import numpy as np
 from .. import __version__
 from ..errors import ArgumentError, DataError, MinitlError
 from ..files.home import home_folder
+from ..graph.architecture import architecture
 from ..graph.digest import frozen_digest
-from ..weights.saving import architecture
 from .one_pass import output_shape, outputs
 from .store import Store
 

@@ -12,11 +12,11 @@ from ..data.batches import in_order, read_ahead
 from ..progress import Progress
 
 
-def outputs(graph, source, batches, title=None, lines=False):
-    """Run `graph` over the `batches` of `source`, and yield (batch, the output for it) after each one.
+def outputs(graph, x, batches, title=None, lines=False):
+    """Run `graph` over the `batches` of `x`, and yield (batch, what `graph.forward` gives for it) after each one.
 
-    source    an array, or a stream (see `data.batches`). A stream whose `read` returns None says that nothing in this
-              batch can be read: nothing is yielded for it
+    x         a source (an array or a stream, see `data.batches`), or a tuple of sources, one for each input. A stream
+              whose `read` returns None says that nothing in this batch can be read: nothing is yielded for it
     batches   slices, or lists or arrays of positions
     title     the words before the progress bar; None shows no bar
     lines     as in `Progress`
@@ -24,23 +24,27 @@ def outputs(graph, source, batches, title=None, lines=False):
     No layer remembers anything for a backward. Where the user has asked to stop, Interrupted is raised between two
     batches, after the caller has dealt with the first of them.
     """
-    sizes = [len(range(len(source))[batch]) if isinstance(batch, slice) else len(batch) for batch in batches]
+    sources = x if isinstance(x, tuple) else (x,)
+    positions = range(len(sources[0]))
+    sizes = [len(positions[batch]) if isinstance(batch, slice) else len(batch) for batch in batches]
     with Progress(title, sum(sizes), enabled=title is not None, lines=lines) as bar:
-        for batch, size, examples in zip(batches, sizes, read_ahead(source, batches)):
-            if examples is not None:
-                yield batch, graph.forward(examples, gradients="none")
+        for batch, size, examples in zip(batches, sizes, read_ahead(sources, batches)):
+            if all(each is not None for each in examples):
+                yield batch, graph.forward(graph.input_structure.packed(examples), gradients="none")
             bar.advance(size)
 
 
-def all_outputs(graph, source, batch_size, title=None, lines=False):
-    """Return the output of `graph` for every example of `source` as one array, computed `batch_size` at a time. None
-    where `source` is empty. The other arguments are those of `outputs`."""
-    collected = None
-    for batch, output in outputs(graph, source, in_order(len(source), batch_size), title, lines):
-        if collected is None:
-            collected = np.empty((len(source), *output.shape[1:]), output.dtype)
-        collected[batch] = output
-    return collected
+def all_outputs(graph, x, batch_size, title=None, lines=False):
+    """Return the outputs of `graph` for all examples of `x`, computed `batch_size` at a time, as a tuple of arrays.
+    None where there are no examples. The other arguments are those of `outputs`."""
+    found, count = None, len(x[0] if isinstance(x, tuple) else x)
+    for batch, output in outputs(graph, x, in_order(count, batch_size), title, lines):
+        arrays = graph.output_structure.flat(output, "outputs")
+        if found is None:
+            found = tuple(np.empty((count, *y.shape[1:]), y.dtype) for y in arrays)
+        for place, y in zip(found, arrays):
+            place[batch] = y
+    return found
 
 
 def output_shape(graph, source):
