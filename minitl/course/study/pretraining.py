@@ -8,7 +8,7 @@ from ...files.bundled import bundled_file
 from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
-from ...weights import load_model
+from ...models import load_model
 from .halves import DEVIATION, MEAN
 from .network import network
 
