@@ -12,6 +12,7 @@ Start reading at `minitl.graph.graph`: `forward` runs an example through the lay
 
 from . import (
     applications,
+    callbacks,
     data,
     errors,
     features,
@@ -38,6 +39,7 @@ __all__ = [
     "Model",
     "Sequential",
     "applications",
+    "callbacks",
     "data",
     "errors",
     "features",
