@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BESIDE = ("arguments", "errors", "initializers", "interruption", "progress", "randomness", "terminal", "version", "callbacks", "saving")
+BESIDE = ("arguments", "errors", "initializers", "interruption", "progress", "randomness", "terminal", "version")
 README = Path(__file__).parent.parent / "README.md"
 
 
