@@ -503,4 +503,4 @@ def test_summary_of_calls(capsys):
     siamese().summary()
     text = capsys.readouterr().out
     assert "conv (Conv2D), again" in text and text.count("(None, 4, 4, 4)") == 4 and "left" in text
-    assert "Total params                        128" in text
+    assert "Total params                    128" in text

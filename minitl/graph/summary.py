@@ -1,10 +1,10 @@
-"""The table that `model.summary()` prints, and what one image costs."""
+"""The table that `model.summary()` prints, and what one example costs."""
 
 import math
 
 
 def flops(model):
-    """Floating-point operations of one image's way forward through convolutions and dense layers: every number of a
+    """Floating-point operations of one example's way forward through convolutions and dense layers: every number of a
     kernel is multiplied and added once for each output pixel. Needs a model with a fixed input size."""
     return sum(
         2
