@@ -16,6 +16,7 @@ class Dense(Layer):
     units), as in Keras.
     """
 
+    takes_integers = False
     config_names = ("units", "activation", "use_bias")
 
     def __init__(
@@ -90,6 +91,8 @@ class Dense(Layer):
 
 class Flatten(Layer):
     """(N, H, W, C) -> (N, H*W*C), in that order of axes."""
+
+    keeps_integers = True
 
     def compute_output_shape(self, input_shape):
         sizes = input_shape[1:]

@@ -20,6 +20,7 @@ class BatchNormalization(Layer):
     Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.
     """
 
+    takes_integers = False
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
 
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
@@ -47,6 +48,10 @@ class BatchNormalization(Layer):
         if channels is None or (self.moving_mean is not None and channels != len(self.moving_mean)):
             expected = "a known number of" if self.moving_mean is None else len(self.moving_mean)
             raise ShapeError(f"layer '{self.name}' expected {expected} channels, found shape {tuple(input_shape)}.")
+
+    @property
+    def uses_batch(self):
+        return self.trainable
 
     @property
     def is_fixed(self):

@@ -10,7 +10,7 @@ functions and adds nothing of its own.
 
 Reading order: `clothing` (transfer learning in six steps, on the bundled pictures), `photographs` (the order of events
 on a folder of your own), `two_stages` (each of these events), `settings` (what can be chosen), `heads`, `schedules`,
-`kept_features` and `run_folder` (their parts), `evaluation` (how good is it, and how sure is that?), `prediction` (what
+`view` and `run_folder` (their parts), `evaluation` (how good is it, and how sure is that?), `prediction` (what
 does a saved model say?), `models_by_name` and `conversion` (other people's weights), `reporting` (from a finished job
 to its report). Two rooms of their own: `advice` (where to cut, and what will it cost?) and `report` (a page of what
 happened).

@@ -25,11 +25,11 @@ from ..kernels.memory import peak_bytes
 from ..models import Model
 from ..terminal import silent_unless
 from .evaluation import Evaluation
-from .kept_features import CROP
 from .reporting import check_outputs, report_on_photographs
 from .run_folder import RunFolder
 from .settings import PhotographSettings, SettingError, settings_from
 from .two_stages import TwoStages
+from .view import CROP
 
 
 @dataclass(frozen=True)

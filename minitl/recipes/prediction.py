@@ -9,13 +9,15 @@ A model that was made by a recipe says itself how pictures are to be prepared fo
 Nothing is guessed where it does not.
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from .. import data
 from ..applications import preprocessing
 from ..errors import ArgumentError, DataError
+from ..features.one_pass import all_outputs
 from ..models import Model, load_model
-from ..progress import Progress
 from ..terminal import printable, silent_unless, table
 from .evaluation import Evaluation
 
@@ -54,23 +56,9 @@ class Classifier:
         """Return (height, width) of its input."""
         return self.model.input_shape[1:3]
 
-    def read(self, paths):
-        """Return pictures from files as the model looks at them: RGB (N, height, width, 3)."""
-        return np.stack([data.read_image(path, *self.size, self.crop) for path in paths])
-
-    def predict(self, images, verbose=0):
-        """Return probabilities (N, classes) of RGB images."""
-        return self.model.predict(self.prepare(images), verbose=verbose)
-
-    def predict_files(self, paths):
-        """Return probabilities (N, classes) of pictures in files, with a batch of them in memory at a time."""
-        outputs = []
-        with Progress("Looking at pictures", len(paths), lines=True) as bar:
-            for first in range(0, len(paths), BATCH):
-                batch = paths[first : first + BATCH]
-                outputs.append(self.predict(self.read(batch)))
-                bar.advance(len(batch))
-        return np.concatenate(outputs)
+    def stream(self, photos):
+        """Return `data.Photo`s as a source of examples, as the model looks at them."""
+        return data.PhotoStream(photos, self.prepare, *self.size, self.crop)
 
 
 def classify(model, files=(), verbose=1):
@@ -82,16 +70,18 @@ def classify(model, files=(), verbose=1):
     classifier, truth = Classifier(model), None
     class_names = classifier.class_names
     if files:
-        names, images = [str(file) for file in files], classifier.read(files)
+        names = [str(file) for file in files]
+        photos = [data.Photo(Path(name), label=None, sha256=None) for name in names]  # their classes are asked for
+        images = classifier.stream(photos)
     else:
         test = data.fashion_mnist_few_shot()
         if class_names != test.class_names:
             raise ArgumentError("no files to predict: the bundled images are of other classes than this model's.")
         names = [f"test image {i}" for i in range(EXAMPLES)]
         truth = [class_names[label] for label in test.y_test[:EXAMPLES]]
-        images = data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), *classifier.size)
+        images = classifier.prepare(data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), *classifier.size))
     results = []
-    for i, (name, probabilities) in enumerate(zip(names, classifier.predict(images, verbose))):
+    for i, (name, probabilities) in enumerate(zip(names, classifier.model.predict(images, verbose=verbose))):
         best = np.argsort(probabilities)[::-1][:MOST_PROBABLE]
         guesses = [{"class": class_names[k], "probability": float(probabilities[k])} for k in best]
         results.append({"file": name, "predictions": guesses, **({"truth": truth[i]} if truth else {})})
@@ -124,7 +114,8 @@ def evaluate_folder(model, folder, strict=False, verbose=1):
             raise DataError(f"{folder}: the model has no class '{unknown[0]}'. It knows {', '.join(class_names)}.")
         photos = [*folder_found.train, *folder_found.val]
         labels = np.array([class_names.index(folder_found.class_names[photo.label]) for photo in photos])
-        probabilities = classifier.predict_files([photo.path for photo in photos])
+        images = classifier.stream(photos)
+        (probabilities,) = all_outputs(classifier.model, images, BATCH, "Looking at pictures", lines=True)
         names = [str(photo.path.relative_to(folder_found.path)) for photo in photos]
         for path, reason in folder_found.skipped:
             print(printable(f"left out: {path}: {reason}"))

@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import __version__
 from ..files.results import check_writable
-from .kept_features import photograph_pixels
 from .report import FineTuning, Pictures, Stage, check_folder, write_report
 from .settings import SettingError
+from .view import photograph_pixels
 
 PROPER = {"vgg16": "VGG16", "resnet50": "ResNet50", "inception_v3": "InceptionV3"}
 

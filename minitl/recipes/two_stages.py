@@ -8,6 +8,7 @@ import numpy as np
 from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
 from ..data.labels import to_categorical
+from ..features.on_disk import kept_features, room_for
 from ..layers import BatchNormalization, GlobalAveragePooling2D
 from ..losses import CategoricalCrossentropy
 from ..models import Model
@@ -27,8 +28,8 @@ from ..training.history import epoch_line
 from ..weights.saving import check_target
 from .evaluation import Evaluation
 from .heads import learning_layers
-from .kept_features import CROP, photograph_features, room_for_features
 from .schedules import learning_rate_schedule
+from .view import photograph_stream
 
 
 class TwoStages:
@@ -83,14 +84,14 @@ class TwoStages:
         settings, folder = self.settings, self.folder
         last_frozen = self.last_layer_to_keep()
         if last_frozen is None:
-            size, augment = settings.image_size, data.Augmentation() if settings.augment else None
+            augment = data.Augmentation() if settings.augment else None
             self.part = self.model
-            self.x = data.PhotoStream(folder.train, self.prepare, size, size, CROP, augment, settings.seed)
-            self.x_val = data.PhotoStream(folder.val, self.prepare, size, size, CROP)
+            self.x = self.stream(folder.train, augment=augment, seed=settings.seed)
+            self.x_val = self.stream(folder.val)
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
             self.x, self.x_val = (
-                photograph_features(prefix, photos, self.prepare, settings.keep_features, mirrored)
+                kept_features(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
                 for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
             )
             vanished = [*self.x.left_out, *self.x_val.left_out]
@@ -98,6 +99,9 @@ class TwoStages:
                 print(printable(f"left out: {path}: {reason}"))
             folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
+
+    def stream(self, photos, **options):
+        return photograph_stream(photos, self.prepare, self.settings.image_size, **options)
 
     def last_layer_to_keep(self):
         """Return the name of the layer whose output is kept; None for none."""
@@ -107,7 +111,7 @@ class TwoStages:
         last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
         prefix = transfer.remove_layers(self.model, last_frozen)
         for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
-            enough, size = room_for_features(prefix, photos, self.prepare, settings.keep_features, mirrored)
+            enough, size = room_for(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
             bytes_wanted += size
             if not enough:
                 print(

@@ -311,15 +311,17 @@ def flattened_inputs(model):
     """{layer name: (H, W, C)} for layers whose inputs are the pixels of a map that a Flatten has put in a row; UNCLEAR
     where several maps have been mixed. A map of one pixel has only one order."""
     shapes, found = {}, {}  # symbolic tensor -> (H, W, C)
-    for step in model.steps:
-        before = [shapes.get(tensor) for tensor in step.inputs]
-        if isinstance(step.layer, Flatten):
-            shape = step.inputs[0].shape
-            shapes[step] = shape[1:] if len(shape) == 4 and shape[1:3] != (1, 1) else before[0]
-        elif isinstance(step.layer, (Dense, BatchNormalization)):
-            found[step.layer.name] = before[0]
-            shapes[step] = None if isinstance(step.layer, Dense) else before[0]
+    for call in model.calls:
+        layer, before = call.layer, [shapes.get(tensor) for tensor in call.inputs]
+        if isinstance(layer, Flatten):
+            shape = call.inputs[0].shape
+            after = shape[1:] if len(shape) == 4 and shape[1:3] != (1, 1) else before[0]
+        elif isinstance(layer, (Dense, BatchNormalization)):
+            is_known = found.setdefault(layer.name, before[0]) == before[0]
+            found[layer.name] = before[0] if is_known else UNCLEAR  # called on maps of several shapes
+            after = None if isinstance(layer, Dense) else before[0]
         else:
-            same = len(set(before)) == 1 and not isinstance(step.layer, Concatenate)
-            shapes[step] = before[0] if same or not any(before) else UNCLEAR
+            same = len(set(before)) == 1 and not isinstance(layer, Concatenate)
+            after = before[0] if same or not any(before) else UNCLEAR
+        shapes.update((tensor, after) for tensor in call.outputs)
     return {name: shape for name, shape in found.items() if shape}

@@ -10,12 +10,12 @@ import time
 from ... import __version__, data
 from ...files.bundled import bundled_file
 from ...files.results import check_writable, write_json
+from ...models import load_model
 from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
 from ...recipes.evaluation import wilson_interval
 from ...recipes.settings import SettingError
-from ...weights import load_model
 from .halves import DEVIATION, HALVES, MEAN, task
 from .network import network
 

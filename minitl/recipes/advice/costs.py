@@ -166,7 +166,9 @@ def step_bytes(model, x, batch_size):
 def first_share(block):
     """Return the share that the input gradients of a block's first layers have in all its products on the way back."""
     first = sum(
-        flops(Model(block.input, step)) for step in block.steps if step.inputs == (block.input,) and step.layer.weights
+        flops(Model(block.input, call.outputs[0]))
+        for call in block.calls
+        if call.inputs == (block.input,) and call.layer.weights
     )
     return first / (2 * flops(block)) if first else 0.0
 

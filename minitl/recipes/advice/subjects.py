@@ -12,7 +12,7 @@ from ... import data, transfer
 from ...applications import NETWORKS, VGG16, cuts
 from ...data.labels import to_categorical
 from ...errors import MistakeWarning
-from ...features.on_disk import BATCH
+from ...features.on_disk import BATCH, kept_features
 from ...files.bundled import bundled_file
 from ...kernels.memory import peak_bytes
 from ...kernels.parallel import threads
@@ -25,8 +25,8 @@ from ...training import Callback
 from ...weights.published.catalogue import present
 from .. import clothing
 from ..heads import learning_layers
-from ..kept_features import photograph_features, photograph_pixels
 from ..settings import PhotographSettings, option, parts_before
+from ..view import photograph_pixels, photograph_stream
 from . import costs, plans
 from .judging import features_at, judge, split_by_cut
 
@@ -142,8 +142,8 @@ class Photographs(Subject):
         """Let every picture pass once through the frozen network."""
         has_output = whole.output is not self.base.output
         model = features_at(whole, self.cuts, GlobalAveragePooling2D, has_output)
-        photos = some_of(self.folder.train)
-        rows = photograph_features(model, photos, self.prepare, self.settings.keep_features)
+        pictures = photograph_stream(some_of(self.folder.train), self.prepare, self.settings.image_size)
+        rows = kept_features(model, pictures, self.settings.keep_features)
         for path, reason in rows.left_out:
             print(printable(f"left out: {path}: {reason}"))
         self.labels = np.array([photo.label for photo in rows.photos])

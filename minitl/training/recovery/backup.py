@@ -4,7 +4,7 @@
     model.fit(x, y, epochs=10, callbacks=[BackupAndRestore("run")])        # the same program again: epochs 7 to 10
 
 What a training depends on, beside the program and its data, is little: the numbers that move, what the optimizer
-remembers of them, where in which order of the images it is, the state of every random generator, and what the
+remembers of them, how far in which order of the examples it has come, the state of every random generator, and what the
 callbacks count. All of it goes into a checkpoint, and nothing else; frozen layers are not saved, only checked.
 """
 
@@ -78,7 +78,7 @@ class BackupAndRestore(Callback):
             raise
         self.folder = folder
         if content is not None:
-            where = f"epoch {self.state.epoch + 1}" + f", image {self.state.images_done}" * bool(self.state.images_done)
+            where = f"epoch {self.state.epoch + 1}" + f", example {self.state.examples_done}" * bool(self.state.examples_done)
             print(f"Going on from {self.backup_dir}: {'finished' if self.state.finished else where}.", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -145,10 +145,10 @@ def captured(model, state):
     """All that the rest of a training depends on, as dicts, lists, numbers and arrays (not copies)."""
     optimizer = model.optimizer
     return {
-        "epoch": state.epoch, "begun": state.begun, "order": state.order, "images_done": state.images_done,
+        "epoch": state.epoch, "begun": state.begun, "order": state.order, "examples_done": state.examples_done,
         "finished": state.finished, "stop_training": model.stop_training,
-        "averages": [state.averages.total_loss, state.averages.images],
-        "metrics": [vars(metric) for _, metric in state.averages.metrics],
+        "averages": list(state.averages.totals.items()),
+        "metrics": [vars(each.metric) for each in state.averages.metrics],
         "history": [state.history.epoch, state.history.history],
         "weights": {
             layer.name: {name: getattr(layer, name) for name in layer.weight_names}
@@ -207,10 +207,10 @@ def _restore(content, model, state):
     optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
     model.stop_training, state.finished = content["stop_training"], content["finished"]
     state.epoch, state.begun, state.order = content["epoch"], content["begun"], content["order"]
-    state.images_done = content["images_done"]
-    state.averages.total_loss, state.averages.images = content["averages"]
-    for (_, metric), attributes in zip(state.averages.metrics, content["metrics"], strict=True):
-        vars(metric).update(attributes)
+    state.examples_done = content["examples_done"]
+    state.averages.totals = dict(content["averages"])
+    for each, attributes in zip(state.averages.metrics, content["metrics"], strict=True):
+        vars(each.metric).update(attributes)
     state.history.epoch, state.history.history = content["history"]
     for callback, (_, attributes) in zip(state.callbacks, content["callbacks"]):
         vars(callback).update(attributes)
@@ -244,8 +244,13 @@ def conditions(model, state):
     }
 
 
-def array_or_stream_digest(x):
-    """So that a changed array is known again. Streams of photographs bring their own."""
+def sources_digest(sources):
+    """Return a text that is another one when the data is: of a tuple of arrays and streams, of which some may be None.
+    None stands for no data at all."""
+    return " ".join("none" if each is None else _source_digest(each) for each in sources or ())
+
+
+def _source_digest(x):
     if not isinstance(x, np.ndarray):
         return x.digest
     return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
