@@ -1,18 +1,14 @@
 """The table that `model.summary()` prints, and what one image costs."""
 
-import math
-
 
 def flops(model):
-    """Floating-point operations of one image's way forward through convolutions and dense layers: every number of a
-    kernel is multiplied and added once for each output pixel. Needs a model with a fixed input size."""
-    return sum(
-        2
-        * step.layer.kernel.size
-        * math.prod(step.shape[1:-1])  # OH*OW; a dense layer has no such axes, and the empty product is 1
-        for step in model.steps
-        if "kernel" in step.layer.weight_names
-    )
+    """Return the floating-point operations of one image's way forward, as far as the layers count them: those of
+    convolutions and dense layers. Needs a model with a fixed input size."""
+    total = 0
+    for step in model.steps:
+        shapes = [tensor.shape for tensor in step.inputs]
+        total += step.layer.flops(shapes if step.layer.merges else shapes[0])
+    return total
 
 
 def summary_text(model):

@@ -18,6 +18,10 @@ class Conv2D(Layer):
     """
 
     config_names = ("filters", "kernel_size", "strides", "padding", "activation", "use_bias")
+    output_size_argument = "filters"
+    input_axes = {"kernel": 2}
+    torch_names = {"kernel": "weight", "bias": "bias"}
+    torch_axes = {"kernel": "(F, C, KH, KW) -> (KH, KW, C, F)"}
 
     def __init__(
         self,
@@ -61,6 +65,14 @@ class Conv2D(Layer):
     def compute_output_shape(self, input_shape):
         return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
 
+    def flops(self, input_shape):
+        """Every number of the kernel is multiplied and added once for each of the OH*OW pixels that come out."""
+        _, oh, ow, _ = self.compute_output_shape(input_shape)
+        return 2 * self.kernel.size * oh * ow
+
+    def forget_prepared(self):
+        self.transform.drop()
+
     def forward(self, x, training=False):
         self.accept(x.shape)
         transform = self.transform
@@ -94,6 +106,7 @@ class ZeroPadding2D(Layer):
     """A border of zeros. `padding` is n, (rows, columns), or ((top, bottom), (left, right))."""
 
     config_names = ("padding",)
+    keeps_channels = True
 
     def __init__(self, padding=(1, 1), **kwargs):
         super().__init__(**kwargs)

@@ -17,6 +17,10 @@ class Dense(Layer):
     """
 
     config_names = ("units", "activation", "use_bias")
+    output_size_argument = "units"
+    input_axes = {"kernel": 0}
+    torch_names = {"kernel": "weight", "bias": "bias"}
+    torch_axes = {"kernel": "(units, inputs) -> (inputs, units)"}
 
     def __init__(
         self,
@@ -52,6 +56,10 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
+
+    def flops(self, input_shape):
+        """Every number of the kernel is multiplied and added once; in a map, once for each pixel."""
+        return 2 * self.kernel.size * math.prod(input_shape[1:-1])  # the product of no axes is 1
 
     def forward(self, x, training=False):
         self.accept(x.shape)
@@ -90,6 +98,8 @@ class Dense(Layer):
 
 class Flatten(Layer):
     """(N, H, W, C) -> (N, H*W*C), in that order of axes."""
+
+    passes_numbers_on = True
 
     def compute_output_shape(self, input_shape):
         sizes = input_shape[1:]

@@ -10,6 +10,7 @@ class InputLayer(Layer):
     """The place that images enter. `shape` is one image's: (H, W, C), with None for a size that may vary."""
 
     config_names = ("shape",)
+    keeps_channels = True
 
     def __init__(self, shape, **kwargs):
         super().__init__(**kwargs)

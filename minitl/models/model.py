@@ -10,7 +10,6 @@ from .. import losses, optimizers
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..graph.graph import Graph, one_tensor
 from ..graph.summary import summary_text
-from ..layers import BatchNormalization
 from ..metrics import get as get_metric
 
 
@@ -36,7 +35,7 @@ class Model(Graph):
         `training=False`, which fixes a part of a Keras model to inference, is accepted where it changes nothing:
         BatchNormalization must be frozen already.
         """
-        thawed = [la.name for la in self.layers if isinstance(la, BatchNormalization) and la.trainable or la.random]
+        thawed = [la.name for la in self.layers if la.uses_batch or la.random]
         if training is not None and (training or thawed):
             raise GraphError(
                 f"model '{self.name}' was called with training={training}; in minitl the same layers run in training "

@@ -263,7 +263,7 @@ class Run:
         options = self.options
         transfer.unfreeze(self.model, after=self.parts[options.unfreeze])
         for layer in self.model.layers:
-            layer.trainable = layer.trainable and not isinstance(layer, BatchNormalization)
+            layer.trainable = layer.trainable and not layer.statistic_names
         print(f"\nStage 2: from {options.unfreeze} on, {self.learning()}, {options.tune_epochs} epochs.", flush=True)
         factors = {"predictions": options.head_factor}
         return self.fit(self.part, self.x, self.x_val, "blocks", options.tune_epochs, options.tune_rate, factors)
