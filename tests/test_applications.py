@@ -46,7 +46,7 @@ def test_the_published_networks(build, with_top, without, layers):
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     cuts = {cut.layer.name for cut in model.cuts}
     module = inception_v3 if build is InceptionV3 else resnet50
-    assert cuts.issuperset(module.FINE_TUNING.values()), "every stage can be cut off and fine-tuned"
+    assert cuts.issuperset(module.APPLICATION.fine_tuning.values()), "every stage can be cut off and fine-tuned"
 
 
 def test_another_network_of_the_family():

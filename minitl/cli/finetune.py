@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import __version__, data, transfer
-from ..applications import NETWORKS, VGG16, cuts
+from ..applications import VGG16, bases, cuts
 from ..applications.vgg16 import preprocess_input
 from ..errors import ArgumentError
 from ..files.bundled import bundled_file
@@ -68,7 +68,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--cut",
         metavar="LAYER",
-        choices=list(dict.fromkeys(cut for base in NETWORKS for cut in cuts(base))),
+        choices=list(dict.fromkeys(cut for base in bases() for cut in cuts(base))),
         help=f"last layer to keep: one of {', '.join(CUTS)} (default: the last); with photographs, the end of any "
         "block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` says which)",
     )

@@ -2,7 +2,7 @@
 
 import math
 
-from ..applications import NETWORKS, cuts
+from ..applications import NETWORKS, bases, cuts
 from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..optimizers import CosineDecay, PiecewiseConstantDecay, WarmUp
@@ -33,13 +33,14 @@ FLAGS = (
 def add_arguments(parser):
     """The options that only a folder of photographs has."""
     group = parser.add_argument_group("with a folder of photographs")
+    networks = [NETWORKS[name] for name in bases()]
     add = group.add_argument
-    add("--base", choices=[*NETWORKS], help=f"the pre-trained network (default: {DEFAULTS['base']})")
+    add("--base", choices=bases(), help=f"the pre-trained network (default: {DEFAULTS['base']})")
     add(
         "--unfreeze",
         metavar="PART",
         help="the second stage trains from here on: none, or one of "
-        + "; ".join(f"{', '.join(reversed(module.FINE_TUNING))} ({name})" for name, (_, module) in NETWORKS.items())
+        + "; ".join(f"{', '.join(reversed(network.fine_tuning))} ({network.name})" for network in networks)
         + " (default: the last)",
     )
     add("--tune-epochs", type=int, help=f"of the second stage (default: {DEFAULTS['tune_epochs']})")
@@ -70,7 +71,7 @@ def add_arguments(parser):
         "--image-size",
         type=int,
         help="pixels (default: "
-        + ", ".join(f"{module.NATIVE_SIZE} for {name}" for name, (_, module) in NETWORKS.items())
+        + ", ".join(f"{network.native_size} for {network.name}" for network in networks)
         + "); fewer are faster and less accurate",
     )
     add("--find-rate", action="store_true", help="only try which learning rate suits the head, and show it")
@@ -93,7 +94,7 @@ def refuse_without_photos(options):
 
 def parts_before(base, cut):
     """{what can be fine-tuned, from the end: the layer before it} of a base that is kept up to the layer `cut`."""
-    ends, parts = cuts(base), NETWORKS[base][1].FINE_TUNING
+    ends, parts = cuts(base), NETWORKS[base].fine_tuning
     return {part: before for part, before in parts.items() if ends.index(before) < ends.index(cut)}
 
 
@@ -102,7 +103,7 @@ def settle(options):
     for name, value in DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
-    _, module = NETWORKS[options.base]
+    network = NETWORKS[options.base]
     ends = cuts(options.base)
     if options.cut is None:
         options.cut = ends[-1]
@@ -118,10 +119,10 @@ def settle(options):
             f"{', '.join(parts) or 'there is none'}."
         )
     if options.image_size is None:
-        options.image_size = module.NATIVE_SIZE
+        options.image_size = network.native_size
     for name in ("epochs", "batch_size", "image_size"):
         whole_number(getattr(options, name), f"--{name.replace('_', '-')}")
-    smallest = module.SMALLEST_SIZE
+    smallest = network.smallest_size
     if not smallest <= options.image_size <= 4096:
         raise ArgumentError(
             f"--image-size is {options.image_size}; expected {smallest} (or nothing is left to look at) to 4096."

@@ -7,18 +7,17 @@ minitl summary my_model.h5
 """
 
 from .. import initializers
-from ..applications import NETWORKS
+from ..applications import NETWORKS, find
 from ..errors import ArgumentError
 from ..files.results import check_writable, write_json
 from ..graph.summary import flops
 from ..models import load_model
 
 HELP = "print a model's layers, shapes and parameters"
-APPLICATIONS = {name: build for name, (build, _) in NETWORKS.items()}
 
 
 def add_arguments(parser):
-    parser.add_argument("model", metavar="MODEL", help=f"{', '.join(APPLICATIONS)}, or a file from model.save()")
+    parser.add_argument("model", metavar="MODEL", help=f"{', '.join(NETWORKS)}, or a file from model.save()")
     parser.add_argument("--no-top", action="store_true", help="an application without its dense layers")
     parser.add_argument(
         "--input-shape", type=int, nargs=3, metavar=("H", "W", "C"), help="of an application without its top"
@@ -27,12 +26,12 @@ def add_arguments(parser):
 
 def run(options):
     check_writable(options.json)
-    name = "inception_v3" if options.model.lower() == "inceptionv3" else options.model.lower()
-    if name in APPLICATIONS:
+    application = find(options.model)
+    if application is not None:
         with initializers.weights_will_be_loaded():  # nobody will look at the numbers
-            model = APPLICATIONS[name](weights=None, include_top=not options.no_top, input_shape=options.input_shape)
+            model = application.build(weights=None, include_top=not options.no_top, input_shape=options.input_shape)
     elif options.no_top or options.input_shape:
-        raise ArgumentError(f"--no-top and --input-shape go with an application's name ({', '.join(APPLICATIONS)}).")
+        raise ArgumentError(f"--no-top and --input-shape go with an application's name ({', '.join(NETWORKS)}).")
     else:
         model = load_model(options.model)
     model.summary()

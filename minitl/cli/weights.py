@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import initializers
-from ..applications import NETWORKS
+from ..applications import NETWORKS, find
 from ..errors import ArgumentError, WeightsError
 from ..files.results import check_writable, write_json
 from ..models import load_model
@@ -130,26 +130,23 @@ def read_names(path):
     return names
 
 
-APPLICATIONS = {
-    f"{name}{'' if include_top else '-notop'}": (application, include_top)
-    for name, (application, _) in NETWORKS.items()
-    for include_top in (True, False)
-}
+def known_models():
+    """The names of the applications, each with its top and without."""
+    return [f"{name}{ending}" for name in NETWORKS for ending in ("", "-notop")]
 
 
 def the_model(name):
     """A model to convert for: an application's name, or a saved model."""
-    known_as = name.lower().replace("inceptionv3", "inception_v3")
-    if known_as not in APPLICATIONS:
+    application = find(name.lower().removesuffix("-notop"))
+    if application is None:
         return load_model(name)
-    application, include_top = APPLICATIONS[known_as]
     with initializers.weights_will_be_loaded():
-        return application(weights=None, include_top=include_top)
+        return application.build(weights=None, include_top=not name.lower().endswith("-notop"))
 
 
 def fitting_application(file, names):
     """The network that has exactly the layers that the file's names stand for."""
-    for name in APPLICATIONS:
+    for name in known_models():
         model = the_model(name)
         layers = {layer.name for layer in model.layers if layer.weight_names}
         known = {theirs: ours for theirs, ours in (names or {}).items() if ours in layers}
@@ -158,7 +155,7 @@ def fitting_application(file, names):
     some = ", ".join(tensor.name for tensor in file.tensors[:3])
     raise WeightsError(
         f"{file.path}: its names ({some}, ...) are not those of a network that is known here "
-        f"({', '.join(APPLICATIONS)}). Say whose layers these are with --model FILE (a model saved by "
+        f"({', '.join(known_models())}). Say whose layers these are with --model FILE (a model saved by "
         "minitl), and what it calls them with --names FILE."
     )
 

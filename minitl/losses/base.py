@@ -23,7 +23,18 @@ from ..errors import DataError
 
 
 class Loss:
-    """What the losses share. A subclass writes `forward` and `backward`, and says what labels it takes."""
+    """What the losses share. A subclass writes `forward` and `backward`, and says what labels it takes.
+
+    working_state      names of the attributes that `forward` leaves for `backward`; arrays need not be named. All
+                       others are settings: a training that goes on from a checkpoint must have the same
+    remembers          names of the attributes that last from batch to batch, such as a running mean: numbers, text and
+                       arrays. A checkpoint keeps them
+    final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
+    """
+
+    working_state = ()
+    remembers = ()
+    final_activation = None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         return self.forward(y_true, y_pred, sample_weight)
@@ -38,6 +49,11 @@ class Loss:
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError if these labels cannot belong to outputs of this shape: (N, classes), or None for N."""
+
+    def class_numbers(self, y_true):
+        """Return labels as whole numbers (N,), one class an example; None where they are no classes, or several an
+        example."""
+        return None
 
 
 def _weight(sample_weight, y_pred):
@@ -55,6 +71,11 @@ def _check_count(y_true, output_shape):
     count = np.shape(y_true)[0] if np.ndim(y_true) else 0
     if count == 0 or output_shape[0] not in (None, count):
         raise DataError(f"there are {count} labels for {output_shape[0]} predictions; expected one each, and some.")
+
+
+def one_number_each(y_true):
+    """Return labels (N,) or (N, 1) as (N,); None for other shapes."""
+    return y_true.reshape(len(y_true)) if y_true.size == len(y_true) and y_true.ndim <= 2 else None
 
 
 def _rows(y_pred):

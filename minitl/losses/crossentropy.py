@@ -4,11 +4,14 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float, log_softmax
-from .base import Loss, _check_as_many, _check_count, _rows, _weight
+from .base import Loss, _check_as_many, _check_count, _rows, _weight, one_number_each
 
 
 class _Crossentropy(Loss):
     """L = -(1/N) sum_n log p[n, label_n], for one-hot labels and for integers alike."""
+
+    working_state = ("t", "y_pred", "weight")
+    final_activation = "softmax"
 
     def __init__(self, from_logits=False):
         self.from_logits = from_logits
@@ -56,6 +59,10 @@ class CategoricalCrossentropy(_Crossentropy):
             t = t * (1 - self.label_smoothing) + self.label_smoothing / t.shape[-1]
         return t.astype(y_pred.dtype, copy=False)
 
+    def class_numbers(self, y_true):
+        is_one_hot = y_true.ndim == 2 and y_true.shape[1] > 1
+        return y_true.argmax(axis=1) if is_one_hot else one_number_each(y_true)
+
     def check_labels(self, y_true, output_shape):
         _check_count(y_true, output_shape)
         shape, expected = np.shape(y_true), output_shape[1:]
@@ -81,6 +88,9 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         labels = _flat_labels(y_true, y_pred.shape).astype(np.int64)
         return np.eye(y_pred.shape[-1], dtype=y_pred.dtype)[labels]
 
+    def class_numbers(self, y_true):
+        return one_number_each(y_true)
+
     def check_labels(self, y_true, output_shape):
         labels, classes = _flat_labels(y_true, output_shape), output_shape[-1]
         if np.any(labels != np.floor(labels)):
@@ -98,6 +108,9 @@ class BinaryCrossentropy(Loss):
     label_smoothing s   t' = (1 - s) t + s / 2
     """
 
+    working_state = ("t", "p", "weight")
+    final_activation = "sigmoid"
+
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
 
@@ -106,6 +119,9 @@ class BinaryCrossentropy(Loss):
         y_true = np.asarray(y_true)
         if y_true.size and not (0 <= y_true.min() and y_true.max() <= 1):
             raise DataError(f"labels run from {y_true.min()} to {y_true.max()}; binary cross-entropy expects 0 to 1.")
+
+    def class_numbers(self, y_true):
+        return one_number_each(y_true)
 
     def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)

@@ -9,6 +9,8 @@ from .base import Loss, _check_as_many, _weight
 class MeanSquaredError(Loss):
     """mean((y_pred - y_true)^2) over all entries."""
 
+    working_state = ("weight", "difference")
+
     def check_labels(self, y_true, output_shape):
         _check_as_many(y_true, output_shape, self)
 

@@ -97,8 +97,8 @@ class Run:
 
     def __init__(self, options, place):
         self.options, self.place, self.start = options, place, time.perf_counter()
-        self.application, module = NETWORKS[options.base]
-        self.parts, self.prepare = module.FINE_TUNING, module.preprocess_input
+        network = NETWORKS[options.base]
+        self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         for rate in options.learning_rate, options.tune_rate:  # what cannot be is refused now, and not after an hour
             self.optimizer(rate, steps=10, warm_up=round(options.warm_up), rate_factors={"*": options.head_factor})
         self.learned, self.learning_rates = {}, {}  # of each stage: how many parameters, a LearningRateHistory

@@ -12,12 +12,10 @@ import sys
 import numpy as np
 
 from .. import __version__, data
-from ..applications import vgg16
+from ..applications import NETWORKS, vgg16
 from ..errors import ArgumentError
 from .evaluation import Evaluation
 from .report import Happened, Pictures, Stage, check_folder, write_report
-
-PROPER = {"vgg16": "VGG16", "resnet50": "ResNet50", "inception_v3": "InceptionV3"}
 
 
 def add_argument(parser):
@@ -146,7 +144,7 @@ def photos_steps(run, stages):
         how = "the pictures are read anew in every epoch, and nothing of them is kept"
     imagenet = "ImageNet: 1.2 million photographs of 1,000 kinds of things"
     return [
-        ("Choose", f"{PROPER[options.base]}, pre-trained on {imagenet}."),
+        ("Choose", f"{NETWORKS[options.base].title}, pre-trained on {imagenet}."),
         ("Load", f"{len(loaded)} tensors of its convolutions, {base.count_params():,} parameters, from {files}."),
         ("Remove", "its dense layers (include_top=False): they name ImageNet's classes, which nobody asks for here."),
         ("Add", f"a new head: {head}."),

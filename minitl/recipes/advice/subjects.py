@@ -98,7 +98,7 @@ class Photographs(Subject):
         self.photos, self.cuts = options.photos, cuts(self.settings.base)
         self.label_smoothing = self.settings.label_smoothing
         self.learning = self.cuts[-UNFROZEN:]
-        self.prepare = NETWORKS[self.settings.base][1].preprocess_input
+        self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
         self.folder = data.audit_folder(options.photos)
         print(printable(str(self.folder)), flush=True)
@@ -122,11 +122,11 @@ class Photographs(Subject):
         """The base; returns the model with ImageNet's head on it, where its weights are on this machine, or the base
         again."""
         name, size = self.settings.base, self.settings.image_size
-        application, module = NETWORKS[name]
-        native = size == module.NATIVE_SIZE
+        network = NETWORKS[name]
+        native = size == network.native_size
         has_head = native and present(name) is not None
-        whole = application(include_top=has_head, input_shape=(size, size, 3))
-        self.base = Model(whole.input, whole.output_of(module.LAST_LAYER), name=name)
+        whole = network.build(include_top=has_head, input_shape=(size, size, 3))
+        self.base = Model(whole.input, whole.output_of(network.last_layer), name=name)
         transfer.freeze(whole)
         self.no_leep = ""
         if not has_head:
@@ -171,9 +171,9 @@ class Photographs(Subject):
 
     def arguments(self, *more):
         """Of `minitl finetune`: what is not the default."""
-        settings, module = self.settings, NETWORKS[self.settings.base][1]
+        settings, network = self.settings, NETWORKS[self.settings.base]
         base = ["--base", settings.base] if settings.base != photos_options.DEFAULTS["base"] else []
-        size = ["--image-size", str(settings.image_size)] if settings.image_size != module.NATIVE_SIZE else []
+        size = ["--image-size", str(settings.image_size)] if settings.image_size != network.native_size else []
         return [str(self.photos), *base, *size, *more]
 
     def step_bytes(self, before):

@@ -162,9 +162,11 @@ def captured(model, state):
             "by_schedule": optimizer._schedule is not None,
             "state": [[layer.name, name, list(arrays)] for (layer, name), arrays in optimizer.state.items()],
             "start_points": [[layer.name, name, array] for (layer, name), array in optimizer.start_points.items()],
+            "remembered": _remembered(optimizer),
         },
+        "loss": _remembered(model.loss),
         "callbacks": [
-            [type(each).__name__, {name: getattr(each, name) for name in each.remembers}] for each in state.callbacks
+            [type(each).__name__, _remembered(each)] for each in state.callbacks
         ],
         "generators": {
             "order": state.generator.bit_generator.state,
@@ -172,6 +174,11 @@ def captured(model, state):
             **{f"layer {name}": each.bit_generator.state for name, each in _layer_generators(model).items()},
         },
     }  # fmt: skip
+
+
+def _remembered(thing):
+    """The attributes that a callback, a loss or an optimizer names as lasting."""
+    return {name: getattr(thing, name) for name in getattr(thing, "remembers", ())}
 
 
 def restore(content, model, state):
@@ -205,6 +212,8 @@ def _restore(content, model, state):
         optimizer._schedule = None
     optimizer.state = {(layers[la], n): tuple(each.copy() for each in arrays) for la, n, arrays in saved["state"]}
     optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
+    vars(optimizer).update(saved["remembered"])
+    vars(model.loss).update(content["loss"])
     model.stop_training, state.finished = content["stop_training"], content["finished"]
     state.epoch, state.begun, state.order = content["epoch"], content["begun"], content["order"]
     state.images_done = content["images_done"]
@@ -234,9 +243,9 @@ def conditions(model, state):
     return {
         **state.task(),
         "layers": _short(json.dumps(layers, default=repr)),
-        "optimizer": _description(model.optimizer, ("iterations", "state", "start_points", "rate")),
+        "optimizer": _description(model.optimizer),
         "callbacks": [type(callback).__name__ for callback in state.callbacks],
-        "loss": _description(model.loss, ("t", "y_pred", "p", "weight", "difference")),
+        "loss": _description(model.loss),
         "code": _code_digest(),
         "NumPy": np.__version__,
         "threads": parallel.threads(),
@@ -251,10 +260,18 @@ def array_or_stream_digest(x):
     return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
 
 
-def _description(thing, state_names):
-    """An object's class and settings, as text. Of what JSON cannot hold, such as a schedule, the same."""
-    settings = {name: value for name, value in vars(thing).items() if name not in state_names}
+def _description(thing):
+    """Return a loss's or optimizer's class and settings as text. Of what JSON cannot hold, such as a schedule, the
+    same. What it names as working state or remembers is no setting, and neither are arrays: whoever keeps one keeps
+    what a `forward` left, and whether it is there already depends on what ran before."""
+    changing = {*getattr(thing, "working_state", ()), *getattr(thing, "remembers", ())}
+    settings = {name: value for name, value in vars(thing).items() if not (name in changing or _holds_array(value))}
     return json.dumps([type(thing).__name__, settings], sort_keys=True, default=_class_and_settings)
+
+
+def _holds_array(value):
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, np.ndarray) or any(_holds_array(part) for part in parts)
 
 
 def _class_and_settings(thing):
