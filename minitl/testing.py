@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import GradientError
-from .models import Model
+from .graph import Graph
 
 SMOOTH_TOLERANCE = 1e-7  # layers
 NETWORK_TOLERANCE = 1e-5  # whole networks: some ReLU or maximum may sit within h of its kink
@@ -30,22 +30,23 @@ class GradientReport(NamedTuple):
 
 
 def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0):
-    """Check every gradient of a layer or model at the input x (a list of arrays for a layer that merges).
+    """Check every gradient of a layer or model at the input x. Returns a `GradientReport`.
 
+    x           an array; a list of arrays for a layer that merges, a list or dict for a model with several inputs.
+                Integers stay what they are and have no gradient
     training    check the behaviour in training (default) or in inference; random masks are the same at each run
     tolerance   of the largest error of a tensor, relative to its largest gradient; default 1e-7, for models 1e-5
     most        numbers compared in each tensor; of a larger one, the largest gradients and some at random
 
-    Returns a `GradientReport`. Raises GradientError naming tensor, index and both values. Parameters, statistics and
-    random states are put back.
+    Raises GradientError naming tensor, index and both values. Parameters, statistics and random states are put back.
     """
-    is_model = isinstance(layer_or_model, Model)
+    is_model = isinstance(layer_or_model, Graph)
     layers = layer_or_model.layers if is_model else [layer_or_model]
     if tolerance is None:
         tolerance = NETWORK_TOLERANCE if is_model else SMOOTH_TOLERANCE
     rng = np.random.default_rng(seed)
-    inputs = [np.array(each, np.float64) for each in (x if isinstance(x, (list, tuple)) else [x])]
-    argument = inputs if isinstance(x, (list, tuple)) else inputs[0]
+    inputs = {name: _in_float64(each) for name, each in _named(x, "x").items()}
+    argument = _in_form_of(x, list(inputs.values()))
 
     def forward():
         for layer, state in random_states:
@@ -61,10 +62,9 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
         for layer, name, array in originals:
             setattr(layer, name, array.astype(np.float64))
         y = forward()
-        g = rng.standard_normal(y.shape)
-        input_grads = layer_or_model.backward(g)
-        tensors = [(_input_name(i, inputs), array, grad) for i, (array, grad) in
-                   enumerate(zip(inputs, input_grads if isinstance(x, (list, tuple)) else [input_grads]))]  # fmt: skip
+        upstream = [rng.standard_normal(each.shape) for each in _named(y, "y").values()]
+        input_grads = _named(layer_or_model.backward(_in_form_of(y, upstream)), "x")
+        tensors = [(name, array, input_grads[name]) for name, array in inputs.items() if array.dtype.kind == "f"]
         for layer in layers:
             for name in layer.trainable_names:
                 tensors.append((f"{layer.name} {name}", getattr(layer, name), layer.gradients.get(name)))
@@ -76,7 +76,7 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
         )
         for tensor_name, array, gradient in tensors:
             indices = _some_indices(array.shape, gradient, most, rng)
-            differences = [_central_difference(array, index, step, forward, g) for index in indices]
+            differences = [_central_difference(array, index, step, forward, upstream) for index in indices]
             errors[tensor_name] = _compare(
                 tensor_name, array, gradient, indices, differences, smallest_scale, tolerance
             )
@@ -92,16 +92,38 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
     return GradientReport(errors, checked)
 
 
-def _central_difference(array, index, step, forward, g):
-    """(L(v + h) - L(v - h)) / 2h for v = array[index]. The outputs are subtracted before they are summed: L itself is
-    large, and subtracting two large numbers would lose the digits that matter."""
+def _named(arrays, what):
+    """Return {name: array} of a lone array, a list or a dict: "x", "x[0]", "x['left']"."""
+    if isinstance(arrays, dict):
+        return {f"{what}['{name}']": each for name, each in arrays.items()}
+    if isinstance(arrays, (list, tuple)) and len(arrays) > 1:
+        return {f"{what}[{number}]": each for number, each in enumerate(arrays)}
+    return {what: arrays[0] if isinstance(arrays, (list, tuple)) else arrays}
+
+
+def _in_form_of(form, arrays):
+    """Return a list of arrays as `form` has them: one alone, a list, or a dict."""
+    if isinstance(form, dict):
+        return dict(zip(form, arrays))
+    return list(arrays) if isinstance(form, (list, tuple)) else arrays[0]
+
+
+def _in_float64(array):
+    """Return a copy in float64; integers and truth values as they are."""
+    array = np.asarray(array)
+    return array.copy() if array.dtype.kind in "iub" else array.astype(np.float64)
+
+
+def _central_difference(array, index, step, forward, upstream):
+    """Return (L(v + h) - L(v - h)) / 2h for v = array[index]. The outputs are subtracted before they are summed: L itself
+    is large, and subtracting two large numbers would lose the digits that matter."""
     value = array[index]
     array[index] = value + step
-    above = forward().copy()  # some layers return a view of their input
+    above = [each.copy() for each in _named(forward(), "y").values()]  # some layers return a view of their input
     array[index] = value - step
-    below = forward().copy()
+    below = [each.copy() for each in _named(forward(), "y").values()]
     array[index] = value
-    return float(np.sum((above - below) * g)) / (2 * step)
+    return float(sum(np.sum((a - b) * g) for a, b, g in zip(above, below, upstream))) / (2 * step)
 
 
 def _compare(tensor_name, array, gradient, indices, differences, smallest_scale, tolerance):
@@ -133,7 +155,3 @@ def _some_indices(shape, gradient, most, rng):
         largest = np.argsort(sizes, axis=None)[len(flat) - most // 2 :]
         flat = np.union1d(largest, rng.choice(flat, most - most // 2, replace=False))
     return [tuple(np.unravel_index(i, shape)) for i in flat]
-
-
-def _input_name(number, inputs):
-    return "x" if len(inputs) == 1 else f"x[{number}]"

@@ -24,14 +24,19 @@ from .weights.ledger import adapted
 def remove_layers(model, after):
     """`model` up to and including the layer named `after`; everything behind it is left out. Raises GraphError where
     the model is no single path there (`model.cuts`)."""
-    kept = Model(model.input, _cut(model, after), name=model.name)
+    kept = model.part(model.input, _cut(model, after))
     return _continue(kept, model, f"removed behind '{after}'", class_names=None)
 
 
 def replace_head(model, layers, after=None):
     """`model` up to and including the layer named `after` (default: all of it), followed by new `layers` in a row
     (a list, or a single one). Raises GraphError where the model is no single path there (`model.cuts`)."""
-    tensor = model.output if after is None else _cut(model, after)
+    if after is None and len(model.outputs) > 1:
+        raise GraphError(
+            f"the model has {len(model.outputs)} outputs ({', '.join(model.output_names)}); say behind which layer the "
+            "new head goes, with after=."
+        )
+    tensor = model.outputs[0] if after is None else _cut(model, after)
     for layer in [layers] if isinstance(layers, Layer) else layers:
         tensor = layer(tensor)
     new = Model(model.input, tensor, name=model.name)
@@ -40,15 +45,21 @@ def replace_head(model, layers, after=None):
 
 def _cut(model, name):
     """The output of the layer called `name`, if all that lies behind is computed from it alone."""
-    tensor, cuts, tensors = model.output_of(name), model.cuts, [model.input, *model.steps]
+    tensor, cuts, tensors = model.output_of(name), model.cuts, model.tensors
     if tensor in cuts:
         return tensor
     place = tensors.index(tensor)
-    behind, other = next(
-        (step, each) for step in tensors[place + 1 :] for each in step.inputs if each in tensors[:place]
-    )
     before = [each.layer.name for each in cuts if each in tensors[:place]]
     after = [each.layer.name for each in cuts if each in tensors[place:]]
+    found = [(call, each) for call in model.calls for each in call.inputs
+             if call.outputs[0] in tensors[place + 1 :] and each in tensors[:place]]  # fmt: skip
+    if not (found and before and after):
+        ends = f"It is a single path behind {', '.join(map(repr, before + after))}." * bool(before + after)
+        raise GraphError(
+            f"the model cannot be cut behind '{name}': with several inputs or outputs, not all that lies behind is "
+            f"computed from it alone. {ends}".rstrip()
+        )
+    behind, other = found[0]
     raise GraphError(
         f"the model cannot be cut behind '{name}', which lies in one of several branches: '{behind.layer.name}' also "
         f"needs '{other.layer.name}'. It is a single path behind '{before[-1]}', before the branches, and behind "
@@ -66,31 +77,34 @@ def adapt_input(model, input_shape):
     """
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3 or input_shape[2] is None:
         raise ShapeError(f"input_shape is {input_shape!r}; expected (height, width, channels).")
-    if not isinstance(model.input.layer, InputLayer):
+    if len(model.inputs) > 1:
+        raise ShapeError(f"the model has {len(model.inputs)} inputs ({', '.join(model.input_names)}); expected one.")
+    (images,) = model.inputs
+    if not isinstance(images.layer, InputLayer):
         raise ShapeError("the model begins in the middle of another one; adapt that one's input.")
     input_shape = tuple(input_shape)
-    tensors = {model.input: Input(input_shape, name=model.input.layer.name)}
-    image_like = {model.input}  # tensors whose channels are still those of the image
-    replaced = {}  # layer -> its copy for other channels
-    for step in model.steps:
-        layer = step.layer
-        channels = tensors[step.inputs[0]].shape[-1]
-        if step.inputs[0] in image_like:
+    tensors = {images: Input(input_shape, name=images.layer.name)}
+    image_like = {images}  # tensors whose channels are still those of the image
+    replaced = {}  # layer -> its copy for other channels; a layer that is called twice is adapted once
+    for call in model.calls:
+        layer, before = call.layer, call.inputs[0]
+        if before in image_like:
             if layer.keeps_channels:
-                image_like.add(step)
-            elif layer.input_axes and channels != step.inputs[0].shape[-1]:
-                if layer not in replaced:
-                    replaced[layer] = _with_channels(layer, tensors[step.inputs[0]].shape)
-                layer = replaced[layer]
-        inputs = [tensors[each] for each in step.inputs]
+                image_like.update(call.outputs)
+            elif layer.input_axes and input_shape[-1] != before.shape[-1] and layer not in replaced:
+                replaced[layer] = _with_channels(layer, tensors[before].shape)
+        layer = replaced.get(layer, layer)
+        inputs = [tensors[each] for each in call.inputs]
         try:
-            tensors[step] = layer(inputs if layer.merges else inputs[0])
+            outputs = layer(inputs if layer.merges else inputs[0])
+            tensors.update(zip(call.outputs, outputs if isinstance(outputs, list) else [outputs]))
         except ShapeError as error:
             raise ShapeError(
                 f"the model cannot take images of {input_shape}: {error} Cut it before '{layer.name}' with "
                 "remove_layers or replace_head, adapt the input, and put a new head on."
             ) from None
-    new = Model(tensors[model.input], tensors[model.output], name=model.name)
+    outputs = model.output_structure.packed([tensors[each] for each in model.outputs])
+    new = Model(tensors[images], outputs, name=model.name)
     if replaced:  # how images of these channels have to be prepared, nobody knows
         return _continue(new, model, preprocessing=None)
     return _continue(new, model)
@@ -145,6 +159,8 @@ def adapt_classes(model, old_classes, new_classes):
     for argument, names in ("old_classes", old_classes), ("new_classes", new_classes):
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
             raise ArgumentError(f"{argument} is {names!r:.80}; expected a list of the classes' names.")
+    if len(model.outputs) > 1:
+        raise ShapeError(f"the model has {len(model.outputs)} outputs ({', '.join(model.output_names)}); expected one.")
     layer, old_classes, new_classes = model.output.layer, list(old_classes), list(new_classes)
     size = layer.output_size_argument
     if size is None or getattr(layer, size) != len(old_classes):

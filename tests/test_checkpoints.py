@@ -70,7 +70,7 @@ def test_it_goes_on_where_it_was(tmp_path, whole, kind, batch, capsys):
     interrupted_at(tmp_path / "run", batch, kind)
     assert train(tmp_path / "run", kind, [Stop(99, power_cut)])[0] == whole[kind]
     done = batch - 1  # the other callbacks come first: what this batch did was not saved
-    where = f"epoch {done // 4 + 1}" + f", image {done % 4 * 8}" * bool(done % 4)
+    where = f"epoch {done // 4 + 1}" + f", example {done % 4 * 8}" * bool(done % 4)
     assert done == 0 or f"Going on from {tmp_path / 'run'}: {where}." in capsys.readouterr().out
 
 
@@ -203,7 +203,7 @@ def test_a_signal_is_answered_between_two_batches(tmp_path, whole, number, capsy
     assert stopped.value.exit_status == 128 + number and signal.getsignal(number) is before
     assert f"Saved in {tmp_path / 'run'}, to go on from there." in capsys.readouterr().out
     assert train(tmp_path / "run", callbacks=[Stop(99, power_cut)], save_freq="epoch")[0] == whole["sgd"]
-    assert "epoch 2, image 24." in capsys.readouterr().out
+    assert "epoch 2, example 24." in capsys.readouterr().out
 
 
 def test_a_signal_in_the_validation(tmp_path, whole, monkeypatch, capsys):
@@ -222,7 +222,7 @@ def test_a_signal_in_the_validation(tmp_path, whole, monkeypatch, capsys):
     with pytest.raises(interruption.Interrupted):
         train(tmp_path / "run", callbacks=[InValidation()], save_freq="epoch")
     assert train(tmp_path / "run", callbacks=[InValidation()], save_freq="epoch")[0] == whole["sgd"]
-    assert "epoch 2, image 32." in capsys.readouterr().out
+    assert "epoch 2, example 32." in capsys.readouterr().out
 
 
 def test_a_second_signal_stops_at_once(tmp_path, whole):
@@ -438,7 +438,7 @@ def test_divergence_leaves_the_last_checkpoint(tmp_path):
         model.fit(x, y, 8, verbose=0, shuffle=False, callbacks=[BackupAndRestore(tmp_path / "run", save_freq=1)])
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
     with CheckpointFolderLook(tmp_path / "run") as content:
-        assert content["images_done"] == 40
+        assert content["examples_done"] == 40
         assert np.array_equal(content["weights"]["out"]["kernel"], model.get_layer("out").kernel)
 
 

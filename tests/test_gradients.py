@@ -113,7 +113,7 @@ def vgg_like_network():
 def test_network(rng, note_error, make, frozen):
     model = make()
     for index in frozen:
-        model.steps[index - 1].layer.trainable = False
+        model.calls[index - 1].layer.trainable = False
     report = check_gradients(model, rng.standard_normal((3, *model.input_shape[1:])))
     assert report.worst <= 1e-5
     note_error("networks", report.worst)

@@ -14,7 +14,7 @@ from minitl.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout
 from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from minitl.models import Model, Sequential, load_model
 from minitl.optimizers import SGD, Adam
-from minitl.training.warned import pictures_in_common
+from minitl.training.warned import examples_in_common
 from minitl.weights import bundled_file
 
 
@@ -196,7 +196,7 @@ def test_training_pictures_in_the_validation_set():
     model.fit(X[:30], Y[:30], validation_data=(X[30:], Y[30:]), verbose=0)
 
 
-def test_pictures_in_common_is_what_a_comparison_of_all_finds():
+def test_examples_in_common_is_what_a_comparison_of_all_finds():
     rng = np.random.default_rng(3)
     x = rng.integers(0, 2, (60, 8, 8, 1)).astype(np.float32)
     x[:20, 1:] = x[0, 1:]  # many differ in a few pixels only
@@ -204,9 +204,10 @@ def test_pictures_in_common_is_what_a_comparison_of_all_finds():
     x_val[3, 7, 7] += 0.5
     x = np.concatenate([x, x[:1] * 0])
     expected = sum(any((a == b).all() for a in x) for b in x_val if b.any())
-    assert pictures_in_common(x, x_val) == expected >= 8
-    assert pictures_in_common(x.swapaxes(1, 2), x_val.swapaxes(1, 2)) == expected, "not contiguous"
-    assert pictures_in_common(x[:, :2], x_val[:, :2]) == 0, "16 numbers may well be equal"
+    assert examples_in_common((x,), (x_val,)) == expected >= 8
+    turned = x.swapaxes(1, 2), x_val.swapaxes(1, 2)
+    assert examples_in_common(turned[:1], turned[1:]) == expected, "not contiguous"
+    assert examples_in_common((x[:, :2],), (x_val[:, :2],)) == 0, "16 numbers may well be equal"
 
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.float32)

@@ -7,6 +7,7 @@ from minitl.errors import ArgumentError, GraphError, ShapeError
 from minitl.graph.summary import flops
 from minitl.layers import Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D
 from minitl.models import Model, Sequential
+from minitl.optimizers import SGD
 
 
 class Spy(Layer):
@@ -38,6 +39,11 @@ def spied_row():
     return model, *spies
 
 
+def kept_for(model):
+    """Names of the layers of whose forward something is kept for a backward."""
+    return {call.layer.name for call in model._memory}
+
+
 def test_forward_runs_each_layer_once_in_order(rng):
     model, early, late = spied_row()
     x = rng.standard_normal((5, 3)).astype(np.float32)
@@ -55,12 +61,12 @@ def test_backward_stops_at_the_earliest_trainable_layer(rng):
     model.get_layer("a").trainable = False
     x = rng.standard_normal((5, 3)).astype(np.float32)
     y = model.forward(x, training=True)
-    assert model.get_layer("a")._remembered is None and early._remembered is None, "kept for no gradient"
-    assert model.get_layer("b")._remembered is not None
+    assert kept_for(model) == {"b", "late", "c"}, "nothing is kept where no gradient passes"
+    assert all(layer._remembered is None for layer in model.layers), "the graph keeps it, not the layers"
     assert model.backward(np.ones_like(y)) is None
     assert late.calls == ["forward", "backward"] and early.calls == ["forward"]
     assert set(model.get_layer("b").gradients) == {"kernel", "bias"} and model.get_layer("a").gradients == {}
-    assert all(layer._remembered is None for layer in model.layers), "backward uses up what forward kept"
+    assert kept_for(model) == set(), "backward uses up what forward kept"
 
 
 def test_the_gradient_passes_through_frozen_layers_to_trainable_ones(rng):
@@ -83,7 +89,7 @@ def test_which_gradients_forward_prepares(rng):
     assert np.allclose(model.backward(grad), grad @ kernels[2].T @ kernels[1].T @ kernels[0].T, atol=1e-6)
     model.trainable = True
     model.forward(x, gradients="none")
-    assert all(layer._remembered is None for layer in model.layers)
+    assert kept_for(model) == set()
     with pytest.raises(GraphError, match="gradients is 'all'"):
         model.forward(x, gradients="all")
 
@@ -164,16 +170,18 @@ def test_summary_says_what_is_frozen(capsys):
 
 MISUSES = [
     (lambda: Model(Input((3,)), Dense(2)(Input((3,)))), "depends on 'input_layer', which is not the model's input"),
-    (lambda: Model(Input((3,)), "output"), "outputs is str; expected one symbolic tensor"),
-    (lambda: Model([Input((3,)), Input((3,))], Dense(2)(Input((3,)))), "one input and one output"),
+    (lambda: Model(Input((3,)), "output"), "outputs is str; expected a symbolic tensor"),
+    (lambda: Model(Input((3,)), []), "outputs is empty; expected a symbolic tensor"),
+    (lambda: unconnected_input(), "the outputs do not depend on the input 'idle'. Leave it out, or connect it"),
+    (lambda: Model([Input((3,), name="a")] * 2, Input((3,))), "depends on 'input_layer'|names a tensor twice"),
     (lambda: Sequential([Dense(2, input_shape=(2,))]).get_layer("fc"), "no layer 'fc'. Its layers: dense"),
-    (lambda: shared_layer(), "'dense' is used twice"),
+    (lambda: Sequential([Dense(3, input_shape=(3,), name="one")] * 2), "layer 'one' is used twice in this row"),
 ]
 
 
-def shared_layer():
-    images, layer = Input((3,)), Dense(3)
-    return Model(images, layer(layer(images)))
+def unconnected_input():
+    images = Input((3,))
+    return Model([images, Input((3,), name="idle")], Dense(2)(images))
 
 
 @pytest.mark.parametrize("misuse, message", MISUSES, ids=[message for _, message in MISUSES])
@@ -205,13 +213,39 @@ def test_backward_wants_a_forward_of_its_own(rng):
         model.backward(grad[:, :1])
 
 
-def test_models_that_share_layers_take_turns(rng):
+def test_models_that_share_layers_need_not_take_turns(rng):
+    """Their forwards may come first and their backwards later: the gradients are, to the last bit, those of each model
+    by itself."""
+    model, *_ = spied_row()
+    part = Model(model.input, model.get_layer("b").output)
+    x, grads = rng.standard_normal((5, 3)).astype(np.float32), [rng.standard_normal((5, n), np.float32) for n in (2, 4)]
+
+    def gradients_of(one):
+        return {la.name: {n: g.copy() for n, g in la.gradients.items()} for la in one.layers if la.weight_names}
+
+    in_turn = []
+    for one, pixels, grad in zip((model, part), (x, 2 * x), grads):
+        one.forward(pixels)
+        one.backward(grad)
+        in_turn.append(gradients_of(one))
+    model.forward(x)
+    part.forward(2 * x)
+    for one, grad, expected in reversed(list(zip((model, part), grads, in_turn))):
+        one.backward(grad)
+        found = gradients_of(one)
+        assert found.keys() == expected.keys()
+        assert all(np.array_equal(found[la][n], expected[la][n]) for la in expected for n in expected[la])
+
+
+def test_a_step_between_forward_and_backward_is_refused(rng):
+    """The gradient would be of weights that are no longer those of the forward."""
     model, *_ = spied_row()
     part = Model(model.input, model.get_layer("b").output)
     x = rng.standard_normal((5, 3)).astype(np.float32)
-    y = model.forward(x)
-    part.forward(2 * x)
-    with pytest.raises(GraphError, match="'b' has been used by another model since|'early' has been|'a' has been"):
+    y, z = model.forward(x), part.forward(x)
+    part.backward(np.ones_like(z))
+    SGD(0.1).step(part)
+    with pytest.raises(GraphError, match="layer '[ab]' has been moved by an optimizer since this model's forward"):
         model.backward(np.ones_like(y))
 
 
@@ -274,13 +308,20 @@ def test_only_what_is_asked_for_comes_back(rng):
     assert model.backward(np.ones_like(model.forward(x, gradients="input"))).shape == (2, 4)
 
 
-def test_a_layer_run_on_its_own_in_between_is_noticed(rng):
+def test_a_layer_run_on_its_own_in_between_disturbs_nobody(rng):
     model, *_ = spied_row()
     x = rng.standard_normal((5, 3)).astype(np.float32)
+    layer = model.get_layer("a")
     y = model.forward(x)
-    model.get_layer("a").forward(2 * x)
-    with pytest.raises(GraphError, match="layer 'a' has been used"):
-        model.backward(np.ones_like(y))
+    model.backward(np.ones_like(y))
+    expected = layer.gradients["kernel"].copy()
+    model.forward(x)
+    alone = layer.forward(2 * x)
+    model.backward(np.ones_like(y))
+    assert np.array_equal(layer.gradients["kernel"], expected)
+    model.forward(3 * x, gradients="none")
+    layer.backward(np.ones_like(alone))
+    assert np.allclose(layer.gradients["kernel"], (2 * x).T @ np.ones_like(alone)), "its own forward is remembered"
 
 
 def test_a_failed_add_changes_nothing():
@@ -294,7 +335,7 @@ def test_a_failed_add_changes_nothing():
     for refused in both.layers[0], Dense(2, name="a"):
         with pytest.raises(GraphError, match="used twice|two layers are named"):
             both.add(refused)
-    assert [layer.name for layer in both.layers] == ["a", "dense"] and len(both.steps) == 2
+    assert [layer.name for layer in both.layers] == ["a", "dense"] and len(both.calls) == 2
     with pytest.raises(ShapeError):
         both.add(MaxPooling2D())
     with pytest.raises(GraphError, match="made of layers; found 'relu'"):

@@ -1,9 +1,11 @@
 """Photographs and features that are read as they are needed train as arrays do; augmentation."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from minitl import features, interruption, training, transfer
+from minitl import interruption, training, transfer
 from minitl.data import Augmentation, Photo, PhotoStream
 from minitl.errors import ArgumentError, DataError, ShapeError
 from minitl.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D
@@ -68,7 +70,7 @@ def test_a_frozen_beginning_runs_once_over_a_stream(photos, capsys):
     model = network()
     transfer.freeze(model, until="pool")
     model.fit(stream(photos), LABELS, 4, 2, verbose=2)
-    assert "ran once over 21 images" in capsys.readouterr().out
+    assert "ran once over 21 examples" in capsys.readouterr().out
 
 
 def test_features_are_dropped_when_the_beginning_is_unfrozen(photos):
@@ -80,7 +82,7 @@ def test_features_are_dropped_when_the_beginning_is_unfrozen(photos):
                 self.model.get_layer("early").trainable = True
 
     histories = []
-    for fit in features.fit, training.fit:
+    for fit in training.fit, partial(training.fit, frozen_once=False):
         model = network()
         transfer.freeze(model, until="pool")
         histories.append(fit(model, stream(photos), LABELS, 4, 5, verbose=0, callbacks=Thaw()).history["loss"])
@@ -102,7 +104,7 @@ def test_augmented_pictures_are_others_in_each_epoch(photos):
 def test_augmentation_and_a_frozen_beginning(photos, capsys):
     """Features are not kept: those of the first epoch's pictures would be trained on for ever."""
     histories = []
-    for fit in features.fit, training.fit:
+    for fit in training.fit, partial(training.fit, frozen_once=False):
         model = network()
         transfer.freeze(model, until="pool")
         x = stream(photos, augment=Augmentation())
@@ -179,7 +181,7 @@ def test_augmentation_that_cannot_be(options):
 def test_streams_of_the_wrong_shape(photos):
     with pytest.raises(ShapeError, match=r"expected an input of shape \(N, 16, 20, 3\), found \(21, 8, 8, 3\)"):
         network().fit(PhotoStream(photos, scaled, 8, 8), LABELS, verbose=0)
-    with pytest.raises(DataError, match="21 images and y 20 labels"):
+    with pytest.raises(DataError, match="21 examples and y 20 labels"):
         network().fit(stream(photos), LABELS[:20], verbose=0)
     with pytest.raises(DataError, match="x is empty"):
         network().fit(stream([]), LABELS[:0], verbose=0)

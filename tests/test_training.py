@@ -165,7 +165,7 @@ def test_callbacks(rng):
 
 X, Y = np.zeros((8, 6, 6, 1), np.float32), np.zeros(8, int)
 BAD_DATA = [
-    (X, Y[:7], DataError, "x holds 8 images and y 7 labels"),
+    (X, Y[:7], DataError, "x holds 8 examples and y 7 labels"),
     (X[:0], Y[:0], DataError, "x is empty"),
     (X.astype(np.float64), Y, DataError, r"x is float64; the model computes in float32. x.astype\('float32'\)"),
     (X.astype(np.uint8), Y, DataError, "x is uint8; .*preprocess_input"),
@@ -248,7 +248,7 @@ def test_divergence_names_the_layer(rng):
         ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
         ({"batch_size": 2.5}, "batch_size is 2.5"),
         ({"epochs": "many"}, "epochs is 'many'"),
-        ({"validation_split": 0.01}, "of 8 images it would hold back 0"),
+        ({"validation_split": 0.01}, "of 8 examples it would hold back 0"),
         ({"validation_split": 1}, "validation_split is 1"),
         ({"validation_data": X}, r"validation_data is ndarray; expected a pair \(x, y\)"),
         ({"callbacks": [print]}, "expected objects of minitl.training.Callback"),

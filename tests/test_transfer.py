@@ -34,7 +34,7 @@ def base():
 
 
 def names(model):
-    return [step.layer.name for step in model.steps]
+    return [call.layer.name for call in model.calls]
 
 
 def test_remove_layers():

@@ -118,8 +118,8 @@ def layers(options):
 
     def measure():
         rows, values = [], x
-        for step in model.steps:
-            layer = step.layer
+        for call in model.calls:
+            layer = call.layer
             layer.forward(values)
             seconds = []
             for _ in range(3):

@@ -39,15 +39,15 @@ def published_bytes(name, size):
     """Any of minitl's models, layer by layer. ONNX Runtime folds and fuses by itself."""
     model = networks.published(name, size)
     nodes, weights, names = [], [], {model.input: "images"}
-    for step in model.steps:
-        layer = step.layer
+    for call in model.calls:
+        layer = call.layer
         kind, arrays, attributes = as_node(layer)
-        inputs = [names[tensor] for tensor in step.inputs]
+        inputs = [names[tensor] for tensor in call.inputs]
         for k, array in enumerate(arrays):
             weights.append(numpy_helper.from_array(np.ascontiguousarray(array), f"{layer.name}/{k}"))
             inputs.append(f"{layer.name}/{k}")
         nodes.append(helper.make_node(kind, inputs, [layer.name], **attributes))
-        names[step] = layer.name
+        names[call.outputs[0]] = layer.name
     nodes.append(helper.make_node("Softmax", [names[model.output]], ["result"], axis=1))
     return model_bytes(name, nodes, weights, size, "result")
 

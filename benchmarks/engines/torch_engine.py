@@ -36,24 +36,25 @@ class Network(nn.Module):
         super().__init__()
         self.steps, padding = [], {}  # {ZeroPadding2D's output: pixels on each side}
         self.input, self.output = model.input, model.output
-        for step in model.steps:
-            if isinstance(step.layer, layers.ZeroPadding2D):
-                padding[step] = (step.inputs[0], step.layer.padding[0][0])
+        for call in model.calls:
+            layer, (output,) = call.layer, call.outputs
+            if isinstance(layer, layers.ZeroPadding2D):
+                padding[output] = (call.inputs[0], layer.padding[0][0])
                 continue
-            inputs = [padding.get(tensor, (tensor, 0))[0] for tensor in step.inputs]
-            module = as_module(step.layer, padding.get(step.inputs[0], (None, 0))[1])
+            inputs = [padding.get(tensor, (tensor, 0))[0] for tensor in call.inputs]
+            module = as_module(layer, padding.get(call.inputs[0], (None, 0))[1])
             if isinstance(module, nn.Module):
-                self.add_module(step.layer.name, module)
-            self.steps.append((module, inputs, step))
-        last_user = {tensor: step for _, inputs, step in self.steps for tensor in inputs}
-        self.ends = {step: [each for each, user in last_user.items() if user is step] for step in last_user.values()}
+                self.add_module(layer.name, module)
+            self.steps.append((module, inputs, output))
+        last_user = {tensor: output for _, inputs, output in self.steps for tensor in inputs}
+        self.ends = {each: [tensor for tensor, user in last_user.items() if user is each] for each in last_user.values()}
 
     def forward(self, x):
         values = {self.input: x}
-        for module, inputs, step in self.steps:
+        for module, inputs, output in self.steps:
             arguments = [values[tensor] for tensor in inputs]
-            values[step] = module(arguments) if not isinstance(module, nn.Module) else module(*arguments)
-            for tensor in self.ends.get(step, ()):
+            values[output] = module(arguments) if not isinstance(module, nn.Module) else module(*arguments)
+            for tensor in self.ends.get(output, ()):
                 del values[tensor]
         return values[self.output]
 

@@ -41,13 +41,13 @@ def run(options):
         "trainable_parameters": model.count_params(trainable_only=True),
         "layers": [
             {
-                "name": step.layer.name,
-                "class": type(step.layer).__name__,
-                "output_shape": step.shape,
-                "parameters": step.layer.count_params(),
-                "trainable": step.layer.trainable,
+                "name": tensor.layer.name,
+                "class": type(tensor.layer).__name__,
+                "output_shape": tensor.shape,
+                "parameters": tensor.layer.count_params(),
+                "trainable": tensor.layer.trainable,
             }
-            for step in (model.input, *model.steps)
+            for tensor in model.tensors
         ],
     }
     if None not in model.input_shape[1:]:

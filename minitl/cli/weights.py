@@ -29,7 +29,7 @@ from ..weights.distrust.known_files import name_of
 from ..weights.distrust.opening import open_weights
 from ..weights.formats.stored_file import FLOATS, array_digest
 from ..weights.naming import is_kerass, own_places, places
-from ..weights.published import catalogue as store
+from ..weights.published import catalogue
 
 HELP = "list, get, convert, verify, inspect or compare files of weights"
 
@@ -39,7 +39,7 @@ def add_arguments(parser):
     add = actions.add_parser
     add("list", help="what is published, and what of it is on this machine")
     get = add("get", help="fetch published weights into $MINITL_HOME/models (by default ~/.minitl/models)")
-    get.add_argument("name", metavar="NAME", choices=store.CATALOGUE, help=", ".join(store.CATALOGUE))
+    get.add_argument("name", metavar="NAME", choices=catalogue.CATALOGUE, help=", ".join(catalogue.CATALOGUE))
     get.add_argument("--again", action="store_true", help="also where the file is there already")
     to = add("convert", help="write the weights of any format as HDF5")
     to.add_argument("source", metavar="SRC")
@@ -81,22 +81,22 @@ def opened(path):
 
 def show_list(options):
     rows, results = [["name", "what it is", "on this machine"]], {}
-    for name, entry in store.CATALOGUE.items():
-        place = store.present(name)
+    for name, entry in catalogue.CATALOGUE.items():
+        place = catalogue.present(name)
         rows.append([name, entry.about, f"yes: {place}" if place else "no"])
         results[name] = {"about": entry.about, "address": entry.address, "md5": entry.md5, "path": place and str(place)}
     widths = [max(len(row[i]) for row in rows) for i in range(2)]
     print("\n".join(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows))
-    print(f"\nminitl weights get NAME brings one to {store.models_folder()}.")
+    print(f"\nminitl weights get NAME brings one to {catalogue.models_folder()}.")
     return results
 
 
 def get(options):
-    there = store.present(options.name)
-    path = store.fetch(options.name, again=True) if options.again or not there else there
-    proof = store.check(options.name, path)
+    there = catalogue.present(options.name)
+    path = catalogue.fetch(options.name, again=True) if options.again or not there else there
+    proof = catalogue.check(options.name, path)
     if proof is None:
-        raise store.another_file(options.name, path)
+        raise catalogue.another_file(options.name, path)
     print(f"{'Here already' if path == there and not options.again else 'Done'}: {path}\nChecked: {proof}")
     return {"name": options.name, "path": str(path), "checked": proof}
 
@@ -174,7 +174,7 @@ def verify(options):
                 problems.append(place.tensor.label)
         arrays = file.arrays_digest()
         file.check_unchanged()
-        published = (store.names_of(file) or [name_of(file.sha256)])[0]
+        published = (catalogue.names_of(file) or [name_of(file.sha256)])[0]
         say(f"{file.path}: {file.listing.format}, {len(file.tensors)} tensors\nfile   sha256 {file.sha256}")
         print(f"arrays sha256 {arrays}")
         if problems:

@@ -36,9 +36,9 @@ from ..errors import DataError, MinitlError
 from ..files.atomic import replacing
 from ..files.home import home_folder
 from ..files.locks import locked
+from ..graph.architecture import architecture
 from ..graph.digest import frozen_digest
 from ..progress import Progress
-from ..weights.saving import architecture
 
 BATCH = 8  # pictures at a time: as fast as 32, and a quarter of the memory
 SECONDS_BETWEEN = 10.0  # index files

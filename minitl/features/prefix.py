@@ -1,107 +1,152 @@
-"""A frozen beginning gives the same features for an image at every epoch: run it once and keep them.
+"""A frozen beginning gives the same features for an example at every epoch: run it once and keep them.
 
 A network with a frozen base spends nearly all of its time computing numbers that it computed in the epoch before. The
-frozen *prefix* of a model is the longest beginning in which nothing can change: no trainable parameter, no batch
-statistics, no Dropout. `fit` runs it once over all images and trains the rest on its output, with the same batches in
-the same order: the numbers are those that training the whole model gives, up to rounding (BLAS may sum in another order
-when an image comes in another batch), and only the time differs.
+frozen *prefix* of a graph is the longest beginning in which nothing can change: no trainable parameter, no batch
+statistics, no Dropout. Training runs it once over all examples and trains the rest on its output, with the same batches
+in the same order: the numbers are those that training the whole model gives, up to rounding (BLAS may sum in another
+order when an example comes in another batch), and only the time differs.
 
-Called by `Model.fit`. Calls `training.fit`. Read next: `transfer`.
+Who calls this: `training.fit`, before each epoch. Read next: `on_disk`, which keeps features for the next run.
 """
 
 import math
 import time
 
-from .. import training
-from ..data.batches import read_ahead
-from ..kernels.memory import release
-from ..models import Model
+import numpy as np
+
+from ..data.batches import in_order, read_ahead
+from ..progress import Progress
 
 # More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
 MOST_KEPT_BYTES = 4 * 2**30
 
 
-def fit(model, x, y, *options, **named_options):
-    """`training.fit`, with the frozen prefix of `model` run only once. The same options, the same History."""
-    try:
-        return training.fit(model, x, y, *options, shorten=KeptFeatures(model).shorten, **named_options)
-    finally:
-        release()
+def outputs_of(graph, x, batch_size, verbose=0, title="Predicting"):
+    """Return the outputs of `graph` for all examples, computed `batch_size` at a time, as a tuple of arrays. Nothing is
+    kept for a backward.
+
+    x   a tuple of sources (`data.batches`), one for each input
+    """
+    found, count = None, len(x[0])
+    batches = in_order(count, batch_size)
+    with Progress(title, count, enabled=verbose == 1) as bar:
+        for batch, examples in zip(batches, read_ahead(x, batches)):
+            outputs = graph.forward(graph.input_structure.packed(examples), gradients="none")
+            outputs = graph.output_structure.flat(outputs, "outputs")
+            if found is None:
+                found = tuple(np.empty((count, *y.shape[1:]), y.dtype) for y in outputs)
+            for place, y in zip(found, outputs):
+                place[batch] = y
+            bar.advance(len(outputs[0]))
+    return found
 
 
 class KeptFeatures:
-    """The output of a model's frozen prefix for the images of one `fit`."""
+    """The output of a graph's frozen prefix for the examples of one training."""
 
-    def __init__(self, model):
-        self.model = model
-        self.cut = None  # the tensor at which the prefix ended when the features were made
+    def __init__(self, graph):
+        self.graph = graph
+        self.ends = None  # the tensors at which the prefix ended when the features were made
         self.shortened = None
 
     def shorten(self, x, x_val, batch_size, verbose):
-        """What to train on in this epoch: (rest of the model, features of x, features of x_val).
+        """Return what to train on in this epoch: (the rest of the graph, its examples, its validation examples).
 
         Asked before each epoch, because a callback may have frozen or unfrozen layers: then the prefix is another one.
+        What is unfrozen within an epoch trains from the next one on.
+
+        x, x_val   tuples of sources, one for each input; x_val may be None
         """
-        cut = frozen_prefix(self.model)
-        if cut is not None and getattr(x, "is_augmented", False):
+        ends = frozen_prefix(self.graph)
+        if ends and any(getattr(each, "is_augmented", False) for each in x):
             if self.shortened is None:
-                what = "the pictures are others in each epoch (augmentation): the whole model runs in every epoch"
-                _say(verbose, f"Frozen up to '{cut.layer.name}', but {what}.")
-            cut = None  # features of one epoch's pictures are not those of the next one's
-        if self.shortened is None or cut is not self.cut:
-            self.cut, self.shortened = cut, None  # the old features go before the new ones come
-            self.shortened = (self.model, x, x_val) if cut is None else self._run(cut, x, x_val, batch_size, verbose)
-        part = self.shortened[0]
-        part.optimizer, part.loss, part.metrics = self.model.optimizer, self.model.loss, self.model.metrics
+                what = "the examples are others in each epoch (augmentation): the whole model runs in every epoch"
+                _say(verbose, f"Frozen up to {_names(ends)}, but {what}.")
+            ends = []  # features of one epoch's examples are not those of the next one's
+        if self.shortened is None or ends != self.ends:
+            self.ends, self.shortened = ends, None  # the old features go before the new ones come
+            self.shortened = self._run(ends, x, x_val, batch_size, verbose) if ends else (self.graph, x, x_val)
         return self.shortened
 
-    def _run(self, cut, x, x_val, batch_size, verbose):
-        """The prefix up to `cut`, over all images; the whole model as it is, where its output is too much to keep."""
-        prefix, rest = split(self.model, cut)
-        images = len(x) + (0 if x_val is None else len(x_val))
-        kept_bytes = images * feature_bytes(prefix, x)
+    def _run(self, ends, x, x_val, batch_size, verbose):
+        """Run the prefix up to the tensors `ends` over all examples. Returns the graph as it is where its output is too
+        much to keep."""
+        computed = [tensor for tensor in ends if tensor not in self.graph.inputs]
+        prefix = self.graph.part(self.graph.inputs, computed)
+        rest = self.graph.part(ends, self.graph.output)
+
+        def of_prefix(sources):
+            return tuple(each for each, tensor in zip(sources, self.graph.inputs) if tensor in prefix.inputs)
+
+        examples = len(x[0]) + (0 if x_val is None else len(x_val[0]))
+        kept_bytes = examples * feature_bytes(prefix, of_prefix(x))
         if kept_bytes > MOST_KEPT_BYTES:
             what = f"its output of {_megabytes(kept_bytes)} is too much to keep"
-            _say(verbose, f"Frozen up to '{cut.layer.name}', but {what}: the whole model runs in every epoch.")
-            return self.model, x, x_val
+            _say(verbose, f"Frozen up to {_names(ends)}, but {what}: the whole model runs in every epoch.")
+            return self.graph, x, x_val
+
+        def shortened(sources):
+            """Return the sources of the rest: what the prefix gives, and inputs that go past it."""
+            known = dict(zip(self.graph.inputs, sources))
+            known.update(zip(computed, outputs_of(prefix, of_prefix(sources), batch_size, verbose)))
+            return tuple(known[tensor] for tensor in rest.inputs)
+
         start = time.perf_counter()
-        features = training.predict(prefix, x, batch_size, verbose)
-        features_val = None if x_val is None else training.predict(prefix, x_val, batch_size, verbose)
+        kept, kept_val = shortened(x), None if x_val is None else shortened(x_val)
         seconds = time.perf_counter() - start
-        what = f"ran once over {images:,} images in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
-        _say(verbose, f"Frozen up to '{cut.layer.name}': {what}; training the {len(rest.steps)} layers after it.")
-        return rest, features, features_val
+        what = f"ran once over {examples:,} examples in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
+        _say(verbose, f"Frozen up to {_names(ends)}: {what}; training the {len(rest.calls)} layers after it.")
+        return rest, kept, kept_val
 
 
-def frozen_prefix(model):
-    """The symbolic tensor at which the frozen prefix ends, or None if there is no prefix worth keeping.
+def frozen_prefix(graph):
+    """Return the symbolic tensors at which the frozen prefix ends; none if there is no prefix worth keeping.
 
-    Going through the graph in order, a step is fixed if its layer is and all its inputs are. The prefix must end in a
-    *single* fixed tensor that all the rest is computed from, or the rest would need several kept arrays.
+    Going through the graph in order, a call is fixed if its layer is and all its inputs are. Of a graph with one input,
+    the prefix ends in a *single* fixed tensor that all the rest is computed from: then one array is kept, and no more
+    than needed. With several inputs, such as the two pictures of a siamese network, there is none before they meet; the
+    prefix then ends in all fixed tensors that a call which is not fixed takes.
     """
-    cut, has_parameters, cuts = None, False, set(model.cuts[:-1])  # behind the last one nothing is left to train
-    for step in model.steps:
-        if not step.layer.is_fixed:
+    cut, has_parameters, cuts = None, False, set(graph.cuts[:-1])  # behind the last one nothing is left to train
+    for call in graph.calls:
+        if not call.layer.is_fixed:
             break
-        has_parameters = has_parameters or bool(step.layer.weight_names)
-        if has_parameters and step in cuts:
-            cut = step
-    return cut
+        has_parameters = has_parameters or bool(call.layer.weight_names)
+        if has_parameters and call.outputs[0] in cuts:
+            cut = call.outputs[0]
+    if cut is not None or len(graph.inputs) == 1:
+        return [] if cut is None else [cut]
+    fixed, with_parameters = set(graph.inputs), set()
+    for call in graph.calls:
+        if call.layer.is_fixed and fixed.issuperset(call.inputs):
+            fixed.update(call.outputs)
+            if call.layer.weight_names or with_parameters.intersection(call.inputs):
+                with_parameters.update(call.outputs)
+    taken = {tensor for call in graph.calls if not fixed.issuperset(call.outputs) for tensor in call.inputs}
+    ends = [tensor for tensor in graph.tensors if tensor in fixed and (tensor in taken or tensor in graph.outputs)]
+    return ends if taken and with_parameters.intersection(ends) else []
 
 
 def split(model, cut):
-    """(prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
-    prefix = Model(model.input, cut, name=f"{model.name}, frozen")
-    rest = Model(cut, model.output, name=f"{model.name}, trained")
-    return prefix, rest
+    """Return (prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
+    return model.part(model.input, cut, f"{model.name}, frozen"), model.part(cut, model.output, f"{model.name}, trained")
 
 
-def feature_bytes(prefix, x):
-    """Bytes of one image's features. A model for images of any size has to be asked."""
-    sizes = prefix.output_shape[1:]
-    if None in sizes:
-        return prefix.forward(next(read_ahead(x, [slice(0, 1)])), gradients="none").nbytes
-    return math.prod(sizes) * x.dtype.itemsize
+def feature_bytes(graph, x):
+    """Return the bytes of one example's outputs. A graph for examples of any size has to be asked."""
+    if any(None in tensor.shape[1:] for tensor in graph.outputs):
+        return sum(y.nbytes for y in outputs_of(graph, tuple(_first(each) for each in x), 1))
+    itemsize = (graph.dtype or np.dtype("float32")).itemsize
+    return sum(math.prod(tensor.shape[1:]) * itemsize for tensor in graph.outputs)
+
+
+def _first(source):
+    """Return the first example of a source as a batch of one."""
+    return next(read_ahead(source, [slice(0, 1)]))
+
+
+def _names(tensors):
+    return " and ".join(f"'{tensor.layer.name}'" for tensor in tensors)
 
 
 def _megabytes(count):

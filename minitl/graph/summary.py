@@ -2,33 +2,35 @@
 
 
 def flops(model):
-    """Return the floating-point operations of one image's way forward, as far as the layers count them: those of
+    """Return the floating-point operations of one example's way forward, as far as the layers count them: those of
     convolutions and dense layers. Needs a model with a fixed input size."""
     total = 0
-    for step in model.steps:
-        shapes = [tensor.shape for tensor in step.inputs]
-        total += step.layer.flops(shapes if step.layer.merges else shapes[0])
+    for call in model.calls:
+        shapes = [tensor.shape for tensor in call.inputs]
+        total += call.layer.flops(shapes if call.layer.merges else shapes[0])
     return total
 
 
 def summary_text(model):
     """One line a layer: name (class), output shape, parameters, frozen or not; then the totals."""
     rows = [("Layer (type)", "Output shape", "Params", "Trainable", "Input from")]
-    tensors = ([] if model.input.inputs else [model.input]) + model.steps
-    previous = None
-    for tensor in tensors:
-        layer = tensor.layer
-        inputs = [each.layer for each in tensor.inputs]
+    first_calls = [tensor.call for tensor in model.inputs if not tensor.inputs]
+    previous, seen = None, set()
+    for call in [*first_calls, *model.calls]:
+        layer = call.layer
+        inputs = [each.layer for each in call.inputs]
+        shapes = [", ".join("None" if size is None else str(size) for size in each.shape) for each in call.outputs]
         rows.append(
             (
-                f"{layer.name} ({type(layer).__name__})",
-                "(" + ", ".join("None" if size is None else str(size) for size in tensor.shape) + ")",
-                f"{layer.count_params():,}",
+                f"{layer.name} ({type(layer).__name__})" + ", again" * (layer in seen),
+                ", ".join(f"({shape})" for shape in shapes),
+                "" if layer in seen else f"{layer.count_params():,}",
                 ("yes" if layer.trainable else "frozen") if layer.weight_names else "",
                 # Where the input is the line above, as in most networks, saying so would be noise.
                 "" if inputs in ([], [previous]) else ", ".join(each.name for each in inputs),
             )
         )
+        seen.add(layer)
         previous = layer
     if not any(row[4] for row in rows[1:]):
         rows = [row[:4] for row in rows]

@@ -1,8 +1,13 @@
 """What every layer is: parameters, `forward`, and `backward`.
 
 A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then `dx = layer.backward(dy)`. On another
-layer's output it builds a graph: `x = Flatten()(x)` computes nothing and returns a `SymbolicTensor`, which records
-who made it from what; `models.Model` follows those records.
+layer's output it builds a graph: `x = Flatten()(x)` computes nothing and returns a `SymbolicTensor`. The tensor knows
+the `Call` that will compute it, and the call knows its layer and its inputs; `graph.Graph` follows these records. One
+layer may be called several times: each call is a step of its own, and all of them use the same parameters.
+
+What `forward` must keep for `backward` it hands to `remember`. A layer that runs on its own keeps it until the next
+forward. A graph takes it out after each forward (`run`) and hands it back before the backward of the same call
+(`put_back`), so the layer itself keeps nothing in between: it can be called again at once, in this graph or another.
 
 A layer of your own is a subclass with `forward` and `backward`. One with parameters creates them in `build`, and its
 `forward` begins with `self.accept(x.shape)`, which calls `build` at first sight of an input.
@@ -33,14 +38,43 @@ KERAS_DEFAULTS = {
 }
 
 
-class SymbolicTensor:
-    """The promise of an array: the output of `layer` applied to `inputs`. `shape` begins with None for the batch."""
+class Call:
+    """One use of a layer: `layer` computes `outputs` from `inputs`, two tuples of `SymbolicTensor`s.
 
-    def __init__(self, shape, layer, inputs):
-        self.shape = shape
-        self.layer = layer
-        self.inputs = inputs  # tuple of SymbolicTensor; empty for Input
-        self.serial = next(_serial_numbers)  # a tensor is always younger than its inputs
+    `serial` orders calls by the moment in which they were made: a call is always younger than those it depends on.
+    """
+
+    def __init__(self, layer, inputs, output_shapes, output_dtype):
+        self.layer, self.inputs, self.serial = layer, inputs, next(_serial_numbers)
+        self.outputs = tuple(SymbolicTensor(shape, self, output_dtype) for shape in output_shapes)
+
+    def __repr__(self):
+        return f"<Call of layer '{self.layer.name}' on {[tensor.shape for tensor in self.inputs]}>"
+
+
+class SymbolicTensor:
+    """The promise of an array.
+
+    shape   of the array; None for the batch, and for sizes that may vary
+    dtype   "float32", or another name of NumPy's for integers and truth values (`Input(dtype=...)`)
+    call    the `Call` that computes it; that of an `InputLayer` has no inputs
+    """
+
+    def __init__(self, shape, call, dtype="float32"):
+        self.shape, self.call, self.dtype = shape, call, dtype
+
+    @property
+    def layer(self):
+        return self.call.layer
+
+    @property
+    def inputs(self):
+        return self.call.inputs
+
+    @property
+    def is_floating(self):
+        """Are these numbers that can have a gradient?"""
+        return self.dtype.startswith("float")
 
     def __repr__(self):
         return f"<SymbolicTensor {self.shape} from layer '{self.layer.name}'>"
@@ -56,6 +90,8 @@ class Layer:
 
     config_names = ()  # the constructor's arguments, kept as attributes of the same name and saved with the model
     merges = False  # True for layers that take a list of inputs
+    takes_integers = True  # False for layers that multiply what comes in by weights of their own
+    keeps_integers = False  # True for layers that hand numbers on as they are, so that integers stay integers
     random = False  # True where the output in training depends on random numbers
 
     # What others ask of a layer. They never ask for its class: a layer of your own answers here, and nowhere else.
@@ -83,7 +119,7 @@ class Layer:
         self.origins = {}  # parameter -> where its numbers come from (minitl.weights.ledger); absent: new
         self.built = False
         self.input = self.output = None  # symbolic, from the first call
-        self.remembered_in = None  # the model's forward that what is remembered belongs to
+        self.updates = 0  # how often an optimizer has moved the parameters
         self._remembered = None
 
     # ---- what a subclass writes ----
@@ -95,7 +131,13 @@ class Layer:
         """Raise ShapeError if this layer cannot work on such an input."""
 
     def compute_output_shape(self, input_shape):
+        """Return the output's shape; a list of shapes for a layer with several outputs, whose `forward` returns a list
+        of arrays and whose `backward` takes a list of gradients."""
         return input_shape
+
+    def compute_output_dtype(self, input_dtypes):
+        """Return the name of the outputs' type."""
+        return input_dtypes[0] if self.keeps_integers else "float32"
 
     def forward(self, x, training=False):
         """x -> y. Keeps what `backward` will need with `self.remember`."""
@@ -139,11 +181,19 @@ class Layer:
                     f"layer '{self.name}' was called on {type(tensor).__name__}; expected the output of another layer. "
                     "Call layer.forward(array) to compute."
                 )
-        if len(tensors) > 1 and not self.merges:
+        if len(tensors) != 1 and not self.merges:
             raise GraphError(f"layer '{self.name}' was called on {len(tensors)} tensors; it takes one.")
+        if not self.takes_integers and not all(tensor.is_floating for tensor in tensors):
+            raise GraphError(
+                f"layer '{self.name}' was called on {tensors[0].dtype} numbers; it takes floating-point ones. Leave "
+                "dtype out of the Input, or put a layer between that turns integers into vectors."
+            )
         shape = [tensor.shape for tensor in tensors] if self.merges else tensors[0].shape
         self.accept(shape)
-        output = SymbolicTensor(self.compute_output_shape(shape), self, tensors)
+        found = self.compute_output_shape(shape)
+        shapes = found if isinstance(found, list) else [found]
+        call = Call(self, tensors, shapes, self.compute_output_dtype([tensor.dtype for tensor in tensors]))
+        output = list(call.outputs) if isinstance(found, list) else call.outputs[0]
         if self.output is None:
             self.input, self.output = list(tensors) if self.merges else tensors[0], output
         return output
@@ -220,7 +270,18 @@ class Layer:
     def remember(self, *arrays):
         """Keep what `backward` needs. These are references: nothing is copied."""
         self._remembered = arrays
-        self.remembered_in = None  # a model that runs this layer says so afterwards
+
+    def run(self, x, training=False):
+        """Return forward(x), and what it kept for `backward`. What the layer remembered before stays as it was."""
+        before = self._remembered
+        y = self.forward(x, training=training)
+        memory, self._remembered = self._remembered, before
+        return y, memory
+
+    def put_back(self, memory):
+        """Let the next `backward` belong to the `run` that returned this memory. Returns what was remembered before."""
+        before, self._remembered = self._remembered, memory
+        return before
 
     def remembered(self):
         if self._remembered is None:
@@ -236,7 +297,7 @@ class Layer:
             raise GraphError(f"layer '{self.name}' was frozen in forward and is trainable now: run forward again.")
 
     def forget(self):
-        self._remembered = self.remembered_in = None
+        self._remembered = None
 
     # ---- saving ----
 
@@ -250,7 +311,7 @@ class Layer:
 
     @property
     def output_shape(self):
-        return self.output.shape
+        return [t.shape for t in self.output] if isinstance(self.output, list) else self.output.shape
 
     def __repr__(self):
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.config_names)

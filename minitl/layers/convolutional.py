@@ -17,6 +17,7 @@ class Conv2D(Layer):
     kernel (KH, KW, C, F) with F = `filters`, bias (F,). `padding` is 'valid' or 'same' by TensorFlow's rules.
     """
 
+    takes_integers = False
     config_names = ("filters", "kernel_size", "strides", "padding", "activation", "use_bias")
     output_size_argument = "filters"
     input_axes = {"kernel": 2}

@@ -16,6 +16,7 @@ class Dense(Layer):
     units), as in Keras.
     """
 
+    takes_integers = False
     config_names = ("units", "activation", "use_bias")
     output_size_argument = "units"
     input_axes = {"kernel": 0}
@@ -100,6 +101,7 @@ class Flatten(Layer):
     """(N, H, W, C) -> (N, H*W*C), in that order of axes."""
 
     passes_numbers_on = True
+    keeps_integers = True
 
     def compute_output_shape(self, input_shape):
         sizes = input_shape[1:]

@@ -2,17 +2,21 @@
 
 import numpy as np
 
-from ..errors import ShapeError
-from .base import Layer, SymbolicTensor
+from ..errors import ArgumentError, ShapeError
+from .base import Call, Layer
 
 
 class InputLayer(Layer):
-    """The place that images enter. `shape` is one image's: (H, W, C), with None for a size that may vary."""
+    """Bring an array into a graph.
 
-    config_names = ("shape",)
+    shape   of one example, without the batch: (H, W, C), with None for a size that may vary; () for single numbers
+    dtype   "float32", or the name of a type of integers ("int32", ...) or "bool": these get no gradient
+    """
+
+    config_names = ("shape", "dtype")
     keeps_channels = True
 
-    def __init__(self, shape, **kwargs):
+    def __init__(self, shape, dtype=None, **kwargs):
         super().__init__(**kwargs)
         sizes = list(shape) if isinstance(shape, (tuple, list)) else ["not a sequence"]
         if any(size is not None and not (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
@@ -20,7 +24,8 @@ class InputLayer(Layer):
                 f"Input shape is {shape!r}; expected one image's sizes without the batch, as (224, 224, 3)."
             )
         self.shape = tuple(None if size is None else int(size) for size in sizes)
-        self.output = SymbolicTensor((None, *self.shape), self, ())
+        self.dtype = type_name(dtype)
+        self.output = Call(self, (), [(None, *self.shape)], self.dtype).outputs[0]
 
     @property
     def input_shape(self):
@@ -33,7 +38,21 @@ class InputLayer(Layer):
         return grad
 
 
-def Input(shape, batch_size=None, name=None):
-    """The symbolic input of a model. `shape` is one image's: `Input((224, 224, 3))`. Any batch is
-    taken; `batch_size` is there for Keras's sake."""
-    return InputLayer(shape, name=name).output
+def type_name(dtype):
+    """Return NumPy's name of an input's type. Raises ArgumentError for one that no network computes with."""
+    try:
+        found = np.dtype("float32" if dtype is None else dtype)
+    except TypeError:
+        found = None
+    if found is None or not (found.kind in "iub" or found == np.float32):
+        raise ArgumentError(
+            f"dtype is {dtype!r}; expected 'float32', or a type of integers such as 'int32', or 'bool'."
+        )
+    return found.name
+
+
+def Input(shape, batch_size=None, dtype=None, name=None):
+    """Return the symbolic input of a model. `shape` is one example's: `Input((224, 224, 3))`, and `dtype` the type of
+    its numbers: `Input((128,), dtype="int32")` for 128 tokens. Any batch is taken; `batch_size` is there for Keras's
+    sake."""
+    return InputLayer(shape, dtype=dtype, name=name).output

@@ -44,6 +44,9 @@ class Concatenate(Layer):
         super().__init__(**kwargs)
         self.axis = axis
 
+    def compute_output_dtype(self, input_dtypes):
+        return next((dtype for dtype in input_dtypes if dtype.startswith("float")), input_dtypes[0])
+
     def compute_output_shape(self, input_shapes):
         shape = list(input_shapes[0])
         sizes = [each[self.axis] for each in input_shapes]
@@ -72,6 +75,9 @@ class Concatenate(Layer):
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         self.remember(*(each.shape[self.axis] for each in x))
+        floats = [each.dtype for each in x if each.dtype.kind == "f"]
+        if floats and len(floats) < len(x):  # NumPy would make float64 of integers and float32
+            x = [each if each.dtype.kind == "f" else each.astype(floats[0]) for each in x]
         return concatenate(x, self.axis)
 
     def backward(self, grad):

@@ -20,6 +20,7 @@ class BatchNormalization(Layer):
     Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.
     """
 
+    takes_integers = False
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
     keeps_channels = is_elementwise = True
     input_axes = {"gamma": 0, "beta": 0, "moving_mean": 0, "moving_variance": 0}

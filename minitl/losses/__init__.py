@@ -1,9 +1,11 @@
-"""Losses."""
+"""Losses under Keras's names. Reading order: `base` (what a loss is, which shapes go together), `regression` (the
+shortest), `crossentropy`, `weighted_sum` (several outputs)."""
 
 from ..errors import ArgumentError
 from .base import Loss
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .regression import MeanSquaredError
+from .weighted_sum import WeightedSum
 
 __all__ = [
     "BinaryCrossentropy",
@@ -11,6 +13,7 @@ __all__ = [
     "Loss",
     "MeanSquaredError",
     "SparseCategoricalCrossentropy",
+    "WeightedSum",
     "get",
 ]
 
@@ -24,7 +27,7 @@ LOSSES = {
 
 
 def get(loss):
-    """A `Loss` from Keras's name for it, or the thing itself if it is one already."""
+    """Return a `Loss` from Keras's name for it, or the thing itself if it is one already."""
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
     if hasattr(loss, "forward") and hasattr(loss, "backward") and not isinstance(loss, type):

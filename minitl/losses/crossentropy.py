@@ -1,16 +1,37 @@
-"""Cross-entropy."""
+"""Cross-entropy: how surprised a network is by the truth.
+
+Softmax and cross-entropy are made for each other. With p = softmax(z) and one-hot t,
+
+    L = -sum_k t_k log p_k        dL/dp_k = -t_k / p_k        dL/dz_k = p_k - t_k
+
+The last line is what training needs, and it is as harmless as can be: never larger than 1, exact however wrong the
+network is. Taken in two steps, the division by p here and the multiplication by p in the softmax's backward cancel,
+as long as p has not been rounded to 0 on the way. `kernels.activations.softmax` therefore never returns less than
+1.2e-32, which joins the two: the pair gives p - t for every z (the tests go to z = +-10,000), while each gradient is
+still exactly what its name says. The loss *value* stops growing at -log(1.2e-32) = 73.5 (in float32). With
+`from_logits=True` the model ends without a softmax, and value and gradient are taken from z directly. Sigmoid and
+`BinaryCrossentropy` are joined in the same way.
+"""
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float, log_softmax
-from .base import Loss, _check_as_many, _check_count, _rows, _weight, one_number_each
+from .base import (
+    Loss,
+    check_count,
+    check_one_for_each_output,
+    leading_shape,
+    one_number_each,
+    predictions_in,
+    same_sizes,
+    weights,
+)
 
 
 class _Crossentropy(Loss):
-    """L = -(1/N) sum_n log p[n, label_n], for one-hot labels and for integers alike."""
+    """L = -(1/M) sum_m log p[m, label_m] over the M predictions, for one-hot labels and for integers alike."""
 
-    working_state = ("t", "y_pred", "weight")
     final_activation = "softmax"
 
     def __init__(self, from_logits=False):
@@ -22,7 +43,8 @@ class _Crossentropy(Loss):
     def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
-        self.weight = _weight(sample_weight, y_pred)
+        self.weight = weights(sample_weight, y_pred)
+        self.count = self.count_labels(y_true, y_pred)
         if not self.from_logits and y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1.001):
             if np.isfinite(y_pred).all():
                 raise DataError(
@@ -32,14 +54,18 @@ class _Crossentropy(Loss):
         self.t = self.one_hot(y_true, y_pred) * self.weight
         self.y_pred = y_pred
         log_p = log_softmax(y_pred) if self.from_logits else np.log(_above_zero(y_pred))
-        return float(-(self.t * log_p).sum() / _rows(y_pred))
+        return float(-(self.t * log_p).sum() / max(self.count, 1))
+
+    def count_labels(self, y_true, y_pred):
+        """Return the number of predictions, M."""
+        return predictions_in(y_pred)
 
     def backward(self):
-        """From probabilities: dL/dp = -t / p / N.   From logits: dL/dz = (p - t) / N, derived above for one row of t
-        that adds up to 1. A row of weight w has w t for t, which adds up to w: dL/dz = (w p - w t) / N."""
+        """From probabilities: dL/dp = -t / p / M.   From logits: dL/dz = (p - t) / M, derived above for one row of t
+        that adds up to 1. A row of weight w has w t for t, which adds up to w: dL/dz = (w p - w t) / M."""
         if self.from_logits:
-            return (np.exp(log_softmax(self.y_pred)) * self.weight - self.t) / _rows(self.y_pred)
-        return -self.t / _above_zero(self.y_pred) / _rows(self.y_pred)
+            return (np.exp(log_softmax(self.y_pred)) * self.weight - self.t) / max(self.count, 1)
+        return -self.t / _above_zero(self.y_pred) / max(self.count, 1)
 
 
 class CategoricalCrossentropy(_Crossentropy):
@@ -64,9 +90,9 @@ class CategoricalCrossentropy(_Crossentropy):
         return y_true.argmax(axis=1) if is_one_hot else one_number_each(y_true)
 
     def check_labels(self, y_true, output_shape):
-        _check_count(y_true, output_shape)
+        check_count(y_true, output_shape)
         shape, expected = np.shape(y_true), output_shape[1:]
-        if shape[1:] != tuple(expected):
+        if not same_sizes(shape[1:], expected):
             hint = "For integer labels use loss='sparse_categorical_crossentropy'."
             if len(shape) == 2:
                 hint = f"The model has {expected[-1]} outputs, the labels {shape[1]} classes: they must agree."
@@ -82,17 +108,52 @@ class CategoricalCrossentropy(_Crossentropy):
 
 
 class SparseCategoricalCrossentropy(_Crossentropy):
-    """Cross-entropy for integer labels (N,) or (N, 1)."""
+    """Cross-entropy for integer labels: (N,) for outputs (N, classes), (N, H, W) for (N, H, W, classes); a last axis of
+    size 1 may stand behind.
+
+    ignore_class   None, or a label that does not count, such as 255 for pixels that nobody has labelled: neither in the
+                   mean nor in its divisor. Where no label counts, loss and gradient are 0
+    """
+
+    accuracy = "sparse_categorical_accuracy"
+
+    def __init__(self, from_logits=False, ignore_class=None):
+        super().__init__(from_logits)
+        if ignore_class is not None and not isinstance(ignore_class, (int, np.integer)):
+            raise ArgumentError(f"ignore_class is {ignore_class!r}; expected None or a whole number.")
+        self.ignore_class = ignore_class
 
     def one_hot(self, y_true, y_pred):
         labels = _flat_labels(y_true, y_pred.shape).astype(np.int64)
-        return np.eye(y_pred.shape[-1], dtype=y_pred.dtype)[labels]
+        t = np.zeros_like(y_pred)
+        if self.ignore_class is None:
+            np.put_along_axis(t, labels[..., None], 1, axis=-1)
+            return t
+        valid = (labels != self.ignore_class)[..., None]  # (N, ..., 1)
+        np.put_along_axis(t, np.where(valid, labels[..., None], 0), valid, axis=-1)
+        self.weight = self.weight * valid
+        return t
+
+    def count_labels(self, y_true, y_pred):
+        """Return the number of predictions whose label is not ignored."""
+        if self.ignore_class is None:
+            return predictions_in(y_pred)
+        return int(np.count_nonzero(_flat_labels(y_true, y_pred.shape) != self.ignore_class))
+
+    def counted(self, y_true, y_pred, sample_weight=None):
+        counted = super().counted(y_true, y_pred, sample_weight)
+        if self.ignore_class is None:
+            return counted
+        valid = _flat_labels(y_true, y_pred.shape) != self.ignore_class
+        return valid if counted is None else valid & counted
 
     def class_numbers(self, y_true):
         return one_number_each(y_true)
 
     def check_labels(self, y_true, output_shape):
         labels, classes = _flat_labels(y_true, output_shape), output_shape[-1]
+        if self.ignore_class is not None:
+            labels = labels[labels != self.ignore_class]
         if np.any(labels != np.floor(labels)):
             raise DataError("labels must be whole numbers, the index of each image's class.")
         if labels.size and not (0 <= labels.min() and labels.max() < classes):
@@ -108,14 +169,14 @@ class BinaryCrossentropy(Loss):
     label_smoothing s   t' = (1 - s) t + s / 2
     """
 
-    working_state = ("t", "p", "weight")
+    accuracy = "binary_accuracy"
     final_activation = "sigmoid"
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
 
     def check_labels(self, y_true, output_shape):
-        _check_as_many(y_true, output_shape, self)
+        check_one_for_each_output(y_true, output_shape, self)
         y_true = np.asarray(y_true)
         if y_true.size and not (0 <= y_true.min() and y_true.max() <= 1):
             raise DataError(f"labels run from {y_true.min()} to {y_true.max()}; binary cross-entropy expects 0 to 1.")
@@ -126,7 +187,8 @@ class BinaryCrossentropy(Loss):
     def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
-        self.weight = _weight(sample_weight, y_pred)
+        self.weight = weights(sample_weight, y_pred)
+        self.count = predictions_in(y_pred)
         self.t = np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
         if self.label_smoothing:
             self.t = self.t * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -158,16 +220,18 @@ def _above_zero(p):
 
 
 def _flat_labels(y_true, output_shape):
-    """Integer labels without a last axis of size 1, which some data sets have."""
-    _check_count(y_true, output_shape)
-    labels = np.asarray(y_true)
+    """Return integer labels without a last axis of size 1, which some data sets have. Raises DataError unless they are
+    one number for each prediction."""
+    check_count(y_true, output_shape)
+    labels, leading = np.asarray(y_true), leading_shape(output_shape)
     if labels.dtype.kind not in "biuf":
         raise DataError(f"labels are of type {labels.dtype}; expected numbers. Number the classes from 0.")
-    if labels.ndim == len(output_shape) and labels.shape[-1] == 1:
+    if labels.ndim == len(leading) + 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    if labels.ndim != len(output_shape) - 1:
+    if not same_sizes(labels.shape, leading):
+        each = "image" if len(leading) == 1 else f"prediction: the outputs have shape {tuple(output_shape)}"
         raise DataError(
-            f"labels have shape {labels.shape}; expected integers, one for each image. "
+            f"labels have shape {np.shape(y_true)}; expected integers, one for each {each}. "
             "For one-hot labels use loss='categorical_crossentropy'."
         )
     return labels

@@ -1,9 +1,17 @@
-"""Metrics."""
+"""Metrics under Keras's names. Reading order: `base` (what a metric is), `accuracy`."""
 
 from ..errors import ArgumentError
-from ..losses import BinaryCrossentropy, SparseCategoricalCrossentropy
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
 from .base import Metric
+
+__all__ = [
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "Metric",
+    "SparseCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "get",
+]
 
 METRICS = {
     cls.name: cls for cls in (CategoricalAccuracy, SparseCategoricalAccuracy, BinaryAccuracy, TopKCategoricalAccuracy)
@@ -11,14 +19,18 @@ METRICS = {
 
 
 def get(metric, loss, output_shape=(None, None)):
-    """A `Metric` and the name it has in the history. 'accuracy' means the accuracy that fits loss and output, as in
-    Keras: binary for a single output."""
-    if metric in ("accuracy", "acc"):
-        if isinstance(loss, SparseCategoricalCrossentropy):
-            return "accuracy", SparseCategoricalAccuracy()
-        if isinstance(loss, BinaryCrossentropy) or output_shape[-1] == 1:
+    """Return a `Metric` and the name it has in the history.
+
+    'accuracy' means the accuracy that the loss names; for a single output it is binary, as in Keras, unless the loss
+    takes integer labels.
+    """
+    if isinstance(metric, str) and metric in ("accuracy", "acc"):
+        name = getattr(loss, "accuracy", CategoricalAccuracy.name)
+        if name == CategoricalAccuracy.name and output_shape[-1] == 1:
+            name = BinaryAccuracy.name
+        if name == BinaryAccuracy.name:  # a probability of 1/2 is a logit of 0
             return "accuracy", BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
-        return "accuracy", CategoricalAccuracy()
+        return "accuracy", METRICS[name]()
     if isinstance(metric, str) and metric in METRICS:
         return metric, METRICS[metric]()
     if isinstance(metric, Metric):

@@ -6,7 +6,7 @@ from .base import Metric
 
 
 class CategoricalAccuracy(Metric):
-    """The share of images whose largest output is the labelled class; one-hot labels."""
+    """The share of predictions whose largest output is the labelled class; one-hot labels."""
 
     name = "categorical_accuracy"
 
@@ -15,7 +15,7 @@ class CategoricalAccuracy(Metric):
 
 
 class SparseCategoricalAccuracy(Metric):
-    """The share of images whose largest output is the labelled class; integer labels."""
+    """The share of predictions whose largest output is the labelled class; integer labels."""
 
     name = "sparse_categorical_accuracy"
 
@@ -38,7 +38,7 @@ class BinaryAccuracy(Metric):
 
 
 class TopKCategoricalAccuracy(Metric):
-    """The share of images whose class is among the k largest outputs; one-hot labels."""
+    """The share of predictions whose class is among the k largest outputs; one-hot labels."""
 
     name = "top_k_categorical_accuracy"
 

@@ -1,16 +1,8 @@
-"""Graphs of layers. Reading order: `graph` (forward and backward), `model`, `sequential`, `summary`."""
+"""Models: a graph with everything that people do with one. Reading order: `graph.graph` first, then `model`,
+`sequential`, `loading`."""
 
+from .loading import load_model
 from .model import Model
 from .sequential import Sequential
 
 __all__ = ["Model", "Sequential", "load_model"]
-
-
-def load_model(path, custom_objects=None):
-    """Read a model that `model.save(path)` wrote. `custom_objects` maps the names of your own layer classes to them.
-
-    Raises WeightsError if the file is not such a model.
-    """
-    from .. import weights  # a door to a higher floor, as in model.py
-
-    return weights.load_model(path, custom_objects)

@@ -13,12 +13,13 @@ class Sequential(Model):
     """
 
     def __init__(self, layers=(), name=None):
-        self.name = name or "sequential"
-        self.metrics, self.metadata, self.notes = [], {}, []
+        self.name, self.metadata, self.notes = name or "sequential", {}, []
         self.layers = []  # until there is a first layer
+        self._members = []  # what was put into the row
         self._start = self._end = None  # the symbolic tensors before the first and behind the last layer
         for layer in layers:
             self._start, self._end = self._with(layer)
+            self._members.append(layer)
         if self._start is not None:
             self.connect(self._start, self._end)
 
@@ -27,6 +28,12 @@ class Sequential(Model):
         start, end = self._with(layer)
         self.connect(start, end)
         self._start, self._end = start, end
+        self._members.append(layer)
+
+    @property
+    def kind(self):
+        """A row is saved as its layers; with a model that has branches in it, it is saved as a graph."""
+        return "Sequential" if self.is_row else "Model"
 
     def connect(self, inputs, outputs):
         super().connect(inputs, outputs)
@@ -34,7 +41,7 @@ class Sequential(Model):
 
     def __getattr__(self, name):
         """Only asked for what is not there: an empty Sequential has no graph yet."""
-        if name in ("input", "output", "steps"):
+        if name in ("input_structure", "output_structure", "calls"):
             raise GraphError(f"model '{self.name}' has no layers yet; the first one needs input_shape=(28, 28, 1).")
         raise AttributeError(name)
 
@@ -44,6 +51,11 @@ class Sequential(Model):
             member = member.layer  # Input(...) is a tensor; what stands in the row is its layer
         if not isinstance(member, (Layer, Model)):
             raise GraphError(f"a Sequential is made of layers; found {member!r}.")
+        if member in self._members:
+            raise GraphError(
+                f"layer '{member.name}' is used twice in this row; it can stand in a Sequential once, as in Keras. Make a "
+                "second layer, or a Model, in which a layer can be called several times."
+            )
         if self._start is not None:
             return self._start, member(self._end)
         if isinstance(member, Model):

@@ -123,6 +123,8 @@ class Optimizer:
             by_rate.setdefault(learning_rate * self._factor(layer), []).append(together)
         for self.rate, together in by_rate.items():
             self._update_in_blocks(together)
+        for layer in {layer for layer, _, _ in updates}:
+            layer.updates += 1
 
     def _factor(self, layer):
         return next((f for pattern, f in self.rate_factors.items() if fnmatchcase(layer.name, pattern)), 1.0)

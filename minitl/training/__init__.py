@@ -9,11 +9,13 @@ from .callbacks import (
     ModelCheckpoint,
     ReduceLROnPlateau,
 )
+from .compiled import compiled, holds_metrics
 from .history import History
 from .loop import evaluate, fit, predict, train_on_batch, train_step
 from .range_test import RangeTest, range_test
 from .recovery.backup import BackupAndRestore
 from .ridge import RidgeHead, ridge_head
+from .warned import about_loss
 
 __all__ = [
     "BackupAndRestore",
@@ -27,8 +29,11 @@ __all__ = [
     "RangeTest",
     "ReduceLROnPlateau",
     "RidgeHead",
+    "about_loss",
+    "compiled",
     "evaluate",
     "fit",
+    "holds_metrics",
     "predict",
     "range_test",
     "ridge_head",

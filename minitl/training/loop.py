@@ -1,6 +1,6 @@
 """The loop itself. `train_step` is what all of it is about; `fit` repeats it over batches and epochs.
 
-`features.fit` calls this `fit`, and shortens the model where its beginning is frozen. Read next: `optimizers`.
+Who calls this: `Model.fit`, `evaluate`, `predict`, `train_on_batch`. Read next: `optimizers.base`.
 """
 
 import copy
@@ -12,39 +12,39 @@ import numpy as np
 from .. import interruption
 from ..arguments import whole_number
 from ..data.batches import in_order, read_ahead
+from ..features import KeptFeatures, outputs_of
+from ..kernels.memory import release
 from ..progress import Progress
 from ..randomness import generator
 from .history import epoch_line
-from .recovery.backup import BackupAndRestore, array_or_stream_digest
-from .refused import (
-    as_list,
-    check_batch,
-    check_images,
-    check_task,
-    refuse_divergence,
-    sample_weights,
-    statistics_survive_divergence,
-)
+from .recovery.backup import BackupAndRestore, sources_digest
+from .refused import as_list, check_batch, check_examples, check_task, refuse_divergence, statistics_survive_divergence
 from .state import Averages, TrainingState
 from .warned import about_range, before_training
+from .weighting import batch_of, combined_weights
 
 
-def train_step(model, x, y_true, sample_weight=None):
-    """One update on one batch. Returns the loss before it and the predictions that it was computed from."""
-    with statistics_survive_divergence(model):
-        y_pred = model.forward(x, training=True)
+def train_step(model, x, y_true, sample_weight=None, part=None):
+    """Do one update on one batch. Returns the loss before it and the predictions that it was computed from.
+
+    part   the end of the model that is trained, where x is what the frozen beginning has made of the examples; default:
+           all of it
+    """
+    graph = model if part is None else part
+    with statistics_survive_divergence(graph):
+        y_pred = graph.forward(x, training=True)
         weights = () if sample_weight is None else (sample_weight,)
         loss = model.loss.forward(y_true, y_pred, *weights)
-        refuse_divergence(model, x, loss)
-        model.backward(model.loss.backward())
-        model.optimizer.step(model)
+        refuse_divergence(model, graph, x, loss)
+        graph.backward(model.loss.backward())
+        model.optimizer.step(graph)
     return loss, y_pred
 
 
 def fit(
     model,
     x,
-    y,
+    y=None,
     batch_size=32,
     epochs=1,
     verbose=1,
@@ -53,23 +53,28 @@ def fit(
     validation_data=None,
     shuffle=True,
     class_weight=None,
+    sample_weight=None,
     initial_epoch=0,
-    shorten=None,
+    frozen_once=True,
 ):
-    """Train `model` on images x (N, H, W, C) and labels y. Returns a `History`.
+    """Train `model` on examples x (N, ...) and labels y. Returns a `History`.
 
-    x                  an array, or a stream of photographs (`data.PhotoStream`): then a batch is in memory at a time
-    batch_size         images an update
-    epochs             passes over all images, counted from `initial_epoch`
+    x, y               an array each; of a model with several inputs or outputs a list or dict of arrays. x may be a
+                       stream (`data.PhotoStream`): then a batch is in memory at a time
+    batch_size         examples an update
+    epochs             passes over all examples, counted from `initial_epoch`
     verbose            0 silent; 1 a progress bar (on a terminal) and a line an epoch; 2 a line an epoch
     callbacks          a `training.Callback` or several, called before and after every epoch and batch
     validation_split   the share of x and y, taken from their end, to hold back as validation data
-    validation_data    (x, y) to evaluate on after each epoch: the "val_" numbers
-    shuffle            a new random order of the images each epoch, from `utils.set_random_seed`
-    class_weight       {class: weight}: how much an image of this class counts in the loss (1 if it is not named), for
-                       classes with few images. The "val_" numbers stay unweighted
-    shorten            a function that says before each epoch which part of the model to train, and on what:
-                       (x, x_val, batch_size, verbose) -> (model, x, x_val). `features` uses it; nobody else has to
+    validation_data    (x, y) or (x, y, sample_weight) to evaluate on after each epoch: the "val_" numbers
+    shuffle            a new random order of the examples each epoch, from `utils.set_random_seed`
+    class_weight       {class: weight}: how much a label of this class counts in the loss (1 if it is not named), for
+                       classes with few examples. The "val_" numbers stay unweighted
+    sample_weight      how much each label counts in the loss, with its first axes: (N,) for examples, (N, H, W) for
+                       pixels, 0 for what does not count. With several outputs a list or dict, or one for all. Where
+                       there is a class_weight as well, the two are multiplied
+    frozen_once        run a frozen beginning of the model once and keep what it gives (`features`), and not in each
+                       epoch: the same numbers up to rounding, sooner
 
     The training loss of an epoch is the mean over its batches, each measured before its update.
     Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite,
@@ -77,25 +82,28 @@ def fit(
     """
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
-    x, y, x_val, y_val = check_task(model, x, y, validation_split, validation_data)
-    was_split = validation_data is None and y_val is not None
-    before_training(model, x, y, x_val, y_val, batch_size, shuffle, was_split)
-    weights = sample_weights(class_weight, y, model.output_shape[-1])
+    task = check_task(model, x, y, sample_weight, validation_split, validation_data)
+    before_training(model, task, batch_size, shuffle)
+    weights = combined_weights(model, class_weight, task.sample_weight, task.y)
     callbacks = as_list(callbacks)
 
-    def task():
+    def conditions():
+        of_val = f"{sources_digest(task.x_val)} {sources_digest(task.y_val)}" if task.x_val is not None else False
         return {
-            "training data": f"{array_or_stream_digest(x)} {array_or_stream_digest(y)}",
-            "validation data": x_val is not None and f"{array_or_stream_digest(x_val)} {array_or_stream_digest(y_val)}",
+            "training data": f"{sources_digest(task.x)} {sources_digest(task.y)}",
+            "validation data": of_val,
+            "sample weights": sources_digest(task.sample_weight),
             "options": f"batch_size {batch_size}, epochs {epochs}, shuffle {shuffle}, class_weight {class_weight}",
         }
 
-    averages = Averages(copy.deepcopy(model.metrics))  # its own: between two batches, a callback may call evaluate
-    state = TrainingState(initial_epoch, generator(), averages, callbacks, task)
+    # Metrics of its own: between two batches, a callback may call evaluate.
+    averages = Averages(model, copy.deepcopy(model.metrics))
+    state = TrainingState(initial_epoch, generator(), averages, callbacks, conditions)
     model.stop_training = False
     for callback in callbacks:
         callback.model, callback.state = model, state
     is_backed_up = any(isinstance(callback, BackupAndRestore) for callback in callbacks)
+    kept = KeptFeatures(model)
     with interruption.graceful() if is_backed_up else nullcontext():
         try:
             tell(callbacks, "on_train_begin")  # BackupAndRestore may take the state to where it was
@@ -104,40 +112,44 @@ def fit(
                 if not state.begun:
                     tell(callbacks, "on_epoch_begin", state.epoch)
                     state.begun = True
-                parts = (model, x, x_val) if shorten is None else shorten(x, x_val, batch_size, verbose)
-                _run_epoch(state, epochs, *parts, y, y_val, weights, batch_size, shuffle, verbose)
+                whole = model, task.x, task.x_val
+                part, *shortened = kept.shorten(*whole[1:], batch_size, verbose) if frozen_once else whole
+                _run_epoch(model, part, *shortened, task, weights, state, epochs, batch_size, shuffle, verbose)
             state.finished = True
         except interruption.Interrupted:
             tell(callbacks, "on_interrupt")
             raise
         finally:  # also after an error: files are closed, and the best weights come back
             with ExitStack() as ending:  # each is told, even if one before it fails
+                ending.callback(release)
                 for callback in reversed(callbacks):
                     ending.callback(callback.on_train_end)
     return state.history
 
 
 def tell(callbacks, event, *arguments):
-    """Call this method of each. A signal has to wait until all have been told: what some of them have done already
-    cannot be saved as done, nor as not done."""
+    """Call this method of each callback. A signal has to wait until all have been told: what only some of them have
+    done could be saved neither as done nor as not done."""
     with interruption.deferred():
         for callback in callbacks:
             getattr(callback, event)(*arguments)
 
 
-def _run_epoch(state, epochs, model, x, x_val, y, y_val, weights, batch_size, shuffle, verbose):
-    """What is left of one pass over all images, its validation, and what is told of it."""
-    start, epoch = time.perf_counter(), state.epoch
-    state.moved.update(layer.name for layer in model.layers if layer.trainable)
-    if state.order is None or len(state.order) != len(x):  # the latter: resumed with other data, as was asked for
-        state.order = state.generator.permutation(len(x)) if shuffle else np.arange(len(x))
-        state.images_done = 0
-    with Progress(f"Epoch {epoch + 1}/{epochs}", len(x), enabled=verbose == 1) as bar:
-        bar.advance(state.images_done)
-        _train_on_rest(state, model, x, y, weights, batch_size, bar)
+def _run_epoch(model, part, x, x_val, task, weights, state, epochs, batch_size, shuffle, verbose):
+    """Train on what is left of one pass over all examples, validate, and tell of both. `part` is the end of the model
+    that is trained, on its examples x."""
+    start, epoch, count = time.perf_counter(), state.epoch, len(x[0])
+    state.moved.update(layer.name for layer in part.layers if layer.trainable)
+    if state.order is None or len(state.order) != count:  # the latter: resumed with other data, as was asked for
+        state.order = state.generator.permutation(count) if shuffle else np.arange(count)
+        state.examples_done = 0
+    with Progress(f"Epoch {epoch + 1}/{epochs}", count, enabled=verbose == 1) as bar:
+        bar.advance(state.examples_done)
+        _train_on_rest(model, part, x, task.y, weights, state, batch_size, bar)
     results = state.averages.results()
-    if y_val is not None:
-        validation = _measure(model, x_val, y_val, batch_size, Averages(model.metrics))
+    if task.y_val is not None:
+        averages = Averages(model, model.metrics)
+        validation = _measure(model, part, x_val, task.y_val, task.sample_weight_val, batch_size, averages)
         results.update({f"val_{name}": value for name, value in validation.items()})
     state.history.add(epoch, results)
     if verbose:
@@ -146,69 +158,71 @@ def _run_epoch(state, epochs, model, x, x_val, y, y_val, weights, batch_size, sh
     tell(state.callbacks, "on_epoch_end", epoch, results)
 
 
-def _train_on_rest(state, model, x, y, weights, batch_size, bar):
-    """An update for each batch from `state.images_done` on. The state is right whenever a callback is called."""
-    batches = [state.order[first : first + batch_size] for first in range(state.images_done, len(x), batch_size)]
-    for batch, images in zip(batches, read_ahead(x, batches, state.epoch)):
-        number = state.images_done // batch_size
+def _train_on_rest(model, part, x, y, weights, state, batch_size, bar):
+    """Do an update for each batch from `state.examples_done` on. The state is right whenever a callback is called."""
+    starts = range(state.examples_done, len(state.order), batch_size)
+    batches = [state.order[first : first + batch_size] for first in starts]
+    for batch, examples in zip(batches, read_ahead(x, batches, state.epoch)):
+        number = state.examples_done // batch_size
         tell(state.callbacks, "on_train_batch_begin", number)
-        loss, y_pred = train_step(model, images, y[batch], None if weights is None else weights[batch])
-        state.averages.add(loss, y[batch], y_pred)
-        state.images_done += len(batch)
+        labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
+        loss, y_pred = train_step(model, part.input_structure.packed(examples), labels, sample_weight, part)
+        state.averages.add(loss, labels, y_pred, sample_weight)
+        state.examples_done += len(batch)
         tell(state.callbacks, "on_train_batch_end", number, state.averages.results())
         bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted, if that was asked for
 
 
-def evaluate(model, x, y, batch_size=32, verbose=1, return_dict=False):
-    """The loss on images x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
+def evaluate(model, x, y=None, batch_size=32, verbose=1, sample_weight=None, return_dict=False):
+    """Return the loss on examples x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
-    y = check_batch(model, x, y)
+    x, y, weights = check_batch(model, x, y, sample_weight)
     about_range(model, x)
-    results = _measure(model, x, y, batch_size, Averages(model.metrics), "Evaluating" if verbose else None)
+    averages = Averages(model, model.metrics)
+    results = _measure(model, model, x, y, weights, batch_size, averages, "Evaluating" if verbose else None)
     if verbose:
         print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
     return _returned(results, return_dict)
 
 
 def predict(model, x, batch_size=32, verbose=1):
-    """The model's output for each image of x, computed `batch_size` at a time. Nothing is kept for a backward."""
+    """Return the model's output for each example of x, computed `batch_size` at a time. Nothing is kept for a
+    backward."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
-    check_images(model, x)
+    x = check_examples(model, x)
     about_range(model, x)
-    outputs, batches = None, in_order(len(x), batch_size)
-    with Progress("Predicting", len(x), enabled=verbose == 1) as bar:
-        for batch, images in zip(batches, read_ahead(x, batches)):
-            y = model.forward(images, gradients="none")
-            if outputs is None:
-                outputs = np.empty((len(x), *y.shape[1:]), y.dtype)
-            outputs[batch] = y
-            bar.advance(len(y))
-    return outputs
+    return model.output_structure.packed(outputs_of(model, x, batch_size, verbose))
 
 
-def train_on_batch(model, x, y, return_dict=False):
-    """One update. Returns the loss before it, or [loss, metrics...] if the model was compiled with metrics."""
-    y = check_batch(model, x, y)
-    averages = Averages(model.metrics)
-    loss, y_pred = train_step(model, x, y)
-    averages.add(loss, y, y_pred)
+def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+    """Do one update. Returns the loss before it, or [loss, metrics...] if the model was compiled with metrics."""
+    x, y, weights = check_batch(model, x, y, sample_weight)
+    weights = combined_weights(model, class_weight, weights, y)
+    averages = Averages(model, model.metrics)
+    everything = slice(None)
+    labels, sample_weight = batch_of(model, y, everything), batch_of(model, weights, everything)
+    (examples,) = read_ahead(x, [everything])
+    loss, y_pred = train_step(model, model.input_structure.packed(examples), labels, sample_weight)
+    averages.add(loss, labels, y_pred, sample_weight)
     return _returned(averages.results(), return_dict)
 
 
-def _measure(model, x, y, batch_size, averages, title=None):
-    """Loss and metrics of the model as it is, by name."""
+def _measure(model, part, x, y, weights, batch_size, averages, title=None):
+    """Return loss and metrics of the model as it is, by name."""
     averages.reset()
-    batches = in_order(len(x), batch_size)
-    with Progress(title, len(x), enabled=title is not None) as bar:
-        for batch, images in zip(batches, read_ahead(x, batches)):
-            y_pred = model.forward(images, gradients="none")
-            averages.add(model.loss.forward(y[batch], y_pred), y[batch], y_pred)
-            bar.advance(len(y_pred))
+    batches = in_order(len(x[0]), batch_size)
+    with Progress(title, len(x[0]), enabled=title is not None) as bar:
+        for batch, examples in zip(batches, read_ahead(x, batches)):
+            y_pred = part.forward(part.input_structure.packed(examples), gradients="none")
+            labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
+            given = () if sample_weight is None else (sample_weight,)
+            averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight)
+            bar.advance(len(examples[0]))
     return averages.results()
 
 
 def _returned(results, return_dict):
-    """As Keras returns them: the loss alone, or a list that begins with it."""
+    """Return results as Keras does: the loss alone, or a list that begins with it."""
     if return_dict:
         return results
     values = list(results.values())

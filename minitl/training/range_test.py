@@ -12,6 +12,7 @@ from .loop import train_step
 from .recovery.backup import captured, restore
 from .refused import check_batch
 from .state import Averages, TrainingState
+from .weighting import batch_of
 
 SMOOTHING = 0.9  # of the loss: single batches are easy or hard by chance
 TOO_MUCH = 3.0  # times the smallest loss: from there on it only gets worse
@@ -41,28 +42,29 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
     `lowest` to `highest`, and stop when the loss explodes. Afterwards model, optimizer and random numbers are what they
     were. Returns a `RangeTest`.
 
-    x, y   as in `fit`: an array or a stream of images, and labels
+    x, y   as in `fit`: an array or a stream of examples, and labels
     """
     if not 0 < lowest < highest:
         raise ArgumentError(f"lowest {lowest!r}, highest {highest!r}; expected 0 < lowest < highest.")
     steps, batch_size = whole_number(steps, "steps", 2), whole_number(batch_size, "batch_size")
-    y = check_batch(model, x, y)
+    x, y, _ = check_batch(model, x, y)
     optimizer, schedule = model.optimizer, model.optimizer._schedule
-    state = TrainingState(0, np.random.default_rng(0), Averages(model.metrics), [], None)
+    state = TrainingState(0, np.random.default_rng(0), Averages(model, model.metrics), [], None)
     before = captured(model, state)
     before["weights"] = {name: {n: w.copy() for n, w in ws.items()} for name, ws in before["weights"].items()}
     before["optimizer"]["state"] = [
         [layer, name, [array.copy() for array in arrays]] for layer, name, arrays in before["optimizer"]["state"]
     ]
     draws = np.random.default_rng(0)
-    order = np.concatenate([draws.permutation(len(x)) for _ in range(-(-steps * batch_size // len(x)))])
+    order = np.concatenate([draws.permutation(len(x[0])) for _ in range(-(-steps * batch_size // len(x[0])))])
     batches = [order[first : first + batch_size] for first in range(0, steps * batch_size, batch_size)]
     rates, losses, average = np.geomspace(lowest, highest, steps).tolist(), [], 0.0
     with np.errstate(over="ignore", invalid="ignore"), Progress("Trying learning rates", steps) as bar:
         try:
-            for number, (batch, images) in enumerate(zip(batches, read_ahead(x, batches, 0)), start=1):
+            for number, (batch, examples) in enumerate(zip(batches, read_ahead(x, batches, 0)), start=1):
                 optimizer.learning_rate = rates[number - 1]
-                loss, _ = train_step(model, images, y[batch])
+                examples = model.input_structure.packed(examples)
+                loss, _ = train_step(model, examples, batch_of(model, y, batch))
                 average = SMOOTHING * average + (1 - SMOOTHING) * loss
                 losses.append(average / (1 - SMOOTHING**number))  # the average began at 0
                 if losses[-1] > TOO_MUCH * min(losses):

@@ -2,13 +2,16 @@
 
 import math
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
 from ..data.batches import is_stream
 from ..errors import ArgumentError, DataError, DivergedError, GraphError
-from ..models import Model
+from ..losses import WeightedSum
 from .callbacks import Callback
+from .compiled import losses_of
+from .weighting import flat_weights
 
 
 def as_list(callbacks):
@@ -20,77 +23,119 @@ def as_list(callbacks):
     return sorted(callbacks, key=lambda callback: callback.comes_last)
 
 
-def sample_weights(class_weight, y, classes):
-    """{class: weight} -> the weight of each image (N,), or None where there are none."""
-    if class_weight is None:
-        return None
-    if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(max(classes or 2, 2))):
-        raise ArgumentError(
-            f"class_weight is {class_weight!r}; expected {{class: weight}}, classes counted from 0 as in the labels."
-        )
-    weights = np.ones(len(y), np.float32)
-    labels = y.argmax(axis=-1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).astype(int)
-    for label, weight in class_weight.items():
-        if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < math.inf:
-            raise ArgumentError(f"class_weight of class {label} is {weight!r}; expected a number of at least 0.")
-        weights[labels == label] = weight
-    return weights
+class Task(NamedTuple):
+    """What `fit` trains and validates on, checked: sources for each input (`data.batches`), labels and weights for each
+    output, as tuples. The last four may be None: no validation data, no weights."""
+
+    x: tuple
+    y: tuple
+    sample_weight: tuple | None
+    x_val: tuple | None
+    y_val: tuple | None
+    sample_weight_val: tuple | None
+    was_split: bool  # the validation data is the end of what was given as x and y
 
 
-def check_task(model, x, y, validation_split=0.0, validation_data=None):
-    """Check all that `fit` is given before any work is done. Returns (x, y, x_val, y_val), the last two None or held
-    back from the end of x and y."""
+def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation_data=None):
+    """Check all that `fit` is given before any work is done. Returns a `Task`."""
     if not any(layer.trainable_names for layer in model.layers):
         raise GraphError("nothing to train: every layer with parameters is frozen. transfer.unfreeze opens layers.")
-    y = check_batch(model, x, y)
+    x, y, weights = check_batch(model, x, y, sample_weight)
     if validation_data is not None:
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-            raise DataError(f"validation_data is {type(validation_data).__name__}; expected a pair (x, y).")
-        x_val, y_val = validation_data
-        return x, y, x_val, check_batch(model, x_val, y_val)
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            raise DataError(
+                f"validation_data is {type(validation_data).__name__}; expected a pair (x, y), or (x, y, sample_weight)."
+            )
+        return Task(x, y, weights, *check_batch(model, *validation_data), was_split=False)
     if not validation_split:
-        return x, y, None, None
-    held_back = int(len(x) * validation_split) if isinstance(validation_split, (int, float)) else 0
-    if not 0 < held_back < len(x):
+        return Task(x, y, weights, None, None, None, was_split=False)
+    count = len(x[0])
+    held_back = int(count * validation_split) if isinstance(validation_split, (int, float)) else 0
+    if not 0 < held_back < count:
         raise ArgumentError(
-            f"validation_split is {validation_split!r}: of {len(x)} images it would hold back {held_back}. Expected a "
+            f"validation_split is {validation_split!r}: of {count} examples it would hold back {held_back}. Expected a "
             "share between 0 and 1 that leaves some on either side."
         )
-    kept = len(x) - held_back
-    return x[:kept], y[:kept], x[kept:], y[kept:]
+    if any(is_stream(each) for each in x):
+        raise ArgumentError(
+            "validation_split takes the end of an array, and x is a stream. Divide its examples before, and give the "
+            "second part as validation_data."
+        )
+    parts = [
+        tuple(each if each is None else each[where] for each in arrays) if arrays is not None else None
+        for where in (slice(None, count - held_back), slice(count - held_back, None))
+        for arrays in (x, y, weights)
+    ]
+    return Task(*parts, was_split=True)
 
 
-def check_images(model, x):
-    """x as the model can take it: a NumPy array, not empty, of the model's type and input shape. Else DataError."""
-    if not isinstance(x, np.ndarray) and not is_stream(x):
-        raise DataError(f"x is {type(x).__name__}; expected a NumPy array of images (N, H, W, C).")
-    if len(x) == 0:
-        raise DataError(f"x is empty: its shape is {x.shape}. Expected at least one image.")
-    model.check_shape(x.shape)
-    expected = model.dtype or np.dtype("float32")
-    if x.dtype != expected:
+def check_examples(model, x):
+    """Return x as a tuple of sources, one for each input. Raises DataError unless each is a NumPy array or a stream, not
+    empty, of the input's type and shape, and all hold as many examples."""
+    sources = model.input_structure.flat(x, "x")
+    for each, tensor, name in zip(sources, model.inputs, model.input_structure.names):
+        what = "x" if len(sources) == 1 else f"x for '{name}'"
+        if not isinstance(each, np.ndarray) and not is_stream(each):
+            raise DataError(f"{what} is {type(each).__name__}; expected a NumPy array of examples, as (N, H, W, C).")
+        if not each.shape:
+            raise DataError(f"{what} is a single number; expected an array of examples (N, ...).")
+        if len(each) == 0:
+            raise DataError(f"{what} is empty: its shape is {each.shape}. Expected at least one example.")
+        _check_type(each, tensor, what, model.dtype or np.dtype("float32"))
+    model.check_shape(*(each.shape for each in sources))
+    return sources
+
+
+def _check_type(x, tensor, what, expected):
+    """Raise DataError unless x holds numbers as the input wants them: of the type that the model computes in, or
+    integers."""
+    if not tensor.is_floating:
+        if np.dtype(x.dtype).kind not in "iub":
+            raise DataError(f"{what} is {x.dtype}; the input takes integers ({tensor.dtype}).")
+    elif x.dtype != expected:
         hint = f"x.astype('{expected}') converts it."
         if x.dtype == np.uint8:
             hint = f"Raw pixels must be preprocessed: preprocess_input of the base's module, or {hint}"
-        raise DataError(f"x is {x.dtype}; the model computes in {expected}. {hint}")
+        raise DataError(f"{what} is {x.dtype}; the model computes in {expected}. {hint}")
 
 
-def check_batch(model, x, y):
-    """`check_images`, and labels that fit: as many as images, in the form and range that the loss takes."""
+def check_batch(model, x, y, sample_weight=None):
+    """Return (x, y, sample_weight) as tuples: sources for each input, labels and weights for each output. Raises
+    DataError unless there are as many labels as examples, in the form and range that the losses take."""
     if model.loss is None:
         raise GraphError("the model is not compiled: call model.compile(optimizer=..., loss=...) first.")
-    check_images(model, x)
+    x = check_examples(model, x)
+    count, is_sum = len(x[0]), isinstance(model.loss, WeightedSum)
+    given = model.loss.flat_labels(y) if is_sum else model.output_structure.flat(y, "y")
+    labels = []
+    for each, (tensor, loss), name in zip(given, losses_of(model), model.output_structure.names):
+        what = "labels" if len(given) == 1 else f"labels for '{name}'"
+        if each is None and loss is None:
+            labels.append(None)
+            continue
+        each = _checked_labels(each, count, what)
+        if loss is not None:
+            loss.check_labels(each, (count, *tensor.shape[1:]))
+        labels.append(each)
+    return x, tuple(labels), flat_weights(model, sample_weight, count)
+
+
+def _checked_labels(y, count, what):
+    """Return labels as an array of `count` rows of finite numbers. Raises DataError."""
     try:
         y = np.asarray(y)
     except ValueError:
-        raise DataError("labels have rows of different lengths; expected one label, or one row, an image.") from None
-    if len(np.atleast_1d(y)) != len(x):
-        raise DataError(f"x holds {len(x)} images and y {len(np.atleast_1d(y))} labels; expected one label an image.")
+        raise DataError(f"{what} have rows of different lengths; expected one label, or one row, an example.") from None
+    if y.dtype == object and y.ndim == 0 and y.item() is None:
+        raise DataError(f"there are no {what}: pass y, one label for each of the {count} examples.")
+    if len(np.atleast_1d(y)) != count:
+        raise DataError(
+            f"x holds {count} examples and y {len(np.atleast_1d(y))} {what}; expected one label an example."
+        )
     if y.dtype.kind not in "biuf":
-        raise DataError(f"labels are of type {y.dtype}; expected numbers. Number the classes from 0.")
+        raise DataError(f"{what} are of type {y.dtype}; expected numbers. Number the classes from 0.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise DataError("labels hold NaN or infinity.")
-    model.loss.check_labels(y, (len(x), *model.output_shape[1:]))
+        raise DataError(f"{what} hold NaN or infinity.")
     return y
 
 
@@ -109,15 +154,17 @@ def statistics_survive_divergence(model):
         raise
 
 
-def refuse_divergence(model, x, loss):
-    """Raise DivergedError if the loss is not finite; the weights have not been touched yet."""
+def refuse_divergence(model, graph, x, loss):
+    """Raise DivergedError if the loss is not finite; the weights have not been touched yet. `graph` is the part of the
+    model that is trained, on x."""
     if math.isfinite(loss):
         return
-    if not np.isfinite(x).all():
+    examples = graph.input_structure.flat(x, "x")
+    if not all(np.isfinite(each).all() for each in examples):
         culprit = "the input already holds NaN or infinity"
     else:
         culprit = next(
-            (f"the first output that is not finite is that of '{name}'" for name in _broken_layers(model, x)), ""
+            (f"the first output that is not finite is that of '{name}'" for name in _broken_layers(graph, examples)), ""
         )
     raise DivergedError(
         f"step {model.optimizer.iterations + 1}: the loss is {loss}{culprit and '; ' + culprit}. Nothing was updated. "
@@ -125,10 +172,12 @@ def refuse_divergence(model, x, loss):
     )
 
 
-def _broken_layers(model, x):
-    """Names of layers whose output is not finite, first things first. Only runs once something has gone wrong."""
+def _broken_layers(graph, examples):
+    """Yield names of layers whose output is not finite, first things first. Only runs once something has gone wrong."""
+    known = dict(zip(graph.inputs, examples))
     with np.errstate(all="ignore"):
-        for step in model.steps:
-            output = Model(model.input, step).forward(x, gradients="none")
+        for tensor in (tensor for call in graph.calls for tensor in call.outputs):
+            part = graph.part(graph.inputs, tensor)
+            output = part.forward([known[each] for each in part.inputs], gradients="none")
             if not np.isfinite(output).all():
-                yield step.layer.name
+                yield tensor.layer.name

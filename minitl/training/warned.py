@@ -17,6 +17,7 @@ from ..data.preparation import PREPARATIONS
 from ..errors import warn_of_mistake
 from ..layers import InputLayer
 from ..weights.published.catalogue import network_of
+from .compiled import losses_of
 
 LOOK_AT = 32  # pictures, for their range
 FEWEST = 8  # labels: fewer are in order by chance
@@ -25,22 +26,27 @@ SHARE = 0.01  # of the validation pictures: fewer copies change no accuracy that
 
 
 def about_loss(model):
-    """When a model is compiled: does its end go with the loss?"""
-    for step in model.steps:
-        before = _computed_by(step.inputs[0])
-        is_softmax_alone = step.layer.output_activation == "softmax" and not step.layer.weight_names
+    """When a model is compiled: does each of its ends go with its loss?"""
+    for call in model.calls:
+        before = _computed_by(call.inputs[0])
+        is_softmax_alone = call.layer.output_activation == "softmax" and not call.layer.weight_names
         if is_softmax_alone and before is not None and before.output_activation == "softmax":
             warn_of_mistake(
-                f"layer '{step.layer.name}' takes a softmax of the softmax of '{before.name}'. Leave one of them out.",
+                f"layer '{call.layer.name}' takes a softmax of the softmax of '{before.name}'. Leave one of them out.",
                 "softmax-twice",
             )
-    last, loss = _computed_by(model.output), model.loss
-    expected = getattr(loss, "final_activation", None)
+    for output, loss in losses_of(model):
+        _about_end(output, loss)
+
+
+def _about_end(output, loss):
+    """Does the layer that computes this output go with its loss?"""
+    last, expected = _computed_by(output), getattr(loss, "final_activation", None)
     if last is None or expected is None:
         return
     activation, from_logits = last.output_activation, getattr(loss, "from_logits", False)
     ends = f"the model ends with a {activation} ('{last.name}')"
-    if activation == "softmax" and model.output_shape[-1] == 1:
+    if activation == "softmax" and output.shape[-1] == 1:
         warn_of_mistake(f"{ends}, over a single output: that is always 1. Use activation='sigmoid'.", "softmax-twice")
     elif from_logits and activation in ("softmax", "sigmoid"):
         warn_of_mistake(
@@ -53,7 +59,7 @@ def about_loss(model):
             f"activation='{expected}', or the loss from_logits=True and the layer no activation.",
             "softmax-twice",
         )
-    elif activation == "sigmoid" and expected == "softmax" and model.output_shape[-1] != 1:
+    elif activation == "sigmoid" and expected == "softmax" and output.shape[-1] != 1:
         warn_of_mistake(
             f"{ends}, and {type(loss).__name__} is for classes that exclude each other: with a sigmoid, all of them "
             "can become 1 and the loss 0. Use activation='softmax'.",
@@ -61,13 +67,27 @@ def about_loss(model):
         )
 
 
-def before_training(model, x, y, x_val, y_val, batch_size, shuffle, was_split):
-    """When `fit` is called, with labels and arrays that have been checked. `was_split`: the validation part was taken
-    from the end of x and y."""
+def before_training(model, task, batch_size, shuffle):
+    """When `fit` is called, with a `Task` of labels and arrays that have been checked."""
     _about_freezing(model)
     _about_zeros(model)
-    about_range(model, x)
-    labels = _classes(model, y)
+    about_range(model, task.x)
+    for k, (_, loss) in enumerate(losses_of(model)):
+        _about_order(loss, task.y[k], None if task.y_val is None else task.y_val[k], batch_size, shuffle, task.was_split)
+    if task.x_val is not None:
+        about_range(model, task.x_val)
+        common = examples_in_common(task.x, task.x_val)
+        if common > SHARE * len(task.x_val[0]):
+            warn_of_mistake(
+                f"{common} of the {len(task.x_val[0])} validation pictures are training pictures, to the last bit: what "
+                "is measured on them says nothing about new ones. Leave them out of one of the two.",
+                "same-picture-in-both-sets",
+            )
+
+
+def _about_order(loss, y, y_val, batch_size, shuffle, was_split):
+    """Are the labels of an output in order, class after class? `was_split`: y_val was taken from the end of y."""
+    labels = _classes(loss, y)
     if labels is not None and not shuffle and len(labels) > max(batch_size, FEWEST) and labels[0] != labels[-1]:
         if (labels[1:] >= labels[:-1]).all():
             warn_of_mistake(
@@ -76,21 +96,12 @@ def before_training(model, x, y, x_val, y_val, batch_size, shuffle, was_split):
                 "classes-in-order",
             )
     if labels is not None and was_split:
-        never_seen = sorted(set(_classes(model, y_val).tolist()) - set(labels.tolist()))
+        never_seen = sorted(set(_classes(loss, y_val).tolist()) - set(labels.tolist()))
         if never_seen:
             warn_of_mistake(
                 f"validation_split holds back the last {len(y_val)} pictures, and with them all of class "
                 f"{never_seen[0]}: it is never trained. Mix x and y in the same way before.",
                 "classes-in-order",
-            )
-    if x_val is not None:
-        about_range(model, x_val)
-        common = pictures_in_common(x, x_val)
-        if common > SHARE * len(x_val):
-            warn_of_mistake(
-                f"{common} of the {len(x_val)} validation pictures are training pictures, to the last bit: what is "
-                "measured on them says nothing about new ones. Leave them out of one of the two.",
-                "same-picture-in-both-sets",
             )
 
 
@@ -98,21 +109,26 @@ def about_range(model, x):
     """Have the pictures been prepared as the model's first layers expect? Only asked where that is known: from
     `metadata["preprocessing"]`, or because the first weights are published ones."""
     preparation = PREPARATIONS.get(_expects_preprocessing_of(model))
-    if preparation is None or is_stream(x):
+    if preparation is None or is_stream(x[0]):
         return
+    (x,) = x
     smallest, largest = float(x[:LOOK_AT].min()), float(x[:LOOK_AT].max())
     mistake = preparation.mistake(smallest, largest)
     if mistake is not None and smallest < largest:
         warn_of_mistake(
-            f"the pictures run from {smallest:.4g} to {largest:.4g}; '{model.steps[0].layer.name}' was trained on "
+            f"the pictures run from {smallest:.4g} to {largest:.4g}; '{model.calls[0].layer.name}' was trained on "
             f"{preparation.range}. Let pixels from 0 to 255 go through {preparation.name}, once.",
             mistake,
         )
 
 
-def pictures_in_common(x, x_val):
-    """How many pictures of x_val (N', ...) are also in x (N, ...), bit for bit. Pictures of one colour do not count,
-    nor do rows of a few numbers, which may well be equal."""
+def examples_in_common(x, x_val):
+    """Return how many examples of x_val (N', ...) are also in x (N, ...), bit for bit; both are tuples of one array.
+    Images of one colour do not count, nor do rows of a few numbers, which may well be equal. With several inputs nothing
+    is compared: the same photograph may rightly stand in many pairs."""
+    if len(x) > 1:
+        return 0
+    (x,), (x_val,) = x, x_val
     size = math.prod(x.shape[1:])
     if is_stream(x) or is_stream(x_val) or x.shape[1:] != x_val.shape[1:] or size < FIRST_COMPARED:
         return 0
@@ -131,16 +147,16 @@ def _about_freezing(model):
     """A layer that keeps statistics (a BatchNormalization) and learns between layers that do not: its statistics drift
     away from what they expect."""
     behind = {}
-    for step in model.steps:
-        for tensor in step.inputs:
-            behind.setdefault(tensor, []).append(step)
+    for call in model.calls:
+        for tensor in call.inputs:
+            behind.setdefault(tensor, []).extend(call.outputs)
     running = [
-        step.layer
-        for step in model.steps
-        if step.layer.statistic_names
-        and step.layer.trainable
-        and _all_frozen(_nearest(step, lambda tensor: tensor.inputs))
-        and _all_frozen(_nearest(step, lambda tensor: behind.get(tensor, ())))
+        call.layer
+        for call in model.calls
+        if call.layer.statistic_names
+        and call.layer.trainable
+        and _all_frozen(_nearest(call.outputs[0], lambda tensor: tensor.inputs))
+        and _all_frozen(_nearest(call.outputs[0], lambda tensor: behind.get(tensor, ())))
     ]
     if running:
         more = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
@@ -151,9 +167,9 @@ def _about_freezing(model):
         )
 
 
-def _nearest(step, neighbours):
+def _nearest(start, neighbours):
     """The first layers with parameters that are met on every way from here, in the direction of `neighbours`."""
-    found, seen, to_visit = [], set(), list(neighbours(step))
+    found, seen, to_visit = [], set(), list(neighbours(start))
     while to_visit:
         tensor = to_visit.pop()
         if tensor in seen:
@@ -172,12 +188,12 @@ def _all_frozen(layers):
 
 def _about_zeros(model):
     """Behind a kernel of zeros, relu gives 0 and has slope 0: no gradient will ever reach the kernel, nor pass it."""
-    users = {step.inputs[0]: step.layer for step in model.steps}
-    for step in model.steps:
-        layer = step.layer
+    users = {call.inputs[0]: call.layer for call in model.calls}
+    for call in model.calls:
+        layer = call.layer
         kernel = getattr(layer, "kernel", None) if layer.trainable else None
-        activations = [each.output_activation for each in (layer, users.get(step)) if each is not None]
-        if kernel is None or kernel.flat[0] != 0 or "relu" not in activations:
+        both = [each.output_activation for each in (layer, users.get(call.outputs[0])) if each is not None]
+        if kernel is None or kernel.flat[0] != 0 or "relu" not in both:
             continue
         bias = getattr(layer, "bias", None)
         if not kernel.any() and (bias is None or bias.max() <= 0):
@@ -195,15 +211,15 @@ def _computed_by(tensor):
     return tensor.layer if tensor.inputs else None
 
 
-def _classes(model, y):
-    """Labels as integers (N,), or None where they are no classes, or many for one picture."""
-    class_numbers = getattr(model.loss, "class_numbers", None)  # an object that only resembles a loss may have none
+def _classes(loss, y):
+    """Return labels as integers (N,), or None where they are no classes, or many for one example."""
+    class_numbers = getattr(loss, "class_numbers", None)  # an object that only resembles a loss may have none
     return class_numbers(y) if class_numbers else None
 
 
 def _expects_preprocessing_of(model):
     """The name of the application whose pictures the model takes, if that is known."""
-    if not isinstance(model.input.layer, InputLayer) or len(model.input_shape) != 4:
+    if len(model.inputs) > 1 or not isinstance(model.input.layer, InputLayer) or len(model.input_shape) != 4:
         return None
     name = model.metadata.get("preprocessing")
     if isinstance(name, str) and name in PREPARATIONS:

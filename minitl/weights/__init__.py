@@ -1,9 +1,8 @@
-"""Files of weights: what they look like inside, reading them with care, and writing them so that none is ever half
-there.
+"""Files of weights: reading them with care, and writing them so that none is ever half there.
 
-Reading order: `stored` (what a weight file is), `keras_h5` (Keras's two layouts), `reading` (how an unknown file is
-opened), `naming` (which tensor is which), `loading` (into a model), `ledger` (where every number comes from),
-`model_file`, `store` (where files are found and fetched).
+Three rooms: `formats` (what the files of Keras, PyTorch, ONNX and others look like), `distrust` (opening a file that may
+be anything), `published` (what can be fetched, and whether it is what it is called). Beside them: `naming` (which tensor
+is which), `loading` (into a model), `ledger` (where every number comes from), `saving`, `convert`. Read in this order.
 """
 
 from ..files.bundled import bundled_file
@@ -11,14 +10,13 @@ from .distrust.opening import open_weights
 from .ledger import ledger_of
 from .loading import LoadReport, load_weights
 from .published.catalogue import find_weights
-from .saving import load_model, save_model, save_weights
+from .saving import save_model, save_weights
 
 __all__ = [
     "LoadReport",
     "bundled_file",
     "find_weights",
     "ledger_of",
-    "load_model",
     "load_weights",
     "open_weights",
     "save_model",

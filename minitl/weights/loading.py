@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, WeightsError
 from ..graph.graph import Graph
 from ..kernels.precision import all_finite
-from .distrust import known_files as known
+from .distrust import known_files
 from .distrust.opening import open_weights
 from .formats.stored_file import FLOATS, array_digest
 from .ledger import AS_IT_IS, KEY, Origin, from_text
@@ -116,7 +116,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
     if not restore:
         _note_preprocessing(model, network)
     if any(tensor.sha256 is None and tensor.name in digests for tensor in file.tensors):
-        known.remember(file.path, file.sha256, file.with_digests(digests), file.signature)
+        known_files.remember(file.path, file.sha256, file.with_digests(digests), file.signature)
     return report
 
 

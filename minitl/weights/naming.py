@@ -323,15 +323,17 @@ def flattened_inputs(model):
     """{layer name: (H, W, C)} for layers whose inputs are the pixels of a map that a Flatten has put in a row; UNCLEAR
     where several maps have been mixed. A map of one pixel has only one order."""
     shapes, found = {}, {}  # symbolic tensor -> (H, W, C)
-    for step in model.steps:
-        layer, shape = step.layer, step.inputs[0].shape
-        before = [shapes.get(tensor) for tensor in step.inputs]
-        if layer.passes_numbers_on and len(shape) == 4 and len(step.shape) == 2 and shape[1:3] != (1, 1):
-            shapes[step] = shape[1:]
+    for call in model.calls:
+        layer, shape, after_shape = call.layer, call.inputs[0].shape, call.outputs[0].shape
+        before = [shapes.get(tensor) for tensor in call.inputs]
+        if layer.passes_numbers_on and len(shape) == 4 and len(after_shape) == 2 and shape[1:3] != (1, 1):
+            after = shape[1:]
         elif layer.weight_names:
-            found[layer.name] = before[0]
-            shapes[step] = before[0] if layer.keeps_channels else None  # else its outputs are no pixels any more
+            is_known = found.setdefault(layer.name, before[0]) == before[0]
+            found[layer.name] = before[0] if is_known else UNCLEAR  # called on maps of several shapes
+            after = before[0] if layer.keeps_channels else None  # else its outputs are no pixels any more
         else:
-            same = len(set(before)) == 1 and step.shape[1:] == shape[1:]
-            shapes[step] = before[0] if same or not any(before) else UNCLEAR
+            same = len(set(before)) == 1 and after_shape[1:] == shape[1:]
+            after = before[0] if same or not any(before) else UNCLEAR
+        shapes.update((tensor, after) for tensor in call.outputs)
     return {name: shape for name, shape in found.items() if shape}

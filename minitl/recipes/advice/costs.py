@@ -164,7 +164,9 @@ def step_bytes(model, x, batch_size):
 def first_share(block):
     """The share of the input gradients of the layers at a block's beginning in all its products back."""
     first = sum(
-        flops(Model(block.input, step)) for step in block.steps if step.inputs == (block.input,) and step.layer.weights
+        flops(Model(block.input, call.outputs[0]))
+        for call in block.calls
+        if call.inputs == (block.input,) and call.layer.weights
     )
     return first / (2 * flops(block)) if first else 0.0
 

@@ -26,7 +26,7 @@ def first_kernels(model, prepare):
     Grey is 0, each kernel is scaled by its largest number. In which order its channels stand, `prepare` tells: the one
     that a red picture raises is red.
     """
-    layer = next((step.layer for step in model.steps if isinstance(step.layer, Conv2D)), None)
+    layer = next((call.layer for call in model.calls if isinstance(call.layer, Conv2D)), None)
     if layer is None or layer.kernel.shape[2] != 3:
         return None
     black, colours = np.zeros((1, 1, 1, 3)), 255 * np.eye(3)[:, None, None]  # red, green, blue: (3, 1, 1, 3)
@@ -94,7 +94,7 @@ def costs(model, x, advance=lambda: None):
             begin = time.perf_counter()
             y = part.forward(x, gradients="none")
             seconds = min(seconds, time.perf_counter() - begin)
-        names = [step.layer.name for step in part.steps]
+        names = [call.layer.name for call in part.calls]
         learning = part.count_params(trainable_only=True)
         shape = y.shape[1:]
         found.append(Cost(names, shape, flops(part) // 2, seconds / len(x), part.count_params(), learning))

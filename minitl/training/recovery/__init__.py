@@ -1,1 +1,1 @@
-"""Never lose work."""
+"""Never lose work. Reading order: `backup` (what a training depends on), `checkpoints` (always a whole one on disk)."""

@@ -23,6 +23,7 @@ from ...errors import ArgumentError, CheckpointError
 from ...kernels import parallel
 from ...optimizers import Optimizer
 from ..callbacks import Callback, moving_layers
+from ..compiled import losses_of
 from .checkpoints import CheckpointFolder
 
 
@@ -78,7 +79,7 @@ class BackupAndRestore(Callback):
             raise
         self.folder = folder
         if content is not None:
-            where = f"epoch {self.state.epoch + 1}" + f", image {self.state.images_done}" * bool(self.state.images_done)
+            where = f"epoch {self.state.epoch + 1}" + f", example {self.state.examples_done}" * bool(self.state.examples_done)
             print(f"Going on from {self.backup_dir}: {'finished' if self.state.finished else where}.", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -145,10 +146,10 @@ def captured(model, state):
     """All that the rest of a training depends on, as dicts, lists, numbers and arrays (not copies)."""
     optimizer = model.optimizer
     return {
-        "epoch": state.epoch, "begun": state.begun, "order": state.order, "images_done": state.images_done,
+        "epoch": state.epoch, "begun": state.begun, "order": state.order, "examples_done": state.examples_done,
         "finished": state.finished, "stop_training": model.stop_training,
-        "averages": [state.averages.total_loss, state.averages.images],
-        "metrics": [vars(metric) for _, metric in state.averages.metrics],
+        "averages": list(state.averages.totals.items()),
+        "metrics": [vars(each.metric) for each in state.averages.metrics],
         "history": [state.history.epoch, state.history.history],
         "weights": {
             layer.name: {name: getattr(layer, name) for name in layer.weight_names}
@@ -164,7 +165,7 @@ def captured(model, state):
             "start_points": [[layer.name, name, array] for (layer, name), array in optimizer.start_points.items()],
             "remembered": _remembered(optimizer),
         },
-        "loss": _remembered(model.loss),
+        "losses": [_remembered(loss) for _, loss in losses_of(model)],
         "callbacks": [
             [type(each).__name__, _remembered(each)] for each in state.callbacks
         ],
@@ -213,13 +214,15 @@ def _restore(content, model, state):
     optimizer.state = {(layers[la], n): tuple(each.copy() for each in arrays) for la, n, arrays in saved["state"]}
     optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
     vars(optimizer).update(saved["remembered"])
-    vars(model.loss).update(content["loss"])
+    for (_, loss), attributes in zip(losses_of(model), content["losses"], strict=True):
+        if attributes:
+            vars(loss).update(attributes)
     model.stop_training, state.finished = content["stop_training"], content["finished"]
     state.epoch, state.begun, state.order = content["epoch"], content["begun"], content["order"]
-    state.images_done = content["images_done"]
-    state.averages.total_loss, state.averages.images = content["averages"]
-    for (_, metric), attributes in zip(state.averages.metrics, content["metrics"], strict=True):
-        vars(metric).update(attributes)
+    state.examples_done = content["examples_done"]
+    state.averages.totals = dict(content["averages"])
+    for each, attributes in zip(state.averages.metrics, content["metrics"], strict=True):
+        vars(each.metric).update(attributes)
     state.history.epoch, state.history.history = content["history"]
     for callback, (_, attributes) in zip(state.callbacks, content["callbacks"]):
         vars(callback).update(attributes)
@@ -253,8 +256,13 @@ def conditions(model, state):
     }
 
 
-def array_or_stream_digest(x):
-    """So that a changed array is known again. Streams of photographs bring their own."""
+def sources_digest(sources):
+    """Return a text that is another one when the data is: of a tuple of arrays and streams, of which some may be None.
+    None stands for no data at all."""
+    return " ".join("none" if each is None else _source_digest(each) for each in sources or ())
+
+
+def _source_digest(x):
     if not isinstance(x, np.ndarray):
         return x.digest
     return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
@@ -264,9 +272,13 @@ def _description(thing):
     """Return a loss's or optimizer's class and settings as text. Of what JSON cannot hold, such as a schedule, the
     same. What it names as working state or remembers is no setting, and neither are arrays: whoever keeps one keeps
     what a `forward` left, and whether it is there already depends on what ran before."""
+    return json.dumps([type(thing).__name__, _settings(thing)], sort_keys=True, default=_class_and_settings)
+
+
+def _settings(thing):
     changing = {*getattr(thing, "working_state", ()), *getattr(thing, "remembers", ())}
-    settings = {name: value for name, value in vars(thing).items() if not (name in changing or _holds_array(value))}
-    return json.dumps([type(thing).__name__, settings], sort_keys=True, default=_class_and_settings)
+    attributes = getattr(thing, "__dict__", {})
+    return {name: value for name, value in attributes.items() if not (name in changing or _holds_array(value))}
 
 
 def _holds_array(value):
@@ -276,7 +288,7 @@ def _holds_array(value):
 
 def _class_and_settings(thing):
     name = getattr(thing, "__qualname__", type(thing).__name__)
-    return [name, getattr(thing, "__dict__", None)]
+    return [name, _settings(thing)]
 
 
 def _code_digest():

@@ -19,8 +19,7 @@ from pathlib import Path
 from ... import errors
 from ...errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
 from ..formats.stored_file import Listing, StoredFile, remove_copy, signature_of
-from . import child_process as child
-from . import known_files as known
+from . import child_process, known_files
 
 CHUNK = 2**20  # bytes
 BASE_MEMORY = 2 * 2**30  # address space of Python, NumPy and h5py, in bytes
@@ -53,17 +52,17 @@ def _opened(path, file, progress):
     copy = None
     try:
         signature = signature_of(file.fileno())
-        before = known.digest_without_reading(path, signature)
+        before = known_files.digest_without_reading(path, signature)
         sha256 = before or _digest(file, progress, "sha256")
-        listing = known.listing(sha256)
-        if listing is None and known.is_trusted(sha256):
-            listing = child.list_file(path, child.Copy(os.devnull, 0))
+        listing = known_files.listing(sha256)
+        if listing is None and known_files.is_trusted(sha256):
+            listing = child_process.list_file(path, child_process.Copy(os.devnull, 0))
         if listing is None or not listing.is_located:
             listing, copy = _through_child(path)
         if signature_of(path)[:2] != signature[:2] or signature_of(file.fileno()) != signature:
             raise WeightsError(f"{path}: was written to while it was read. Try again when that is done.")
         if not before and copy is None:
-            known.remember(path, sha256, listing, signature)
+            known_files.remember(path, sha256, listing, signature)
         return StoredFile(path, listing, sha256, copy, file)
     except BaseException:
         file.close()
@@ -113,7 +112,7 @@ def _through_child(path):
 def _ask_child(path, copy, most_bytes, file_bytes):
     """Run `child.main` in a process of its own, with our own import path. Returns its answer."""
     seconds = BASE_SECONDS + file_bytes // 20_000_000
-    base = TORCH_MEMORY if path.suffix.lower() in child.TORCH else BASE_MEMORY
+    base = TORCH_MEMORY if path.suffix.lower() in child_process.TORCH else BASE_MEMORY
     request = json.dumps([str(path), copy, most_bytes, base + 2 * most_bytes, seconds])
     places = [str(place) for place in sys.path]
     program = f"import sys; sys.path[:] = {places!r}; from minitl.weights.distrust.child_process import main; main()"

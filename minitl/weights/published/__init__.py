@@ -1,1 +1,2 @@
-"""Published weights."""
+"""Published weights. Reading order: `catalogue` (what there is, where it lies, whether it is that), `download`,
+`mirror`."""

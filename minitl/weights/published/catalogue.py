@@ -13,7 +13,7 @@ from ...files.bundled import BUNDLED_FOLDERS
 from ...files.home import home_folder
 from ...files.locks import locked
 from ...progress import Progress
-from ..distrust import known_files as known
+from ..distrust import known_files
 from ..distrust.opening import file_digest, open_weights
 from ..naming import own_places
 from . import mirror
@@ -156,20 +156,20 @@ def check(name, path):
     """Is this file what it is called? Returns how that is known, in words; None where it is not: other arrays, or,
     where nobody has published a digest of the arrays, another file than the official one."""
     entry = published(name)
-    sha256 = known.digest_without_reading(path)
-    if sha256 is None or known.name_of(sha256) != name:
+    sha256 = known_files.digest_without_reading(path)
+    if sha256 is None or known_files.name_of(sha256) != name:
         with Progress(f"Checking {path.name}", path.stat().st_size, unit="MB", lines=True) as bar:
             sha256 = file_digest(path, bar.advance)
-        if known.name_of(sha256) != name:
+        if known_files.name_of(sha256) != name:
             if entry.arrays is None:
                 if file_digest(path, algorithm="md5") != entry.md5:
                     return None
-                known.trust(sha256, name)
+                known_files.trust(sha256, name)
             with open_weights(path) as file:
                 if entry.arrays is not None and name not in names_of(file):
                     return None
-                known.trust(file.sha256, name)
-                known.remember(path, file.sha256, file.listing, file.signature)
+                known_files.trust(file.sha256, name)
+                known_files.remember(path, file.sha256, file.listing, file.signature)
     return f"arrays sha256 {entry.arrays}" if entry.arrays else f"md5 {entry.md5}"
 
 

@@ -1,0 +1,53 @@
+"""The loss of a model with several outputs: one loss for each, added up."""
+
+import copy
+
+from ..errors import ArgumentError
+from .base import Loss
+
+
+class WeightedSum(Loss):
+    """L = sum_k weight_k * L_k, and so dL/dy_k = weight_k * dL_k/dy_k.
+
+    structure   how the outputs are handed over (`graph.structure.Structure`): one, a list, or a dict
+    losses      a `Loss` for each output, or None for one that the sum leaves out: its gradient is None
+    weights     a number for each
+
+    After `forward`, `values` holds the value of each loss by itself, without its weight.
+    """
+
+    working_state = (*Loss.working_state, "structure", "values")
+
+    def __init__(self, structure, losses, weights):
+        self.structure, self.weights, self.values = structure, weights, ()
+        # One object that was given for two outputs would have to remember both.
+        self.losses = [copy.copy(loss) if loss in losses[:k] else loss for k, loss in enumerate(losses)]
+        if not any(loss is not None for loss in losses):
+            raise ArgumentError("none of the outputs has a loss; expected one for at least one of them.")
+
+    @property
+    def without_a_loss(self):
+        """Names of the outputs that have none: their labels may be left out."""
+        return {name for name, loss in zip(self.structure.names, self.losses) if loss is None}
+
+    def flat_labels(self, y_true):
+        """Return the labels of each output as a tuple; None where there are none."""
+        return self.structure.flat(y_true, "y", optional=self.without_a_loss)
+
+    def forward(self, y_true, y_pred, sample_weight=None):
+        labels, outputs = self.flat_labels(y_true), self.structure.flat(y_pred, "y_pred")
+        weights = self.structure.settings(sample_weight, "sample_weight")
+        self.values = tuple(
+            None if loss is None else loss.forward(*each) if each[2] is not None else loss.forward(*each[:2])
+            for loss, *each in zip(self.losses, labels, outputs, weights)
+        )
+        return sum(weight * value for weight, value in zip(self.weights, self.values) if value is not None)
+
+    def backward(self):
+        return self.structure.packed(
+            [None if loss is None else _times(weight, loss.backward()) for loss, weight in zip(self.losses, self.weights)]
+        )
+
+
+def _times(weight, gradient):
+    return gradient if weight == 1 else gradient * gradient.dtype.type(weight)

@@ -1,0 +1,58 @@
+"""A model out of a file that `model.save` wrote."""
+
+import json
+
+from .. import initializers
+from ..errors import MinitlError, WeightsError
+from ..graph.architecture import build
+from ..weights.distrust.opening import open_weights
+from ..weights.loading import load_from
+from ..weights.saving import ARCHITECTURE
+from .model import Model
+from .sequential import Sequential
+
+# Whatever a text that describes no model may raise on the way.
+NO_MODEL = (
+    MinitlError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def load_model(path, custom_objects=None):
+    """Read a model that `model.save(path)` wrote, as float32. It has to be compiled before it is trained on.
+
+    custom_objects   {class name: class} of your own layers
+
+    Raises WeightsError if the file is not such a model, or holds an unknown layer.
+    """
+    with open_weights(path) as file:
+        text = file.listing.texts.get(ARCHITECTURE)
+        if text is None:
+            raise WeightsError(
+                f"{path}: holds no minitl model, only weights at most. Build the model and call "
+                "model.load_weights(path), or save it with model.save(path)."
+            )
+        try:
+            with initializers.weights_will_be_loaded():
+                model = _model(json.loads(text), custom_objects)
+        except NO_MODEL as error:
+            raise WeightsError(f"{path}: its architecture cannot be built ({error}).") from error
+        if model.count_params():
+            load_from(file, model, restore=True)
+        return model
+
+
+def _model(data, custom_objects):
+    inputs, outputs, layers = build(data, custom_objects)
+    if data["class"] == "Sequential":
+        model = Sequential(layers, name=data["name"])
+    else:
+        model = Model(inputs, outputs, name=data["name"])
+    model.metadata = data.get("metadata", {})
+    return model

@@ -1,0 +1,77 @@
+"""What a model was compiled with: a loss and metrics for each of its outputs."""
+
+from typing import NamedTuple
+
+from .. import losses, metrics
+from ..arguments import number
+from ..errors import ArgumentError
+from ..metrics import Metric
+
+
+class CompiledMetric(NamedTuple):
+    """A metric of one output: its name in the history, the `Metric`, the output's position, and whether it is weighted
+    as the loss is."""
+
+    name: str
+    metric: Metric
+    output: int = 0
+    is_weighted: bool = False
+
+
+def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
+    """Return (loss, [`CompiledMetric`, ...]) for a model, from what `Model.compile` is given.
+
+    The loss of a model with one output is its loss itself; with several, or with a weight, a `losses.WeightedSum`.
+    Raises ArgumentError for names that are none, and where the outputs are not those of the model.
+    """
+    structure = model.output_structure
+    if loss is None:
+        raise ArgumentError("compile needs a loss, as in loss='categorical_crossentropy'.")
+    if isinstance(loss, dict):
+        missing = [name for name in structure.names if name not in loss]
+        if missing:
+            raise ArgumentError(f"loss names no loss for the output '{missing[0]}'. Give it one, or None for none.")
+    of_each = [each if each is None else losses.get(each) for each in structure.settings(loss, "loss")]
+    if len(of_each) == 1 and loss_weights is None:
+        criterion = of_each[0]
+    else:
+        weights = structure.settings(1.0 if loss_weights is None else loss_weights, "loss_weights")
+        weights = [number(1.0 if each is None else each, "loss_weights", -1e30, 1e30) for each in weights]
+        criterion = losses.WeightedSum(structure, of_each, weights)
+    found, names = [], set()
+    for is_weighted, given, what in (False, wanted, "metrics"), (True, weighted, "weighted_metrics"):
+        for output, of_output in enumerate(structure.settings(given, what, are_lists=True)):
+            for each in of_output if isinstance(of_output, (list, tuple)) else [of_output]:
+                if each is not None:
+                    name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
+                    name = _unique(name, structure.names[output] if len(of_each) > 1 else None, is_weighted, names)
+                    found.append(CompiledMetric(name, metric, output, is_weighted))
+    return criterion, found
+
+
+def _unique(name, output, is_weighted, names):
+    """Return Keras's name for a metric: that of the output before it where there are several; "weighted_" before it, or
+    a number behind it, where the name is taken."""
+    in_front = f"{output}_" if output else ""
+    found, number = in_front + name, 0
+    if found in names and is_weighted:
+        found = f"{in_front}weighted_{name}"
+    stem = found
+    while found in names:
+        number += 1
+        found = f"{stem}_{number}"
+    names.add(found)
+    return found
+
+
+def holds_metrics(value):
+    """Is this a metric, or a list of metrics, and nothing that could be weights?"""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return all(isinstance(each, (str, Metric)) for each in values)
+
+
+def losses_of(model):
+    """Return [(output tensor, its loss or None), ...]."""
+    loss = model.loss
+    of_each = loss.losses if isinstance(loss, losses.WeightedSum) else [loss]
+    return list(zip(model.outputs, of_each))

@@ -1,0 +1,68 @@
+"""How much each label counts: sample weights and class weights, for each output of a model."""
+
+import math
+
+import numpy as np
+
+from ..errors import ArgumentError, DataError
+from ..losses.base import check_weights, leading_shape
+
+
+def flat_weights(model, sample_weight, count):
+    """Return the weights of each output as a tuple of arrays, or None where there are none. Raises DataError for
+    weights whose axes are not the first of the output's predictions, and for another number than `count` examples.
+
+    sample_weight   an array for all outputs, or a list or dict of one for each (None: all labels count alike)
+    """
+    if sample_weight is None:
+        return None
+    is_list_of_numbers = isinstance(sample_weight, list) and all(np.ndim(each) == 0 for each in sample_weight)
+    given = np.asarray(sample_weight) if is_list_of_numbers else sample_weight
+    found = []
+    for each, tensor in zip(model.output_structure.settings(given, "sample_weight"), model.outputs):
+        if each is not None:
+            each, leading = np.asarray(each), leading_shape((count, *tensor.shape[1:]))
+            if each.dtype.kind not in "biuf":
+                raise DataError(f"sample_weight is of type {each.dtype}; expected numbers of at least 0.")
+            if each.ndim == len(leading) + 1 and each.shape[-1] == 1:
+                each = each[..., 0]
+            each = each.astype(np.float32, copy=False)
+            check_weights(each, leading)
+        found.append(each)
+    return tuple(found) if any(each is not None for each in found) else None
+
+
+def combined_weights(model, class_weight, weights, y):
+    """Return `weights` (of `flat_weights`) times {class: weight} for the labels y of a model with one output."""
+    if class_weight is None:
+        return weights
+    if len(model.outputs) > 1:
+        raise ArgumentError("class_weight is for a model with one output; give sample_weight a list of weights instead.")
+    classes = model.outputs[0].shape[-1]
+    if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(max(classes or 2, 2))):
+        raise ArgumentError(
+            f"class_weight is {class_weight!r}; expected {{class: weight}}, classes counted from 0 as in the labels."
+        )
+    (labels,) = y
+    leading = leading_shape((len(labels), *model.outputs[0].shape[1:]))
+    if labels.ndim == len(leading) + 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(axis=-1)  # one-hot
+    elif labels.ndim == len(leading) + 1:
+        labels = labels[..., 0]
+    of_classes = np.ones(labels.shape, np.float32)
+    for label, weight in class_weight.items():
+        if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < math.inf:
+            raise ArgumentError(f"class_weight of class {label} is {weight!r}; expected a number of at least 0.")
+        of_classes[labels.astype(int) == label] = weight
+    if weights is None:
+        return (of_classes,)
+    (weight,) = weights
+    return (of_classes * weight.reshape(*weight.shape, *[1] * (of_classes.ndim - weight.ndim)),)
+
+
+def batch_of(model, arrays, batch):
+    """Return the labels or weights of a batch in the form of the model's outputs, out of a tuple with an array (or None)
+    for each output; None out of None."""
+    if arrays is None:
+        return None
+    return model.output_structure.packed([None if each is None else each[batch] for each in arrays])
