@@ -228,9 +228,8 @@ def test_flops_are_the_layers_own():
 
 
 def test_what_looks_at_the_batch_and_keeps_statistics(rng):
-    model = Sequential(
-        [Dense(3, name="a", input_shape=(4,)), Centred(name="centred"), Dense(3, name="b"), Dense(2, "softmax", name="c")]
-    )
+    first = Dense(3, name="a", input_shape=(4,))
+    model = Sequential([first, Centred(name="centred"), Dense(3, name="b"), Dense(2, "softmax", name="c")])
     assert not model.get_layer("centred").is_fixed, "it has no parameters, and yet training changes what it does"
     transfer.freeze(model)
     assert model.get_layer("centred").is_fixed

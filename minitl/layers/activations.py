@@ -19,12 +19,12 @@ class Activation(Layer):
     """Any activation by name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
 
     config_names = ("activation",)
-    keeps_channels = is_elementwise = True
 
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activation
         self.activate, self.activation_gradient = activation_functions(activation)
+        self.keeps_channels = self.is_elementwise = activation != "softmax"  # which mixes the channels
 
     def forward(self, x, training=False):
         y = self.activate(x)

@@ -67,7 +67,7 @@ class Conv2D(Layer):
         return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
 
     def flops(self, input_shape):
-        """Every number of the kernel is multiplied and added once for each of the OH*OW pixels that come out."""
+        """Count two for each number of the kernel and each of the OH*OW pixels that come out: a product and a sum."""
         _, oh, ow, _ = self.compute_output_shape(input_shape)
         return 2 * self.kernel.size * oh * ow
 

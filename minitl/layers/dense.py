@@ -59,7 +59,7 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def flops(self, input_shape):
-        """Every number of the kernel is multiplied and added once; in a map, once for each pixel."""
+        """Count two for each number of the kernel, a product and a sum; in a map, for each of its pixels."""
         return 2 * self.kernel.size * math.prod(input_shape[1:-1])  # the product of no axes is 1
 
     def forward(self, x, training=False):

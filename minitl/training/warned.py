@@ -107,7 +107,8 @@ def _about_order(loss, y, y_val, batch_size, shuffle, was_split):
 
 def about_range(model, x):
     """Have the pictures been prepared as the model's first layers expect? Only asked where that is known: from
-    `metadata["preprocessing"]`, or because the first weights are published ones."""
+    `metadata["preprocessing"]`, or, in a model that was put together from the layers of another, because the first
+    weights are published ones."""
     preparation = PREPARATIONS.get(_expects_preprocessing_of(model))
     if preparation is None or is_stream(x[0]):
         return

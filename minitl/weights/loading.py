@@ -48,6 +48,9 @@ def load_weights(model, path, partial=False, names=None):
               both must fit in any case.
     names     {"features.0": "conv1", ...} where the file calls the layers otherwise (torchvision's VGG16 is known)
 
+    Where the model begins with published weights then, its `metadata["preprocessing"]` says whose way of preparing
+    images they expect.
+
     Raises WeightsError, with the model unchanged, if anything does not fit; UnsafeFileError for a hostile file.
     """
     with open_weights(path) as file:
