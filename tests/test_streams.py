@@ -1,5 +1,6 @@
 """Photographs and features that are read as they are needed train as arrays do; augmentation."""
 
+import hashlib
 from functools import partial
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 
 from minitl import interruption, training, transfer
 from minitl.data import Augmentation, Photo, PhotoStream
+from minitl.data.batches import in_order
 from minitl.errors import ArgumentError, DataError, ShapeError
+from minitl.features.one_pass import all_outputs, outputs
 from minitl.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D
 from minitl.models import Sequential
 from minitl.optimizers import SGD
@@ -185,6 +188,69 @@ def test_streams_of_the_wrong_shape(photos):
         network().fit(stream(photos), LABELS[:20], verbose=0)
     with pytest.raises(DataError, match="x is empty"):
         network().fit(stream([]), LABELS[:0], verbose=0)
+
+
+def test_mirror_images_stand_behind_the_others(photos):
+    plain, mirrored = stream(photos), stream(photos, mirrored=True)
+    assert mirrored.shape == (42, 16, 20, 3) and mirrored.photos == photos * 2 and len(set(mirrored.keys)) == 42
+    assert np.array_equal(mirrored.read(slice(21)), plain.read(slice(None)))
+    unturned = plain.read([19, 3, 0])
+    expected = np.stack([unturned[0, :, ::-1], unturned[1], unturned[2, :, ::-1]])
+    assert np.array_equal(mirrored.read([40, 3, 21]), expected)
+    assert mirrored.digest not in (plain.digest, stream(photos * 2).digest)
+
+
+def test_files_that_are_still_what_they_were(photos):
+    real = [Photo(photo.path, photo.label, hashlib.sha256(photo.path.read_bytes()).hexdigest()) for photo in photos]
+    x = stream(real, mirrored=True)
+    found, reasons = x.read_unchanged([20, 41, 3])
+    assert np.array_equal(found, x.read([20, 41, 3])) and reasons == {}
+    real[3].path.unlink()
+    real[20].path.write_bytes(real[4].path.read_bytes())
+    found, reasons = x.read_unchanged([20, 4, 41, 3])
+    assert np.array_equal(found, x.read([4])) and sorted(reasons) == [3, 20, 41]
+    assert "has changed since" in reasons[41] and "is not there" in reasons[3]
+    found, reasons = x.read_unchanged([3])
+    assert found.shape == (0, 16, 20, 3) and list(reasons) == [3]
+
+
+# ---- one pass of all examples ----
+
+
+def test_one_pass_gives_what_forward_gives(photos):
+    model, x = network(), stream(photos)
+    expected = [model.forward(x.read(batch), gradients="none") for batch in in_order(21, 8)]
+    for source in x, x.read(slice(None)):
+        assert np.array_equal(all_outputs(model, source, 8)[0], np.concatenate(expected))
+        for batches in in_order(21, 8), [np.arange(21)[each] for each in in_order(21, 8)]:
+            passed = list(outputs(model, source, batches))
+            assert all(found is batch for (found, _), batch in zip(passed, batches, strict=True))
+            assert all(np.array_equal(y, each) for (_, y), each in zip(passed, expected))
+    assert all_outputs(model, stream([]), 8) is None and list(outputs(model, x, [])) == []
+
+
+def test_a_batch_of_which_nothing_can_be_read_is_passed_over(photos, monkeypatch):
+    x, ordinary = stream(photos), PhotoStream.read
+
+    def read(self, positions, epoch=None):
+        return None if positions == slice(8, 16) else ordinary(self, positions, epoch)
+
+    monkeypatch.setattr(PhotoStream, "read", read)
+    assert [batch for batch, _ in outputs(network(), x, in_order(21, 8))] == [slice(0, 8), slice(16, 21)]
+
+
+def test_a_pass_that_is_given_up_reads_no_further(photos, monkeypatch):
+    read, ordinary = [], PhotoStream.read
+
+    def counting(self, positions, epoch=None):
+        read.append(positions)
+        return ordinary(self, positions, epoch)
+
+    monkeypatch.setattr(PhotoStream, "read", counting)
+    passing = outputs(network(), stream(photos), in_order(21, 4))
+    next(passing)
+    passing.close()
+    assert len(read) == 2, "the first batch, and the one behind it ahead of time"
 
 
 # ---- a head in closed form, a learning rate by trying ----

@@ -15,7 +15,7 @@ from minitl.course.study.network import CUTTABLE, network
 from minitl.course.study.transfer_study import BASE, TREATMENTS, Job, Result
 from minitl.errors import ArgumentError, DivergedError, MissingExtraError
 from minitl.models import load_model
-from minitl.training.recovery.backup import array_or_stream_digest
+from minitl.training.recovery.backup import sources_digest
 
 CLASSES = 5
 
@@ -58,7 +58,7 @@ def test_fewer_pictures_are_drawn_by_seed(pictures):
     task = halves.task(pictures, pictures.class_names)
     drawn = [halves.fewer(task, 2, seed) for seed in (0, 0, 1)]
     assert all((np.bincount(each.y_train) == 2).all() and each.x_test is task.x_test for each in drawn)
-    digests = [array_or_stream_digest(each.x_train) for each in drawn]
+    digests = [sources_digest((each.x_train,)) for each in drawn]
     assert digests[0] == digests[1] != digests[2]
     with pytest.raises(ArgumentError, match="class 'T-shirt/top' has 4 training pictures; 5 were asked for"):
         halves.fewer(task, 5, 0)

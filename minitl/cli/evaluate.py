@@ -11,9 +11,9 @@ import numpy as np
 
 from .. import data
 from ..errors import DataError
+from ..features.one_pass import all_outputs
 from ..files.results import check_writable, write_json
 from ..models import load_model
-from ..progress import Progress
 from ..recipes.evaluation import Evaluation
 from ..terminal import printable, table
 from .predict import how_to_read
@@ -38,26 +38,14 @@ def run(options):
         raise DataError(f"{options.folder}: the model has no class '{unknown[0]}'. It knows {', '.join(class_names)}.")
     photos = [*folder.train, *folder.val]
     labels = np.array([class_names.index(folder.class_names[photo.label]) for photo in photos])
-    probabilities = predict_files(model, prepare, crop, [photo.path for photo in photos])
+    pictures = data.PhotoStream(photos, prepare, *model.input_shape[1:3], crop)
+    (probabilities,) = all_outputs(model, pictures, BATCH, "Looking at pictures", lines=True)
     names = [str(photo.path.relative_to(folder.path)) for photo in photos]
     evaluation = Evaluation(labels, probabilities, class_names, names)
     for path, reason in folder.skipped:
         print(printable(f"left out: {path}: {reason}"))
     report(evaluation)
     write_json(options.json, {**evaluation.as_data(), "left_out": [[str(p), reason] for p, reason in folder.skipped]})
-
-
-def predict_files(model, prepare, crop, paths):
-    """Probabilities (N, classes) of pictures in files, a batch in memory at a time."""
-    height, width = model.input_shape[1:3]
-    outputs = []
-    with Progress("Looking at pictures", len(paths), lines=True) as bar:
-        for first in range(0, len(paths), BATCH):
-            batch = paths[first : first + BATCH]
-            images = np.stack([data.read_image(path, height, width, crop) for path in batch])
-            outputs.append(model.predict(prepare(images), verbose=0))
-            bar.advance(len(batch))
-    return np.concatenate(outputs)
 
 
 def report(evaluation):

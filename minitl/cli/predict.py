@@ -5,6 +5,8 @@ minitl predict model.h5                       (some of the bundled test images, 
 minitl predict model.h5 shirt.jpg bag.png     (Pillow's formats need the extra `images`; .npy works without)
 """
 
+from pathlib import Path
+
 import numpy as np
 
 from .. import data
@@ -30,15 +32,16 @@ def run(options):
     height, width = model.input_shape[1:3]
     if options.files:
         names, truth = options.files, None
-        images = np.stack([data.read_image(name, height, width, crop) for name in names])
+        photos = [data.Photo(Path(name), label=None, sha256=None) for name in names]  # their classes are asked for
+        images = data.PhotoStream(photos, prepare, height, width, crop)
     else:
         test = data.fashion_mnist_few_shot()
         if class_names != test.class_names:
             raise ArgumentError("no files to predict: the bundled images are of other classes than this model's.")
         names = [f"test image {i}" for i in range(EXAMPLES)]
         truth = [class_names[label] for label in test.y_test[:EXAMPLES]]
-        images = data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), height, width)
-    probabilities = model.predict(prepare(images))
+        images = prepare(data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), height, width))
+    probabilities = model.predict(images)
     results = []
     for i, name in enumerate(names):
         best = np.argsort(probabilities[i])[::-1][:2]

@@ -14,31 +14,11 @@ import time
 
 import numpy as np
 
-from ..data.batches import in_order, read_ahead
-from ..progress import Progress
+from ..data.batches import read_ahead
+from .one_pass import all_outputs
 
 # More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
 MOST_KEPT_BYTES = 4 * 2**30
-
-
-def outputs_of(graph, x, batch_size, verbose=0, title="Predicting"):
-    """Return the outputs of `graph` for all examples, computed `batch_size` at a time, as a tuple of arrays. Nothing is
-    kept for a backward.
-
-    x   a tuple of sources (`data.batches`), one for each input
-    """
-    found, count = None, len(x[0])
-    batches = in_order(count, batch_size)
-    with Progress(title, count, enabled=verbose == 1) as bar:
-        for batch, examples in zip(batches, read_ahead(x, batches)):
-            outputs = graph.forward(graph.input_structure.packed(examples), gradients="none")
-            outputs = graph.output_structure.flat(outputs, "outputs")
-            if found is None:
-                found = tuple(np.empty((count, *y.shape[1:]), y.dtype) for y in outputs)
-            for place, y in zip(found, outputs):
-                place[batch] = y
-            bar.advance(len(outputs[0]))
-    return found
 
 
 class KeptFeatures:
@@ -88,7 +68,8 @@ class KeptFeatures:
         def shortened(sources):
             """Return the sources of the rest: what the prefix gives, and inputs that go past it."""
             known = dict(zip(self.graph.inputs, sources))
-            known.update(zip(computed, outputs_of(prefix, of_prefix(sources), batch_size, verbose)))
+            title = "Predicting" if verbose == 1 else None
+            known.update(zip(computed, all_outputs(prefix, of_prefix(sources), batch_size, title)))
             return tuple(known[tensor] for tensor in rest.inputs)
 
         start = time.perf_counter()
@@ -135,7 +116,7 @@ def split(model, cut):
 def feature_bytes(graph, x):
     """Return the bytes of one example's outputs. A graph for examples of any size has to be asked."""
     if any(None in tensor.shape[1:] for tensor in graph.outputs):
-        return sum(y.nbytes for y in outputs_of(graph, tuple(_first(each) for each in x), 1))
+        return sum(y.nbytes for y in all_outputs(graph, tuple(_first(each) for each in x), 1))
     itemsize = (graph.dtype or np.dtype("float32")).itemsize
     return sum(math.prod(tensor.shape[1:]) * itemsize for tensor in graph.outputs)
 

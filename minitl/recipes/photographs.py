@@ -22,7 +22,7 @@ from ..cli.evaluate import report
 from ..cli.photos_options import DEFAULTS, schedule, settle
 from ..data.labels import to_categorical
 from ..errors import ArgumentError
-from ..features.on_disk import features_of, room_for
+from ..features.on_disk import kept_features, room_for
 from ..files.home import home_folder
 from ..files.locks import Lock
 from ..files.results import write_json
@@ -179,11 +179,11 @@ class Run:
             augment = data.Augmentation() if options.augment else None
             self.part = self.model
             self.x = data.PhotoStream(folder.train, self.prepare, size, size, CROP, augment, options.seed)
-            self.x_val = data.PhotoStream(folder.val, self.prepare, size, size, CROP)
+            self.x_val = self.as_they_are(folder.val)
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(cut))
             self.x, self.x_val = (
-                features_of(prefix, photos, self.prepare, CROP, not options.no_cache, mirrored)
+                kept_features(prefix, self.as_they_are(photos, mirrored), not options.no_cache)
                 for photos, mirrored in ((folder.train, options.mirror), (folder.val, False))
             )
             vanished = [*self.x.left_out, *self.x_val.left_out]
@@ -191,6 +191,11 @@ class Run:
                 print(printable(f"left out: {path}: {reason}"))
             folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
+
+    def as_they_are(self, photos, mirrored=False):
+        """The pictures without augmentation; `mirrored`: their mirror images behind them."""
+        size = self.options.image_size
+        return data.PhotoStream(photos, self.prepare, size, size, CROP, mirrored=mirrored)
 
     def first_cut(self):
         """The name of the layer whose output is kept; None for none."""
@@ -201,7 +206,7 @@ class Run:
         prefix = transfer.remove_layers(self.model, cut)
         options, bytes_wanted = self.options, 0
         for photos, mirrored in (self.folder.train, options.mirror), (self.folder.val, False):
-            enough, size = room_for(prefix, photos, self.prepare, CROP, not options.no_cache, mirrored)
+            enough, size = room_for(prefix, self.as_they_are(photos, mirrored), not options.no_cache)
             bytes_wanted += size
             if not enough:
                 print(

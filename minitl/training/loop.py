@@ -12,7 +12,7 @@ import numpy as np
 from .. import interruption
 from ..arguments import whole_number
 from ..data.batches import in_order, read_ahead
-from ..features import KeptFeatures, outputs_of
+from ..features import KeptFeatures, all_outputs, outputs
 from ..kernels.memory import release
 from ..progress import Progress
 from ..randomness import generator
@@ -191,7 +191,7 @@ def predict(model, x, batch_size=32, verbose=1):
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     x = check_examples(model, x)
     about_range(model, x)
-    return model.output_structure.packed(outputs_of(model, x, batch_size, verbose))
+    return model.output_structure.packed(all_outputs(model, x, batch_size, "Predicting" if verbose == 1 else None))
 
 
 def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -211,13 +211,10 @@ def _measure(model, part, x, y, weights, batch_size, averages, title=None):
     """Return loss and metrics of the model as it is, by name."""
     averages.reset()
     batches = in_order(len(x[0]), batch_size)
-    with Progress(title, len(x[0]), enabled=title is not None) as bar:
-        for batch, examples in zip(batches, read_ahead(x, batches)):
-            y_pred = part.forward(part.input_structure.packed(examples), gradients="none")
-            labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
-            given = () if sample_weight is None else (sample_weight,)
-            averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight)
-            bar.advance(len(examples[0]))
+    for batch, y_pred in outputs(part, x, batches, title):
+        labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
+        given = () if sample_weight is None else (sample_weight,)
+        averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight)
     return averages.results()
 
 

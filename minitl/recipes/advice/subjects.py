@@ -12,7 +12,7 @@ from ...applications import NETWORKS, VGG16, cuts
 from ...applications.vgg16 import preprocess_input
 from ...cli import finetune, photos_options
 from ...data.labels import to_categorical
-from ...features.on_disk import BATCH, features_of
+from ...features.on_disk import BATCH, kept_features
 from ...files.bundled import bundled_file
 from ...kernels.memory import peak_bytes
 from ...kernels.parallel import threads
@@ -139,7 +139,9 @@ class Photographs(Subject):
         model = advice.features_at(
             whole, self.cuts, GlobalAveragePooling2D, with_output=whole.output is not self.base.output
         )
-        rows = features_of(model, some_of(self.folder.train), self.prepare, CROP, keep)
+        size = self.settings.image_size
+        pictures = data.PhotoStream(some_of(self.folder.train), self.prepare, size, size, CROP)
+        rows = kept_features(model, pictures, keep)
         for path, reason in rows.left_out:
             print(printable(f"left out: {path}: {reason}"))
         self.labels = np.array([photo.label for photo in rows.photos])
