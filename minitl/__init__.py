@@ -1,13 +1,18 @@
-"""minitl: transfer learning with convolutional networks in plain NumPy, written to be read.
+"""minitl: transfer learning in plain NumPy, written to be read.
 
-    kernels -> layers, losses, optimizers, metrics -> models -> weights, data -> training -> features, transfer
-            -> applications -> cli            (each imports only what stands to the left of it)
+The package listing, from the top, is the reading order. Each room imports only from those before it:
 
-Start reading at `minitl.models.graph`: `forward` runs an image through the layers, `backward` its gradient back.
+    files, kernels, initializers, losses, optimizers, metrics, layers, graph, testing      the engine
+    weights, data, features, training, models, transfer, applications, recipes             what a person does with it
+    course                                                                                 what teaches
+    cli, utils                                                    the command line; names under Keras's public paths
+
+Start reading at `minitl.graph.graph`: `forward` runs an example through the layers, `backward` its gradient back.
 """
 
 from . import (
     applications,
+    callbacks,
     data,
     errors,
     features,
@@ -26,15 +31,15 @@ from . import (
 )
 from .layers import Input
 from .models import Model, Sequential
-from .randomness import set_random_seed
-
-__version__ = "0.1.0"
+from .utils import set_random_seed
+from .version import __version__ as __version__
 
 __all__ = [
     "Input",
     "Model",
     "Sequential",
     "applications",
+    "callbacks",
     "data",
     "errors",
     "features",

@@ -1,4 +1,7 @@
-"""VGG16: the published numbers of parameters, the published weights, and arguments that do not go together."""
+"""VGG16, ResNet50 and InceptionV3: the published numbers of parameters, sizes of images, VGG16's published weights, and
+arguments that do not go together.
+
+What holds for every network is tested for every case of the table in `cases/networks.py`."""
 
 import hashlib
 import sys
@@ -6,47 +9,64 @@ import textwrap
 
 import numpy as np
 import pytest
+from cases.networks import NETWORKS
 
-from minitl import initializers, transfer
-from minitl.applications import VGG16, InceptionV3, ResNet50, inception_v3, resnet50, vgg16
+from minitl import applications, initializers, transfer
+from minitl.applications import VGG16, inception_v3, resnet50, vgg16
 from minitl.errors import ArgumentError, DataError, ShapeError, WeightsError
 from minitl.graph.summary import flops
 from minitl.layers import Activation, Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D, ZeroPadding2D
 from minitl.models import Model
 from minitl.weights import bundled_file
 
+every_network = pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case.name)
+
+
+def test_every_network_is_in_the_table():
+    """A network of `minitl.applications` that no case names is tested by nobody: see `cases/networks.py`."""
+    assert sorted(case.name for case in NETWORKS) == sorted(each.title for each in applications.NETWORKS.values())
+
+
+@every_network
+def test_the_published_networks(case):
+    """Numbers of parameters and of layers as Keras gives them, and the same names however often they are built."""
+    model, channels = case.build(), case.map_shape[-1]
+    assert model.count_params() == case.parameters
+    assert model.output_shape == (None, 1000) and len(model.layers) == case.layers
+    for pooling, shape in (None, (None, None, None, channels)), ("avg", (None, channels)), ("max", (None, channels)):
+        base = case.build(include_top=False, pooling=pooling)
+        assert base.count_params() == case.parameters_without_top and base.output_shape == shape
+    assert [layer.name for layer in case.build().layers] == [layer.name for layer in model.layers]
+    cuts = {cut.layer.name for cut in model.cuts}
+    fine_tuning = applications.NETWORKS[case.module].fine_tuning
+    assert cuts.issuperset(fine_tuning.values()), "every stage can be cut off and fine-tuned"
+
+
+@every_network
+def test_the_sizes_of_images(case):
+    """The native one is the default with the top; of the smallest one, one pixel is left; a smaller one is refused."""
+    native, smallest, channels = case.native_size, case.smallest_size, case.map_shape[-1]
+    assert case.build().input_shape == (None, native, native, 3)
+    assert case.build(include_top=False).input_shape == (None, None, None, 3)
+    assert case.build(include_top=False, input_shape=(native, native, 3)).output_shape == (None, *case.map_shape)
+    least = case.build(include_top=False, input_shape=(smallest, smallest, 3))
+    assert least.output_shape == (None, 1, 1, channels)
+    with pytest.raises(ArgumentError, match=f"height and width must be at least {smallest}"):
+        case.build(include_top=False, input_shape=(smallest, smallest - 1, 3))
+
 
 def built_without_drawing(**arguments):
-    with initializers.weights_will_be_loaded():
-        return VGG16(weights=None, **arguments)
+    (case,) = (case for case in NETWORKS if case.name == "VGG16")
+    return case.build(**arguments)
 
 
-def test_the_published_architecture():
+def test_the_published_architecture_of_vgg16():
     model = built_without_drawing()
     assert model.count_params() == 138_357_544 and model.output_shape == (None, 1000)
     assert [layer.name for layer in model.layers[-5:]] == ["block5_pool", "flatten", "fc1", "fc2", "predictions"]
     assert model.get_layer("fc1").kernel.shape == (7 * 7 * 512, 4096)
     assert flops(model) == pytest.approx(30.9e9, rel=0.01)
     assert built_without_drawing(include_top=False).count_params() == 14_714_688
-
-
-PUBLISHED = [(ResNet50, 25_636_712, 23_587_712, 177), (InceptionV3, 23_851_784, 21_802_784, 313)]
-
-
-@pytest.mark.parametrize("build, with_top, without, layers", PUBLISHED, ids=lambda each: getattr(each, "__name__", ""))
-def test_the_published_networks(build, with_top, without, layers):
-    """Numbers of parameters and of layers as Keras gives them, and the same names however often they are built."""
-    with initializers.weights_will_be_loaded():
-        model = build(weights=None)
-        assert model.count_params() == with_top and model.output_shape == (None, 1000) and len(model.layers) == layers
-        for pooling, shape in (None, (None, None, None, 2048)), ("avg", (None, 2048)), ("max", (None, 2048)):
-            base = build(weights=None, include_top=False, pooling=pooling)
-            assert base.count_params() == without and base.output_shape == shape
-        again = build(weights=None)
-    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
-    cuts = {cut.layer.name for cut in model.cuts}
-    module = inception_v3 if build is InceptionV3 else resnet50
-    assert cuts.issuperset(module.APPLICATION.fine_tuning.values()), "every stage can be cut off and fine-tuned"
 
 
 def test_another_network_of_the_family():
@@ -64,7 +84,7 @@ def test_another_network_of_the_family():
     assert model.count_params() == 44_707_176
 
 
-def test_shapes_and_pooling():
+def test_shapes_and_pooling_of_vgg16():
     assert built_without_drawing(include_top=False).output_shape == (None, None, None, 512)
     assert built_without_drawing(include_top=False, input_shape=(64, 96, 3)).output_shape == (None, 2, 3, 512)
     for pooling in "avg", "max":
@@ -164,20 +184,23 @@ def test_preprocess_input_of_inception():
     assert np.array_equal(resnet50.preprocess_input(x), vgg16.preprocess_input(x))
 
 
+# Arguments, beside weights='imagenet'; {native} and {smallest} stand for the network's sizes.
 MISUSES = [
     ({"classes": 10}, "ImageNet's top has 1000. Use include_top=False"),
-    ({"input_shape": (64, 64, 3)}, r"with ImageNet's top it must be \(224, 224, 3\)"),
-    ({"include_top": False, "input_shape": (64, 64, 1)}, "take 3 channels. transfer.adapt_input"),
-    ({"include_top": False, "input_shape": (16, 64, 3)}, "at least 32"),
-    ({"include_top": False, "input_shape": (64, 64)}, "height, width, channels"),
+    ({"input_shape": (85, 85, 3)}, r"with ImageNet's top it must be \({native}, {native}, 3\)"),
+    ({"include_top": False, "input_shape": (85, 85, 1)}, "take 3 channels. transfer.adapt_input"),
+    ({"include_top": False, "input_shape": (16, 85, 3)}, "height and width must be at least {smallest}"),
+    ({"include_top": False, "input_shape": (85, 85)}, "height, width, channels"),
     ({"include_top": False, "pooling": "sum"}, "None, 'avg' or 'max'"),
 ]
 
 
+@every_network
 @pytest.mark.parametrize("arguments, message", MISUSES, ids=[message for _, message in MISUSES])
-def test_arguments_that_do_not_go_together(arguments, message):
+def test_arguments_that_do_not_go_together(case, arguments, message):
+    message = message.replace("{native}", str(case.native_size)).replace("{smallest}", str(case.smallest_size))
     with pytest.raises(ArgumentError, match=message):
-        VGG16(**arguments)
+        getattr(applications, case.name)(**arguments)
 
 
 def test_weights_that_are_not_here(tmp_path):

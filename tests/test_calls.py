@@ -293,7 +293,10 @@ def test_an_output_may_have_no_loss(rng):
 def test_what_the_outputs_are_compiled_with_is_checked():
     for options, message in [
         ({"loss": {"kind": "mse"}}, "loss names no loss for the output 'distance'"),
-        ({"loss": {"kind": "mse", "distance": "mse", "typo": "mse"}}, "loss names 'typo'; the model's outputs are 'kind'"),
+        (
+            {"loss": {"kind": "mse", "distance": "mse", "typo": "mse"}},
+            "loss names 'typo'; the model's outputs are 'kind'",
+        ),
         ({"loss": ["mse"]}, "loss has 1 entries; expected one for each of the outputs 'kind', 'distance'"),
         ({"loss": "mse", "loss_weights": [1, 2, 3]}, "loss_weights has 3 entries"),
         ({"loss": "mse", "loss_weights": {"kind": "heavy"}}, "loss_weights is 'heavy'"),
@@ -392,7 +395,9 @@ def test_a_training_with_two_inputs_goes_on_where_it_was(rng, tmp_path):
 
     def run(folder):
         model = compiled(siamese())
-        model.set_weights([np.linspace(-0.5, 0.5, w.size, dtype=np.float32).reshape(w.shape) ** 2 for w in model.get_weights()])
+        model.set_weights(
+            [np.linspace(-0.5, 0.5, w.size, dtype=np.float32).reshape(w.shape) ** 2 for w in model.get_weights()]
+        )
         weights = {"kind": np.arange(20.0)}
         callbacks = [Stop(), BackupAndRestore(tmp_path / folder, save_freq=1)]
         history = model.fit(x, y, 8, 3, 0, callbacks=callbacks, sample_weight=weights).history
@@ -498,4 +503,4 @@ def test_summary_of_calls(capsys):
     siamese().summary()
     text = capsys.readouterr().out
     assert "conv (Conv2D), again" in text and text.count("(None, 4, 4, 4)") == 4 and "left" in text
-    assert "Total params                        128" in text
+    assert "Total params                    128" in text

@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import resumable
-from resumable import network, pictures, train
+from cases import random
+from cases.losses import LOSSES, probabilities, yes_or_no_probabilities
+from cases.optimizers import OPTIMIZERS
+from resumable import Thaw, network, pictures, train
 
 from minitl import interruption, utils
 from minitl.errors import CheckpointError, DivergedError
@@ -89,7 +92,7 @@ def test_a_finished_one_is_restored(tmp_path, whole, capsys):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes, which this system does not have")
 def test_kill_9(tmp_path):
-    program = [sys.executable, "-W", "error", "resumable.py", "--count", "24", "--seed", str(os.getpid())]
+    program = [sys.executable, "-W", "error", "resumable.py", "--count", "24", "--seed", "1"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MINITL_HOME": str(tmp_path)}
     result = subprocess.run(
         program, env=environment, cwd=Path(__file__).resolve().parent, capture_output=True, text=True, timeout=120
@@ -298,6 +301,57 @@ def small_run(tmp_path, stop_at, *callbacks, optimizer, layers=None):
 def test_a_callback_that_sets_the_rate_over_a_schedule(tmp_path, make, stop_at):
     whole, broken = small_run(tmp_path, stop_at, make, optimizer=lambda: SGD(CosineDecay(0.1, 20), momentum=0.9))
     assert whole == broken
+
+
+ENDINGS = {probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}
+
+
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+def test_a_training_with_any_loss_goes_on(tmp_path, case):
+    """What a loss keeps for its backward, here from another use, is not held against the training that goes on."""
+    shape, used = (8, *case.shape[1:]), case.loss()
+    used.forward(case.labels(), case.predictions())
+    used.backward()
+
+    def trained(folder, stop, criterion):
+        utils.set_random_seed(1)
+        ending = ENDINGS.get(case.predictions_of, "linear")
+        model = Sequential([Dense(shape[-1], ending, input_shape=(*shape[1:-1], 3))])
+        model.compile(SGD(0.1), criterion)
+        callbacks = [Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
+        x, y = random(*shape[:-1], 3), case.labels_of(shape, 5)
+        return model.fit(x, y, 4, 2, verbose=0, callbacks=callbacks).history, model.get_weights()
+
+    whole = trained(tmp_path / "whole", 99, case.loss())
+    with pytest.raises(RuntimeError, match="the power is gone"):
+        trained(tmp_path / "broken", 4, case.loss())
+    history, weights = trained(tmp_path / "broken", 99, used)
+    assert history == whole[0] and all(np.array_equal(a, b) for a, b in zip(weights, whole[1]))
+
+
+@pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
+def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
+    """With all that it remembers of each parameter, also of layers that are frozen at that moment."""
+
+    def trained(folder, stop):
+        utils.set_random_seed(5)
+        model = network(case.optimizer())
+        callbacks = [Thaw(), Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
+        history = model.fit(*pictures(), 16, 6, verbose=0, callbacks=callbacks).history
+        remembered = {(layer.name, name): arrays for (layer, name), arrays in model.optimizer.state.items()}
+        return history, model.get_weights(), remembered, model.optimizer.iterations, model.optimizer.learning_rate
+
+    whole = trained(tmp_path / "whole", 99)
+    for stop in 5, 14:
+        folder = tmp_path / str(stop)
+        with pytest.raises(RuntimeError, match="the power is gone"):
+            trained(folder, stop)
+        found = trained(folder, 99)
+        assert (found[0], *found[3:]) == (whole[0], *whole[3:])
+        assert all(np.array_equal(a, b) for a, b in zip(found[1], whole[1], strict=True))
+        assert found[2].keys() == whole[2].keys()
+        for parameter, arrays in found[2].items():
+            assert all(np.array_equal(a, b) for a, b in zip(arrays, whole[2][parameter], strict=True))
 
 
 def test_statistics_that_were_thawed_once(tmp_path):

@@ -1,12 +1,14 @@
 """The numbers of PyTorch and Keras, kept in small files: the same proof as tests/peers, with neither installed.
 
-`golden/make_golden.py` made the files, from the layers that are listed here.
+`golden/make_golden.py` made the files, from the layers of the table in `cases/layers.py` that say `golden=`, and from
+the updates that are listed here.
 """
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases.layers import GOLDEN
 
 import minitl
 from minitl import layers, optimizers
@@ -16,35 +18,7 @@ from minitl.graph.digest import frozen_digest
 from minitl.transfer import remove_layers
 from minitl.weights import bundled_file
 
-GOLDEN = Path(__file__).parent / "golden"
-
-# name -> layer, its arguments, the shape of each input, and in which state it runs. The results are Keras's.
-LAYERS = {
-    "conv-valid": ("Conv2D", {"filters": 4, "kernel_size": (3, 2), "strides": (1, 2)}, [(2, 7, 6, 3)], "training"),
-    "conv-same": ("Conv2D", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"},
-                  [(2, 8, 7, 3)], "training"),
-    "conv-even": ("Conv2D", {"filters": 3, "kernel_size": (2, 4), "padding": "same", "activation": "tanh"},
-                  [(2, 5, 7, 2)], "training"),
-    "conv-frozen": ("Conv2D", {"filters": 3, "kernel_size": 3, "activation": "sigmoid"}, [(2, 5, 6, 2)], "frozen"),
-    "dense": ("Dense", {"units": 4, "activation": "softmax"}, [(5, 7)], "training"),
-    "dense-pixels": ("Dense", {"units": 3, "use_bias": False}, [(2, 3, 4, 5)], "training"),
-    "zero-padding": ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, [(2, 3, 4, 2)], "training"),
-    "max-valid": ("MaxPooling2D", {"pool_size": (3, 2), "strides": (2, 1)}, [(2, 8, 5, 3)], "training"),
-    "max-same": ("MaxPooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}, [(2, 8, 7, 3)], "training"),
-    "average-valid": ("AveragePooling2D", {"pool_size": (2, 3), "strides": (1, 2)}, [(2, 6, 7, 3)], "training"),
-    "average-same": ("AveragePooling2D", {"pool_size": 3, "strides": 2, "padding": "same"}, [(2, 7, 9, 3)], "training"),
-    "global-average": ("GlobalAveragePooling2D", {}, [(3, 4, 5, 2)], "training"),
-    "global-max": ("GlobalMaxPooling2D", {"keepdims": True}, [(3, 4, 5, 2)], "training"),
-    "flatten": ("Flatten", {}, [(3, 2, 4, 2)], "training"),
-    "norm-training": ("BatchNormalization", {"momentum": 0.9}, [(4, 5, 3, 3)], "training"),
-    "norm-inference": ("BatchNormalization", {"epsilon": 0.01}, [(4, 5, 3, 3)], "inference"),
-    "norm-frozen": ("BatchNormalization", {}, [(4, 5, 3, 3)], "frozen"),
-    "relu": ("ReLU", {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.25}, [(4, 30)], "training"),
-    "softmax": ("Softmax", {"axis": 1}, [(3, 5, 4)], "training"),
-    "add": ("Add", {}, [(2, 4, 3, 2), (2, 4, 3, 2), (2, 1, 1, 2)], "training"),
-    "concatenate": ("Concatenate", {"axis": 2}, [(2, 3, 1, 2), (2, 3, 4, 2)], "training"),
-    "dropout": ("Dropout", {"rate": 0.5}, [(2, 10)], "inference"),
-}  # fmt: skip
+GOLDEN_FILES = Path(__file__).parent / "golden"
 
 # Layers that do not move, and the optimizer: twenty updates, by PyTorch for SGD and by Keras for Adam. Why they have an
 # activation each stands in peers/compare.py.
@@ -62,7 +36,7 @@ EVERY = 7  # which numbers of block3_pool are kept
 
 def golden(name, below=""):
     """The arrays of a file whose names begin with `below`, by the rest of their names."""
-    with np.load(GOLDEN / f"{name}.npz", allow_pickle=False) as file:
+    with np.load(GOLDEN_FILES / f"{name}.npz", allow_pickle=False) as file:
         return {key.removeprefix(below): file[key] for key in file.files if key.startswith(below)}
 
 
@@ -72,20 +46,27 @@ def assert_close(found, expected, tolerance, what=""):
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max(), err_msg=what)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_layer(name):
+def test_every_stored_layer_is_compared():
+    with np.load(GOLDEN_FILES / "layers.npz", allow_pickle=False) as file:
+        stored = {key.split("/")[0] for key in file.files if "/" in key}
+    assert stored == {case.name for case in GOLDEN}
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case.name)
+def test_layer(case):
     """Output, gradients and statistics of one layer are Keras's."""
-    layer_class, arguments, shapes, state = LAYERS[name]
-    stored = golden("layers", below=f"{name}/")
-    layer = getattr(layers, layer_class)(trainable=state != "frozen", **arguments)
-    x = [stored.pop(f"x{number}") for number in range(len(shapes))]
+    stored = golden("layers", below=f"{case.name}/")
+    layer = case.make(layers)
+    layer.trainable = case.golden != "frozen"
+    several = isinstance(case.input_shape, list)
+    x = [stored.pop(f"x{number}") for number in range(len(case.input_shape) if several else 1)]
     grad = stored.pop("grad")
-    layer.accept([each.shape for each in x] if layer.merges else x[0].shape)
+    layer.forward(x if several else x[0])  # creates the parameters
     layer.set_weights([stored.pop(f"before {weight}") for weight in layer.weight_names])
 
-    found = {"y": layer.forward(x if layer.merges else x[0], training=state != "inference")}
+    found = {"y": layer.forward(x if several else x[0], training=case.golden != "inference")}
     dx = layer.backward(grad)
-    found.update({f"dx{number}": each for number, each in enumerate(dx if layer.merges else [dx])})
+    found.update({f"dx{number}": each for number, each in enumerate(dx if several else [dx])})
     found.update({f"d{weight}": gradient for weight, gradient in layer.gradients.items()})
     found.update(zip(layer.weight_names, layer.get_weights()))
     assert found.keys() == stored.keys()
@@ -148,7 +129,7 @@ def test_imagenet_weights_give_pytorchs_numbers():
 
 
 def test_golden_files_are_small_and_say_who_made_them():
-    files = sorted(GOLDEN.glob("*.npz"))
+    files = sorted(GOLDEN_FILES.glob("*.npz"))
     assert sum(path.stat().st_size for path in files) < 200_000
     for path in files:
         makers = {str(each).split()[0] for each in golden(path.stem)["versions"]}

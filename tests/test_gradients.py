@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from cases.layers import LAYERS
+from cases.losses import LOSSES
 
 from minitl.errors import GradientError
 from minitl.layers import (
@@ -15,71 +17,26 @@ from minitl.layers import (
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
     Input,
     Layer,
     MaxPooling2D,
-    ReLU,
-    Softmax,
-    ZeroPadding2D,
 )
-from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
 from minitl.models import Model, Sequential
 from minitl.testing import check_gradients
 
-LAYERS = [
-    lambda: Conv2D(4, 3, padding="same", activation="relu"),
-    lambda: Conv2D(3, (2, 3), strides=(2, 1), padding="same", activation="tanh"),
-    lambda: Conv2D(3, (3, 2), strides=(2, 3), padding="valid"),
-    lambda: Conv2D(5, 1, use_bias=False, activation="sigmoid"),
-    lambda: Conv2D(3, (1, 5), padding="same", activation="softmax"),
-    lambda: ZeroPadding2D(((1, 2), (0, 3))),
-    lambda: MaxPooling2D(2),
-    lambda: MaxPooling2D(3, strides=2, padding="same"),
-    lambda: MaxPooling2D((2, 3), strides=(1, 2)),
-    lambda: AveragePooling2D(2),
-    lambda: AveragePooling2D((3, 2), strides=(2, 1), padding="same"),
-    lambda: GlobalAveragePooling2D(),
-    lambda: GlobalMaxPooling2D(keepdims=True),
-    lambda: Flatten(),
-    lambda: Dense(4, activation="tanh"),
-    lambda: Dense(3, use_bias=False),
-    lambda: Dense(5, activation="softmax"),
-    lambda: Dropout(0.4),
-    lambda: BatchNormalization(),
-    lambda: BatchNormalization(center=False, scale=False, epsilon=1e-5),
-    lambda: Activation("relu"),
-    lambda: Activation("softmax"),
-    lambda: ReLU(),
-    lambda: ReLU(max_value=1.0, negative_slope=0.1, threshold=0.2),
-    lambda: Softmax(axis=1),
-]
 
-
-@pytest.mark.parametrize("make", LAYERS, ids=lambda make: repr(make()).replace(" ", ""))
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
 @pytest.mark.parametrize("trainable", [True, False], ids=["trainable", "frozen"])
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
-def test_layer(rng, note_error, make, trainable, training):
-    layer = make()
-    layer.trainable = trainable
-    x = rng.standard_normal((3, 7, 6, 4))
-    layer.forward(x)
-    for name in layer.statistic_names:  # statistics of their own, not the neutral 0 and 1
-        getattr(layer, name)[...] = rng.uniform(0.5, 2, getattr(layer, name).shape)
+def test_every_gradient_of_a_layer_is_right(note_error, case, trainable, training):
+    layer, x = case.layer(trainable), case.inputs(dtype=np.float64)
     report = check_gradients(layer, x, training=training)
-    assert report.worst <= 1e-7
-    assert set(report.errors) == {"x", *(f"{layer.name} {name}" for name in layer.trainable_names)}
-    note_error("layers", report.worst)
-
-
-@pytest.mark.parametrize("layer", [Add(), Concatenate(), Concatenate(axis=1)], ids=repr)
-def test_merging_layer(rng, layer):
-    assert check_gradients(layer, [rng.standard_normal((2, 3, 4, 5)) for _ in range(3)]).worst <= 1e-7
-
-
-def test_add_that_stretches(rng):
-    """A map plus one number a channel: the number is used at every pixel, and its gradient is their sum."""
-    assert check_gradients(Add(), [rng.standard_normal((2, 3, 4, 5)), rng.standard_normal((2, 1, 1, 5))]).worst <= 1e-7
+    worst = max(report.errors.values(), default=0.0)  # whole numbers in a layer without parameters: no gradient at all
+    assert worst <= 1e-7
+    inputs = {f"x[{number}]": each for number, each in enumerate(x)} if isinstance(x, list) else {"x": x}
+    with_gradient = {name for name, each in inputs.items() if each.dtype.kind == "f"}
+    assert set(report.errors) == {*with_gradient, *(f"{layer.name} {name}" for name in layer.trainable_names)}
+    note_error("layers", worst)
 
 
 def branching_network():
@@ -120,17 +77,9 @@ def test_network(rng, note_error, make, frozen):
     assert len(report.errors) == 1 + sum(len(layer.trainable_names) for layer in model.layers)
 
 
-@pytest.mark.parametrize("from_logits", [False, True])
-@pytest.mark.parametrize("loss", [CategoricalCrossentropy, SparseCategoricalCrossentropy, BinaryCrossentropy])
-def test_loss(rng, loss, from_logits):
-    criterion = loss(from_logits=from_logits)
-    y_pred = rng.standard_normal((4, 3)) if from_logits else rng.dirichlet(np.ones(3), 4)
-    y_true = {"Sparse": rng.integers(0, 3, 4), "Catego": np.eye(3)[[0, 2, 1, 1]], "Binary": rng.integers(0, 2, (4, 3))}
-    assert_loss_gradient(criterion, y_true[loss.__name__[:6]], y_pred)
-
-
-def test_mean_squared_error(rng):
-    assert_loss_gradient(MeanSquaredError(), rng.standard_normal((4, 3)), rng.standard_normal((4, 3)))
+@pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+def test_the_gradient_of_a_loss_is_right(case):
+    assert_loss_gradient(case.loss(), case.labels(), case.predictions(dtype=np.float64))
 
 
 def assert_loss_gradient(criterion, y_true, y_pred, step=1e-6):

@@ -1,15 +1,21 @@
-"""What the layers promise besides their numbers: shapes, names, states, and errors that help."""
+"""What the layers promise besides their numbers: shapes, names, states, and errors that help.
+
+What holds for every layer is tested for every case of the table in `cases/layers.py`. Gradients are checked in
+`test_gradients.py`."""
+
+import json
 
 import numpy as np
 import pytest
+from cases.layers import LAYERS
 
+import minitl.layers
 from minitl import utils
 from minitl.errors import ArgumentError, GraphError, ShapeError
 from minitl.initializers import GlorotUniform, HeNormal, HeUniform, fans
 from minitl.layers import (
     Activation,
     Add,
-    AveragePooling2D,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -20,32 +26,205 @@ from minitl.layers import (
     Input,
     MaxPooling2D,
     ReLU,
-    ZeroPadding2D,
 )
+from minitl.models import Model, load_model
 
-SHAPES = [
-    (Conv2D(8, 3), (7, 9, 2), (5, 7, 8)),
-    (Conv2D(8, 3, strides=2, padding="same"), (7, 9, 2), (4, 5, 8)),
-    (ZeroPadding2D(3), (7, 9, 2), (13, 15, 2)),
-    (ZeroPadding2D(((1, 0), (2, 3))), (7, 9, 2), (8, 14, 2)),
-    (MaxPooling2D(), (7, 9, 2), (3, 4, 2)),
-    (AveragePooling2D(3, strides=1, padding="same"), (7, 9, 2), (7, 9, 2)),
-    (GlobalAveragePooling2D(), (7, 9, 2), (2,)),
-    (GlobalAveragePooling2D(keepdims=True), (7, 9, 2), (1, 1, 2)),
-    (Flatten(), (7, 9, 2), (126,)),
-    (Dense(5), (126,), (5,)),
-    (Dense(5), (7, 9, 2), (7, 9, 5)),
-    (Dropout(0.5), (7, 9, 2), (7, 9, 2)),
-    (BatchNormalization(), (7, 9, 2), (7, 9, 2)),
-    (Activation("relu"), (7, 9, 2), (7, 9, 2)),
-]
+every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
+not_random = pytest.mark.parametrize(
+    "case, training",
+    [
+        pytest.param(case, training, id=f"{case.name}-{'training' if training else 'inference'}")
+        for case in LAYERS
+        for training in (True, False)
+        if not (training and case.in_training == "random")
+    ],
+)
+NOT_COMPUTING = "Input", "InputLayer", "Layer", "SymbolicTensor"
 
 
-@pytest.mark.parametrize("layer, image, expected", SHAPES, ids=lambda v: repr(v).replace(" ", ""))
-def test_symbolic_and_real_shapes_agree(layer, image, expected):
-    assert layer(Input(image)).shape == (None, *expected)
-    assert layer.forward(np.zeros((2, *image), np.float32)).shape == (2, *expected)
-    assert layer.input_shape == (None, *image) and layer.output_shape == (None, *expected)
+def several(x):
+    """Return a list of arrays, whether there are several or one."""
+    return x if isinstance(x, (list, tuple)) else [x]
+
+
+def upstream_gradient(y):
+    dtype = y.dtype if y.dtype.kind == "f" else np.float32
+    return np.random.default_rng(9).standard_normal(y.shape).astype(dtype)
+
+
+def results(layer, x, training=False, backward="backward"):
+    """Return all that a layer gives: {"y": ..., "dx0": ..., "dkernel": ...}, as copies."""
+    y = layer.forward(x, training=training)
+    dx = getattr(layer, backward)(upstream_gradient(y))
+    found = {"y": y, **{f"d{name}": gradient for name, gradient in layer.gradients.items()}}
+    if backward == "backward":
+        found.update({f"dx{number}": each for number, each in enumerate(several(dx)) if each is not None})
+    return {name: np.array(array) for name, array in found.items()}
+
+
+def symbolic(case):
+    """Return the symbolic input of a case's layer, or a list of inputs."""
+    inputs = [Input(each.shape[1:], dtype=each.dtype.name) for each in several(case.inputs())]
+    return inputs if isinstance(case.input_shape, list) else inputs[0]
+
+
+def assert_same_bits(found, expected):
+    assert found.keys() == expected.keys()
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name, strict=True)
+
+
+def test_every_layer_is_in_the_table():
+    """A layer of `minitl.layers` that no case names is tested by nobody: see `cases/layers.py`."""
+    names = [case.name for case in LAYERS]
+    assert len(names) == len(set(names))
+    tried = {type(case.make(minitl.layers)).__name__ for case in LAYERS}
+    assert set(minitl.layers.__all__) - set(NOT_COMPUTING) == tried & set(minitl.layers.__all__)
+
+
+@every_layer
+def test_symbolic_and_real_shapes_agree(case):
+    """The shape that a graph is built with is the array's, and the one that the table says."""
+    layer, x = case.make(minitl.layers), case.inputs()
+    expected = (None, *case.output_shape[1:])
+    inputs = symbolic(case)
+    shapes = [each.shape for each in inputs] if isinstance(inputs, list) else inputs.shape
+    assert layer(inputs).shape == expected
+    assert layer.compute_output_shape(shapes) == expected
+    assert layer.input_shape == shapes and layer.output_shape == expected
+    for training in True, False:
+        assert layer.forward(x, training=training).shape == case.output_shape
+
+
+@every_layer
+def test_types_are_those_that_the_graph_promises(case):
+    """float32 stays float32, gradients too; whole numbers become what the symbolic output says."""
+    found = results(case.layer(), case.inputs(), training=True)
+    assert found.pop("y").dtype == case.make(minitl.layers)(symbolic(case)).dtype
+    assert {array.dtype for array in found.values()} <= {np.dtype(np.float32)}
+
+
+@every_layer
+def test_a_frozen_layer_passes_the_gradient_on_and_gets_none(case):
+    """With fixed statistics the gradient that passes is the trainable layer's, to the last bit."""
+    layer, x = case.layer(), case.inputs()
+    expected = results(layer, x)
+    assert set(layer.gradients) == set(layer.trainable_names) == set(layer.parameter_names)
+    weights = layer.get_weights()
+    for training in True, False:
+        frozen = case.layer(trainable=False)
+        frozen.set_weights(weights)
+        found = results(frozen, x, training=training)
+        assert frozen.gradients == {} and frozen.trainable_names == []
+        passed = {name: array for name, array in expected.items() if name in found}
+        if training and case.in_training == "random":
+            assert {name: array.shape for name, array in found.items()} == {n: a.shape for n, a in passed.items()}
+        else:
+            assert_same_bits(found, passed)
+        for before, after in zip(weights, frozen.get_weights()):
+            np.testing.assert_array_equal(after, before)
+
+
+@every_layer
+def test_an_equal_layer_is_made_from_the_config(case):
+    """What `get_config` gives is plain data, also after it was text, and the layer made of it computes the same."""
+    layer, x = case.layer(), case.inputs()
+    for config in layer.get_config(), json.loads(json.dumps(layer.get_config())):
+        equal = type(layer)(**config)
+        assert equal.get_config() == layer.get_config() and equal.name == layer.name
+        equal.forward(x)
+        equal.set_weights(layer.get_weights())
+        assert_same_bits(results(equal, x), results(layer, x))
+
+
+@every_layer
+def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
+    """Architecture, parameters and statistics; layer by layer and with layers joined."""
+    layer, x, inputs = case.make(minitl.layers), case.inputs(), symbolic(case)
+    model = Model(inputs, layer(inputs))
+    layer.set_weights(case.layer().get_weights())
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(tmp_path / "model.h5")
+    again = loaded.get_layer(layer.name)
+    assert type(again) is type(layer) and again.get_config() == layer.get_config()
+    for gradients in "trainable", "none":
+        np.testing.assert_array_equal(loaded.forward(x, gradients=gradients), model.forward(x, gradients=gradients))
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.layer().parameter_names], ids=lambda case: case.name)
+def test_the_way_to_the_parameters_alone_gives_the_same_gradients(case, training):
+    """`backward_to_parameters`, for the first layer that learns, leaves out dL/dx and nothing else."""
+    layer, x = case.layer(), case.inputs()
+    whole = results(layer, x, training)
+    layer.gradients.clear()
+    found = results(layer, x, training, backward="backward_to_parameters")
+    assert_same_bits(found, {name: array for name, array in whole.items() if not name.startswith("dx")})
+
+
+@every_layer
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+def test_an_example_alone_is_as_in_a_batch(case, training):
+    """Output and input gradient. Only a layer that the table says so of looks at the batch, or behaves at random; only
+    such a layer behaves in training as it does not in inference."""
+    layer, x = case.layer(dtype=np.float64), case.inputs(dtype=np.float64)
+    assert layer.uses_batch == (case.in_training == "batch") and layer.random == (case.in_training == "random")
+    together = layer.forward(x, training=training)
+    if training and case.in_training != "the same":
+        assert not np.allclose(layer.forward(x), together, atol=1e-3), "the table says that training differs"
+        return
+    np.testing.assert_array_equal(layer.forward(x), together)
+    whole = results(layer, x, training)
+    for number in range(len(together)):
+        alone = [each[number : number + 1] for each in several(x)]
+        alone = alone if isinstance(x, list) else alone[0]
+        y = layer.forward(alone, training=training)
+        dx = layer.backward(upstream_gradient(together)[number : number + 1])
+        np.testing.assert_allclose(y[0], whole["y"][number], rtol=1e-12, atol=1e-12)
+        for position, each in enumerate(several(dx)):
+            if each is not None:
+                np.testing.assert_allclose(each[0], whole[f"dx{position}"][number], rtol=1e-12, atol=1e-12)
+
+
+@not_random
+def test_nothing_is_left_of_an_earlier_call(case, training):
+    """The second of two calls gives what it gives in a layer that has seen nothing else; nor does it change what was
+    given or returned before."""
+    fresh, used = case.layer(), case.layer()
+    first, second = case.inputs(seed=20), case.inputs(seed=30)
+    given = [each.copy() for each in several(first)]
+    y = used.forward(first, training=training)
+    grad = upstream_gradient(y)
+    before = y.copy(), grad.copy()
+    used.backward(grad)
+    used.set_weights(fresh.get_weights())  # the statistics, too, which may have moved
+    found = results(used, second, training=training)
+    assert_same_bits(found, results(fresh, second, training=training))
+    for array, copy in zip([*several(first), y, grad], [*given, *before]):
+        np.testing.assert_array_equal(array, copy)
+
+
+@not_random
+def test_layers_of_a_class_share_nothing(case, training):
+    """Two layers that are run forward in turn, and backward in turn, give what each gives alone."""
+    layers, inputs = [case.layer(), case.layer()], [case.inputs(seed=20), case.inputs(seed=30)]
+    alone = [results(case.layer(), x, training=training) for x in inputs]
+    outputs = [layer.forward(x, training=training) for layer, x in zip(layers, inputs)]
+    for layer, y, expected in zip(layers, outputs, alone):
+        dx = layer.backward(upstream_gradient(y))
+        found = {"y": y, **{f"dx{number}": each for number, each in enumerate(several(dx)) if each is not None}}
+        found.update({f"d{name}": gradient for name, gradient in layer.gradients.items()})
+        assert_same_bits(found, expected)
+
+
+@pytest.mark.parametrize("state", ["training", "inference", "frozen"])
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.in_training == "batch"], ids=lambda case: case.name)
+def test_statistics_follow_the_batch_in_training_alone(case, state):
+    layer, x = case.layer(trainable=state != "frozen"), case.inputs()
+    start = layer.moving_mean.copy()
+    layer.forward(x, training=state != "inference")
+    followed = layer.momentum * start + (1 - layer.momentum) * x.reshape(-1, x.shape[-1]).mean(axis=0)
+    np.testing.assert_allclose(layer.moving_mean, followed if state == "training" else start, rtol=1e-5)
 
 
 def test_sizes_may_be_unknown():
@@ -160,13 +339,13 @@ MISUSES = [
     (lambda: Conv2D(3, 3)(Input((2, 2, 1))), ShapeError, "does not fit into 2 pixels"),
     (lambda: Conv2D(3, 3).forward(np.zeros((5, 5, 3))), ShapeError, r"'conv2d' expected .*\(N, H, W, C\)"),
     (lambda: MaxPooling2D()(Input((4,))), ShapeError, "max_pooling2d"),
-    (lambda: Activation("gelu"), ArgumentError, "'gelu'; expected one of linear, relu"),
+    (lambda: Activation("no_such_activation"), ArgumentError, "'no_such_activation'; expected one of linear, relu"),
     (lambda: Add()([Input((2, 2, 3)), Input((2, 2, 4))]), ShapeError, "one shape"),
     (lambda: Concatenate()([Input((2, 2, 3)), Input((2, 3, 3))]), ShapeError, "differ only along axis -1"),
     (
-        lambda: Dense(3, kernel_initializer="magic")(Input((2,))),
+        lambda: Dense(3, kernel_initializer="no_such_initializer")(Input((2,))),
         ArgumentError,
-        "'magic'; expected one of glorot_uniform",
+        "'no_such_initializer'; expected one of glorot_uniform",
     ),
     (lambda: Input(5), ShapeError, "Input shape is 5"),
     (lambda: BatchNormalization(axis=1)(Input((2, 2, 3))), ShapeError, "channels are the last axis"),

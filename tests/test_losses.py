@@ -1,12 +1,59 @@
-"""Losses and metrics: values known by hand, the joined softmax, and labels that cannot be right."""
+"""Losses and metrics: values known by hand, the joined softmax, and labels that cannot be right.
+
+What holds for every loss is tested for every case of the table in `cases/losses.py`. Gradients are checked in
+`test_gradients.py`; that a training with any of them can be resumed, in `test_checkpoints.py`."""
 
 import numpy as np
 import pytest
+from cases.losses import LOSSES, NAMES
 
 from minitl import losses, metrics
 from minitl.errors import ArgumentError, DataError
 from minitl.layers import Activation, Dense, Softmax
 from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+
+every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+
+
+def test_every_loss_is_in_the_table():
+    """A loss of `minitl.losses` that no case names is tested by nobody: see `cases/losses.py`."""
+    names = [case.name for case in LOSSES]
+    assert len(names) == len(set(names))
+    public = {name for name in losses.__all__ if isinstance(getattr(losses, name), type)} - {"Loss", "WeightedSum"}
+    assert {type(case.loss()).__name__ for case in LOSSES} == set(NAMES.values()) == public
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loss_is_found_by_its_name_in_keras(name):
+    assert type(losses.get(name)) is getattr(losses, NAMES[name])
+
+
+@every_loss
+def test_a_loss_is_a_number_and_its_gradient_has_the_shape_of_the_predictions(case):
+    """In the type of the predictions; `backward` may be called twice; what was given is left as it is."""
+    for dtype in np.float32, np.float64:
+        criterion, labels, predictions = case.loss(), case.labels(), case.predictions(dtype=dtype)
+        given = labels.copy(), predictions.copy()
+        value, gradient = criterion.forward(labels, predictions), criterion.backward()
+        assert type(value) is float and np.isfinite(value) and value == criterion(labels, predictions)
+        assert gradient.shape == case.shape and gradient.dtype == dtype
+        np.testing.assert_array_equal(criterion.backward(), gradient)
+        np.testing.assert_array_equal(labels, given[0])
+        np.testing.assert_array_equal(predictions, given[1])
+
+
+@every_loss
+def test_a_loss_is_the_mean_over_the_examples(case):
+    """Examples of equal size count alike, wherever they stand in the batch; a weight of one changes nothing."""
+    criterion, labels, predictions = case.loss(), case.labels(), case.predictions(dtype=np.float64)
+    value, gradient = criterion.forward(labels, predictions), criterion.backward()
+    alone = []
+    for number in range(len(predictions)):
+        alone.append(criterion.forward(labels[number : number + 1], predictions[number : number + 1]))
+        np.testing.assert_allclose(criterion.backward()[0] / len(predictions), gradient[number], rtol=1e-12, atol=1e-15)
+    assert value == pytest.approx(np.mean(alone), rel=1e-12)
+    assert value == pytest.approx(criterion.forward(labels, predictions, np.ones(len(predictions))), rel=1e-12)
+    np.testing.assert_allclose(criterion.backward(), gradient, rtol=1e-12)
 
 
 def test_values_known_by_hand():
@@ -80,13 +127,17 @@ def test_labels_that_cannot_be_right(criterion, labels, message):
         criterion.check_labels(labels, (None, 10))
 
 
-def test_names():
-    assert isinstance(losses.get("mse"), MeanSquaredError)
+def test_an_object_is_a_loss_and_an_unknown_name_is_none():
     criterion = BinaryCrossentropy()
     assert losses.get(criterion) is criterion
-    for wrong in ("huber", Dense, None):
+    for wrong in ("no_such_loss", Dense, None):
         with pytest.raises(ArgumentError, match="loss is .* expected one of binary_crossentropy"):
             losses.get(wrong)
+
+
+def test_a_label_smoothing_that_makes_no_sense():
+    with pytest.raises(ArgumentError, match="label_smoothing is 1"):
+        CategoricalCrossentropy(label_smoothing=1)
 
 
 def test_metrics_over_several_batches():
@@ -107,8 +158,8 @@ def test_metrics_over_several_batches():
     top.update(np.eye(3), np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
     assert top.result() == pytest.approx(2 / 3)
     assert metrics.get(top, None) == ("top_k_categorical_accuracy", top)
-    with pytest.raises(ArgumentError, match="metric is 'f1'"):
-        metrics.get("f1", MeanSquaredError())
+    with pytest.raises(ArgumentError, match="metric is 'no_such_metric'"):
+        metrics.get("no_such_metric", MeanSquaredError())
 
 
 def test_a_forgotten_softmax_is_noticed():

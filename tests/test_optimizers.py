@@ -1,7 +1,12 @@
-"""Update rules, step by step with a pencil; and no step at all where a gradient is not finite."""
+"""Update rules, step by step with a pencil; and no step at all where a gradient is not finite.
+
+What holds for every optimizer is tested for every case of the table in `cases/optimizers.py`. That a training with any
+of them can be resumed is tested in `test_checkpoints.py`."""
 
 import numpy as np
 import pytest
+from cases import random
+from cases.optimizers import NAMES, OPTIMIZERS
 
 from minitl import optimizers
 from minitl.errors import ArgumentError, DivergedError, MistakeWarning, ShapeError
@@ -9,6 +14,89 @@ from minitl.kernels import precision
 from minitl.layers import Dense
 from minitl.models import Sequential
 from minitl.optimizers import SGD, Adam
+
+every_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
+
+
+def test_every_optimizer_is_in_the_table():
+    """An optimizer of `minitl.optimizers` that no case names is tested by nobody: see `cases/optimizers.py`."""
+    names = [case.name for case in OPTIMIZERS]
+    assert len(names) == len(set(names))
+    public = {name for name in optimizers.__all__ if hasattr(getattr(optimizers, name), "step")} - {"Optimizer"}
+    assert {type(case.optimizer()).__name__ for case in OPTIMIZERS} == set(NAMES.values()) == public
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_optimizer_is_found_by_its_name_in_keras(name):
+    for spelling in name, name.upper(), NAMES[name]:
+        assert type(optimizers.get(spelling)) is getattr(optimizers, NAMES[name])
+
+
+class Bowl:
+    """Two layers of numbers p, and L(p) = sum of steepness * (p - lowest)^2 / 2, whose gradient is known."""
+
+    def __init__(self):
+        self.model = Sequential([Dense(3, input_shape=(4,), name="early"), Dense(2, name="late")])
+        self.numbers = [(layer, name) for layer in self.model.layers for name in layer.weight_names]
+        self.lowest, self.steepness = [], []
+        for position, (layer, name) in enumerate(self.numbers):
+            shape = getattr(layer, name).shape
+            self.lowest.append(0.3 * random(*shape, seed=position))
+            self.steepness.append(np.exp(0.5 * random(*shape, seed=10 + position)))
+            setattr(layer, name, self.lowest[-1] + 0.3 * random(*shape, seed=20 + position))
+
+    def value(self):
+        parts = zip(self.numbers, self.lowest, self.steepness)
+        return sum(float((c * (getattr(la, name) - a) ** 2).sum() / 2) for (la, name), a, c in parts)
+
+    def steps(self, optimizer, count):
+        for _ in range(count):
+            for (layer, name), lowest, steepness in zip(self.numbers, self.lowest, self.steepness):
+                layer.gradients[name] = steepness * (getattr(layer, name) - lowest)
+            optimizer.step(self.model)
+
+
+@every_optimizer
+def test_every_optimizer_goes_downhill(case):
+    """On a quadratic, twenty steps after twenty, until it is near the lowest point."""
+    bowl, optimizer = Bowl(), case.optimizer()
+    values = [bowl.value()]
+    for _ in range(10):
+        bowl.steps(optimizer, 20)
+        values.append(bowl.value())
+    assert optimizer.iterations == 200
+    assert values[-1] < 0.5 * values[0], values
+    assert all(later < max(earlier, 0.01 * values[0]) for earlier, later in zip(values, values[1:])), values
+
+
+@every_optimizer
+def test_a_layer_that_is_frozen_in_between_stays_where_it_is(case):
+    """To the last bit, while the other one moves; afterwards it goes on, and both come down."""
+    bowl, optimizer = Bowl(), case.optimizer()
+    early, late = bowl.model.layers
+    start = bowl.value()
+    bowl.steps(optimizer, 6)
+    for frozen, moving in (late, early), (early, late):
+        frozen.trainable = False
+        kept, moved = frozen.get_weights(), moving.get_weights()
+        bowl.steps(optimizer, 3)
+        assert all(np.array_equal(a, b) for a, b in zip(frozen.get_weights(), kept, strict=True))
+        assert not any(np.array_equal(a, b) for a, b in zip(moving.get_weights(), moved, strict=True))
+        frozen.trainable = True
+        bowl.steps(optimizer, 1)
+        assert not any(np.array_equal(a, b) for a, b in zip(frozen.get_weights(), kept, strict=True))
+    assert bowl.value() < start
+
+
+@every_optimizer
+def test_the_same_steps_give_the_same_numbers(case):
+    """Nothing is shared between optimizers of a class."""
+    first, second = (Bowl(), case.optimizer()), (Bowl(), case.optimizer())
+    for _ in range(5):
+        for bowl, optimizer in first, second:
+            bowl.steps(optimizer, 1)
+    for found, expected in zip(first[0].model.get_weights(), second[0].model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def one_number(value=1.0):
@@ -101,16 +189,24 @@ def test_a_gradient_too_large_to_step_by_is_refused():
             SGD().learning_rate = rate
 
 
-def test_names_and_arguments():
-    assert isinstance(optimizers.get("adam"), Adam) and isinstance(optimizers.get("SGD"), SGD)
-    for misuse in (
-        lambda: optimizers.get("rmsprop"),
-        lambda: SGD(-1),
-        lambda: SGD(momentum=2),
-        lambda: SGD(float("nan")),
-    ):
-        with pytest.raises(ArgumentError, match="expected"):
-            misuse()
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: optimizers.get("no_such_optimizer"), "optimizer is 'no_such_optimizer'; expected one of adam, sgd"),
+        (lambda: SGD(-1), "learning_rate is -1; expected"),
+        (lambda: SGD(momentum=2), "momentum is 2; expected"),
+        (lambda: SGD(float("nan")), "learning_rate is nan; expected"),
+        (lambda: SGD(clipnorm=1, clipvalue=1), "expected one of clipnorm, clipvalue and global_clipnorm"),
+        (lambda: SGD(clipnorm=0), "above 0"),
+        (lambda: SGD(lambda step: -1.0), "learning_rate is -1.0"),
+        (lambda: optimizers.PiecewiseConstantDecay([5], [1]), "1 boundaries and 1 values"),
+        (lambda: optimizers.CosineDecay(0.1, 0), "decay_steps is 0"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_arguments_that_make_no_sense(make, message):
+    with pytest.raises(ArgumentError, match=message):
+        make()
 
 
 def test_a_gradient_of_the_wrong_shape_is_refused():
@@ -153,3 +249,41 @@ def test_l2_sp_pulls_towards_what_was_loaded():
                 layers[0].kernel += 1
             optimizer.step(model)
         assert np.allclose(layers[0].kernel, start, atol=1e-3) and np.allclose(layers[1].kernel, 0, atol=1e-3)
+
+
+def test_schedules_go_by_steps(rng):
+    rates = []
+
+    class Plain(SGD):
+        def update(self, parameter, gradient, *state):
+            rates.append(self.rate)
+            super().update(parameter, gradient, *state)
+
+    model = Sequential([Dense(3, activation="softmax", input_shape=(5,))])
+    x, y = rng.standard_normal((40, 5)).astype(np.float32), rng.integers(0, 3, 40)
+    schedule = optimizers.PiecewiseConstantDecay([1, 3], [0.1, 0.01, 0.001])
+    model.compile(Plain(schedule), "sparse_categorical_crossentropy")
+    for _ in range(6):
+        model.train_on_batch(x, y)
+    assert rates[::2] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], "kernel and bias, step by step"
+    model.optimizer.learning_rate = 0.5
+    assert model.optimizer.learning_rate == 0.5
+
+
+def test_clipped_gradients():
+    def step(gradients, **clipping):
+        model = Sequential([Dense(2, input_shape=(1,), name="a")])
+        model.set_weights([np.zeros((1, 2)), np.zeros(2)])
+        model.get_layer("a").gradients = {name: np.asarray(g, np.float32) for name, g in gradients.items()}
+        SGD(1.0, **clipping).step(model)
+        return [-weight for weight in model.get_weights()]
+
+    gradients = {"kernel": [[3, 4]], "bias": [0, 12]}
+    assert np.allclose(step(gradients, clipvalue=3.5)[0], [[3, 3.5]])
+    kernel, bias = step(gradients, clipnorm=1)
+    assert np.allclose(kernel, [[0.6, 0.8]]) and np.allclose(bias, [0, 1])
+    kernel, bias = step(gradients, global_clipnorm=6.5)
+    assert np.allclose(kernel, [[1.5, 2]]) and np.allclose(bias, [0, 6])
+    assert np.allclose(step(gradients, global_clipnorm=99)[0], [[3, 4]])
+    with pytest.raises(DivergedError):
+        step({"kernel": [[np.nan, 1]], "bias": [0, 0]}, clipvalue=1)

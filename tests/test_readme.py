@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BESIDE = ("arguments", "errors", "initializers", "interruption", "progress", "randomness", "terminal")
+BESIDE = ("arguments", "errors", "initializers", "interruption", "progress", "randomness", "terminal", "version")
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -49,8 +49,13 @@ def test_another_network_is_frozen_by_stage():
     assert f"It prints `{printed_by(program).strip()}`" in README.read_text("utf-8")
 
 
+def test_several_inputs_and_outputs():
+    program = blocks("python")[4]
+    assert f"It prints `{printed_by(program).strip()}`" in README.read_text("utf-8")
+
+
 def test_a_layer_of_your_own():
-    assert printed_by(blocks("python")[4]) == "True\n"
+    assert printed_by(blocks("python")[5]) == "True\n"
 
 
 def test_the_map_names_every_file_and_folder():

@@ -31,11 +31,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
 from ..errors import ArgumentError, DataError, MinitlError
 from ..files.home import home_folder
 from ..graph.architecture import architecture
 from ..graph.digest import frozen_digest
+from ..version import __version__
 from .one_pass import output_shape, outputs
 from .store import Store
 

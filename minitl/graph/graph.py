@@ -100,13 +100,17 @@ class Graph(LayerGroup):
             if isinstance(operation, Fused):
                 values[operation.outputs[0]] = operation.forward(*arguments)
             else:
-                layer = operation.layer
-                y, remembered = layer.run(arguments if layer.merges else arguments[0], training)
+                layer, given = operation.layer, arguments if operation.layer.merges else arguments[0]
+                if operation.outputs[0] in path:
+                    y, remembered = layer.run(given, training)
+                else:  # no gradient will pass here
+                    y, remembered = layer.forward(given, training=training), None
+                    layer.forget()
                 found = [y] if len(operation.outputs) == 1 else y
                 values.update(zip(operation.outputs, found))
                 if operation.outputs[0] in path:
                     self._memory[operation] = remembered, layer.updates, [(np.shape(a), a.dtype) for a in found]
-                del y, remembered, found
+                del given, y, remembered, found
             del arguments
             for tensor in set(operation.inputs):
                 if last_user[tensor] is operation and tensor not in outputs:

@@ -1,4 +1,4 @@
-"""The table that `model.summary()` prints, and what one image costs."""
+"""The table that `model.summary()` prints, and what one example costs."""
 
 
 def flops(model):

@@ -112,7 +112,7 @@ class Layer:
         self.class_name = snake_case(type(self).__name__)
         self.name, self.name_is_settled = name or self.class_name, name is not None
         self.trainable = trainable
-        self.first_input_shape = input_shape  # of one image, without the batch; for Sequential
+        self.first_input_shape = input_shape  # of one example, without the batch; for Sequential
         self.parameter_names = []  # learned by gradient descent
         self.statistic_names = []  # learned by watching the data (batch-norm's moving mean and variance)
         self.gradients = {}
@@ -229,7 +229,7 @@ class Layer:
 
     @property
     def is_fixed(self):
-        """True if training cannot change what this layer makes of an image: nothing learned, nothing random, and
+        """True if training cannot change what this layer makes of an example: nothing learned, nothing random, and
         nothing that depends on the batch."""
         return not (self.random or self.trainable_names or self.uses_batch)
 

@@ -155,7 +155,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         if self.ignore_class is not None:
             labels = labels[labels != self.ignore_class]
         if np.any(labels != np.floor(labels)):
-            raise DataError("labels must be whole numbers, the index of each image's class.")
+            raise DataError("labels must be whole numbers, the index of each example's class.")
         if labels.size and not (0 <= labels.min() and labels.max() < classes):
             raise DataError(
                 f"labels run from {labels.min()} to {labels.max()}; the model has {classes} outputs, so they must lie "
@@ -229,7 +229,7 @@ def _flat_labels(y_true, output_shape):
     if labels.ndim == len(leading) + 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if not same_sizes(labels.shape, leading):
-        each = "image" if len(leading) == 1 else f"prediction: the outputs have shape {tuple(output_shape)}"
+        each = "example" if len(leading) == 1 else f"prediction: the outputs have shape {tuple(output_shape)}"
         raise DataError(
             f"labels have shape {np.shape(y_true)}; expected integers, one for each {each}. "
             "For one-hot labels use loss='categorical_crossentropy'."

@@ -8,7 +8,7 @@ from .model import Model
 class Sequential(Model):
     """`Sequential([Conv2D(..., input_shape=(28, 28, 1)), ..., Dense(10)])`.
 
-    The first layer says the shape of one image, by `input_shape=` or by being an `Input`. A model in the list gives
+    The first layer says the shape of one example, by `input_shape=` or by being an `Input`. A model in the list gives
     its layers. `add` puts one more layer behind the last. As in Keras, `layers` leaves the InputLayer out.
     """
 
@@ -64,7 +64,7 @@ class Sequential(Model):
             return member.output, member.output
         if member.first_input_shape is None:
             raise GraphError(
-                f"the first layer of a Sequential, '{member.name}', needs the shape of one image: "
+                f"the first layer of a Sequential, '{member.name}', needs the shape of one example: "
                 "input_shape=(28, 28, 1), or an Input((28, 28, 1)) before it."
             )
         start = Input(member.first_input_shape)

@@ -50,7 +50,7 @@ class PiecewiseConstantDecay:
 class WarmUp:
     """From 0 along a line to `after`, a rate or a schedule, within `steps` steps; then `after`, from its beginning.
 
-    In its first steps a network with a new head gets gradients that say more about the head than about the pictures.
+    In its first steps a network with a new head gets gradients that say more about the head than about the examples.
     Goyal et al. 2017.
     """
 

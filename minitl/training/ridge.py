@@ -18,9 +18,9 @@ class RidgeHead(NamedTuple):
     """scores = (x - mean) / deviation @ kernel + bias: about 1 for the right class and 0 for the others.
 
     strength   lambda, as chosen
-    accuracy   leave-one-out: each picture judged by the head that was made from all the others
+    accuracy   leave-one-out: each example judged by the head that was made from all the others
     scale      what the scores are multiplied by to be the logits of a softmax
-    left_out   (N, K): the scores of each picture by the head that was made from all the others
+    left_out   (N, K): the scores of each example by the head that was made from all the others
     """
 
     mean: np.ndarray
@@ -62,8 +62,8 @@ def ridge_head(features, labels, classes=None):
         X W = H Y,    H = U diag(s^2 / (s^2 + lambda)) U^T
 
     so that every lambda can be tried at the price of a product; and as V^T = S^-1 U^T X, nobody needs V. What a
-    picture's score would be had it been left out follows from its own row without another fit (Allen 1974): the error
-    e_n becomes e_n / (1 - h_nn - 1/N), where 1/N is the share that the picture has in the mean. The lambda with the
+    example's score would be had it been left out follows from its own row without another fit (Allen 1974): the error
+    e_n becomes e_n / (1 - h_nn - 1/N), where 1/N is the share that the example has in the mean. The lambda with the
     smallest sum of these squares is taken.
     """
     features = np.asarray(features)
@@ -84,7 +84,7 @@ def ridge_head(features, labels, classes=None):
         left_out = (targets - bias - fitted) / np.maximum(1 - leverage, 1e-9)[:, None]
         error = (left_out**2).sum()
         if best is None or error < best[0]:
-            best = error, strength, targets - left_out  # the last: scores of each picture when it was left out
+            best = error, strength, targets - left_out  # the last: scores of each example when it was left out
     _, strength, scores = best
     kernel = x.T @ (u @ ((1 / (s**2 + strength))[:, None] * projected))
     scales = np.geomspace(0.5, 64, 43)
@@ -97,7 +97,7 @@ def ridge_head(features, labels, classes=None):
 
 def spectrum(x):
     """(U, s) of X = U S V^T (N, D): U (N, r) and the r singular values that are not zero up to rounding. Where D is
-    larger than N they come from X X^T, which is smaller: 500 pictures with 36,864 features take a twentieth of the
+    larger than N they come from X X^T, which is smaller: 500 examples with 36,864 features take a twentieth of the
     time, and what squaring loses is far below any lambda."""
     n, d = x.shape
     if d > n:

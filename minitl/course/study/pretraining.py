@@ -5,10 +5,10 @@ of Fashion-MNIST. The bases that come with the project were made by it (`weights
 """
 
 from ...files.bundled import bundled_file
+from ...models import load_model
 from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
-from ...models import load_model
 from .halves import DEVIATION, MEAN
 from .network import network
 

@@ -4,7 +4,7 @@
     model.fit(x, y, epochs=10, callbacks=[BackupAndRestore("run")])        # the same program again: epochs 7 to 10
 
 What a training depends on, beside the program and its data, is little: the numbers that move, what the optimizer
-remembers of them, where in which order of the images it is, the state of every random generator, and what the
+remembers of them, how far in which order of the examples it has come, the state of every random generator, and what the
 callbacks count. All of it goes into a checkpoint, and nothing else; frozen layers are not saved, only checked.
 """
 

@@ -1,0 +1,326 @@
+"""The table of layers. Every test that holds for all layers takes its cases from `LAYERS`.
+
+To add a layer, write one line for each kind of argument that changes what it computes:
+
+    LayerCase("dense", lambda layers: layers.Dense(4, activation="softmax"), (5, 7), (5, 4)),
+
+Its name is the name of the tests. The function makes the layer from a module, `minitl.layers` or `keras.layers`, and so
+gives Keras's twin as well. Then come the shapes of input and output, found by hand, with the batch; a list of shapes
+where the layer takes several inputs. Sizes should be odd and different from each other: a mistake in the order of axes
+shows. `LayerCase` tells what else may be said.
+
+`test_layers.py` fails for a class of `minitl.layers` without a case.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+import minitl.layers
+
+from . import random
+
+# ---- what goes in ----
+
+
+def normal(shape, seed):
+    """Return standard normal numbers."""
+    return random(*shape, seed=seed)
+
+
+def wide(shape, seed):
+    """Return normal numbers with a standard deviation of 4."""
+    return 4 * random(*shape, seed=seed)
+
+
+def far_from_zero(shape, seed):
+    """Return normal numbers around 5."""
+    return 3 * random(*shape, seed=seed) + 5
+
+
+def apart(shape, seed):
+    """Return numbers from about -3 to 3 in random order, none of them near another or near zero.
+
+    For layers with kinks, such as ReLU and the maximum: a gradient check moves each number by a small step, which must
+    not carry it over the kink."""
+    size = int(np.prod(shape))
+    numbers = (np.arange(size) - size // 2 + 0.3) * (6 / size)
+    return np.random.default_rng([seed, *shape]).permutation(numbers).reshape(shape).astype(np.float32)
+
+
+def whole_numbers(below):
+    """Return a function that gives whole numbers from 0 to `below` - 1, such as the numbers of tokens."""
+    return lambda shape, seed: np.random.default_rng([seed, *shape]).integers(below, size=shape, dtype=np.int32)
+
+
+# ---- a case ----
+
+
+class LayerCase(NamedTuple):
+    """A layer, what goes into it, and what is known of it."""
+
+    name: str
+    make: Callable  # of a module like minitl.layers: makes the layer, a fresh one each time
+    input_shape: tuple | list  # with the batch; a list of shapes for a layer that takes several inputs
+    output_shape: tuple
+    numbers: Callable = normal  # (shape, seed) -> an input; `apart` for a layer with kinks
+    in_training: str = "the same"  # as in inference; or "batch": it depends on the batch; or "random"
+    golden: str | None = None  # the state in which tests/golden/layers.npz has Keras's results, under the case's name
+    keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
+    torch: Callable | None = None  # PyTorch's twin: (torch.nn.functional, layer, x, **parameters) -> y
+
+    def inputs(self, seed=0, dtype=np.float32):
+        """Return an input, or a list of inputs. Whole numbers stay what they are, whatever the type."""
+        if isinstance(self.input_shape, list):
+            found = [self.numbers(shape, seed + number) for number, shape in enumerate(self.input_shape)]
+            return [converted(each, dtype) for each in found]
+        return converted(self.numbers(self.input_shape, seed), dtype)
+
+    def layer(self, trainable=True, dtype=np.float32):
+        """Return a new layer with random parameters and statistics."""
+        layer = self.make(minitl.layers)
+        layer.trainable = trainable
+        layer.forward(self.inputs())  # creates the parameters
+        randomize(layer)
+        for name in layer.weight_names:
+            setattr(layer, name, getattr(layer, name).astype(dtype))
+        return layer
+
+    def keras_twin(self, keras_layers):
+        """Return Keras's layer of the same kind; `keras_layers` is the module keras.layers."""
+        return (self.make if self.keras is True else self.keras)(keras_layers)
+
+
+def converted(x, dtype):
+    """Return x in another type, unless it holds whole numbers."""
+    return x if x.dtype.kind in "iu" else x.astype(dtype)
+
+
+def randomize(layer, seed=1):
+    """Give a layer random parameters and statistics, so that nothing hides behind a zero bias or a gamma of one."""
+    for position, name in enumerate(layer.weight_names):
+        weight = random(*getattr(layer, name).shape, seed=seed + position)
+        setattr(layer, name, np.exp(weight / 2) if name == "moving_variance" else weight)
+
+
+# ---- PyTorch's twins: F is torch.nn.functional, x (N, H, W, C) and the parameters are PyTorch's tensors ----
+
+
+def torch_convolution(F, layer, x, kernel, bias=None):
+    """Convolve as Conv2D without an activation does."""
+    x = padded_as(F, layer.padding, x, layer.kernel_size, layer.strides)
+    return channels_last(F.conv2d(x, kernel.permute(3, 2, 0, 1), bias, layer.strides))  # HWIO -> OIHW
+
+
+def torch_max_pooling(F, layer, x):
+    """Pool as MaxPooling2D does."""
+    x = padded_as(F, layer.padding, x, layer.pool_size, layer.strides, value=-np.inf)
+    return channels_last(F.max_pool2d(x, layer.pool_size, layer.strides))
+
+
+def torch_average_pooling(F, layer, x):
+    """Pool as AveragePooling2D does, whose mean is that of the pixels in the window: a border does not count."""
+
+    def averages(x):
+        x = padded_as(F, layer.padding, x, layer.pool_size, layer.strides)
+        return F.avg_pool2d(x, layer.pool_size, layer.strides)
+
+    return channels_last(averages(x) / averages(x.new_ones(x.shape)))
+
+
+def torch_global_max_pooling(F, layer, x):
+    """Pool as GlobalMaxPooling2D with keepdims=True does."""
+    return channels_last(F.max_pool2d(channels_first(x), x.shape[1:3]))
+
+
+def padded_as(F, padding, x, window_hw, strides, value=0.0):
+    """Return x with the channels first, and with a border where `padding` is 'same'."""
+    x = channels_first(x)
+    return pad_same(F, x, window_hw, strides, value) if padding == "same" else x
+
+
+def pad_same(F, x, window_hw, strides, value=0.0):
+    """Return x (N, C, H, W) with TensorFlow's 'same' padding: the odd pixel goes below and to the right."""
+    sides = []
+    for size, window, stride in zip(x.shape[2:], window_hw, strides):
+        total = max((-(-size // stride) - 1) * stride + window - size, 0)
+        sides.append((total // 2, total - total // 2))
+    (top, bottom), (left, right) = sides
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+def channels_first(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def channels_last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+# ---- the table ----
+
+ACTIVATIONS = ["linear", "relu", "sigmoid", "softmax", "tanh"]
+
+CONVOLUTIONS = [
+    LayerCase("conv-valid", lambda layers: layers.Conv2D(4, (3, 2), strides=(1, 2)),
+              (2, 7, 6, 3), (2, 5, 3, 4), golden="training", torch=torch_convolution),
+    LayerCase("conv-same", lambda layers: layers.Conv2D(4, 3, strides=2, padding="same", activation="relu"),
+              (2, 8, 7, 3), (2, 4, 4, 4), golden="training"),
+    LayerCase("conv-even", lambda layers: layers.Conv2D(3, (2, 4), padding="same", activation="tanh"),
+              (2, 5, 7, 2), (2, 5, 7, 3), golden="training"),
+    LayerCase("conv-frozen", lambda layers: layers.Conv2D(3, 3, activation="sigmoid"),
+              (2, 5, 6, 2), (2, 3, 4, 3), golden="frozen"),
+    LayerCase("conv-plain", lambda layers: layers.Conv2D(8, 3), (2, 7, 9, 2), (2, 5, 7, 8), torch=torch_convolution),
+    LayerCase("conv-same-relu", lambda layers: layers.Conv2D(4, 3, padding="same", activation="relu"),
+              (3, 7, 6, 4), (3, 7, 6, 4)),
+    LayerCase("conv-strides-2-same", lambda layers: layers.Conv2D(8, 3, strides=2, padding="same"),
+              (2, 7, 9, 2), (2, 4, 5, 8), torch=torch_convolution),
+    LayerCase("conv-strides-2-1-same",
+              lambda layers: layers.Conv2D(3, (2, 3), strides=(2, 1), padding="same", activation="tanh"),
+              (3, 7, 6, 4), (3, 4, 6, 3)),
+    LayerCase("conv-strides-2-3-valid", lambda layers: layers.Conv2D(3, (3, 2), strides=(2, 3), padding="valid"),
+              (3, 7, 6, 4), (3, 3, 2, 3), torch=torch_convolution),
+    LayerCase("conv-1x1-no-bias", lambda layers: layers.Conv2D(5, 1, use_bias=False, activation="sigmoid"),
+              (3, 7, 6, 4), (3, 7, 6, 5)),
+    LayerCase("conv-row-softmax", lambda layers: layers.Conv2D(3, (1, 5), padding="same", activation="softmax"),
+              (3, 7, 6, 4), (3, 7, 6, 3)),
+    *(LayerCase(f"conv-{activation}-{'bias' if use_bias else 'no-bias'}",
+                lambda layers, activation=activation, use_bias=use_bias:
+                layers.Conv2D(3, 3, activation=activation, use_bias=use_bias),
+                (2, 7, 6, 4), (2, 5, 4, 3))
+      for activation in ACTIVATIONS for use_bias in (True, False)),
+    LayerCase("zero-padding", lambda layers: layers.ZeroPadding2D(((1, 0), (2, 3))),
+              (2, 3, 4, 2), (2, 4, 9, 2), golden="training"),
+    LayerCase("zero-padding-3", lambda layers: layers.ZeroPadding2D(3), (2, 7, 9, 2), (2, 13, 15, 2)),
+    LayerCase("zero-padding-2", lambda layers: layers.ZeroPadding2D(2), (2, 5, 4, 3), (2, 9, 8, 3)),
+    LayerCase("zero-padding-pair", lambda layers: layers.ZeroPadding2D((1, 3)), (2, 5, 4, 3), (2, 7, 10, 3)),
+    LayerCase("zero-padding-uneven", lambda layers: layers.ZeroPadding2D(((1, 2), (0, 3))),
+              (3, 7, 6, 4), (3, 10, 9, 4)),
+    LayerCase("zero-padding-none", lambda layers: layers.ZeroPadding2D(((0, 0), (0, 0))), (2, 5, 4, 3), (2, 5, 4, 3)),
+]  # fmt: skip
+
+POOLINGS = [
+    LayerCase("max-valid", lambda layers: layers.MaxPooling2D((3, 2), strides=(2, 1)),
+              (2, 8, 5, 3), (2, 3, 4, 3), apart, golden="training", torch=torch_max_pooling),
+    LayerCase("max-same", lambda layers: layers.MaxPooling2D(3, strides=2, padding="same"),
+              (2, 8, 7, 3), (2, 4, 4, 3), apart, golden="training", torch=torch_max_pooling),
+    LayerCase("max-default", lambda layers: layers.MaxPooling2D(), (2, 7, 9, 2), (2, 3, 4, 2), apart),
+    LayerCase("max-2", lambda layers: layers.MaxPooling2D(pool_size=2), (2, 7, 9, 3), (2, 3, 4, 3), apart),
+    LayerCase("max-strides-1-2", lambda layers: layers.MaxPooling2D((2, 3), strides=(1, 2)),
+              (3, 7, 6, 4), (3, 6, 2, 4), apart, torch=torch_max_pooling),
+    LayerCase("average-valid", lambda layers: layers.AveragePooling2D((2, 3), strides=(1, 2)),
+              (2, 6, 7, 3), (2, 5, 3, 3), golden="training", torch=torch_average_pooling),
+    LayerCase("average-same", lambda layers: layers.AveragePooling2D(3, strides=2, padding="same"),
+              (2, 7, 9, 3), (2, 4, 5, 3), golden="training", torch=torch_average_pooling),
+    LayerCase("average-2", lambda layers: layers.AveragePooling2D(pool_size=2), (2, 7, 9, 3), (2, 3, 4, 3)),
+    LayerCase("average-strides-1-same", lambda layers: layers.AveragePooling2D(3, strides=1, padding="same"),
+              (2, 7, 9, 2), (2, 7, 9, 2)),
+    # Keras on PyTorch counts a repeated border where one side gets a pixel more than the other: no twin.
+    LayerCase("average-strides-2-1-same",
+              lambda layers: layers.AveragePooling2D((3, 2), strides=(2, 1), padding="same"),
+              (3, 7, 6, 4), (3, 4, 6, 4), keras=False, torch=torch_average_pooling),
+    LayerCase("global-average", lambda layers: layers.GlobalAveragePooling2D(),
+              (3, 4, 5, 2), (3, 2), golden="training"),
+    LayerCase("global-average-keepdims", lambda layers: layers.GlobalAveragePooling2D(keepdims=True),
+              (2, 7, 9, 2), (2, 1, 1, 2)),
+    LayerCase("global-max", lambda layers: layers.GlobalMaxPooling2D(keepdims=True),
+              (3, 4, 5, 2), (3, 1, 1, 2), apart, golden="training", torch=torch_global_max_pooling),
+    LayerCase("global-max-flat", lambda layers: layers.GlobalMaxPooling2D(), (3, 5, 7, 4), (3, 4), apart),
+]  # fmt: skip
+
+DENSE = [
+    LayerCase("dense", lambda layers: layers.Dense(4, activation="softmax"), (5, 7), (5, 4), golden="training"),
+    LayerCase("dense-pixels", lambda layers: layers.Dense(3, use_bias=False),
+              (2, 3, 4, 5), (2, 3, 4, 3), golden="training"),
+    LayerCase("dense-no-bias", lambda layers: layers.Dense(4, use_bias=False), (5, 7), (5, 4)),
+    LayerCase("dense-many-inputs", lambda layers: layers.Dense(5), (2, 126), (2, 5)),
+    LayerCase("dense-steps", lambda layers: layers.Dense(5), (3, 9, 2), (3, 9, 5)),
+    *(LayerCase(f"dense-{activation}-{'x'.join(map(str, shape))}",
+                lambda layers, activation=activation: layers.Dense(4, activation=activation),
+                shape, (*shape[:-1], 4))
+      for activation in ACTIVATIONS for shape in ((5, 7), (1, 7), (2, 3, 5, 7))),
+    LayerCase("flatten", lambda layers: layers.Flatten(), (3, 2, 4, 2), (3, 16), golden="training"),
+    LayerCase("flatten-a-map", lambda layers: layers.Flatten(), (2, 7, 9, 2), (2, 126)),
+    LayerCase("flatten-a-vector", lambda layers: layers.Flatten(), (4, 6), (4, 6)),
+    # Whole numbers have no gradient for Keras to compute: no twin.
+    LayerCase("flatten-whole-numbers", lambda layers: layers.Flatten(),
+              (3, 5, 2), (3, 10), whole_numbers(50), keras=False),
+]  # fmt: skip
+
+NORMALIZATIONS = [
+    LayerCase("norm-training", lambda layers: layers.BatchNormalization(momentum=0.9),
+              (4, 5, 3, 3), (4, 5, 3, 3), in_training="batch", golden="training"),
+    LayerCase("norm-inference", lambda layers: layers.BatchNormalization(epsilon=0.01),
+              (4, 5, 3, 3), (4, 5, 3, 3), in_training="batch", golden="inference"),
+    LayerCase("norm-frozen", lambda layers: layers.BatchNormalization(),
+              (4, 5, 3, 3), (4, 5, 3, 3), in_training="batch", golden="frozen"),
+    LayerCase("norm-small-epsilon", lambda layers: layers.BatchNormalization(center=False, scale=False, epsilon=1e-5),
+              (3, 7, 6, 4), (3, 7, 6, 4), in_training="batch"),
+    *(LayerCase(f"norm-{'x'.join(map(str, shape))}" + "-no-center" * (not center) + "-no-scale" * (not scale),
+                lambda layers, center=center, scale=scale:
+                layers.BatchNormalization(momentum=0.9, epsilon=1e-2, center=center, scale=scale),
+                shape, shape, far_from_zero, in_training="batch")
+      for shape in ((6, 5, 7, 4), (9, 4)) for center in (True, False) for scale in (True, False)),
+]  # fmt: skip
+
+ACTIVATION_LAYERS = [
+    *(LayerCase(f"activation-{activation}-{'x'.join(map(str, shape))}",
+                lambda layers, activation=activation: layers.Activation(activation), shape, shape,
+                apart if activation == "relu" else wide)
+      for activation in ACTIVATIONS for shape in ((5, 7), (2, 3, 5, 4))),
+    LayerCase("relu", lambda layers: layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.25),
+              (4, 30), (4, 30), apart, golden="training"),
+    *(LayerCase("relu-" + ("-".join(f"{name}-{value}" for name, value in arguments.items()) or "plain"),
+                lambda layers, arguments=arguments: layers.ReLU(**arguments), (3, 5, 7, 4), (3, 5, 7, 4), apart)
+      for arguments in (
+          {},
+          {"max_value": 1.5},
+          {"negative_slope": 0.2},
+          {"threshold": 0.5},
+          {"max_value": 2.0, "negative_slope": 0.1},
+          {"max_value": 2.0, "threshold": 0.5},
+          {"negative_slope": 0.3, "threshold": 0.7},
+          {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2},
+          {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.25},
+          {"max_value": 6.0, "negative_slope": 0.01, "threshold": 0.0},
+      )),
+    LayerCase("softmax", lambda layers: layers.Softmax(axis=1), (3, 5, 4), (3, 5, 4), golden="training"),
+    *(LayerCase(f"softmax-axis-{axis}", lambda layers, axis=axis: layers.Softmax(axis=axis),
+                (3, 4, 5, 6), (3, 4, 5, 6), wide)
+      for axis in (-1, 1, 2, 3)),
+]  # fmt: skip
+
+MERGES = [
+    LayerCase("add", lambda layers: layers.Add(),
+              [(2, 4, 3, 2), (2, 4, 3, 2), (2, 1, 1, 2)], (2, 4, 3, 2), golden="training"),
+    LayerCase("add-two", lambda layers: layers.Add(), [(2, 5, 4, 3)] * 2, (2, 5, 4, 3)),
+    LayerCase("add-three", lambda layers: layers.Add(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
+    # A map plus one number a channel: the number is used at every pixel, and its gradient is their sum.
+    LayerCase("add-stretched", lambda layers: layers.Add(), [(2, 3, 4, 5), (2, 1, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("concatenate", lambda layers: layers.Concatenate(axis=2),
+              [(2, 3, 1, 2), (2, 3, 4, 2)], (2, 3, 5, 2), golden="training"),
+    LayerCase("concatenate-equal", lambda layers: layers.Concatenate(), [(2, 3, 4, 5)] * 3, (2, 3, 4, 15)),
+    LayerCase("concatenate-equal-rows", lambda layers: layers.Concatenate(axis=1), [(2, 3, 4, 5)] * 3, (2, 9, 4, 5)),
+    # Parts of different sizes along the axis.
+    LayerCase("concatenate-channels", lambda layers: layers.Concatenate(axis=-1),
+              [(2, 4, 5, 3), (2, 4, 5, 4), (2, 4, 5, 5)], (2, 4, 5, 12)),
+    LayerCase("concatenate-rows", lambda layers: layers.Concatenate(axis=1),
+              [(2, 4, 5, 3), (2, 5, 5, 3), (2, 6, 5, 3)], (2, 15, 5, 3)),
+    LayerCase("concatenate-columns", lambda layers: layers.Concatenate(axis=2),
+              [(2, 4, 5, 3), (2, 4, 6, 3), (2, 4, 7, 3)], (2, 4, 18, 3)),
+    LayerCase("concatenate-axis-3", lambda layers: layers.Concatenate(axis=3),
+              [(2, 4, 5, 3), (2, 4, 5, 4), (2, 4, 5, 5)], (2, 4, 5, 12)),
+]  # fmt: skip
+
+DROPOUTS = [
+    LayerCase(
+        "dropout", lambda layers: layers.Dropout(0.5), (2, 10), (2, 10), in_training="random", golden="inference"
+    ),
+    LayerCase("dropout-a-map", lambda layers: layers.Dropout(0.4), (3, 7, 6, 4), (3, 7, 6, 4), in_training="random"),
+    LayerCase("dropout-steps", lambda layers: layers.Dropout(0.4), (3, 5, 4), (3, 5, 4), in_training="random"),
+    LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
+]
+
+LAYERS = [*CONVOLUTIONS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES, *DROPOUTS]
+GOLDEN = [case for case in LAYERS if case.golden]

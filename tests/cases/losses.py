@@ -1,0 +1,150 @@
+"""The table of losses. Every test that holds for all losses takes its cases from `LOSSES`.
+
+To add a loss, write one line for each kind of argument and each shape of labels that it takes:
+
+    LossCase("mean-squared-error-rows", lambda losses: losses.MeanSquaredError(), (7, 5), numbers, numbers),
+
+The function makes the loss from a module, `minitl.losses` or `keras.losses`, and so gives Keras's twin as well. The
+shape is that of the predictions: an example's may be a row (N, C), several steps (N, T, C), or a map (N, H, W, C). Then
+come what labels and predictions are. `NAMES` gets the name that Keras gives the loss, for `compile(loss=...)`.
+
+`test_losses.py` fails for a class of `minitl.losses` without a case.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+import minitl.losses
+
+from . import random
+
+# Keras's name -> the class in minitl.losses
+NAMES = {
+    "binary_crossentropy": "BinaryCrossentropy",
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "mean_squared_error": "MeanSquaredError",
+    "mse": "MeanSquaredError",
+    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+}
+
+# ---- labels and predictions: functions of the predictions' shape and a seed ----
+
+
+def numbers(shape, seed):
+    """Return any numbers; as predictions of a cross-entropy these are logits."""
+    return random(*shape, seed=seed)
+
+
+def probabilities(shape, seed):
+    """Return positive rows that add up to 1, as a softmax gives them."""
+    p = np.exp(random(*shape, seed=seed))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def yes_or_no_probabilities(shape, seed):
+    """Return numbers between 0 and 1, as a sigmoid gives them."""
+    return 1 / (1 + np.exp(-random(*shape, seed=seed)))
+
+
+def classes(shape, seed):
+    """Return the number of a class for each row of predictions."""
+    return np.random.default_rng([seed, *shape]).integers(shape[-1], size=shape[:-1])
+
+
+def classes_in_a_column(shape, seed):
+    """Return the same with a last axis of size 1."""
+    return classes(shape, seed)[..., None]
+
+
+def one_hot(shape, seed):
+    """Return rows with a 1 at the class and zeros elsewhere."""
+    return np.eye(shape[-1], dtype=np.float32)[classes(shape, seed)]
+
+
+def yes_or_no(shape, seed):
+    """Return zeros and ones."""
+    return (random(*shape, seed=seed) > 0).astype(np.float32)
+
+
+def between_yes_and_no(shape, seed):
+    """Return answers that are not sure, 0.1 and 0.7."""
+    return np.clip(yes_or_no(shape, seed), 0.1, 0.7)
+
+
+# ---- a case ----
+
+
+class LossCase(NamedTuple):
+    """A loss, and labels and predictions for it."""
+
+    name: str
+    make: Callable  # of a module like minitl.losses: makes the loss, a fresh one each time
+    shape: tuple  # of the predictions, with the batch
+    labels_of: Callable
+    predictions_of: Callable
+    keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
+    keras_gradient: bool = True  # is Keras's gradient the derivative of the same formula?
+
+    def loss(self):
+        """Return a new loss."""
+        return self.make(minitl.losses)
+
+    def labels(self, seed=5):
+        """Return labels that fit the predictions."""
+        return self.labels_of(self.shape, seed)
+
+    def predictions(self, seed=0, dtype=np.float32):
+        """Return predictions."""
+        return self.predictions_of(self.shape, seed).astype(dtype)
+
+    def keras_twin(self, keras_losses):
+        """Return Keras's loss of the same kind; `keras_losses` is the module keras.losses."""
+        return (self.make if self.keras is True else self.keras)(keras_losses)
+
+
+# ---- the table ----
+
+SHAPES = {"rows": (7, 5), "steps": (3, 4, 5), "maps": (2, 3, 4, 5)}
+
+# From probabilities, Keras divides each row by its sum first: the same value, but another gradient.
+LOSSES = [
+    case
+    for where, shape in SHAPES.items()
+    for case in (
+        LossCase(f"categorical-{where}", lambda losses: losses.CategoricalCrossentropy(),
+                 shape, one_hot, probabilities, keras_gradient=False),
+        LossCase(f"categorical-logits-{where}", lambda losses: losses.CategoricalCrossentropy(from_logits=True),
+                 shape, one_hot, numbers),
+        LossCase(f"categorical-soft-labels-{where}", lambda losses: losses.CategoricalCrossentropy(from_logits=True),
+                 shape, probabilities, numbers),
+        LossCase(f"categorical-smoothing-{where}", lambda losses: losses.CategoricalCrossentropy(label_smoothing=0.2),
+                 shape, one_hot, probabilities, keras_gradient=False),
+        LossCase(f"categorical-smoothing-logits-{where}",
+                 lambda losses: losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2),
+                 shape, one_hot, numbers),
+        LossCase(f"sparse-{where}", lambda losses: losses.SparseCategoricalCrossentropy(),
+                 shape, classes, probabilities, keras_gradient=False),
+        LossCase(f"sparse-logits-{where}", lambda losses: losses.SparseCategoricalCrossentropy(from_logits=True),
+                 shape, classes, numbers),
+        LossCase(f"sparse-column-{where}", lambda losses: losses.SparseCategoricalCrossentropy(from_logits=True),
+                 shape, classes_in_a_column, numbers),
+        LossCase(f"binary-{where}", lambda losses: losses.BinaryCrossentropy(),
+                 shape, yes_or_no, yes_or_no_probabilities),
+        LossCase(f"binary-logits-{where}", lambda losses: losses.BinaryCrossentropy(from_logits=True),
+                 shape, yes_or_no, numbers),
+        LossCase(f"binary-soft-labels-{where}", lambda losses: losses.BinaryCrossentropy(from_logits=True),
+                 shape, between_yes_and_no, numbers),
+        LossCase(f"binary-smoothing-{where}", lambda losses: losses.BinaryCrossentropy(label_smoothing=0.2),
+                 shape, yes_or_no, yes_or_no_probabilities),
+        LossCase(f"binary-smoothing-logits-{where}",
+                 lambda losses: losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
+                 shape, yes_or_no, numbers),
+        LossCase(f"mean-squared-error-{where}", lambda losses: losses.MeanSquaredError(), shape, numbers, numbers),
+    )
+] + [
+    LossCase("mean-squared-error-one-output", lambda losses: losses.MeanSquaredError(), (6, 1), numbers, numbers),
+    LossCase("binary-one-output", lambda losses: losses.BinaryCrossentropy(),
+             (6, 1), yes_or_no, yes_or_no_probabilities),
+]  # fmt: skip

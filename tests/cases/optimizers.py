@@ -1,0 +1,99 @@
+"""The table of optimizers. Every test that holds for all optimizers takes its cases from `OPTIMIZERS`.
+
+To add an optimizer, write one line for each kind of argument that changes how it moves:
+
+    OptimizerCase("momentum", lambda optimizers: optimizers.SGD(0.02, momentum=0.9)),
+
+The function makes the optimizer from a module, `minitl.optimizers` or `keras.optimizers`, and so gives Keras's twin as
+well. Choose a learning rate by which a small network learns in twenty steps. `NAMES` gets the name that Keras gives the
+optimizer, for `compile(optimizer=...)`.
+
+`test_optimizers.py` fails for a class of `minitl.optimizers` without a case.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import minitl.optimizers
+
+NAMES = {"adam": "Adam", "sgd": "SGD"}  # Keras's name -> the class in minitl.optimizers
+
+
+class OptimizerCase(NamedTuple):
+    """An optimizer, and how it is compared with Keras's."""
+
+    name: str
+    make: Callable  # of a module like minitl.optimizers: makes the optimizer, a fresh one each time
+    keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
+    # Where a number lies within rounding of ReLU's kink, two libraries may take different slopes. A step that is about
+    # as long for a tiny gradient as for a large one, as Adam's, shows it: then 'tanh'.
+    activation: str = "relu"  # of the network that is trained beside Keras's
+    tolerance: float = 2e-5  # of the weights after twenty steps beside Keras's, relative to the largest
+
+    def optimizer(self):
+        """Return a new optimizer."""
+        return self.make(minitl.optimizers)
+
+    def keras_twin(self, keras_optimizers):
+        """Return Keras's optimizer of the same kind; `keras_optimizers` is the module keras.optimizers."""
+        return (self.make if self.keras is True else self.keras)(keras_optimizers)
+
+
+def sgd(name, rate=0.02, **arguments):
+    """Return a case of SGD."""
+    return OptimizerCase(name, lambda optimizers: optimizers.SGD(rate, **arguments))
+
+
+def adam(name, keras=True, **arguments):
+    """Return a case of Adam."""
+    return OptimizerCase(name, lambda optimizers: optimizers.Adam(0.01, **arguments), keras, "tanh", tolerance=5e-5)
+
+
+OPTIMIZERS = [
+    sgd("plain", momentum=0.0),
+    sgd("momentum", momentum=0.9),
+    sgd("nesterov", momentum=0.9, nesterov=True),
+    sgd("decay", weight_decay=0.05),
+    sgd("momentum-decay", momentum=0.9, weight_decay=0.05),
+    sgd("nesterov-decay", momentum=0.9, nesterov=True, weight_decay=0.05),
+    sgd("clipnorm", 0.05, clipnorm=0.5, momentum=0.9),
+    sgd("clipvalue", 0.05, clipvalue=0.03, momentum=0.9),
+    sgd("global-clipnorm", 0.05, global_clipnorm=0.5, momentum=0.9),
+    adam("adam"),
+    adam("adam-decay", weight_decay=0.05),
+    adam("adam-betas", beta_1=0.8, beta_2=0.95, epsilon=1e-4),
+    adam("adam-clipnorm", clipnorm=0.05),
+    adam("adam-clipvalue", clipvalue=0.01),
+    adam("adam-global-clipnorm", global_clipnorm=0.08),
+    # Rates that change
+    OptimizerCase(
+        "cosine", lambda optimizers: optimizers.SGD(optimizers.schedules.CosineDecay(0.05, 15, alpha=0.1), momentum=0.9)
+    ),
+    OptimizerCase(
+        "cosine-warm-up",
+        lambda optimizers: optimizers.SGD(
+            optimizers.schedules.CosineDecay(0.0, 15, alpha=0.1, warmup_target=0.05, warmup_steps=4), momentum=0.9
+        ),
+    ),
+    OptimizerCase(
+        "adam-steps",
+        lambda optimizers: optimizers.Adam(optimizers.schedules.PiecewiseConstantDecay([3, 9], [0.02, 0.01, 0.005])),
+        activation="tanh",
+        tolerance=5e-5,
+    ),
+    OptimizerCase(
+        "adam-cosine",
+        lambda optimizers: optimizers.Adam(optimizers.schedules.CosineDecay(0.02, 15, alpha=0.1)),
+        activation="tanh",
+        tolerance=5e-5,
+    ),
+    # What Keras does not have
+    OptimizerCase("warm-up", lambda optimizers: optimizers.SGD(optimizers.WarmUp(0.05, 4), momentum=0.9), keras=False),
+    OptimizerCase(
+        "rates-by-layer",
+        lambda optimizers: optimizers.SGD(0.05, momentum=0.9, rate_factors={"ea*": 0.5}),
+        keras=False,
+    ),
+    OptimizerCase("towards-the-start", lambda optimizers: optimizers.SGD(0.05, momentum=0.9, l2_sp=0.1), keras=False),
+    adam("adam-towards-the-start", keras=False, l2_sp=0.1, weight_decay=0.01),
+]

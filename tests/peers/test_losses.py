@@ -1,0 +1,145 @@
+"""Losses against Keras and PyTorch: every case of the table in `tests/cases/losses.py`, also of networks that are very
+wrong."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from cases import random
+from cases.losses import LOSSES
+
+import minitl.layers
+from minitl import losses
+from minitl.layers import Activation, Softmax
+
+from .compare import as_numpy, assert_close, leaf
+
+
+@pytest.mark.parametrize("case", [case for case in LOSSES if case.keras], ids=lambda case: case.name)
+def test_a_loss_gives_what_keras_gives(case):
+    """Value and gradient."""
+    criterion, labels, predictions = case.loss(), case.labels(), case.predictions()
+    tensor = leaf(predictions)
+    expected = case.keras_twin(keras.losses)(labels, tensor)
+    assert criterion.forward(labels, predictions) == pytest.approx(expected.item(), rel=1e-6)
+    if case.keras_gradient:
+        expected.backward()
+        assert_close(criterion.backward(), tensor.grad, 1e-5)
+
+
+LOGITS = {
+    "ordinary": 2 * random(7, 5),
+    "large": 30 * random(7, 5),
+    "extreme": 1000 * np.sign(random(7, 5)) + random(7, 5),
+}
+LABELS = np.array([0, 4, 1, 1, 2, 3, 0])
+ONE_HOT = np.eye(5, dtype=np.float32)[LABELS]
+
+logits_of_each_size = pytest.mark.parametrize("z", LOGITS.values(), ids=LOGITS)
+
+
+def torch_loss(function, z, labels):
+    """(value, gradient) of a loss in PyTorch."""
+    tensor = leaf(z)
+    loss = function(tensor, torch.tensor(labels))
+    loss.backward()
+    return loss.item(), as_numpy(tensor.grad)
+
+
+@pytest.mark.parametrize(
+    "criterion, labels",
+    [
+        (losses.CategoricalCrossentropy, ONE_HOT),
+        (losses.SparseCategoricalCrossentropy, LABELS),
+        (losses.SparseCategoricalCrossentropy, LABELS[:, None]),
+    ],
+    ids=["one-hot", "integers", "integers-in-a-column"],
+)
+class TestCrossentropy:
+    @logits_of_each_size
+    def test_from_logits(self, criterion, labels, z):
+        expected, gradient = torch_loss(F.cross_entropy, z, LABELS)
+        criterion = criterion(from_logits=True)
+        np.testing.assert_allclose(criterion.forward(labels, z), expected, rtol=1e-6)
+        assert_close(criterion.backward(), gradient, 1e-6)
+
+    @logits_of_each_size
+    @pytest.mark.parametrize("softmax", [Softmax(), Activation("softmax")], ids=["Softmax", "Activation"])
+    def test_behind_softmax(self, criterion, labels, z, softmax):
+        """The gradient that reaches the logits is PyTorch's, however wrong the network is. The value is, up to the
+        73.5 where it stops growing."""
+        expected, gradient = torch_loss(F.cross_entropy, z, LABELS)
+        criterion = criterion()
+        found = criterion.forward(labels, softmax.forward(z))
+        if np.abs(z).max() < 30:
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+        else:
+            assert found <= expected * (1 + 1e-6)
+        assert_close(softmax.backward(criterion.backward()), gradient, 1e-6)
+
+    @logits_of_each_size
+    def test_behind_a_dense_layer(self, criterion, labels, z):
+        """Dense(activation='softmax') on an identity kernel passes on the same gradient."""
+        dense = minitl.layers.Dense(5, activation="softmax")
+        dense.accept(z.shape)
+        dense.kernel[...] = np.eye(5)
+        criterion = criterion()
+        criterion.forward(labels, dense.forward(z))
+        _, gradient = torch_loss(F.cross_entropy, z, LABELS)
+        assert_close(dense.backward(criterion.backward()), gradient, 1e-6)
+
+
+def test_soft_labels():
+    """Rows that add up to 1 without being one-hot."""
+    labels = np.exp(random(7, 5, seed=2))
+    labels /= labels.sum(axis=1, keepdims=True)
+    expected, gradient = torch_loss(F.cross_entropy, LOGITS["ordinary"], labels)
+    criterion = losses.CategoricalCrossentropy(from_logits=True)
+    np.testing.assert_allclose(criterion.forward(labels, LOGITS["ordinary"]), expected, rtol=1e-6)
+    assert_close(criterion.backward(), gradient, 1e-6)
+
+
+def test_crossentropy_of_every_pixel():
+    """(N, H, W, classes): the mean is over all pixels."""
+    z = random(2, 3, 4, 5)
+    labels = np.random.default_rng(0).integers(5, size=(2, 3, 4))
+    expected, gradient = torch_loss(F.cross_entropy, z.reshape(-1, 5), labels.ravel())
+    for criterion, given in (
+        (losses.SparseCategoricalCrossentropy(from_logits=True), labels),
+        (losses.CategoricalCrossentropy(from_logits=True), np.eye(5, dtype=np.float32)[labels]),
+    ):
+        np.testing.assert_allclose(criterion.forward(given, z), expected, rtol=1e-6)
+        assert_close(criterion.backward(), gradient.reshape(z.shape), 1e-6)
+
+
+YES_OR_NO = (random(7, 5, seed=3) > 0).astype(np.float32)
+
+
+@logits_of_each_size
+@pytest.mark.parametrize("labels", [YES_OR_NO, np.clip(YES_OR_NO, 0.1, 0.7)], ids=["hard", "soft"])
+def test_binary_crossentropy(z, labels):
+    expected, gradient = torch_loss(F.binary_cross_entropy_with_logits, z, labels)
+    criterion = losses.BinaryCrossentropy(from_logits=True)
+    np.testing.assert_allclose(criterion.forward(labels, z), expected, rtol=1e-6)
+    assert_close(criterion.backward(), gradient, 1e-6)
+
+
+@logits_of_each_size
+@pytest.mark.parametrize("labels", [YES_OR_NO, np.clip(YES_OR_NO, 0.1, 0.7)], ids=["hard", "soft"])
+def test_binary_crossentropy_behind_sigmoid(z, labels):
+    expected, gradient = torch_loss(F.binary_cross_entropy_with_logits, z, labels)
+    sigmoid, criterion = Activation("sigmoid"), losses.BinaryCrossentropy()
+    found = criterion.forward(labels, sigmoid.forward(z))
+    if np.abs(z).max() < 10:
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert_close(sigmoid.backward(criterion.backward()), gradient, 1e-6)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (6, 1), (2, 3, 4, 2)], ids=str)
+def test_mean_squared_error(shape):
+    y_true, y_pred = random(*shape, seed=1), random(*shape, seed=2)
+    expected, gradient = torch_loss(F.mse_loss, y_pred, y_true)
+    criterion = losses.MeanSquaredError()
+    np.testing.assert_allclose(criterion.forward(y_true, y_pred), expected, rtol=1e-6)
+    assert_close(criterion.backward(), gradient, 1e-6)
