@@ -33,7 +33,7 @@ def base_weights():
 
 def published(name, size):
     """ResNet50 or InceptionV3 without its top, an average over the map, and a dense layer: a `Model` of minitl."""
-    build, _ = NETWORKS[name]
+    build = NETWORKS[name].build
     with weights_will_be_loaded():
         base = build(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
         model = Model(base.input, Dense(CLASSES, activation="softmax", name="probabilities")(base.output))
@@ -55,7 +55,7 @@ def published(name, size):
 
 def last_stage(name):
     """The layer before the last stage, which is fine-tuned first."""
-    return next(iter(NETWORKS[name][1].FINE_TUNING.values()))
+    return next(iter(NETWORKS[name].fine_tuning.values()))
 
 
 def images(count, size):
@@ -74,7 +74,7 @@ def dense_weights(inputs, units):
 
 def convolution_flops(size, network="vgg16"):
     """Multiplications and additions of a network's convolutions, computed directly, for one image."""
-    build, _ = NETWORKS[network]
+    build = NETWORKS[network].build
     with weights_will_be_loaded():
         model = build(weights=None, include_top=False, input_shape=(size, size, 3))
     convolutions = [layer for layer in model.layers if isinstance(layer, Conv2D)]

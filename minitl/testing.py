@@ -26,7 +26,7 @@ class GradientReport(NamedTuple):
 
     @property
     def worst(self):
-        return max(self.errors.values())
+        return max(self.errors.values(), default=0.0)
 
 
 def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0):

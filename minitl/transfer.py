@@ -12,30 +12,13 @@ layer's output with `model.output_of(name)`: `layer.output` is where the layer w
 Read next: `features`, which makes use of what is frozen.
 """
 
-
 import numpy as np
 
 from .errors import ArgumentError, GraphError, ShapeError
 from .graph.digest import frozen_digest as frozen_digest
-from .layers import (
-    Activation,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Input,
-    InputLayer,
-    Layer,
-    MaxPooling2D,
-    ReLU,
-    ZeroPadding2D,
-)
+from .layers import Input, InputLayer, Layer
 from .models import Model
 from .weights.ledger import adapted
-
-# Layers without parameters that leave the channels of an image as they are.
-KEEPS_CHANNELS = (Activation, AveragePooling2D, Dropout, MaxPooling2D, ReLU, ZeroPadding2D)
 
 
 def remove_layers(model, after):
@@ -88,8 +71,9 @@ def adapt_input(model, input_shape):
     """`model` for images of another `input_shape` (H, W, C).
 
     Another size needs no new weights, as long as no dense layer has counted the pixels. Other channels need a new
-    kernel in every convolution that looks at the image itself; it is made from the old one by `adapt_channels`. All
-    other layers are shared. Raises ShapeError where a layer behind cannot take what comes then.
+    kernel in every convolution that looks at the image itself (in every layer that names the axis of its channels, in
+    `input_axes`); it is made from the old one by `adapt_channels`. All other layers are shared. Raises ShapeError where
+    a layer behind cannot take what comes then.
     """
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3 or input_shape[2] is None:
         raise ShapeError(f"input_shape is {input_shape!r}; expected (height, width, channels).")
@@ -101,15 +85,15 @@ def adapt_input(model, input_shape):
     input_shape = tuple(input_shape)
     tensors = {images: Input(input_shape, name=images.layer.name)}
     image_like = {images}  # tensors whose channels are still those of the image
-    adapted_layers = {}  # a layer that is called twice is adapted once
+    replaced = {}  # layer -> its copy for other channels; a layer that is called twice is adapted once
     for call in model.calls:
-        layer = adapted_layers.get(call.layer, call.layer)
-        channels = tensors[call.inputs[0]].shape[-1]
-        if call.inputs[0] in image_like:
-            if isinstance(layer, KEEPS_CHANNELS):
+        layer, before = call.layer, call.inputs[0]
+        if before in image_like:
+            if layer.keeps_channels:
                 image_like.update(call.outputs)
-            elif isinstance(layer, Conv2D) and channels != layer.kernel.shape[2]:
-                layer = adapted_layers[call.layer] = _with_channels(layer, channels)
+            elif layer.input_axes and input_shape[-1] != before.shape[-1] and layer not in replaced:
+                replaced[layer] = _with_channels(layer, tensors[before].shape)
+        layer = replaced.get(layer, layer)
         inputs = [tensors[each] for each in call.inputs]
         try:
             outputs = layer(inputs if layer.merges else inputs[0])
@@ -120,11 +104,14 @@ def adapt_input(model, input_shape):
                 "remove_layers or replace_head, adapt the input, and put a new head on."
             ) from None
     outputs = model.output_structure.packed([tensors[each] for each in model.outputs])
-    return _continue(Model(tensors[images], outputs, name=model.name), model)
+    new = Model(tensors[images], outputs, name=model.name)
+    if replaced:  # how images of these channels have to be prepared, nobody knows
+        return _continue(new, model, preprocessing=None)
+    return _continue(new, model)
 
 
-def adapt_channels(kernel, channels):
-    """A first kernel (KH, KW, C, F) for another number of input channels.
+def adapt_channels(kernel, channels, axis=2):
+    """Return a first kernel (KH, KW, C, F) for another number of input channels. `axis` is where they are counted.
 
     1 channel           the sum over the old channels: a grey image then gives exactly what it gave as three equal
                         channels (after VGG16's `preprocess_input` they are not equal: each has lost its own mean)
@@ -132,30 +119,35 @@ def adapt_channels(kernel, channels):
                         find a use for it
     any other number    the mean over the old channels, scaled so that the sum over all channels stays what it was
     """
-    old = kernel.shape[2]
+    old = kernel.shape[axis]
     if channels == 1:
-        return kernel.sum(axis=2, keepdims=True)
+        return kernel.sum(axis=axis, keepdims=True)
     if channels > old:
-        new = np.zeros((*kernel.shape[:2], channels, kernel.shape[3]), kernel.dtype)
-        new[:, :, :old] = kernel
-        return new
-    return np.repeat(kernel.mean(axis=2, keepdims=True) * (old / channels), channels, axis=2)
+        missing = (*kernel.shape[:axis], channels - old, *kernel.shape[axis + 1 :])
+        return np.concatenate([kernel, np.zeros(missing, kernel.dtype)], axis=axis)
+    return np.repeat(kernel.mean(axis=axis, keepdims=True) * (old / channels), channels, axis=axis)
 
 
-def _with_channels(layer, channels):
-    """A copy of a convolution for another number of input channels."""
-    new = type(layer)(**layer.get_config())
-    new.build((None, None, None, channels))
-    weights = layer.get_weights()
-    new.set_weights([adapt_channels(weights[0], channels), *weights[1:]])
-    old = layer.kernel.shape[2]
-    rule = "the sum over" if channels == 1 else "the mean of" if channels < old else "zeros behind"
-    _note_adapted(new, layer, {"kernel": f"{rule} the {old} channels"}, f"the input has {channels} channels")
+def _with_channels(layer, input_shape):
+    """Return a copy of a layer that sums over the channels of its input, for an input with other channels."""
+    new, channels, how = type(layer)(**layer.get_config()), input_shape[-1], {}
+    new.accept(input_shape)
+    for name in layer.weight_names:
+        weight = getattr(layer, name)
+        if name in layer.input_axes:
+            axis = layer.input_axes[name]
+            old = weight.shape[axis]
+            rule = "the sum over" if channels == 1 else "the mean of" if channels < old else "zeros behind"
+            how[name] = f"{rule} the {old} channels"
+            weight = adapt_channels(weight, channels, axis)
+        getattr(new, name)[...] = weight
+    _note_adapted(new, layer, how, f"the input has {channels} channels")
     return new
 
 
 def adapt_classes(model, old_classes, new_classes):
-    """`model` with another set of classes: its last layer, a `Dense` one, gets one column for each of `new_classes`.
+    """`model` with another set of classes: its last layer, as a rule a `Dense` one, gets one column for each of
+    `new_classes`. (The layer has to name the argument that counts its outputs, in `output_size_argument`.)
 
     old_classes, new_classes   the names, in the order of the outputs (ImageNet: the WordNet numbers of
     `imagenet.classes()`)
@@ -170,10 +162,11 @@ def adapt_classes(model, old_classes, new_classes):
     if len(model.outputs) > 1:
         raise ShapeError(f"the model has {len(model.outputs)} outputs ({', '.join(model.output_names)}); expected one.")
     layer, old_classes, new_classes = model.output.layer, list(old_classes), list(new_classes)
-    if not isinstance(layer, Dense) or layer.units != len(old_classes):
-        units = f"{layer.units} units" if isinstance(layer, Dense) else f"a {type(layer).__name__} layer"
+    size = layer.output_size_argument
+    if size is None or getattr(layer, size) != len(old_classes):
+        found = f"a {type(layer).__name__} layer" if size is None else f"{getattr(layer, size)} {size}"
         raise ShapeError(
-            f"the model ends with '{layer.name}', {units}; expected Dense with {len(old_classes)} classes."
+            f"the model ends with '{layer.name}', {found}; expected Dense with {len(old_classes)} classes."
         )
     for argument, names in ("old_classes", old_classes), ("new_classes", new_classes):
         twice = [name for name in names if names.count(name) > 1]
@@ -182,8 +175,8 @@ def adapt_classes(model, old_classes, new_classes):
     stays = [name for name in new_classes if name in old_classes]
     if not stays:
         raise ArgumentError("none of new_classes is one of old_classes; put a new head on with replace_head.")
-    new = type(layer)(**{**layer.get_config(), "units": len(new_classes)})
-    new.build((None, len(layer.kernel)))
+    new = type(layer)(**{**layer.get_config(), size: len(new_classes)})
+    new.accept(model.output.inputs[0].shape)
     for name in layer.weight_names:
         weight = getattr(layer, name)
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
@@ -237,7 +230,7 @@ def unfreeze(model, since=None, batch_normalization=False, after=None):
         raise ArgumentError(f"since is {since!r} and after is {after!r}; expected one of them.")
     start = 0 if since is None and after is None else _position(model, since or after) + (after is not None)
     for layer in model.layers[start:]:
-        if batch_normalization or not isinstance(layer, BatchNormalization):
+        if batch_normalization or not layer.statistic_names:
             layer.trainable = True
 
 

@@ -224,13 +224,13 @@ def test_what_cannot_be_told_apart_is_decided_by_its_price():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_can_be_cut_where_it_says(name):
-    build, module = NETWORKS[name]
+    application = NETWORKS[name]
     with weights_will_be_loaded():
-        base = build(weights=None, include_top=False, input_shape=(96, 96, 3))
+        base = application.build(weights=None, include_top=False, input_shape=(96, 96, 3))
     ends = cuts(name)
     assert base.output.layer.name == ends[-1]
     lengths = [len(transfer.remove_layers(base, end).layers) for end in ends]
-    assert lengths == sorted(lengths) and len(ends) == len(module.FINE_TUNING) + 1
+    assert lengths == sorted(lengths) and len(ends) == len(application.fine_tuning) + 1
     model = advice.features_at(base, ends, GlobalAveragePooling2D)
     assert model.output_shape[1] == sum(base.output_of(end).shape[-1] for end in ends)
 

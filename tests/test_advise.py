@@ -35,14 +35,17 @@ def tiny(weights="imagenet", include_top=True, input_shape=None, pooling=None, c
 @pytest.fixture
 def network(monkeypatch):
     pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
-    module = SimpleNamespace(
-        FINE_TUNING={"part3": "part2_pool", "part2": "part1_pool"},
-        LAST_LAYER="part3_pool",
-        NATIVE_SIZE=32,
-        SMALLEST_SIZE=8,
-        preprocess_input=applications.inception_v3.preprocess_input,
+    record = applications.Application(
+        name="tiny",
+        title="Tiny",
+        build=tiny,
+        preparation=applications.inception_v3.APPLICATION.preparation,
+        fine_tuning={"part3": "part2_pool", "part2": "part1_pool"},
+        last_layer="part3_pool",
+        native_size=32,
+        smallest_size=8,
     )
-    monkeypatch.setitem(applications.NETWORKS, "tiny", (tiny, module))
+    monkeypatch.setitem(applications.NETWORKS, "tiny", record)
     monkeypatch.setattr(advise_subjects, "present", lambda name: "here")
 
 

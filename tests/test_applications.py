@@ -24,7 +24,7 @@ every_network = pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case.
 
 def test_every_network_is_in_the_table():
     """A network of `minitl.applications` that no case names is tested by nobody: see `cases/networks.py`."""
-    assert sorted(case.name for case in NETWORKS) == sorted(applications.__all__)
+    assert sorted(case.name for case in NETWORKS) == sorted(each.title for each in applications.NETWORKS.values())
 
 
 @every_network
@@ -38,7 +38,7 @@ def test_the_published_networks(case):
         assert base.count_params() == case.parameters_without_top and base.output_shape == shape
     assert [layer.name for layer in case.build().layers] == [layer.name for layer in model.layers]
     cuts = {cut.layer.name for cut in model.cuts}
-    fine_tuning = getattr(applications, case.module).FINE_TUNING
+    fine_tuning = applications.NETWORKS[case.module].fine_tuning
     assert cuts.issuperset(fine_tuning.values()), "every stage can be cut off and fine-tuned"
 
 

@@ -256,10 +256,12 @@ def test_a_saved_model_predicts_the_same_elsewhere(photos, base, tmp_path):
 @pytest.mark.parametrize("name, part", [("resnet50", "conv5"), ("inception_v3", "mixed10")])
 def test_other_bases(photos, name, part, monkeypatch, tmp_path, capsys):
     """Random weights, since the published ones are not here: what is tested is the way through both stages."""
-    build, module = applications.NETWORKS[name]
+    application = applications.NETWORKS[name]
+    build = application.build
     weights = tmp_path / "random.h5"
     build(weights=None, include_top=False).save_weights(weights)
-    monkeypatch.setitem(applications.NETWORKS, name, (lambda **options: build(weights=weights, **options), module))
+    with_weights = application._replace(build=lambda **options: build(weights=weights, **options))
+    monkeypatch.setitem(applications.NETWORKS, name, with_weights)
     options = ["--base", name, "--image-size", "80", "--epochs", "3", "--tune-epochs", "1"]
     results = finetune(photos, *options, "--save", str(tmp_path / "model.h5"))
     text = capsys.readouterr().out
@@ -269,7 +271,7 @@ def test_other_bases(photos, name, part, monkeypatch, tmp_path, capsys):
     before, thawed = True, {layer.name for layer in model.layers if layer.trainable and layer.weight_names}
     for layer in model.layers:
         assert not (before and layer.name in thawed)
-        before = before and layer.name != module.FINE_TUNING[part]
+        before = before and layer.name != application.fine_tuning[part]
     assert thawed and not any(isinstance(model.get_layer(each), BatchNormalization) for each in thawed)
     picture = next((photos / "val" / "lying").iterdir())
     assert cli.main(["predict", str(tmp_path / "model.h5"), str(picture)]) == 0

@@ -456,7 +456,7 @@ def photos(tmp_path, monkeypatch):
     Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images'")
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
     monkeypatch.setattr("minitl.recipes.report.plots.drawings", lambda fine_tuning, findings: [])
-    monkeypatch.setitem(applications.NETWORKS, "vgg16", (tiny_base, applications.NETWORKS["vgg16"][1]))
+    monkeypatch.setitem(applications.NETWORKS, "vgg16", applications.NETWORKS["vgg16"]._replace(build=tiny_base))
     rng = np.random.default_rng(0)
     for part, kind in itertools.product(("train", "val"), ("bright", "dark <b>")):
         folder = tmp_path / "photos" / part / kind

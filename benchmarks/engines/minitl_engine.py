@@ -39,8 +39,7 @@ def inference(options):
     def forward():
         if without == "kept transforms":
             for layer in model.layers:
-                if isinstance(layer, Conv2D):
-                    layer.transform.drop()
+                layer.forget_prepared()
         return model.forward(x, gradients="none")
 
     return forward

@@ -1,16 +1,46 @@
 """What the applications share, so that each of their files can be the architecture and little else."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import initializers
-from ..errors import ArgumentError, DataError
+from ..data.preparation import Preparation
+from ..errors import ArgumentError
 from ..layers import GlobalAveragePooling2D, GlobalMaxPooling2D
 from ..weights import find_weights, load_weights
 
-# Mean blue, green and red of ImageNet's training images.
-IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
+
+class Application(NamedTuple):
+    """What commands and recipes know of a network.
+
+    name            how commands, models and weights call it: "vgg16"
+    title           how people write it: "VGG16"
+    build           the function that makes the model; takes weights, include_top, input_shape, pooling and classes
+    preparation     how its images are prepared (`data.preparation`)
+    fine_tuning     {what can be fine-tuned, to the end: the layer before it}, from the end
+    last_layer      the last one without its top
+    native_size     pixels: what the weights were trained on
+    smallest_size   pixels: what leaves one at the end
+    has_weights     False where `build` knows no pre-trained weights: it is no base for a fine-tuning then
+    """
+
+    name: str
+    title: str
+    build: Callable
+    preparation: Preparation
+    fine_tuning: dict
+    last_layer: str
+    native_size: int
+    smallest_size: int
+    has_weights: bool = True
+
+    @property
+    def cuts(self):
+        """Where it can be cut: the names of the last layers of its blocks, in order."""
+        return [*reversed(self.fine_tuning.values()), self.last_layer]
 
 
 def check_arguments(weights, include_top, input_shape, pooling, classes, native_size, smallest_size):
@@ -65,25 +95,3 @@ def load_named_weights(weights, published_name):
 
     with initializers.weights_will_be_loaded():
         yield load
-
-
-def preprocess_caffe(x):
-    """RGB (..., 3) from 0 to 255 -> BGR minus the mean colour, not scaled: what Caffe's models were trained on."""
-    bgr = np.array(_rgb(x)[..., ::-1], np.float32, order="C")  # a copy: the caller's images stay as they are
-    bgr -= IMAGENET_MEAN_BGR
-    return bgr
-
-
-def preprocess_symmetric(x):
-    """RGB (..., 3) from 0 to 255 -> RGB from -1 to 1: what TensorFlow's Inception was trained on."""
-    rgb = np.array(_rgb(x), np.float32)
-    rgb /= 127.5
-    rgb -= 1
-    return rgb
-
-
-def _rgb(x):
-    x = np.asarray(x)
-    if x.shape[-1:] != (3,):
-        raise DataError(f"images have shape {x.shape}; expected RGB with the channels last: (..., 3).")
-    return x

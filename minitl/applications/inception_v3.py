@@ -10,6 +10,7 @@ Layer names are Keras's, which counts: conv2d, conv2d_1, ..., conv2d_93. Here th
 from collections import Counter
 from typing import NamedTuple
 
+from ..data.preparation import SYMMETRIC, preprocess_symmetric
 from ..layers import (
     Activation,
     AveragePooling2D,
@@ -22,7 +23,7 @@ from ..layers import (
     MaxPooling2D,
 )
 from ..models import Model
-from .building import add_pooling, check_arguments, load_named_weights, preprocess_symmetric
+from .building import Application, add_pooling, check_arguments, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
@@ -108,9 +109,6 @@ NETWORK = [
     module_8("mixed10", "mixed9_1"),  #   8 x   8 x 2048
 ]  # fmt: skip
 
-# {what can be fine-tuned, to the end: the layer before it}, from the end
-FINE_TUNING = {f"mixed{number}": f"mixed{number - 1}" for number in range(10, 0, -1)}
-LAST_LAYER = "mixed10"  # without its top
 NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: what the published weights were trained on; what leaves one at the end
 
 
@@ -172,3 +170,15 @@ class _Names:
 def preprocess_input(x):
     """RGB images (..., 3) from 0 to 255 -> float32 RGB from -1 to 1, as the weights expect."""
     return preprocess_symmetric(x)
+
+
+APPLICATION = Application(
+    name="inception_v3",
+    title="InceptionV3",
+    build=InceptionV3,
+    preparation=SYMMETRIC._replace(function=preprocess_input),
+    fine_tuning={f"mixed{number}": f"mixed{number - 1}" for number in range(10, 0, -1)},
+    last_layer="mixed10",
+    native_size=NATIVE_SIZE,
+    smallest_size=SMALLEST_SIZE,
+)

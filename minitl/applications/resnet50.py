@@ -6,6 +6,7 @@ layers below undiminished, by way of the sum. Every convolution is followed by a
 Layer names are Keras's, and so they are the names in the weight files.
 """
 
+from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import (
     Activation,
     Add,
@@ -18,7 +19,7 @@ from ..layers import (
     ZeroPadding2D,
 )
 from ..models import Model
-from .building import add_pooling, check_arguments, load_named_weights, preprocess_caffe
+from .building import Application, add_pooling, check_arguments, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
@@ -32,14 +33,6 @@ STAGES = [
     ("conv5", 3, 512, 2),  #  7 x  7 x 2048
 ]
 
-# {what can be fine-tuned, to the end: the layer before it}, from the end
-FINE_TUNING = {
-    "conv5": "conv4_block6_out",
-    "conv4": "conv3_block4_out",
-    "conv3": "conv2_block3_out",
-    "conv2": "pool1_pool",
-}
-LAST_LAYER = "conv5_block3_out"  # without its top
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
 
 
@@ -101,3 +94,20 @@ def normalized(x, name):
 def preprocess_input(x):
     """RGB images (..., 3) from 0 to 255 -> float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
+
+
+APPLICATION = Application(
+    name="resnet50",
+    title="ResNet50",
+    build=ResNet50,
+    preparation=CAFFE._replace(function=preprocess_input),
+    fine_tuning={
+        "conv5": "conv4_block6_out",
+        "conv4": "conv3_block4_out",
+        "conv3": "conv2_block3_out",
+        "conv2": "pool1_pool",
+    },
+    last_layer="conv5_block3_out",
+    native_size=NATIVE_SIZE,
+    smallest_size=SMALLEST_SIZE,
+)

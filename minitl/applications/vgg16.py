@@ -3,9 +3,10 @@
 Layer names are Keras's, and so they are the names in the weight files.
 """
 
+from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 from ..models import Model
-from .building import add_pooling, check_arguments, load_named_weights, preprocess_caffe
+from .building import Application, add_pooling, check_arguments, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
@@ -13,9 +14,6 @@ __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 # (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
 BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 
-# {what can be fine-tuned, to the end: the layer before it}, from the end
-FINE_TUNING = {f"block{number}": f"block{number - 1}_pool" for number in range(len(BLOCKS), 1, -1)}
-LAST_LAYER = f"block{len(BLOCKS)}_pool"  # without its top
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
 
 
@@ -53,3 +51,15 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
 def preprocess_input(x):
     """RGB images (..., 3) from 0 to 255 -> float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
+
+
+APPLICATION = Application(
+    name="vgg16",
+    title="VGG16",
+    build=VGG16,
+    preparation=CAFFE._replace(function=preprocess_input),
+    fine_tuning={f"block{number}": f"block{number - 1}_pool" for number in range(len(BLOCKS), 1, -1)},
+    last_layer=f"block{len(BLOCKS)}_pool",
+    native_size=NATIVE_SIZE,
+    smallest_size=SMALLEST_SIZE,
+)

@@ -13,7 +13,7 @@ with what came.
 """
 
 from .. import interruption
-from ..applications import NETWORKS
+from ..applications import bases
 from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..files.results import check_writable, write_json
@@ -27,7 +27,7 @@ def add_arguments(parser):
     parser.add_argument("photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs a class")
     parser.add_argument("--within", type=float, metavar="MINUTES", help="the best plan that takes no longer")
     parser.add_argument("--memory", type=float, metavar="GB", help="the best plan that takes no more")
-    parser.add_argument("--base", choices=[*NETWORKS], help=f"default: {PhotographSettings.base}")
+    parser.add_argument("--base", choices=bases(), help=f"default: {PhotographSettings.base}")
     parser.add_argument("--image-size", type=int, help="pixels (default: what the base was trained on)")
     parser.add_argument(
         "--no-cache", action="store_true", help="do not keep the photographs' features for the next run"

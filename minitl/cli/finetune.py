@@ -20,7 +20,7 @@ import shlex
 import sys
 from dataclasses import fields
 
-from ..applications import NETWORKS, cuts
+from ..applications import bases, cuts
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate, finetune_photographs
@@ -37,7 +37,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--cut",
         metavar="LAYER",
-        choices=list(dict.fromkeys(cut for base in NETWORKS for cut in cuts(base))),
+        choices=list(dict.fromkeys(cut for base in bases() for cut in cuts(base))),
         help=f"last layer to keep: one of {', '.join(CUTS)} (default: the last); with photographs, the end of any "
         "block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` says which)",
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from ..applications import NETWORKS
+from ..applications import NETWORKS, bases
 from ..errors import ArgumentError
 from ..recipes.settings import SCHEDULES, STARTS, PhotographSettings, option
 
@@ -13,13 +13,14 @@ OF_BOTH = ("cut", "epochs", "learning_rate", "seed", "save", "report", "json")  
 def add_arguments(parser):
     """Add the options that only a folder of photographs has."""
     group = parser.add_argument_group("with a folder of photographs")
+    networks = [NETWORKS[name] for name in bases()]
     add = group.add_argument
-    add("--base", choices=[*NETWORKS], help=f"the pre-trained network (default: {DEFAULTS.base})")
+    add("--base", choices=bases(), help=f"the pre-trained network (default: {DEFAULTS.base})")
     add(
         "--unfreeze",
         metavar="PART",
         help="the second stage trains from here on: none, or one of "
-        + "; ".join(f"{', '.join(reversed(module.FINE_TUNING))} ({name})" for name, (_, module) in NETWORKS.items())
+        + "; ".join(f"{', '.join(reversed(network.fine_tuning))} ({network.name})" for network in networks)
         + " (default: the last)",
     )
     add("--tune-epochs", type=int, help=f"of the second stage (default: {DEFAULTS.tune_epochs})")
@@ -50,7 +51,7 @@ def add_arguments(parser):
         "--image-size",
         type=int,
         help="pixels (default: "
-        + ", ".join(f"{module.NATIVE_SIZE} for {name}" for name, (_, module) in NETWORKS.items())
+        + ", ".join(f"{network.native_size} for {network.name}" for network in networks)
         + "); fewer are faster and less accurate",
     )
     add("--find-rate", action="store_true", help="only try which learning rate suits the head, and show it")

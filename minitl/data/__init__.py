@@ -1,6 +1,6 @@
 """Where images come from: the set that comes with the project (`bundled`) and the one it was cut from (`idx`), files
-(`images`, `photos`), and folders of photographs (`folders`), read as they are needed (`stream`) and varied
-(`augmentation`)."""
+(`images`, `photos`), and folders of photographs (`folders`), read as they are needed (`stream`), varied
+(`augmentation`), and prepared as a network expects them (`preparation`)."""
 
 from ..kernels.images import grey_to_rgb, resize
 from .augmentation import Augmentation

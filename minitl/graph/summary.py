@@ -1,18 +1,14 @@
 """The table that `model.summary()` prints, and what one example costs."""
 
-import math
-
 
 def flops(model):
-    """Floating-point operations of one example's way forward through convolutions and dense layers: every number of a
-    kernel is multiplied and added once for each output pixel. Needs a model with a fixed input size."""
-    return sum(
-        2
-        * call.layer.kernel.size
-        * math.prod(call.outputs[0].shape[1:-1])  # OH*OW; a dense layer has no such axes, the empty product is 1
-        for call in model.calls
-        if "kernel" in call.layer.weight_names
-    )
+    """Return the floating-point operations of one example's way forward, as far as the layers count them: those of
+    convolutions and dense layers. Needs a model with a fixed input size."""
+    total = 0
+    for call in model.calls:
+        shapes = [tensor.shape for tensor in call.inputs]
+        total += call.layer.flops(shapes if call.layer.merges else shapes[0])
+    return total
 
 
 def summary_text(model):

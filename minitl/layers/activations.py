@@ -24,6 +24,7 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activation
         self.activate, self.activation_gradient = activation_functions(activation)
+        self.keeps_channels = self.is_elementwise = activation != "softmax"  # which mixes the channels
 
     def forward(self, x, training=False):
         y = self.activate(x)
@@ -39,6 +40,7 @@ class ReLU(Layer):
     """x above `threshold`, at most `max_value`; negative_slope * (x - threshold) at the threshold and below."""
 
     config_names = ("max_value", "negative_slope", "threshold")
+    keeps_channels = is_elementwise = True
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -49,6 +51,10 @@ class ReLU(Layer):
                 raise ArgumentError(f"{argument} is {value!r}; expected a number of at least 0.")
         self.max_value = None if max_value is None else float(max_value)
         self.negative_slope, self.threshold = float(negative_slope), float(threshold)
+
+    @property
+    def output_activation(self):
+        return "relu" if self.negative_slope == 0 == self.threshold else None
 
     def forward(self, x, training=False):
         self.remember(x)
@@ -71,6 +77,7 @@ class Softmax(Layer):
     """Positive numbers that add up to 1 along `axis`."""
 
     config_names = ("axis",)
+    output_activation = "softmax"
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)

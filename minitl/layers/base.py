@@ -94,6 +94,15 @@ class Layer:
     keeps_integers = False  # True for layers that hand numbers on as they are, so that integers stay integers
     random = False  # True where the output in training depends on random numbers
 
+    # What others ask of a layer. They never ask for its class: a layer of your own answers here, and nowhere else.
+    keeps_channels = False  # True if channel k comes out of channel k alone: a pooling, a relu, a border of zeros
+    is_elementwise = False  # True if, to predict, each number comes out of the one in its place: a relu, a batch-norm
+    passes_numbers_on = False  # True if, to predict, the numbers stay what they are: a dropout, a flatten
+    output_size_argument = None  # name of the argument that says how many numbers come out: "units", "filters"
+    input_axes = {}  # {parameter: which of its axes runs over the last axis of the input}; {"kernel": 0} in Dense
+    torch_names = {}  # {parameter: what PyTorch calls it}; {"kernel": "weight", "bias": "bias"} in Dense
+    torch_axes = {}  # {parameter: how its axes are turned}, where they differ: {"kernel": "(units, inputs) -> ..."}
+
     def __init__(self, name=None, trainable=True, input_shape=None, **unsupported):
         for argument, value in unsupported.items():
             if argument not in KERAS_DEFAULTS or value not in KERAS_DEFAULTS[argument]:
@@ -141,6 +150,26 @@ class Layer:
     def backward_to_parameters(self, grad):
         """`backward` for a trainable layer with nothing trainable before it, where nobody asks for dL/dx."""
         self.backward(grad)
+
+    # ---- what a subclass may answer otherwise ----
+
+    @property
+    def uses_batch(self):
+        """True if in training, as it is now, an output depends on the other examples of the batch."""
+        return False
+
+    @property
+    def output_activation(self):
+        """Keras's name of the activation that this layer ends with, as "softmax"; None where that is not known."""
+        return getattr(self, "activation", None)
+
+    def flops(self, input_shape):
+        """Return the floating-point operations of one example's way forward, as far as they are worth counting: those
+        of matrix products. `input_shape` begins with the batch."""
+        return 0
+
+    def forget_prepared(self):
+        """Forget what a first `forward` has prepared for later ones, such as a kernel's transform."""
 
     # ---- building a graph ----
 
@@ -199,14 +228,10 @@ class Layer:
         return self.parameter_names if self.trainable else []
 
     @property
-    def uses_batch(self):
-        """True if what this layer makes of an example in training depends on the rest of the batch."""
-        return False
-
-    @property
     def is_fixed(self):
-        """True if training cannot change what this layer makes of an example: nothing learned and nothing random."""
-        return not self.random and not self.trainable_names
+        """True if training cannot change what this layer makes of an example: nothing learned, nothing random, and
+        nothing that depends on the batch."""
+        return not (self.random or self.trainable_names or self.uses_batch)
 
     @property
     def weights(self):

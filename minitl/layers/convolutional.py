@@ -19,6 +19,10 @@ class Conv2D(Layer):
 
     takes_integers = False
     config_names = ("filters", "kernel_size", "strides", "padding", "activation", "use_bias")
+    output_size_argument = "filters"
+    input_axes = {"kernel": 2}
+    torch_names = {"kernel": "weight", "bias": "bias"}
+    torch_axes = {"kernel": "(F, C, KH, KW) -> (KH, KW, C, F)"}
 
     def __init__(
         self,
@@ -62,6 +66,14 @@ class Conv2D(Layer):
     def compute_output_shape(self, input_shape):
         return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
 
+    def flops(self, input_shape):
+        """Count two for each number of the kernel and each of the OH*OW pixels that come out: a product and a sum."""
+        _, oh, ow, _ = self.compute_output_shape(input_shape)
+        return 2 * self.kernel.size * oh * ow
+
+    def forget_prepared(self):
+        self.transform.drop()
+
     def forward(self, x, training=False):
         self.accept(x.shape)
         transform = self.transform
@@ -95,6 +107,7 @@ class ZeroPadding2D(Layer):
     """A border of zeros. `padding` is n, (rows, columns), or ((top, bottom), (left, right))."""
 
     config_names = ("padding",)
+    keeps_channels = True
 
     def __init__(self, padding=(1, 1), **kwargs):
         super().__init__(**kwargs)

@@ -18,6 +18,10 @@ class Dense(Layer):
 
     takes_integers = False
     config_names = ("units", "activation", "use_bias")
+    output_size_argument = "units"
+    input_axes = {"kernel": 0}
+    torch_names = {"kernel": "weight", "bias": "bias"}
+    torch_axes = {"kernel": "(units, inputs) -> (inputs, units)"}
 
     def __init__(
         self,
@@ -53,6 +57,10 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
+
+    def flops(self, input_shape):
+        """Count two for each number of the kernel, a product and a sum; in a map, for each of its pixels."""
+        return 2 * self.kernel.size * math.prod(input_shape[1:-1])  # the product of no axes is 1
 
     def forward(self, x, training=False):
         self.accept(x.shape)
@@ -92,6 +100,7 @@ class Dense(Layer):
 class Flatten(Layer):
     """(N, H, W, C) -> (N, H*W*C), in that order of axes."""
 
+    passes_numbers_on = True
     keeps_integers = True
 
     def compute_output_shape(self, input_shape):

@@ -14,6 +14,7 @@ class InputLayer(Layer):
     """
 
     config_names = ("shape", "dtype")
+    keeps_channels = True
 
     def __init__(self, shape, dtype=None, **kwargs):
         super().__init__(**kwargs)

@@ -22,6 +22,11 @@ class BatchNormalization(Layer):
 
     takes_integers = False
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
+    keeps_channels = is_elementwise = True
+    input_axes = {"gamma": 0, "beta": 0, "moving_mean": 0, "moving_variance": 0}
+    torch_names = {
+        "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
+    }  # fmt: skip
 
     def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
         super().__init__(**kwargs)
@@ -51,11 +56,7 @@ class BatchNormalization(Layer):
 
     @property
     def uses_batch(self):
-        return self.trainable
-
-    @property
-    def is_fixed(self):
-        return not self.trainable  # unfrozen, it looks at the batch even if it has neither gamma nor beta
+        return self.trainable  # even if it has neither gamma nor beta
 
     def scale_and_shift(self):
         """(C,) and (C,): with fixed statistics, y = scale * x + shift."""
@@ -73,8 +74,8 @@ class BatchNormalization(Layer):
     def forward(self, x, training=False):
         self.accept(x.shape)
         x = as_float(x)
-        uses_batch = training and self.trainable and x.size > 0  # no images have no statistics
-        if uses_batch:
+        of_this_batch = training and self.uses_batch and x.size > 0  # no images have no statistics
+        if of_this_batch:
             if x.size == x.shape[-1]:
                 warn_of_mistake(
                     f"layer '{self.name}' takes mean and variance from a batch of one: every number is its own mean, "
@@ -87,7 +88,7 @@ class BatchNormalization(Layer):
         else:
             mean, variance = self.moving_mean, self.moving_variance
         # Frozen, it needs nothing large for its gradient: x is not kept.
-        self.remember(x if self.trainable else None, mean.copy(), variance.copy(), uses_batch)
+        self.remember(x if self.trainable else None, mean.copy(), variance.copy(), of_this_batch)
         return scale_and_shift(x, *self._scale_and_shift(mean, variance))
 
     def _follow(self, mean, variance):

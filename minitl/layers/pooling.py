@@ -9,6 +9,7 @@ class _Pooling2D(Layer):
     """What the two windowed poolings share: the window, by default moved by its own size."""
 
     config_names = ("pool_size", "strides", "padding")
+    keeps_channels = True
 
     def __init__(self, pool_size=(2, 2), strides=None, padding="valid", **kwargs):
         super().__init__(**kwargs)
@@ -54,6 +55,7 @@ class _GlobalPooling2D(Layer):
     """What the two global poolings share: (N, H, W, C) -> (N, C), or (N, 1, 1, C) with keepdims=True."""
 
     config_names = ("keepdims",)
+    keeps_channels = True
 
     def __init__(self, keepdims=False, **kwargs):
         super().__init__(**kwargs)

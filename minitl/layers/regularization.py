@@ -16,6 +16,7 @@ class Dropout(Layer):
     """
 
     config_names = ("rate", "seed")
+    keeps_channels = is_elementwise = passes_numbers_on = True
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)

@@ -19,12 +19,20 @@ from ..errors import DataError
 class Loss:
     """The base of all losses. A subclass writes `forward` and `backward`, and says what labels it takes.
 
-    count   set by `forward`: how many predictions the mean was taken over
+    count              set by `forward`: how many predictions the mean was taken over
+    final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
+    working_state      names of attributes that `forward` leaves for `backward`; arrays need not be named. All others
+                       are settings: a training that goes on from a checkpoint must have the same
+    remembers          names of attributes that last from batch to batch, such as a running mean: numbers, text and
+                       arrays. A checkpoint keeps them
     """
 
     accuracy = "categorical_accuracy"  # what metrics=["accuracy"] means beside this loss: a name of `minitl.metrics`
+    final_activation = None
     from_logits = False
     count = 0
+    working_state = ("count",)
+    remembers = ()
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         return self.forward(y_true, y_pred, sample_weight)
@@ -46,6 +54,11 @@ class Loss:
         if sample_weight is None or np.all(sample_weight):
             return None
         return np.broadcast_to(weights(sample_weight, y_pred)[..., 0] != 0, leading_shape(y_pred.shape))
+
+    def class_numbers(self, y_true):
+        """Return labels as whole numbers (N,), one class an example; None where they are no classes, or several an
+        example."""
+        return None
 
 
 def leading_shape(shape):
@@ -90,6 +103,11 @@ def check_count(y_true, output_shape):
     count = np.shape(y_true)[0] if np.ndim(y_true) else 0
     if count == 0 or output_shape[0] not in (None, count):
         raise DataError(f"there are {count} labels for {output_shape[0]} predictions; expected one each, and some.")
+
+
+def one_number_each(y_true):
+    """Return labels (N,) or (N, 1) as (N,); None for other shapes."""
+    return y_true.reshape(len(y_true)) if y_true.size == len(y_true) and y_true.ndim <= 2 else None
 
 
 def check_one_for_each_output(y_true, output_shape, loss):

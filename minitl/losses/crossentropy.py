@@ -17,11 +17,22 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float, log_softmax
-from .base import Loss, check_count, check_one_for_each_output, leading_shape, predictions_in, same_sizes, weights
+from .base import (
+    Loss,
+    check_count,
+    check_one_for_each_output,
+    leading_shape,
+    one_number_each,
+    predictions_in,
+    same_sizes,
+    weights,
+)
 
 
 class _Crossentropy(Loss):
     """L = -(1/M) sum_m log p[m, label_m] over the M predictions, for one-hot labels and for integers alike."""
+
+    final_activation = "softmax"
 
     def __init__(self, from_logits=False):
         self.from_logits = from_logits
@@ -73,6 +84,10 @@ class CategoricalCrossentropy(_Crossentropy):
         if self.label_smoothing:
             t = t * (1 - self.label_smoothing) + self.label_smoothing / t.shape[-1]
         return t.astype(y_pred.dtype, copy=False)
+
+    def class_numbers(self, y_true):
+        is_one_hot = y_true.ndim == 2 and y_true.shape[1] > 1
+        return y_true.argmax(axis=1) if is_one_hot else one_number_each(y_true)
 
     def check_labels(self, y_true, output_shape):
         check_count(y_true, output_shape)
@@ -132,6 +147,9 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         valid = _flat_labels(y_true, y_pred.shape) != self.ignore_class
         return valid if counted is None else valid & counted
 
+    def class_numbers(self, y_true):
+        return one_number_each(y_true)
+
     def check_labels(self, y_true, output_shape):
         labels, classes = _flat_labels(y_true, output_shape), output_shape[-1]
         if self.ignore_class is not None:
@@ -152,6 +170,7 @@ class BinaryCrossentropy(Loss):
     """
 
     accuracy = "binary_accuracy"
+    final_activation = "sigmoid"
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
@@ -161,6 +180,9 @@ class BinaryCrossentropy(Loss):
         y_true = np.asarray(y_true)
         if y_true.size and not (0 <= y_true.min() and y_true.max() <= 1):
             raise DataError(f"labels run from {y_true.min()} to {y_true.max()}; binary cross-entropy expects 0 to 1.")
+
+    def class_numbers(self, y_true):
+        return one_number_each(y_true)
 
     def forward(self, y_true, y_pred, sample_weight=None):
         y_pred = as_float(y_pred)

@@ -16,6 +16,8 @@ class WeightedSum(Loss):
     After `forward`, `values` holds the value of each loss by itself, without its weight.
     """
 
+    working_state = (*Loss.working_state, "structure", "values")
+
     def __init__(self, structure, losses, weights):
         self.structure, self.weights, self.values = structure, weights, ()
         # One object that was given for two outputs would have to remember both.

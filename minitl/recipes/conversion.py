@@ -12,7 +12,10 @@ from ..weights.naming import is_kerass, places
 from .models_by_name import NOTOP, model_by_name
 from .settings import SettingError
 
-APPLICATIONS = [f"{name}{top}" for name in NETWORKS for top in ("", NOTOP)]
+
+def known_models():
+    """Return the names of the applications, each with its top and without."""
+    return [f"{name}{ending}" for name in NETWORKS for ending in ("", NOTOP)]
 
 
 def convert_weights(source, target, model=None, names=None, partial=False):
@@ -57,7 +60,7 @@ def read_names(path):
 
 def fitting_application(file, names):
     """Return the network that has exactly the layers that the file's names stand for."""
-    for name in APPLICATIONS:
+    for name in known_models():
         model = model_by_name(name)
         layers = {layer.name for layer in model.layers if layer.weight_names}
         known = {theirs: ours for theirs, ours in (names or {}).items() if ours in layers}
@@ -66,6 +69,6 @@ def fitting_application(file, names):
     some = ", ".join(tensor.name for tensor in file.tensors[:3])
     raise WeightsError(
         f"{file.path}: its names ({some}, ...) are not those of a network that is known here "
-        f"({', '.join(APPLICATIONS)}). Say whose layers these are with --model FILE (a model saved by "
+        f"({', '.join(known_models())}). Say whose layers these are with --model FILE (a model saved by "
         "minitl), and what it calls them with --names FILE."
     )

@@ -1,7 +1,7 @@
 """A network by what a person calls it: an application's name, or the file of a saved model."""
 
 from .. import initializers
-from ..applications import NETWORKS
+from ..applications import NETWORKS, find
 from ..graph.summary import flops
 from ..models import load_model
 from .settings import SettingError
@@ -9,26 +9,18 @@ from .settings import SettingError
 NOTOP = "-notop"
 
 
-def application_name(name):
-    """Return the key in `NETWORKS` that a name stands for, or None."""
-    name = name.lower()
-    name = "inception_v3" if name == "inceptionv3" else name
-    return name if name in NETWORKS else None
-
-
 def model_by_name(name, include_top=True, input_shape=None):
     """Return a model to look at, an application's with meaningless weights. `name` is an application's (vgg16,
     resnet50, inception_v3, with -notop for its base alone), or a file from `model.save`."""
     is_notop = name.lower().endswith(NOTOP)
-    known = application_name(name[: -len(NOTOP)] if is_notop else name)
-    if known is None:
+    application = find(name.lower().removesuffix(NOTOP))
+    if application is None:
         if not include_top or input_shape:
             text = "{} and {} go with an application's name ({some})."
             raise SettingError(text, "include_top", "input_shape", some=", ".join(NETWORKS))
         return load_model(name)
-    build, _ = NETWORKS[known]
     with initializers.weights_will_be_loaded():  # nobody will look at the numbers
-        return build(weights=None, include_top=include_top and not is_notop, input_shape=input_shape)
+        return application.build(weights=None, include_top=include_top and not is_notop, input_shape=input_shape)
 
 
 def summary_as_data(model):

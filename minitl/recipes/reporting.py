@@ -12,12 +12,11 @@ import sys
 import numpy as np
 
 from .. import __version__
+from ..applications import NETWORKS
 from ..files.results import check_writable
 from .report import FineTuning, Pictures, Stage, check_folder, write_report
 from .settings import SettingError
 from .view import photograph_pixels
-
-PROPER = {"vgg16": "VGG16", "resnet50": "ResNet50", "inception_v3": "InceptionV3"}
 
 
 def check_outputs(settings):
@@ -140,7 +139,7 @@ def six_steps_of(job, stages):
         how = "the pictures are read anew in every epoch, and nothing of them is kept"
     imagenet = "ImageNet: 1.2 million photographs of 1,000 kinds of things"
     return [
-        ("Choose", f"{PROPER[settings.base]}, pre-trained on {imagenet}."),
+        ("Choose", f"{NETWORKS[settings.base].title}, pre-trained on {imagenet}."),
         ("Load", f"{len(loaded)} tensors of its convolutions, {base.count_params():,} parameters, from {files}."),
         ("Remove", "its dense layers (include_top=False): they name ImageNet's classes, which nobody asks for here."),
         ("Add", f"a new head: {head}."),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from ..applications import NETWORKS, cuts
+from ..applications import NETWORKS, bases, cuts
 from ..errors import ArgumentError
 
 SCHEDULES = ("cosine", "constant", "step", "plateau")
@@ -138,10 +138,10 @@ class PhotographSettings:
 
     def settled(self):
         """Return the same with all defaults of the base filled in. Raises SettingError for what cannot be meant."""
-        require_one_of("base", self.base, NETWORKS)
+        require_one_of("base", self.base, bases())
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("start", self.start, STARTS)
-        module, ends = NETWORKS[self.base][1], cuts(self.base)
+        network, ends = NETWORKS[self.base], cuts(self.base)
         cut = ends[-1] if self.cut is None else self.cut
         if cut not in ends:
             wanted = f"a block's end in {self.base}: {', '.join(ends)}"
@@ -152,9 +152,9 @@ class PhotographSettings:
             kept = "" if cut == ends[-1] else f" cut at {cut}"
             wanted = f"none or a part of {self.base}{kept}: {', '.join(parts) or 'there is none'}"
             raise SettingError("{} is {found!r}; expected {wanted}.", "unfreeze", found=unfreeze, wanted=wanted)
-        size = module.NATIVE_SIZE if self.image_size is None else self.image_size
+        size = network.native_size if self.image_size is None else self.image_size
         settled = replace(self, cut=cut, unfreeze=unfreeze, image_size=size)
-        settled._check_numbers(module.SMALLEST_SIZE)
+        settled._check_numbers(network.smallest_size)
         return settled
 
     def _check_numbers(self, smallest_size):
@@ -184,7 +184,7 @@ class PhotographSettings:
 def parts_before(base, cut):
     """Return {what can be fine-tuned, from the end: the layer before it} of a base that is kept up to the layer
     `cut`."""
-    ends, parts = cuts(base), NETWORKS[base][1].FINE_TUNING
+    ends, parts = cuts(base), NETWORKS[base].fine_tuning
     return {part: before for part, before in parts.items() if ends.index(before) < ends.index(cut)}
 
 

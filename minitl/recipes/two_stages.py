@@ -9,7 +9,7 @@ from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
 from ..data.labels import to_categorical
 from ..features.on_disk import kept_features, room_for
-from ..layers import BatchNormalization, GlobalAveragePooling2D
+from ..layers import GlobalAveragePooling2D
 from ..losses import CategoricalCrossentropy
 from ..models import Model
 from ..optimizers import SGD
@@ -45,8 +45,8 @@ class TwoStages:
 
     def __init__(self, settings, runs):
         self.settings, self.runs = settings, runs
-        self.application, module = NETWORKS[settings.base]
-        self.parts, self.prepare = module.FINE_TUNING, module.preprocess_input
+        network = NETWORKS[settings.base]
+        self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         self.refuse_what_cannot_be()
         set_random_seed(settings.seed)
@@ -177,7 +177,7 @@ class TwoStages:
         settings = self.settings
         transfer.unfreeze(self.model, after=self.parts[settings.unfreeze])
         for layer in self.model.layers:
-            layer.trainable = layer.trainable and not isinstance(layer, BatchNormalization)
+            layer.trainable = layer.trainable and not layer.statistic_names
         print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
         factors = {"predictions": settings.head_factor}
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)

@@ -13,31 +13,24 @@ import math
 import numpy as np
 
 from ..data.batches import is_stream
+from ..data.preparation import PREPARATIONS
 from ..errors import warn_of_mistake
-from ..layers import BatchNormalization, Dropout, Flatten, InputLayer, ReLU, Softmax
-from ..losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from ..weights.published.catalogue import CATALOGUE
+from ..layers import InputLayer
+from ..weights.published.catalogue import network_of
 from .compiled import losses_of
 
-ONE_OF_MANY = (CategoricalCrossentropy, SparseCategoricalCrossentropy)
 LOOK_AT = 32  # pictures, for their range
 FEWEST = 8  # labels: fewer are in order by chance
 FIRST_COMPARED = 64  # numbers of a picture that are compared before the rest is
 SHARE = 0.01  # of the validation pictures: fewer copies change no accuracy that anybody reads
 
 
-# The networks whose preprocessing is known, and in words what it gives.
-RANGES = {"vgg16": "about -124 to 151", "resnet50": "about -124 to 151", "inception_v3": "-1 to 1"}
-PUBLISHED = {published.file: name.removesuffix("-notop") for name, published in CATALOGUE.items()}
-PUBLISHED["vgg16_imagenet_blocks1to3.h5"] = "vgg16"
-
-
 def about_loss(model):
     """When a model is compiled: does each of its ends go with its loss?"""
     for call in model.calls:
         before = _computed_by(call.inputs[0])
-        is_softmax_alone = _activation(call.layer) == "softmax" and not call.layer.weight_names
-        if is_softmax_alone and before is not None and _activation(before) == "softmax":
+        is_softmax_alone = call.layer.output_activation == "softmax" and not call.layer.weight_names
+        if is_softmax_alone and before is not None and before.output_activation == "softmax":
             warn_of_mistake(
                 f"layer '{call.layer.name}' takes a softmax of the softmax of '{before.name}'. Leave one of them out.",
                 "softmax-twice",
@@ -48,25 +41,25 @@ def about_loss(model):
 
 def _about_end(output, loss):
     """Does the layer that computes this output go with its loss?"""
-    last = _computed_by(output)
-    if last is None or not isinstance(loss, (*ONE_OF_MANY, BinaryCrossentropy)):
+    last, expected = _computed_by(output), getattr(loss, "final_activation", None)
+    if last is None or expected is None:
         return
-    activation, ends = _activation(last), f"the model ends with a {_activation(last)} ('{last.name}')"
+    activation, from_logits = last.output_activation, getattr(loss, "from_logits", False)
+    ends = f"the model ends with a {activation} ('{last.name}')"
     if activation == "softmax" and output.shape[-1] == 1:
         warn_of_mistake(f"{ends}, over a single output: that is always 1. Use activation='sigmoid'.", "softmax-twice")
-    elif loss.from_logits and activation in ("softmax", "sigmoid"):
+    elif from_logits and activation in ("softmax", "sigmoid"):
         warn_of_mistake(
             f"{ends}, and the loss with from_logits=True takes another one. Leave from_logits out.", "softmax-twice"
         )
-    elif not loss.from_logits and activation in ("linear", "relu", "tanh"):
+    elif not from_logits and activation in ("linear", "relu", "tanh"):
         what = "no activation" if activation == "linear" else f"activation '{activation}'"
         warn_of_mistake(
             f"the last layer, '{last.name}', has {what}, and {type(loss).__name__} expects probabilities. Give it "
-            f"activation='{'softmax' if isinstance(loss, ONE_OF_MANY) else 'sigmoid'}', or the loss from_logits=True "
-            "and the layer no activation.",
+            f"activation='{expected}', or the loss from_logits=True and the layer no activation.",
             "softmax-twice",
         )
-    elif activation == "sigmoid" and isinstance(loss, ONE_OF_MANY) and output.shape[-1] != 1:
+    elif activation == "sigmoid" and expected == "softmax" and output.shape[-1] != 1:
         warn_of_mistake(
             f"{ends}, and {type(loss).__name__} is for classes that exclude each other: with a sigmoid, all of them "
             "can become 1 and the loss 0. Use activation='softmax'.",
@@ -114,36 +107,20 @@ def _about_order(loss, y, y_val, batch_size, shuffle, was_split):
 
 def about_range(model, x):
     """Have the pictures been prepared as the model's first layers expect? Only asked where that is known: from
-    `metadata["preprocessing"]`, or because the first weights are published ones."""
-    network = _expects_preprocessing_of(model)
-    if network is None or is_stream(x[0]):
+    `metadata["preprocessing"]`, or, in a model that was put together from the layers of another, because the first
+    weights are published ones."""
+    preparation = PREPARATIONS.get(_expects_preprocessing_of(model))
+    if preparation is None or is_stream(x[0]):
         return
     (x,) = x
     smallest, largest = float(x[:LOOK_AT].min()), float(x[:LOOK_AT].max())
-    mistake = _unprepared(network, smallest, largest)
+    mistake = preparation.mistake(smallest, largest)
     if mistake is not None and smallest < largest:
         warn_of_mistake(
             f"the pictures run from {smallest:.4g} to {largest:.4g}; '{model.calls[0].layer.name}' was trained on "
-            f"{RANGES[network]}. Let pixels from 0 to 255 go through minitl.applications.{network}.preprocess_input, "
-            "once.",
+            f"{preparation.range}. Let pixels from 0 to 255 go through {preparation.name}, once.",
             mistake,
         )
-
-
-def _unprepared(network, smallest, largest):
-    """The mistake by which pictures for a network came to run from `smallest` to `largest`; None where they may be
-    right. Noise, or a single odd picture, is not to be mistaken for one."""
-    another, from_0_to_1 = "another-networks-preprocessing", "pixels-from-0-to-1"
-    if network == "inception_v3":  # x / 127.5 - 1
-        if -1 < largest < -0.99:  # nearly black: it was done twice, or with pixels from 0 to 1
-            return from_0_to_1
-        return another if max(-smallest, largest) > 1.5 else None
-    if 0 <= smallest and largest <= 1 or -103.9 < largest < -102.9:  # the latter: before preprocess_input
-        return from_0_to_1
-    as_in_the_file = smallest >= 0 and largest > 152  # 255 - 103.9 = 151.1 is the most that can come out
-    twice = smallest < -124 and largest < 48  # 255 - 2 * 103.9 = 47.1
-    others = max(-smallest, largest) < 3  # -1 to 1; PyTorch's normalization gives -2.1 to 2.6
-    return another if as_in_the_file or twice or others else None
 
 
 def examples_in_common(x, x_val):
@@ -168,15 +145,16 @@ def examples_in_common(x, x_val):
 
 
 def _about_freezing(model):
-    """A BatchNormalization that learns between layers that do not: its statistics drift away from what they expect."""
+    """A layer that keeps statistics (a BatchNormalization) and learns between layers that do not: its statistics drift
+    away from what they expect."""
     behind = {}
     for call in model.calls:
         for tensor in call.inputs:
             behind.setdefault(tensor, []).extend(call.outputs)
     running = [
-        call.layer.name
+        call.layer
         for call in model.calls
-        if isinstance(call.layer, BatchNormalization)
+        if call.layer.statistic_names
         and call.layer.trainable
         and _all_frozen(_nearest(call.outputs[0], lambda tensor: tensor.inputs))
         and _all_frozen(_nearest(call.outputs[0], lambda tensor: behind.get(tensor, ())))
@@ -184,8 +162,8 @@ def _about_freezing(model):
     if running:
         more = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
         warn_of_mistake(
-            f"BatchNormalization '{running[0]}'{more} learns, and the layers before and behind it are frozen: they "
-            "were made for the statistics that it had. Freeze it as well (trainable = False).",
+            f"{type(running[0]).__name__} '{running[0].name}'{more} learns, and the layers before and behind it are "
+            "frozen: they were made for the statistics that it had. Freeze it as well (trainable = False).",
             "batch-norm-runs-in-frozen-base",
         )
 
@@ -215,7 +193,8 @@ def _about_zeros(model):
     for call in model.calls:
         layer = call.layer
         kernel = getattr(layer, "kernel", None) if layer.trainable else None
-        if kernel is None or kernel.flat[0] != 0 or "relu" not in (_activation(layer), _activation(users.get(call.outputs[0]))):
+        both = [each.output_activation for each in (layer, users.get(call.outputs[0])) if each is not None]
+        if kernel is None or kernel.flat[0] != 0 or "relu" not in both:
             continue
         bias = getattr(layer, "bias", None)
         if not kernel.any() and (bias is None or bias.max() <= 0):
@@ -228,27 +207,15 @@ def _about_zeros(model):
 
 def _computed_by(tensor):
     """The layer that the numbers of this tensor come from, through layers that hand them on. None for the input."""
-    while tensor.inputs and isinstance(tensor.layer, (Dropout, Flatten)):
+    while tensor.inputs and tensor.layer.passes_numbers_on:
         tensor = tensor.inputs[0]
     return tensor.layer if tensor.inputs else None
 
 
-def _activation(layer):
-    """Keras's name of what a layer ends with; None where that is not known."""
-    if isinstance(layer, Softmax):
-        return "softmax"
-    if isinstance(layer, ReLU):
-        return "relu" if layer.negative_slope == 0 == layer.threshold else None
-    return getattr(layer, "activation", None)
-
-
 def _classes(loss, y):
     """Return labels as integers (N,), or None where they are no classes, or many for one example."""
-    if not isinstance(loss, (*ONE_OF_MANY, BinaryCrossentropy)) or y.ndim > 2:
-        return None
-    if y.ndim == 2 and y.shape[1] > 1:
-        return y.argmax(axis=1) if isinstance(loss, CategoricalCrossentropy) else None
-    return y.reshape(len(y))
+    class_numbers = getattr(loss, "class_numbers", None)  # an object that only resembles a loss may have none
+    return class_numbers(y) if class_numbers else None
 
 
 def _expects_preprocessing_of(model):
@@ -256,8 +223,6 @@ def _expects_preprocessing_of(model):
     if len(model.inputs) > 1 or not isinstance(model.input.layer, InputLayer) or len(model.input_shape) != 4:
         return None
     name = model.metadata.get("preprocessing")
-    if isinstance(name, str) and name in RANGES:
+    if isinstance(name, str) and name in PREPARATIONS:
         return name
-    first = next((call.layer for call in model.calls if call.layer.weight_names), None)
-    origin = first and first.origins.get("kernel")
-    return PUBLISHED.get(origin.first.file) if origin and origin.intact else None
+    return network_of(model)

@@ -18,6 +18,7 @@ from .distrust.opening import open_weights
 from .formats.stored_file import FLOATS, array_digest
 from .ledger import AS_IT_IS, KEY, Origin, from_text
 from .naming import own_places, places
+from .published.catalogue import network_of
 
 
 class LoadReport(NamedTuple):
@@ -46,6 +47,9 @@ def load_weights(model, path, partial=False, names=None):
     partial   layers may be missing in the file or in the model; the report and the ledger name them. A layer that is in
               both must fit in any case.
     names     {"features.0": "conv1", ...} where the file calls the layers otherwise (torchvision's VGG16 is known)
+
+    Where the model begins with published weights then, its `metadata["preprocessing"]` says whose way of preparing
+    images they expect.
 
     Raises WeightsError, with the model unchanged, if anything does not fit; UnsafeFileError for a hostile file.
     """
@@ -99,6 +103,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
                     before=before and before.origin.ended(saved),
                 )  # fmt: skip
     file.check_unchanged()
+    network = network_of(model)
     for (name, key), array in arrays.items():
         setattr(layers[name], key, array)
         layers[name].origins[key] = origins[name, key]
@@ -111,6 +116,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
         sha256=file.sha256,
     )
     _note(model, layers, report, notes if restore and recorded else None)
+    if not restore:
+        _note_preprocessing(model, network)
     if any(tensor.sha256 is None and tensor.name in digests for tensor in file.tensors):
         known_files.remember(file.path, file.sha256, file.with_digests(digests), file.signature)
     return report
@@ -135,6 +142,17 @@ def _note(model, layers, report, notes):
     for name in report.not_in_file:
         for key in layers[name].weight_names:
             layers[name].origins.setdefault(key, Origin("initialised", why=f"not in {source}"))
+
+
+def _note_preprocessing(model, before):
+    """Write into the model's metadata how images are prepared for its new weights, where these are published ones.
+    `before` names the application that the weights of its first layer came from: where they no longer do, what was
+    written then is taken back."""
+    now = network_of(model)
+    if now and now != before:
+        model.metadata["preprocessing"] = now
+    elif before and not now and model.metadata.get("preprocessing") == before:
+        del model.metadata["preprocessing"]
 
 
 def _missing(layers, wanted):

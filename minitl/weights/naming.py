@@ -10,6 +10,9 @@ depends on the program that wrote it:
     ONNX            whatever the exporter       the operation that uses a tensor says what it is; convolutions as in
                     likes                       PyTorch; the order behind a Flatten is PyTorch's if PyTorch exported it
 
+What PyTorch calls a layer's parameters, and how it turns their axes, each layer says itself: `torch_names`,
+`torch_axes`, and `input_axes` for the order behind a Flatten.
+
 PyTorch numbers the layers of a row ('features.0') and has no names for them. `TORCHVISION` says which is which for the
 published networks; for others, `names={"features.0": "conv1", ...}` does.
 """
@@ -18,8 +21,10 @@ import math
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import ArgumentError, WeightsError
-from ..layers import BatchNormalization, Concatenate, Dense, Flatten
+from ..layers import BatchNormalization, Dense
 from .formats.keras_h5 import class_keys
 from .formats.onnx_file import SCALED
 from .formats.stored_file import FLOATS, StoredTensor
@@ -36,43 +41,55 @@ TORCHVISION = {
         )
     )
 }  # fmt: skip
-PARAMETERS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
-TORCH_PARAMETERS = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
-CONVOLUTION = "axes (F, C, KH, KW) -> (KH, KW, C, F)"
-DENSE = "axes (units, inputs) -> (inputs, units)"
+# Words behind the last dot of a name by which a layer is known as one, whether the model has it or not.
+COMMON_WORDS = {word for cls in (Dense, BatchNormalization) for pair in cls.torch_names.items() for word in pair}
 REORDERED = "inputs in the order (H, W, C) instead of (C, H, W)"
 UNCLEAR = "unclear"
 
 
 class Place(NamedTuple):
-    """Where a tensor goes: `layer` and `parameter`; `conversion` says how its axes change on the way, `flattened` is
-    (H, W, C) where the order of the inputs changes as well."""
+    """Where a tensor goes.
+
+    layer, parameter   in the model
+    axes               how they are turned on the way, as "(units, inputs) -> (inputs, units)"; "": they stay
+    flattened          (H, W, C) where the inputs are those of a flattened map, and their order changes; or None
+    input_axis         the axis of the inputs, then
+    """
 
     tensor: StoredTensor
     layer: str
     parameter: str
-    conversion: str = AS_IT_IS
+    axes: str = ""
     flattened: tuple | None = None
+    input_axis: int = 0
+
+    @property
+    def conversion(self):
+        """What happens on the way, in the ledger's words."""
+        done = [f"axes {self.axes}"] * bool(self.axes) + [REORDERED] * bool(self.flattened)
+        return ", ".join(done) or AS_IT_IS
 
     @property
     def shape(self):
         """The shape in the model's terms."""
         shape = self.tensor.shape
-        if self.conversion == CONVOLUTION:
-            return shape[2], shape[3], shape[1], shape[0]
-        return shape[::-1] if self.conversion.startswith(DENSE) else shape
+        return tuple(shape[axis] for axis in _order(self.axes)) if self.axes else shape
 
     def convert(self, array):
-        """The numbers as the model wants them."""
-        if self.conversion == CONVOLUTION:
-            return array.transpose(2, 3, 1, 0)
-        if self.conversion.startswith(DENSE):
-            array = array.T  # (inputs, units)
+        """Return the numbers as the model wants them."""
+        if self.axes:
+            array = array.transpose(_order(self.axes))
         if self.flattened:
-            height, width, channels = self.flattened
-            rest = array.shape[1:]
-            array = array.reshape(channels, height, width, *rest).swapaxes(0, 1).swapaxes(1, 2).reshape(-1, *rest)
+            (height, width, channels), axis = self.flattened, self.input_axis
+            taken_apart = array.reshape(*array.shape[:axis], channels, height, width, *array.shape[axis + 1 :])
+            array = np.moveaxis(taken_apart, axis, axis + 2).reshape(array.shape)
         return array
+
+
+def _order(axes):
+    """Return the axes of the array there in the order in which they stand here: "(a, b) -> (b, a)" gives [1, 0]."""
+    there, here = (side.strip("()").split(", ") for side in axes.split(" -> "))
+    return [there.index(axis) for axis in here]
 
 
 def places(file, model, names=None, partial=False):
@@ -84,7 +101,7 @@ def places(file, model, names=None, partial=False):
     A tensor whose layer the model does not have gets the file's name for it. Raises WeightsError where two tensors
     would go to one place, or where the file's layers have no names and the model is no plain row.
     """
-    layers = {layer.name: tuple(layer.weight_names) for layer in model.layers if layer.weight_names}
+    layers = {layer.name: layer for layer in model.layers if layer.weight_names}
     names = names or {}
     if not isinstance(names, dict) or not all(isinstance(each, str) for each in (*names, *names.values())):
         raise ArgumentError(f"names is {names!r}; expected a dictionary {{name in the file: layer name}}.")
@@ -186,7 +203,7 @@ def _of_keras(file, model, layers, names, partial):
                 layer = inner
         parameter = tensor.parameter
         if isinstance(parameter, int):
-            expected = layers.get(layer) or ()
+            expected = layers[layer].weight_names if layer in layers else []
             parameter = expected[parameter] if parameter < len(expected) else f"number {parameter}"
         found.append(Place(tensor, layer, parameter))
     return found
@@ -227,7 +244,7 @@ def _numbered(stem, number):
 
 
 def _of_others(file, layers, names, flattened):
-    """Names of PyTorch and of ONNX exporters, or Keras's words in another format."""
+    """Names of PyTorch and of ONNX exporters, or Keras's words in another format. `layers` is {name: layer}."""
     is_graph = any(tensor.role for tensor in file.tensors)  # ONNX: constants that no layer uses are no weights
     tensors = [
         tensor
@@ -237,9 +254,9 @@ def _of_others(file, layers, names, flattened):
     prefixes = {tensor.name: tensor.name.rpartition(".")[0] for tensor in tensors}
     if prefixes and all(prefix.startswith("module.") for prefix in prefixes.values()):  # torch.nn.DataParallel's
         prefixes = {name: prefix.removeprefix("module.") for name, prefix in prefixes.items()}
-    ranks = {}
+    words = {}  # what stands before the last dot -> the words behind it
     for tensor in tensors:
-        ranks.setdefault(prefixes[tensor.name], {})[tensor.name.rpartition(".")[2]] = len(tensor.shape)
+        words.setdefault(prefixes[tensor.name], set()).add(tensor.name.rpartition(".")[2])
     for table in TORCHVISION.values():
         if set(prefixes.values()) <= set(table) and not set(prefixes.values()) & set(layers):
             names = {**table, **names}
@@ -247,20 +264,28 @@ def _of_others(file, layers, names, flattened):
     found = []
     for tensor in tensors:
         prefix, last = prefixes[tensor.name], tensor.name.rpartition(".")[2]
-        keras_word = prefix and last in PARAMETERS and last not in TORCH_PARAMETERS  # both say "bias"
-        if keras_word or "kernel" in ranks[prefix]:
-            found.append(Place(tensor, names.get(prefix, prefix), last))  # with Keras's axes
+        name = names.get(prefix, prefix)
+        layer = layers.get(name) if prefix else None
+        torch_words = {theirs: ours for ours, theirs in layer.torch_names.items()} if layer else {}
+        only_ours = set(layer.weight_names) - set(torch_words) if layer else set()  # both say "bias"
+        if words[prefix] & only_ours:
+            found.append(Place(tensor, name, last))  # with Keras's axes
             continue
-        if last in TORCH_PARAMETERS and prefix:
-            layer, parameter, order = names.get(prefix, prefix), _torch_parameter(last, ranks[prefix]), "CHW"
+        if last in torch_words:
+            parameter, order = torch_words[last], "CHW"
+        elif prefix and last in COMMON_WORDS:
+            parameter, order = last, "CHW"  # what the layer does not have, or a layer that the model does not have
         else:
-            layer, parameter = _of_a_path(file, tensor, layers, names), (tensor.role or tensor.name).split()[0]
-            order = {"pytorch": "CHW", "tf2onnx": "HWC"}.get(producer)
-        if tensor.role == SCALED and layer in layers:
+            name, parameter = _of_a_path(file, tensor, layers, names), (tensor.role or tensor.name).split()[0]
+            layer, order = layers.get(name), {"pytorch": "CHW", "tf2onnx": "HWC"}.get(producer)
+        if layer is None:
+            found.append(Place(tensor, name, parameter))
+            continue
+        if tensor.role == SCALED:
             raise WeightsError(
                 f"{file.path}: '{tensor.name}' is scaled by its Gemm operation, which no Dense layer does."
             )
-        found.append(_turned(file, tensor, layer, parameter, flattened.get(layer), order))
+        found.append(_turned(file, tensor, layer, parameter, flattened.get(name), order))
     return found
 
 
@@ -276,35 +301,22 @@ def _of_a_path(file, tensor, layers, names):
     return pieces.pop() if pieces else tensor.name
 
 
-def _torch_parameter(last, ranks):
-    """PyTorch says weight and bias of everything; batch normalization is told by its statistics or its rank."""
-    normalization = "running_mean" in ranks or ranks.get("weight") == 1
-    if last == "weight":
-        return "gamma" if normalization else "kernel"
-    if last == "bias":
-        return "beta" if normalization else "bias"
-    return {"running_mean": "moving_mean", "running_var": "moving_variance"}[last]
-
-
 def _turned(file, tensor, layer, parameter, flattened, order):
     """The place of a tensor with PyTorch's or ONNX's axes. `order` is that of a flattened map there, if it is known."""
-    rank = len(tensor.shape)
-    if parameter == "kernel" and rank == 4:
-        return Place(tensor, layer, parameter, CONVOLUTION)
-    is_kernel = parameter == "kernel" and rank == 2
-    conversion = DENSE if is_kernel and tensor.role != "kernel IO" else AS_IT_IS
-    if flattened is None or order == "HWC" or not (is_kernel or parameter in PARAMETERS[2:]):
-        return Place(tensor, layer, parameter, conversion)
+    axes = layer.torch_axes.get(parameter, "")
+    if axes and (tensor.role == "kernel IO" or len(tensor.shape) != len(_order(axes))):
+        axes = ""  # the operation takes it with our axes; or it does not fit anyhow, which will be told
+    place, axis = Place(tensor, layer.name, parameter, axes), layer.input_axes.get(parameter)
+    if flattened is None or order == "HWC" or axis is None or axis >= len(place.shape):
+        return place
     if flattened == UNCLEAR or order is None:
         raise WeightsError(
             f"{file.path}: in which order '{tensor.name}' expects the pixels of a flattened map cannot be told. "
-            f"Set the weights of '{layer}' by hand."
+            f"Set the weights of '{layer.name}' by hand."
         )
-    inputs = tensor.shape[-1] if conversion == DENSE or rank == 1 else tensor.shape[0]
-    if inputs != math.prod(flattened):
-        return Place(tensor, layer, parameter, conversion)  # the difference in shape will be told
-    conversion = f"{conversion}, {REORDERED}" if conversion == DENSE else REORDERED
-    return Place(tensor, layer, parameter, conversion, flattened)
+    if place.shape[axis] != math.prod(flattened):
+        return place  # the difference in shape will be told
+    return place._replace(flattened=flattened, input_axis=axis)
 
 
 def flattened_inputs(model):
@@ -312,16 +324,16 @@ def flattened_inputs(model):
     where several maps have been mixed. A map of one pixel has only one order."""
     shapes, found = {}, {}  # symbolic tensor -> (H, W, C)
     for call in model.calls:
-        layer, before = call.layer, [shapes.get(tensor) for tensor in call.inputs]
-        if isinstance(layer, Flatten):
-            shape = call.inputs[0].shape
-            after = shape[1:] if len(shape) == 4 and shape[1:3] != (1, 1) else before[0]
-        elif isinstance(layer, (Dense, BatchNormalization)):
+        layer, shape, after_shape = call.layer, call.inputs[0].shape, call.outputs[0].shape
+        before = [shapes.get(tensor) for tensor in call.inputs]
+        if layer.passes_numbers_on and len(shape) == 4 and len(after_shape) == 2 and shape[1:3] != (1, 1):
+            after = shape[1:]
+        elif layer.weight_names:
             is_known = found.setdefault(layer.name, before[0]) == before[0]
             found[layer.name] = before[0] if is_known else UNCLEAR  # called on maps of several shapes
-            after = None if isinstance(layer, Dense) else before[0]
+            after = before[0] if layer.keeps_channels else None  # else its outputs are no pixels any more
         else:
-            same = len(set(before)) == 1 and not isinstance(layer, Concatenate)
+            same = len(set(before)) == 1 and after_shape[1:] == shape[1:]
             after = before[0] if same or not any(before) else UNCLEAR
         shapes.update((tensor, after) for tensor in call.outputs)
     return {name: shape for name, shape in found.items() if shape}

@@ -29,7 +29,6 @@ from ... import transfer
 from ...data.labels import to_categorical
 from ...graph.summary import flops
 from ...kernels.memory import release
-from ...layers import Conv2D
 from ...models import Model
 from ...optimizers import SGD
 from ...progress import Progress
@@ -183,8 +182,7 @@ def line_through(x1, y1, x2, y2):
 def drop_transforms(model):
     """Forget the kernels' transforms, so that a first forward makes them again."""
     for layer in model.layers:
-        if isinstance(layer, Conv2D):
-            layer.transform.drop()
+        layer.forget_prepared()
 
 
 def system_load():

@@ -102,7 +102,7 @@ class Photographs(Subject):
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
         self.label_smoothing = self.settings.label_smoothing
         self.learning = self.cuts[-UNFROZEN:]
-        self.prepare = NETWORKS[self.settings.base][1].preprocess_input
+        self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
         self.folder = data.audit_folder(photos)
         print(printable(str(self.folder)), flush=True)
@@ -126,11 +126,11 @@ class Photographs(Subject):
         """Make the base. Returns the model with ImageNet's head on it, where its weights are on this machine, or the
         base again."""
         name, size = self.settings.base, self.settings.image_size
-        application, module = NETWORKS[name]
-        native = size == module.NATIVE_SIZE
+        network = NETWORKS[name]
+        native = size == network.native_size
         has_head = native and present(name) is not None
-        whole = application(include_top=has_head, input_shape=(size, size, 3))
-        self.base = Model(whole.input, whole.output_of(module.LAST_LAYER), name=name)
+        whole = network.build(include_top=has_head, input_shape=(size, size, 3))
+        self.base = Model(whole.input, whole.output_of(network.last_layer), name=name)
         transfer.freeze(whole)
         self.no_leep = ""
         if not has_head:

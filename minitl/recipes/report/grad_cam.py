@@ -22,10 +22,8 @@ The tests compare with both.
 import numpy as np
 
 from ...errors import ArgumentError, GraphError
-from ...layers import Activation, AveragePooling2D, Dense, InputLayer, MaxPooling2D, Softmax, ZeroPadding2D
+from ...layers import Dense
 from ...models import Model
-
-NOTHING_NEW = (AveragePooling2D, InputLayer, MaxPooling2D, ZeroPadding2D)  # their maps are those of the layer before
 
 
 def grad_cam(model, x, classes, layer=None):
@@ -51,11 +49,16 @@ def grad_cam(model, x, classes, layer=None):
     return np.maximum(np.einsum("nhwk,nk->nhw", maps, worth), 0)
 
 
+def sees_something(layer):
+    """Return False for a layer that only moves or gathers the maps of the layer before it, as a pooling does."""
+    return layer.is_elementwise or not layer.keeps_channels
+
+
 def map_layer(model):
     """Return the name of the last layer whose output is maps, and that sees something of its own in them (a pooling
     does not). Raises GraphError for a model without one."""
     for tensor in reversed(model.cuts):
-        if len(tensor.shape) == 4 and not isinstance(tensor.layer, NOTHING_NEW):
+        if len(tensor.shape) == 4 and sees_something(tensor.layer):
             return tensor.layer.name
     raise GraphError("the model has no maps to look at: no convolution behind which it is a single path.")
 
@@ -67,7 +70,7 @@ def _score_gradient(model, cut, maps, classes):
     c of the kernel, and from h on backward does the rest. Other models are asked for the gradient of their output.
     """
     end = model.output
-    while isinstance(end.layer, Softmax) or (isinstance(end.layer, Activation) and end.layer.activation == "softmax"):
+    while end.layer.output_activation == "softmax" and not end.layer.weight_names:
         (end,) = end.inputs
     if isinstance(end.layer, Dense) and end.layer.activation == "softmax":
         gradient, end = end.layer.kernel.T[classes], end.inputs[0]  # (N, inputs of the dense layer)

@@ -11,13 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ...graph.summary import flops
-from ...layers import Activation, Add, BatchNormalization, Conv2D, InputLayer, ReLU
+from ...layers import Conv2D, InputLayer
 from ...models import Model
-from .grad_cam import NOTHING_NEW
+from .grad_cam import sees_something
 
 MOST_STAGES = 6
 REPEATS = 3
-NUMBER_BY_NUMBER = (Activation, BatchNormalization, ReLU)
 
 
 def first_kernels(model, prepare):
@@ -51,7 +50,7 @@ def feature_maps(model, x, count=16):
     own, and there the `count` channels that vary most over the picture. Returns a list of `Maps`."""
     last_of_size = {}
     for tensor in model.cuts:
-        if len(tensor.shape) == 4 and not isinstance(tensor.layer, NOTHING_NEW):
+        if len(tensor.shape) == 4 and sees_something(tensor.layer):
             last_of_size[tensor.shape[1:3]] = tensor
     tensors = list(last_of_size.values())
     if len(tensors) > MOST_STAGES:
@@ -82,7 +81,8 @@ def costs(model, x, advance=lambda: None):
     x         some images, ready for the model; the time is the least of three runs, divided by their number
     advance   called after each part
 
-    What is done number by number with the output of a convolution, or with a sum of two branches, counts as part of it.
+    What is done number by number with the output of a layer that has parameters, or of one that merges branches, counts
+    as part of it.
     Of what is left, some is still computed together in the whole (`models.fusion`): the sum is a little more than what
     the whole takes.
     """
@@ -108,7 +108,8 @@ def _ends_of_parts(model):
     ends = []
     for cut in model.cuts:
         before = ends[-1].layer if ends else None
-        if isinstance(cut.layer, NUMBER_BY_NUMBER) and isinstance(before, (Add, Conv2D, *NUMBER_BY_NUMBER)):
+        takes_on = before is not None and (before.weight_names or before.merges or before.is_elementwise)
+        if cut.layer.is_elementwise and takes_on:
             ends[-1] = cut
         elif not isinstance(cut.layer, InputLayer):
             ends.append(cut)

@@ -23,6 +23,7 @@ from ...errors import ArgumentError, CheckpointError
 from ...kernels import parallel
 from ...optimizers import Optimizer
 from ..callbacks import Callback, moving_layers
+from ..compiled import losses_of
 from .checkpoints import CheckpointFolder
 
 
@@ -162,9 +163,11 @@ def captured(model, state):
             "by_schedule": optimizer._schedule is not None,
             "state": [[layer.name, name, list(arrays)] for (layer, name), arrays in optimizer.state.items()],
             "start_points": [[layer.name, name, array] for (layer, name), array in optimizer.start_points.items()],
+            "remembered": _remembered(optimizer),
         },
+        "losses": [_remembered(loss) for _, loss in losses_of(model)],
         "callbacks": [
-            [type(each).__name__, {name: getattr(each, name) for name in each.remembers}] for each in state.callbacks
+            [type(each).__name__, _remembered(each)] for each in state.callbacks
         ],
         "generators": {
             "order": state.generator.bit_generator.state,
@@ -172,6 +175,11 @@ def captured(model, state):
             **{f"layer {name}": each.bit_generator.state for name, each in _layer_generators(model).items()},
         },
     }  # fmt: skip
+
+
+def _remembered(thing):
+    """The attributes that a callback, a loss or an optimizer names as lasting."""
+    return {name: getattr(thing, name) for name in getattr(thing, "remembers", ())}
 
 
 def restore(content, model, state):
@@ -205,6 +213,10 @@ def _restore(content, model, state):
         optimizer._schedule = None
     optimizer.state = {(layers[la], n): tuple(each.copy() for each in arrays) for la, n, arrays in saved["state"]}
     optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
+    vars(optimizer).update(saved["remembered"])
+    for (_, loss), attributes in zip(losses_of(model), content["losses"], strict=True):
+        if attributes:
+            vars(loss).update(attributes)
     model.stop_training, state.finished = content["stop_training"], content["finished"]
     state.epoch, state.begun, state.order = content["epoch"], content["begun"], content["order"]
     state.examples_done = content["examples_done"]
@@ -234,9 +246,9 @@ def conditions(model, state):
     return {
         **state.task(),
         "layers": _short(json.dumps(layers, default=repr)),
-        "optimizer": _description(model.optimizer, ("iterations", "state", "start_points", "rate")),
+        "optimizer": _description(model.optimizer),
         "callbacks": [type(callback).__name__ for callback in state.callbacks],
-        "loss": _description(model.loss, ("t", "y_pred", "p", "weight", "difference")),
+        "loss": _description(model.loss),
         "code": _code_digest(),
         "NumPy": np.__version__,
         "threads": parallel.threads(),
@@ -256,15 +268,27 @@ def _source_digest(x):
     return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
 
 
-def _description(thing, state_names):
-    """An object's class and settings, as text. Of what JSON cannot hold, such as a schedule, the same."""
-    settings = {name: value for name, value in vars(thing).items() if name not in state_names}
-    return json.dumps([type(thing).__name__, settings], sort_keys=True, default=_class_and_settings)
+def _description(thing):
+    """Return a loss's or optimizer's class and settings as text. Of what JSON cannot hold, such as a schedule, the
+    same. What it names as working state or remembers is no setting, and neither are arrays: whoever keeps one keeps
+    what a `forward` left, and whether it is there already depends on what ran before."""
+    return json.dumps([type(thing).__name__, _settings(thing)], sort_keys=True, default=_class_and_settings)
+
+
+def _settings(thing):
+    changing = {*getattr(thing, "working_state", ()), *getattr(thing, "remembers", ())}
+    attributes = getattr(thing, "__dict__", {})
+    return {name: value for name, value in attributes.items() if not (name in changing or _holds_array(value))}
+
+
+def _holds_array(value):
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, np.ndarray) or any(_holds_array(part) for part in parts)
 
 
 def _class_and_settings(thing):
     name = getattr(thing, "__qualname__", type(thing).__name__)
-    return [name, getattr(thing, "__dict__", None)]
+    return [name, _settings(thing)]
 
 
 def _code_digest():

