@@ -200,7 +200,7 @@ MISUSES = [
 def test_arguments_that_do_not_go_together(case, arguments, message):
     message = message.replace("{native}", str(case.native_size)).replace("{smallest}", str(case.smallest_size))
     with pytest.raises(ArgumentError, match=message):
-        getattr(applications, case.name)(**arguments)
+        getattr(applications, case.name)(weights="imagenet", **arguments)
 
 
 def test_weights_that_are_not_here(tmp_path):

@@ -19,6 +19,7 @@ from ..errors import DataError
 class Loss:
     """The base of all losses. A subclass writes `forward` and `backward`, and says what labels it takes.
 
+    names              what Keras calls it, for compile(loss=...)
     count              set by `forward`: how many predictions the mean was taken over
     final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
     working_state      names of attributes that `forward` leaves for `backward`; arrays need not be named. All others
@@ -27,6 +28,7 @@ class Loss:
                        arrays. A checkpoint keeps them
     """
 
+    names = ()
     accuracy = "categorical_accuracy"  # what metrics=["accuracy"] means beside this loss: a name of `minitl.metrics`
     final_activation = None
     from_logits = False

@@ -75,6 +75,8 @@ class CategoricalCrossentropy(_Crossentropy):
                         then has no reason to become surer than 1 - s, and single wrong labels pull less
     """
 
+    names = ("categorical_crossentropy",)
+
     def __init__(self, from_logits=False, label_smoothing=0.0):
         super().__init__(from_logits)
         self.label_smoothing = _share(label_smoothing)
@@ -115,6 +117,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
                    mean nor in its divisor. Where no label counts, loss and gradient are 0
     """
 
+    names = ("sparse_categorical_crossentropy",)
     accuracy = "sparse_categorical_accuracy"
 
     def __init__(self, from_logits=False, ignore_class=None):
@@ -169,6 +172,7 @@ class BinaryCrossentropy(Loss):
     label_smoothing s   t' = (1 - s) t + s / 2
     """
 
+    names = ("binary_crossentropy",)
     accuracy = "binary_accuracy"
     final_activation = "sigmoid"
 

@@ -12,11 +12,14 @@ from .sgd import SGD
 
 __all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", "WarmUp", "get", "schedules"]
 
-OPTIMIZERS = {"adam": Adam, "sgd": SGD}
+# {Keras's name: class}. Each class says its name itself.
+OPTIMIZERS = {
+    each.name: each for each in map(globals().get, sorted(__all__, key=str.lower)) if getattr(each, "name", None)
+}
 
 
 def get(optimizer):
-    """An `Optimizer` from its Keras name, or the thing itself if it is one already."""
+    """Return an `Optimizer` from its Keras name, or the thing itself if it is one already."""
     if isinstance(optimizer, str) and optimizer.lower() in OPTIMIZERS:
         return OPTIMIZERS[optimizer.lower()]()
     if hasattr(optimizer, "step") and not isinstance(optimizer, type):

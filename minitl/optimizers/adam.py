@@ -18,6 +18,8 @@ class Adam(Optimizer):
     m and v start at 0 and are too small at first; the factor in lr' makes up for it (t counts the steps).
     """
 
+    name = "adam"
+
     def __init__(
         self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **shared
     ):

@@ -38,7 +38,8 @@ class Optimizer:
     rate_factors    {pattern of layer names: factor} for layers that move at another rate, as {"block5_*": 0.1}; the
                     first pattern that matches counts, and where none does, the factor is 1
 
-    A subclass writes `start` and `update`, and may name attributes that its steps change:
+    A subclass writes `start` and `update`. It has a `name`, Keras's, for compile(optimizer=...), and may name
+    attributes that its steps change:
 
     working_state   what lasts no longer than a step; arrays need not be named
     remembers       what lasts from step to step beside `state`: numbers, text and arrays. A checkpoint keeps them
@@ -46,6 +47,7 @@ class Optimizer:
     All other attributes are settings: a training that goes on from a checkpoint must have the same.
     """
 
+    name = None
     working_state = ("iterations", "rate", "start_points", "state")  # checkpoints know these by name
     remembers = ()
 

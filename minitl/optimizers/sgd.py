@@ -14,6 +14,8 @@ class SGD(Optimizer):
     nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
     """
 
+    name = "sgd"
+
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None, **shared):
         super().__init__(learning_rate, weight_decay, lr, **shared)
         self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov

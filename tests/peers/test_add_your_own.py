@@ -1,0 +1,16 @@
+"""What the page on adding one's own adds has Keras's and PyTorch's numbers: the same tables, in a copy with the additions."""
+
+import re
+
+from additions import repository_with_additions, run
+
+
+def test_the_additions_have_the_numbers_of_keras_and_pytorch(tmp_path):
+    repository_with_additions(tmp_path)
+    files = [f"tests/peers/test_{name}.py" for name in ("layers", "losses", "training")]
+    printed = run(
+        tmp_path, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", "prelu or log-cosh or log_cosh or lion", *files
+    )
+    for name in "prelu", "log-cosh", "lion":
+        assert re.search(rf"\[.*{name}.*\] PASSED", printed), printed[-3000:]
+    assert "SKIPPED" not in printed
