@@ -4,10 +4,10 @@ import argparse
 import sys
 import warnings
 
-from .. import __version__
 from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
 from ..recipes.settings import SettingError
+from ..version import __version__
 from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
 COMMANDS = {

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import __version__, data, transfer
+from .. import data, transfer
 from ..applications import VGG16
 from ..applications.vgg16 import preprocess_input
 from ..files.bundled import bundled_file
@@ -26,6 +26,7 @@ from ..optimizers import SGD
 from ..randomness import set_random_seed
 from ..terminal import silent_unless, table
 from ..training import LearningRateHistory, LearningRateScheduler
+from ..version import __version__
 from .evaluation import Evaluation, wilson_interval
 from .heads import flattening_head
 from .reporting import check_outputs, report_on_clothing

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import __version__, interruption
+from .. import interruption
 from ..data import PhotoFolder
 from ..files.results import write_json
 from ..kernels.memory import peak_bytes
 from ..models import Model
 from ..terminal import silent_unless
+from ..version import __version__
 from .evaluation import Evaluation
 from .reporting import check_outputs, report_on_photographs
 from .run_folder import RunFolder

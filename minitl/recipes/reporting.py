@@ -11,9 +11,9 @@ import sys
 
 import numpy as np
 
-from .. import __version__
 from ..applications import NETWORKS
 from ..files.results import check_writable
+from ..version import __version__
 from .report import FineTuning, Pictures, Stage, check_folder, write_report
 from .settings import SettingError
 from .view import photograph_pixels

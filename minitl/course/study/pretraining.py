@@ -7,7 +7,7 @@ of Fashion-MNIST. The bases that come with the project were made by it (`weights
 import textwrap
 import time
 
-from ... import __version__, data
+from ... import data
 from ...files.bundled import bundled_file
 from ...files.results import check_writable, write_json
 from ...models import load_model
@@ -16,6 +16,7 @@ from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
 from ...recipes.evaluation import wilson_interval
 from ...recipes.settings import SettingError
+from ...version import __version__
 from .halves import DEVIATION, HALVES, MEAN, task
 from .network import network
 

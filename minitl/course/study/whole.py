@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import __version__, data, interruption
+from ... import data, interruption
 from ...errors import MinitlError
 from ...files.results import check_writable, write_json
 from ...kernels.parallel import threads
 from ...recipes.settings import SettingError, require_whole_number
+from ...version import __version__
 from . import findings, halves, plot, transfer_study, words
 from .network import CUTTABLE
 
