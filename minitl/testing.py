@@ -115,8 +115,8 @@ def _in_float64(array):
 
 
 def _central_difference(array, index, step, forward, upstream):
-    """Return (L(v + h) - L(v - h)) / 2h for v = array[index]. The outputs are subtracted before they are summed: L itself
-    is large, and subtracting two large numbers would lose the digits that matter."""
+    """Return (L(v + h) - L(v - h)) / 2h for v = array[index]. The outputs are subtracted before they are summed: L
+    itself is large, and subtracting two large numbers would lose the digits that matter."""
     value = array[index]
     array[index] = value + step
     above = [each.copy() for each in _named(forward(), "y").values()]  # some layers return a view of their input

@@ -48,7 +48,8 @@ def apply(place, block, root):
 
 
 def repository_with_additions(root):
-    """Copy the package and its tests to `root`, and add all that the page adds. Returns the blocks that are programs."""
+    """Copy the package and its tests to `root`, and add all that the page adds. Returns the blocks that are
+    programs."""
     skip = shutil.ignore_patterns("__pycache__", "*.pyc")
     for folder in "minitl", "tests", "weights":
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=skip)

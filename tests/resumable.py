@@ -26,7 +26,7 @@ EPOCHS, BATCH = 6, 8
 
 
 class Thaw(Callback):
-    """Freezes and thaws layers on the way, as two-stage training does."""
+    """Freezes and unfreezes layers on the way, as two-stage training does."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.get_layer("early").trainable = epoch >= 2

@@ -23,7 +23,8 @@ def test_each_addition_is_a_file_a_line_and_a_case():
 
 
 def test_the_tables_test_all_that_was_added(copy):
-    """In a copy with the additions: what holds for all layers, losses, optimizers and networks holds for the new ones."""
+    """In a copy with the additions: what holds for all layers, losses, optimizers and networks holds for the new
+    ones."""
     root, _ = copy
     files = ["layers", "gradients", "losses", "optimizers", "applications", "checkpoints"]
     printed = run(

@@ -354,7 +354,7 @@ def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
             assert all(np.array_equal(a, b) for a, b in zip(arrays, whole[2][parameter], strict=True))
 
 
-def test_statistics_that_were_thawed_once(tmp_path):
+def test_statistics_that_were_unfrozen_once(tmp_path):
     """Without gamma and beta, no optimizer has ever seen the layer."""
 
     class Freeze(Callback):

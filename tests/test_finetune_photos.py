@@ -268,11 +268,11 @@ def test_other_bases(photos, name, part, monkeypatch, tmp_path, capsys):
     assert f"Stage 2: from {part} on" in text and len(results["history"]["blocks"]["loss"]) == 1
     model = load_model(tmp_path / "model.h5")
     assert model.metadata["preprocessing"] == name
-    before, thawed = True, {layer.name for layer in model.layers if layer.trainable and layer.weight_names}
+    before, unfrozen = True, {layer.name for layer in model.layers if layer.trainable and layer.weight_names}
     for layer in model.layers:
-        assert not (before and layer.name in thawed)
+        assert not (before and layer.name in unfrozen)
         before = before and layer.name != application.fine_tuning[part]
-    assert thawed and not any(isinstance(model.get_layer(each), BatchNormalization) for each in thawed)
+    assert unfrozen and not any(isinstance(model.get_layer(each), BatchNormalization) for each in unfrozen)
     picture = next((photos / "val" / "lying").iterdir())
     assert cli.main(["predict", str(tmp_path / "model.h5"), str(picture)]) == 0
     assert cli.main(["finetune", str(photos), "--base", name, "--unfreeze", "block5"]) == 1

@@ -477,7 +477,8 @@ def test_what_the_child_says_is_not_believed():
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory in this way")
 def test_the_child_limits_itself():
     program = (
-        "from minitl.weights.distrust import child_process\nchild_process.limit_memory_and_time(2**30, 5)\nimport resource\n"
+        "from minitl.weights.distrust.child_process import limit_memory_and_time\nlimit_memory_and_time(2**30, 5)\n"
+        "import resource\n"
         "print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_CPU)[0])\n"
         "try:\n    bytearray(2**31)\nexcept MemoryError:\n    print('no memory')"
     )

@@ -15,7 +15,8 @@ from minitl.training import range_test
 
 def segmentation(classes=3, **loss):
     model = Sequential([
-        Conv2D(6, 3, padding="same", activation="relu", input_shape=(8, 7, 2)), Conv2D(classes, 1, activation="softmax"),
+        Conv2D(6, 3, padding="same", activation="relu", input_shape=(8, 7, 2)),
+        Conv2D(classes, 1, activation="softmax"),
     ])  # fmt: skip
     model.compile(SGD(0.2, momentum=0.9), SparseCategoricalCrossentropy(**loss), metrics=["accuracy"])
     return model

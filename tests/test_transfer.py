@@ -174,7 +174,7 @@ def test_a_cut_within_a_branch_is_refused_with_the_reason():
             surgery(model, after="second_conv")
 
 
-def test_a_stage_is_thawed_with_all_its_branches():
+def test_a_stage_is_unfrozen_with_all_its_branches():
     model = residual()
     transfer.freeze(model)
     transfer.unfreeze(model, after="first_add")

@@ -47,7 +47,9 @@ class Network(nn.Module):
                 self.add_module(layer.name, module)
             self.steps.append((module, inputs, output))
         last_user = {tensor: output for _, inputs, output in self.steps for tensor in inputs}
-        self.ends = {each: [tensor for tensor, user in last_user.items() if user is each] for each in last_user.values()}
+        self.ends = {
+            each: [tensor for tensor, user in last_user.items() if user is each] for each in last_user.values()
+        }
 
     def forward(self, x):
         values = {self.input: x}

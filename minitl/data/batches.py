@@ -15,9 +15,9 @@ def in_order(count, batch_size):
 
 
 def read_ahead(x, batches, epoch=None):
-    """Yield the examples of each of `batches` (slices, or arrays of positions) from a source, or from a tuple of sources
-    as a tuple. `epoch` is the one of a training: where examples are augmented they are others in each. None: as they
-    are."""
+    """Yield the examples of each of `batches` (slices, or arrays of positions) from a source, or from a tuple of
+    sources as a tuple. `epoch` is the one of a training: where examples are augmented they are others in each. None: as
+    they are."""
 
     def read(batch):
         if isinstance(x, tuple):

@@ -110,7 +110,8 @@ def frozen_prefix(graph):
 
 def split(model, cut):
     """Return (prefix, rest): two models that share the layers of `model`, before and after the tensor `cut`."""
-    return model.part(model.input, cut, f"{model.name}, frozen"), model.part(cut, model.output, f"{model.name}, trained")
+    prefix = model.part(model.input, cut, f"{model.name}, frozen")
+    return prefix, model.part(cut, model.output, f"{model.name}, trained")
 
 
 def feature_bytes(graph, x):

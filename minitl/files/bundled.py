@@ -7,7 +7,8 @@ from ..errors import WeightsError
 _PACKAGE = Path(__file__).resolve().parents[1]
 # In a checkout the folder lies beside the package; an installed package carries a copy inside.
 _CHECKOUT = _PACKAGE.parent
-BUNDLED_FOLDERS = ((_CHECKOUT / "weights",) if (_CHECKOUT / "pyproject.toml").is_file() else ()) + (_PACKAGE / "_bundled",)
+_IS_CHECKOUT = (_CHECKOUT / "pyproject.toml").is_file()
+BUNDLED_FOLDERS = (*[_CHECKOUT / "weights"] * _IS_CHECKOUT, _PACKAGE / "_bundled")
 
 
 def bundled_file(name):
@@ -15,6 +16,5 @@ def bundled_file(name):
     for folder in BUNDLED_FOLDERS:
         if (folder / name).is_file():
             return folder / name
-    raise WeightsError(
-        f"the bundled file '{name}' is missing (looked in {' and '.join(map(str, BUNDLED_FOLDERS))}). Install minitl again."
-    )
+    places = " and ".join(map(str, BUNDLED_FOLDERS))
+    raise WeightsError(f"the bundled file '{name}' is missing (looked in {places}). Install minitl again.")

@@ -49,8 +49,8 @@ def _form(structure, names):
 
 
 def build(data, custom_objects=None):
-    """Return (inputs, outputs, layers) of a graph that `architecture` has described: symbolic tensors in their form, and
-    the layers in the order of their first calls.
+    """Return (inputs, outputs, layers) of a graph that `architecture` has described: symbolic tensors in their form,
+    and the layers in the order of their first calls.
 
     custom_objects   {class name: class} of layers that are not minitl's
 

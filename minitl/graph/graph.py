@@ -131,9 +131,9 @@ class Graph(LayerGroup):
     def backward(self, grad):
         """grad = dL/d(output), in the form of `output`; None for an output that the loss does not depend on.
 
-        Every trainable layer gets its `gradients`. Returns dL/dx in the form of `input` if forward was told to keep what
-        that takes (gradients="input"), else None: the walk then ends where nothing trainable lies before. An input of
-        integers has no gradient: None.
+        Every trainable layer gets its `gradients`. Returns dL/dx in the form of `input` if forward was told to keep
+        what that takes (gradients="input"), else None: the walk then ends where nothing trainable lies before. An input
+        of integers has no gradient: None.
 
         A tensor used several times gets the sum of what comes back, and so does a parameter of a layer that is called
         several times: L depends on it along every path.
@@ -173,15 +173,14 @@ class Graph(LayerGroup):
             if each is None:
                 continue
             if np.shape(each) != shape:
-                raise ShapeError(
-                    f"backward expected a gradient of the output's shape {shape}, found {np.shape(each)}."
-                )
+                raise ShapeError(f"backward expected a gradient of the output's shape {shape}, found {np.shape(each)}.")
             gradients[tensor] = add(gradients[tensor], each) if tensor in gradients else each
         for call, (_, updates, _) in self._memory.items():
             if call.layer.updates != updates:
                 raise GraphError(
-                    f"layer '{call.layer.name}' has been moved by an optimizer since this model's forward: its gradient "
-                    "would be of other weights. Run forward, backward and the step of one model, then those of the next."
+                    f"layer '{call.layer.name}' has been moved by an optimizer since this model's forward: its "
+                    "gradient would be of other weights. Run forward, backward and the step of one model, then those "
+                    "of the next."
                 )
         return path, gradients
 
@@ -230,8 +229,8 @@ class Graph(LayerGroup):
     # ---- parts ----
 
     def part(self, inputs, outputs, name=None):
-        """Return the graph between symbolic tensors of this one. It shares the layers, and their parameters. Of a list of
-        `inputs`, those that the outputs do not depend on are left out."""
+        """Return the graph between symbolic tensors of this one. It shares the layers, and their parameters. Of a list
+        of `inputs`, those that the outputs do not depend on are left out."""
         if isinstance(inputs, (list, tuple)):
             inputs = inputs_needed(inputs, outputs if isinstance(outputs, (list, tuple)) else [outputs])
         return self._of_same_kind(inputs, outputs, name or self.name)

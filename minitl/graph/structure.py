@@ -57,9 +57,9 @@ class Structure:
         return values[0] if len(self.tensors) == 1 else list(values)
 
     def flat(self, values, what, optional=()):
-        """Return one value for each tensor as a tuple, in order. `values` may be a lone array where there is one tensor,
-        a list or tuple, or a dict by name, in which `optional` names may be missing: None. `what` names it in the
-        DataError for anything else."""
+        """Return one value for each tensor as a tuple, in order. `values` may be a lone array where there is one
+        tensor, a list or tuple, or a dict by name, in which `optional` names may be missing: None. `what` names it in
+        the DataError for anything else."""
         names = self.names
         if isinstance(values, dict):
             missing = set(names) - set(values)

@@ -10,6 +10,7 @@ class MeanSquaredError(Loss):
     """mean((y_pred - y_true)^2) over all entries."""
 
     names = ("mean_squared_error", "mse")
+
     def check_labels(self, y_true, output_shape):
         check_one_for_each_output(y_true, output_shape, self)
 

@@ -44,9 +44,8 @@ class WeightedSum(Loss):
         return sum(weight * value for weight, value in zip(self.weights, self.values) if value is not None)
 
     def backward(self):
-        return self.structure.packed(
-            [None if loss is None else _times(weight, loss.backward()) for loss, weight in zip(self.losses, self.weights)]
-        )
+        pairs = zip(self.losses, self.weights)
+        return self.structure.packed([None if loss is None else _times(w, loss.backward()) for loss, w in pairs])
 
 
 def _times(weight, gradient):

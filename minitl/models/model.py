@@ -26,8 +26,8 @@ class Model(Graph):
         super().__init__(inputs, outputs, name or "model")
 
     def __call__(self, tensor, training=None):
-        """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model. A model
-        with several inputs takes a list or dict of tensors. Called again, it uses the same layers again.
+        """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model. A
+        model with several inputs takes a list or dict of tensors. Called again, it uses the same layers again.
 
         `training=False`, which fixes a part of a Keras model to inference, is accepted where it changes nothing:
         BatchNormalization must be frozen already.

@@ -53,8 +53,8 @@ class Sequential(Model):
             raise GraphError(f"a Sequential is made of layers; found {member!r}.")
         if member in self._members:
             raise GraphError(
-                f"layer '{member.name}' is used twice in this row; it can stand in a Sequential once, as in Keras. Make a "
-                "second layer, or a Model, in which a layer can be called several times."
+                f"layer '{member.name}' is used twice in this row; it can stand in a Sequential once, as in Keras. "
+                "Make a second layer, or a Model, in which a layer can be called several times."
             )
         if self._start is not None:
             return self._start, member(self._end)

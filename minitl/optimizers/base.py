@@ -21,6 +21,7 @@ BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam takes, still fits into float32 (3.4e38)
 LARGEST_STEP = LARGEST_RATE  # times a gradient: far enough from 3.4e38 for parameters and momentum to stay finite
 
+
 class Optimizer:
     """What the optimizers share: the learning rate, the walk over the parameters, the check, the weight decay.
 

@@ -127,7 +127,8 @@ class EarlyStopping(_Monitor):
         self.best, self.best_weights = self.worst, None
 
     def on_train_batch_begin(self, batch, logs=None):
-        """A layer that was thawed since then was in the best epoch what it is now, before its first step."""
+        """Keep the weights of layers that were unfrozen since the best epoch: before their first step, they are what
+        they were then."""
         if batch == 0 and self.best_weights is not None:
             self.best_weights = {**self._weights(), **self.best_weights}
 

@@ -43,9 +43,8 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
     x, y, weights = check_batch(model, x, y, sample_weight)
     if validation_data is not None:
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise DataError(
-                f"validation_data is {type(validation_data).__name__}; expected a pair (x, y), or (x, y, sample_weight)."
-            )
+            kind = type(validation_data).__name__
+            raise DataError(f"validation_data is {kind}; expected a pair (x, y), or (x, y, sample_weight).")
         return Task(x, y, weights, *check_batch(model, *validation_data), was_split=False)
     if not validation_split:
         return Task(x, y, weights, None, None, None, was_split=False)
@@ -70,8 +69,8 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
 
 
 def check_examples(model, x):
-    """Return x as a tuple of sources, one for each input. Raises DataError unless each is a NumPy array or a stream, not
-    empty, of the input's type and shape, and all hold as many examples."""
+    """Return x as a tuple of sources, one for each input. Raises DataError unless each is a NumPy array or a stream,
+    not empty, of the input's type and shape, and all hold as many examples."""
     sources = model.input_structure.flat(x, "x")
     for each, tensor, name in zip(sources, model.inputs, model.input_structure.names):
         what = "x" if len(sources) == 1 else f"x for '{name}'"

@@ -1,6 +1,6 @@
 """What looks like a mistake: said as a `MistakeWarning`, and training goes on.
 
-What cannot be is refused (`checks`). What stands here is possible and nearly never meant, and no number would show it
+What cannot be is refused (`refused`). What stands here is possible and nearly never meant, and no number would show it
 before an hour of training is lost. Each is a fact about the model or the data, found once in a `compile`, `fit`,
 `evaluate` or `predict`, at the price of a look at the layers, the labels or the first batch. Two more are said where
 they happen: a step that moves nothing (`optimizers`), batch statistics of a single number (`layers.normalization`).
@@ -73,14 +73,15 @@ def before_training(model, task, batch_size, shuffle):
     _about_zeros(model)
     about_range(model, task.x)
     for k, (_, loss) in enumerate(losses_of(model)):
-        _about_order(loss, task.y[k], None if task.y_val is None else task.y_val[k], batch_size, shuffle, task.was_split)
+        y_val = None if task.y_val is None else task.y_val[k]
+        _about_order(loss, task.y[k], y_val, batch_size, shuffle, task.was_split)
     if task.x_val is not None:
         about_range(model, task.x_val)
         common = examples_in_common(task.x, task.x_val)
         if common > SHARE * len(task.x_val[0]):
             warn_of_mistake(
-                f"{common} of the {len(task.x_val[0])} validation pictures are training pictures, to the last bit: what "
-                "is measured on them says nothing about new ones. Leave them out of one of the two.",
+                f"{common} of the {len(task.x_val[0])} validation pictures are training pictures, to the last bit: "
+                "what is measured on them says nothing about new ones. Leave them out of one of the two.",
                 "same-picture-in-both-sets",
             )
 
@@ -125,8 +126,8 @@ def about_range(model, x):
 
 def examples_in_common(x, x_val):
     """Return how many examples of x_val (N', ...) are also in x (N, ...), bit for bit; both are tuples of one array.
-    Images of one colour do not count, nor do rows of a few numbers, which may well be equal. With several inputs nothing
-    is compared: the same photograph may rightly stand in many pairs."""
+    Images of one colour do not count, nor do rows of a few numbers, which may well be equal. With several inputs
+    nothing is compared: the same photograph may rightly stand in many pairs."""
     if len(x) > 1:
         return 0
     (x,), (x_val,) = x, x_val

@@ -37,7 +37,9 @@ def combined_weights(model, class_weight, weights, y):
     if class_weight is None:
         return weights
     if len(model.outputs) > 1:
-        raise ArgumentError("class_weight is for a model with one output; give sample_weight a list of weights instead.")
+        raise ArgumentError(
+            "class_weight is for a model with one output; give sample_weight a list of weights instead."
+        )
     classes = model.outputs[0].shape[-1]
     if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(max(classes or 2, 2))):
         raise ArgumentError(
@@ -61,8 +63,8 @@ def combined_weights(model, class_weight, weights, y):
 
 
 def batch_of(model, arrays, batch):
-    """Return the labels or weights of a batch in the form of the model's outputs, out of a tuple with an array (or None)
-    for each output; None out of None."""
+    """Return the labels or weights of a batch in the form of the model's outputs, out of a tuple with an array (or
+    None) for each output; None out of None."""
     if arrays is None:
         return None
     return model.output_structure.packed([None if each is None else each[batch] for each in arrays])

@@ -1,8 +1,9 @@
 """Files of weights: reading them with care, and writing them so that none is ever half there.
 
-Three rooms: `formats` (what the files of Keras, PyTorch, ONNX and others look like), `distrust` (opening a file that may
-be anything), `published` (what can be fetched, and whether it is what it is called). Beside them: `naming` (which tensor
-is which), `loading` (into a model), `ledger` (where every number comes from), `saving`, `convert`. Read in this order.
+Three rooms: `formats` (what the files of Keras, PyTorch, ONNX and others look like), `distrust` (opening a file that
+may be anything), `published` (what can be fetched, and whether it is what it is called). Beside them: `naming` (which
+tensor is which), `loading` (into a model), `ledger` (where every number comes from), `saving`, `convert`. Read in this
+order.
 """
 
 from ..files.bundled import bundled_file

@@ -1,4 +1,5 @@
-"""What the page on adding one's own adds has Keras's and PyTorch's numbers: the same tables, in a copy with the additions."""
+"""What the page on adding one's own adds has Keras's and PyTorch's numbers: the same tables, in a copy with the
+additions."""
 
 import re
 

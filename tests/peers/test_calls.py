@@ -118,7 +118,8 @@ def a_stack_that_is_called_twice_in_a_row(lib):
 
 
 N = 20
-SPARSE = "sparse_categorical_crossentropy"
+SPARSE, ONE_HOT = "sparse_categorical_crossentropy", "categorical_crossentropy"
+KINDS = RNG.integers(0, 3, N)
 PIXEL_LABELS = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, (N, 6, 5))]
 WITH_VOID = np.where(RNG.random((N, 6)) < 0.3, 255, RNG.integers(0, 3, (N, 6)))
 
@@ -131,7 +132,7 @@ PROGRAMS = {
         [RNG.uniform(0.1, 2, N).astype(np.float32), RNG.uniform(0.1, 2, N).astype(np.float32)],
     ),
     "one loss for both outputs": (
-        a_layer_used_twice, [floats(N, 5), floats(N, 5)], [np.eye(3, dtype=np.float32)[RNG.integers(0, 3, N)], floats(N, 1)],
+        a_layer_used_twice, [floats(N, 5), floats(N, 5)], [np.eye(3, dtype=np.float32)[KINDS], floats(N, 1)],
         {"loss": ["mse", "mse"], "loss_weights": [0.5, 2.0], "metrics": [["accuracy"], None]},
         RNG.uniform(0.1, 2, N).astype(np.float32),
     ),
@@ -149,9 +150,9 @@ PROGRAMS = {
         {"loss": {"kind": SPARSE, "rating": "mse"}, "metrics": {"kind": ["accuracy"]}}, None,
     ),
     # One-hot: integer labels for pixels end in an error of PyTorch's own under this version of Keras.
-    "pixels": (pixels, floats(N, 6, 5, 3), PIXEL_LABELS, {"loss": "categorical_crossentropy", "metrics": ["accuracy"]}, None),
+    "pixels": (pixels, floats(N, 6, 5, 3), PIXEL_LABELS, {"loss": ONE_HOT, "metrics": ["accuracy"]}, None),
     "weighted pixels": (
-        pixels, floats(N, 6, 5, 3), PIXEL_LABELS, {"loss": "categorical_crossentropy", "weighted_metrics": ["accuracy"]},
+        pixels, floats(N, 6, 5, 3), PIXEL_LABELS, {"loss": ONE_HOT, "weighted_metrics": ["accuracy"]},
         RNG.uniform(0.1, 2, (N, 6, 5)).astype(np.float32),
     ),
     "called twice in a row": (a_stack_that_is_called_twice_in_a_row, floats(N, 4), floats(N, 2), {"loss": "mse"}, None),
@@ -204,8 +205,8 @@ def test_programs_of_several_calls(name, tmp_path):
     assert_same_outputs(ours.predict(x, verbose=0), expected)
     names = [weight for layer in ours.layers for weight in layer.weight_names]
     for weight, found, right in zip(names, ours.get_weights(), theirs.get_weights()):
-        # Keras runs the calls of a shared layer in another order than they were made in, and a moving mean of two numbers
-        # depends on which comes first: by (1 - momentum)^2 = 1e-4 of their difference.
+        # Keras runs the calls of a shared layer in another order than they were made in, and a moving mean of two
+        # numbers depends on which comes first: by (1 - momentum)^2 = 1e-4 of their difference.
         assert_close(found, right, 1e-3 if weight.startswith("moving") else 1e-4)
 
     for file in "theirs.keras", "theirs.weights.h5", "theirs.h5":
@@ -222,8 +223,8 @@ def test_programs_of_several_calls(name, tmp_path):
 
 
 def test_labels_that_are_ignored():
-    """Keras leaves ignored labels out of the loss, and divides by those that are left; its accuracy counts them as wrong.
-    Ours counts what the loss counted."""
+    """Keras leaves ignored labels out of the loss, and divides by those that are left; its accuracy counts them as
+    wrong. Ours counts what the loss counted."""
     x, y = floats(N, 6, 5), WITH_VOID
     theirs, ours = dense_over_time(KERAS), dense_over_time(MINITL)
     ours.set_weights(theirs.get_weights())

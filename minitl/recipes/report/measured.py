@@ -83,7 +83,7 @@ def costs(model, x, advance=lambda: None):
 
     What is done number by number with the output of a layer that has parameters, or of one that merges branches, counts
     as part of it.
-    Of what is left, some is still computed together in the whole (`models.fusion`): the sum is a little more than what
+    Of what is left, some is still computed together in the whole (`graph.fusion`): the sum is a little more than what
     the whole takes.
     """
     found, start = [], model.input

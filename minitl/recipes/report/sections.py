@@ -1,6 +1,6 @@
 """The first four sections of the page: the result, the data, what was done, how it was learned.
 
-Each function returns `Markup`; `results` and `inside` have the others, `page` puts them together.
+Each function returns `Markup`; `results` and `section_network` have the others, `page` puts them together.
 """
 
 import math

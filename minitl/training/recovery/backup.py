@@ -79,7 +79,8 @@ class BackupAndRestore(Callback):
             raise
         self.folder = folder
         if content is not None:
-            where = f"epoch {self.state.epoch + 1}" + f", example {self.state.examples_done}" * bool(self.state.examples_done)
+            done = self.state.examples_done
+            where = f"epoch {self.state.epoch + 1}" + f", example {done}" * bool(done)
             print(f"Going on from {self.backup_dir}: {'finished' if self.state.finished else where}.", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):

@@ -1,4 +1,4 @@
-"""The program of the child process that looks into a weight file nobody vouches for (`reading` starts it).
+"""The program of the child process that looks into a weight file nobody vouches for (`opening` starts it).
 
 It gets a few numbers and two paths as its arguments, limits its own time and memory, and prints one line of JSON: the
 file's `Listing`, or what is wrong. If the file crashes the library that reads it, or makes it run for ever, that ends

@@ -19,7 +19,7 @@ from ...files.atomic import replacing
 from ...files.home import home_folder
 from ..formats.stored_file import Listing, signature_of
 
-# sha256 of whole files -> what they are; `store` adds published files when it has checked them.
+# sha256 of whole files -> what they are; `published.catalogue` adds published files when it has checked them.
 TRUSTED = {
     "7e8782dd0b18c8ddf34bc0dae49b2f73b9f917faf49af682aa2580247c0ab953": "vgg16, blocks 1 to 3",
     "6383b039fd421131507be8b767d26a5f80608a3301b6757241b393650ff2508b": "minitl study, base A of the similar halves",

@@ -1,9 +1,10 @@
 """Opening a weight file that may be anything: by ourselves where its content is known, else through a child process.
 
 A file of weights is input from a stranger. `open_weights` first takes its digest. If this content was written, checked
-or read by minitl before (`known`), its listing is at hand and the numbers are read at once. If not, a child process
-with limited time and memory looks into it (`child`) and says where which numbers lie; then the numbers are read here,
-as plain bytes. The structures of an unknown file are thus never parsed in the process that holds your work.
+or read by minitl before (`known_files`), its listing is at hand and the numbers are read at once. If not, a child
+process with limited time and memory looks into it (`child_process`) and says where which numbers lie; then the numbers
+are read here, as plain bytes. The structures of an unknown file are thus never parsed in the process that holds your
+work.
 
 That costs about 0.3 s the first time a file is seen (2 s for PyTorch's format), and nothing from then on.
 """
