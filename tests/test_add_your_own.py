@@ -22,6 +22,7 @@ def test_each_addition_is_a_file_a_line_and_a_case():
         assert line == f"minitl/{room}/__init__.py" and set(cases) == {f"tests/cases/{table}.py"}, own
 
 
+@pytest.mark.slow
 def test_the_tables_test_all_that_was_added(copy):
     """In a copy with the additions: what holds for all layers, losses, optimizers and networks holds for the new
     ones."""

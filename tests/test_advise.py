@@ -123,6 +123,7 @@ def test_a_backtest_whose_run_fails(tmp_path):
         advise_backtest.carried_out(subject, plan, 0, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_plan_is_carried_out_in_a_process_of_its_own(tmp_path):
     """What comes back is what the function gives here, and the process has weighed itself."""
     settings = clothing.ClothingSettings(cut="block1_pool", epochs=1, scratch=False)

@@ -152,6 +152,7 @@ def test_the_keras_program(full_base, tmp_path, monkeypatch, rng):
     assert history["loss"][-1] < history["loss"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource to measure memory with")
 def test_a_training_step_of_the_whole_network_fits_into_6_gb():
     """All 138 million parameters trainable, 224x224, batch 8; measured in a process of its own."""

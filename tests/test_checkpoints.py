@@ -137,6 +137,7 @@ class Disk:
         return counted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error, each, steps", [(errno.ENOSPC, 60, 7), (errno.EROFS, 14, 15)])
 def test_a_write_that_fails_at_every_save(tmp_path, whole, error, each, steps):
     """A disk that is full, or read-only, from some moment on: at each operation of the first saves, then at some."""

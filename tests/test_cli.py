@@ -63,6 +63,7 @@ def test_the_main_job(finetuned):
     assert max(map(len, output.splitlines())) <= 130
 
 
+@pytest.mark.slow
 def test_the_comparison(capsys, monkeypatch, tmp_path):
     """The whole job with one epoch from scratch: both columns, and JSON for both."""
     monkeypatch.setattr(clothing, "FROM_SCRATCH", clothing.FROM_SCRATCH._replace(epochs=1))
