@@ -1,11 +1,11 @@
 """minitl: transfer learning in plain NumPy, written to be read.
 
-The package listing, from the top, is the reading order. Each room imports only from those before it:
+This is the reading order. Each room imports only from those before it:
 
     files, kernels, initializers, losses, optimizers, metrics, layers, graph, testing      the engine
     weights, data, features, training, models, transfer, applications, recipes             what a person does with it
     course                                                                                 what teaches
-    cli, utils                                                    the command line; names under Keras's public paths
+    cli, utils, callbacks, saving                                 the command line; names under Keras's public paths
 
 Start reading at `minitl.graph.graph`: `forward` runs an example through the layers, `backward` its gradient back.
 """
@@ -23,6 +23,7 @@ from . import (
     metrics,
     models,
     optimizers,
+    recipes,
     testing,
     training,
     transfer,
@@ -50,6 +51,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "recipes",
     "set_random_seed",
     "testing",
     "training",

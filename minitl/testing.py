@@ -45,6 +45,9 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
     if tolerance is None:
         tolerance = NETWORK_TOLERANCE if is_model else SMOOTH_TOLERANCE
     rng = np.random.default_rng(seed)
+    if is_model:  # x in the form of the model's inputs
+        structure = layer_or_model.input_structure
+        x = structure.packed([np.asarray(each) for each in structure.flat(x, "x")])
     inputs = {name: _in_float64(each) for name, each in _named(x, "x").items()}
     argument = _in_form_of(x, list(inputs.values()))
 
@@ -89,6 +92,8 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
         for layer in layers:
             layer.gradients.clear()
             layer.forget()
+        if is_model:
+            layer_or_model.forward(argument, gradients="none")  # lets go of what the last forward has kept
     return GradientReport(errors, checked)
 
 

@@ -45,6 +45,11 @@ def replace_head(model, layers, after=None):
 
 def _cut(model, name):
     """The output of the layer called `name`, if all that lies behind is computed from it alone."""
+    if sum(call.layer.name == name for call in model.calls) > 1:
+        raise GraphError(
+            f"the model cannot be cut behind '{name}', which is called several times. It is a single path behind "
+            f"{', '.join(repr(tensor.layer.name) for tensor in model.cuts)}."
+        )
     tensor, cuts, tensors = model.output_of(name), model.cuts, model.tensors
     if tensor in cuts:
         return tensor
@@ -104,7 +109,7 @@ def adapt_input(model, input_shape):
                 "remove_layers or replace_head, adapt the input, and put a new head on."
             ) from None
     outputs = model.output_structure.packed([tensors[each] for each in model.outputs])
-    new = Model(tensors[images], outputs, name=model.name)
+    new = Model(model.input_structure.packed([tensors[images]]), outputs, name=model.name)
     if replaced:  # how images of these channels have to be prepared, nobody knows
         return _continue(new, model, preprocessing=None)
     return _continue(new, model)
@@ -161,7 +166,8 @@ def adapt_classes(model, old_classes, new_classes):
             raise ArgumentError(f"{argument} is {names!r:.80}; expected a list of the classes' names.")
     if len(model.outputs) > 1:
         raise ShapeError(f"the model has {len(model.outputs)} outputs ({', '.join(model.output_names)}); expected one.")
-    layer, old_classes, new_classes = model.output.layer, list(old_classes), list(new_classes)
+    (end,) = model.outputs
+    layer, old_classes, new_classes = end.layer, list(old_classes), list(new_classes)
     size = layer.output_size_argument
     if size is None or getattr(layer, size) != len(old_classes):
         found = f"a {type(layer).__name__} layer" if size is None else f"{getattr(layer, size)} {size}"
@@ -176,7 +182,7 @@ def adapt_classes(model, old_classes, new_classes):
     if not stays:
         raise ArgumentError("none of new_classes is one of old_classes; put a new head on with replace_head.")
     new = type(layer)(**{**layer.get_config(), size: len(new_classes)})
-    new.accept(model.output.inputs[0].shape)
+    new.accept(end.inputs[0].shape)
     for name in layer.weight_names:
         weight = getattr(layer, name)
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
@@ -185,7 +191,7 @@ def adapt_classes(model, old_classes, new_classes):
         f"{len(stays)} of {len(old_classes)} classes carried over, {len(new_classes) - len(stays)} new ones their mean"
     )
     _note_adapted(new, layer, dict.fromkeys(layer.weight_names, how), "other classes")
-    tensor = new(model.output.inputs[0])
+    tensor = model.output_structure.packed([new(end.inputs[0])])
     return _continue(Model(model.input, tensor, name=model.name), model, class_names=new_classes)
 
 

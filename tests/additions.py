@@ -41,10 +41,11 @@ def apply(place, block, root):
         names = re.findall(r"^from \.\w+ import (\w+)$", block, re.MULTILINE)
         text = text.replace("__all__ = [", f"{''.join(imports)}\n__all__ = [{', '.join(map(repr, names))}, ", 1)
         path.write_text(text + "".join(line for line in lines if line not in imports), encoding="utf-8")
-    elif block.startswith('"'):
-        path.write_text(f"{path.read_text('utf-8')}\nNAMES.update({{{block}}})\n", encoding="utf-8")
     else:
-        path.write_text(f"{path.read_text('utf-8')}\n{TABLES[path.stem]}.extend([\n{block}])\n", encoding="utf-8")
+        head = "NAMES = {" if block.startswith('"') else f"{TABLES[path.stem]} = ["
+        text = path.read_text("utf-8")
+        assert text.count(f"\n{head}") == 1, f"{place} has no line {head}"
+        path.write_text(text.replace(f"\n{head}", f"\n{head}\n{block}"), encoding="utf-8")
 
 
 def repository_with_additions(root):

@@ -1,8 +1,8 @@
 """Published networks: each file is one architecture as data, the weights that go with it, and an `Application`, by
 which all others know it.
 
-A network of your own is a function like `VGG16` and a record: `applications.add(Application(...))` makes it a base for
-`minitl finetune --base NAME`, `minitl summary NAME` and the others.
+A network of your own is a function like `VGG16` and a record: `applications.add(Application(...))` makes it known by its
+name while a program runs; in this file, to the commands as well. With pre-trained weights it is a base for fine-tuning.
 """
 
 from ..data.preparation import PREPARATIONS

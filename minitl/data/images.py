@@ -1,4 +1,4 @@
-"""Images as arrays: reading files, resizing, grey to RGB. Pixels are 0 to 255; channels are RGB and last."""
+"""Images from files, as arrays. Pixels are 0 to 255; channels are RGB and last."""
 
 from pathlib import Path
 

@@ -88,7 +88,8 @@ def frozen_prefix(graph):
     than needed. With several inputs, such as the two pictures of a siamese network, there is none before they meet; the
     prefix then ends in all fixed tensors that a call which is not fixed takes.
     """
-    cut, has_parameters, cuts = None, False, set(graph.cuts[:-1])  # behind the last one nothing is left to train
+    # Behind the only output nothing is left to train.
+    cut, has_parameters, cuts = None, False, {tensor for tensor in graph.cuts if graph.outputs != [tensor]}
     for call in graph.calls:
         if not call.layer.is_fixed:
             break

@@ -5,7 +5,7 @@ carry attributes. What a link points to need not lie in the file at all, and a d
 Weights never need any of that, so this refuses it: every function here follows ordinary links within the file only, and
 learns the shape and place of a dataset without reading a number of it.
 
-libhdf5 itself can crash or run for ever on damaged structures. `weights.distrust.opening` therefore calls all this in
+libhdf5 itself can crash or run for ever on damaged structures. The reader of weights therefore calls all this in
 another process unless the file's digest is known.
 """
 

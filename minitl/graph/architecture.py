@@ -24,6 +24,14 @@ def architecture(graph):
     """Return `graph` as data. Raises GraphError for one that begins in the middle of another."""
     if not all(isinstance(tensor.layer, InputLayer) for tensor in graph.inputs):
         raise GraphError(f"model '{graph.name}' begins in the middle of another; save the model that it was cut from.")
+    if len(graph.calls) + len(graph.inputs) > MOST_CALLS:
+        raise GraphError(f"model '{graph.name}' has {len(graph.calls)} calls; {MOST_CALLS:,} can be saved at most.")
+    keys = [*graph.input_structure.names, *graph.output_structure.names]
+    if not isinstance(graph.metadata, dict) or not all(isinstance(key, str) for key in (*graph.metadata, *keys)):
+        raise GraphError(
+            f"model '{graph.name}': its metadata is no dictionary with names for keys, or an input or output has a name "
+            "that is no text; such a model cannot be saved."
+        )
     names, entries, counts = {}, [], {}
     for call in [*(tensor.call for tensor in graph.inputs), *graph.calls]:
         layer = call.layer
@@ -99,4 +107,6 @@ def _formed(form, calls):
     tensors = [_tensor(calls, name) for name in form["tensors"]]
     if form["form"] == "dict":
         return dict(zip(form["keys"], tensors, strict=True))
+    if form["form"] not in ("one", "list"):
+        raise ValueError(f"inputs or outputs in the form {form['form']!r}")
     return tensors if form["form"] == "list" else tensors[0]

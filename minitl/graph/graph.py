@@ -13,6 +13,8 @@ Read `forward` and `backward` here, then any layer. `models.Model` adds what peo
 `structure` (one array, a list or a dict), `order` (which calls, in which order), `fusion` (calls computed at once).
 """
 
+import weakref
+
 import numpy as np
 
 from ..errors import DataError, GraphError, ShapeError
@@ -52,6 +54,7 @@ class Graph(LayerGroup):
         settle_names(list(dict.fromkeys([*first_layers, *(call.layer for call in calls)])))
         self.input_structure, self.output_structure, self.calls = starts, ends, calls
         self.layers = layers_in_keras_order(starts.tensors, ends.tensors)
+        self.overwritten = []  # layers whose gradients a graph that shares them has replaced since the latest backward
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
 
@@ -89,7 +92,7 @@ class Graph(LayerGroup):
         """
         arrays = self.input_structure.flat(x, "x")
         self.check_input(arrays)
-        self._path, self._memory = None, {}
+        self._path, self._memory, memory = None, {}, {}
         path = self._gradient_path(gradients)
         values, outputs = dict(zip(self.inputs, arrays)), self.output_structure.tensors
         operations = self._operations(path, training)
@@ -109,13 +112,13 @@ class Graph(LayerGroup):
                 found = [y] if len(operation.outputs) == 1 else y
                 values.update(zip(operation.outputs, found))
                 if operation.outputs[0] in path:
-                    self._memory[operation] = remembered, layer.updates, [(np.shape(a), a.dtype) for a in found]
+                    memory[operation] = remembered, layer.updates, [(np.shape(a), a.dtype) for a in found]
                 del given, y, remembered, found
             del arguments
             for tensor in set(operation.inputs):
                 if last_user[tensor] is operation and tensor not in outputs:
                     del values[tensor]
-        self._path = path if gradients != "none" else None
+        self._path, self._memory = path if gradients != "none" else None, memory
         self._output_shapes = [values[tensor].shape for tensor in outputs]
         return self.output_structure.packed([values[tensor] for tensor in outputs])
 
@@ -138,9 +141,12 @@ class Graph(LayerGroup):
         A tensor used several times gets the sum of what comes back, and so does a parameter of a layer that is called
         several times: L depends on it along every path.
         """
-        path, gradients = self._check_backward(grad)
-        for layer in self.layers:
-            layer.gradients.clear()  # none may be left from before: a frozen layer might be unfrozen and moved by it
+        try:
+            path, gradients = self._check_backward(grad)
+        except BaseException:
+            self._memory = {}
+            raise
+        self._take_over_gradients()
         for call in reversed(self.calls):
             if call.outputs[0] not in path:
                 continue
@@ -159,6 +165,17 @@ class Graph(LayerGroup):
             return None
         return self.input_structure.packed([gradients.get(tensor) for tensor in self.inputs])
 
+    def _take_over_gradients(self):
+        """Clear what is left of an earlier backward: a layer that was frozen since might be unfrozen and moved by it. A
+        graph that shares the layer, and whose gradient this was, is told that it has lost it."""
+        self.overwritten = []
+        for layer in self.layers:
+            owner = layer.gradients_of and layer.gradients_of()
+            if layer.gradients and owner not in (None, self):
+                owner.overwritten.append(layer.name)
+            layer.gradients.clear()
+            layer.gradients_of = weakref.ref(self)
+
     def _check_backward(self, grad):
         """Return the gradient path of the latest forward, and {output: its gradient}, if there was a forward and
         nothing has changed since."""
@@ -172,8 +189,9 @@ class Graph(LayerGroup):
         for tensor, each, shape in zip(self.outputs, self.output_structure.flat(grad, "grad"), self._output_shapes):
             if each is None:
                 continue
-            if np.shape(each) != shape:
-                raise ShapeError(f"backward expected a gradient of the output's shape {shape}, found {np.shape(each)}.")
+            found = each.shape if isinstance(each, np.ndarray) else type(each).__name__
+            if found != shape:
+                raise ShapeError(f"backward expected a gradient of the output's shape {shape}, found {found}.")
             gradients[tensor] = add(gradients[tensor], each) if tensor in gradients else each
         for call, (_, updates, _) in self._memory.items():
             if call.layer.updates != updates:
@@ -232,7 +250,7 @@ class Graph(LayerGroup):
         """Return the graph between symbolic tensors of this one. It shares the layers, and their parameters. Of a list
         of `inputs`, those that the outputs do not depend on are left out."""
         if isinstance(inputs, (list, tuple)):
-            inputs = inputs_needed(inputs, outputs if isinstance(outputs, (list, tuple)) else [outputs])
+            inputs = inputs_needed(inputs, Structure(outputs, "outputs").tensors)
         return self._of_same_kind(inputs, outputs, name or self.name)
 
     def _of_same_kind(self, inputs, outputs, name):

@@ -18,10 +18,11 @@ def calls_between(inputs, outputs):
             used.add(tensor)
         elif tensor.call not in found:
             if not tensor.inputs:
+                names = ", ".join(f"'{each.layer.name}' {each.shape}" for each in inputs)
                 raise GraphError(
-                    f"the output depends on '{tensor.layer.name}', which is not the model's input ("
-                    f"{', '.join(repr(each.layer.name) for each in inputs)}). Where models share layers, layer.output "
-                    "is the layer's first use; model.output_of(name) is this one's."
+                    f"the output depends on '{tensor.layer.name}', which is not the model's input; that is another Input: "
+                    f"{names}. Where models share layers, layer.output is the layer's first use; model.output_of(name) "
+                    "is this one's."
                 )
             found.add(tensor.call)
             to_visit.extend(tensor.inputs)

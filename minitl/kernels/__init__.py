@@ -18,7 +18,7 @@ called by the tests, which hold both to the same numbers, or if you ask for them
 them first.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
-`normalization`, `elementwise`, `products`, `precision`; then `parallel` and `memory`, which make them fast.
+`normalization`, `elementwise`, `products`, `precision`, `images`; then `parallel` and `memory`, which make them fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

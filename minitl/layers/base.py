@@ -119,7 +119,8 @@ class Layer:
         self.origins = {}  # parameter -> where its numbers come from (minitl.weights.ledger); absent: new
         self.built = False
         self.input = self.output = None  # symbolic, from the first call
-        self.updates = 0  # how often an optimizer has moved the parameters
+        self.updates = 0  # how often the parameters have been moved, or set
+        self.gradients_of = None  # the graph whose backward the gradients come from, as a weak reference
         self._remembered = None
 
     # ---- what a subclass writes ----
@@ -191,6 +192,11 @@ class Layer:
         shape = [tensor.shape for tensor in tensors] if self.merges else tensors[0].shape
         self.accept(shape)
         found = self.compute_output_shape(shape)
+        if isinstance(found, list) and len(found) < 2:
+            raise GraphError(
+                f"layer '{self.name}': compute_output_shape gives a list of {len(found)}; expected the shape itself, or a "
+                "list for two or more outputs."
+            )
         shapes = found if isinstance(found, list) else [found]
         call = Call(self, tensors, shapes, self.compute_output_dtype([tensor.dtype for tensor in tensors]))
         output = list(call.outputs) if isinstance(found, list) else call.outputs[0]
@@ -252,6 +258,7 @@ class Layer:
         self.check_weights(weights)
         for name, weight in zip(self.weight_names, weights):
             getattr(self, name)[...] = weight
+        self.updates += 1
 
     def check_weights(self, weights):
         """Raise ShapeError if `set_weights` cannot take these."""

@@ -79,7 +79,7 @@ class Dense(Layer):
                     = sum_u dL/dz[n, u] * kernel[i, u]         = (dL/dz @ kernel^T)[n, i]
         """
         flat_grad = self.backward_to_parameters(grad)
-        return matmul(flat_grad, self.kernel.T).reshape(*grad.shape[:-1], -1)
+        return matmul(flat_grad, self.kernel.T).reshape(*grad.shape[:-1], len(self.kernel))
 
     def backward_to_parameters(self, grad):
         """dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u]      = (x^T @ dL/dz)[i, u]

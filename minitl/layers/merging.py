@@ -14,6 +14,9 @@ class Add(Layer):
 
     merges = True
 
+    def compute_output_dtype(self, input_dtypes):
+        return common_dtype(input_dtypes)
+
     def compute_output_shape(self, input_shapes):
         sizes = zip(*(shape[1:] for shape in input_shapes))
         return (None, *(None if None in axis else max(axis) for axis in sizes))
@@ -27,7 +30,7 @@ class Add(Layer):
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         self.remember(*(each.shape for each in x))
-        return reduce(add, x)
+        return reduce(add, of_one_type(x))
 
     def backward(self, grad):
         """dy/dx_k = 1 for every k: each input receives grad as it is."""
@@ -45,7 +48,7 @@ class Concatenate(Layer):
         self.axis = axis
 
     def compute_output_dtype(self, input_dtypes):
-        return next((dtype for dtype in input_dtypes if dtype.startswith("float")), input_dtypes[0])
+        return common_dtype(input_dtypes)
 
     def compute_output_shape(self, input_shapes):
         shape = list(input_shapes[0])
@@ -75,15 +78,26 @@ class Concatenate(Layer):
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         self.remember(*(each.shape[self.axis] for each in x))
-        floats = [each.dtype for each in x if each.dtype.kind == "f"]
-        if floats and len(floats) < len(x):  # NumPy would make float64 of integers and float32
-            x = [each if each.dtype.kind == "f" else each.astype(floats[0]) for each in x]
-        return concatenate(x, self.axis)
+        return concatenate(of_one_type(x), self.axis)
 
     def backward(self, grad):
         """Each input gets back the slice of grad that lies where it was put."""
         ends = np.cumsum(self.remembered())[:-1]
         return np.split(grad, ends, axis=self.axis)
+
+
+def common_dtype(dtypes):
+    """Return the name of the type that inputs of these types are merged in: floating-point if one of them is, else the
+    smallest type of integers that holds all."""
+    return next((dtype for dtype in dtypes if dtype.startswith("float")), np.result_type(*dtypes).name)
+
+
+def of_one_type(arrays):
+    """Return the arrays in one type. NumPy would make float64 of integers and float32."""
+    floats = [each.dtype for each in arrays if each.dtype.kind == "f"]
+    if not floats:
+        return arrays
+    return [each if each.dtype.kind == "f" else each.astype(floats[0]) for each in arrays]
 
 
 def _broadcast(shapes):

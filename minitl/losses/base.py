@@ -20,7 +20,7 @@ class Loss:
     """The base of all losses. A subclass writes `forward` and `backward`, and says what labels it takes.
 
     names              what Keras calls it, for compile(loss=...)
-    count              set by `forward`: how many predictions the mean was taken over
+    count              set by `forward`: how many predictions the mean was taken over. None: as many as examples
     final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
     working_state      names of attributes that `forward` leaves for `backward`; arrays need not be named. All others
                        are settings: a training that goes on from a checkpoint must have the same
@@ -32,7 +32,7 @@ class Loss:
     accuracy = "categorical_accuracy"  # what metrics=["accuracy"] means beside this loss: a name of `minitl.metrics`
     final_activation = None
     from_logits = False
-    count = 0
+    count = None
     working_state = ("count",)
     remembers = ()
 
@@ -55,7 +55,8 @@ class Loss:
         axes of y_pred; None where all do. What has the weight 0 does not."""
         if sample_weight is None or np.all(sample_weight):
             return None
-        return np.broadcast_to(weights(sample_weight, y_pred)[..., 0] != 0, leading_shape(y_pred.shape))
+        weight = weights(sample_weight, y_pred)
+        return np.broadcast_to((weight[..., 0] if y_pred.ndim > 1 else weight) != 0, leading_shape(y_pred.shape))
 
     def class_numbers(self, y_true):
         """Return labels as whole numbers (N,), one class an example; None where they are no classes, or several an

@@ -50,7 +50,9 @@ def load_model(path, custom_objects=None):
 
 def _model(data, custom_objects):
     inputs, outputs, layers = build(data, custom_objects)
-    if data["class"] == "Sequential":
+    if not isinstance(data["name"], str):
+        raise ValueError(f"a name that is {data['name']!r}")
+    if data["class"] == "Sequential" and data["format"] == 1:
         model = Sequential(layers, name=data["name"])
     else:
         model = Model(inputs, outputs, name=data["name"])

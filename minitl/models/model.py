@@ -86,7 +86,8 @@ class Model(Graph):
         if metrics is None and training.holds_metrics(loss_weights):  # compile(optimizer, loss, ["accuracy"])
             loss_weights, metrics = None, loss_weights
         self.optimizer = optimizers.get(optimizer)
-        self.loss, self.metrics = training.compiled(self, loss, loss_weights, metrics, weighted_metrics)
+        self.compiled_with = loss, loss_weights, metrics, weighted_metrics
+        self.loss, self.metrics = training.compiled(self, *self.compiled_with)
         training.about_loss(self)
 
     def fit(self, x, y=None, *options, **named_options):

@@ -1,5 +1,6 @@
 """`Sequential`: a model whose layers stand in one row."""
 
+from .. import training
 from ..errors import GraphError
 from ..layers import Input, InputLayer, Layer, SymbolicTensor
 from .model import Model
@@ -29,11 +30,15 @@ class Sequential(Model):
         self.connect(start, end)
         self._start, self._end = start, end
         self._members.append(layer)
+        if self.loss is not None:  # the end is another one: "accuracy" may mean another metric now
+            self.loss, self.metrics = training.compiled(self, *self.compiled_with)
 
     @property
     def kind(self):
-        """A row is saved as its layers; with a model that has branches in it, it is saved as a graph."""
-        return "Sequential" if self.is_row else "Model"
+        """A row is saved as its layers. With a model in it that has branches, or that calls a layer twice, it is saved
+        as a graph."""
+        is_plain = self.is_row and len({call.layer for call in self.calls}) == len(self.calls)
+        return "Sequential" if is_plain else "Model"
 
     def connect(self, inputs, outputs):
         super().connect(inputs, outputs)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from ..arguments import number
-from ..errors import ArgumentError, DivergedError, ShapeError, warn_of_mistake
+from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
 from .schedules import LARGEST_RATE, rate
 
@@ -93,6 +93,11 @@ class Optimizer:
 
     def step(self, model):
         """Move every trainable parameter of `model`, in place, by the gradients of its latest backward."""
+        if getattr(model, "overwritten", None):
+            raise GraphError(
+                f"the gradients of '{model.overwritten[0]}' are no longer those of '{model.name}': another model that "
+                "shares the layer has run backward since. Step with one model before the other's backward."
+            )
         updates = [
             (layer, name, layer.gradients[name])
             for layer in model.layers

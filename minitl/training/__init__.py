@@ -1,4 +1,9 @@
-"""Time: batches, epochs, and what happened. `loop` is the file to read."""
+"""Time: batches, epochs, and what happened.
+
+Reading order: `loop` (what all of it is about), `state` (where a training is), `compiled` and `weighting` (losses,
+metrics and weights of each output), `refused` and `warned` (what cannot be, and what is nearly never meant), `callbacks`,
+`history`, `recovery` (going on to the last bit), `ridge` and `range_test` (a head in closed form, a learning rate).
+"""
 
 from .callbacks import (
     Callback,

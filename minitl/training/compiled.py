@@ -1,5 +1,7 @@
 """What a model was compiled with: a loss and metrics for each of its outputs."""
 
+import copy
+import inspect
 from typing import NamedTuple
 
 from .. import losses, metrics
@@ -32,21 +34,37 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
         if missing:
             raise ArgumentError(f"loss names no loss for the output '{missing[0]}'. Give it one, or None for none.")
     of_each = [each if each is None else losses.get(each) for each in structure.settings(loss, "loss")]
-    if len(of_each) == 1 and loss_weights is None:
+    if len(of_each) == 1 and loss_weights is None and of_each[0] is not None and structure.kind != "dict":
         criterion = of_each[0]
     else:
         weights = structure.settings(1.0 if loss_weights is None else loss_weights, "loss_weights")
         weights = [number(1.0 if each is None else each, "loss_weights", -1e30, 1e30) for each in weights]
         criterion = losses.WeightedSum(structure, of_each, weights)
-    found, names = [], set()
+    return criterion, [*_metrics(structure, of_each, wanted, weighted)]
+
+
+def _metrics(structure, of_each, wanted, weighted):
+    """Yield the `CompiledMetric`s that are asked for, plain ones first. One object that is given for several outputs
+    would mix their numbers: each output gets a copy of its own."""
+    names, seen = set(), []
     for is_weighted, given, what in (False, wanted, "metrics"), (True, weighted, "weighted_metrics"):
         for output, of_output in enumerate(structure.settings(given, what, are_lists=True)):
-            for each in of_output if isinstance(of_output, (list, tuple)) else [of_output]:
-                if each is not None:
-                    name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
-                    name = _unique(name, structure.names[output] if len(of_each) > 1 else None, is_weighted, names)
-                    found.append(CompiledMetric(name, metric, output, is_weighted))
-    return criterion, found
+            for each in _flat(of_output):
+                name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
+                if is_weighted and len(inspect.signature(metric.update).parameters) < 3:
+                    raise ArgumentError(f"weighted_metrics: update of '{name}' takes no sample_weight.")
+                metric = copy.deepcopy(metric) if any(metric is other for other in seen) else metric
+                seen.append(metric)
+                name = _unique(name, structure.names[output] if len(of_each) > 1 else None, is_weighted, names)
+                yield CompiledMetric(name, metric, output, is_weighted)
+
+
+def _flat(given):
+    """Return the metrics of one output as a list: of none, one, a list, or a list in a list of one, as Keras takes
+    it."""
+    if isinstance(given, (list, tuple)):
+        return [each for some in given for each in _flat(some)]
+    return [] if given is None else [given]
 
 
 def _unique(name, output, is_weighted, names):

@@ -1,5 +1,6 @@
 """What is refused before training begins, and what stops it before it does harm."""
 
+import copy
 import math
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import numpy as np
 from ..data.batches import is_stream
 from ..errors import ArgumentError, DataError, DivergedError, GraphError
 from ..losses import WeightedSum
+from ..metrics import Metric
 from .callbacks import Callback
 from .compiled import losses_of
 from .weighting import flat_weights
@@ -116,7 +118,18 @@ def check_batch(model, x, y, sample_weight=None):
         if loss is not None:
             loss.check_labels(each, (count, *tensor.shape[1:]))
         labels.append(each)
+    _check_metrics(model, labels)
     return x, tuple(labels), flat_weights(model, sample_weight, count)
+
+
+def _check_metrics(model, labels):
+    """Raise DataError for a metric that cannot work on these labels. One prediction of zeros is scored, to see."""
+    for name, metric, output, _ in model.metrics:
+        if labels[output] is None:
+            raise DataError(f"the metric '{name}' has no labels: pass some for '{model.output_names[output]}'.")
+        sizes = model.outputs[output].shape[1:]
+        if type(metric).update is Metric.update and None not in sizes:
+            copy.copy(metric).update(labels[output][:1], np.zeros((1, *sizes), np.float32))
 
 
 def _checked_labels(y, count, what):

@@ -1,5 +1,9 @@
 """Where `fit` is. Together with the model and the optimizer, this is all that the rest of a training depends on."""
 
+import inspect
+
+import numpy as np
+
 from ..losses import WeightedSum
 from .history import History
 
@@ -58,19 +62,26 @@ class Averages:
             criteria, labels, values, weights = [self.loss_function], [y_true], [loss], [sample_weight]
         for k, (criterion, value, y) in enumerate(zip(criteria, values, outputs)):
             if criterion is not None:
-                count = getattr(criterion, "count", len(y))  # a loss of somebody's own may not count
+                count = getattr(criterion, "count", None)
+                count = len(y) if count is None else count  # a loss of one's own may not count
                 total = self.totals.setdefault(k, [0.0, 0])
                 total[0] += value * count
                 total[1] += count
         for each in self.metrics:
             k = each.output
             weight = _metric_weight(criteria[k], labels[k], outputs[k], weights[k], each.is_weighted)
-            each.metric.update(labels[k], outputs[k], *([] if weight is None else [weight]))
+            if weight is None:
+                each.metric.update(labels[k], outputs[k])
+            elif takes_weights(each.metric):
+                each.metric.update(labels[k], outputs[k], weight)
+            else:  # it gets the examples that count
+                kept = np.asarray(weight).reshape(len(weight), -1).any(axis=1)
+                each.metric.update(labels[k][kept], outputs[k][kept])
 
     def loss(self):
         """Return the loss that is trained: of several outputs, the weighted sum of theirs."""
-        weights = getattr(self.loss_function, "weights", [1] * len(self.totals))
-        return sum(weights[k] * mean for k, mean in self._means().items())
+        is_sum = isinstance(self.loss_function, WeightedSum)
+        return sum((self.loss_function.weights[k] if is_sum else 1) * mean for k, mean in self._means().items())
 
     def _means(self):
         return {k: total / count if count else 0.0 for k, (total, count) in self.totals.items()}
@@ -80,6 +91,11 @@ class Averages:
         means = self._means()
         of_outputs = {f"{self.structure.names[k]}_loss": mean for k, mean in means.items()} if len(means) > 1 else {}
         return {"loss": self.loss(), **of_outputs, **{each.name: each.metric.result() for each in self.metrics}}
+
+
+def takes_weights(metric):
+    """Does `metric.update` take weights as a third argument? One of your own may know labels and predictions alone."""
+    return len(inspect.signature(metric.update).parameters) > 2
 
 
 def _metric_weight(criterion, y_true, y_pred, sample_weight, is_weighted):

@@ -221,7 +221,7 @@ def _classes(loss, y):
 
 def _expects_preprocessing_of(model):
     """The name of the application whose pictures the model takes, if that is known."""
-    if len(model.inputs) > 1 or not isinstance(model.input.layer, InputLayer) or len(model.input_shape) != 4:
+    if len(model.inputs) > 1 or not isinstance(model.inputs[0].layer, InputLayer) or len(model.inputs[0].shape) != 4:
         return None
     name = model.metadata.get("preprocessing")
     if isinstance(name, str) and name in PREPARATIONS:

@@ -16,7 +16,9 @@ def flat_weights(model, sample_weight, count):
     """
     if sample_weight is None:
         return None
-    is_list_of_numbers = isinstance(sample_weight, list) and all(np.ndim(each) == 0 for each in sample_weight)
+    is_list_of_numbers = isinstance(sample_weight, (list, tuple)) and not any(
+        each is None or isinstance(each, np.ndarray) for each in sample_weight
+    )  # a list of arrays has one for each output
     given = np.asarray(sample_weight) if is_list_of_numbers else sample_weight
     found = []
     for each, tensor in zip(model.output_structure.settings(given, "sample_weight"), model.outputs):

@@ -2,7 +2,7 @@
 
 Three rooms: `formats` (what the files of Keras, PyTorch, ONNX and others look like), `distrust` (opening a file that
 may be anything), `published` (what can be fetched, and whether it is what it is called). Beside them: `naming` (which
-tensor is which), `loading` (into a model), `ledger` (where every number comes from), `saving`, `convert`. Read in this
+tensor is which), `loading` (into a model), `ledger` (where every number comes from), `saving`, `convert`, `inspection`. Read in this
 order.
 """
 

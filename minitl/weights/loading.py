@@ -106,6 +106,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
     network = network_of(model)
     for (name, key), array in arrays.items():
         setattr(layers[name], key, array)
+        layers[name].updates += 1
         layers[name].origins[key] = origins[name, key]
     report = LoadReport(
         path=str(file.path),

@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ..errors import ArgumentError, CheckpointError, WeightsError
+from ..errors import ArgumentError, CheckpointError, MinitlError, WeightsError
 from ..files.atomic import replacing
 from ..graph.architecture import architecture
 from . import ledger
@@ -34,7 +34,9 @@ def save_model(model, path):
     """Write architecture, weights, ledger, `metadata` and what is frozen. Atomic. What was compiled is not saved."""
     try:
         text = json.dumps(architecture(model))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
+        if isinstance(error, MinitlError):
+            raise
         raise CheckpointError(
             f"{path}: the model's metadata or a layer's argument is not plain data ({error})."
         ) from None

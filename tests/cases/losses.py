@@ -109,7 +109,7 @@ class LossCase(NamedTuple):
 SHAPES = {"rows": (7, 5), "steps": (3, 4, 5), "maps": (2, 3, 4, 5)}
 
 # From probabilities, Keras divides each row by its sum first: the same value, but another gradient.
-LOSSES = [
+OF_ALL_SHAPES = [
     case
     for where, shape in SHAPES.items()
     for case in (
@@ -143,7 +143,10 @@ LOSSES = [
                  shape, yes_or_no, numbers),
         LossCase(f"mean-squared-error-{where}", lambda losses: losses.MeanSquaredError(), shape, numbers, numbers),
     )
-] + [
+]  # fmt: skip
+
+LOSSES = [
+    *OF_ALL_SHAPES,
     LossCase("mean-squared-error-one-output", lambda losses: losses.MeanSquaredError(), (6, 1), numbers, numbers),
     LossCase("binary-one-output", lambda losses: losses.BinaryCrossentropy(),
              (6, 1), yes_or_no, yes_or_no_probabilities),

@@ -111,7 +111,7 @@ def _through_child(path):
 
 
 def _ask_child(path, copy, most_bytes, file_bytes):
-    """Run `child.main` in a process of its own, with our own import path. Returns its answer."""
+    """Run `child_process.main` in a process of its own, with our own import path. Returns its answer."""
     seconds = BASE_SECONDS + file_bytes // 20_000_000
     base = TORCH_MEMORY if path.suffix.lower() in child_process.TORCH else BASE_MEMORY
     request = json.dumps([str(path), copy, most_bytes, base + 2 * most_bytes, seconds])

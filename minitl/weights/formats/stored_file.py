@@ -1,7 +1,7 @@
 """What every reader of weight files returns: a list of names, shapes and places, and no numbers yet.
 
 A weight file of any format is this: tensors with names, one after the other as plain numbers. Once it is known *where*
-they lie, reading them needs no library at all: `StoredFile.read_into` copies bytes from the file into an array. So the
+they lie, reading them needs no library at all: `StoredFile.read` copies bytes from the file into an array. So the
 part of reading that a hostile file could attack (the format's own structures) is kept apart from the part that fills
 the model, and can be done by another process (`distrust.opening`).
 """
