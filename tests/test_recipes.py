@@ -11,6 +11,7 @@ from minitl.cli import photos_options
 from minitl.errors import ArgumentError
 from minitl.models import load_model
 from minitl.recipes import ClothingSettings, PhotographSettings, SettingError, clothing
+from minitl.recipes.advice import advise_photographs
 from minitl.recipes.two_stages import EpochLines
 from minitl.weights.distrust import known_files
 
@@ -19,9 +20,19 @@ FAST_OPTIONS = ["--image-size", "32", "--epochs", "6", "--tune-epochs", "2"]
 
 
 @pytest.fixture
+def pillow():
+    pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
+
+
+@pytest.fixture
+def photos(pillow, photos):
+    """The folder that all tests share, asked for after Pillow: without it, a test is skipped before they are drawn."""
+    return photos
+
+
+@pytest.fixture
 def base(full_base):
     """VGG16's convolutions where they are looked for."""
-    pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
     (known_files.home_folder() / "models").mkdir(parents=True)
     (known_files.home_folder() / "models" / full_base.name).symlink_to(full_base)
 
@@ -112,6 +123,16 @@ def test_interrupted_and_resumed_from_python(photos, base, tmp_path, monkeypatch
         ({"image_size": 16}, "image_size is 16; expected 32 ", "--image-size is 16"),
         ({"augment": True, "mirror": True}, "augment does not go with start ridge and mirror", "--augment does not go"),
         ({"warm_up": 1, "schedule": "plateau"}, "warm_up does not go with schedule plateau", "--warm-up does not go"),
+        ({"warm_up": "a"}, "warm_up is 'a'; expected a number of epochs, 60 at most", "--warm-up is 'a'"),
+        ({"clip_norm": 0}, "clip_norm is 0; expected a number above 0.", "--clip-norm is 0"),
+        ({"clip_norm": "x"}, "clip_norm is x; expected a number above 0.", "--clip-norm is x"),
+        ({"tune_rate": 1e31}, "tune_rate is 1e+31; expected a number above 0, 1e+30 at most", "--tune-rate is 1e+31"),
+        ({"head_factor": -1}, "head_factor is -1; expected a number from 0 to 1000.", "--head-factor is -1"),
+        ({"l2_sp": "x"}, "l2_sp is 'x'; expected a number from 0 to 1e+06.", "--l2-sp is 'x'"),
+        ({"seed": "x"}, "seed is 'x'; expected a whole number of at least 0", "--seed is 'x'"),
+        ({"save": 3}, "save is 3; expected a path", "--save is 3"),
+        ({"json": b"x"}, "json is b'x'; expected a path", "--json is b'x'"),
+        ({"run_folder": 3}, "run_folder is 3; expected a path", "--run is 3"),
         ({"report": ""}, "report '': name a folder", "--report '': name a folder"),
     ],
 )
@@ -122,6 +143,44 @@ def test_refusals_name_a_setting_as_it_is_called(tmp_path, changes, in_python, o
     assert refused.value.for_command_line().startswith(on_the_command_line)
 
 
+def test_true_is_no_number(tmp_path):
+    numbers = [field.name for field in fields(PhotographSettings) if not isinstance(field.default, (bool, str))]
+    numbers = [name for name in numbers if name not in ("cut", "unfreeze", "run_folder", "save", "report", "json")]
+    assert "epochs" in numbers and "clip_norm" in numbers
+    for name in numbers:
+        with pytest.raises(ArgumentError, match=f"{name} is (True|1.0); expected a"):
+            recipes.finetune_photographs(tmp_path, **{name: True})
+    for name in "epochs", "learning_rate", "seed":
+        with pytest.raises(SettingError, match=f"{name} is True; expected a"):
+            recipes.finetune_clothing(**{name: True})
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"epochs": 0}, "epochs is 0; expected a whole number of at least 1."),
+        ({"learning_rate": float("inf")}, "learning_rate is inf; expected a number above 0, 1e+30 at most."),
+        ({"learning_rate": "x"}, "learning_rate is x; expected a number above 0."),
+        ({"seed": "x"}, "seed is 'x'; expected a whole number of at least 0."),
+        ({"cut": "block5_pool"}, "cut is block5_pool; on the bundled pictures, expected one of block1_pool, "),
+        ({"report": 3}, "report is 3; expected a path"),
+        ({"json": 3}, "json is 3; expected a path"),
+        ({"save": 3}, "save is 3; expected a path"),
+    ],
+)
+def test_refusals_of_the_bundled_pictures(changes, message):
+    with pytest.raises(SettingError) as refused:
+        recipes.finetune_clothing(**changes)
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("job", [recipes.finetune_photographs, recipes.find_learning_rate, advise_photographs])
+@pytest.mark.parametrize("folder", [None, 3])
+def test_a_folder_that_is_no_path(job, folder):
+    with pytest.raises(ArgumentError, match=f"folder is {folder}; expected a path"):
+        job(folder)
+
+
 def test_settings_that_there_are_not(tmp_path):
     with pytest.raises(ArgumentError, match="PhotographSettings has no epoch. Did you mean epochs?"):
         recipes.finetune_photographs(tmp_path, epoch=5)
@@ -129,10 +188,9 @@ def test_settings_that_there_are_not(tmp_path):
         recipes.finetune_clothing(base="vgg16")
     with pytest.raises(ArgumentError, match="settings is of type dict; expected PhotographSettings"):
         recipes.finetune_photographs(tmp_path, {"epochs": 5})
-    with pytest.raises(SettingError, match="epochs must be at least 1 and learning_rate above 0"):
-        recipes.finetune_clothing(epochs=0)
-    with pytest.raises(SettingError, match="report does not go with find_learning_rate"):
-        recipes.find_learning_rate(tmp_path, report=str(tmp_path))
+    for name in "save", "report":
+        with pytest.raises(SettingError, match=f"{name} does not go with find_learning_rate"):
+            recipes.find_learning_rate(tmp_path, **{name: str(tmp_path / "there")})
 
 
 def parsed(*arguments):

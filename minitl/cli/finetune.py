@@ -27,7 +27,7 @@ from ..recipes.photographs import find_learning_rate, finetune_photographs
 from ..recipes.run_folder import RunFolder
 from . import photos_options
 
-HELP = "fine-tune VGG16's first blocks on the bundled pictures (the main job)"
+HELP = "fine-tune a pre-trained network on the bundled pictures, or on a folder of your own photographs (the main job)"
 
 
 def add_arguments(parser):

@@ -30,7 +30,7 @@ from ..version import __version__
 from .evaluation import Evaluation, wilson_interval
 from .heads import flattening_head
 from .reporting import check_outputs, report_on_clothing
-from .settings import SettingError, settings_from
+from .settings import SettingError, require_above_0, require_whole_number, settings_from
 
 WEIGHTS = "vgg16_imagenet_blocks1to3.h5"
 IMAGE_SIZE = 48  # pixels: 28x28 enlarged, until the details have a size that the filters know
@@ -73,12 +73,11 @@ class ClothingSettings:
 
     def check(self):
         """Refuse what cannot be meant."""
-        is_whole = isinstance(self.epochs, (int, np.integer))
-        is_number = isinstance(self.learning_rate, (int, float, np.number))
-        if not (is_whole and self.epochs >= 1 and is_number and self.learning_rate > 0):
-            raise SettingError("{} must be at least 1 and {} above 0.", "epochs", "learning_rate")
+        require_whole_number("epochs", self.epochs)
+        require_above_0("learning_rate", self.learning_rate)
+        require_whole_number("seed", self.seed, least=0)
         if self.cut not in CUTS:
-            text = "{} is {found}; without photographs, expected one of {some}."
+            text = "{} is {found}; on the bundled pictures, expected one of {some}."
             raise SettingError(text, "cut", found=self.cut, some=", ".join(CUTS))
 
 

@@ -28,7 +28,7 @@ from ..version import __version__
 from .evaluation import Evaluation
 from .reporting import check_outputs, report_on_photographs
 from .run_folder import RunFolder
-from .settings import PhotographSettings, SettingError, settings_from
+from .settings import PhotographSettings, SettingError, require_path, settings_from
 from .two_stages import TwoStages
 from .view import CROP
 
@@ -82,6 +82,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
     Stopped by Ctrl-C or SIGTERM, it saves a checkpoint and raises `interruption.Interrupted`; the same call with
     resume=True goes on, and gives the numbers of an unbroken run to the last bit.
     """
+    require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
     with silent_unless(verbose), interruption.graceful():
         check_outputs(settings)
@@ -131,10 +132,12 @@ def _in_two_stages(folder, job):
 def find_learning_rate(folder, settings=None, verbose=1, **changes):
     """Try which learning rate suits the head, for the same photographs and settings as `finetune_photographs`. Returns
     a `training.RangeTest`; trains nothing, and leaves an unfinished run as it is."""
+    require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
-    if settings.report is not None:
-        text = "{} does not go with {}, which trains nothing."
-        raise SettingError(text, "report", "find_learning_rate")
+    for name in "save", "report":
+        if getattr(settings, name) is not None:
+            text = "{} does not go with {}, which trains nothing."
+            raise SettingError(text, name, "find_learning_rate")
     with silent_unless(verbose), interruption.graceful():
         check_outputs(settings)
         settings = settings.settled()

@@ -15,12 +15,15 @@ from ..applications import NETWORKS
 from ..files.results import check_writable
 from ..version import __version__
 from .report import FineTuning, Pictures, Stage, check_folder, write_report
-from .settings import SettingError
+from .settings import SettingError, require_path
 from .view import photograph_pixels
 
 
 def check_outputs(settings):
     """Refuse now, before an hour of work, what could not be written after it: model, results, report."""
+    for name in "save", "report", "json":
+        if getattr(settings, name) is not None:
+            require_path(name, getattr(settings, name))
     check_writable(settings.json, settings.save)
     if settings.report is None:
         return

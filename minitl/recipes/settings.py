@@ -9,7 +9,7 @@ The command line fills in the same objects. Where it has an option, Python has a
 """
 
 import difflib
-import math
+import os
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..errors import ArgumentError
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 STARTS = ("zeros", "ridge")
 LARGEST_SIZE = 4096  # pixels
+LARGEST_FACTOR, LARGEST_DECAY, LARGEST_NUMBER = 1e3, 1e6, 1e30  # the optimizers take no larger ones
 
 # Settings whose option on the command line is called otherwise than by their own name.
 OPTIONS = {
@@ -95,7 +96,8 @@ class PhotographSettings:
     augment          other crops, mirror images and colours in each epoch: slow, as no features can be kept
     seed             of all random numbers
 
-    What follows changes no number of the result:
+    What follows changes no number of the result; only with `despite_changes` may other data, other code or another
+    machine do so:
 
     strict           stop at the first file that is no photograph
     keep_features    keep on the disk, for the next run, what the frozen base makes of the photographs
@@ -154,10 +156,10 @@ class PhotographSettings:
             raise SettingError("{} is {found!r}; expected {wanted}.", "unfreeze", found=unfreeze, wanted=wanted)
         size = network.native_size if self.image_size is None else self.image_size
         settled = replace(self, cut=cut, unfreeze=unfreeze, image_size=size)
-        settled._check_numbers(network.smallest_size)
+        settled._check_values(network.smallest_size)
         return settled
 
-    def _check_numbers(self, smallest_size):
+    def _check_values(self, smallest_size):
         for name in "epochs", "batch_size", "image_size":
             require_whole_number(name, getattr(self, name))
         if not smallest_size <= self.image_size <= LARGEST_SIZE:
@@ -165,12 +167,23 @@ class PhotographSettings:
                 "{} is {found}; expected {least} (or nothing is left to look at) to {most}.",
                 "image_size", found=self.image_size, least=smallest_size, most=LARGEST_SIZE,
             )  # fmt: skip
-        require_whole_number("tune_epochs", self.tune_epochs, least=0)
+        for name in "tune_epochs", "seed":
+            require_whole_number(name, getattr(self, name), least=0)
         for name in "learning_rate", "tune_rate":
             require_above_0(name, getattr(self, name))
-        if not 0 <= self.warm_up <= self.epochs:
-            text = "{} is {found}; expected a number of epochs, {most} at most."
+        require_number("head_factor", self.head_factor, most=LARGEST_FACTOR)
+        for name in "weight_decay", "l2_sp":
+            if getattr(self, name) is not None:
+                require_number(name, getattr(self, name), most=LARGEST_DECAY)
+        if self.clip_norm is not None:
+            require_above_0("clip_norm", self.clip_norm)
+        if self.patience is not None:
+            require_whole_number("patience", self.patience, least=0)
+        if not is_number(self.warm_up) or not 0 <= self.warm_up <= self.epochs:
+            text = "{} is {found!r}; expected a number of epochs, {most} at most."
             raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
+        if self.run_folder is not None:
+            require_path("run_folder", self.run_folder)
         if self.augment and (self.start == "ridge" or self.mirror):
             text = "{} does not go with {} ridge and {}, which need kept features."
             raise SettingError(text, "augment", "start", "mirror")
@@ -194,11 +207,30 @@ def require_one_of(name, found, choices):
 
 
 def require_whole_number(name, found, least=1):
-    if not isinstance(found, (int, np.integer)) or found < least:
+    if isinstance(found, bool) or not isinstance(found, (int, np.integer)) or found < least:
         raise SettingError("{} is {found!r}; expected a whole number of at least {least}.", name, found=found,
                            least=least)  # fmt: skip
 
 
 def require_above_0(name, found):
-    if not isinstance(found, (int, float, np.number)) or not 0 < found < math.inf:
-        raise SettingError("{} is {found}; expected a number above 0.", name, found=found)
+    if not is_number(found) or not 0 < found <= LARGEST_NUMBER:
+        wanted = "a number above 0"
+        if is_number(found) and found > LARGEST_NUMBER:
+            wanted += f", {LARGEST_NUMBER:g} at most"
+        raise SettingError("{} is {found}; expected {wanted}.", name, found=found, wanted=wanted)
+
+
+def require_number(name, found, most):
+    if not is_number(found) or not 0 <= found <= most:
+        text = "{} is {found!r}; expected a number from 0 to {most:g}."
+        raise SettingError(text, name, found=found, most=most)
+
+
+def is_number(found):
+    """Return whether it is a number. True and False, which Python counts as 1 and 0, are none."""
+    return isinstance(found, (int, float, np.integer, np.floating)) and not isinstance(found, bool)
+
+
+def require_path(name, found):
+    if not isinstance(found, (str, os.PathLike)):
+        raise SettingError("{} is {found!r}; expected a path, as text or a pathlib.Path.", name, found=found)

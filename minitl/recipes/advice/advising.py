@@ -10,7 +10,7 @@ is judged, a few batches through each block are timed, and of all plans one is a
 from ... import interruption
 from ...kernels.parallel import threads
 from ...terminal import silent_unless
-from ..settings import PhotographSettings, require_above_0, settings_from
+from ..settings import PhotographSettings, require_above_0, require_path, settings_from
 from . import backtest, costs, plans, words
 from .judging import rank
 from .subjects import Clothing, Photographs
@@ -64,6 +64,7 @@ def advise_photographs(folder, settings=None, within=None, memory=None, verbose=
     settings, changes   as for `finetune_photographs`: base, image_size, ...
     within, memory      minutes and GB that a plan may take at most
     """
+    require_path("folder", folder)
     require_limits(within=within, memory=memory)
     settings = settings_from(PhotographSettings, settings, changes)
     with silent_unless(verbose), interruption.graceful():

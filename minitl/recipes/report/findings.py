@@ -34,9 +34,9 @@ class Findings:
     """examples    for each class, uint8 pictures of its training set
     mistakes       `Case`s, the most confident first;  right: some that were called rightly, with Grad-CAM
     cam_layer      the layer whose maps Grad-CAM weighs
-    kernels        `insides.first_kernels`
-    maps, traced   `insides.feature_maps` of one picture, and that `Case`
-    costs          `insides.costs`
+    kernels        `measured.first_kernels`
+    maps, traced   `measured.feature_maps` of one picture, and that `Case`
+    costs          `measured.costs`
     """
 
     examples: list

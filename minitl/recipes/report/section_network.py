@@ -17,7 +17,7 @@ def kernel_sheet(kernels, columns):
 
 
 def map_sheet(maps, columns):
-    """`insides.Maps` as one picture, each map from its smallest number (blue) to its largest (yellow)."""
+    """`measured.Maps` as one picture, each map from its smallest number (blue) to its largest (yellow)."""
     tiles = coloured(stretched(maps.maps)).astype(np.uint8)
     times = max(1, -(-SMALLEST_TILE // tiles.shape[1]))
     step = max(1, tiles.shape[1] // 112)
