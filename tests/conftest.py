@@ -1,6 +1,7 @@
 """What the tests share. Large files are not part of the repository: tests that want them look in ../shared and skip,
 saying so, where it is missing; with MINITL_REQUIRE_SHARED set they fail instead."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -24,10 +25,17 @@ def convolutions_as_usual():
     kernels.set_convolution("auto")
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory):
+    """Yield the path of a folder after the other, none of which exists yet: making thousands of them takes time."""
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def home_of_its_own(tmp_path_factory, monkeypatch):
+def home_of_its_own(homes, monkeypatch):
     """No test sees or leaves anything in the user's ~/.minitl."""
-    monkeypatch.setenv("MINITL_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("MINITL_HOME", str(next(homes)))
 
 
 GRADIENT_ERRORS = pytest.StashKey[dict]()

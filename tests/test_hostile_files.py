@@ -24,6 +24,8 @@ from minitl.weights.distrust import opening as reading
 from minitl.weights.formats import keras_h5
 from minitl.weights.formats.stored_file import Listing
 
+pytestmark = pytest.mark.slow  # nearly every test here starts a process that reads a file
+
 
 def network():
     return Sequential([Conv2D(2, 3, input_shape=(5, 5, 2), name="conv"), Flatten(), Dense(3, name="out")])

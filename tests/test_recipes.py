@@ -212,6 +212,7 @@ def test_every_option_is_a_setting_and_every_setting_an_option():
             assert replace(found, **{field.name: field.default}) == PhotographSettings()
 
 
+@pytest.mark.slow
 def test_the_bundled_pictures_give_the_numbers_of_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(clothing, "FROM_SCRATCH", clothing.FROM_SCRATCH._replace(epochs=1))
     monkeypatch.setattr(clothing, "IMAGE_SIZE", 32)
