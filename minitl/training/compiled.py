@@ -40,7 +40,9 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
         weights = structure.settings(1.0 if loss_weights is None else loss_weights, "loss_weights")
         weights = [number(1.0 if each is None else each, "loss_weights", -1e30, 1e30) for each in weights]
         criterion = losses.WeightedSum(structure, of_each, weights)
-    return criterion, [*_metrics(structure, of_each, wanted, weighted)]
+    found = list(_metrics(structure, of_each, wanted, weighted))
+    # `evaluate` returns a list in this order; of several outputs, Keras's is that of the names.
+    return criterion, found if len(of_each) == 1 else sorted(found, key=lambda each: each.name)
 
 
 def _metrics(structure, of_each, wanted, weighted):

@@ -128,7 +128,8 @@ PROGRAMS = {
     "a layer used twice": (
         a_layer_used_twice, [floats(N, 5), floats(N, 5)], [RNG.integers(0, 3, N), floats(N, 1)],
         {"loss": {"kind": SPARSE, "size": "mse"}, "loss_weights": {"kind": 1.0, "size": 0.3},
-         "metrics": {"kind": ["accuracy"]}, "weighted_metrics": {"kind": ["accuracy"]}},
+         "metrics": {"kind": ["accuracy"], "size": ["binary_accuracy"]},
+         "weighted_metrics": {"kind": ["accuracy"]}},
         [RNG.uniform(0.1, 2, N).astype(np.float32), RNG.uniform(0.1, 2, N).astype(np.float32)],
     ),
     "one loss for both outputs": (
@@ -201,6 +202,8 @@ def test_programs_of_several_calls(name, tmp_path):
         for model in (ours, theirs)
     ]
     assert_same_numbers(*measured, "evaluate")
+    in_order = [model.evaluate(x, y, batch_size=8, verbose=0, sample_weight=weights) for model in (ours, theirs)]
+    np.testing.assert_allclose(*in_order, rtol=1e-4, atol=1e-6)
     expected = theirs.predict(x, verbose=0)
     assert_same_outputs(ours.predict(x, verbose=0), expected)
     names = [weight for layer in ours.layers for weight in layer.weight_names]
