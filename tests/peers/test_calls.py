@@ -119,7 +119,7 @@ def a_stack_that_is_called_twice_in_a_row(lib):
 
 N = 20
 SPARSE, ONE_HOT = "sparse_categorical_crossentropy", "categorical_crossentropy"
-KINDS = RNG.integers(0, 3, N)
+KINDS, YES_OR_NO = RNG.integers(0, 3, N), RNG.integers(0, 2, (N, 1)).astype(np.float32)
 PIXEL_LABELS = np.eye(3, dtype=np.float32)[RNG.integers(0, 3, (N, 6, 5))]
 WITH_VOID = np.where(RNG.random((N, 6)) < 0.3, 255, RNG.integers(0, 3, (N, 6)))
 
@@ -128,13 +128,13 @@ PROGRAMS = {
     "a layer used twice": (
         a_layer_used_twice, [floats(N, 5), floats(N, 5)], [RNG.integers(0, 3, N), floats(N, 1)],
         {"loss": {"kind": SPARSE, "size": "mse"}, "loss_weights": {"kind": 1.0, "size": 0.3},
-         "metrics": {"kind": ["accuracy"], "size": ["binary_accuracy"]},
+         "metrics": {"kind": ["accuracy"]},
          "weighted_metrics": {"kind": ["accuracy"]}},
         [RNG.uniform(0.1, 2, N).astype(np.float32), RNG.uniform(0.1, 2, N).astype(np.float32)],
     ),
     "one loss for both outputs": (
-        a_layer_used_twice, [floats(N, 5), floats(N, 5)], [np.eye(3, dtype=np.float32)[KINDS], floats(N, 1)],
-        {"loss": ["mse", "mse"], "loss_weights": [0.5, 2.0], "metrics": [["accuracy"], None]},
+        a_layer_used_twice, [floats(N, 5), floats(N, 5)], [np.eye(3, dtype=np.float32)[KINDS], YES_OR_NO],
+        {"loss": ["mse", "mse"], "loss_weights": [0.5, 2.0], "metrics": [["accuracy"], ["accuracy"]]},
         RNG.uniform(0.1, 2, N).astype(np.float32),
     ),
     "siamese": (
