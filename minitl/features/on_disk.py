@@ -36,7 +36,7 @@ from ..files.home import home_folder
 from ..graph.architecture import architecture
 from ..graph.digest import frozen_digest
 from ..version import __version__
-from .one_pass import output_shape, outputs
+from .one_pass import output_shapes, outputs
 from .store import Store
 
 BATCH = 8  # examples at a time: as fast as 32, and a quarter of the memory
@@ -120,7 +120,7 @@ def open_store(graph, source, keep):
     what = [frozen_digest(graph), architecture(graph), source.preparation, list(source.shape[1:]), source.dtype.str,
             BATCH, __version__, np.__version__]  # fmt: skip
     key = hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()[:32]
-    shape, dtype = output_shape(graph, source), source.dtype if graph.dtype is None else graph.dtype
+    (shape,), dtype = output_shapes(graph, (source,)), source.dtype if graph.dtype is None else graph.dtype
     if keep:
         try:
             return Store(key, shape, dtype, home_folder() / "features" / key)

@@ -47,11 +47,12 @@ def all_outputs(graph, x, batch_size, title=None, lines=False):
     return found
 
 
-def output_shape(graph, source):
-    """Return the shape of the output for one example of `source`. A graph for inputs of any size has to be run to know
-    it, on an example of zeros."""
-    shape = graph.output_shape[1:]
-    if None in shape:
-        zeros = np.zeros((1, *source.shape[1:]), source.dtype)
-        shape = graph.forward(zeros, gradients="none").shape[1:]
-    return shape
+def output_shapes(graph, x):
+    """Return the shape of each output for one example of `x`, a tuple of sources. A graph for inputs of any size has to
+    be run to know it, on an example of zeros."""
+    shapes = [tensor.shape[1:] for tensor in graph.outputs]
+    if any(None in shape for shape in shapes):
+        zeros = [np.zeros((1, *source.shape[1:]), source.dtype) for source in x]
+        found = graph.forward(graph.input_structure.packed(zeros), gradients="none")
+        shapes = [y.shape[1:] for y in graph.output_structure.flat(found, "outputs")]
+    return shapes

@@ -14,8 +14,7 @@ import time
 
 import numpy as np
 
-from ..data.batches import read_ahead
-from .one_pass import all_outputs
+from .one_pass import all_outputs, output_shapes
 
 # More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
 MOST_KEPT_BYTES = 4 * 2**30
@@ -116,16 +115,9 @@ def split(model, cut):
 
 
 def feature_bytes(graph, x):
-    """Return the bytes of one example's outputs. A graph for examples of any size has to be asked."""
-    if any(None in tensor.shape[1:] for tensor in graph.outputs):
-        return sum(y.nbytes for y in all_outputs(graph, tuple(_first(each) for each in x), 1))
+    """Return the bytes of one example's outputs; `x` is a tuple of sources."""
     itemsize = (graph.dtype or np.dtype("float32")).itemsize
-    return sum(math.prod(tensor.shape[1:]) * itemsize for tensor in graph.outputs)
-
-
-def _first(source):
-    """Return the first example of a source as a batch of one."""
-    return next(read_ahead(source, [slice(0, 1)]))
+    return sum(math.prod(shape) * itemsize for shape in output_shapes(graph, x))
 
 
 def _names(tensors):

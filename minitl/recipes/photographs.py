@@ -14,6 +14,7 @@ base's last block with it, at a small learning rate. The result is measured on p
 """
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +85,16 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
     """
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
+    with _prepared(folder, settings, verbose) as job:
+        result = _in_two_stages(folder, job)
+        write_json(job.settings.json, result.as_data())
+        job.runs.clear()
+    return result
+
+
+@contextmanager
+def _prepared(folder, settings, verbose):
+    """Yield a `TwoStages` that has not begun, with all that can be refused refused, and its run folder locked."""
     with silent_unless(verbose), interruption.graceful():
         check_outputs(settings)
         settings = settings.settled()
@@ -91,10 +102,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
         with runs.locked():
             if settings.resume:
                 runs.require_unfinished()
-            result = _in_two_stages(folder, TwoStages(settings, runs))
-            write_json(settings.json, result.as_data())
-            runs.clear()
-    return result
+            yield TwoStages(settings, runs)
 
 
 def _in_two_stages(folder, job):
@@ -138,18 +146,11 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
         if getattr(settings, name) is not None:
             text = "{} does not go with {}, which trains nothing."
             raise SettingError(text, name, "find_learning_rate")
-    with silent_unless(verbose), interruption.graceful():
-        check_outputs(settings)
-        settings = settings.settled()
-        runs = RunFolder(folder, settings.run_folder)
-        with runs.locked():
-            if settings.resume:
-                runs.require_unfinished()
-            job = TwoStages(settings, runs)
-            job.look_through(folder)
-            job.build()
-            job.run_frozen_part()
-            found = job.find_rate()
-            print(f"{found}\nThe largest rate that learns is not the one that generalizes best: try a tenth as well.")
-            write_json(settings.json, found._asdict())
+    with _prepared(folder, settings, verbose) as job:
+        job.look_through(folder)
+        job.build()
+        job.run_frozen_part()
+        found = job.find_rate()
+        print(f"{found}\nThe largest rate that learns is not the one that generalizes best: try a tenth as well.")
+        write_json(job.settings.json, found._asdict())
     return found

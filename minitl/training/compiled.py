@@ -53,12 +53,17 @@ def _metrics(structure, of_each, wanted, weighted):
         for output, of_output in enumerate(structure.settings(given, what, are_lists=True)):
             for each in _flat(of_output):
                 name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
-                if is_weighted and len(inspect.signature(metric.update).parameters) < 3:
+                if is_weighted and not takes_weights(metric):
                     raise ArgumentError(f"weighted_metrics: update of '{name}' takes no sample_weight.")
                 metric = copy.deepcopy(metric) if any(metric is other for other in seen) else metric
                 seen.append(metric)
                 name = _unique(name, structure.names[output] if len(of_each) > 1 else None, is_weighted, names)
                 yield CompiledMetric(name, metric, output, is_weighted)
+
+
+def takes_weights(metric):
+    """Does `metric.update` take weights as a third argument? One of your own may know labels and predictions alone."""
+    return len(inspect.signature(metric.update).parameters) > 2
 
 
 def _flat(given):

@@ -1,10 +1,9 @@
 """Where `fit` is. Together with the model and the optimizer, this is all that the rest of a training depends on."""
 
-import inspect
-
 import numpy as np
 
 from ..losses import WeightedSum
+from .compiled import takes_weights
 from .history import History
 
 
@@ -91,11 +90,6 @@ class Averages:
         means = self._means()
         of_outputs = {f"{self.structure.names[k]}_loss": mean for k, mean in means.items()} if len(means) > 1 else {}
         return {"loss": self.loss(), **of_outputs, **{each.name: each.metric.result() for each in self.metrics}}
-
-
-def takes_weights(metric):
-    """Does `metric.update` take weights as a third argument? One of your own may know labels and predictions alone."""
-    return len(inspect.signature(metric.update).parameters) > 2
 
 
 def _metric_weight(criterion, y_true, y_pred, sample_weight, is_weighted):
