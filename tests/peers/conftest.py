@@ -1,5 +1,6 @@
 """Comparisons with PyTorch and Keras. Nothing here runs without them: pip install -e '.[peers]'
 
+MINITL_TEST_SEED=<number> draws other first weights in Keras and PyTorch than the usual ones.
 MINITL_REQUIRE_PEERS=1 turns a missing package into a failure, MINITL_REQUIRE_SHARED=1 does the same for the folder
 `../shared` beside the checkout (the whole VGG16 base, photographs). Where they are not set, tests are skipped.
 """
@@ -14,6 +15,7 @@ import pytest
 os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 
 HERE = Path(__file__).parent
+SEED = int(os.environ.get("MINITL_TEST_SEED", 17))
 SHARED = HERE.parent.parent.parent / "shared"
 
 try:
@@ -45,6 +47,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(r"ignore:::(keras|torch)(\.|$)"))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Seed the peers, which draw their first weights themselves: a run that fails can be repeated."""
+    if MISSING is None:
+        keras.utils.set_random_seed(SEED)
 
 
 @pytest.fixture(scope="session")
