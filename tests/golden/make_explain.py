@@ -3,7 +3,7 @@
     pip install torch
     python tests/golden/make_explain.py
 
-Picture and initial weights are minitl's; every result is PyTorch's, in float64. For `tests/test_explain.py`.
+Picture and initial weights are minitl's; every result is PyTorch's, in float64. For `tests/commands/test_explain.py`.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Make the .npz files beside this script: what PyTorch and Keras say, for `tests/test_golden.py` to hold minitl to.
+"""Make the .npz files beside this script: what PyTorch and Keras say, for `tests/math/test_golden.py` to hold minitl to.
 
     pip install -e '.[peers]'
     python tests/golden/make_golden.py
@@ -14,7 +14,8 @@ from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]  # for cases, peers.compare and test_golden; for minitl
+# For cases and peers.compare, for test_golden, and for minitl.
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "math"), str(HERE.parent.parent)]
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402

@@ -3,7 +3,7 @@ additions."""
 
 import re
 
-from additions import repository_with_additions, run
+from programs.additions import repository_with_additions, run
 
 
 def test_the_additions_have_the_numbers_of_keras_and_pytorch(tmp_path):

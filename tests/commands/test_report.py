@@ -8,9 +8,9 @@ import json
 import re
 import sys
 
-import browser
 import numpy as np
 import pytest
+from programs import browser
 
 from minitl import applications, cli, data
 from minitl.errors import ArgumentError, GraphError

@@ -4,11 +4,10 @@
 the updates that are listed here.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from cases.layers import GOLDEN
+from conftest import REPOSITORY
 
 import minitl
 from minitl import layers, optimizers
@@ -18,7 +17,7 @@ from minitl.graph.digest import frozen_digest
 from minitl.transfer import remove_layers
 from minitl.weights import bundled_file
 
-GOLDEN_FILES = Path(__file__).parent / "golden"
+GOLDEN_FILES = REPOSITORY / "tests" / "golden"
 
 # Layers that do not move, and the optimizer: twenty updates, by PyTorch for SGD and by Keras for Adam. Why they have an
 # activation each stands in peers/compare.py.

@@ -1,7 +1,7 @@
 """Damaged weight files by the thousand: nothing may crash, hang, or raise anything but minitl's own errors.
 
-    python tests/fuzz_weights.py                              20,000 mutants of each format (about an hour)
-    python tests/fuzz_weights.py --formats h5 onnx --count 2000 --seed 3
+    python tests/programs/fuzz_weights.py                              20,000 mutants of each format (about an hour)
+    python tests/programs/fuzz_weights.py --formats h5 onnx --count 2000 --seed 3
 
 Each mutant is a small valid file with a few bytes changed, runs of bytes overwritten, moved, left out or put in, or cut
 short. It goes through `Model.load_weights` as any file does. Only the child process is started otherwise: by a fork of
@@ -35,7 +35,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from minitl import utils  # noqa: E402
 from minitl.errors import MinitlError  # noqa: E402

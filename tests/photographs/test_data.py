@@ -2,10 +2,10 @@
 
 import hashlib
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl import data
 from minitl.errors import DataError
@@ -20,7 +20,7 @@ def test_the_bundled_set():
 
 
 def test_bundled_files_are_the_documented_ones():
-    page = (Path(__file__).parent.parent / "weights" / "README.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "weights" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"\| `(\w+\.(?:h5|json))` .* \| ([\d,]+) \| `([0-9a-f]{64})` \|", page)
     assert len(rows) == 5
     for name, size, digest in rows:

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl.errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
 from minitl.files.hdf5 import MOST_OBJECTS
@@ -627,7 +628,7 @@ def test_the_limits_of_a_copy(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
 def test_a_few_mutants_of_each_format():
     """`fuzz_weights.py` does thousands; this is to see that it still runs."""
-    program = Path(__file__).with_name("fuzz_weights.py")
+    program = REPOSITORY / "tests" / "programs" / "fuzz_weights.py"
     formats = ["h5", "whole-h5", "weights-h5", "chunked-h5", "keras", "minitl", "published"]
     command = [sys.executable, str(program), "--count", "20", "--formats", *formats]
     result = subprocess.run(command, capture_output=True, text=True)

@@ -6,15 +6,15 @@ nothing else of it is changed.
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 
 from minitl import cli, data
 from minitl.course.study import whole
 from minitl.weights.distrust import known_files as known
 
-README = Path(__file__).parent.parent / "README.md"
+README = REPOSITORY / "README.md"
 FEWER = 100  # pictures to learn from, and to test on
 
 # command -> what is added so that it takes seconds

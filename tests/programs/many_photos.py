@@ -1,6 +1,8 @@
 """Fine-tuning on many photographs: how much memory does it take?
 
-python tests/many_photos.py --count 20000     (some minutes; needs VGG16's base where minitl looks for it, and Pillow)
+    python tests/programs/many_photos.py --count 20000
+
+It takes some minutes, and needs Pillow and VGG16's base where minitl looks for it.
 
 Makes so many small, different JPEGs of two classes, runs `minitl finetune` on them with small images, and prints the
 largest memory that the process had (Linux, macOS).

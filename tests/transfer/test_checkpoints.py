@@ -9,15 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import resumable
 from cases import random
 from cases.losses import LOSSES, probabilities, yes_or_no_probabilities
 from cases.optimizers import OPTIMIZERS
-from resumable import Thaw, network, pictures, train
+from conftest import REPOSITORY
+from programs import resumable
+from programs.resumable import Thaw, network, pictures, train
 
 from minitl import interruption, utils
 from minitl.errors import CheckpointError, DivergedError
@@ -92,11 +92,10 @@ def test_a_finished_one_is_restored(tmp_path, whole, capsys):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes, which this system does not have")
 def test_kill_9(tmp_path):
-    program = [sys.executable, "-W", "error", "resumable.py", "--count", "24", "--seed", "1"]
+    training = str(REPOSITORY / "tests" / "programs" / "resumable.py")
+    program = [sys.executable, "-W", "error", training, "--count", "24", "--seed", "1"]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MINITL_HOME": str(tmp_path)}
-    result = subprocess.run(
-        program, env=environment, cwd=Path(__file__).resolve().parent, capture_output=True, text=True, timeout=120
-    )
+    result = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0 and " kills, 0 problems" in result.stdout, result.stdout + result.stderr
 
 

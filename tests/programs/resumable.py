@@ -1,6 +1,6 @@
 """A small training with everything that a checkpoint must hold, and a way to kill it at random moments.
 
-python tests/resumable.py --count 100 --seed 0      (Linux, macOS: it forks)
+python tests/programs/resumable.py --count 100 --seed 0      (Linux, macOS: it forks)
 """
 
 import argparse

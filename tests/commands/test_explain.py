@@ -3,10 +3,10 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl import cli, kernels
 from minitl.course import explain
@@ -17,8 +17,7 @@ from minitl.layers import Conv2D, Dense, MaxPooling2D, ReLU, activations, convol
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.optimizers import SGD
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-GOLDEN = Path(__file__).parent / "golden" / "explain.npz"
+GOLDEN = REPOSITORY / "tests" / "golden" / "explain.npz"
 
 
 @pytest.fixture(scope="module")

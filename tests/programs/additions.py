@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PAGE = REPOSITORY / "minitl" / "course" / "add_your_own.md"
 TABLES = {"layers": "LAYERS", "losses": "LOSSES", "optimizers": "OPTIMIZERS", "networks": "NETWORKS"}
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from additions import PAGE, blocks, repository_with_additions, run
+from programs.additions import PAGE, blocks, repository_with_additions, run
 
 NEW = "prelu or log-cosh or log_cosh or lion or VGG11 or vgg11"
 
@@ -27,12 +27,13 @@ def test_the_tables_test_all_that_was_added(copy):
     """In a copy with the additions: what holds for all layers, losses, optimizers and networks holds for the new
     ones."""
     root, _ = copy
-    files = ["layers", "gradients", "losses", "optimizers", "applications", "checkpoints"]
+    files = ["math/test_layers", "math/test_gradients", "math/test_losses", "math/test_optimizers"]
+    files += ["transfer/test_applications", "transfer/test_checkpoints"]
     printed = run(
         root, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", f"{NEW} or in_the_table",
-        *(f"tests/test_{name}.py" for name in files),
+        *(f"tests/{name}.py" for name in files),
     )  # fmt: skip
-    passed = {file: len(re.findall(rf"{file}\.py::.*PASSED", printed)) for file in files}
+    passed = {file.split("test_")[1]: len(re.findall(rf"{file}\.py::.*PASSED", printed)) for file in files}
     assert passed["layers"] > 10 and passed["gradients"] > 2 and passed["losses"] > 3 and passed["optimizers"] > 3, (
         passed
     )

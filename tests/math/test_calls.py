@@ -1,9 +1,8 @@
 """A graph is calls: layers used several times, several inputs and outputs, integers, and what is kept in between."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl import transfer
 from minitl.errors import ArgumentError, DataError, GraphError, ShapeError, WeightsError
@@ -25,7 +24,7 @@ from minitl.optimizers import SGD
 from minitl.testing import check_gradients
 from minitl.training import Callback
 
-FIRST_EDITION = Path(__file__).parent / "golden" / "first_edition.h5"
+FIRST_EDITION = REPOSITORY / "tests" / "golden" / "first_edition.h5"
 
 
 class Lookup(Layer):
