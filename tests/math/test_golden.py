@@ -1,12 +1,14 @@
 """The numbers of PyTorch and Keras, kept in small files: the same proof as tests/peers, with neither installed.
 
-`golden/make_golden.py` made the files, from the layers of the table in `cases/layers.py` that say `golden=`, and from
-the updates that are listed here.
+`golden/make_golden.py` made the files, from the layers of the table in `cases/layers.py` and the optimizers of the table
+in `cases/optimizers.py` that say `golden=`.
 """
 
 import numpy as np
 import pytest
-from cases.layers import GOLDEN
+from cases.layers import GOLDEN, results_by_name
+from cases.optimizers import GOLDEN as GOLDEN_OPTIMIZERS
+from cases.training import FREEZING, small_network, trained_part
 from conftest import REPOSITORY
 
 import minitl
@@ -18,17 +20,6 @@ from minitl.transfer import remove_layers
 from minitl.weights import bundled_file
 
 GOLDEN_FILES = REPOSITORY / "tests" / "golden"
-
-# Layers that do not move, and the optimizer: twenty updates, by PyTorch for SGD and by Keras for Adam. Why they have an
-# activation each stands in peers/compare.py.
-FREEZING = {"frozen-beginning": ("conv1", "norm"), "trainable-norm": ("conv1",), "all-trainable": ()}
-ACTIVATIONS = {"SGD": "relu", "Adam": "tanh"}
-OPTIMIZERS = {
-    "momentum": ("SGD", {"learning_rate": 0.02, "momentum": 0.9}),
-    "nesterov": ("SGD", {"learning_rate": 0.02, "momentum": 0.9, "nesterov": True}),
-    "adam": ("Adam", {"learning_rate": 0.01}),
-    "adam-decay": ("Adam", {"learning_rate": 0.01, "weight_decay": 0.05}),
-}
 
 EVERY = 7  # which numbers of block3_pool are kept
 
@@ -57,57 +48,43 @@ def test_layer(case):
     stored = golden("layers", below=f"{case.name}/")
     layer = case.make(layers)
     layer.trainable = case.golden != "frozen"
-    several = isinstance(case.input_shape, list)
-    x = [stored.pop(f"x{number}") for number in range(len(case.input_shape) if several else 1)]
+    if isinstance(case.input_shape, list):
+        x = [stored.pop(f"x{number}") for number in range(len(case.input_shape))]
+    else:
+        x = stored.pop("x0")
     grad = stored.pop("grad")
-    layer.forward(x if several else x[0])  # creates the parameters
+    layer.forward(x)  # creates the parameters
     layer.set_weights([stored.pop(f"before {weight}") for weight in layer.weight_names])
 
-    found = {"y": layer.forward(x if several else x[0], training=case.golden != "inference")}
+    y = layer.forward(x, training=case.golden != "inference")
     dx = layer.backward(grad)
-    found.update({f"dx{number}": each for number, each in enumerate(dx if several else [dx])})
-    found.update({f"d{weight}": gradient for weight, gradient in layer.gradients.items()})
-    found.update(zip(layer.weight_names, layer.get_weights()))
+    found = results_by_name(y, dx, layer.gradients, layer.weight_names, layer.get_weights())
     assert found.keys() == stored.keys()
     for what, array in found.items():
         assert_close(array, stored[what], 1e-5, what)
 
 
-def small_network(activation):
-    image = layers.Input((11, 9, 3))
-    x = layers.Conv2D(6, (3, 2), padding="same", activation=activation, name="conv1")(image)
-    x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
-    x = layers.Conv2D(8, 3, strides=2, padding="same", activation=activation, name="conv2")(x)
-    x = layers.MaxPooling2D(2)(x)
-    x = layers.Flatten()(x)
-    x = layers.Dense(4, activation="softmax", name="predictions")(x)
-    return minitl.models.Model(image, x)
-
-
 @pytest.mark.parametrize("freezing", FREEZING)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_twenty_updates(optimizer, freezing):
+@pytest.mark.parametrize("case", GOLDEN_OPTIMIZERS, ids=lambda case: case.name)
+def test_twenty_updates(case, freezing):
     """Every loss is the peer's, the weights end where the peer's end, and what is frozen has not moved by a bit."""
     stored = golden("training")
-    kind, arguments = OPTIMIZERS[optimizer]
-    model = small_network(ACTIVATIONS[kind])
+    model = trained_part(small_network(minitl, case.activation), frozen=FREEZING[freezing])
     model.set_weights(list(golden("training", below="initial/").values()))
-    for layer in model.layers:
-        layer.trainable = layer.name not in FREEZING[freezing]
-    model.compile(getattr(optimizers, kind)(**arguments), "categorical_crossentropy")
+    model.compile(case.optimizer(), "categorical_crossentropy")
     before = frozen_digest(model)
 
     x, labels = stored["x"], stored["labels"]
     losses = [model.train_on_batch(x[i % len(x)], labels[i % len(x)]) for i in range(20)]
-    np.testing.assert_allclose(losses, stored[f"losses/{optimizer}/{freezing}"], rtol=1e-4)
+    np.testing.assert_allclose(losses, stored[f"losses/{case.name}/{freezing}"], rtol=1e-4)
     assert frozen_digest(model) == before
-    assert_close(model.get_layer("conv2").kernel, stored[f"conv2 kernel/{optimizer}/{freezing}"], 5e-5)
+    assert_close(model.get_layer("conv2").kernel, stored[f"conv2 kernel/{case.name}/{freezing}"], 5e-5)
 
 
 def test_adam_leaves_keras_moving_statistics():
     """After twenty training steps of batch-norm: Keras's statistics, in which the variance is the biased one."""
     stored = golden("training")
-    model = small_network(ACTIVATIONS["Adam"])
+    model = small_network(minitl, "tanh")
     model.set_weights(list(golden("training", below="initial/").values()))
     model.get_layer("conv1").trainable = False
     model.compile(optimizers.Adam(0.01), "categorical_crossentropy")

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from cases.layers import LAYERS
+from cases.layers import LAYERS, results_by_name, several
 
 import minitl.layers
 from minitl import utils
@@ -42,11 +42,6 @@ not_random = pytest.mark.parametrize(
 NOT_COMPUTING = "Input", "InputLayer", "Layer", "SymbolicTensor"
 
 
-def several(x):
-    """Return a list of arrays, whether there are several or one."""
-    return x if isinstance(x, (list, tuple)) else [x]
-
-
 def upstream_gradient(y):
     dtype = y.dtype if y.dtype.kind == "f" else np.float32
     return np.random.default_rng(9).standard_normal(y.shape).astype(dtype)
@@ -56,9 +51,7 @@ def results(layer, x, training=False, backward="backward"):
     """Return all that a layer gives: {"y": ..., "dx0": ..., "dkernel": ...}, as copies."""
     y = layer.forward(x, training=training)
     dx = getattr(layer, backward)(upstream_gradient(y))
-    found = {"y": y, **{f"d{name}": gradient for name, gradient in layer.gradients.items()}}
-    if backward == "backward":
-        found.update({f"dx{number}": each for number, each in enumerate(several(dx)) if each is not None})
+    found = results_by_name(y, dx if backward == "backward" else None, layer.gradients)
     return {name: np.array(array) for name, array in found.items()}
 
 
@@ -212,9 +205,7 @@ def test_layers_of_a_class_share_nothing(case, training):
     outputs = [layer.forward(x, training=training) for layer, x in zip(layers, inputs)]
     for layer, y, expected in zip(layers, outputs, alone):
         dx = layer.backward(upstream_gradient(y))
-        found = {"y": y, **{f"dx{number}": each for number, each in enumerate(several(dx)) if each is not None}}
-        found.update({f"d{name}": gradient for name, gradient in layer.gradients.items()})
-        assert_same_bits(found, expected)
+        assert_same_bits(results_by_name(y, dx, layer.gradients), expected)
 
 
 @pytest.mark.parametrize("state", ["training", "inference", "frozen"])

@@ -6,6 +6,17 @@ import keras
 import numpy as np
 import pytest
 from cases.optimizers import OPTIMIZERS
+from cases.training import (
+    CONV1,
+    FREEZING,
+    NORM,
+    randomized,
+    small_data,
+    small_network,
+    trained_part,
+    twenty_steps,
+    weights_by_name,
+)
 from keras.src.legacy.saving import legacy_h5_format
 
 import minitl
@@ -13,25 +24,7 @@ from minitl import optimizers
 from minitl.graph.digest import frozen_digest
 from minitl.utils import set_random_seed
 
-from .compare import (
-    CONV1,
-    NORM,
-    as_numpy,
-    assert_close,
-    assert_losses_agree,
-    keras_losses,
-    randomized,
-    small_data,
-    small_network,
-    torch_sgd_losses,
-    trained_part,
-    twenty_steps,
-    weights_by_name,
-)
-
-# Which layers do not move: the beginning; the beginning but for its batch-norm, which then learns from each batch and
-# moves its statistics; none at all.
-FREEZING = {"frozen-beginning": (CONV1, NORM), "trainable-norm": (CONV1,), "all-trainable": ()}
+from .compare import as_numpy, assert_close, assert_losses_agree, keras_losses, torch_sgd_losses
 
 freezing = pytest.mark.parametrize("frozen", FREEZING.values(), ids=FREEZING)
 
