@@ -1,4 +1,4 @@
-"""What the tests share: seeds, a home of its own for each test, large files, and photographs.
+"""Fixtures that all tests share: seeds, a home of its own for each test, large files, and photographs.
 
 Random numbers without a seed of their own come from the seed of their test: the session's seed and the test's name give
 it, so a test draws the same numbers whichever tests run before it. The session's seed is 17, or what MINITL_TEST_SEED

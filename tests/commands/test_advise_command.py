@@ -20,7 +20,7 @@ from minitl.recipes.advice import subjects as advise_subjects
 
 
 def tiny(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=5):
-    """Three blocks, with the same numbers each time; its head knows five old classes."""
+    """Build three blocks, with the same numbers each time; the head knows five old classes."""
     x = images = Input(input_shape)
     for number, filters in enumerate((8, 12, 16), start=1):
         x = Conv2D(filters, 3, padding="same", activation="relu", name=f"part{number}_conv")(x)
@@ -50,7 +50,7 @@ def network(monkeypatch):
 
 
 def advise(capsys, tmp_path, *arguments):
-    """(results, what was printed)"""
+    """Return (results, what was printed)."""
     path = tmp_path / "advice.json"
     assert cli.main(["advise", *map(str, arguments), "--json", str(path)]) == 0
     return json.loads(path.read_text()), capsys.readouterr().out

@@ -27,7 +27,7 @@ def run(capsys, *arguments):
 
 @pytest.fixture(scope="module")
 def finetuned(tmp_path_factory):
-    """The main job without its comparison, as a process of its own: (its output, results, saved model)."""
+    """Run the main job without its comparison in a process of its own: (its output, results, saved model)."""
     folder = tmp_path_factory.mktemp("finetuned")
     command = [
         sys.executable,
@@ -167,7 +167,7 @@ def two_files(tmp_path):
 
 
 def weights_command(capsys, tmp_path, *arguments):
-    """(exit status, what was printed, the JSON)."""
+    """Return (exit status, what was printed, the JSON)."""
     result = tmp_path / "result.json"
     result.unlink(missing_ok=True)
     status, out, err = run(capsys, "weights", *arguments, "--json", result)

@@ -31,7 +31,7 @@ NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `
 
 
 def commands():
-    """The lines of the course's shell blocks that begin with minitl, without comments."""
+    """Return the lines of the course's shell blocks that begin with minitl, without comments."""
     text = README.read_text(encoding="utf-8")
     course = re.search(r"^## The course.*?(?=^## )", text, re.DOTALL | re.MULTILINE)[0]
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", course, re.DOTALL)).splitlines()
@@ -74,7 +74,7 @@ def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsy
 
 
 def photographs(folder, base):
-    """Two kinds of pictures, and VGG16's base where the command looks for it."""
+    """Write photographs of two kinds, and put VGG16's base where the command looks for it."""
     import numpy as np
     from PIL import Image
 

@@ -69,7 +69,7 @@ def test_the_lines_of_source_are_there(network, capsys):
 
 
 def wrong(function):
-    """A function that is off by 1 %."""
+    """Return a function that is off by 1 %."""
     return lambda *arguments, **options: function(*arguments, **options) * 1.01
 
 

@@ -32,7 +32,7 @@ def photos(pillow, photos):
 
 @pytest.fixture
 def base(full_base):
-    """VGG16's convolutions where they are looked for."""
+    """Put VGG16's convolutions where they are looked for."""
     (known_files.home_folder() / "models").mkdir(parents=True)
     (known_files.home_folder() / "models" / full_base.name).symlink_to(full_base)
 
@@ -53,7 +53,7 @@ def same_weights(model, other):
 
 
 def without_what_differs(data):
-    """Results without time and memory, which differ from run to run."""
+    """Return results without time and memory, which differ from run to run."""
     return {name: value for name, value in data.items() if name not in ("seconds", "peak_bytes")}
 
 

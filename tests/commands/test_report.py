@@ -38,7 +38,7 @@ SIZE = 24
 
 
 def in_float64(model, rng):
-    """The model with random numbers, in float64."""
+    """Return the model with random numbers, in float64."""
     for layer in model.layers:
         for name in layer.weight_names:
             setattr(layer, name, rng.uniform(0.2, 1, getattr(layer, name).shape) * rng.choice([-1, 1]))
@@ -124,7 +124,7 @@ def test_grad_cam_leaves_the_model_as_it_is(rng):
 
 
 def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
-    """A finished run of a tiny network with made-up predictions, of which `wrong` are wrong."""
+    """Return a finished run of a tiny network with made-up predictions, of which `wrong` are wrong."""
     pytest.importorskip("PIL", reason="needs Pillow, of the extra 'plots'")
     from minitl.recipes.report import FineTuning, Pictures, Stage
 
@@ -412,7 +412,7 @@ def test_nothing_is_missing_and_nothing_overflows(kind, chromium, tmp_path):
 
 @pytest.fixture
 def few_pictures(monkeypatch):
-    """The bundled pictures, a tenth of them."""
+    """Return a tenth of the bundled images."""
     whole = data.fashion_mnist_few_shot()
     x_train, y_train, x_test, y_test = whole.x_train[::10], whole.y_train[::10], whole.x_test[::20], whole.y_test[::20]
     part = whole._replace(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test)
@@ -442,7 +442,7 @@ def test_the_bundled_pictures(few_pictures, tmp_path, capsys):
 
 
 def tiny_base(include_top, input_shape, pooling):
-    """Stands for VGG16: layers of the same names, with random numbers."""
+    """Put a small network in VGG16's place: layers of the same names, with random numbers."""
     x = Input(input_shape)
     y = MaxPooling2D(4, name="block4_pool")(Conv2D(8, 3, padding="same", activation="relu", name="block4_conv3")(x))
     y = MaxPooling2D(2, name="block5_pool")(Conv2D(8, 3, padding="same", activation="relu", name="block5_conv3")(y))

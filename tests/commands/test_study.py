@@ -21,7 +21,7 @@ CLASSES = 5
 
 @pytest.fixture(scope="module")
 def pictures():
-    """Four training and two test pictures of each class."""
+    """Return four training and two test images of each class."""
     few = data.fashion_mnist_few_shot()
     train, test = (
         np.concatenate([np.flatnonzero(labels == label)[:count] for label in range(10)])

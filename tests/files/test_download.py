@@ -64,7 +64,7 @@ def network(monkeypatch):
 
 
 def rest(start):
-    """What a server answers that can resume."""
+    """Return what a server answers that can resume."""
     return Response(CONTENT[start:], status=206, start=start)
 
 
@@ -205,7 +205,7 @@ def test_no_network_at_all(no_official_address, monkeypatch):
 
 
 def small_published(monkeypatch, tmp_path, arrays=None, mirror=None):
-    """A catalogue with one small entry; returns its file's content."""
+    """Add a small entry to the catalogue, and return its file's content."""
     path = tmp_path / "original.h5"
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [b"a"]

@@ -49,7 +49,7 @@ def equal(a, b):
 
 
 def strip_names(path):
-    """What Keras before 3.4 wrote: no layer's name anywhere."""
+    """Leave what Keras before 3.4 wrote: no layer's name anywhere."""
     with h5py.File(path, "r+") as file:
         file.visititems(lambda name, group: group.attrs.pop("name", None) and None)
 

@@ -47,7 +47,7 @@ def legacy(tmp_path):
 
 
 def refused(path, match, error=WeightsError, model=None):
-    """Loading is refused with this message in reasonable time, and the model does not change."""
+    """Check that loading is refused with this message in reasonable time, and that the model does not change."""
     model = model or network()
     before, start = model.get_weights(), time.monotonic()
     with pytest.raises(error, match=match) as caught:
@@ -343,7 +343,7 @@ def test_a_header_that_is_too_long(tmp_path):
 
 
 def field(number, value):
-    """A field of a Protocol Buffers message: a number as a varint, bytes with their length."""
+    """Return a field of a Protocol Buffers message: a number as a varint, bytes with their length."""
 
     def varint(n):
         out = b""

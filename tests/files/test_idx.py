@@ -13,7 +13,7 @@ from minitl.errors import DataError
 
 
 def idx(array, kind=8, shape=None):
-    """The bytes of an idx file, by the format's definition."""
+    """Return the bytes of an idx file, by the format's definition."""
     shape = array.shape if shape is None else shape
     return bytes([0, 0, kind, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape) + array.tobytes()
 
@@ -92,7 +92,7 @@ def test_damage_is_an_error_or_other_pixels(tmp_path, rng):
 
 @pytest.fixture
 def folder(tmp_path, rng):
-    """The four files in small: 20 pictures to learn from, 10 to test on, two of the files unpacked."""
+    """Write the four files in small: 20 images to learn from, 10 to test on, two of the files unpacked."""
     for part, name in FILES.items():
         count = 20 if part.endswith("train") else 10
         shape = (count, 28, 28) if part.startswith("x") else (count,)

@@ -31,7 +31,7 @@ def network(classes=3, **options):
 
 @pytest.fixture
 def base(tmp_path, rng):
-    """The path of "published" weights."""
+    """Return the path of "published" weights."""
     model = network()
     model.set_weights([rng.uniform(0.5, 1, each.shape) for each in model.get_weights()])
     model.save_weights(tmp_path / "base.h5")

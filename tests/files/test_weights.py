@@ -337,7 +337,7 @@ def test_what_cannot_be_saved_or_read(tmp_path):
 
 
 def two_convolutions(first, rng):
-    """Two layers of one shape, as Keras would have named them."""
+    """Build two layers of one shape, as Keras would have named them."""
     names = ["conv2d" if number == 0 else f"conv2d_{number}" for number in (first, first + 1)]
     model = Sequential([Conv2D(3, 3, name=names[0], input_shape=(8, 8, 3)), Conv2D(3, 3, name=names[1])])
     model.set_weights([rng.standard_normal(weight.shape) for weight in model.get_weights()])

@@ -1,4 +1,4 @@
-"""Make the .npz files beside this script: what PyTorch and Keras say, for `tests/math/test_golden.py` to hold minitl to.
+"""Make the .npz files beside this script: what PyTorch and Keras compute, for `tests/math/test_golden.py`.
 
     pip install -e '.[peers]'
     python tests/golden/make_golden.py
@@ -34,7 +34,7 @@ VERSIONS = np.array([f"{library.__name__} {library.__version__}" for library in 
 
 
 def layers():
-    """Each layer of the table: inputs, weights before, gradient from above, and all that Keras makes of them."""
+    """Return of each layer of the table: inputs, weights before, upstream gradient, and all that Keras computes."""
     arrays = {}
     for case in GOLDEN:
         shapes = case.input_shape if isinstance(case.input_shape, list) else [case.input_shape]
@@ -61,7 +61,7 @@ def layers():
 
 
 def training():
-    """Twenty updates of the small network for each optimizer and each choice of frozen layers."""
+    """Return twenty updates of the small network for each optimizer and each choice of frozen layers."""
     minitl.utils.set_random_seed(3)
     initial = weights_by_name(randomized(small_network(minitl)))
     x, labels = small_data()
@@ -83,7 +83,7 @@ def training():
 
 
 def drawn_image():
-    """64x64 RGB from whole numbers alone, the same everywhere: three slopes, a disc, a frame and a chequered corner."""
+    """Draw 64x64 RGB from whole numbers: three slopes, a disc, a frame and a chequered corner."""
     row, column = np.mgrid[:64, :64]
     image = np.stack([4 * column, 4 * row, 2 * (63 - row) + 2 * (63 - column)], axis=-1)
     image[(row - 24) ** 2 + (column - 38) ** 2 < 200] = (230, 40, 60)
@@ -95,7 +95,7 @@ def drawn_image():
 
 
 def vgg16():
-    """PyTorch's block3_pool of the bundled weights, with the preprocessing written out."""
+    """Return PyTorch's block3_pool of the bundled weights, with the preprocessing written out."""
     image = drawn_image()
     x = image[None, :, :, ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
     with torch.no_grad():

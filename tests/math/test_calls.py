@@ -69,7 +69,7 @@ class Halves(Layer):
 
 
 def siamese(form=list):
-    """Two photographs through one frozen-or-not network, and two questions about the pair."""
+    """Build two inputs through one network, frozen or not, and two outputs about the pair."""
     left, right = Input((6, 6, 2), name="left"), Input((6, 6, 2), name="right")
     twin = Sequential(
         [

@@ -21,7 +21,7 @@ def random_statistics(model, rng):
 
 
 def residual_network(channels=32, kernel=3, use_bias=True, scale=True):
-    """A convolution with all that can follow it, a residual block, and a pooling."""
+    """Build a convolution with all that can follow it, a residual block, and a pooling."""
     images = Input((16, 12, 3))
     x = Conv2D(channels, kernel, padding="same", use_bias=use_bias, name="stem")(images)
     x = Activation("relu")(BatchNormalization(scale=scale, name="stem_norm")(x))
@@ -34,7 +34,7 @@ def residual_network(channels=32, kernel=3, use_bias=True, scale=True):
 
 
 def operations(model, gradients="none", training=False):
-    """The layers that are computed together."""
+    """Return the layers that are computed together."""
     path = model._gradient_path(gradients)
     found = model._operations(path, training)
     return [[layer.name for layer in each.layers] for each in found if isinstance(each, Fused)]

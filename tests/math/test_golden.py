@@ -1,7 +1,7 @@
 """The numbers of PyTorch and Keras, kept in small files: the same proof as tests/peers, with neither installed.
 
-`golden/make_golden.py` made the files, from the layers of the table in `cases/layers.py` and the optimizers of the table
-in `cases/optimizers.py` that say `golden=`.
+`golden/make_golden.py` made the files, from the cases with `golden=` of the tables in `cases/layers.py` and
+`cases/optimizers.py`.
 """
 
 import numpy as np
@@ -25,13 +25,13 @@ EVERY = 7  # which numbers of block3_pool are kept
 
 
 def golden(name, below=""):
-    """The arrays of a file whose names begin with `below`, by the rest of their names."""
+    """Return the arrays of a file whose names begin with `below`, by the rest of their names."""
     with np.load(GOLDEN_FILES / f"{name}.npz", allow_pickle=False) as file:
         return {key.removeprefix(below): file[key] for key in file.files if key.startswith(below)}
 
 
 def assert_close(found, expected, tolerance, what=""):
-    """The largest difference, measured against the largest number that was expected."""
+    """Check the largest difference, relative to the largest expected number."""
     assert found.shape == expected.shape, what
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max(), err_msg=what)
 

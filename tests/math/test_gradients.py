@@ -40,7 +40,7 @@ def test_every_gradient_of_a_layer_is_right(note_error, case, trainable, trainin
 
 
 def branching_network():
-    """Two ways into an addition, one tensor used three times, and a bit of everything."""
+    """Build two ways into an addition, one tensor used three times, and a bit of everything."""
     x = images = Input((9, 8, 3))
     x = Conv2D(4, 3, padding="same", activation="relu")(x)
     y = Conv2D(4, (1, 3), padding="same")(BatchNormalization()(x))

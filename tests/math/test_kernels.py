@@ -34,7 +34,7 @@ def assert_close(found, expected, tolerance=1e-13):
 
 
 def check_against_the_twins(rng, images, image, window, strides, padding):
-    """A convolution and both its gradients, of random numbers."""
+    """Compare a convolution and both its gradients with the loop twins, for random numbers."""
     x, kernel, bias = (
         rng.standard_normal((images, *image, 3)),
         rng.standard_normal((*window, 3, 4)),
@@ -79,7 +79,7 @@ def choose():
 
 
 def all_three(x, kernel, grad, padding):
-    """A convolution and its two gradients, by the algorithm in force."""
+    """Return a convolution and its two gradients, by the algorithm in force."""
     return (
         kernels.conv2d(x, kernel, padding=padding),
         kernels.conv2d_kernel_gradient(x, grad, (3, 3), padding=padding),

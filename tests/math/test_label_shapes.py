@@ -24,7 +24,7 @@ def segmentation(classes=3, **loss):
 
 @pytest.fixture
 def maps(rng):
-    """Images of which each pixel's class can be seen."""
+    """Return images in which the class of each pixel can be seen."""
     labels = rng.integers(0, 3, (20, 8, 7))
     x = np.stack([labels == 1, labels == 2], axis=-1) + 0.1 * rng.standard_normal((20, 8, 7, 2))
     return x.astype(np.float32), labels

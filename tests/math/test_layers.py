@@ -1,4 +1,4 @@
-"""What the layers promise besides their numbers: shapes, names, states, and errors that help.
+"""The promises of the layers besides their numbers: shapes, names, states, and errors that help.
 
 What holds for every layer is tested for every case of the table in `cases/layers.py`. Gradients are checked in
 `test_gradients.py`."""

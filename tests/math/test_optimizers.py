@@ -100,7 +100,7 @@ def test_the_same_steps_give_the_same_numbers(case):
 
 
 def one_number(value=1.0):
-    """A model that is a single number: y = kernel * x."""
+    """Return a model that is a single number: y = kernel * x."""
     model = Sequential([Dense(1, use_bias=False, input_shape=(1,), name="number")])
     layer = model.get_layer("number")
     layer.kernel[...] = value

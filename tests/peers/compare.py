@@ -1,4 +1,4 @@
-"""What the comparisons share: the measure of agreement, and the same small things built in each library.
+"""Functions that the comparisons share: the measure of agreement, and the same small things built in each library.
 
 minitl has Keras's names, so a layer or network is written once and built from either library. PyTorch's twins of layers
 stand beside the table in `tests/cases/layers.py`; the small network that is trained in each library stands in
@@ -28,7 +28,7 @@ def note_difference(difference):
 
 
 def assert_close(found, expected, tolerance, what=""):
-    """The largest difference, measured against the largest number that was expected."""
+    """Check the largest difference, relative to the largest expected number."""
     found, expected = np.asarray(found), as_numpy(expected)
     assert found.shape == expected.shape, f"{what}: shape {found.shape}, expected {expected.shape}"
     difference = np.abs(found.astype(np.float64) - expected).max()
@@ -38,7 +38,7 @@ def assert_close(found, expected, tolerance, what=""):
 
 
 def assert_losses_agree(found, expected, tolerance=1e-4):
-    """Every loss of a sequence, each to `tolerance` of itself; and training did bring it down."""
+    """Check every loss of a sequence to `tolerance` of itself, and that training brought the loss down."""
     note_difference(np.abs(np.divide(found, expected) - 1).max())
     np.testing.assert_allclose(found, expected, rtol=tolerance)
     assert expected[-1] < 0.7 * expected[0], f"nothing was learned: {expected[0]:.3f} to {expected[-1]:.3f}"
@@ -49,7 +49,7 @@ def as_numpy(x):
 
 
 def leaf(array):
-    """A tensor that collects its gradient, unless it holds whole numbers."""
+    """Return a tensor that collects its gradient, unless it holds whole numbers."""
     return torch.tensor(array, requires_grad=array.dtype.kind == "f")
 
 
@@ -57,7 +57,7 @@ def leaf(array):
 
 
 def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, make_twin=None):
-    """Forward, input gradient, parameter gradients and what the layer keeps, for a random gradient from above.
+    """Compare output, input gradient, parameter gradients and statistics, for a random upstream gradient.
 
     `make` makes the layer from the module minitl.layers, and its twin from keras.layers, if `make_twin` does not.
     Returns minitl's layer, after its backward.
@@ -81,7 +81,7 @@ def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, 
 
 
 def keras_layer(layer, x, grad, weights, training=False, trainable=True):
-    """What a new layer of Keras makes of x (a list where it takes several) and of the gradient of its output."""
+    """Return what a new layer of Keras computes from x (a list where it takes several) and the upstream gradient."""
     layer.trainable = trainable
     tensors = [leaf(each) for each in x] if isinstance(x, list) else leaf(x)
     layer(tensors, training=False)  # creates its parameters
@@ -140,7 +140,7 @@ def torch_small_network(weights, x, norm_is_frozen):
 
 
 def torch_sgd_losses(initial_weights, frozen, **sgd):
-    """Twenty steps of torch.optim.SGD from these weights -> (losses, final weights). `frozen` are the names of layers,
+    """Take twenty steps of torch.optim.SGD from these weights -> (losses, final weights). `frozen` are names of layers,
     or a list of them for each step."""
     weights = {name: torch.tensor(weight) for name, weight in initial_weights.items()}
     parameters = {name: weight.requires_grad_() for name, weight in weights.items() if "moving" not in name}
@@ -163,7 +163,7 @@ def torch_sgd_losses(initial_weights, frozen, **sgd):
 
 
 def keras_losses(initial_weights, frozen, optimizer, activation):
-    """Twenty steps of a Keras optimizer from these weights -> (losses, final weights)."""
+    """Take twenty steps of a Keras optimizer from these weights -> (losses, final weights)."""
     model = trained_part(small_network(keras, activation), frozen)
     model.set_weights(list(initial_weights.values()))
     criterion = keras.losses.CategoricalCrossentropy()

@@ -1,5 +1,4 @@
-"""What the page on adding one's own adds has Keras's and PyTorch's numbers: the same tables, in a copy with the
-additions."""
+"""The additions of the page on adding your own have Keras's and PyTorch's numbers, by the same tables in a copy."""
 
 import re
 

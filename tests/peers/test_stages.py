@@ -25,14 +25,14 @@ SIZE = 96  # pixels; with 224 it agrees as well (9e-7), and takes five times as 
 
 @pytest.fixture(scope="module")
 def photos(hymenoptera):
-    """32 photographs and their one-hot labels."""
+    """Return 32 photographs and their one-hot labels."""
     paths = [path for name in ("ants", "bees") for path in sorted((hymenoptera / "train" / name).glob("*.jpg"))[:16]]
     images = np.stack([data.read_image(path, SIZE, SIZE, 224 / 256) for path in paths])
     return preprocess_input(images), np.eye(2, dtype=np.float32)[[0] * 16 + [1] * 16]
 
 
 def fresh(base_weights):
-    """The command's model: (its beginning up to block4, the rest)."""
+    """Return the command's model: (its beginning up to block4, the rest)."""
     base = VGG16(weights=base_weights, include_top=False, input_shape=(SIZE, SIZE, 3), pooling="avg")
     transfer.freeze(base)
     model = transfer.replace_head(base, learning_layers(2))

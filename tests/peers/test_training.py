@@ -40,7 +40,7 @@ def network():
 
 
 def losses_of(model, optimizer):
-    """Twenty of minitl's updates; what is frozen stays as it is, to the last bit."""
+    """Take twenty of minitl's updates, and check that what is frozen stays as it is, to the last bit."""
     model.compile(optimizer=optimizer, loss="categorical_crossentropy")
     before = frozen_digest(model)
     found = twenty_steps(model.train_on_batch)
@@ -130,7 +130,7 @@ def test_freezing_in_the_middle_takes_effect_at_once(network):
 
 @pytest.fixture
 def trained(network):
-    """A network whose moving statistics and weights have all moved."""
+    """Return a network whose moving statistics and weights have all moved."""
     losses_of(network, optimizers.SGD(0.02, momentum=0.9))
     return network
 
@@ -141,7 +141,7 @@ def assert_same_predictions(mine, peer):
 
 
 def as_sequential(library):
-    """`small_network` without its input, as a Sequential."""
+    """Return `small_network` without its input, as a Sequential."""
     layers = small_network(library).layers[1:]
     return library.models.Sequential([library.layers.Input((11, 9, 3)), *layers])
 
@@ -158,7 +158,7 @@ def test_keras_loads_what_minitl_saved(trained, tmp_path, build, options):
 
 @pytest.fixture
 def keras_trained():
-    """A Keras network, compiled and trained for a step: its files hold an optimizer's state too."""
+    """Return a Keras network, compiled and trained for a step: its files hold an optimizer's state too."""
     keras.utils.set_random_seed(4)
     peer = small_network(keras)
     peer.compile(optimizer="adam", loss="categorical_crossentropy")

@@ -34,7 +34,7 @@ def small_base(seed=0):
 
 @pytest.fixture
 def photos(tmp_path, rng):
-    """Nineteen pictures: two batches of eight, and three."""
+    """Write nineteen photographs: two batches of eight, and three."""
     found = []
     for number in range(19):
         path = tmp_path / f"{number}.png"
@@ -49,7 +49,7 @@ def as_photo(path, label=0):
 
 @pytest.fixture
 def looked_at(monkeypatch):
-    """The names of the pictures that were really read."""
+    """Return the names of the photographs that were really read."""
     names, ordinary = [], stream.read_image
 
     def read(path, *arguments):

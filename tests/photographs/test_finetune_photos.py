@@ -22,13 +22,13 @@ FAST = ["--image-size", "32", "--epochs", "6", "--tune-epochs", "2"]
 
 @pytest.fixture
 def base(full_base):
-    """VGG16's convolutions where the command looks for them."""
+    """Put VGG16's convolutions where the command looks for them."""
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / full_base.name).symlink_to(full_base)
 
 
 def finetune(photos, *options):
-    """The results of the command, as JSON."""
+    """Return the results of the command, as JSON."""
     results = photos.parent / "results.json"
     assert cli.main(["finetune", str(photos), "--json", str(results), *options]) == 0
     return json.loads(results.read_text())

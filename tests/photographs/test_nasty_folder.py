@@ -29,7 +29,7 @@ def stored(image, suffix, **options):
 
 
 def turned(orientation):
-    """A JPEG that was stored turned, with the note that says so."""
+    """Return a JPEG that was stored turned, with the note that says so."""
     ways = Image.Transpose
     back = [None, ways.FLIP_LEFT_RIGHT, ways.ROTATE_180, ways.FLIP_TOP_BOTTOM, ways.TRANSPOSE, ways.ROTATE_90,
             ways.TRANSVERSE, ways.ROTATE_270][orientation - 1]  # fmt: skip
@@ -52,7 +52,7 @@ def sixteen_bits():
 
 
 def good_files():
-    """{name: (bytes, the colours to be seen)}."""
+    """Return {name: (bytes, the colours to be seen)}."""
     fine = {"quality": 95, "subsampling": 0}
     palette = picture().convert("P", palette=Image.Palette.ADAPTIVE)
     files = {f"turned {n}.jpg": (turned(n), USUAL) for n in range(1, 9)}
@@ -88,7 +88,7 @@ def good_files():
 
 
 def bad_files():
-    """{name: (bytes, a part of the reason)}."""
+    """Return {name: (bytes, a part of the reason)}."""
     files = {}
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8))
     for suffix in "jpg", "png", "webp", "tif", "gif", "bmp":
@@ -112,7 +112,7 @@ def bad_files():
 
 @pytest.fixture
 def folder(tmp_path):
-    """nasty/ with sixty entries, and good/ with thirty pictures of another colour."""
+    """Write nasty/ with sixty entries, and good/ with thirty photographs of another colour."""
     nasty, good = tmp_path / "photos" / "nasty", tmp_path / "photos" / "good"
     nasty.mkdir(parents=True)
     good.mkdir()

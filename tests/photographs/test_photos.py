@@ -17,14 +17,14 @@ RED, GREEN = (200, 30, 40), (20, 180, 60)
 
 
 def picture(width=40, height=30):
-    """Red, with a green upper left corner, in large areas, so that JPEG changes little."""
+    """Draw red, with a green upper left corner, in large areas, so that JPEG changes little."""
     image = Image.new("RGB", (width, height), RED)
     ImageDraw.Draw(image).rectangle((0, 0, width // 2 - 1, height // 2 - 1), fill=GREEN)
     return image
 
 
 def corners(image):
-    """The colours in the middle of the four quarters, row by row."""
+    """Return the colours in the middle of the four quarters, row by row."""
     width, height = image.size
     places = [(width // 4, height // 4), (3 * width // 4, height // 4), (width // 4, 3 * height // 4),
               (3 * width // 4, 3 * height // 4)]  # fmt: skip
@@ -105,7 +105,7 @@ def test_turned_by_a_note(tmp_path, orientation):
 
 
 def nasty_files(folder):
-    """{name: what is said of it}."""
+    """Return {name: what is said of it}."""
     picture().save(folder / "whole.jpg")
     whole = (folder / "whole.jpg").read_bytes()
     (folder / "whole.jpg").unlink()
@@ -128,7 +128,7 @@ def nasty_files(folder):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes of twenty different pictures, and room for trouble."""
+    """Write two classes of twenty different photographs, and leave room for trouble."""
     rng = np.random.default_rng(0)
     for name in "ants", "bees":
         (tmp_path / "photos" / name).mkdir(parents=True)

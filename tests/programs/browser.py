@@ -20,7 +20,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def found():
-    """(driver, browser) as paths, or None where one of them is not installed."""
+    """Return (driver, browser) as paths, or None where one of them is not installed."""
     driver, browser = (next(filter(None, map(shutil.which, names)), None) for names in (DRIVERS, BROWSERS))
     return (driver, browser) if driver and browser else None
 
@@ -76,20 +76,20 @@ class Browser:
         raise RuntimeError(f"{address} was not loaded within 4 s")
 
     def command(self, name, parameters):
-        """A command of the DevTools protocol."""
+        """Send a command of the DevTools protocol."""
         path = f"/session/{self.session}/goog/cdp/execute"
         return self._send("POST", path, {"cmd": name, "params": parameters})
 
     def run(self, script, *arguments):
-        """What a JavaScript function with this body returns."""
+        """Return what a JavaScript function with this body returns."""
         return self._send("POST", f"/session/{self.session}/execute/sync", {"script": script, "args": list(arguments)})
 
     def messages(self, kind):
-        """What came since the last call: "browser" for the console, "performance" for requests."""
+        """Return what came since the last call: "browser" for the console, "performance" for requests."""
         return self._send("POST", f"/session/{self.session}/se/log", {"type": kind})
 
     def screenshot(self, path, clip=None):
-        """The whole page, or a part of it: {x, y, width, height}."""
+        """Write an image of the whole page, or of a part of it: {x, y, width, height}."""
         more = {"clip": {**clip, "scale": 1}} if clip else {}
         data = self.command("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, **more})
         with open(path, "wb") as file:

@@ -69,7 +69,7 @@ def network():
 
 
 def make(name, model, folder):
-    """The path of a valid file of this format with the weights of `model`."""
+    """Write a valid file of this format with the weights of `model`, and return its path."""
     path = folder / {"keras": "valid.keras", "safetensors": "valid.safetensors", "onnx": "valid.onnx",
                      "pth": "valid.pth", "weights-h5": "valid.weights.h5"}.get(name, "valid.h5")  # fmt: skip
     if name in ("h5", "whole-h5", "chunked-h5"):
@@ -140,7 +140,7 @@ def make(name, model, folder):
 
 
 def mutate(content, rng):
-    """The content with one to four damages."""
+    """Return the content with one to four damages."""
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 2, 4))):
         kind = rng.randrange(8)
@@ -175,7 +175,7 @@ def mutate(content, rng):
 
 
 def ask_forked_child(path, copy, most_bytes, file_bytes):
-    """What `reading._ask_child` does, by a fork."""
+    """Do what `reading._ask_child` does, by a fork."""
     read_end, write_end = os.pipe()
     process = os.fork()
     if process == 0:
@@ -209,7 +209,7 @@ def ask_forked_child(path, copy, most_bytes, file_bytes):
 
 
 def run_format(name, count, seed, folder):
-    """Returns the counts, or raises SystemExit with the mutant kept."""
+    """Feed mutants of one format. Return the counts, or raise SystemExit with the mutant kept."""
     utils.set_random_seed(seed)
     rng = random.Random(f"{name} {seed}")
     model = network()

@@ -21,7 +21,7 @@ from PIL import Image
 
 
 def make_photos(folder, count):
-    """Half of them reddish, half of them bluish; 64x48 pixels."""
+    """Write `count` photographs, half of them reddish and half bluish; 64x48 pixels."""
     rng = np.random.default_rng(0)
     for number in range(count):
         place = folder / ("bluish", "reddish")[number % 2]
@@ -32,7 +32,7 @@ def make_photos(folder, count):
 
 
 def finetune(folder, *options):
-    """Returns (megabytes at most, seconds, what it printed)."""
+    """Return (megabytes at most, seconds, what it printed)."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "minitl", "finetune", str(folder), *options]
     result = subprocess.run(command, capture_output=True, text=True)

@@ -105,7 +105,7 @@ class Tell(Callback):
 
 
 def in_child(folder, kind, pipe):
-    """`train` in a process of its own. Returns its number; the digest is written beside the folder."""
+    """Run `train` in a process of its own. Return its number; the digest is written beside the folder."""
     process = os.fork()
     if process:
         return process

@@ -17,7 +17,7 @@ from minitl.training import ridge_head
 
 
 def made_up(rng, n, d, classes=3, signal=1.0):
-    """Features (n, d) of which the first few tell the classes apart, and labels."""
+    """Return features (n, d) of which the first few tell the classes apart, and labels."""
     labels = np.arange(n) % classes
     features = rng.normal(size=(n, d)) * np.geomspace(1, 5, d)
     features[:, : min(classes, d)] += signal * np.eye(classes)[labels][:, : min(classes, d)]
@@ -28,14 +28,14 @@ def made_up(rng, n, d, classes=3, signal=1.0):
 
 
 def log_likelihood(features, y, alpha, beta):
-    """log N(y; 0, I/beta + F F^T/alpha), as it is written."""
+    """Return log N(y; 0, I/beta + F F^T/alpha), as it is written."""
     covariance = np.eye(len(y)) / beta + features @ features.T / alpha
     _, log_determinant = np.linalg.slogdet(covariance)
     return -0.5 * (len(y) * np.log(2 * np.pi) + log_determinant + y @ np.linalg.solve(covariance, y))
 
 
 def largest_evidence(features, y):
-    """Over alpha and beta, by looking everywhere, and then nearer and nearer."""
+    """Search alpha and beta everywhere, and then nearer and nearer."""
     centre, width, best = np.array([0.0, 0.0]), 12.0, -np.inf
     for _ in range(8):
         steps = np.linspace(-width, width, 13)
@@ -74,7 +74,7 @@ def h_score_as_defined(features, labels, shrinkage):
 
 
 def ledoit_wolf(features):
-    """The shrinkage of Ledoit & Wolf 2004, lemma 3.2 to 3.4, picture by picture."""
+    """Return the shrinkage of Ledoit & Wolf 2004, lemma 3.2 to 3.4, image by image."""
     n, d = features.shape
     centred = features - features.mean(axis=0)
     covariance = centred.T @ centred / n
@@ -240,7 +240,7 @@ def test_every_network_can_be_cut_where_it_says(name):
 
 @pytest.fixture
 def small():
-    """Two blocks, the second one with a normalization."""
+    """Build two blocks, the second one with a normalization."""
     x = images = Input((16, 16, 3))
     x = Conv2D(8, 3, padding="same", activation="relu", name="a1")(x)
     x = MaxPooling2D(2, name="a")(x)

@@ -21,7 +21,7 @@ from minitl.training import (
 
 @pytest.fixture
 def task(rng):
-    """A model, and data that it can learn."""
+    """Return a model, and data that it can learn."""
     x = rng.standard_normal((40, 5)).astype(np.float32)
     y = (x @ rng.standard_normal((5, 3))).argmax(axis=1)
     model = Sequential([Dense(3, activation="softmax", input_shape=(5,), name="out")])

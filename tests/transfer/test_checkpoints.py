@@ -40,7 +40,7 @@ from minitl.training.recovery.checkpoints import CheckpointFolder
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """{kind: the digest of a training that nothing has stopped}."""
+    """Return {kind: the digest of a training that nothing has stopped}."""
     folder = tmp_path_factory.mktemp("whole")
     return {kind: train(folder / kind, kind)[0] for kind in ("sgd", "adam")}
 

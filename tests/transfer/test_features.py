@@ -22,7 +22,7 @@ from minitl.optimizers import SGD
 
 
 def network(channels=8):
-    """With 32 channels conv2 goes by Winograd, which works on blocks of several images."""
+    """Build a network whose conv2 goes by Winograd, with 32 channels: blocks hold several images."""
     model = Sequential(
         [
             Conv2D(channels, 3, padding="same", activation="relu", input_shape=(18, 18, 3), name="conv1"),

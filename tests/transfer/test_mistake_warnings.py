@@ -215,7 +215,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.flo
 
 @pytest.fixture(scope="module")
 def pretrained():
-    """VGG16's first block with its published weights, and a head."""
+    """Build VGG16's first block with its published weights, and a head."""
     whole = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
     whole.load_weights(bundled_file("vgg16_imagenet_blocks1to3.h5"), partial=True)
     head = [Flatten(name="flatten"), Dense(2, activation="softmax", name="p", kernel_initializer="zeros")]

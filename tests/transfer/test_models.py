@@ -29,7 +29,7 @@ class Spy(Layer):
 
 
 def spied_row():
-    """Dense, spy, Dense, spy, Dense, with names."""
+    """Build Dense, spy, Dense, spy, Dense, with names."""
     spies = Spy(name="early"), Spy(name="late")
     model = Sequential(
         [
@@ -40,7 +40,7 @@ def spied_row():
 
 
 def kept_for(model):
-    """Names of the layers of whose forward something is kept for a backward."""
+    """Return the names of the layers of whose forward something is kept for a backward."""
     return {call.layer.name for call in model._memory}
 
 

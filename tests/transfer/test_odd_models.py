@@ -138,7 +138,7 @@ def test_a_part_of_a_model_may_step_after_the_whole_ran_backward():
 
 @pytest.fixture
 def named():
-    """A frozen beginning, one input and one output, both in a dict."""
+    """Build a frozen beginning, one input and one output, both in a dict."""
     x = Input((6, 6, 2))
     features = GlobalAveragePooling2D(name="average")(Conv2D(4, 3, trainable=False, name="conv")(x))
     return Model({"image": x}, {"kind": Dense(3, activation="softmax", name="kind_layer")(features)})

@@ -428,7 +428,7 @@ def test_a_loss_names_the_activation_and_the_classes_it_expects():
 
 
 def stripes(weights="own", include_top=True, input_shape=None, pooling=None, classes=3):
-    """A network of one's own, with the same numbers each time."""
+    """Build a network of one's own, with the same numbers each time."""
     x = images = Input(input_shape or (16, 16, 3))
     for number, filters in enumerate((4, 6), start=1):
         x = Conv2D(filters, 3, padding="same", activation="relu", name=f"part{number}_conv")(x)

@@ -16,7 +16,7 @@ from minitl.training import Callback, LearningRateScheduler, train_step
 
 
 def blobs(rng, count=120):
-    """Small grey images whose class is the corner that is bright."""
+    """Return small grey images whose class is the corner that is bright."""
     y = rng.integers(0, 4, count)
     x = rng.standard_normal((count, 6, 6, 1)).astype(np.float32) * 0.3
     for image, label in zip(x, y):

@@ -149,7 +149,7 @@ def test_only_kernels_that_look_at_the_image_are_adapted():
 
 
 def block(x, name):
-    """A residual block: two branches that come together."""
+    """Build a residual block: two branches that come together."""
     branch = Conv2D(4, 3, padding="same", name=f"{name}_conv")(x)
     return Add(name=f"{name}_add")([x, BatchNormalization(name=f"{name}_norm")(branch)])
 
