@@ -113,13 +113,13 @@ def shared(place, what):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def full_base():
     """Return the path of VGG16's whole convolutional base, 58.9 MB."""
     return shared("weights/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "the full VGG16 base")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def photographs_folder():
     """Return the folder with the 398 photographs of ants and bees."""
     return shared("data/hymenoptera_data", "the photographs of ants and bees")

@@ -16,7 +16,6 @@ from conftest import name_of, seed_of
 os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 
 HERE = Path(__file__).parent
-SHARED = HERE.parent.parent.parent / "shared"
 
 try:
     with warnings.catch_warnings():
@@ -57,20 +56,8 @@ def seeded_peers(request):
 
 
 @pytest.fixture(scope="session")
-def base_weights():
-    """Return the path of VGG16's convolutional base with ImageNet's weights, in Keras's legacy layout."""
-    path = SHARED / "weights" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    if not path.is_file():
-        _absent(f"needs {path.name} in ../shared/weights", "MINITL_REQUIRE_SHARED")
-    return path
-
-
-@pytest.fixture(scope="session")
-def photographs():
+def photographs(photographs_folder):
     """Return photographs of an ant and a bee: (2, 224, 224, 3) in uint8."""
-    folder = SHARED / "data" / "hymenoptera_data" / "val"
-    if not folder.is_dir():
-        _absent("needs the photographs of ../shared/data/hymenoptera_data", "MINITL_REQUIRE_SHARED")
     try:
         from PIL import Image
     except ImportError:
@@ -85,7 +72,7 @@ def photographs():
             image = image.resize((width, height), Image.Resampling.BILINEAR)
             return np.array(image.crop((left, top, left + 224, top + 224)))
 
-    return np.stack([load(sorted((folder / name).glob("*.jpg"))[0]) for name in ("ants", "bees")])
+    return np.stack([load(sorted((photographs_folder / "val" / name).glob("*.jpg"))[0]) for name in ("ants", "bees")])
 
 
 def _absent(reason, required_by):
@@ -103,12 +90,3 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("largest relative differences")
         for name, difference in WORST.items():
             terminalreporter.write_line(f"{difference:8.1e}  {name}")
-
-
-@pytest.fixture(scope="session")
-def hymenoptera():
-    """Return the folder with the photographs of ants and bees."""
-    folder = SHARED / "data" / "hymenoptera_data"
-    if not folder.is_dir():
-        _absent("needs the photographs of ../shared/data/hymenoptera_data", "MINITL_REQUIRE_SHARED")
-    return folder

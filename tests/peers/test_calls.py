@@ -245,10 +245,10 @@ def test_programs_of_several_calls(name, tmp_path):
         assert_same_outputs(again.predict(x, verbose=0), expected)
 
 
-def test_labels_that_are_ignored():
+def test_labels_that_are_ignored(rng):
     """Keras leaves ignored labels out of the loss, and divides by those that are left; its accuracy counts them as
     wrong. Ours counts what the loss counted."""
-    x, y = floats(N, 6, 5), WITH_VOID
+    x, y = rng.standard_normal((N, 6, 5), np.float32), WITH_VOID
     theirs, ours = dense_over_time(KERAS), dense_over_time(MINITL)
     ours.set_weights(theirs.get_weights())
     theirs.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(ignore_class=255))
@@ -265,7 +265,7 @@ def test_labels_that_are_ignored():
     assert loss == pytest.approx(whole, rel=1e-5)
 
 
-def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path):
+def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path, rng):
     """A model called on two inputs is one group in Keras's files; here its layers stand one by one."""
 
     def build(lib):
@@ -276,7 +276,7 @@ def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path):
         )
         return lib.Model([left, right], lib.layers.Add(name="sum")([twin(left), twin(right)]))  # fmt: skip
 
-    x = [floats(9, 6), floats(9, 6)]
+    x = list(rng.standard_normal((2, 9, 6), np.float32))
     theirs = build(KERAS)
     expected = theirs.predict(x, verbose=0)
     for file in "nested.keras", "nested.weights.h5", "nested.h5":
