@@ -54,8 +54,10 @@ class Origin:
 
     @classmethod
     def from_data(cls, data):
-        """Return the Origin that `as_data` made `data` from. Raises ValueError, TypeError or AttributeError for
-        other data."""
+        """Return the Origin that `as_data` made `data` from.
+
+        Raises ValueError, TypeError or AttributeError for other data.
+        """
         texts = {key: value for key, value in data.items() if key != "before"}
         if not all(isinstance(value, str) for value in texts.values()):
             raise ValueError("an origin with a field that is no text")
@@ -223,8 +225,8 @@ def to_text(entries, notes=()):
 def from_text(text):
     """Return ({(layer, parameter): (Entry, digest as saved)}, notes) from a file's ledger; empty for text None.
 
-    For a text that is no ledger, whatever its parsing raises passes through (ValueError, KeyError, RecursionError, ...);
-    `loading.ledger_in` catches it.
+    A text that is no ledger raises the errors of its parsing (ValueError, KeyError, RecursionError, ...), which
+    `loading.ledger_in` turns into a WeightsError.
     """
     if text is None:
         return {}, []

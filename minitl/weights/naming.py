@@ -159,7 +159,7 @@ def own_places(file):
 
 
 def _groups(tensors):
-    """Return {group of the legacy layout: the layers in it}. A group with several layers is a model within the model."""
+    """Return {group of the legacy layout: its layers}. A group with several layers is a model within the model."""
     groups = {}
     for tensor in tensors:
         if tensor.layer:
