@@ -4,6 +4,7 @@ stays as it was, and what the file points at is never opened. `fuzz_weights.py` 
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -622,6 +623,27 @@ def test_the_limits_of_a_copy(tmp_path):
     copy = child.Copy(tmp_path / "copy", 10)
     assert copy.fits(10) and not copy.fits(11)
     assert copy.add(np.zeros(2, "<f4")) == 0 and copy.room == 2 and not copy.fits(3)
+
+
+def test_the_list_of_threats_names_guards_that_exist():
+    from minitl import cli, graph, terminal
+    from minitl.files import hdf5
+    from minitl.graph import architecture  # noqa: F401  makes `graph.architecture` an attribute
+    from minitl.weights import distrust, loading, naming
+    from minitl.weights.formats import keras_archive, onnx_file, safetensors_file, stored_file, torch_file
+    from minitl.weights.published import catalogue, download, mirror
+
+    modules = (cli, graph, terminal, hdf5, loading, naming, keras_archive, keras_h5, onnx_file, safetensors_file,
+               torch_file, catalogue, download, mirror, child, known, reading)  # fmt: skip
+    owners = {module.__name__.rpartition(".")[2]: module for module in modules}
+    owners.update(Listing=Listing, StoredFile=stored_file.StoredFile)
+    guards = re.findall(r"`(\w+(?:\.\w+)+)`", distrust.__doc__)
+    assert len(guards) > 30
+    for guard in guards:
+        first, *names = guard.split(".")
+        found = owners[first]
+        for name in names:
+            found = getattr(found, name)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")

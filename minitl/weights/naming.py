@@ -13,6 +13,7 @@ depends on the program that wrote the file:
 
 Each layer class itself states what PyTorch calls its parameters and how PyTorch orders their axes: `torch_names` and
 `torch_axes`, and `input_axes` for the order behind a Flatten.
+
 PyTorch numbers the layers of a Sequential ('features.0'). `TORCHVISION` translates the numbers of the published
 networks; for other networks, the caller does: `names={"features.0": "conv1", ...}`.
 """
@@ -32,14 +33,12 @@ from .ledger import AS_IT_IS
 
 # torchvision's names -> minitl's. torchvision's VGG16 counts every activation and every pooling as a layer.
 TORCHVISION = {
-    "vgg16": dict(
-        zip(
-            [*(f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)),
-             *(f"classifier.{i}" for i in (0, 3, 6))],
-            [*(f"block{block}_conv{i}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1)),
-             "fc1", "fc2", "predictions"],
-        )
-    )
+    "vgg16": dict(zip(
+        [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)]
+        + [f"classifier.{i}" for i in (0, 3, 6)],
+        [f"block{block}_conv{i}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1)]
+        + ["fc1", "fc2", "predictions"],
+    ))
 }  # fmt: skip
 # Words that, behind the last dot of a name, mark the tensor of a layer, even of a layer that the model does not have.
 COMMON_WORDS = {word for cls in (Dense, BatchNormalization) for pair in cls.torch_names.items() for word in pair}
