@@ -444,7 +444,7 @@ def test_what_a_conversion_cannot_tell_is_refused(tmp_path):
     with pytest.raises(WeightsError, match="two layers are called 'fc'"):
         converted(tmp_path / "a.h5", tmp_path / "b.h5")
     safetensors(tmp_path / "a.safetensors", {"x.weight": np.ones((2, 2), "<f4")})
-    with pytest.raises(WeightsError, match="is no file of Keras's"):
+    with pytest.raises(WeightsError, match="expected a file of Keras's, found"):
         converted(tmp_path / "a.safetensors", tmp_path / "b.h5")
     assert not (tmp_path / "b.h5").exists()
 

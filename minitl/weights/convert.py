@@ -54,7 +54,8 @@ def as_it_is(file, target):
     _check_target(file, target)
     if not has_keras_layout(file):
         raise WeightsError(
-            f"{file.path}: is no file of Keras's. Convert it with --model, which names the network of these layers."
+            f"{file.path}: expected a file of Keras's, found {file.listing.format}. Convert it with --model, which "
+            "names the network of these layers."
         )
     arrays, owners = {}, {}
     for place in own_places(file):

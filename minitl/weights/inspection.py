@@ -43,7 +43,10 @@ class Verified:
             for place in own_places(file):
                 array = file.read(place.tensor, dtype=None)
                 if not np.isfinite(array).all():
-                    raise WeightsError(f"{file.path}: {place.tensor.label} holds NaN or infinity.")
+                    raise WeightsError(
+                        f"{file.path}: {place.tensor.label} holds NaN or infinity: the file is damaged, or its "
+                        "training diverged. Download or save it again."
+                    )
                 _, saved = self.recorded.get((place.layer, place.parameter), (None, None))
                 if saved not in (None, array_digest(array)):
                     self.damaged.append(place.tensor.label)
@@ -71,9 +74,7 @@ class Verified:
             return f"These are the published weights {self.published}, to the last bit."
         if self.recorded:
             return f"All {len(self.recorded)} tensors are what was saved, to the last bit."
-        return (
-            "The file is complete and readable. No published digest is known for it, and it carries no digests itself."
-        )
+        return "The file is complete and readable. No published digest of it is known, and it carries none itself."
 
 
 def inspect(path):

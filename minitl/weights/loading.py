@@ -75,7 +75,10 @@ def load_from(file, model, partial=False, names=None, restore=False):
     if problems:
         raise WeightsError(_all_problems(file.path, problems))
     if not shared:
-        raise WeightsError(f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}).")
+        raise WeightsError(
+            f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}). Choose the file of "
+            "this model, or translate its names with names={name in the file: layer}."
+        )
 
     recorded, notes = ledger_in(file)  # recorded: by the layer names of the file
     own_names = {place.tensor.name: place.layer for place in own_places(file)} if recorded else {}

@@ -216,8 +216,8 @@ def _match_counted_names(file, model, partial):
     Keras counts the unnamed layers of a class through a whole session, in early versions from 1 on. InceptionV3's
     convolutions may therefore be conv2d to conv2d_93, conv2d_1 to conv2d_94 (in the published files), or conv2d_94 to
     conv2d_187. If file and model have equally many layers of a class, both counted without a gap, they are the same
-    layers in the same order. The exception is `partial`, where the two may be parts of different models: equal names
-    count if the shapes under all equal names fit.
+    layers in the same order. With `partial`, the two may be parts of different models: equal names are kept if
+    the shapes of all layers with equal names fit.
     """
     theirs, ours, translation = {}, {}, {}  # theirs, ours: layer name -> shapes of its tensors
     for tensor in file.tensors:
@@ -310,7 +310,8 @@ def _foreign_place(file, tensor, layer, parameter, flattened, order):
     """Return the `Place` of a tensor with PyTorch's or ONNX's axes.
 
     flattened   the layer's entry in `flattened_inputs`, or None
-    order       the order in which the file's program flattens: "CHW", "HWC", or None if it is unknown"""
+    order       the order in which the file's program flattens: "CHW", "HWC", or None if it is unknown
+    """
     axes = layer.torch_axes.get(parameter, "")
     if axes and (tensor.role == "kernel IO" or len(tensor.shape) != len(_permutation(axes))):
         axes = ""  # the tensor already has minitl's axes, or a wrong rank, which the caller reports

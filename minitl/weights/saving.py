@@ -46,7 +46,8 @@ def save_model(model, path):
         if isinstance(error, MinitlError):
             raise
         raise CheckpointError(
-            f"{path}: the model's metadata or a layer's argument is not plain data ({error})."
+            f"{path}: the model's metadata or a layer's argument is not plain data ({error}). Use numbers, texts, "
+            "lists and dictionaries."
         ) from None
     _write(model, path, text)
 

