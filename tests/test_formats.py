@@ -419,7 +419,7 @@ def test_archives_keep_the_order_that_keras_goes_by(tmp_path, rng):
     assert converted(tmp_path / "model.keras", tmp_path / "a.h5") == (4, 10, model.count_params())
     with h5py.File(tmp_path / "a.h5") as file:
         assert [name.decode() for name in file.attrs["layer_names"]] == ["c1", "norm", "c2", "out"]
-    with pytest.raises(WeightsError, match="does not tell in which order the layers stand.*--model"):
+    with pytest.raises(WeightsError, match="does not state the order of the layers.*--model"):
         converted(tmp_path / "inner.weights.h5", tmp_path / "b.h5")
     converted(tmp_path / "inner.weights.h5", tmp_path / "c.weights.h5")
     for path in "a.h5", "c.weights.h5":

@@ -70,12 +70,12 @@ def as_it_is(file, target):
     unclear = [name for name, tensors in arrays.items() if any(key.startswith("number ") for key in tensors)]
     if numbered and not from_numbered:
         raise WeightsError(
-            f"{target}: Keras 3's layout counts the layers of each class, and {file.path} does not tell the classes. "
+            f"{target}: Keras 3's layout counts the layers of each class, and {file.path} does not state the classes. "
             "Convert it with --model."
         )
     if not numbered and (file.listing.format.startswith("Keras 3 HDF5") or unclear):
-        what = f"what the tensors of '{unclear[0]}' are" if unclear else "in which order the layers stand"
-        raise WeightsError(f"{file.path}: does not tell {what}, which {target} has to. Convert it with --model.")
+        what = f"the names of the tensors of '{unclear[0]}'" if unclear else "the order of the layers"
+        raise WeightsError(f"{file.path}: does not state {what}, which {target} needs. Convert it with --model.")
 
     def write(written):
         if numbered:
