@@ -601,7 +601,7 @@ def test_a_home_that_cannot_be_written(legacy, tmp_path, monkeypatch):
     network().load_weights(legacy)
     with pytest.raises(ArgumentError, match="path is None"):
         reading.open_weights(None)
-    refused(tmp_path, "is no file")
+    refused(tmp_path, "expected a file, found a folder")
 
 
 def test_no_temporary_files_stay(legacy, tmp_path, monkeypatch):
