@@ -19,10 +19,10 @@ u_3 and g_2. The other points then determine the rest, which has degree 4.
 How the points are chosen. Any six different points are right in exact arithmetic. In floating point, A holds powers of
 the points up to t^3, B and G come from products of their differences, and all these numbers should be of similar size.
 Infinity, 0, 1 and -1 come first, because their powers are only 0, 1 and -1. Then come pairs of opposite sign: as
-(t - p)(t + p) = t^2 - p^2 has no term in t, B has more zeros. The powers of 2 reach 8, those of 3 reach 27. Large powers
-cost digits: the large terms of a sum cancel, and their rounding errors stay. 1/2 and -1/2 are about as good as 2 and -2
-(their powers fall to 1/8, and the entries of G grow to 4). In a trial in float32, on random tiles of 64 channels, these
-were the largest errors, relative to the largest output:
+(t - p)(t + p) = t^2 - p^2 has no term in t, B has more zeros. The powers of 2 reach 8, those of 3 reach 27. Large
+powers cost digits: the large terms of a sum cancel, and their rounding errors stay. 1/2 and -1/2 are about as good as 2
+and -2 (their powers fall to 1/8, and the entries of G grow to 4). In a trial in float32, on random tiles of 64
+channels, these were the largest errors, relative to the largest output:
 
     0, +-1, +-2: 6e-6     0, +-1, +-1/2: 7e-6     0, +-1, +-3: 2e-5     0, +-1, +-4: 7e-5     0, 1, 2, 3, 4: 8e-2
 
