@@ -124,8 +124,8 @@ def blocks_of_rows(images, rows, most_rows, multiple):
     """Return `images` of `rows` rows each, cut into blocks: a list of (slice of images, slice of rows).
 
     A block is several whole images or some rows of one image, about `most_rows` rows in all. The blocks are of about
-    the same size, and there are at least `multiple` of them where the rows suffice. Their number is a multiple of
-    `multiple` where that is possible, so that as many threads share them evenly.
+    the same size, and there are at least `multiple` of them if there are enough rows. Their number is a multiple of
+    `multiple` where that is possible, so that `multiple` threads share them evenly.
     """
     if images == 0:
         return []

@@ -110,8 +110,8 @@ def kernel_gradient_im2col(x, grad, rows, cols):
     sums = [each.reshape(rows.kernel, cols.kernel, -1, f) for each in sums]
     if sums[0].shape[2] < c:
         return concatenate(sums, axis=2)
-    for other in sums[1:]:
-        sums[0] += other
+    for partial_sum in sums[1:]:
+        sums[0] += partial_sum
     return sums[0]
 
 

@@ -90,7 +90,7 @@ class CategoricalCrossentropy(_Crossentropy):
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
         super().__init__(from_logits)
-        self.label_smoothing = _share(label_smoothing)
+        self.label_smoothing = _checked_smoothing(label_smoothing)
 
     def one_hot(self, y_true, y_pred):
         """Return the labels, smoothed if label_smoothing is not 0."""
@@ -198,7 +198,7 @@ class BinaryCrossentropy(Loss):
     final_activation = "sigmoid"
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
-        self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
+        self.from_logits, self.label_smoothing = from_logits, _checked_smoothing(label_smoothing)
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError unless there is one label from 0 to 1 for each output."""
@@ -240,7 +240,7 @@ class BinaryCrossentropy(Loss):
         return self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / self.p.size
 
 
-def _share(label_smoothing):
+def _checked_smoothing(label_smoothing):
     """Return label_smoothing as a float, or raise ArgumentError."""
     if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
         raise ArgumentError(f"label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1.")

@@ -47,9 +47,9 @@ class WeightedSum(Loss):
     def backward(self):
         """Return the gradient with respect to each output, in the form of the outputs."""
         pairs = zip(self.losses, self.weights)
-        return self.structure.packed([None if loss is None else _times(w, loss.backward()) for loss, w in pairs])
+        return self.structure.packed([None if loss is None else _weighted(w, loss.backward()) for loss, w in pairs])
 
 
-def _times(weight, gradient):
+def _weighted(weight, gradient):
     """Return weight * gradient in the gradient's type."""
     return gradient if weight == 1 else gradient * gradient.dtype.type(weight)

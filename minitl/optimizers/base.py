@@ -35,8 +35,8 @@ class Optimizer:
                     of the gradient (Loshchilov & Hutter 2019), as in Keras
     l2_sp           None, or a number: each step first does p <- p - lr l2_sp (p - p0), for parameters that were loaded
                     from a file. This pulls p towards p0, its value before this optimizer's first step. The start of
-                    fine-tuning is a better guess than 0 (Li, Grandvalet & Davoine 2018). The other parameters have
-                    weight_decay
+                    fine-tuning is a better guess than 0 (Li, Grandvalet & Davoine 2018). weight_decay then acts on the
+                    other parameters only
     rate_factors    {pattern of layer names: factor} for layers with another learning rate, such as {"block5_*": 0.1}.
                     The first pattern that matches counts; the factor of the other layers is 1. It multiplies lr in all
                     formulas, so it scales weight_decay and the pull of l2_sp, too: with lr 0.01, l2_sp 0.1 and the
