@@ -216,7 +216,7 @@ def test_what_cannot_work_is_refused_before_anything_moves():
 def test_a_model_is_not_saved_in_a_way_that_cannot_be_read(metadata, tmp_path):
     model = Sequential([Dense(2, input_shape=(2,))])
     model.metadata = metadata
-    with pytest.raises(GraphError, match="metadata is no dictionary with names for keys"):
+    with pytest.raises(GraphError, match="Expected metadata that is a dictionary with strings"):
         model.save(tmp_path / "model.h5")
     circle = {}
     circle["again"] = circle
