@@ -21,8 +21,8 @@ def calls_between(inputs, outputs):
                 names = ", ".join(f"'{each.layer.name}' {each.shape}" for each in inputs)
                 raise GraphError(
                     f"the output depends on '{tensor.layer.name}', which is not the model's input. The model was given "
-                    f"another Input: {names}. If models share layers, layer.output is the output of the layer's first call; "
-                    "model.output_of(name) gives that of its call in this model."
+                    f"another Input: {names}. If models share layers, layer.output is the output of the layer's first "
+                    "call; model.output_of(name) gives the output of its call in this model."
                 )
             found.add(tensor.call)
             to_visit.extend(tensor.inputs)

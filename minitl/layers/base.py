@@ -287,14 +287,14 @@ class Layer:
         self._remembered = arrays
 
     def run(self, x, training=False):
-        """Return forward(x) and what it remembered. The layer's own memory is afterwards what it was before."""
+        """Return forward(x) and what it remembered. Then restore what the layer remembered before."""
         before = self._remembered
         y = self.forward(x, training=training)
         memory, self._remembered = self._remembered, before
         return y, memory
 
     def put_back(self, memory):
-        """Make `memory`, which a `run` returned, what the next `backward` works on. Returns the memory before."""
+        """Hand back the memory that a `run` returned, for the next `backward`. Returns what was remembered before."""
         before, self._remembered = self._remembered, memory
         return before
 
