@@ -30,8 +30,8 @@ def architecture(graph):
     keys = [*graph.input_structure.names, *graph.output_structure.names]
     if not isinstance(graph.metadata, dict) or not all(isinstance(key, str) for key in (*graph.metadata, *keys)):
         raise GraphError(
-            f"model '{graph.name}': such a model cannot be saved. Expected metadata that is a dictionary with strings "
-            "for keys, and strings for the names of inputs and outputs."
+            f"model '{graph.name}' cannot be saved: expected metadata that is a dictionary with strings for keys, and "
+            "strings for the names of inputs and outputs."
         )
     names, entries, counts = {}, [], {}
     for call in [*(tensor.call for tensor in graph.inputs), *graph.calls]:

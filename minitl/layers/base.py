@@ -143,7 +143,7 @@ class Layer:
         return input_dtypes[0] if self.keeps_integers else "float32"
 
     def forward(self, x, training=False):
-        """Return the output y of the input x, and hand what `backward` will need to `self.remember`."""
+        """Return the output y of the input x, and hand the arrays that `backward` needs to `self.remember`."""
         raise NotImplementedError
 
     def backward(self, grad):
@@ -151,7 +151,7 @@ class Layer:
         raise NotImplementedError
 
     def backward_to_parameters(self, grad):
-        """Fill `gradients` without computing dL/dx: what a graph calls if nothing before this layer is trainable."""
+        """Fill `gradients` alone. A graph calls this if nothing before this layer needs a gradient."""
         self.backward(grad)
 
     # ---- what a subclass may override ----
@@ -283,7 +283,7 @@ class Layer:
     # ---- between forward and backward ----
 
     def remember(self, *arrays):
-        """Keep what `backward` needs. Only references are kept: nothing is copied."""
+        """Keep the arrays that `backward` needs. Only references are kept: nothing is copied."""
         self._remembered = arrays
 
     def run(self, x, training=False):
@@ -303,7 +303,7 @@ class Layer:
         if self._remembered is None:
             raise GraphError(
                 f"layer '{self.name}': backward has nothing to work on. Run forward first. A model's forward keeps "
-                "nothing for layers that no gradient passes, and its backward uses up what it kept for the others."
+                "nothing for layers through which no gradient passes, and its backward uses up the rest."
             )
         return self._remembered
 
