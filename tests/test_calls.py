@@ -292,7 +292,7 @@ def test_an_output_may_have_no_loss(rng):
 
 def test_what_the_outputs_are_compiled_with_is_checked():
     for options, message in [
-        ({"loss": {"kind": "mse"}}, "loss names no loss for the output 'distance'"),
+        ({"loss": {"kind": "mse"}}, "loss has no entry for the output 'distance'"),
         (
             {"loss": {"kind": "mse", "distance": "mse", "typo": "mse"}},
             "loss names 'typo'; the model's outputs are 'kind'",
