@@ -80,5 +80,5 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
             restore(before, model, state)
             optimizer._schedule = schedule
     if not losses:
-        raise DivergedError(f"the loss is not finite, even at the lowest learning rate, {lowest:g}. Normalize the input.")
+        raise DivergedError(f"the loss is not finite even at the lowest rate, {lowest:g}. Normalize the input.")
     return RangeTest(rates[: len(losses)], losses, rates[int(np.argmin(losses))] / 3)
