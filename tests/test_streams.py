@@ -296,7 +296,7 @@ def test_a_model_that_begins_as_the_ridge_head(task):
     model = Sequential([BatchNormalization(input_shape=(8,)), Dense(3, activation="softmax")])
     head.put_into(*model.layers[-2:])
     assert np.allclose(model.predict(x, verbose=0), head.predict(x), atol=1e-5)
-    with pytest.raises(ShapeError, match="expected a BatchNormalization"):
+    with pytest.raises(ShapeError, match="goes into a BatchNormalization"):
         head.put_into(*model.layers[::-1][:2])
 
 
