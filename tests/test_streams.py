@@ -177,7 +177,7 @@ def test_a_signal_ends_reading_ahead(photos):
     "options", [{"area": (0.9, 0.5)}, {"area": (0, 1)}, {"aspect": 0.5}, {"contrast": 1.0}, {"brightness": -0.1}]
 )
 def test_augmentation_that_cannot_be(options):
-    with pytest.raises(ArgumentError, match="expected areas within"):
+    with pytest.raises(ArgumentError, match="expected areas between 0 and 1"):
         Augmentation(**options)
 
 
