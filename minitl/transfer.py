@@ -157,7 +157,7 @@ def adapt_channels(kernel, channels, axis=2):
 
 
 def _with_channels(layer, input_shape):
-    """Return a copy of `layer`, which sums over the channels of its input, for an input with other channels."""
+    """Return a copy of `layer` for an input with another number of channels, with an adapted kernel."""
     new, channels, how = type(layer)(**layer.get_config()), input_shape[-1], {}
     new.accept(input_shape)
     for name in layer.weight_names:
@@ -211,9 +211,8 @@ def adapt_classes(model, old_classes, new_classes):
         weight = getattr(layer, name)
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
         getattr(new, name)[...] = np.stack(columns, axis=-1)
-    how = (
-        f"{len(stays)} of {len(old_classes)} classes carried over, {len(new_classes) - len(stays)} new ones their mean"
-    )
+    added = len(new_classes) - len(stays)
+    how = f"{len(stays)} of {len(old_classes)} classes carried over, {added} new ones their mean"
     _note_adapted(new, layer, dict.fromkeys(layer.weight_names, how), "other classes")
     tensor = model.output_structure.packed([new(end.inputs[0])])
     return _continue(Model(model.input, tensor, name=model.name), model, class_names=new_classes)

@@ -24,7 +24,7 @@ class Application(NamedTuple):
                     from this block to the end
     last_layer      the last layer without the top
     native_size     the side of the images, in pixels, that the weights were trained on
-    smallest_size   the smallest side, in pixels, of which at least one pixel is left at the last layer
+    smallest_size   the smallest side, in pixels; it leaves one pixel at the last layer
     has_weights     False if `build` has no pre-trained weights; then the network cannot be the base of a fine-tuning
     """
 

@@ -111,7 +111,7 @@ NETWORK = [
     module_8("mixed10", "mixed9_1"),  #   8 x   8 x 2048
 ]  # fmt: skip
 
-NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: the size in training; the smallest that leaves one pixel at the end
+NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
 def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):

@@ -34,7 +34,7 @@ STAGES = [
     ("conv5", 3, 512, 2),  #  7 x  7 x 2048
 ]
 
-NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: the size in training; the smallest that leaves one pixel at the end
+NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
 def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):

@@ -14,7 +14,7 @@ __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 # (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
 BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 
-NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: the size in training; the smallest that leaves one pixel at the end
+NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
 def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):

@@ -106,7 +106,7 @@ def kept_features(graph, source, keep=True, verbose=1):
 
 
 def room_for(graph, source, keep=True):
-    """Return (whether the disk has room for twice what `kept_features` would write, the bytes that it would write)."""
+    """Return (whether there is room, the bytes that `kept_features` would write). Room for twice as many is needed."""
     store = open_store(graph, source, keep)
     store.load()
     wanted = len(set(source.keys) - set(store.index)) * store.row_bytes

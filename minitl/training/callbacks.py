@@ -60,7 +60,7 @@ def moving_layers(model):
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate of each epoch to `schedule(epoch, learning_rate)`. Epochs are counted from 0."""
+    """A callback that sets the learning rate of each epoch to `schedule(epoch, learning_rate)`. Epochs count from 0."""
 
     def __init__(self, schedule):
         self.schedule = schedule
@@ -71,8 +71,8 @@ class LearningRateScheduler(Callback):
 
 
 class LearningRateHistory(Callback):
-    """Records in `learning_rates` the learning rate with which each epoch begins. List it after a callback that sets
-    the rate."""
+    """A callback that records in `learning_rates` the learning rate with which each epoch begins. Put it after a
+    callback that sets the rate."""
 
     remembers = ("learning_rates",)
 
@@ -84,7 +84,7 @@ class LearningRateHistory(Callback):
 
 
 class _Monitor(Callback):
-    """The common base of the next three callbacks: watches a number of the epoch and decides whether it is better."""
+    """The base of the next three callbacks, which watch a number of the epoch and ask whether it has become better."""
 
     def __init__(self, monitor, mode, min_delta=0.0):
         if mode not in ("auto", "min", "max"):
@@ -109,7 +109,7 @@ class _Monitor(Callback):
 
 
 class EarlyStopping(_Monitor):
-    """Stops training when `monitor` has not become better for `patience` epochs.
+    """A callback that stops training when `monitor` has not become better for `patience` epochs.
 
     min_delta              a value is better only if it is better by more than this
     baseline               an epoch that is better than the best one, but not better than this value, also counts
@@ -143,8 +143,12 @@ class EarlyStopping(_Monitor):
         self.best, self.best_weights = self.worst, None
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Add the layers that were unfrozen since the best epoch to the best weights. They have not been updated yet,
-        so their weights are still those of the best epoch."""
+        """Add the layers that were unfrozen since the best epoch to the best weights.
+
+        This happens before the first update of each epoch. So a layer that was unfrozen between two epochs still has
+        the weights of the best epoch. A layer that a batch callback unfreezes within an epoch may have been updated
+        already: its weights at the beginning of the next epoch are taken.
+        """
         if batch == 0 and self.best_weights is not None:
             self.best_weights = {**self._weights(), **self.best_weights}
 
@@ -181,7 +185,9 @@ class EarlyStopping(_Monitor):
 
 
 class ReduceLROnPlateau(_Monitor):
-    """Multiplies the learning rate by `factor` when `monitor` has not become better for `patience` epochs.
+    """A callback that reduces the learning rate when `monitor` has not become better for `patience` epochs.
+
+    factor     the learning rate is multiplied by this
 
     cooldown   the number of epochs after a reduction that do not count against `patience`
     min_lr     the smallest learning rate that is set
@@ -227,7 +233,7 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class ModelCheckpoint(_Monitor):
-    """Saves the model after each epoch, atomically.
+    """A callback that saves the model after each epoch, atomically.
 
     filepath            may contain numbers of the epoch: "model-{epoch:02d}-{val_loss:.3f}.h5" (epochs counted from 1)
     save_best_only      save only when `monitor` has become better
@@ -263,7 +269,7 @@ class ModelCheckpoint(_Monitor):
 
 
 class CSVLogger(Callback):
-    """Writes the numbers of each epoch as a row of a CSV file. The file is complete after each epoch.
+    """A callback that writes the numbers of each epoch as a row of a CSV file. The file is complete after each epoch.
 
     append   add rows to an existing file
     """

@@ -55,7 +55,9 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
     optimizer, schedule = model.optimizer, model.optimizer._schedule
     state = TrainingState(0, np.random.default_rng(0), Averages(model, model.metrics), [], None)
     before = captured(model, state)
-    before["weights"] = {name: {n: w.copy() for n, w in ws.items()} for name, ws in before["weights"].items()}
+    before["weights"] = {
+        layer: {name: array.copy() for name, array in arrays.items()} for layer, arrays in before["weights"].items()
+    }
     before["optimizer"]["state"] = [
         [layer, name, [array.copy() for array in arrays]] for layer, name, arrays in before["optimizer"]["state"]
     ]

@@ -1,6 +1,6 @@
-"""The errors of training: arguments that are refused before it begins, and updates that are refused before they harm.
+"""The errors of training: arguments and updates that are refused.
 
-The checks of arguments raise before any work is done. The check for divergence raises before the weights are touched.
+The checks of arguments raise before any work is done. The check for divergence raises before the weights are changed.
 Read next: `warned`, for what is possible but nearly always a mistake.
 """
 

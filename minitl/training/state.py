@@ -1,6 +1,6 @@
 """The state of a training: how far `fit` has come.
 
-The rest of a training depends on this state, on the model and on the optimizer, and on nothing else but the data.
+Together with the model and the optimizer, this state is all that the rest of a training depends on.
 """
 
 import numpy as np

@@ -34,7 +34,7 @@ from .checkpoints import CheckpointFolder
 
 
 class BackupAndRestore(Callback):
-    """Saves checkpoints of a training, and continues from the newest one if the folder holds any.
+    """A callback that saves checkpoints of a training, and continues from the newest one if the folder holds any.
 
     backup_dir          the folder; only one run at a time may use it
     save_freq           "epoch", or a number of batches: then a checkpoint is also saved after each such number
