@@ -350,7 +350,7 @@ BLOCKS = [
     advice.Block("d", 10, 0.04, (0.2, 0.10), 0.5, 1600, 60),
 ]
 TASK = plans.Task(
-    train=100, val=20, batch_size=32, epochs=10, tune_epochs=2, start=3.0, picture=0.01, threads=2, bytes=5000
+    train=100, val=20, batch_size=32, epochs=10, tune_epochs=2, start=3.0, reading=0.01, threads=2, bytes=5000
 )
 
 

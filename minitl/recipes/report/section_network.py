@@ -66,8 +66,8 @@ def _maps(fine_tuning, findings):
     return join(
         tag("p", "For each size of maps, the page shows the last layer of that size, and of its maps the 16 that vary "
             "most over the image. A map is yellow where the layer has found its pattern. Early layers find edges, "
-            "later ones textures and corners. The later a layer, the smaller and emptier its maps: they tell that a pattern "
-            "is there, rather than where."),
+            "later ones textures and corners. The later a layer, the smaller and emptier its maps: they tell that a "
+            "pattern is there, rather than where."),
         tag("ol", rows, class_="maps"),
     )  # fmt: skip
 

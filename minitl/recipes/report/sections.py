@@ -171,8 +171,8 @@ def learning(fine_tuning):
     return join(
         parts,
         tag("p", "The training line is measured batch by batch while the network learns. The held-back line is "
-            "measured after each epoch, with the network at the end of the epoch. In early epochs it may be ahead for that "
-            "reason alone. Where labels are smoothed, no loss can fall to 0.", class_="muted"),
+            "measured after each epoch, with the network at the end of the epoch. In early epochs it may be ahead "
+            "for that reason alone. Where labels are smoothed, no loss can fall to 0.", class_="muted"),
     )  # fmt: skip
 
 
