@@ -222,7 +222,7 @@ def test_the_page_is_whole_and_alone():
     assert all("aria-label" in svg for svg in found.of("svg"))
     assert not re.search(r'(?:href|src)="(?!#|data:)|url\(|@import|<script|<link', text)
     assert "88.3%" in text and "between 77.8% and 94.2%" in text, "53 of 60, and Wilson's interval"
-    for expected in "notes.txt", "is no picture", "The same image twice", "Stage 2", "conv2", "bees, called ants":
+    for expected in "notes.txt", "is no picture", "The same image twice", "Stage 2", "conv2", "bees, predicted as ants":
         assert expected in text
     ids = {each["id"] for _, each in found.tags if "id" in each}
     assert {link["href"].removeprefix("#") for link in found.of("a")} <= ids
@@ -273,7 +273,7 @@ def test_lines_lie_where_their_numbers_are():
 
 def test_nothing_to_show_is_said():
     text = page_of(a_run(FEW, wrong=0, others=[]))
-    assert "There is none: all 60" in text and "There is no mistake to look at." in text
+    assert "There is no mistake: all 60" in text and "There is no mistake to look at." in text
     assert "None: every file is an image" in text and "Always the most frequent class" in text
     text = page_of(a_run(FEW, wrong=60))
     assert "No image was predicted rightly." in text
