@@ -86,10 +86,8 @@ def comparison(group):
     lines = table(rows)
     difference = largest_difference(measured)
     if difference is not None:
-        lines += [
-            "",
-            f"Their outputs differ by at most {difference:.0e} of the largest (about a thousand are compared).",
-        ]
+        text = f"Their outputs differ by at most {difference:.0e} of the largest (in about a thousand compared)."
+        lines += ["", text]
     return lines
 
 
