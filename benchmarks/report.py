@@ -115,8 +115,8 @@ def layer_table(group):
     rows.append(["sum", *totals, f"{sum(row['flops'] for row in by_program[0]) / 1e9:.2f}", "", "", ""])
     note = (
         "All columns but the last are for one image of a batch of 8. The last column is the memory of the layer for "
-        "the whole batch, its output included. Every layer runs alone here; in the network, a pooling is done within the "
-        "convolution before it."
+        "the whole batch, its output included. Every layer runs alone here; in the network, a pooling is done within "
+        "the convolution before it."
     )
     return [*table(rows), "", note]
 

@@ -39,17 +39,17 @@ def logme(features, labels):
 
     The logarithm of the evidence. A sum of normal variables is normal. y has mean 0 and the covariance
 
-        C = E[y y^T] = X E[w w^T] X^T + E[e e^T] = X X^T/alpha + I/beta
+        cov = E[y y^T] = X E[w w^T] X^T + E[e e^T] = X X^T/alpha + I/beta
 
-    and so, as for every normal vector, log p(y) = -1/2 (N log 2 pi + log det C + y^T C^-1 y).
-    Let X = U S V^T with r singular values s. Then X X^T = U S^2 U^T. Along the r vectors of U, C has the eigenvalues
+    and so, as for every normal vector, log p(y) = -1/2 (N log 2 pi + log det cov + y^T cov^-1 y).
+    Let X = U S V^T with r singular values s. Then X X^T = U S^2 U^T. Along the r vectors of U, cov has the eigenvalues
     s^2/alpha + 1/beta; in the other N - r directions it has 1/beta. The determinant is the product of all N:
 
-        log det C = sum log(s^2/alpha + 1/beta) - (N - r) log beta = sum log(1 + beta s^2/alpha) - N log beta
+        log det cov = sum log(s^2/alpha + 1/beta) - (N - r) log beta = sum log(1 + beta s^2/alpha) - N log beta
 
     z = U^T y is y along U. The rest of y, of squared length |y|^2 - |z|^2, lies in the other directions:
 
-        y^T C^-1 y = sum z^2 / (s^2/alpha + 1/beta) + beta (|y|^2 - |z|^2)
+        y^T cov^-1 y = sum z^2 / (s^2/alpha + 1/beta) + beta (|y|^2 - |z|^2)
 
     Together, with sums over the r singular values:
 
@@ -57,7 +57,8 @@ def logme(features, labels):
                          + sum beta z^2 / (1 + beta s^2/alpha) + beta (|y|^2 - |z|^2))
 
     The two derivatives. alpha and beta are those that make log p(y) largest: its derivatives are 0 there. They are
-    easier to take after 1 + beta s^2/alpha = (alpha + beta s^2) / alpha has been put in:
+    easier to take after 1 + beta s^2/alpha = (alpha + beta s^2) / alpha has been put in.
+    1/a - 1/(a + b) = b / (a (a + b)) gives the second lines:
 
         2 dlog p/dalpha = sum (1/alpha - 1/(alpha + beta s^2)) - sum beta z^2 beta s^2 / (alpha + beta s^2)^2
                         = gamma/alpha - |m|^2
@@ -131,34 +132,34 @@ def _evidence(squares, z, y_square, n):
 
 
 def h_score(features, labels, shrinkage=None):
-    """Return the trace of C^-1 B: C the covariance of the features, B that of the means of their classes.
+    """Return the trace of cov^-1 B: cov is the covariance of the features, B that of the means of their classes.
 
-    Where the features of a class lie close together and the classes far apart, B is nearly all of C. The score is at
+    Where the features of a class lie close together and the classes far apart, B is nearly all of cov. The score is at
     most the number of classes less one. It does not change when the features are multiplied by an invertible matrix
     (Bao et al.).
 
-    With fewer examples than features, C has no inverse. With a few more, its inverse is bad: noise in a small sample
-    makes some directions look as if nothing varied there. So C is mixed with a multiple of I that has the same trace,
-    (1 - a) C + a (trace C / D) I, and the score is the trace of the inverse of this, times (1 - a) B (Ibrahim et al.).
+    With fewer examples than features, cov has no inverse. With a few more, its inverse is bad: noise in a small sample
+    makes some directions look as if nothing varied there. So cov is mixed with a multiple of I that has the same trace,
+    mixed = (1 - a) cov + a (trace cov / D) I, and the score is the trace of mixed^-1 (1 - a) B (Ibrahim et al.).
 
     features (N, D), labels (N,) integers
     shrinkage   a. None: that of Ledoit & Wolf 2004, which has the smallest expected squared error. It is the variance
-                of the entries of C over the examples, divided by the squared distance of C from the multiple of I.
-                0: Bao et al.'s own score, with the pseudo-inverse where C has no inverse
+                of the entries of cov over the examples, divided by the squared distance of cov from the multiple of I.
+                0: Bao et al.'s own score, with the pseudo-inverse where cov has no inverse
     """
     features, labels = checked(features, labels)
     n, d = features.shape
     features -= features.mean(axis=0)
     u, s = spectrum(features)
-    variances = s**2 / n  # C's eigenvalues along V; the other D - r are 0
+    variances = s**2 / n  # cov's eigenvalues along V; the other D - r are 0
     if not variances.any():
         return 0.0
     mean_variance = variances.sum() / d
     if shrinkage is None:
         lengths = (features**2).sum(axis=1)  # |x|^2; of x x^T, the squared entries sum to |x|^4
-        spread = (variances**2).sum()  # |C|^2
+        spread = (variances**2).sum()  # |cov|^2
         noise = ((lengths**2).mean() - spread) / n
-        distance = spread - d * mean_variance**2  # |C - mean_variance I|^2
+        distance = spread - d * mean_variance**2  # |cov - mean_variance I|^2
         shrinkage = min(1.0, noise / distance) if distance > 0 else 1.0
     inverse = 1 / ((1 - shrinkage) * variances + shrinkage * mean_variance)
     counts = np.bincount(labels)
