@@ -168,9 +168,11 @@ def _finetuned(settings):
     transferred = train(model, plan, train_set, test_set, watch)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has changed")  # a bug in the library, not in anybody's input
-    print(f"          Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.")
-    print("          Where the model's parameters come from:")
-    print("".join(f"          {line.strip()}\n" for line in model.ledger.summary()))
+    print_step(" ", "", f"Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.")
+    print_step(" ", "", "Where the model's parameters come from:")
+    for line in model.ledger.summary():
+        print_step(" ", "", line.strip())
+    print()
     model.metadata = {"preprocessing": "vgg16", "class_names": images.class_names}
     if settings.save:
         model.save(settings.save)
