@@ -317,7 +317,7 @@ def test_what_is_done_is_kept(tiny, capsys, tmp_path, monkeypatch, error, status
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["study", "transfer", "--quick", "--data", "x"], "--quick is for the bundled pictures"),
+        (["study", "transfer", "--quick", "--data", "x"], "--quick is for the bundled images"),
         (["study", "transfer", "--pictures", "9"], "--pictures needs --data"),
         (["study", "transfer", "--seeds", "1"], "seeds is 1"),
         (["study", "transfer", "--data", "x", "--pictures", "0"], "--pictures is 0"),

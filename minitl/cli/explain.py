@@ -20,6 +20,6 @@ def run(options):
     check_writable(options.json)
     page, results = NETWORKS[options.network]()
     print(page)
-    print(f"\n{page.checked:,} numbers were computed twice, by the formulas above and by the engine.")
-    print(f"They differ by {page.largest_difference:.0e} of the largest number in their array: rounding.")
+    print(f"\n{page.checked:,} numbers were computed twice, by the formulas above and by the engine; the largest")
+    print(f"difference is {page.largest_difference:.0e} of the largest number of its kind: float32's rounding.")
     write_json(options.json, results)

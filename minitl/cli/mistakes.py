@@ -31,5 +31,5 @@ def run(options):
         print("\nminitl mistakes NAME shows one of them.")
     else:
         results = showing.show_list()
-        print("\nminitl mistakes NAME shows one, minitl mistakes --symptom WORDS searches them.")
+        print("\nminitl mistakes NAME shows one; minitl mistakes --symptom WORDS goes by what you see.")
     write_json(options.json, results)
