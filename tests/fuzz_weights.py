@@ -37,16 +37,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from minitl import utils  # noqa: E402
-from minitl.errors import MinitlError  # noqa: E402
-from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten  # noqa: E402
-from minitl.models import Sequential, load_model  # noqa: E402
+from minitl import utils
+from minitl.errors import MinitlError
+from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten
+from minitl.models import Sequential, load_model
 from minitl.weights.distrust import child_process as child
 from minitl.weights.distrust import opening as reading
 from minitl.weights.formats import keras_h5
-from minitl.weights.formats.stored_file import array_digest  # noqa: E402
-from minitl.weights.naming import own_places  # noqa: E402
-from minitl.weights.published import catalogue as store  # noqa: E402
+from minitl.weights.formats.stored_file import array_digest
+from minitl.weights.naming import own_places
+from minitl.weights.published import catalogue as store
 
 CHILD_SECONDS = 10
 SLOWEST = 40  # seconds for one mutant, with everything

@@ -20,7 +20,7 @@ from minitl.models import Sequential
 from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
-from PIL import Image  # noqa: E402
+from PIL import Image
 
 
 def small_base(seed=0):

@@ -14,8 +14,8 @@ from minitl.errors import DataError
 from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
-from PIL import Image  # noqa: E402
-from test_photos import RED, USUAL, corners, is_close, picture  # noqa: E402
+from PIL import Image
+from test_photos import RED, USUAL, corners, is_close, picture
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and newlines in names are POSIX")
 GREY = [(114, 114, 114), (82, 82, 82), (82, 82, 82), (82, 82, 82)]  # what picture() is without colour

@@ -11,7 +11,7 @@ from minitl.data import folders
 from minitl.errors import DataError
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
-from PIL import Image, ImageDraw  # noqa: E402
+from PIL import Image, ImageDraw
 
 RED, GREEN = (200, 30, 40), (20, 180, 60)
 

@@ -18,7 +18,7 @@ from minitl.training import BackupAndRestore, Callback
 from minitl.utils import set_random_seed
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
-from PIL import Image  # noqa: E402
+from PIL import Image
 
 
 def scaled(images):

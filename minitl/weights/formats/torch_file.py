@@ -32,7 +32,7 @@ def list_torch(path, name, copy):
         raise UnsafeFileError(
             f"{name}: asks for more than tensors: {reason}. Save model.state_dict() alone, and do not trust the file."
         ) from None
-    except Exception as error:  # noqa: BLE001  what PyTorch raises on damaged files is not documented
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{name}: the PyTorch file is damaged ({reason:.150}). Download or save it again.") from None
     for wrapper in WRAPPERS:
