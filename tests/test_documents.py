@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl import cli
 
-REPOSITORY = next(folder for folder in Path(__file__).resolve().parents if (folder / "pyproject.toml").exists())
 DOCUMENTS = sorted(
     str(path.relative_to(REPOSITORY).as_posix())
     for folder in (".", "minitl", "benchmarks", "tests", "weights")
@@ -36,14 +36,9 @@ ELSEWHERE = {
 NOT_RUN = {}
 # Programs and commands that take more than five seconds, by a part of their text.
 SLOW = ["finetune_photographs(", "evaluate_folder("]
-# Commands that take seconds and need nothing but a bare clone, by how they begin. All other commands only parse: they
-# train, measure or download, or are run by the test of the course.
-RUN = [
-    "minitl explain step",
-    "minitl mistakes",
-    "minitl summary",
-    "minitl weights list",
-]
+# Commands that take seconds and need nothing but a bare clone. All others only parse: they train, measure or download,
+# or are run by the test of the course.
+RUN = ["minitl explain step", "minitl mistakes", "minitl weights list"]
 IS_FILE_OR_FOLDER = re.compile(r"\w+(?:\.py|/)")
 # Words that name the place where this was written and not the product.
 FOREIGN = re.compile(r"/tmp/|/work/|/home/|/root/|/Users/|\b(TODO|FIXME|XXX)\b|\.\./shared/\w+\.md")
@@ -234,7 +229,7 @@ def test_a_command_parses_and_runs_where_that_takes_seconds(place, folders, monk
         cli.build_parser().parse_args(arguments)
     except SystemExit:
         pytest.fail(f"{document}: {command}\n{capsys.readouterr().err}")
-    if any(command.startswith(beginning) for beginning in RUN):
+    if command in RUN:
         monkeypatch.chdir(folders(document))
         status = cli.main(arguments)
         printed = capsys.readouterr()
@@ -291,8 +286,24 @@ def test_every_document_can_be_reached_from_the_front_page():
     assert reached == set(DOCUMENTS)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_script_and_test_that_a_document_names_is_there(document):
+    for place in re.findall(r"(?:python|pytest)\s+((?:tests|weights|benchmarks)[\w/.]*)", read(document)):
+        assert (REPOSITORY / place).exists(), f"{document} names {place}"
+
+
 def test_the_front_page_is_short():
     assert len(read("README.md").splitlines()) < MOST_LINES
+
+
+@pytest.mark.slow
+def test_the_main_job_prints_the_table_of_the_front_page(capsys):
+    """All but the last line, the time, which is another one on another machine."""
+    promised = re.search(r"^ +transferred +from scratch\n.*?(?=^time)", read("README.md"), re.DOTALL | re.MULTILINE)[0]
+    assert cli.main(["finetune"]) == 0
+    printed = capsys.readouterr().out
+    table = re.search(r"^ +transferred +from scratch\n.*?(?=^time)", printed, re.DOTALL | re.MULTILINE)[0]
+    assert_same_text(table, promised)
 
 
 def test_the_test_command_is_the_first_line_with_pytest():
