@@ -3,7 +3,7 @@
 A program is a block that is marked `python`. It runs as a reader runs it: in a process of its own, in a folder that the
 programs and commands of the same document share. Where it needs more than a bare clone has (photographs, Pillow,
 PyTorch), a stand-in is put there, or the test is skipped and says why. What stands after "It prints" is compared with
-the output. A Python block that does not run is marked `py`, and `NOT_RUN` gives the reason.
+the output. No Python block is left out: `ELSEWHERE` names the documents whose programs another test runs.
 """
 
 import os
@@ -32,8 +32,6 @@ MOST_COLUMNS = 120  # of text; tables, figures, addresses and code may be wider
 ELSEWHERE = {
     "minitl/course/add_your_own.md": "test_add_your_own.py puts its blocks into a copy of the repository",
 }
-# {the first line of a block that is marked `py`: why it does not run}
-NOT_RUN = {}
 # Programs and commands that take more than five seconds, by a part of their text.
 SLOW = ["finetune_photographs(", "evaluate_folder("]
 # Commands that take seconds and need nothing but a bare clone. All others only parse: they train, measure or download,
@@ -219,16 +217,11 @@ def test_there_is_something_to_run():
         assert prints <= sum(block.expected is not None for block in blocks_of(document)), document
 
 
-def test_a_python_block_that_does_not_run_has_its_reason():
+def test_no_python_block_is_left_out():
     for block in BLOCKS:
-        assert block.language in ("", "sh", "python", "py"), f"{block} is marked {block.language}"
-        first = block.text.partition("\n")[0]
-        if block.language == "py":
-            assert first in NOT_RUN, f"{block} is not run, and NOT_RUN says no reason"
+        assert block.language in ("", "sh", "python"), f"{block} is marked {block.language}"
         if not block.language:
             assert not re.search(r"^(from [\w.]+ )?import ", block.text, re.MULTILINE), f"{block} looks like Python"
-    present = [block.text.partition("\n")[0] for block in BLOCKS if block.language == "py"]
-    assert set(NOT_RUN) <= set(present)
     assert set(ELSEWHERE) <= set(DOCUMENTS)
 
 
