@@ -15,7 +15,6 @@ from minitl.course.study import whole
 from minitl.weights.distrust import known_files as known
 
 README = Path(__file__).parent.parent / "README.md"
-COURSE = README.parent / "minitl" / "course" / "README.md"
 FEWER = 100  # pictures to learn from, and to test on
 
 # command -> what is added so that it takes seconds
@@ -28,6 +27,7 @@ SHORTER = {
     "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
     "minitl bench --quick": "--only naive",
 }
+COURSE = README.parent / "minitl" / "course" / "README.md"
 NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
 
 
