@@ -32,7 +32,7 @@ NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `
 
 
 def commands():
-    """The lines of the course's shell blocks that begin with minitl, without comments."""
+    """Return the lines of the course's shell blocks that begin with minitl, without comments."""
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", COURSE.read_text(encoding="utf-8"), re.DOTALL)).splitlines()
     return [re.sub(r"\s+#.*", "", line) for line in lines if line.startswith("minitl ")]
 
