@@ -1,9 +1,9 @@
-"""How a new parameter starts, under Keras's names.
+"""Initializers: the first values of a new parameter, under Keras's names.
 
-A sum of many terms keeps its size from layer to layer if the weights' variance is about 1 / (number of terms). Each
-random initializer is a function of a shape that follows one version of this rule; `fan_in` counts the terms of the
-forward sum (inputs of one output), `fan_out` those of the backward sum (outputs that one input feeds). `Zeros` and
-`Ones` are for what is added and what is multiplied by.
+The outputs of a layer are sums of many terms. They keep their size from layer to layer if the variance of the kernel is
+about 1 / (number of terms). Each random initializer follows one version of this rule. `fan_in` is the number of terms
+of the forward sum (the inputs of one output). `fan_out` is that of the backward sum (the outputs that one input feeds).
+`Zeros` is for parameters that are added, such as a bias. `Ones` is for those that multiply, such as gamma.
 """
 
 import math
@@ -18,7 +18,10 @@ _skip_drawing = False
 
 
 def fans(shape):
-    """(fan_in, fan_out). A kernel (KH, KW, C, F) sums KH*KW*C terms; a dense one (inputs, units) sums `inputs`."""
+    """Return (fan_in, fan_out) of a kernel.
+
+    fan_in is KH*KW*C for a kernel (KH, KW, C, F), and `inputs` for a dense kernel (inputs, units).
+    """
     if len(shape) < 2:
         size = math.prod(shape)
         return size, size
@@ -27,12 +30,16 @@ def fans(shape):
 
 
 class Initializer:
-    """Call it with a shape to get a new array. `seed` makes it give the same numbers every time."""
+    """The base of all initializers: called with a shape, it returns a new array.
+
+    With a `seed` the numbers are the same every time.
+    """
 
     def __init__(self, seed=None):
         self.seed = seed
 
     def __call__(self, shape, dtype="float32"):
+        """Return a new array of this shape."""
         shape = tuple(shape)
         if _skip_drawing:
             return np.zeros(shape, dtype)
@@ -40,41 +47,59 @@ class Initializer:
 
 
 class Zeros(Initializer):
+    """An array of zeros."""
+
     def draw(self, shape, dtype, rng):
+        """Return zeros."""
         return np.zeros(shape, dtype)
 
 
 class Ones(Initializer):
+    """An array of ones."""
+
     def draw(self, shape, dtype, rng):
+        """Return ones."""
         return np.ones(shape, dtype)
 
 
 class GlorotUniform(Initializer):
-    """Uniform in +-sqrt(6 / (fan_in + fan_out)): variance 2 / (fan_in + fan_out), a compromise between the forward
-    and the backward sum. Keras's default. Glorot & Bengio 2010, equation 16."""
+    """Uniform numbers in +-sqrt(6 / (fan_in + fan_out)): Keras's default.
+
+    Their variance is 2 / (fan_in + fan_out), a compromise between the forward and the backward sum. Glorot & Bengio
+    2010, equation 16.
+    """
 
     def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
         return _uniform(shape, dtype, rng, math.sqrt(6 / sum(fans(shape))))
 
 
 class HeUniform(Initializer):
-    """Uniform in +-sqrt(6 / fan_in): variance 2 / fan_in, twice as much because ReLU silences half of the terms.
-    He et al. 2015, equation 10."""
+    """Uniform numbers in +-sqrt(6 / fan_in).
+
+    Their variance is 2 / fan_in, twice 1 / fan_in, because ReLU sets about half of the terms to 0. He et al. 2015,
+    equation 10.
+    """
 
     def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
         return _uniform(shape, dtype, rng, math.sqrt(6 / fans(shape)[0]))
 
 
 class HeNormal(Initializer):
-    """Normal with variance 2 / fan_in, redrawn beyond two standard deviations as in Keras. He et al. 2015."""
+    """Normal numbers of variance 2 / fan_in, drawn again beyond two standard deviations as in Keras. He et al. 2015."""
 
     def draw(self, shape, dtype, rng):
-        # Cutting a standard normal off at +-2 leaves a standard deviation of 0.8796: divided out here.
+        """Return random numbers of `rng`."""
+        # A standard normal that is cut off at +-2 has a standard deviation of 0.8796, so divide by that.
         return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(2 / fans(shape)[0]) / 0.87962566103423978)
 
 
 def _uniform(shape, dtype, rng, limit):
-    """Uniform in +-limit, scaled in place: a large layer has 103 million weights, and a second copy costs 411 MB."""
+    """Return uniform numbers in +-limit.
+
+    They are scaled in place: a large layer has 103 million of them, and a second copy would take 411 MB.
+    """
     values = rng.random(shape, dtype)
     values *= 2 * limit
     values -= limit
@@ -82,6 +107,7 @@ def _uniform(shape, dtype, rng, limit):
 
 
 def _truncated_normal(shape, dtype, rng):
+    """Return standard normal numbers, with those beyond +-2 drawn again."""
     values = rng.standard_normal(shape, dtype)
     while (outside := np.abs(values) > 2).any():
         values[outside] = rng.standard_normal(int(outside.sum()), dtype)
@@ -98,7 +124,7 @@ INITIALIZERS = {
 
 
 def get(initializer):
-    """An `Initializer` from Keras's name for it, or the thing itself if it is one already."""
+    """Return the `Initializer` that Keras calls by this name. A function or an initializer is returned as it is."""
     if isinstance(initializer, str) and initializer in INITIALIZERS:
         return INITIALIZERS[initializer]()
     if callable(initializer):
@@ -110,8 +136,10 @@ def get(initializer):
 
 @contextmanager
 def weights_will_be_loaded():
-    """Inside this block new parameters are zeros, which cost nothing until they are written. Drawing the 138 million
-    random numbers of VGG16, which a file is about to replace, would take a second or two."""
+    """Make new parameters zeros inside this block, because a file will replace them.
+
+    Zeros cost nothing until they are written. To draw the 138 million random numbers of VGG16 takes a second or two.
+    """
     global _skip_drawing
     before, _skip_drawing = _skip_drawing, True
     try:

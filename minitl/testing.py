@@ -1,9 +1,9 @@
-"""Is a gradient right? Compare it with what the loss really does when a number is moved a little.
+"""The gradient check: compares a gradient with the change of the loss when a number changes a little.
 
     check_gradients(Dense(3), x)        for any layer or model, your own included
 
-For a random upstream gradient g the scalar L = sum(g * y) has dL/dy = g. `backward(g)` says what dL/dx and
-dL/d(parameters) are; the central difference (L(v + h) - L(v - h)) / 2h measures the same for one number v at a time.
+For a random upstream gradient g, the scalar L = sum(g * y) has dL/dy = g. `backward(g)` computes dL/dx and
+dL/d(parameters). The central difference (L(v + h) - L(v - h)) / 2h measures the same for one number v at a time.
 Everything runs in float64: with h = 1e-5 the error of the difference is about h^2 = 1e-10 plus 1e-16 / h = 1e-11.
 """
 
@@ -15,30 +15,33 @@ from .errors import GradientError
 from .graph import Graph
 
 SMOOTH_TOLERANCE = 1e-7  # layers
-NETWORK_TOLERANCE = 1e-5  # whole networks: some ReLU or maximum may sit within h of its kink
+NETWORK_TOLERANCE = 1e-5  # whole networks: the input of some ReLU or maximum may lie within h of its kink
 
 
 class GradientReport(NamedTuple):
-    """What was checked: the worst relative error of each tensor, and how many numbers were compared."""
+    """The result of a gradient check: the largest relative error of each tensor, and how many numbers were compared."""
 
     errors: dict  # "x", or "layer parameter" -> relative error
     checked: int
 
     @property
     def worst(self):
+        """Return the largest error of all tensors."""
         return max(self.errors.values(), default=0.0)
 
 
 def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0):
-    """Check every gradient of a layer or model at the input x. Returns a `GradientReport`.
+    """Check every gradient of a layer or model at the input x, and return a `GradientReport`.
 
-    x           an array; a list of arrays for a layer that merges, a list or dict for a model with several inputs.
-                Integers stay what they are and have no gradient
-    training    check the behaviour in training (default) or in inference; random masks are the same at each run
-    tolerance   of the largest error of a tensor, relative to its largest gradient; default 1e-7, for models 1e-5
-    most        numbers compared in each tensor; of a larger one, the largest gradients and some at random
+    x           an array; a list of arrays for a layer that merges; a list or dict for a model with several inputs.
+                Integer inputs stay integers and have no gradient
+    training    check the behaviour in training (default) or in inference. Random masks are the same at each run
+    tolerance   the largest error allowed in a tensor, relative to its largest gradient. Default: 1e-7, for models 1e-5
+    most        the most numbers to compare in a tensor. In a larger one, half have the largest gradients and half are
+                random
 
-    Raises GradientError naming tensor, index and both values. Parameters, statistics and random states are put back.
+    Raises GradientError, which names the tensor, the index and both values. Parameters, moving statistics and random
+    states are as before afterwards.
     """
     is_model = isinstance(layer_or_model, Graph)
     layers = layer_or_model.layers if is_model else [layer_or_model]
@@ -58,8 +61,9 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
             return layer_or_model.forward(argument, training=training, gradients="input")
         return layer_or_model.forward(argument, training=training)
 
-    layer_or_model.forward(argument)  # creates the parameters; in inference, so that no statistic moves
-    random_states = [(la, la.generator.bit_generator.state) for la in layers if hasattr(la, "generator")]
+    layer_or_model.forward(argument)  # creates the parameters; in inference, so that no moving statistic changes
+    with_generator = [layer for layer in layers if hasattr(layer, "generator")]
+    random_states = [(layer, layer.generator.bit_generator.state) for layer in with_generator]
     originals = [(layer, name, getattr(layer, name)) for layer in layers for name in layer.weight_names]
     try:
         for layer, name, array in originals:
@@ -72,17 +76,15 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
             for name in layer.trainable_names:
                 tensors.append((f"{layer.name} {name}", getattr(layer, name), layer.gradients.get(name)))
         errors, checked = {}, 0
-        # A gradient may be 0 by cancellation (a bias in front of batch-norm): rounding is all that is left of it, and
-        # has to be measured against the size of the other gradients.
-        smallest_scale = 1e-3 * max(
-            (np.abs(grad).max(initial=0) for *_, grad in tensors if grad is not None), default=0
-        )
+        # The terms of a gradient may cancel to 0 (for a bias before batch-norm). Only rounding errors are left of it,
+        # so its error is measured against the size of the other gradients.
+        largest_gradients = [np.abs(grad).max(initial=0) for *_, grad in tensors if grad is not None]
+        smallest_scale = 1e-3 * max(largest_gradients, default=0)
         for tensor_name, array, gradient in tensors:
             indices = _some_indices(array.shape, gradient, most, rng)
             differences = [_central_difference(array, index, step, forward, upstream) for index in indices]
-            errors[tensor_name] = _compare(
-                tensor_name, array, gradient, indices, differences, smallest_scale, tolerance
-            )
+            compared = array, gradient, indices, differences
+            errors[tensor_name] = _compare(tensor_name, *compared, smallest_scale, tolerance)
             checked += len(indices)
     finally:
         for layer, name, array in originals:
@@ -93,12 +95,12 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
             layer.gradients.clear()
             layer.forget()
         if is_model:
-            layer_or_model.forward(argument, gradients="none")  # lets go of what the last forward has kept
+            layer_or_model.forward(argument, gradients="none")  # frees the arrays that the last forward has kept
     return GradientReport(errors, checked)
 
 
 def _named(arrays, what):
-    """Return {name: array} of a lone array, a list or a dict: "x", "x[0]", "x['left']"."""
+    """Return {name: array} for one array, a list or a dict, with names such as "x", "x[0]" or "x['left']"."""
     if isinstance(arrays, dict):
         return {f"{what}['{name}']": each for name, each in arrays.items()}
     if isinstance(arrays, (list, tuple)) and len(arrays) > 1:
@@ -107,21 +109,24 @@ def _named(arrays, what):
 
 
 def _in_form_of(form, arrays):
-    """Return a list of arrays as `form` has them: one alone, a list, or a dict."""
+    """Return a list of arrays in the form of `form`: one array, a list, or a dict."""
     if isinstance(form, dict):
         return dict(zip(form, arrays))
     return list(arrays) if isinstance(form, (list, tuple)) else arrays[0]
 
 
 def _in_float64(array):
-    """Return a copy in float64; integers and truth values as they are."""
+    """Return a copy in float64. Integers and truth values keep their type."""
     array = np.asarray(array)
     return array.copy() if array.dtype.kind in "iub" else array.astype(np.float64)
 
 
 def _central_difference(array, index, step, forward, upstream):
-    """Return (L(v + h) - L(v - h)) / 2h for v = array[index]. The outputs are subtracted before they are summed: L
-    itself is large, and subtracting two large numbers would lose the digits that matter."""
+    """Return (L(v + h) - L(v - h)) / 2h for v = array[index] and h = `step`.
+
+    The outputs are subtracted before they are summed. L itself is large, and the difference of two large numbers would
+    lose the digits that matter.
+    """
     value = array[index]
     array[index] = value + step
     above = [each.copy() for each in _named(forward(), "y").values()]  # some layers return a view of their input
@@ -132,7 +137,7 @@ def _central_difference(array, index, step, forward, upstream):
 
 
 def _compare(tensor_name, array, gradient, indices, differences, smallest_scale, tolerance):
-    """The largest error among the compared numbers, relative to the tensor's largest gradient."""
+    """Return the largest error of a tensor, relative to its largest gradient, or raise GradientError if too large."""
     if gradient is None:
         raise GradientError(f"{tensor_name}: backward gave no gradient.")
     if gradient.shape != array.shape:
@@ -152,8 +157,11 @@ def _compare(tensor_name, array, gradient, indices, differences, smallest_scale,
 
 
 def _some_indices(shape, gradient, most, rng):
-    """All indices of an array, or `most` of them: half where backward's gradient is largest (in a maximum most are 0,
-    and comparing zeros would prove little), half anywhere."""
+    """Return all indices of an array, or at most `most` of them.
+
+    Half of these have the largest gradients by backward, half are random. Most gradients of a maximum are 0, and to
+    compare zeros would prove little.
+    """
     flat = np.arange(int(np.prod(shape)))
     if len(flat) > most:
         sizes = np.zeros(shape) if gradient is None or gradient.shape != shape else np.abs(gradient)

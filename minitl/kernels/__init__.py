@@ -1,24 +1,25 @@
-"""The math on arrays: functions without state. Layers call them; they need nothing but NumPy.
+"""The math on arrays: functions without state. Layers call them. They need nothing but NumPy.
 
 Axis letters, with one meaning everywhere in this project:
 
-    N        images in the batch
+    N        examples in the batch (here: images)
     H, W     rows and columns of the input            OH, OW   rows and columns of the output
     C        channels of the input                    F        filters: channels of the output
-    KH, KW   rows and columns of the window
+    KH, KW   rows and columns of the kernel, or of a pooling window
 
-Activations are NHWC, kernels HWIO: (KH, KW, C, F). `W` is a width and never a weight. In a shape comment, letters
-side by side without a comma are axes folded into one: (N, OH*OW, F).
+Activations are NHWC, kernels HWIO: (KH, KW, C, F). `W` is a width and never a weight matrix. In a shape comment, a
+product of letters is one axis: (N, OH*OW, F) has three axes, the second of OH times OW entries.
 
-`grad` is always the gradient of the loss with respect to a function's *output*, and has that output's shape; a
-`*_gradient` function turns it into the gradient with respect to one of the function's inputs.
+`grad` is always the upstream gradient: the gradient of the loss with respect to a function's *output*. It has that
+output's shape. A `*_gradient` function turns it into the gradient with respect to one of the function's inputs.
 
-Each fast kernel has a twin beside it whose name ends in `_naive`: the definition, written as loops. The twins are only
-called by the tests, which hold both to the same numbers, or if you ask for them with `set_convolution("naive")`. Read
-them first.
+Most fast kernels have a twin beside them whose name ends in `_naive`: the definition, written as loops. Read the twins
+first. The tests call them and require the same numbers of both. A program calls them only after
+`set_convolution("naive")`.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
-`normalization`, `elementwise`, `products`, `precision`, `images`; then `parallel` and `memory`, which make them fast.
+`normalization`, `elementwise`, `products`, `precision`, `images`. Then read `parallel` and `memory`, which make the
+kernels fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

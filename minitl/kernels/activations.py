@@ -1,29 +1,30 @@
 """Activation functions and their gradients.
 
 Each gradient is written in terms of the activation's *output* y, so that a layer keeps one array and not two.
-`out=` lets a layer overwrite an array that it has just made and nobody else holds.
+`out=` lets a layer overwrite an array that it has just made and that nobody else holds.
 """
 
 import numpy as np
 
 from .memory import Scratch, empty
-from .parallel import image_slices, share
+from .parallel import example_slices, share
 from .precision import as_float, smallest_probability
 
 
 def linear(x, out=None):
-    """x as it is; copied only where there is another array to write to."""
+    """Return x itself, or `out` with x copied into it."""
     if out is not None and out is not x:
         np.copyto(out, x)
     return x if out is None else out
 
 
 def linear_gradient(grad, y):
+    """Return grad, because dy/dx = 1."""
     return grad
 
 
 def relu(x, out=None):
-    """max(x, 0)."""
+    """Return max(x, 0), number by number."""
     if out is not None:
         return np.maximum(x, 0, out=out)
     y = empty(x.shape, x.dtype)
@@ -32,41 +33,48 @@ def relu(x, out=None):
         for part in parts:
             np.maximum(x[part], 0, out=y[part])
 
-    share(cut_off, image_slices(y))
+    share(cut_off, example_slices(y))
     return y
 
 
 def relu_gradient(grad, y):
-    """y = x where x > 0, else 0, so dy/dx is 1 or 0; and x > 0 exactly where y > 0."""
+    """Return grad where y > 0, else 0.
+
+    y = x where x > 0, else 0. So dy/dx is 1 where x > 0, else 0; and x > 0 exactly where y > 0.
+    """
     dx = empty(grad.shape, np.result_type(grad, y))
     scratch = Scratch(bool)
 
     def multiply(parts):
         for part in parts:
-            for n in range(part.start, part.stop):  # one image at a time, for the cache
-                image = slice(n, n + 1)
-                is_open = np.greater(y[image], 0, out=scratch.array("is open", 1, *y.shape[1:]))
-                np.multiply(grad[image], is_open, out=dx[image])
+            for n in range(part.start, part.stop):  # one example at a time: `is_positive` then stays in the cache
+                example = slice(n, n + 1)
+                is_positive = np.greater(y[example], 0, out=scratch.array("is positive", 1, *y.shape[1:]))
+                np.multiply(grad[example], is_positive, out=dx[example])
 
-    share(multiply, image_slices(grad))
+    share(multiply, example_slices(grad))
     return dx
 
 
 def tanh(x, out=None):
+    """Return the hyperbolic tangent of each number."""
     return np.tanh(as_float(x), out=out)
 
 
 def tanh_gradient(grad, y):
-    """d tanh(x) / dx = 1 - tanh(x)^2."""
+    """Return grad * dy/dx, where d tanh(x) / dx = 1 - tanh(x)^2 = 1 - y^2."""
     return grad * (1 - y * y)
 
 
 def sigmoid(x, out=None):
-    """1 / (1 + exp(-x)), kept strictly between 0 and 1.
+    """Return 1 / (1 + exp(-x)), kept strictly between 0 and 1.
 
-    exp(-|x|) cannot overflow; with e = exp(-|x|) the value is 1/(1+e) for x >= 0 and e/(1+e) below. In floating point
-    it would reach exactly 0 or 1 and its gradient y (1 - y) would vanish where a wrong answer needs it most; the floor
-    and the ceiling are the nearest numbers for which `losses.BinaryCrossentropy` and this gradient still cancel.
+    exp(-|x|) cannot overflow. With e = exp(-|x|) the value is 1/(1+e) for x >= 0 and e/(1+e) for x < 0.
+
+    In floating point the value of a large |x| would round to exactly 0 or 1. The gradient y (1 - y) would then be 0,
+    and the worst predictions would teach nothing. The value is therefore clipped. The upper limit is the largest
+    number below 1. The lower limit is `smallest_probability`. Within these limits this gradient and that of
+    `losses.BinaryCrossentropy` still cancel.
     """
     x = as_float(x)
     e = np.exp(-np.abs(x))
@@ -75,16 +83,16 @@ def sigmoid(x, out=None):
 
 
 def sigmoid_gradient(grad, y):
-    """dy/dx = y (1 - y)."""
+    """Return grad * dy/dx, where dy/dx = y (1 - y)."""
     return grad * (y * (1 - y))
 
 
 def softmax(x, out=None, axis=-1):
-    """exp(x_j) / sum_k exp(x_k) along `axis`, kept strictly above 0.
+    """Return exp(x_j) / sum_k exp(x_k) along `axis`, kept strictly above 0.
 
-    The largest entry is subtracted first (numerator and denominator shrink by the same factor), so exp cannot
-    overflow. Entries that would underflow to 0 are held at `smallest_probability`: cross-entropy divides by the
-    probability and `softmax_gradient` multiplies by it again, which cancels exactly only if it is not 0.
+    The largest entry is subtracted first, so exp cannot overflow. (Numerator and denominator shrink by the same
+    factor.) Entries that would underflow to 0 are raised to `smallest_probability`: cross-entropy divides by the
+    probability and `softmax_gradient` multiplies by it again. The two cancel only if the probability is not 0.
     """
     x = as_float(x)
     y = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
@@ -94,16 +102,21 @@ def softmax(x, out=None, axis=-1):
 
 
 def softmax_gradient(grad, y, axis=-1):
-    """dy_j/dx_i = y_j (1[i = j] - y_i), so with g = dL/dy:
+    """Return dL/dx from grad = dL/dy = g.
 
-    dL/dx_i = sum_j g_j y_j (1[i = j] - y_i) = g_i y_i - y_i sum_j g_j y_j
+    dy_j/dx_i = y_j (1[i = j] - y_i), where 1[i = j] is 1 for i = j, else 0. So
+
+        dL/dx_i = sum_j g_j y_j (1[i = j] - y_i) = g_i y_i - y_i sum_j g_j y_j
     """
     weighted = grad * y
     return weighted - y * weighted.sum(axis=axis, keepdims=True)
 
 
 def log_softmax(x, axis=-1):
-    """log(softmax(x)) without the detour: x_j - max - log sum_k exp(x_k - max). Exact however far apart x are."""
+    """Return log(softmax(x)), computed directly as x_j - max - log sum_k exp(x_k - max).
+
+    No probability is rounded to 0 on the way, so the result is right however far apart the entries of x are.
+    """
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 

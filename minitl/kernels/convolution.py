@@ -2,9 +2,10 @@
 
     y[n, i, j, f] = bias[f] + sum over kh, kw, c of  x[n, i*s + kh - top, j*s + kw - left, c] * kernel[kh, kw, c, f]
 
-with s the stride, (top, left) the padding, and pixels outside the image taken as 0. `conv2d_naive`, at the end of this
-file, is that line as loops. `conv2d` gives the same numbers in one of two fast ways: `im2col`, which can do any
-convolution, and `winograd`, faster still for the 3x3 convolutions that such networks are mostly made of.
+s is the stride. (top, left) is the padding above and to the left of the image. Pixels outside the image count as 0.
+`conv2d_naive`, at the end of this file, is that line as loops. `conv2d` computes the same numbers in one of two fast
+ways: `im2col`, which can do any convolution, and `winograd`, which is faster still for 3x3 kernels (VGG16 has no
+others).
 
 Who calls this: `layers.Conv2D`. Read next: `im2col`, `winograd`, and `pooling`, which slides the same windows.
 """
@@ -25,8 +26,13 @@ _chosen = "auto"
 
 
 def set_convolution(algorithm):
-    """Choose how every convolution is computed from now on: 'auto' (the faster way for each layer; the default),
-    'naive' (loops, minutes for a small image), 'im2col', or 'winograd' (wherever it can be used at all)."""
+    """Choose the algorithm of every convolution from now on.
+
+    'auto'       the faster one for each layer; the default
+    'naive'      loops: minutes for a small image
+    'im2col'     always im2col
+    'winograd'   Winograd wherever it is possible, else im2col
+    """
     global _chosen
     if algorithm not in ALGORITHMS:
         raise ArgumentError(f"algorithm is {algorithm!r}; expected one of {', '.join(map(repr, ALGORITHMS))}.")
@@ -34,7 +40,7 @@ def set_convolution(algorithm):
 
 
 def _algorithm(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
-    """The way that one convolution goes: as chosen, as far as it can be used."""
+    """Return the algorithm of one convolution: the chosen one, or im2col where Winograd is impossible or slower."""
     if _chosen in ("naive", "im2col"):
         return _chosen
     if not winograd.is_possible(kernel_shape, rows, cols):
@@ -55,14 +61,14 @@ def conv2d(
     scale=None,
     other=None,
 ):
-    """Convolve. x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F).
+    """Convolve images: x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F).
 
-    activate    one of `activations`, applied block by block while the numbers are in the cache
-    transform   a `winograd.KernelTransform` to use: it saves transforming the same kernel again
-    pool        return `max_pool(activate(y), (2, 2), (2, 2))` (N, OH//2, OW//2, F). `activate` must never put a smaller
-                number above a larger one, for the maximum may be taken first
-    scale       (F,): y = scale * convolution + bias, what a batch normalization with fixed statistics makes of it
-    other       (N, OH, OW, F), to be added before `activate`: the other branch of a residual block. Not with `pool`
+    activate    an activation function of `activations`. It is applied block by block, while a block is in the cache
+    transform   the layer's `winograd.KernelTransform`. It saves transforming the same kernel again
+    pool        return `max_pool(activate(y), (2, 2), (2, 2))` (N, OH//2, OW//2, F). The maximum may be taken before
+                the activation, so `activate` must be monotonic: it never maps a smaller number to a larger one
+    scale       (F,): y = scale * convolution + bias. A batch normalization with fixed statistics has this form
+    other       (N, OH, OW, F): the other branch of a residual block, added before `activate`. Not with `pool`
     """
     x, kernel = _same_type(x, kernel)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
@@ -86,20 +92,20 @@ def conv2d(
 
 
 def _same_type(x, kernel):
-    """Both in the type of the result, which is at least float32."""
+    """Return both arrays in the type of the result, which is at least float32."""
     dtype = np.result_type(as_float(x), as_float(kernel))
     return x.astype(dtype, copy=False), kernel.astype(dtype, copy=False)
 
 
 def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
-    """dL/dkernel (KH, KW, C, F) from x (N, H, W, C) and grad = dL/dy (N, OH, OW, F).
+    """Return dL/dkernel (KH, KW, C, F) from x (N, H, W, C) and grad = dL/dy (N, OH, OW, F).
 
     Every output (i, j) multiplies kernel entry (kh, kw, c, f) with one pixel, so
 
         dL/dkernel[kh, kw, c, f] = sum over n, i, j of  grad[n, i, j, f] * x[n, i*s + kh - top, j*s + kw - left, c]
 
-    (The bias is added to every output of its filter: dL/dbias[f] = sum over n, i, j of grad[n, i, j, f], which is
-    `products.channel_sums`.)
+    (The bias is added to every output of its filter: dL/dbias[f] = sum over n, i, j of grad[n, i, j, f].
+    `products.channel_sums` computes it.)
     """
     x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
@@ -112,22 +118,36 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
 
 
 def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid"):
-    """dL/dx (N, H, W, C) from grad = dL/dy (N, OH, OW, F). `image_hw` is (H, W), which grad alone does not tell.
+    """Return dL/dx (N, H, W, C) from grad = dL/dy (N, OH, OW, F). `image_hw` is (H, W): grad does not determine it.
 
     Output (i, j) sees pixel (h, w) through kernel entry kh = h + top - i*s, kw = w + left - j*s. So
 
         dL/dx[n, h, w, c] = sum over i, j, f of  grad[n, i, j, f] * kernel[h + top - i*s, w + left - j*s, c, f]
 
-    Stride 1: put i = h + top - kh, and the sum over kh runs through a window of `grad` while the kernel is read
-    backwards: it is a convolution of `grad` with the kernel turned by 180 degrees, its two channel axes swapped. The
-    padding becomes KH - 1 - top, which makes the result as large as the image was. (It cannot be negative with 'same'
-    or 'valid'; with explicit padding wider than the kernel it would be, and the general way is taken.)
+    With stride 1 this is again a convolution: of `grad`, with a turned kernel. Look at the rows alone, and number the
+    kernel rows backwards: a = KH - 1 - kh. Then i = h + top - kh = h + a - (KH - 1 - top), and
+
+        dx[h] = sum over a of  grad[h + a - top'] * turned[a]       turned[a] = kernel[KH-1-a],  top' = KH - 1 - top
+
+    Its padding above is therefore top' = KH - 1 - top. The padding below, after', follows from the sizes. The forward
+    pass gives OH = top + H + after - KH + 1 rows, and this convolution has to give H of them:
+
+        top' + OH + after' - KH + 1 = H       so       after' = KH - 1 - after
+
+    Columns go the same way. The kernel is turned by 180 degrees, and its two channel axes are swapped.
+
+    Example: x of 4 rows, kernel (1, 10, 100), no padding: OH = 2, top' = after' = 2. For grad = (2, 3) the kernel
+    (100, 10, 1) slides over (0, 0, 2, 3, 0, 0) and gives dx = (2, 23, 230, 300). The second pixel is seen by output 0
+    through 10 and by output 1 through 1: 2*10 + 3*1 = 23.
+
+    With 'valid' or 'same', top' and after' are never negative. With explicit padding wider than the kernel they would
+    be. Then, and for larger strides, `input_gradient_col2im` does the work.
     """
     grad, kernel = _same_type(grad, kernel)
     rows, cols = window(image_hw, kernel.shape[:2], strides, padding)
     if _chosen == "naive":
         return conv2d_input_gradient_naive(grad, kernel, image_hw, strides, padding)
-    mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))
+    mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))  # (top', after'), ...
     if strides != (1, 1) or min(*mirrored[0], *mirrored[1]) < 0:
         return input_gradient_col2im(grad, kernel, rows, cols)
     turned_shape = *kernel.shape[:2], kernel.shape[3], kernel.shape[2]  # (KH, KW, F, C)
@@ -137,7 +157,8 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     if kernel.shape[:2] != (1, 1):
         if has_small_maps(grad):
-            return input_gradient_col2im(grad, kernel, rows, cols)  # copying the kernel would take as long
+            # The kernel is larger than the maps: to copy it turned would take as long as the convolution itself.
+            return input_gradient_col2im(grad, kernel, rows, cols)
         turned = np.ascontiguousarray(turned)
     return conv2d(grad, turned, padding=mirrored)
 
@@ -147,7 +168,7 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
 
 
 def conv2d_naive(x, kernel, bias=None, strides=(1, 1), padding="valid"):
-    """The formula at the head of this file, one multiplication at a time."""
+    """Compute the formula at the head of this file, one multiplication at a time."""
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
     y = np.zeros((len(x), rows.out, cols.out, kernel.shape[3]), np.result_type(x, kernel))
     for i, j, h, w, a, b in pixels_seen(rows, cols):
@@ -157,7 +178,7 @@ def conv2d_naive(x, kernel, bias=None, strides=(1, 1), padding="valid"):
 
 
 def conv2d_kernel_gradient_naive(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
-    """Each product x * kernel of `conv2d_naive` hands grad * x to its kernel entry."""
+    """Add grad * x to the kernel entry of each product x * kernel of `conv2d_naive`."""
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
     dkernel = np.zeros((*kernel_hw, x.shape[3], grad.shape[3]), np.result_type(x, grad))
     for i, j, h, w, a, b in pixels_seen(rows, cols):
@@ -167,7 +188,7 @@ def conv2d_kernel_gradient_naive(x, grad, kernel_hw, strides=(1, 1), padding="va
 
 
 def conv2d_input_gradient_naive(grad, kernel, image_hw, strides=(1, 1), padding="valid"):
-    """Each product x * kernel of `conv2d_naive` hands grad * kernel to its pixel."""
+    """Add grad * kernel to the pixel of each product x * kernel of `conv2d_naive`."""
     rows, cols = window(image_hw, kernel.shape[:2], strides, padding)
     dx = np.zeros((len(grad), *image_hw, kernel.shape[2]), np.result_type(grad, kernel))
     for i, j, h, w, a, b in pixels_seen(rows, cols):

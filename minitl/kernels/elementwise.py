@@ -1,41 +1,41 @@
-"""Sums and copies of whole maps, number by number, by all cores.
+"""Sums and copies of whole arrays, shared out to all cores.
 
-One core moves about 10 GB a second, whatever it does with the numbers; so what is shared out is the moving. Results go
-to used memory (`memory`).
+One core reads and writes about 10 GB a second, whatever it computes on the way. Several cores together move more, so
+each takes some of the examples. The results lie in memory that earlier arrays have left (see `memory`).
 """
 
 import numpy as np
 
 from .memory import empty
-from .parallel import image_slices, share
+from .parallel import example_slices, share
 
 
 def add(a, b):
-    """a + b, of one shape (or of shapes that NumPy stretches to one)."""
+    """Return a + b, for arrays of one shape or of shapes that NumPy broadcasts."""
     if a.shape != b.shape:
         return a + b
     y = empty(a.shape, np.result_type(a, b))
 
-    def add_images(parts):
+    def add_examples(parts):
         for part in parts:
             np.add(a[part], b[part], out=y[part])
 
-    share(add_images, image_slices(y))
+    share(add_examples, example_slices(y))
     return y
 
 
 def concatenate(arrays, axis):
-    """`np.concatenate` along an axis other than the first."""
+    """Return the arrays joined along `axis`, as `np.concatenate` does. `axis` is not the first one."""
     ends = np.cumsum([0, *(each.shape[axis] for each in arrays)])
     shape = list(arrays[0].shape)
     shape[axis] = ends[-1]
     y = empty(tuple(shape), np.result_type(*arrays))
     places = [np.moveaxis(np.moveaxis(y, axis, 0)[start:stop], 0, axis) for start, stop in zip(ends, ends[1:])]
 
-    def copy_images(parts):
+    def copy_examples(parts):
         for part in parts:
             for place, array in zip(places, arrays):
                 np.copyto(place[part], array[part])
 
-    share(copy_images, image_slices(y))
+    share(copy_examples, example_slices(y))
     return y

@@ -4,11 +4,24 @@ Along one axis of `size` pixels, a window of `kernel` pixels moves `stride` pixe
 
     'valid'   windows that fit inside the image:            out = (size - kernel) // stride + 1
     'same'    one window for every stride, image padded:    out = ceil(size / stride)
-              the last window ends at (out - 1) * stride + kernel, so the padding is what is missing to reach there;
-              half of it goes before the image and, when it is odd, the extra pixel goes *after* it.
+              The last window ends at (out - 1) * stride + kernel. The padding is what the image lacks to reach there.
+              Half of it goes before the image, half after it. If it is odd, the extra pixel goes *after* it.
 
-PyTorch's `padding=1` adds a pixel on both sides. On an image of even size at stride 2, 'same' adds one behind the image
-only, so that the windows of the two lie one pixel apart.
+Examples of 'same', for an image of 5 pixels:
+
+    kernel   stride   out   last window ends at    padding          before   after
+      3        1       5    4*1 + 3 = 7            7 - 5 = 2          1        1
+      2        1       5    4*1 + 2 = 6            6 - 5 = 1          0        1
+      4        1       5    4*1 + 4 = 8            8 - 5 = 3          1        2
+      2        2       3    2*2 + 2 = 6            6 - 5 = 1          0        1
+      4        2       3    2*2 + 4 = 8            8 - 5 = 3          1        2
+      1        2       3    2*2 + 1 = 5            5 - 5 = 0          0        0
+
+So at stride 1 an even kernel always has one pixel more after the image than before it. With kernel 2 and stride 2 the
+three windows hold the pixels (0, 1), (2, 3) and (4, padding).
+
+PyTorch's `padding=1` adds a pixel on both sides. For a 3x3 kernel on an image of even size at stride 2, 'same' adds one
+pixel after the image only. The windows of the two then lie one pixel apart.
 """
 
 from typing import NamedTuple
@@ -17,13 +30,13 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from .memory import empty
-from .parallel import image_slices, share, slices
+from .parallel import example_slices, share, slices
 
 PADDINGS = ("valid", "same")
 
 
 class Axis(NamedTuple):
-    """One spatial axis of a sliding window: everything a kernel needs to know about it, in pixels."""
+    """Everything that a kernel needs to know about one spatial axis of a sliding window, in pixels."""
 
     size: int  # input pixels: H or W
     kernel: int  # window: KH or KW
@@ -34,11 +47,12 @@ class Axis(NamedTuple):
 
     @property
     def padded(self):
+        """Return the size of the image with its padding."""
         return self.before + self.size + self.after
 
 
 def axis(size, kernel, stride, padding):
-    """The geometry of one axis. `padding` is 'valid', 'same', or the pixels to add as a pair (before, after)."""
+    """Return the geometry of one axis. `padding` is 'valid', 'same', or the pixels to add as a pair (before, after)."""
     if padding == "valid":
         before = after = 0
     elif padding == "same":
@@ -60,12 +74,12 @@ def axis(size, kernel, stride, padding):
 
 
 def output_size(size, kernel, stride, padding):
-    """`axis(...).out`; None, for an image of any size, gives None."""
+    """Return the number of windows along an axis; None where `size` is None, which stands for any size."""
     return None if size is None else axis(size, kernel, stride, padding).out
 
 
 def window(image_hw, kernel_hw, strides, padding):
-    """The geometry of both axes: (rows, columns), each an `Axis`.
+    """Return the geometry of both axes: (rows, columns), each an `Axis`.
 
     `padding` is 'valid', 'same', or a pair for each axis: ((top, bottom), (left, right)).
     """
@@ -74,7 +88,7 @@ def window(image_hw, kernel_hw, strides, padding):
 
 
 def pad(x, rows, cols, value=0):
-    """x (N, H, W, C) with its padding around it, filled with `value`; x itself where there is none."""
+    """Return x (N, H, W, C) with padding around it, filled with `value`; x itself where there is no padding."""
     if rows.padded == rows.size and cols.padded == cols.size:
         return x
     padded = empty((len(x), rows.padded, cols.padded, x.shape[3]), x.dtype)
@@ -86,20 +100,20 @@ def pad(x, rows, cols, value=0):
             images[:, :, : cols.before] = images[:, :, cols.before + cols.size :] = value
             np.copyto(crop(images, rows, cols), x[part])
 
-    share(fill, image_slices(padded))
+    share(fill, example_slices(padded))
     return padded
 
 
 def crop(padded, rows, cols):
-    """The image inside its padding, as a view: the opposite of `pad`."""
+    """Return the image inside its padding, as a view: the opposite of `pad`."""
     return padded[:, rows.before : rows.before + rows.size, cols.before : cols.before + cols.size]
 
 
 def taps(padded, rows, cols, out_rows=slice(None)):
-    """For each position (a, b) inside the window, in reading order: what all windows see there, a view (N, OH, OW, C);
-    or the windows of some output rows.
+    """Yield a view (N, OH, OW, C) for each position (a, b) inside the window, in reading order.
 
-    A 2x2 pooling is four such views and no loop over the windows.
+    The view holds the pixel that each window has at this position. With `out_rows` it holds only the windows of these
+    output rows. A 2x2 pooling needs four such views and no loop over the windows.
     """
     for a, b in np.ndindex(rows.kernel, cols.kernel):
         below, right = a + rows.out * rows.stride, b + cols.out * cols.stride
@@ -107,16 +121,17 @@ def taps(padded, rows, cols, out_rows=slice(None)):
 
 
 def blocks_of_rows(images, rows, most_rows, multiple):
-    """Work on `images` of `rows` rows each, cut into blocks: a list of (slice of images, slice of rows).
+    """Return `images` of `rows` rows each, cut into blocks: a list of (slice of images, slice of rows).
 
-    A block is several whole images, or some rows of one, in all about `most_rows` rows. There are `multiple` blocks or
-    more, of the same size as far as that goes, and then a number of them that `multiple` threads can share evenly.
+    A block is several whole images or some rows of one image, about `most_rows` rows in all. The blocks are of about
+    the same size, and there are at least `multiple` of them if there are enough rows. Their number is a multiple of
+    `multiple` where that is possible, so that `multiple` threads share them evenly.
     """
     if images == 0:
         return []
     count = max(images * rows / most_rows, multiple)
     if count <= images:
-        count = -(-images // int(images / count))  # 8 images in 6 blocks would be four of one and two of two
+        count = -(-images // int(images / count))  # 8 images: not 6 blocks (four of one image, two of two), but 8
         count = min(-(-count // multiple) * multiple, images)
         return [(part, slice(0, rows)) for part in slices(images, count)]
     parts = min(-(-int(count) // images), rows)
@@ -126,10 +141,9 @@ def blocks_of_rows(images, rows, most_rows, multiple):
 
 
 def pixels_seen(rows, cols):
-    """`taps` one pixel at a time, for the naive twins.
+    """Yield (i, j, h, w, a, b): output (i, j) sees pixel (h, w) of the image at position (a, b) of its window.
 
-    Yields (i, j, h, w, a, b): output (i, j) sees pixel (h, w) of the image at position (a, b) of its window. Positions
-    that fall on the padding are left out.
+    This is `taps` for the naive twins, one pixel at a time. Positions that fall on the padding are left out.
     """
     for i, j, a, b in np.ndindex(rows.out, cols.out, rows.kernel, cols.kernel):
         h, w = i * rows.stride + a - rows.before, j * cols.stride + b - cols.before

@@ -2,11 +2,23 @@
 
     columns (N*OH*OW, KH*KW*C)  @  kernel (KH*KW*C, F)  ->  y (N*OH*OW, F)
 
-because the sum over (kh, kw, c) is a row of the one times a column of the other. A 3x3 window repeats every pixel nine
-times: for the second layer of VGG16 the whole matrix is 115 MB an image. It is therefore made and used in blocks of a
-few output rows, each by one thread, in a buffer that stays in its cache.
+The sum over (kh, kw, c) is a row of the first matrix times a column of the second. A 3x3 window repeats every pixel
+nine times: for the second layer of VGG16 the whole matrix is 115 MB an image. It is therefore made and used in blocks
+of some output rows. A thread copies the windows of one block into a buffer, multiplies the buffer by the kernel, adds
+the bias and applies the activation. Then it uses the same buffer for its next block.
 
-Works for any window and stride. Who calls this: `convolution`. `rows` and `cols` are the `geometry.Axis` of each axis.
+Which cache helps. A buffer of 8 MB is larger than the cache of one core (L2, 1 to 2 MB), but the last cache, which the
+cores share (L3), holds one buffer for each thread: it has 48 MB on an Intel Xeon (`lscpu` shows the sizes). So the
+product reads the windows from L3, where the copy has just put them, and the next block overwrites them there. The whole
+matrix would go out to main memory and back.
+
+Why 8 MB. Every product reads the whole kernel, so small blocks read it often. On 56x56 maps of 256 channels the kernel
+has 2.4 MB, and the windows of one output row have 0.5 MB. Blocks of 1 MB have 2 rows and read the kernel 28 times an
+image. Blocks of at most 8 MB have 14 rows and read it 4 times. Blocks of at most 32 MB have all 56 rows, 29 MB: two
+threads then need more than L3 holds. The times given at `FORWARD_BLOCK_BYTES` have their minimum in between.
+
+Im2col works for any window and stride. Who calls this: `convolution`. `rows` and `cols` are the `geometry.Axis` of each
+axis.
 """
 
 import numpy as np
@@ -18,16 +30,19 @@ from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .products import matmul
 
-# Bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the size of a
-# block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 on an Intel Xeon (`python -m benchmarks.kernels`).
+# The most bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the
+# size of a block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 on an Intel Xeon (`python -m benchmarks.kernels`).
 FORWARD_BLOCK_BYTES = 8 * 2**20
-# The kernel gradient adds up one (KH*KW*C, F) product a block: larger blocks mean fewer of those additions.
+# The same for the kernel gradient, for all threads together. It adds up one (KH*KW*C, F) product for each block: larger
+# blocks mean fewer of those additions.
 GRADIENT_BLOCK_BYTES = 16 * 2**20
 
 
 def conv2d_im2col(x, kernel, bias, rows, cols, activate, scale=None, other=None):
-    """x (N, H, W, C), kernel (KH, KW, C, F), bias and scale (F,) or None, other (N, OH, OW, F) or None
-    -> activate(scale * convolution + bias + other) (N, OH, OW, F)."""
+    """Return activate(scale * convolution + bias + other) (N, OH, OW, F).
+
+    x (N, H, W, C), kernel (KH, KW, C, F), bias and scale (F,) or None, other (N, OH, OW, F) or None.
+    """
     f = kernel.shape[3]
     x = np.ascontiguousarray(x, np.result_type(x, kernel))
     flat_kernel = kernel.reshape(-1, f)  # (KH*KW*C, F)
@@ -40,7 +55,7 @@ def conv2d_im2col(x, kernel, bias, rows, cols, activate, scale=None, other=None)
         for block in blocks:
             target = y[block].reshape(-1, f)  # a view: a block is whole images, or whole rows of one image
             np.matmul(_columns(x, block, rows, cols, scratch), flat_kernel, out=target)
-            if scale is not None:  # this and the following now, while the block is still in the cache
+            if scale is not None:  # all this is done here, while the block is still in the cache
                 target *= scale
             if bias is not None:
                 target += bias
@@ -54,17 +69,20 @@ def conv2d_im2col(x, kernel, bias, rows, cols, activate, scale=None, other=None)
 
 
 def kernel_gradient_im2col(x, grad, rows, cols):
-    """dL/dkernel (KH, KW, C, F). With p = (n, i, j) and q = (kh, kw, c), y[p, f] = sum_q columns[p, q] kernel[q, f], so
+    """Return dL/dkernel (KH, KW, C, F) from x (N, H, W, C) and grad (N, OH, OW, F).
+
+    With p = (n, i, j) and q = (kh, kw, c), y[p, f] = sum_q columns[p, q] kernel[q, f], so
 
         dL/dkernel[q, f] = sum_p  dL/dy[p, f] * dy[p, f]/dkernel[q, f]
                          = sum_p  grad[p, f]  * columns[p, q]              = (columns^T @ grad)[q, f]
 
-    and blocks of p can be added up one after the other. Threads share out the p, each with a sum of its own; or, where
-    such a sum is larger than what it is made from (small maps of many channels), the c of q.
+    The sum over p can be taken block by block. Each thread takes some of the p and has a sum of its own. Where such a
+    sum is larger than the arrays it is made from (small maps of many channels), each thread takes some of the channels
+    c in q instead.
     """
     c, f = x.shape[3], grad.shape[3]
     x, grad = np.ascontiguousarray(x, np.result_type(x, grad)), np.ascontiguousarray(grad)
-    if not grad.size:  # no images
+    if not grad.size:  # an empty batch
         return np.zeros((rows.kernel, cols.kernel, c, f), x.dtype)
     if _is_pointwise(rows, cols):
         return matmul(x.reshape(-1, c).T, grad.reshape(-1, f)).reshape(1, 1, c, f)
@@ -92,16 +110,16 @@ def kernel_gradient_im2col(x, grad, rows, cols):
     sums = [each.reshape(rows.kernel, cols.kernel, -1, f) for each in sums]
     if sums[0].shape[2] < c:
         return concatenate(sums, axis=2)
-    for other in sums[1:]:
-        sums[0] += other
+    for partial_sum in sums[1:]:
+        sums[0] += partial_sum
     return sums[0]
 
 
 def input_gradient_col2im(grad, kernel, rows, cols):
-    """dL/dx (N, H, W, C) for any stride, from the other end (*col2im*).
+    """Return dL/dx (N, H, W, C) for any stride: im2col backwards, called *col2im*.
 
-    y = columns @ kernel, so dL/dcolumns = grad @ kernel^T; and as each window was a copy of pixels, its gradient is
-    added back to the pixels it was copied from.
+    y = columns @ kernel, so dL/dcolumns = grad @ kernel^T. Each window was a copy of pixels, so its gradient is added
+    to the pixels that it was copied from.
     """
     kh, kw, c, f = kernel.shape
     flat_kernel_t = kernel.reshape(-1, f).T  # (F, KH*KW*C)
@@ -125,17 +143,17 @@ def input_gradient_col2im(grad, kernel, rows, cols):
 
 
 def has_small_maps(grad):
-    """Are there so few pixels (N, OH, OW) for so many filters F that a kernel is larger than what it is applied to?"""
+    """Return whether a kernel of F filters is larger than the maps, because they have so few pixels (N*OH*OW)."""
     return 2 * grad.shape[3] > grad.size // grad.shape[3]
 
 
 def _is_pointwise(rows, cols):
-    """Does each window see one pixel, and each pixel belong to one window? Then the image is its own column matrix."""
+    """Return whether each window is one pixel and each pixel one window. The image is then its own column matrix."""
     return all(a.kernel == a.stride == 1 and a.padded == a.size for a in (rows, cols))
 
 
 def _columns(x, block, rows, cols, scratch):
-    """The windows of `y[block]`, one a row: (n*oh*OW, KH*KW*C), in memory of `scratch`."""
+    """Return the windows of `y[block]`, one in each row: (n*oh*OW, KH*KW*C), in memory of `scratch`."""
     images, out_rows = block
     oh, c = out_rows.stop - out_rows.start, x.shape[3]
     if _is_pointwise(rows, cols):
@@ -147,13 +165,13 @@ def _columns(x, block, rows, cols, scratch):
 
 
 def _strip(images, out_rows, rows, cols, scratch):
-    """The pixels that some output rows see, with the padding around them: (n, pixel rows, W padded, C)."""
+    """Return the pixels that some output rows see, with the padding around them: (n, pixel rows, W padded, C)."""
     n, _, w, c = images.shape
-    first = out_rows.start * rows.stride - rows.before  # of the image; negative: padding
+    first = out_rows.start * rows.stride - rows.before  # a row of the image; negative where it is padding
     last = (out_rows.stop - 1) * rows.stride - rows.before + rows.kernel
     pixels = images[:, max(first, 0) : max(last, 0)]
-    side_by_side = pixels.strides[2] == c * pixels.itemsize  # not where these are some of the image's channels
-    if pixels.shape[1] == last - first and cols.padded == cols.size and side_by_side:
+    is_contiguous = pixels.strides[2] == c * pixels.itemsize  # False where `images` holds only some of the channels
+    if pixels.shape[1] == last - first and cols.padded == cols.size and is_contiguous:
         return pixels
     strip = scratch.array("strip", n, last - first, cols.padded, c)
     top = min(max(-first, 0), last - first)  # rows of padding
@@ -167,10 +185,10 @@ def _strip(images, out_rows, rows, cols, scratch):
 
 
 def _windows(strip, out_rows, rows, cols):
-    """All windows of a strip as a view, nothing copied yet: (n, out_rows, OW, KH, KW*C).
+    """Return all windows of a strip as a view (n, out_rows, OW, KH, KW*C), without a copy.
 
-    NHWC puts the KW pixels of a window's row side by side with their channels, so (KW, C) is one axis of KW*C
-    numbers in memory. Long runs are copied faster than short ones.
+    In NHWC the KW pixels of a window's row lie side by side in memory, each with its C channels. So (KW, C) is one
+    axis of KW*C adjacent numbers. Long runs are copied faster than short ones.
     """
     n, _, _, c = strip.shape
     image_step, row_step, pixel_step, _ = strip.strides  # (NumPy leaves the last undefined where C is 1)

@@ -1,13 +1,14 @@
-"""Images as arrays: resizing, grey to RGB. Pixels are 0 to 255; channels are RGB and last."""
+"""Images as arrays: resizing, and grey to RGB. Pixels run from 0 to 255. The last axis is RGB."""
 
 import numpy as np
 
 
 def resize(images, height, width):
-    """Bilinear resizing: (N, H, W) or (N, H, W, C) -> float32 with `height` rows and `width` columns.
+    """Resize images bilinearly: (N, H, W) or (N, H, W, C) -> float32 with `height` rows and `width` columns.
 
-    Each new pixel is a weighted mean of old ones, the same along rows as along columns, so resizing is one matrix
-    product from the left and one from the right. Meant for enlarging; shrink photographs with Pillow, which averages.
+    Each new pixel is a weighted mean of old pixels, with separate weights along rows and along columns. So resizing is
+    one matrix product from the left and one from the right. This is meant for enlarging. Shrink photographs with
+    Pillow, which averages over all pixels.
     """
     images = np.asarray(images, np.float32)
     rows = _interpolation(images.shape[1], height)  # (height, H)
@@ -18,10 +19,10 @@ def resize(images, height, width):
 
 
 def _interpolation(old, new):
-    """(new, old): row i holds the weights of the two old pixels around new pixel i.
+    """Return a matrix (new, old) whose row i holds the weights of the two old pixels around new pixel i.
 
-    Pixels are little squares: the centre of new pixel i lies at (i + 1/2) old/new - 1/2 on the old axis. Beyond the
-    first and last centre the edge pixel counts alone.
+    Pixels are little squares: the centre of new pixel i lies at (i + 1/2) old/new - 1/2 on the old axis. Before the
+    first old centre and after the last one, the pixel at the edge has the whole weight.
     """
     position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     left = np.minimum(position.astype(int), max(old - 2, 0))
@@ -32,7 +33,7 @@ def _interpolation(old, new):
 
 
 def grey_to_rgb(images):
-    """(N, H, W) or (N, H, W, 1) -> (N, H, W, 3): three equal channels, which is what grey is in RGB."""
+    """Return grey images (N, H, W) or (N, H, W, 1) as RGB (N, H, W, 3), with three equal channels."""
     if images.ndim == 4:
         images = images[..., 0]
     return np.repeat(images[..., None], 3, axis=3)

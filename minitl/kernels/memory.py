@@ -1,11 +1,12 @@
-"""Large arrays on memory that is used again, because fresh memory is slow.
+"""Large arrays in memory that is used again, because fresh memory is slow.
 
-A large `np.empty` gets new memory from the operating system, which finds and clears every page at the first touch and
-takes them all back when the array goes: about 0.25 ms a megabyte here, for each layer of each batch. `empty` hands out
-memory that an earlier array has left, once nobody refers to that array or to a view of it any more.
+A large `np.empty` gets new memory from the operating system. The system finds and clears every page at the first touch,
+and takes all pages back when the array is freed. That costs about 0.25 ms a megabyte here, for each layer of each
+batch. `empty` hands out the memory of an earlier array, once nothing refers to that array or to a view of it any more.
 
-Memory is only used for arrays of at least half its size, new memory takes the place of smaller idle pieces, and not
-more than MOST_IDLE of that is kept: a training step of VGG16 at batch 8 takes 1,190 MB, with `np.empty` 1,010.
+Three rules limit the waste. A block of memory is only used for arrays of at least half its size. A new block replaces
+smaller idle blocks. Idle blocks have at most MOST_IDLE bytes together. A training step of VGG16 at batch 8 takes 1,190
+MB, with `np.empty` 1,010 MB.
 """
 
 import math
@@ -19,20 +20,21 @@ from pathlib import Path
 
 import numpy as np
 
-# Bytes; below, the C library reuses memory by itself, and faster (VGG16 at batch 1 takes 91 ms, from 1 MB on 101).
+# Bytes of the smallest array in reused memory. Below it the C library reuses memory by itself, and faster: VGG16 at
+# batch 1 takes 91 ms; with a limit of 1 MB it takes 101 ms.
 SMALLEST = 4 * 2**20
-# Less for scratch: in a thread other than the first, the C library gives it back to the system after each use.
+# The limit is lower for scratch: in threads other than the first, the C library returns it to the system after use.
 SMALLEST_SCRATCH = 2**17
-MOST_WASTED = 2  # how many times as large as the array its memory may be
+MOST_WASTED = 2  # the memory of an array may be this many times as large as the array
 MOST_IDLE = 2**30  # bytes that may lie unused
 
-_left = deque()  # blocks of bytes whose array has just gone; a deque, because an array may go at any moment
-_idle = []  # blocks of bytes that can be handed out, the one idle longest first
+_left = deque()  # blocks whose array has just been freed; a deque, because that may happen at any moment
+_idle = []  # blocks that can be handed out; the one that has been idle longest comes first
 _lock = threading.Lock()
 
 
 def _start_anew():
-    """In a forked process: the thread that held the lock is not in it."""
+    """Make a new lock in a forked process, where the thread that held the old lock does not exist."""
     global _lock
     _lock = threading.Lock()
 
@@ -42,22 +44,26 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
 
 
 def empty(shape, dtype, is_scratch=False):
-    """`np.empty`, on used memory where there is some."""
+    """Return an array of undefined content, as `np.empty` does, in the memory of an earlier array where one fits."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < (SMALLEST_SCRATCH if is_scratch else SMALLEST):
         return np.empty(shape, dtype)
     block = _used_block(size)
     if block is None:
         block = np.empty(size, np.uint8)
-    # This array rests on a memoryview, not on another array, so every view of it, and every view of a view, refers to
-    # the array itself. When the last of them is gone, so is the array, and the finalizer takes its memory back.
+    # This array is made from a memoryview and not from another array. So every view of it, and every view of a view,
+    # refers to the array itself. When the last view is freed, the array is, and the finalizer takes its memory back.
     array = np.frombuffer(memoryview(block), dtype, count=math.prod(shape))
     weakref.finalize(array, _take_back, block).atexit = False
     return array.reshape(shape)
 
 
 def _take_back(block):
-    """Called when an array has gone, at any moment and in any thread, perhaps in one that holds the lock already."""
+    """Take the memory of a freed array back.
+
+    Python may call this at any moment and in any thread, perhaps in one that already holds the lock. So this function
+    must not wait for the lock.
+    """
     _left.append(block)
     if _lock.acquire(blocking=False):
         try:
@@ -67,7 +73,7 @@ def _take_back(block):
 
 
 def _tidy():
-    """What is left becomes idle; what has been idle longest goes where it is too much."""
+    """Move the blocks of freed arrays to the idle ones, and free the longest idle ones beyond MOST_IDLE bytes."""
     while _left:
         _idle.append(_left.popleft())
     while sum(block.size for block in _idle) > MOST_IDLE:
@@ -82,7 +88,7 @@ def release():
 
 
 def _used_block(size):
-    """The smallest idle block that holds `size` bytes, or None."""
+    """Return the smallest idle block that holds `size` bytes, or None."""
     with _lock:
         _tidy()
         fits = [k for k, block in enumerate(_idle) if size <= block.size <= MOST_WASTED * size]
@@ -90,7 +96,7 @@ def _used_block(size):
         if best is not None:
             return _idle.pop(best)
         given_back, kept = 0, []
-        for block in _idle:  # the new block comes in the place of those that are too small for it
+        for block in _idle:  # the caller makes a new block; it replaces idle blocks that were too small
             if block.size < size and given_back < size:
                 given_back += block.size
             else:
@@ -100,14 +106,18 @@ def _used_block(size):
 
 
 class Scratch(threading.local):
-    """Arrays for intermediate results of one type, by name. Each thread has its own, and gets the same memory again
-    whenever it asks for the same name: the first request, usually the largest, allocates it."""
+    """Named arrays of one type for intermediate results.
+
+    Each thread has arrays of its own, and gets the same memory again whenever it asks for the same name. The first
+    request, usually the largest, allocates it.
+    """
 
     def __init__(self, dtype):  # called once in each thread that uses the object
         self.dtype = dtype
         self.memory = {}
 
     def array(self, name, *shape):
+        """Return this thread's array `name` in the given shape. Its content is undefined."""
         size = math.prod(shape)
         if name not in self.memory or self.memory[name].size < size:
             self.memory[name] = empty((size,), self.dtype, is_scratch=True)
@@ -115,9 +125,9 @@ class Scratch(threading.local):
 
 
 def peak_bytes():
-    """The most memory that this process has held so far, or None where the system does not say (Windows)."""
+    """Return the most bytes that this process has held so far, or None where the system does not tell (Windows)."""
     try:
-        status = Path("/proc/self/status").read_text()  # Linux: getrusage would count the process that started this one
+        status = Path("/proc/self/status").read_text()  # Linux, where getrusage would count the parent process, too
         return 1024 * int(re.search(r"VmHWM:\s*(\d+)", status)[1])
     except (OSError, TypeError):
         pass

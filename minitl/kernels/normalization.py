@@ -1,10 +1,11 @@
-"""The passes over the numbers that batch normalization takes, channel by channel. The math is in the layer.
+"""The array operations of batch normalization, channel by channel. The math is in the layer.
 
-Whole maps are far larger than a cache, and what costs is to read and write them. Each function here therefore goes over
-its maps once, in blocks that stay in a thread's cache for all that is done with them. As whole-array expressions the
-same lines take two to three times as long: in a training step of ResNet50 at batch 8, 94 ms an image instead of 36.
+Whole maps are far larger than a cache, and most of the time goes into reading and writing them. Each function here
+therefore goes over its maps once, in blocks of 1 MB (in float32). A block stays in the cache for all operations on it.
+As whole-array expressions the same lines take two to three times as long: in a training step of ResNet50 at batch 8,
+94 ms an image instead of 36.
 
-Who calls this: `layers.BatchNormalization`. Shapes: x, grad (..., C); all else (C,).
+Who calls this: `layers.BatchNormalization`. Shapes: x and grad are (..., C), everything else is (C,).
 """
 
 import numpy as np
@@ -16,10 +17,10 @@ BLOCK_SIZE = 2**18  # numbers that a thread works on at a time
 
 
 def batch_statistics(x):
-    """Mean and variance of each channel, (C,) each, over all images and pixels.
+    """Return the mean and the variance of each channel, (C,) each, over all examples and pixels.
 
-    mean(x^2) - mean(x)^2 would lose all digits where the mean is large. So each block takes its own mean off first, and
-    what the blocks' means differ among themselves is added in the end. With block k of n_k pixels, M of them in all,
+    mean(x^2) - mean(x)^2 would lose all digits where the mean is large. So each block first subtracts its own mean. At
+    the end the variance of the blocks' means is added. With block k of n_k pixels, and M pixels in all,
 
         M * variance = sum over k of  sum over its x of (x - mean_k)^2  +  n_k * (mean_k - mean)^2
 
@@ -31,20 +32,20 @@ def batch_statistics(x):
     squares = np.empty_like(means)
     scratch = Scratch(x.dtype)
 
-    def look(numbered):
+    def measure(numbered):
         for k, rows in numbered:
             block = flat[rows]
             ones = np.ones(len(block), x.dtype)  # a sum as a product: see products.channel_sums
             np.matmul(ones, block, out=means[k])
             means[k] /= len(block)
             deviation = np.subtract(block, means[k], out=scratch.array("deviation", *block.shape))
-            rest = ones @ deviation / len(block)  # by how much the mean is off, since its sum was rounded
+            rest = ones @ deviation / len(block)  # the error of this mean, whose sum was rounded
             np.multiply(deviation, deviation, out=deviation)
             np.matmul(ones, deviation, out=squares[k])
             squares[k] -= len(block) * rest * rest
             means[k] += rest
 
-    share(look, list(enumerate(parts)))
+    share(measure, list(enumerate(parts)))
     pixels = np.array([[rows.stop - rows.start] for rows in parts], x.dtype)  # n_k
     mean = (pixels * means).sum(axis=0) / len(flat)
     squares += pixels * (means - mean) ** 2
@@ -52,7 +53,7 @@ def batch_statistics(x):
 
 
 def scale_and_shift(x, scale, shift=None):
-    """scale * x + shift, in an array of its own."""
+    """Return scale * x + shift as a new array."""
     y = empty(x.shape, np.result_type(x, scale))
     flat, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1])
 
@@ -67,7 +68,7 @@ def scale_and_shift(x, scale, shift=None):
 
 
 def gradient_sums(grad, x, mean):
-    """sum grad and sum grad * (x - mean), (C,) each, over all images and pixels."""
+    """Return sum grad and sum grad * (x - mean), (C,) each, over all examples and pixels."""
     flat_grad, flat = grad.reshape(-1, grad.shape[-1]), x.reshape(-1, x.shape[-1])
     parts = _blocks(flat)
     sums = np.empty((2, len(parts), flat.shape[1]), np.result_type(grad, x))
@@ -87,7 +88,7 @@ def gradient_sums(grad, x, mean):
 
 
 def weighted_sum(grad, x, a, b, c):
-    """a * grad + b * x + c."""
+    """Return a * grad + b * x + c."""
     y = empty(grad.shape, np.result_type(grad, x))
     flat_grad, flat, flat_y = (each.reshape(-1, x.shape[-1]) for each in (grad, x, y))
     scratch = Scratch(y.dtype)
@@ -104,7 +105,7 @@ def weighted_sum(grad, x, a, b, c):
 
 
 def _blocks(flat):
-    """The rows of (P, C) in blocks, as many for each thread; a small array in one, which needs no thread."""
+    """Return the rows of an array (P, C) in blocks, the same number for each thread. A small array needs one thread."""
     count = -(-flat.size // BLOCK_SIZE)
     multiple = threads() if flat.nbytes >= SMALLEST_SHARED_BYTES else 1
     return slices(len(flat), -(-count // multiple) * multiple)
@@ -115,6 +116,7 @@ def _blocks(flat):
 
 
 def batch_statistics_naive(x):
+    """Compute the mean and the variance of each channel in two loops over the pixels."""
     pixels = x.reshape(-1, x.shape[-1])
     mean, variance = np.zeros((2, x.shape[-1]), x.dtype)
     for pixel in pixels:
@@ -125,6 +127,7 @@ def batch_statistics_naive(x):
 
 
 def scale_and_shift_naive(x, scale, shift=None):
+    """Compute scale * x + shift, one number at a time."""
     y = np.zeros(x.shape, np.result_type(x, scale))
     for *place, c in np.ndindex(x.shape):
         y[(*place, c)] = x[(*place, c)] * scale[c] + (0 if shift is None else shift[c])
@@ -132,6 +135,7 @@ def scale_and_shift_naive(x, scale, shift=None):
 
 
 def gradient_sums_naive(grad, x, mean):
+    """Add up grad and grad * (x - mean) for each channel, one number at a time."""
     sums = np.zeros((2, x.shape[-1]), np.result_type(grad, x))
     for *place, c in np.ndindex(x.shape):
         sums[0, c] += grad[(*place, c)]
@@ -140,6 +144,7 @@ def gradient_sums_naive(grad, x, mean):
 
 
 def weighted_sum_naive(grad, x, a, b, c):
+    """Compute a * grad + b * x + c, one number at a time."""
     y = np.zeros(x.shape, np.result_type(grad, x))
     for *place, k in np.ndindex(x.shape):
         y[(*place, k)] = a[k] * grad[(*place, k)] + b[k] * x[(*place, k)] + c[k]

@@ -1,16 +1,16 @@
 """Work shared out to the processor's cores.
 
-BLAS computes a matrix product on all cores, but everything between two products (copies, sums, maxima) is done by one
-core. So a kernel cuts its work into parts that do not depend on each other, and each thread does whole parts, copies
-and products alike, with a BLAS that is told to keep to one thread meanwhile. Python threads can do that, because NumPy
-lets go of Python's lock while it computes; its operations only have to be long enough, some 50 microseconds.
+BLAS computes a matrix product on all cores, but one core does everything between two products (copies, sums, maxima).
+So a kernel cuts its work into parts that do not depend on each other. Each thread does whole parts, copies and products
+alike, while BLAS is limited to one thread. Python threads can work at the same time, because NumPy releases Python's
+lock (the GIL) while it computes. Each operation only has to be long enough: some 50 microseconds.
 
-The threads stay and wait for the next work. A sleeping one is up in 60 microseconds, where starting one takes two to
-three times that, and a training step of ResNet50 shares out 600 times: 167 ms an image instead of 190. Whoever is free
-takes the next part, so a thread that comes late does less.
+The threads stay alive and wait for the next work. To wake a thread takes 60 microseconds, to start one two to three
+times as long, and a training step of ResNet50 shares work out 600 times: 167 ms an image instead of 190. A thread that
+is free takes the next part, so a thread that starts late does fewer parts.
 
-Who calls this: the kernels that work on whole images. What is computed for a part does not depend on which thread does
-it, so results are the same every time.
+Who calls this: the kernels that work on whole batches. The result for a part does not depend on the thread that
+computes it, so results are the same every time.
 """
 
 import ctypes
@@ -24,34 +24,41 @@ from pathlib import Path
 
 import numpy as np
 
-# Elementwise work on less memory than this takes no longer than waking a thread.
+# Elementwise work on less memory than this takes no longer than to wake a thread.
 SMALLEST_SHARED_BYTES = 2**20
 
 
 class _Thread(threading.local):
-    is_working = False  # True in the threads that `share` has shared work out to: they do not share theirs again
+    """The state of each thread."""
+
+    is_working = False  # True while the thread does parts of `share`: it does not share these out again
 
 
 _thread = _Thread()
-_cores = threading.Lock()  # held by the one call of `share` that has the cores
-_blas = threading.Lock()  # held while the two below change
-_users, _blas_threads = 0, None  # how many calls want a BLAS of one thread now, and how many threads it had before
-_tasks, _helpers = queue.SimpleQueue(), 0  # what threads wait for, and how many of them there are
+_cores = threading.Lock()  # held by the one call of `share` that uses several cores
+_blas = threading.Lock()  # held while the two numbers of the next line change
+_users, _blas_threads = 0, None  # how many calls now need a BLAS of one thread; how many threads BLAS had before
+_tasks, _helpers = queue.SimpleQueue(), 0  # the tasks that helper threads wait for; the number of these threads
 
 
 def threads():
-    """How many threads `share` uses: as many as BLAS was allowed (all cores, or OPENBLAS_NUM_THREADS). 1 where BLAS
-    cannot be told to keep to one thread: then products run on its own threads, and all else on one."""
+    """Return how many threads `share` uses: as many as BLAS was allowed (all cores, or OPENBLAS_NUM_THREADS).
+
+    The number is 1 where BLAS cannot be limited to one thread. Then BLAS computes the products on its own threads, and
+    one thread does all other work.
+    """
     return _allowed
 
 
 def share(worker, parts):
-    """Call `worker(some)` in each thread, where `some` are to be gone through once, in a loop: every one of `parts` is
-    met in one of the threads.
+    """Call `worker(some_parts)` in each thread, so that each of `parts` is given to exactly one thread.
 
-    Called within a worker, or while another thread of the program has the cores, it is simply `worker(parts)`. A
-    single part needs no thread; but its products keep to one thread, too: OpenBLAS's own threads would go on looking
-    for work for a tenth of a second and slow down ours. (What follows such a product takes up to twice as long.)
+    `some_parts` is an iterator that hands out parts on demand. The worker goes through it once, in a loop.
+
+    Within a worker, and while another thread of the program uses the cores, this is simply `worker(parts)`. A single
+    part needs no other thread. Its products keep to one thread as well: after a product, OpenBLAS's own threads would
+    look for more work for a tenth of a second and slow ours down. (Work after such a product takes up to twice as
+    long.)
     """
     if _thread.is_working:
         worker(parts)
@@ -69,7 +76,7 @@ def share(worker, parts):
 
 @contextmanager
 def in_this_thread():
-    """Meanwhile, `share` leaves all work to the thread that calls it: for those who want to watch (`explain`)."""
+    """Make `share` leave all work to the calling thread inside this block. `explain` needs that to record each step."""
     before, _thread.is_working = _thread.is_working, True
     try:
         yield
@@ -79,7 +86,10 @@ def in_this_thread():
 
 @contextmanager
 def _blas_on_one_thread():
-    """From the first call that begins until the last one that ends; the setting is the whole program's."""
+    """Limit BLAS to one thread inside this block.
+
+    The setting belongs to the whole program. It lasts from the start of the first such block to the end of the last.
+    """
     global _users, _blas_threads
     with _blas:
         if _users == 0 and _openblas:
@@ -96,7 +106,10 @@ def _blas_on_one_thread():
 
 
 def _start_anew():
-    """In a forked process: the threads that held these are not in it, nor are those that waited for work."""
+    """Make new locks and a new queue in a forked process.
+
+    The threads that held the old locks do not exist there, and neither do the helpers that waited for work.
+    """
     global _cores, _blas, _users, _tasks, _helpers
     _tasks, _helpers = queue.SimpleQueue(), 0
     _cores, _blas = threading.Lock(), threading.Lock()
@@ -110,19 +123,19 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
 
 
 def slices(length, count):
-    """0 to `length` in `count` slices of about the same size; fewer if some would be empty."""
+    """Return 0 to `length` in `count` slices of about the same size, or in fewer slices if some would be empty."""
     count = min(count, length)
     edges = [length * k // count for k in range(count + 1)] if count else []
     return [slice(start, stop) for start, stop in zip(edges, edges[1:])]
 
 
-def image_slices(array):
-    """An array (N, ...) cut along N for elementwise work: one part for each thread, if it is worth waking one."""
+def example_slices(array):
+    """Return slices of N for elementwise work on an array (N, ...): one for each thread, or one if it is small."""
     return slices(len(array), threads() if array.nbytes >= SMALLEST_SHARED_BYTES else 1)
 
 
 class _Parts:
-    """Handed out one by one, to whichever thread asks next."""
+    """An iterator that several threads go through together. The thread that asks next gets the next part."""
 
     def __init__(self, parts):
         self.waiting = deque(parts)
@@ -132,23 +145,24 @@ class _Parts:
 
     def __next__(self):
         try:
-            return self.waiting.popleft()  # in one piece, whatever other threads do
+            return self.waiting.popleft()  # atomic: no two threads get the same part
         except IndexError:
             raise StopIteration from None
 
 
 class _Task:
-    """A call of a worker that one of the waiting threads is asked for."""
+    """A call `worker(parts)` that waits for one of the helper threads."""
 
     def __init__(self, worker, parts):
         self.worker, self.parts, self.error = worker, parts, None
-        # What NumPy does about an overflow is decided for each thread: hand it on.
+        # Each thread has its own NumPy settings for overflow and the like: pass those of the calling thread on.
         self.error_state, self.error_call = np.geterr(), np.geterrcall()
         self.taken, self.done = threading.Lock(), threading.Event()
 
     def run(self):
+        """Call the worker, unless `finish` has withdrawn the task."""
         if not self.taken.acquire(blocking=False):
-            self.done.set()  # withdrawn
+            self.done.set()
             return
         try:
             with np.errstate(call=self.error_call, **self.error_state):
@@ -156,11 +170,11 @@ class _Task:
         except BaseException as error:
             self.error = error
         finally:
-            self.worker = self.parts = None  # and with them the arrays
+            self.worker = self.parts = None  # frees the arrays that the worker refers to
             self.done.set()
 
     def finish(self):
-        """Withdraw it if no thread has come for it yet, else wait until it is done. May be called again."""
+        """Withdraw the task if no thread has taken it yet, else wait until it is done. May be called again."""
         if self.taken.acquire(blocking=False):
             self.worker = self.parts = None
         else:
@@ -168,7 +182,10 @@ class _Task:
 
 
 def _finish(tasks):
-    """Nobody may still be working on the arrays when `share` returns: a Ctrl-C that comes meanwhile has to wait."""
+    """Finish all tasks, and raise a Ctrl-C that arrives meanwhile only afterwards.
+
+    No thread may still work on the arrays when `share` returns.
+    """
     interrupted = None
     for task in tasks:
         is_finished = False
@@ -183,6 +200,7 @@ def _finish(tasks):
 
 
 def _wait_for_tasks(tasks):
+    """Run one task after the other, forever. A helper thread does nothing else."""
     _thread.is_working = True
     while True:
         task = tasks.get()
@@ -191,19 +209,19 @@ def _wait_for_tasks(tasks):
 
 
 def _start_helpers(count):
-    """See to it that `count` threads wait for tasks."""
+    """Start helper threads until `count` of them exist."""
     global _helpers
     while _helpers < count:
         helper = threading.Thread(target=_wait_for_tasks, args=(_tasks,), name="minitl", daemon=True)
         try:
             helper.start()
-        except RuntimeError:  # the system gives no more threads: those that are there do the work
+        except RuntimeError:  # the system allows no more threads: the existing ones do the work
             return
         _helpers += 1
 
 
 def _run(worker, parts, count):
-    """worker(parts) in this thread and in up to count - 1 others. An error in any of them is raised here."""
+    """Call worker(parts) in this thread and in up to count - 1 others. An error in any of them is raised here."""
     parts = _Parts(parts)
     tasks = [_Task(worker, parts) for _ in range(count - 1)]
     _start_helpers(len(tasks))
@@ -213,7 +231,7 @@ def _run(worker, parts, count):
             _tasks.put(task)
         worker(parts)
     except BaseException:
-        parts.waiting.clear()  # (Ctrl-C may come at any moment)
+        parts.waiting.clear()  # the other threads stop after their present part; Ctrl-C ends here, too
         raise
     finally:
         _thread.is_working = False
@@ -224,15 +242,13 @@ def _run(worker, parts, count):
 
 
 class _OpenBLAS:
-    """The functions of NumPy's OpenBLAS that have to do with threads, whose names are `name` with a word filled in."""
+    """The thread functions of NumPy's OpenBLAS. `name` is the pattern of their names: "openblas_{}"."""
 
-    PTHREADS = 1  # of the three kinds that OpenBLAS can be built as: sequential, with pthreads, with OpenMP
+    PTHREADS = 1  # OpenBLAS can be built in three ways: 0 sequential, 1 with pthreads, 2 with OpenMP
 
     def __init__(self, library, name):
-        self.get, self.set = (
-            getattr(library, name.format("get_num_threads")),
-            getattr(library, name.format("set_num_threads")),
-        )
+        self.get = getattr(library, name.format("get_num_threads"))
+        self.set = getattr(library, name.format("set_num_threads"))
         self.kind = getattr(library, name.format("get_parallel"))
         self.get.restype, self.get.argtypes = ctypes.c_int, ()
         self.set.restype, self.set.argtypes = None, (ctypes.c_int,)
@@ -240,11 +256,13 @@ class _OpenBLAS:
 
 
 def _find_openblas():
-    """The OpenBLAS that NumPy has loaded, or None: NumPy may have been built with another BLAS, or with one whose
-    threads are OpenMP's, where one setting for all threads of a program does not exist.
+    """Return the OpenBLAS that NumPy has loaded, or None where it cannot be used.
 
-    Symbols of a library are looked up in the libraries that it was linked with, too; except on Windows, where NumPy's
-    wheels bring OpenBLAS in a folder beside the package.
+    NumPy may have been built with another BLAS. An OpenBLAS with OpenMP threads cannot be used either, because it has
+    no single setting for all threads of a program.
+
+    Most systems find the functions through NumPy's own extension module, because they search the libraries that it was
+    linked with. Windows does not: there NumPy's wheels bring OpenBLAS in a folder beside the package.
     """
     paths = [importlib.import_module("numpy.linalg._umath_linalg").__file__]
     paths += sorted(map(str, Path(np.__file__).parents[1].glob("numpy.libs/*openblas*.dll")))
@@ -253,7 +271,7 @@ def _find_openblas():
             library = ctypes.CDLL(path)
         except OSError:
             continue
-        # NumPy 2's wheels, NumPy 1's, and other builds call them differently.
+        # The names differ between NumPy 2's wheels, NumPy 1's, and other builds.
         for name in ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}"):
             try:
                 found = _OpenBLAS(library, name)

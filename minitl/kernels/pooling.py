@@ -1,7 +1,7 @@
 """Pooling: each window of each channel becomes one number, its maximum or its mean.
 
-The fast versions loop over the KH*KW *positions inside the window* instead of over the windows: position (a, b) of
-all windows at once is a strided slice of the image, so a 2x2 pooling is four whole-array operations.
+The fast versions loop over the KH*KW *positions inside the window* and not over the windows. Position (a, b) of all
+windows at once is a strided slice of the image, so a 2x2 pooling is four whole-array operations.
 
 Who calls this: `layers.pooling`.
 """
@@ -15,11 +15,11 @@ from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import as_float
 
-BLOCK_BYTES = 4 * 2**20  # of the image, that a thread works on at a time
+BLOCK_BYTES = 4 * 2**20  # bytes of the image that a thread works on at a time
 
 
 def max_pool(x, pool_hw, strides, padding="valid"):
-    """x (N, H, W, C) -> (N, OH, OW, C). Padding never wins: it counts as minus infinity."""
+    """Return the maximum of each window: x (N, H, W, C) -> (N, OH, OW, C). Padding counts as minus infinity."""
     x = as_float(x)  # minus infinity is no integer
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     padded = pad(x, rows, cols, -np.inf)
@@ -29,9 +29,12 @@ def max_pool(x, pool_hw, strides, padding="valid"):
 
 
 def _reduce(combine, padded, y, rows, cols, finish=None):
-    """y = all numbers of each window put together, two at a time: first those in one column of pixels, then what came
-    of the KW columns. Together that is KH + KW steps and not KH*KW; and since neighbours share columns, none is done
-    twice. finish(block of y, its output rows) is called while the block is in the cache."""
+    """Set y to the maximum (or sum) of each window, in two steps.
+
+    `combine` is np.maximum or np.add. The first step combines the KH pixels of each window column, the second the KW
+    results of a window. That is KH + KW operations instead of KH*KW. Windows that overlap share the columns' results.
+    finish(block of y, its output rows) is called while the block is in the cache.
+    """
     scratch = Scratch(y.dtype)
 
     def pool(blocks):
@@ -51,6 +54,7 @@ def _reduce(combine, padded, y, rows, cols, finish=None):
 
 
 def _combine(combine, arrays, out):
+    """Combine several arrays into `out`, two at a time."""
     first, *others = arrays
     if not others:
         np.copyto(out, first)
@@ -59,111 +63,115 @@ def _combine(combine, arrays, out):
 
 
 def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
-    """dL/dx from grad = dL/dy, all (N, ..., C).
+    """Return dL/dx (N, H, W, C) from grad = dL/dy (N, OH, OW, C), the input x and the output y.
 
-    y equals one of the window's pixels, so its gradient goes to that pixel and to no other. Where several are equal,
-    the first in reading order gets all of it. Windows that overlap add up.
+    y equals one of the window's pixels, so its gradient goes to that pixel and to no other. Where several pixels are
+    equal, the first in reading order gets all of it. The gradients of overlapping windows add up.
     """
     x, grad = as_float(x), as_float(grad)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     padded = pad(x, rows, cols, -np.inf)
     dx = empty(padded.shape, grad.dtype)
     scratch, flags = Scratch(dx.dtype), Scratch(bool)
-    apart = rows.kernel <= rows.stride and cols.kernel <= cols.stride  # no pixel is seen by two windows
+    is_disjoint = rows.kernel <= rows.stride and cols.kernel <= cols.stride  # no pixel belongs to two windows
 
     def hand_back(parts):
         for blocks in parts:
             for images, out_rows in blocks:
                 dx[images, _first_seen_by(out_rows, rows)] = 0
                 block, dblock = y[images, out_rows], grad[images, out_rows]
-                here, waiting = flags.array("here", *block.shape), flags.array("waiting", *block.shape)
-                waiting[...] = True  # windows whose maximum has not been met yet
+                is_here, is_waiting = flags.array("is here", *block.shape), flags.array("is waiting", *block.shape)
+                is_waiting[...] = True  # True for the windows whose maximum has not been found yet
                 product = scratch.array("product", *block.shape)
                 taps_of_block = (taps(each[images], rows, cols, out_rows) for each in (padded, dx))
                 for tap, dtap in zip(*taps_of_block):
-                    np.equal(tap, block, out=here)
-                    here &= waiting
-                    waiting ^= here
-                    if apart:
-                        np.multiply(dblock, here, out=dtap)
+                    np.equal(tap, block, out=is_here)
+                    is_here &= is_waiting
+                    is_waiting ^= is_here
+                    if is_disjoint:
+                        np.multiply(dblock, is_here, out=dtap)
                     else:
-                        dtap += np.multiply(dblock, here, out=product)
+                        dtap += np.multiply(dblock, is_here, out=product)
 
-    # Blocks of one image may share pixels: then one thread does them, in turn.
-    of_images = groupby(_blocks(y, rows), key=None if apart else lambda block: block[0].start)
-    share(hand_back, [list(blocks) for _, blocks in of_images])
+    # If windows overlap, blocks of one image may share pixels. Then one thread does all blocks of an image, in turn.
+    blocks_by_image = groupby(_blocks(y, rows), key=None if is_disjoint else lambda block: block[0].start)
+    share(hand_back, [list(blocks) for _, blocks in blocks_by_image])
     return crop(dx, rows, cols)
 
 
 def _first_seen_by(out_rows, rows):
-    """The pixel rows that some output rows see and none before them did; the last ones get all that remain."""
+    """Return the pixel rows that these output rows see and earlier ones do not; the last ones get all that remain."""
 
-    def seen(count):
+    def rows_seen_by_first(count):
         return (count - 1) * rows.stride + rows.kernel if count else 0
 
-    return slice(seen(out_rows.start), rows.padded if out_rows.stop == rows.out else seen(out_rows.stop))
+    end = rows.padded if out_rows.stop == rows.out else rows_seen_by_first(out_rows.stop)
+    return slice(rows_seen_by_first(out_rows.start), end)
 
 
 def average_pool(x, pool_hw, strides, padding="valid"):
-    """x (N, H, W, C) -> (N, OH, OW, C). The mean is over the pixels of the image: padding is not counted."""
+    """Return the mean of each window: x (N, H, W, C) -> (N, OH, OW, C). Padding is not counted."""
     x = as_float(x)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     padded = pad(x, rows, cols)
     y = empty((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
-    share_of_each = 1 / _pixels_in_window(rows, cols, x.dtype)
+    weight = 1 / _pixels_in_window(rows, cols, x.dtype)  # of each pixel in its window
 
     def divide(block, out_rows):
-        block *= share_of_each[:, out_rows]
+        block *= weight[:, out_rows]
 
     _reduce(np.add, padded, y, rows, cols, divide)
     return y
 
 
 def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
-    """dL/dx (N, H, W, C). y = (sum of the window's pixels) / count, so each of them receives grad / count."""
+    """Return dL/dx (N, H, W, C).
+
+    y = (sum of the window's pixels) / count, so each of these pixels receives grad / count.
+    """
     grad = as_float(grad)
     rows, cols = window(image_hw, pool_hw, strides, padding)
-    share_of_each = 1 / _pixels_in_window(rows, cols, grad.dtype)
+    weight = 1 / _pixels_in_window(rows, cols, grad.dtype)  # of each pixel in its window
     dx = empty((len(grad), rows.padded, cols.padded, grad.shape[3]), grad.dtype)
     scratch = Scratch(grad.dtype)
 
     def hand_back(parts):
         for part in parts:
             dx[part] = 0
-            of_each = np.multiply(grad[part], share_of_each, out=scratch.array("of each", *grad[part].shape))
+            weighted = np.multiply(grad[part], weight, out=scratch.array("weighted", *grad[part].shape))
             for dtap in taps(dx[part], rows, cols):
-                dtap += of_each
+                dtap += weighted
 
     share(hand_back, slices(len(grad), len(grad)))
     return crop(dx, rows, cols)
 
 
 def _blocks(y, rows):
-    """Blocks of output rows, each with its window rows about as large as a part of the cache."""
+    """Return blocks of output rows. The pixels that the windows of a block see have about BLOCK_BYTES."""
     row_bytes = y.shape[2] * y.shape[3] * y.itemsize * rows.kernel * 2
     return blocks_of_rows(len(y), rows.out, BLOCK_BYTES / row_bytes, threads())
 
 
 def global_average_pool(x):
-    """The mean of each channel over the whole image: (N, H, W, C) -> (N, C)."""
+    """Return the mean of each channel over the whole image: (N, H, W, C) -> (N, C)."""
     return x.mean(axis=(1, 2))
 
 
 def global_average_pool_gradient(grad, image_hw):
-    """y = (sum of H*W pixels) / (H*W): every pixel receives grad / (H*W). (N, C) -> (N, H, W, C)."""
+    """Return dL/dx: (N, C) -> (N, H, W, C). y = (sum of H*W pixels) / (H*W), so every pixel receives grad / (H*W)."""
     n, c = grad.shape
     h, w = image_hw
-    share = grad / (h * w)
-    return np.broadcast_to(share[:, None, None, :], (n, h, w, c)).copy()
+    pixel_grad = grad / (h * w)
+    return np.broadcast_to(pixel_grad[:, None, None, :], (n, h, w, c)).copy()
 
 
 def global_max_pool(x):
-    """The maximum of each channel over the whole image: (N, H, W, C) -> (N, C)."""
+    """Return the maximum of each channel over the whole image: (N, H, W, C) -> (N, C)."""
     return x.max(axis=(1, 2))
 
 
 def global_max_pool_gradient(grad, x):
-    """The first pixel that holds the maximum receives all of grad. (N, C) -> (N, H, W, C)."""
+    """Return dL/dx: (N, C) -> (N, H, W, C). The first pixel that holds the maximum receives all of grad."""
     n, h, w, c = x.shape
     winner = x.reshape(n, h * w, c).argmax(axis=1)  # (N, C): index into H*W
     dx = np.zeros((n, h * w, c), grad.dtype)
@@ -172,7 +180,10 @@ def global_max_pool_gradient(grad, x):
 
 
 def _pixels_in_window(rows, cols, dtype):
-    """How many pixels of the image each window covers: (1, OH, OW, 1). Fewer than KH*KW where it reaches outside."""
+    """Return how many pixels of the image each window covers: (1, OH, OW, 1).
+
+    A window that reaches into the padding covers fewer than KH*KW.
+    """
 
     def covered(axis):
         start = np.arange(axis.out) * axis.stride - axis.before
@@ -186,7 +197,7 @@ def _pixels_in_window(rows, cols, dtype):
 
 
 def _windows_naive(rows, cols):
-    """For each output (i, j): the pixels (h, w) of the image that its window covers, in reading order."""
+    """Yield (i, j, pixels) for each output (i, j): the pixels (h, w) that its window covers, in reading order."""
     for i, j in np.ndindex(rows.out, cols.out):
         top, left = i * rows.stride - rows.before, j * cols.stride - cols.before
         window_rows = range(max(top, 0), min(top + rows.kernel, rows.size))
@@ -195,6 +206,7 @@ def _windows_naive(rows, cols):
 
 
 def max_pool_naive(x, pool_hw, strides, padding="valid"):
+    """Take the maximum of each window, one window at a time."""
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
     for i, j, pixels in _windows_naive(rows, cols):
@@ -204,6 +216,7 @@ def max_pool_naive(x, pool_hw, strides, padding="valid"):
 
 
 def max_pool_gradient_naive(grad, x, y, pool_hw, strides, padding="valid"):
+    """Add each window's grad to the first of its largest pixels."""
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     dx = np.zeros(x.shape, grad.dtype)
     for i, j, pixels in _windows_naive(rows, cols):
@@ -214,6 +227,7 @@ def max_pool_gradient_naive(grad, x, y, pool_hw, strides, padding="valid"):
 
 
 def average_pool_naive(x, pool_hw, strides, padding="valid"):
+    """Take the mean of each window, one window at a time."""
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
     for i, j, pixels in _windows_naive(rows, cols):
@@ -223,6 +237,7 @@ def average_pool_naive(x, pool_hw, strides, padding="valid"):
 
 
 def average_pool_gradient_naive(grad, image_hw, pool_hw, strides, padding="valid"):
+    """Add an equal part of each window's grad to each of its pixels."""
     rows, cols = window(image_hw, pool_hw, strides, padding)
     dx = np.zeros((len(grad), *image_hw, grad.shape[3]), grad.dtype)
     for i, j, pixels in _windows_naive(rows, cols):
@@ -232,18 +247,20 @@ def average_pool_gradient_naive(grad, image_hw, pool_hw, strides, padding="valid
 
 
 def global_average_pool_naive(x):
-    """A window as large as the image."""
+    """Take the mean over a window as large as the image."""
     return average_pool_naive(x, x.shape[1:3], (1, 1))[:, 0, 0]
 
 
 def global_average_pool_gradient_naive(grad, image_hw):
+    """Go back through a window as large as the image."""
     return average_pool_gradient_naive(grad[:, None, None], image_hw, image_hw, (1, 1))
 
 
 def global_max_pool_naive(x):
-    """A window as large as the image."""
+    """Take the maximum over a window as large as the image."""
     return max_pool_naive(x, x.shape[1:3], (1, 1))[:, 0, 0]
 
 
 def global_max_pool_gradient_naive(grad, x):
+    """Go back through a window as large as the image."""
     return max_pool_gradient_naive(grad[:, None, None], x, None, x.shape[1:3], (1, 1))

@@ -1,21 +1,33 @@
-"""Which floating-point numbers: float32 for work, float64 for exactness, and what the smallest probability is."""
+"""The types of floating-point numbers: float32 for work, float64 for exactness; and the smallest probability."""
 
 import numpy as np
 
 
 def as_float(x):
-    """x as it is if it is float32 or float64; integers and half precision become one of the two."""
+    """Return x itself if it is float32 or float64. Integers and half precision become one of the two."""
     x = np.asarray(x)
     return x.astype(np.result_type(x.dtype, np.float32), copy=False)
 
 
 def smallest_probability(dtype):
-    """The floor of softmax and sigmoid: 1.2e-32 in float32. Cross-entropy takes its reciprocal, which is finite."""
+    """Return the smallest value of softmax and sigmoid: tiny * 2**20, which is 2**-106 = 1.2e-32 in float32.
+
+    Float32 reaches from tiny = 2**-126 (the smallest number with all its digits) to just below 2**128. Cross-entropy
+    divides by the probability, and the gradient of softmax multiplies by it again. Both need room:
+
+    - Upwards: 1 / p is at most 2**106, so t / p is finite for every weight below 2**22 (4 million). With tiny itself as
+      the limit, 1 / p could be 2**126, and a weight of 4 would make t / p infinite.
+    - Downwards: the probability may be multiplied by numbers down to 2**-20, such as 1 / M for a million predictions,
+      and still keeps all its digits.
+    """
     return np.finfo(dtype).tiny * 2**20
 
 
 def all_finite(array):
-    """No NaN and no infinity. Either one makes the sum not finite, and the sum makes no large temporary array; only a
-    sum that overflowed by itself needs the second look."""
+    """Return whether an array holds no NaN and no infinity.
+
+    A NaN or an infinity makes the sum not finite, and a sum needs no large temporary array. If the sum is not finite,
+    it may only have overflowed: then every number is checked.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())

@@ -1,5 +1,8 @@
-"""Losses under Keras's names. Reading order: `base` (what a loss is, which shapes go together), `regression` (the
-shortest), `crossentropy`, `weighted_sum` (several outputs)."""
+"""Losses under Keras's names.
+
+Reading order: `base` (what a loss is, and which shapes go together), `regression` (the shortest), `crossentropy`,
+`weighted_sum` (several outputs).
+"""
 
 from ..errors import ArgumentError
 from .base import Loss
@@ -17,12 +20,12 @@ __all__ = [
     "get",
 ]
 
-# {Keras's name: class}. Each class says its names itself.
+# {Keras's name: class}. The names stand in each class.
 LOSSES = {name: each for each in map(globals().get, __all__) for name in getattr(each, "names", ())}
 
 
 def get(loss):
-    """Return a `Loss` from Keras's name for it, or the thing itself if it is one already."""
+    """Return the `Loss` that Keras calls by this name. A loss object is returned as it is."""
     if isinstance(loss, str) and loss in LOSSES:
         return LOSSES[loss]()
     if hasattr(loss, "forward") and hasattr(loss, "backward") and not isinstance(loss, type):

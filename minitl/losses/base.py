@@ -1,14 +1,16 @@
-"""How wrong a prediction is: one number, and its gradient.
+"""The base of all losses: a loss is one number for how wrong the predictions are, and its gradient.
 
     loss = criterion.forward(y_true, y_pred)     a float, the mean over all predictions. forward(y_true, y_pred, weight)
-                                                 counts a prediction `weight` times (and divides by their number all
-                                                 the same, as Keras does)
-    grad = criterion.backward()                  dL/dy_pred, the shape of y_pred; feed it to model.backward
+                                                 multiplies each prediction's loss by its weight. The divisor is still
+                                                 the number of predictions, as in Keras
+    grad = criterion.backward()                  dL/dy_pred, in the shape of y_pred. model.backward(grad) comes next
 
-A *prediction* is one row of y_pred: its last axis. Before that stand any number of axes: (N, C) for a label an example,
-(N, T, C) for one each time step, (N, H, W, C) for one each pixel. Labels have the same leading axes, or are refused:
-NumPy would stretch labels (N, 1, 1) over the pixels without a word. Weights have the leading axes or the first few of
-them: (N,) weighs examples, (N, H, W) pixels. That is how a padding mask and an ignored region work: weight 0.
+A *prediction* is one row of y_pred along its last axis. Any number of axes may stand before that axis: y_pred is (N, C)
+for one label an example, (N, T, C) for one label a time step, (N, H, W, C) for one label a pixel. Labels must have the
+same leading axes. Labels (N, 1, 1) for pixels raise an error, because NumPy would broadcast them silently.
+
+Sample weights have all the leading axes or the first few of them: (N,) weighs examples, (N, H, W) weighs pixels. A
+padding mask and an ignored region are weights of 0.
 """
 
 import numpy as np
@@ -17,19 +19,19 @@ from ..errors import DataError
 
 
 class Loss:
-    """The base of all losses. A subclass writes `forward` and `backward`, and says what labels it takes.
+    """The base of all losses. A subclass defines `forward`, `backward` and `check_labels`.
 
-    names              what Keras calls it, for compile(loss=...)
-    count              set by `forward`: how many predictions the mean was taken over. None: as many as examples
+    names              Keras's names for the loss, for compile(loss=...)
+    count              set by `forward`: the number of predictions in the mean. None stands for the number of examples
     final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
-    working_state      names of attributes that `forward` leaves for `backward`; arrays need not be named. All others
-                       are settings: a training that goes on from a checkpoint must have the same
+    working_state      names of attributes that `forward` leaves for `backward`. Arrays need not be named. All other
+                       attributes are settings: training resumed from a checkpoint must have the same
     remembers          names of attributes that last from batch to batch, such as a running mean: numbers, text and
                        arrays. A checkpoint keeps them
     """
 
     names = ()
-    accuracy = "categorical_accuracy"  # what metrics=["accuracy"] means beside this loss: a name of `minitl.metrics`
+    accuracy = "categorical_accuracy"  # the name in `minitl.metrics` that metrics=["accuracy"] means with this loss
     final_activation = None
     from_logits = False
     count = None
@@ -37,10 +39,11 @@ class Loss:
     remembers = ()
 
     def __call__(self, y_true, y_pred, sample_weight=None):
+        """Return `forward` of the same arguments."""
         return self.forward(y_true, y_pred, sample_weight)
 
     def forward(self, y_true, y_pred, sample_weight=None):
-        """Return the mean loss of a batch, a float. Keeps what `backward` needs, and sets `count`."""
+        """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""
         raise NotImplementedError
 
     def backward(self):
@@ -48,19 +51,23 @@ class Loss:
         raise NotImplementedError
 
     def check_labels(self, y_true, output_shape):
-        """Raise DataError if these labels cannot belong to outputs of this shape: (N, ..., classes); None fits all."""
+        """Raise DataError if these labels do not fit outputs of this shape: (N, ..., classes); None fits any size."""
 
     def counted(self, y_true, y_pred, sample_weight=None):
-        """Return which predictions count, for averages that count what the loss counts: truth values with the leading
-        axes of y_pred; None where all do. What has the weight 0 does not."""
+        """Return which predictions count, as truth values with the leading axes of y_pred; None where all count.
+
+        A prediction of weight 0 does not count. Metrics use this to average over the same predictions as the loss.
+        """
         if sample_weight is None or np.all(sample_weight):
             return None
         weight = weights(sample_weight, y_pred)
         return np.broadcast_to((weight[..., 0] if y_pred.ndim > 1 else weight) != 0, leading_shape(y_pred.shape))
 
     def class_numbers(self, y_true):
-        """Return labels as whole numbers (N,), one class an example; None where they are no classes, or several an
-        example."""
+        """Return labels as whole numbers (N,), one class for each example; None where that is impossible.
+
+        It is impossible for labels that are not classes, and for several labels an example.
+        """
         return None
 
 
@@ -70,13 +77,15 @@ def leading_shape(shape):
 
 
 def predictions_in(y_pred):
-    """Return how many predictions there are: N, or N*H*W where every pixel has its own."""
+    """Return the number of predictions: N, or N*H*W where every pixel has its own."""
     return max(int(np.prod(leading_shape(y_pred.shape))), 1)
 
 
 def weights(sample_weight, y_pred):
-    """Return sample weights in a shape that multiplies y_pred row by row; 1 where there are none. Raises DataError for
-    weights whose axes are not the first axes of the predictions."""
+    """Return sample weights in a shape that multiplies y_pred row by row; ones where `sample_weight` is None.
+
+    Raises DataError for weights whose axes are not the first axes of the predictions.
+    """
     if sample_weight is None:
         return np.ones((1,) * y_pred.ndim, y_pred.dtype)
     weight, leading = np.asarray(sample_weight, y_pred.dtype), leading_shape(y_pred.shape)
@@ -89,7 +98,7 @@ def weights(sample_weight, y_pred):
 
 
 def check_weights(weight, leading):
-    """Raise DataError unless the weights' axes are the first of `leading` and all are numbers of at least 0."""
+    """Raise DataError unless the axes of `weight` are the first of `leading`, and all weights are finite and >= 0."""
     fits = 0 < weight.ndim <= len(leading) and all(e in (None, f) for e, f in zip(leading, weight.shape))
     if not fits:
         sizes = ", ".join("any" if size is None else str(size) for size in leading)
@@ -102,10 +111,12 @@ def check_weights(weight, leading):
 
 
 def check_count(y_true, output_shape):
-    """Raise DataError unless there are as many labels as examples, and some."""
+    """Raise DataError unless there are as many labels as examples, and at least one."""
     count = np.shape(y_true)[0] if np.ndim(y_true) else 0
     if count == 0 or output_shape[0] not in (None, count):
-        raise DataError(f"there are {count} labels for {output_shape[0]} predictions; expected one each, and some.")
+        raise DataError(
+            f"there are {count} labels for {output_shape[0]} predictions; expected one label for each, at least one."
+        )
 
 
 def one_number_each(y_true):
@@ -125,5 +136,5 @@ def check_one_for_each_output(y_true, output_shape, loss):
 
 
 def same_sizes(shape, expected):
-    """Is this shape as expected? None fits any size."""
+    """Return whether a shape is as expected. None in `expected` fits any size."""
     return len(shape) == len(expected) and all(e in (None, f) for e, f in zip(expected, shape))

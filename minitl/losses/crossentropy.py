@@ -1,16 +1,19 @@
-"""Cross-entropy: how surprised a network is by the truth.
+"""Cross-entropy: -log of the probability that the model gives to the label.
 
-Softmax and cross-entropy are made for each other. With p = softmax(z) and one-hot t,
+Softmax and cross-entropy fit together. With p = softmax(z) and a one-hot label t,
 
     L = -sum_k t_k log p_k        dL/dp_k = -t_k / p_k        dL/dz_k = p_k - t_k
 
-The last line is what training needs, and it is as harmless as can be: never larger than 1, exact however wrong the
-network is. Taken in two steps, the division by p here and the multiplication by p in the softmax's backward cancel,
-as long as p has not been rounded to 0 on the way. `kernels.activations.softmax` therefore never returns less than
-1.2e-32, which joins the two: the pair gives p - t for every z (the tests go to z = +-10,000), while each gradient is
-still exactly what its name says. The loss *value* stops growing at -log(1.2e-32) = 73.5 (in float32). With
-`from_logits=True` the model ends without a softmax, and value and gradient are taken from z directly. Sigmoid and
-`BinaryCrossentropy` are joined in the same way.
+Training needs the last formula. Its values lie between -1 and 1, and it is exact however wrong the prediction is. It is
+computed in two steps: this loss divides by p, and the backward of softmax multiplies by p. The two cancel as long as p
+has not been rounded to 0. `kernels.activations.softmax` therefore never returns less than 1.2e-32
+(`kernels.precision.smallest_probability` says why this number). So the two steps give p - t for every z (the tests go
+to z = +-10,000), and each step is still the exact gradient of its own function. The loss *value* stops growing at
+-log(1.2e-32) = 73.5 (in float32).
+
+A softmax that is not ours may return an exact 0 for the label. `_above_zero` says what happens then. With
+`from_logits=True` the model ends without a softmax, and value and gradient are computed directly from z, so this cannot
+happen. Sigmoid and `BinaryCrossentropy` work together in the same way as softmax and cross-entropy.
 """
 
 import numpy as np
@@ -30,7 +33,7 @@ from .base import (
 
 
 class _Crossentropy(Loss):
-    """L = -(1/M) sum_m log p[m, label_m] over the M predictions, for one-hot labels and for integers alike."""
+    """The base of the two losses below: L = -(1/M) sum_m log p[m, label_m] over the M predictions."""
 
     final_activation = "softmax"
 
@@ -38,9 +41,11 @@ class _Crossentropy(Loss):
         self.from_logits = from_logits
 
     def one_hot(self, y_true, y_pred):
+        """Return the labels as an array in the shape and type of y_pred."""
         raise NotImplementedError
 
     def forward(self, y_true, y_pred, sample_weight=None):
+        """Return -(1/M) sum w t log p."""
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.weight = weights(sample_weight, y_pred)
@@ -61,8 +66,13 @@ class _Crossentropy(Loss):
         return predictions_in(y_pred)
 
     def backward(self):
-        """From probabilities: dL/dp = -t / p / M.   From logits: dL/dz = (p - t) / M, derived above for one row of t
-        that adds up to 1. A row of weight w has w t for t, which adds up to w: dL/dz = (w p - w t) / M."""
+        """Return dL/dy_pred, from probabilities or from logits.
+
+        Probabilities: dL/dp = -t / p / M.
+
+        Logits: dL/dz = (p - t) / M. The formula at the head of this file holds for a row of t that adds up to 1. With
+        weight w the row is w t, which adds up to w, so dL/dz = (w p - w t) / M.
+        """
         if self.from_logits:
             return (np.exp(log_softmax(self.y_pred)) * self.weight - self.t) / max(self.count, 1)
         return -self.t / _above_zero(self.y_pred) / max(self.count, 1)
@@ -71,27 +81,31 @@ class _Crossentropy(Loss):
 class CategoricalCrossentropy(_Crossentropy):
     """Cross-entropy for one-hot labels (N, classes).
 
-    label_smoothing s   takes s from the right class and shares it among all: t' = (1 - s) t + s / classes. The network
-                        then has no reason to become surer than 1 - s, and single wrong labels pull less
+    label_smoothing s   takes s from the labelled class and shares it among all classes: t' = (1 - s) t + s / classes.
+                        The loss is then lowest at a probability of 1 - s + s / classes, not at 1, and a single wrong
+                        label has less influence
     """
 
     names = ("categorical_crossentropy",)
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
         super().__init__(from_logits)
-        self.label_smoothing = _share(label_smoothing)
+        self.label_smoothing = _checked_smoothing(label_smoothing)
 
     def one_hot(self, y_true, y_pred):
+        """Return the labels, smoothed if label_smoothing is not 0."""
         t = np.asarray(y_true, y_pred.dtype)
         if self.label_smoothing:
             t = t * (1 - self.label_smoothing) + self.label_smoothing / t.shape[-1]
         return t.astype(y_pred.dtype, copy=False)
 
     def class_numbers(self, y_true):
+        """Return the class of each example (N,) from one-hot or integer labels; None for other shapes."""
         is_one_hot = y_true.ndim == 2 and y_true.shape[1] > 1
         return y_true.argmax(axis=1) if is_one_hot else one_number_each(y_true)
 
     def check_labels(self, y_true, output_shape):
+        """Raise DataError unless labels are rows in the shape of the outputs that add up to 1, nothing below 0."""
         check_count(y_true, output_shape)
         shape, expected = np.shape(y_true), output_shape[1:]
         if not same_sizes(shape[1:], expected):
@@ -110,11 +124,12 @@ class CategoricalCrossentropy(_Crossentropy):
 
 
 class SparseCategoricalCrossentropy(_Crossentropy):
-    """Cross-entropy for integer labels: (N,) for outputs (N, classes), (N, H, W) for (N, H, W, classes); a last axis of
-    size 1 may stand behind.
+    """Cross-entropy for integer labels: (N,) for outputs (N, classes), (N, H, W) for outputs (N, H, W, classes).
 
-    ignore_class   None, or a label that does not count, such as 255 for pixels that nobody has labelled: neither in the
-                   mean nor in its divisor. Where no label counts, loss and gradient are 0
+    Labels may have one more axis of size 1 at the end.
+
+    ignore_class   None, or a label that does not count, such as 255 for unlabelled pixels. It counts neither in the sum
+                   nor in the divisor of the mean. Where no label counts, loss and gradient are 0
     """
 
     names = ("sparse_categorical_crossentropy",)
@@ -127,6 +142,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         self.ignore_class = ignore_class
 
     def one_hot(self, y_true, y_pred):
+        """Return the integer labels as one-hot rows; a row of zeros, with weight 0, for an ignored label."""
         labels = _flat_labels(y_true, y_pred.shape).astype(np.int64)
         t = np.zeros_like(y_pred)
         if self.ignore_class is None:
@@ -144,6 +160,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         return int(np.count_nonzero(_flat_labels(y_true, y_pred.shape) != self.ignore_class))
 
     def counted(self, y_true, y_pred, sample_weight=None):
+        """Return which predictions count: those that are not ignored and have a weight above 0; None for all."""
         counted = super().counted(y_true, y_pred, sample_weight)
         if self.ignore_class is None:
             return counted
@@ -151,9 +168,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         return valid if counted is None else valid & counted
 
     def class_numbers(self, y_true):
+        """Return the labels as (N,); None for several labels an example."""
         return one_number_each(y_true)
 
     def check_labels(self, y_true, output_shape):
+        """Raise DataError unless each prediction has a whole number below the number of classes, or `ignore_class`."""
         labels, classes = _flat_labels(y_true, output_shape), output_shape[-1]
         if self.ignore_class is not None:
             labels = labels[labels != self.ignore_class]
@@ -167,7 +186,9 @@ class SparseCategoricalCrossentropy(_Crossentropy):
 
 
 class BinaryCrossentropy(Loss):
-    """-mean(t log p + (1 - t) log(1 - p)) over all entries: yes-or-no labels, one independent question an output.
+    """Cross-entropy for yes-or-no labels, where each output is an independent question.
+
+    L = -mean(t log p + (1 - t) log(1 - p)) over all entries.
 
     label_smoothing s   t' = (1 - s) t + s / 2
     """
@@ -177,18 +198,21 @@ class BinaryCrossentropy(Loss):
     final_activation = "sigmoid"
 
     def __init__(self, from_logits=False, label_smoothing=0.0):
-        self.from_logits, self.label_smoothing = from_logits, _share(label_smoothing)
+        self.from_logits, self.label_smoothing = from_logits, _checked_smoothing(label_smoothing)
 
     def check_labels(self, y_true, output_shape):
+        """Raise DataError unless there is one label from 0 to 1 for each output."""
         check_one_for_each_output(y_true, output_shape, self)
         y_true = np.asarray(y_true)
         if y_true.size and not (0 <= y_true.min() and y_true.max() <= 1):
             raise DataError(f"labels run from {y_true.min()} to {y_true.max()}; binary cross-entropy expects 0 to 1.")
 
     def class_numbers(self, y_true):
+        """Return the labels as (N,); None for several labels an example."""
         return one_number_each(y_true)
 
     def forward(self, y_true, y_pred, sample_weight=None):
+        """Return -mean(w (t log p + (1 - t) log(1 - p)))."""
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.weight = weights(sample_weight, y_pred)
@@ -197,7 +221,7 @@ class BinaryCrossentropy(Loss):
         if self.label_smoothing:
             self.t = self.t * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.from_logits:
-            # -log sigmoid(z) = log(1 + exp(-z)); with t of z taken out, nothing is left that could overflow.
+            # L = log(1 + exp(-z)) + (1 - t) z = max(z, 0) - t z + log(1 + exp(-|z|)), where nothing can overflow.
             z = y_pred
             self.p = ACTIVATIONS["sigmoid"][0](z)
             return float(np.mean(self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z))))))
@@ -205,27 +229,41 @@ class BinaryCrossentropy(Loss):
         return float(-np.mean(self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p))))
 
     def backward(self):
-        """dL/dp = (-t/p + (1 - t)/(1 - p)) / M = (p - t) / (p (1 - p)) / M, and dp/dz = p (1 - p) cancels the divisor
-        when it is a sigmoid's: dL/dz = (p - t) / M. M is the number of entries."""
+        """Return dL/dy_pred, where M is the number of entries.
+
+        Probabilities: dL/dp = (-t/p + (1 - t)/(1 - p)) / M = (p - t) / (p (1 - p)) / M.
+
+        Logits: dp/dz = p (1 - p) for a sigmoid, which cancels the divisor: dL/dz = (p - t) / M.
+        """
         if self.from_logits:
             return self.weight * (self.p - self.t) / self.p.size
         return self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / self.p.size
 
 
-def _share(label_smoothing):
+def _checked_smoothing(label_smoothing):
+    """Return label_smoothing as a float, or raise ArgumentError."""
     if not isinstance(label_smoothing, (int, float)) or not 0 <= label_smoothing < 1:
         raise ArgumentError(f"label_smoothing is {label_smoothing!r}; expected a number from 0 to below 1.")
     return float(label_smoothing)
 
 
 def _above_zero(p):
-    """Probabilities that the model did not take from our softmax may be 0."""
+    """Return probabilities, with an exact 0 raised to the smallest normal number: 1.2e-38 in float32.
+
+    Our softmax never returns 0, but a layer of one's own may. If the label's probability is 0, the loss of this
+    prediction is -log(1.2e-38) = 87.3, and dL/dp = -1 / 1.2e-38 = -8.5e37 (divided by M). Both are finite. But that
+    layer's backward multiplies dL/dp by its p = 0, so dL/dz is 0 where it should be p - t = -1. The prediction is as
+    wrong as possible and changes nothing. (A weight of 4 or more makes dL/dp infinite, and dL/dz NaN.) So end the
+    model with our softmax, or without a softmax and use from_logits=True.
+    """
     return np.maximum(p, np.finfo(p.dtype).tiny)
 
 
 def _flat_labels(y_true, output_shape):
-    """Return integer labels without a last axis of size 1, which some data sets have. Raises DataError unless they are
-    one number for each prediction."""
+    """Return integer labels without the last axis of size 1 that some data sets have.
+
+    Raises DataError unless there is one number for each prediction.
+    """
     check_count(y_true, output_shape)
     labels, leading = np.asarray(y_true), leading_shape(output_shape)
     if labels.dtype.kind not in "biuf":

@@ -1,4 +1,4 @@
-"""Losses for outputs that are quantities."""
+"""Losses for regression, where the outputs are quantities."""
 
 import numpy as np
 
@@ -7,14 +7,16 @@ from .base import Loss, check_one_for_each_output, predictions_in, weights
 
 
 class MeanSquaredError(Loss):
-    """mean((y_pred - y_true)^2) over all entries."""
+    """The mean squared error: mean((y_pred - y_true)^2) over all entries."""
 
     names = ("mean_squared_error", "mse")
 
     def check_labels(self, y_true, output_shape):
+        """Raise DataError unless there is one label for each output."""
         check_one_for_each_output(y_true, output_shape, self)
 
     def forward(self, y_true, y_pred, sample_weight=None):
+        """Return mean(w (y_pred - y_true)^2)."""
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.count = predictions_in(y_pred)
@@ -23,5 +25,5 @@ class MeanSquaredError(Loss):
         return float(np.mean(self.weight * self.difference**2))
 
     def backward(self):
-        """d/dy_pred of (y_pred - y_true)^2 / M  =  2 (y_pred - y_true) / M.  M is the number of entries."""
+        """Return dL/dy_pred = d/dy_pred of (y_pred - y_true)^2 / M = 2 (y_pred - y_true) / M, with M entries."""
         return 2 * self.weight * self.difference / self.difference.size

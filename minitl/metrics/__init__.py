@@ -13,21 +13,21 @@ __all__ = [
     "get",
 ]
 
-# {Keras's name: class}. Each class says its name itself.
+# {Keras's name: class}. The name stands in each class.
 METRICS = {each.name: each for each in map(globals().get, __all__) if each not in (None, Metric)}
 
 
 def get(metric, loss, output_shape=(None, None)):
-    """Return a `Metric` and the name it has in the history.
+    """Return the name that a metric has in the history, and the `Metric`.
 
-    'accuracy' means the accuracy that the loss names; for a single output it is binary, as in Keras, unless the loss
-    takes integer labels.
+    'accuracy' stands for the accuracy that the loss names. For a single output it is the binary one, as in Keras,
+    unless the loss takes integer labels.
     """
     if isinstance(metric, str) and metric in ("accuracy", "acc"):
         name = getattr(loss, "accuracy", CategoricalAccuracy.name)
         if name == CategoricalAccuracy.name and output_shape[-1] == 1:
             name = BinaryAccuracy.name
-        if name == BinaryAccuracy.name:  # a probability of 1/2 is a logit of 0
+        if name == BinaryAccuracy.name:  # the logit 0 is the probability 1/2
             return "accuracy", BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
         return "accuracy", METRICS[name]()
     if isinstance(metric, str) and metric in METRICS:

@@ -1,4 +1,4 @@
-"""Shares of right answers."""
+"""Accuracies: the share of predictions that are right."""
 
 import numpy as np
 
@@ -6,26 +6,28 @@ from .base import Metric
 
 
 class CategoricalAccuracy(Metric):
-    """The share of predictions whose largest output is the labelled class; one-hot labels."""
+    """The share of predictions whose largest output is the labelled class, for one-hot labels."""
 
     name = "categorical_accuracy"
 
     def score(self, y_true, y_pred):
+        """Return whether each prediction is right."""
         return (y_true.reshape(y_pred.shape)).argmax(axis=-1) == y_pred.argmax(axis=-1)
 
 
 class SparseCategoricalAccuracy(Metric):
-    """The share of predictions whose largest output is the labelled class; integer labels."""
+    """The share of predictions whose largest output is the labelled class, for integer labels."""
 
     name = "sparse_categorical_accuracy"
 
     def score(self, y_true, y_pred):
+        """Return whether each prediction is right."""
         best = y_pred.argmax(axis=-1)
         return y_true.reshape(best.shape) == best
 
 
 class BinaryAccuracy(Metric):
-    """The share of outputs on the right side of `threshold`."""
+    """The share of outputs on the right side of `threshold`: above it for the label 1, else for the label 0."""
 
     name = "binary_accuracy"
 
@@ -34,11 +36,12 @@ class BinaryAccuracy(Metric):
         self.threshold = threshold
 
     def score(self, y_true, y_pred):
+        """Return whether each output is on the right side."""
         return (y_true.reshape(y_pred.shape) > 0.5) == (y_pred > self.threshold)
 
 
 class TopKCategoricalAccuracy(Metric):
-    """The share of predictions whose class is among the k largest outputs; one-hot labels."""
+    """The share of predictions with the labelled class among the k largest outputs, for one-hot labels."""
 
     name = "top_k_categorical_accuracy"
 
@@ -47,5 +50,7 @@ class TopKCategoricalAccuracy(Metric):
         self.k = k
 
     def score(self, y_true, y_pred):
-        own = np.take_along_axis(y_pred, y_true.reshape(y_pred.shape).argmax(axis=-1)[..., None], axis=-1)
-        return (y_pred > own).sum(axis=-1) < self.k
+        """Return whether fewer than k outputs are larger than that of the labelled class."""
+        classes = y_true.reshape(y_pred.shape).argmax(axis=-1)[..., None]
+        labelled = np.take_along_axis(y_pred, classes, axis=-1)  # the output of the labelled class
+        return (y_pred > labelled).sum(axis=-1) < self.k

@@ -1,4 +1,4 @@
-"""What a person wants to know besides the loss. A metric sees batch after batch and averages over predictions.
+"""The base of all metrics. A metric gets one batch after the other and averages a score over all predictions.
 
 metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result() -> float
 """
@@ -17,11 +17,15 @@ class Metric:
         self.reset()
 
     def reset(self):
+        """Forget all batches."""
         self.total, self.count = 0.0, 0
 
     def update(self, y_true, y_pred, sample_weight=None):
-        """Add a batch. `sample_weight` has the first axes of the scores: how much each counts; truth values leave out
-        those that do not."""
+        """Add a batch to the mean.
+
+        sample_weight   the weight of each score, or truth values: False leaves a score out. Its axes are the first axes
+                        of the scores
+        """
         try:
             scores = self.score(np.asarray(y_true), np.asarray(y_pred))
         except ValueError:
@@ -39,9 +43,9 @@ class Metric:
         self.count += weight.sum().item()
 
     def result(self):
-        """Return the mean so far; 0 before anything was counted."""
+        """Return the mean of all scores so far; 0 before the first one."""
         return self.total / self.count if self.count else 0.0
 
     def score(self, y_true, y_pred):
-        """Return how right each prediction is, as numbers or truth values."""
+        """Return a score for each prediction (N, ...): a number, or a truth value for right or wrong."""
         raise NotImplementedError

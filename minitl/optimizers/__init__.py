@@ -1,4 +1,4 @@
-"""Optimizers under Keras's names. Reading order: `base` (the walk over the parameters), `sgd`, `adam`, `schedules`.
+"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `sgd`, `adam`, `schedules`.
 
 `minitl/course/add_your_own.md` shows how to add one.
 """
@@ -12,14 +12,14 @@ from .sgd import SGD
 
 __all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", "WarmUp", "get", "schedules"]
 
-# {Keras's name: class}. Each class says its name itself.
+# {Keras's name: class}. The name stands in each class.
 OPTIMIZERS = {
     each.name: each for each in map(globals().get, sorted(__all__, key=str.lower)) if getattr(each, "name", None)
 }
 
 
 def get(optimizer):
-    """Return an `Optimizer` from its Keras name, or the thing itself if it is one already."""
+    """Return the `Optimizer` that Keras calls by this name. An optimizer object is returned as it is."""
     if isinstance(optimizer, str) and optimizer.lower() in OPTIMIZERS:
         return OPTIMIZERS[optimizer.lower()]()
     if hasattr(optimizer, "step") and not isinstance(optimizer, type):

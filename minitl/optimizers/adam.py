@@ -1,4 +1,4 @@
-"""Adam: a step of about the same size for every parameter."""
+"""Adam: steps of about the same size for every parameter."""
 
 import math
 
@@ -9,13 +9,13 @@ from .base import Optimizer
 
 
 class Adam(Optimizer):
-    """Each parameter gets a step of about lr, whatever the size of its gradient. Kingma & Ba 2015.
+    """Adam: each parameter moves by about lr a step, whatever the size of its gradient. Kingma & Ba 2015.
 
-        m <- beta_1 m + (1 - beta_1) g            mean of the gradient
-        v <- beta_2 v + (1 - beta_2) g^2          mean of its square
+        m <- beta_1 m + (1 - beta_1) g            moving mean of the gradient g
+        v <- beta_2 v + (1 - beta_2) g^2          moving mean of its square
         p <- p - lr' m / (sqrt(v) + epsilon)      lr' = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
 
-    m and v start at 0 and are too small at first; the factor in lr' makes up for it (t counts the steps).
+    m and v start at 0, so they are too small at first. The factor in lr' corrects this. t is the number of the step.
     """
 
     name = "adam"
@@ -28,9 +28,11 @@ class Adam(Optimizer):
         self.epsilon = number(epsilon, "epsilon", 0, 1)
 
     def start(self, parameter):
+        """Return m and v, both 0."""
         return np.zeros_like(parameter), np.zeros_like(parameter)
 
     def update(self, parameter, gradient, mean, square):
+        """Move a part of one parameter in place, and its m and v."""
         t = self.iterations
         corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         mean += (gradient - mean) * (1 - self.beta_1)

@@ -1,10 +1,10 @@
-"""How parameters move against their gradients. The update rules are Keras's, sign for sign.
+"""The base of all optimizers, which move parameters against their gradients. The update rules are exactly Keras's.
 
     optimizer.step(model)      after model.backward: every trainable parameter moves, in place
 
-A step first looks at all gradients and refuses to move anything if one is not finite, or too large to step by. What an
-optimizer remembers (momentum, ...) is kept for each parameter, so freezing and unfreezing layers between steps needs no
-preparation.
+A step first checks all gradients. If one is not finite, or is too large, it raises an error and moves nothing. The
+state of an optimizer (momentum, ...) is kept for each parameter, so layers can be frozen and unfrozen between steps
+without any preparation.
 """
 
 import math
@@ -18,34 +18,38 @@ from ..kernels.parallel import share, slices
 from .schedules import LARGEST_RATE, rate
 
 BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
-LARGEST_GRADIENT = 1e18  # its square, which Adam takes, still fits into float32 (3.4e38)
-LARGEST_STEP = LARGEST_RATE  # times a gradient: far enough from 3.4e38 for parameters and momentum to stay finite
+LARGEST_GRADIENT = 1e18  # its square, which Adam computes, still fits into float32 (up to 3.4e38)
+LARGEST_STEP = LARGEST_RATE  # of rate times gradient: parameters and momentum stay far below 3.4e38
 
 
 class Optimizer:
-    """What the optimizers share: the learning rate, the walk over the parameters, the check, the weight decay.
+    """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
-    learning_rate   a number, which may be changed at any time, or a schedule: a function of the steps taken, such as
-                    `CosineDecay`. `lr` is accepted as well
-    clipnorm        None, or the largest norm of a parameter's gradient: a longer one is shortened to it
-    global_clipnorm the same for the gradients of all parameters taken together, which keeps their direction
-    clipvalue       None, or the largest number in a gradient: larger ones are cut off
-    weight_decay    None, or the share of every parameter that is taken off in a step, times the learning rate. It is
-                    *decoupled*: not a part of the gradient (Loshchilov & Hutter 2019), as in Keras
-    l2_sp           None, or the same towards p0 instead of 0, for parameters that came from a file: p <- p - lr l2_sp
-                    (p - p0), where p0 is what this optimizer found at its first step. What fine-tuning starts from is
-                    a better guess than nothing (Li, Grandvalet & Davoine 2018). weight_decay is then for the other
-                    parameters alone
-    rate_factors    {pattern of layer names: factor} for layers that move at another rate, as {"block5_*": 0.1}; the
-                    first pattern that matches counts, and where none does, the factor is 1
+    learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
+                    such as `CosineDecay`. `lr` is another name for it
+    clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
+    global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
+                    direction
+    clipvalue       None, or the largest absolute value in a gradient: larger numbers are cut off
+    weight_decay    None, or a number: each step first does p <- p - lr weight_decay p. This is *decoupled*: not a part
+                    of the gradient (Loshchilov & Hutter 2019), as in Keras
+    l2_sp           None, or a number: each step first does p <- p - lr l2_sp (p - p0), for parameters that were loaded
+                    from a file. This pulls p towards p0, its value before this optimizer's first step. The start of
+                    fine-tuning is a better guess than 0 (Li, Grandvalet & Davoine 2018). weight_decay then acts on the
+                    other parameters only
+    rate_factors    {pattern of layer names: factor} for layers with another learning rate, such as {"block5_*": 0.1}.
+                    The first pattern that matches counts; the factor of the other layers is 1. It multiplies lr in all
+                    formulas, so it scales weight_decay and the pull of l2_sp, too: with lr 0.01, l2_sp 0.1 and the
+                    factor 0.1, a step takes away 0.01 * 0.1 * 0.1 = 1e-4 of the distance p - p0, not 1e-3
 
-    A subclass writes `start` and `update`. It has a `name`, Keras's, for compile(optimizer=...), and may name
-    attributes that its steps change:
+    A subclass defines `start` and `update`. Its `name` is Keras's, for compile(optimizer=...). It may list attributes
+    that its steps change:
 
-    working_state   what lasts no longer than a step; arrays need not be named
-    remembers       what lasts from step to step beside `state`: numbers, text and arrays. A checkpoint keeps them
+    working_state   attributes that last no longer than a step; arrays need not be named
+    remembers       attributes that last from step to step, beside `state`: numbers, text and arrays. A checkpoint keeps
+                    them
 
-    All other attributes are settings: a training that goes on from a checkpoint must have the same.
+    All other attributes are settings: training resumed from a checkpoint must have the same.
     """
 
     name = None
@@ -73,12 +77,12 @@ class Optimizer:
         self.clipping = {name: number(value, name, 0, 1e30) for name, value in given.items()}
         if len(self.clipping) > 1 or 0 in self.clipping.values():
             raise ArgumentError(f"{self.clipping}: expected one of clipnorm, clipvalue and global_clipnorm, above 0.")
-        self.state = {}  # (layer, parameter name) -> what `update` remembers of it
-        self.start_points = {}  # (layer, parameter name) -> what it was before its first step; for l2_sp
+        self.state = {}  # (layer, parameter name) -> the arrays that `update` keeps for it
+        self.start_points = {}  # (layer, parameter name) -> p0, its copy before the first step; for l2_sp
 
     @property
     def learning_rate(self):
-        """Of the next step. While a step is taken, `rate` is that of this one."""
+        """Return the learning rate of the next step. During a step, `rate` is the rate of this step."""
         return self._learning_rate if self._schedule is None else self._scheduled(self.iterations)
 
     @learning_rate.setter
@@ -89,6 +93,7 @@ class Optimizer:
     lr = learning_rate
 
     def _scheduled(self, step):
+        """Return the schedule's learning rate after `step` steps."""
         return rate(float(self._schedule(step)))
 
     def step(self, model):
@@ -96,7 +101,7 @@ class Optimizer:
         if getattr(model, "overwritten", None):
             raise GraphError(
                 f"the gradients of '{model.overwritten[0]}' are no longer those of '{model.name}': another model that "
-                "shares the layer has run backward since. Step with one model before the other's backward."
+                "shares the layer has run backward since. Call step for one model before backward of the other."
             )
         updates = [
             (layer, name, layer.gradients[name])
@@ -107,7 +112,7 @@ class Optimizer:
         if not updates and not any(layer.trainable and layer.statistic_names for layer in model.layers):
             warn_of_mistake(
                 "a step has moved nothing: every layer with parameters is frozen, or backward was not called. "
-                "transfer.unfreeze opens layers.",
+                "Call transfer.unfreeze, or backward before step.",
                 "head-frozen-too",
             )
         for layer, name, gradient in updates:
@@ -127,18 +132,19 @@ class Optimizer:
                 self.state[layer, name] = self.start(parameter)
                 if self.l2_sp and name in layer.origins:
                     self.start_points[layer, name] = parameter.copy()
-            together = self.start_points.get((layer, name)), (parameter, gradient, *self.state[layer, name])
-            by_rate.setdefault(learning_rate * self._factor(layer), []).append(together)
-        for self.rate, together in by_rate.items():
-            self._update_in_blocks(together)
+            update = self.start_points.get((layer, name)), (parameter, gradient, *self.state[layer, name])
+            by_rate.setdefault(learning_rate * self._factor(layer), []).append(update)
+        for self.rate, updates_at_rate in by_rate.items():
+            self._update_in_blocks(updates_at_rate)
         for layer in {layer for layer, _, _ in updates}:
             layer.updates += 1
 
     def _factor(self, layer):
+        """Return the rate factor of a layer."""
         return next((f for pattern, f in self.rate_factors.items() if fnmatchcase(layer.name, pattern)), 1.0)
 
     def _clipped(self, gradients):
-        """The gradients, made smaller where they are larger than allowed."""
+        """Return the gradients, made smaller where they are larger than allowed."""
         if "clipvalue" in self.clipping:
             most = self.clipping["clipvalue"]
             return [np.clip(gradient, -most, most) for gradient in gradients]
@@ -150,23 +156,25 @@ class Optimizer:
             return [_shortened(gradient, norm, self.clipping["global_clipnorm"]) for gradient in gradients]
         return gradients
 
-    def _update_in_blocks(self, together):
-        """The decay and `update` of several parameters, each (start point or None, its arrays), a part after the other.
-        Each number is moved on its own, so this changes no result; but a part stays in the cache for all the operations
-        of an update, and threads share the parts. (Adam on 26 million parameters: 107 ms instead of 195.)"""
+    def _update_in_blocks(self, updates):
+        """Decay and update several parameters, each given as (start point or None, its arrays), block by block.
+
+        Each number moves on its own, so blocks change no result. But a block stays in the cache for all operations of
+        an update, and threads share the blocks. (Adam on 26 million parameters: 107 ms instead of 195.)
+        """
         parts = []
-        for start_point, arrays in together:
+        for start_point, arrays in updates:
             arrays = arrays if start_point is None else (*arrays, start_point)
             is_flat = all(array.flags.c_contiguous for array in arrays)
             if is_flat:
-                arrays = [array.reshape(-1) for array in arrays]  # views: what moves is the parameter itself
-            blocks = _blocks(arrays[0]) if is_flat else [...]  # [...]: in one piece
+                arrays = [array.reshape(-1) for array in arrays]  # views, so that the parameter itself moves
+            blocks = _blocks(arrays[0]) if is_flat else [...]  # [...]: one block, the whole array
             parts += [(start_point is not None, arrays, block) for block in blocks]
 
         def work(parts):
             for has_start_point, arrays, block in parts:
                 parameter, gradient, *state = (array[block] for array in arrays)
-                if has_start_point:
+                if has_start_point:  # self.rate is lr times the layer's rate factor, so the factor scales the pull, too
                     parameter -= (parameter - state.pop()) * (self.l2_sp * self.rate)
                 elif self.weight_decay:
                     parameter *= 1 - self.weight_decay * self.rate
@@ -175,7 +183,7 @@ class Optimizer:
         share(work, parts)
 
     def _refuse_overflow(self, updates):
-        """Raise DivergedError for a gradient that is not finite, or so large that the update would not be."""
+        """Raise DivergedError if a gradient is not finite, or so large that its update would not be finite."""
         extremes = [[] for _ in updates]
 
         def find(parts):
@@ -185,39 +193,41 @@ class Optimizer:
         flat = [(found, gradient.reshape(-1)) for found, (_, _, gradient) in zip(extremes, updates)]
         share(find, [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)])
         for (layer, name, _), found in zip(updates, extremes):
-            largest = float(np.max(found))  # NaN if one is in there
+            largest = float(np.max(found))  # NaN if the gradient holds one
             if largest <= LARGEST_GRADIENT and largest * self.learning_rate <= LARGEST_STEP:
                 continue
-            what = f"reaches {largest:.3g}" if math.isfinite(largest) else "is not finite"
+            size = f"reaches {largest:.3g}" if math.isfinite(largest) else "is not finite"
             raise DivergedError(
-                f"step {self.iterations + 1}: the gradient of '{layer.name}' {name} {what}. Nothing was updated. Try a "
+                f"step {self.iterations + 1}: the gradient of '{layer.name}' {name} {size}. Nothing was updated. Try a "
                 f"learning rate below {self.learning_rate:g}, or normalize the layer's input."
             )
 
     def start(self, parameter):
-        """The arrays to remember for a parameter that is seen for the first time."""
+        """Return the arrays to keep for a parameter, before its first update."""
         return ()
 
     def update(self, parameter, gradient, *state):
-        """Move a part of one parameter in place. `gradient` is left as it is; all arrays are (numbers,)."""
+        """Move a block of one parameter in place. All arrays have the block's shape. `gradient` must not change."""
         raise NotImplementedError
 
 
 def _checked_factors(factors):
+    """Return rate_factors, or raise ArgumentError."""
     if not isinstance(factors, dict) or not all(isinstance(pattern, str) for pattern in factors):
         raise ArgumentError(f"rate_factors is {factors!r}; expected {{pattern of layer names: factor}}.")
     return {pattern: number(factor, f"rate_factors['{pattern}']", 0, 1e3) for pattern, factor in factors.items()}
 
 
 def _norm(gradient):
-    """In float64, where no square can overflow."""
+    """Return the norm of a gradient, computed in float64, where no square can overflow."""
     return math.sqrt(np.einsum("i,i->", *[gradient.reshape(-1)] * 2, dtype=np.float64))
 
 
 def _shortened(gradient, norm, most):
-    """The gradient, times most / norm if its norm is larger than that."""
+    """Return the gradient, scaled to the norm `most` if `norm` is larger."""
     return gradient * (most / norm) if norm > most else gradient
 
 
 def _blocks(flat):
+    """Return slices of a flat array with about BLOCK_SIZE numbers each."""
     return slices(flat.size, -(-flat.size // BLOCK_SIZE))

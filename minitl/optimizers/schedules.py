@@ -1,20 +1,21 @@
-"""Learning rates that change: functions of the steps taken, for an optimizer's `learning_rate`."""
+"""Learning rate schedules: functions of the number of steps taken, for an optimizer's `learning_rate`."""
 
 import math
 
 from ..arguments import number, whole_number
 from ..errors import ArgumentError
 
-LARGEST_RATE = 1e30  # far beyond sense
+LARGEST_RATE = 1e30  # far above every rate that makes sense
 
 
 class CosineDecay:
-    """A learning rate that falls along half a cosine, after a warm-up along a line. A function of the steps taken.
+    """A learning rate that falls along half a cosine, after a linear warm-up.
 
         warm-up, step < warmup_steps     initial + (warmup_target - initial) * step / warmup_steps
         then, s = step - warmup_steps    rate * ((1 - alpha) * (1 + cos(pi * min(s / decay_steps, 1))) / 2 + alpha)
 
-    rate is warmup_target if there is one, else initial_learning_rate; it ends at alpha * rate.
+    rate is warmup_target if it is given, else initial_learning_rate. The last value is alpha * rate. Without a
+    warmup_target there is no warm-up, and s = step.
     """
 
     def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0):
@@ -23,6 +24,7 @@ class CosineDecay:
         self.alpha = number(alpha, "alpha", 0, 1)
 
     def __call__(self, step):
+        """Return the learning rate after `step` steps."""
         largest = self.initial if self.target is None else self.target
         if self.target is not None:
             if step < self.warmup_steps:
@@ -33,7 +35,11 @@ class CosineDecay:
 
 
 class PiecewiseConstantDecay:
-    """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ..., the last from then on."""
+    """A learning rate that is constant between boundaries.
+
+    It is values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], and so on. After the
+    last boundary it is values[-1].
+    """
 
     def __init__(self, boundaries, values):
         if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
@@ -44,24 +50,27 @@ class PiecewiseConstantDecay:
         self.boundaries, self.values = list(boundaries), [rate(value) for value in values]
 
     def __call__(self, step):
+        """Return the learning rate after `step` steps."""
         return self.values[sum(step > boundary for boundary in self.boundaries)]
 
 
 class WarmUp:
-    """From 0 along a line to `after`, a rate or a schedule, within `steps` steps; then `after`, from its beginning.
+    """A linear warm-up within `steps` steps, then `after`: a rate, or a schedule from its beginning.
 
-    In its first steps a network with a new head gets gradients that say more about the head than about the examples.
-    Goyal et al. 2017.
+    Step k = 0, 1, ... of the warm-up has the rate (k + 1) / (steps + 1) times the first rate of `after`. In the first
+    steps of a network with a new head, the gradients depend more on the random head than on the examples: a low rate
+    limits the damage. Goyal et al. 2017.
     """
 
     def __init__(self, after, steps):
         self.after, self.steps = after if callable(after) else rate(after), whole_number(steps, "steps", 0)
 
     def __call__(self, step):
+        """Return the learning rate after `step` steps."""
         after = self.after(max(0, step - self.steps)) if callable(self.after) else self.after
         return after * min(1.0, (step + 1) / (self.steps + 1))
 
 
 def rate(value):
-    """A learning rate, or ArgumentError."""
+    """Return a learning rate as a float, or raise ArgumentError."""
     return number(value, "learning_rate", 0, LARGEST_RATE)

@@ -7,11 +7,11 @@ from .base import Optimizer
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent, g the gradient:
+    """Stochastic gradient descent, where g is the gradient of parameter p and v its velocity.
 
     plain       p <- p - lr g
     momentum    v <- momentum v - lr g;   p <- p + v
-    nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (a look one step ahead)
+    nesterov    v <- momentum v - lr g;   p <- p + momentum v - lr g     (with the new v)
     """
 
     name = "sgd"
@@ -21,9 +21,11 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov
 
     def start(self, parameter):
+        """Return the velocity v, 0 at first; nothing without momentum."""
         return (np.zeros_like(parameter),) if self.momentum else ()
 
     def update(self, parameter, gradient, velocity=None):
+        """Move a part of one parameter in place, and its velocity."""
         downhill = gradient * -self.rate
         if velocity is None:
             parameter += downhill

@@ -19,8 +19,3 @@ def test_every_file_of_tests_shows_a_promise():
     files = {path for path in (REPOSITORY / "tests").glob("*/test_*.py") if "readme" not in path.name}
     missing = [str(path.relative_to(REPOSITORY)) for path in files if f"`{path.relative_to(REPOSITORY)}`" not in page]
     assert missing == []
-
-
-def test_links_lead_somewhere():
-    for link in re.findall(r"\]\(([^)#]+)", PAGE.read_text("utf-8")):
-        assert (PAGE.parent / link).exists(), link
