@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..kernels.elementwise import add, concatenate
+from ..kernels.products import sums
 from .base import Layer
 
 
@@ -111,4 +112,4 @@ def _sum_over_broadcast_axes(grad, shape):
     """Return grad in an input's `shape`. Where a size of 1 was broadcast, one number was used many times: its gradient
     is the sum over all the places where it was used."""
     axes = tuple(axis for axis, (found, own) in enumerate(zip(grad.shape, shape)) if own == 1 and found > 1)
-    return grad.sum(axis=axes, keepdims=True) if axes else grad
+    return sums(grad, axes) if axes else grad

@@ -85,7 +85,7 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
 
     def backward(self, grad):
         (image_hw,) = self.remembered()
-        return kernels.global_average_pool_gradient(grad.reshape(len(grad), -1), image_hw)
+        return kernels.global_average_pool_gradient(grad.reshape(len(grad), grad.shape[-1]), image_hw)
 
 
 class GlobalMaxPooling2D(_GlobalPooling2D):
@@ -98,4 +98,4 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
 
     def backward(self, grad):
         (x,) = self.remembered()
-        return kernels.global_max_pool_gradient(grad.reshape(len(grad), -1), x)
+        return kernels.global_max_pool_gradient(grad.reshape(len(grad), grad.shape[-1]), x)

@@ -422,3 +422,23 @@ def test_gradients_in_blocks(rng, monkeypatch, window, strides, block_bytes):
     grad = rng.standard_normal(y.shape)
     arguments = grad, x, y, window, strides
     assert_close(kernels.max_pool_gradient(*arguments), kernels.max_pool_gradient_naive(*arguments))
+
+
+# ---- NaN in a window ----
+
+
+@pytest.mark.parametrize("window, strides", [((2, 2), (2, 2)), ((3, 3), (2, 1)), ((3, 2), (1, 1))], ids=str)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_window_with_nan_keeps_its_gradient(rng, window, strides, padding):
+    """The output is NaN, and the last NaN of the window gets the gradient, as in PyTorch."""
+    x = rng.standard_normal((2, 9, 8, 3))
+    x[rng.random(x.shape) < 0.1] = np.nan
+    y = kernels.max_pool(x, window, strides, padding)
+    np.testing.assert_array_equal(y, kernels.max_pool_naive(x, window, strides, padding))
+    grad = rng.standard_normal(y.shape)
+    dx = kernels.max_pool_gradient(grad, x, y, window, strides, padding)
+    assert_close(dx, kernels.max_pool_gradient_naive(grad, x, y, window, strides, padding))
+    assert np.isclose(dx.sum(), grad.sum())
+    assert_close(
+        kernels.global_max_pool_gradient(grad[:, 0, 0], x), kernels.global_max_pool_gradient_naive(grad[:, 0, 0], x)
+    )
