@@ -111,9 +111,9 @@ def check_weights(weight, leading):
 
 
 def check_count(y_true, output_shape):
-    """Raise DataError unless there are as many labels as examples, and at least one."""
+    """Raise DataError unless there are as many labels as examples. No labels fit an empty batch alone."""
     count = np.shape(y_true)[0] if np.ndim(y_true) else 0
-    if count == 0 or output_shape[0] not in (None, count):
+    if output_shape[0] != count and (count == 0 or output_shape[0] is not None):
         raise DataError(
             f"there are {count} labels for {output_shape[0]} predictions; expected one label for each, at least one."
         )

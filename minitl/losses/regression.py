@@ -22,8 +22,9 @@ class MeanSquaredError(Loss):
         self.count = predictions_in(y_pred)
         self.weight = weights(sample_weight, y_pred)
         self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
-        return float(np.mean(self.weight * self.difference**2))
+        losses = self.weight * self.difference**2
+        return float(losses.sum() / max(losses.size, 1))
 
     def backward(self):
         """Return dL/dy_pred = d/dy_pred of (y_pred - y_true)^2 / M = 2 (y_pred - y_true) / M, with M entries."""
-        return 2 * self.weight * self.difference / self.difference.size
+        return 2 * self.weight * self.difference / max(self.difference.size, 1)

@@ -208,6 +208,24 @@ def test_layers_of_a_class_share_nothing(case, training):
         assert_same_bits(results_by_name(y, dx, layer.gradients), expected)
 
 
+@every_layer
+@pytest.mark.parametrize("state", ["training", "inference", "frozen"])
+def test_an_empty_batch_goes_forward_and_backward(case, state):
+    """Of no examples, all results have their shapes, the gradients of parameters are 0, and statistics stay."""
+    layer = case.layer(trainable=state != "frozen")
+    before = layer.get_weights()
+    x = [each[:0] for each in several(case.inputs())]
+    found = results(layer, x if isinstance(case.input_shape, list) else x[0], training=state == "training")
+    expected = results(case.layer(trainable=state != "frozen"), case.inputs(), training=state == "training")
+    assert found.keys() == expected.keys()
+    for name, array in found.items():
+        of_parameter = name.startswith("d") and not name.startswith("dx")
+        assert array.shape == (expected[name].shape if of_parameter else (0, *expected[name].shape[1:])), name
+        assert array.dtype == expected[name].dtype and not array.any(), name
+    for old, new in zip(before, layer.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
 @pytest.mark.parametrize("state", ["training", "inference", "frozen"])
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.in_training == "batch"], ids=lambda case: case.name)
 def test_statistics_follow_the_batch_in_training_alone(case, state):
