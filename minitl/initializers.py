@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from .arguments import NotHere, keras_arguments
 from .errors import ArgumentError
 from .randomness import generator
 
@@ -35,6 +36,7 @@ class Initializer:
     With a `seed` the numbers are the same every time.
     """
 
+    @keras_arguments(after="seed", input_axes=NotHere(), output_axes=NotHere())
     def __init__(self, seed=None):
         self.seed = seed
 

@@ -2,13 +2,13 @@
 
 import operator
 
-from ..arguments import pair, whole_number
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
 from ..kernels.winograd import KernelTransform
 from .activations import activation_functions
-from .base import Layer
+from .base import NO_REGULARIZERS, Layer
 
 
 class Conv2D(Layer):
@@ -24,6 +24,13 @@ class Conv2D(Layer):
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(F, C, KH, KW) -> (KH, KW, C, F)"}
 
+    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS)
+    @keras_arguments(
+        after="padding",
+        data_format=DATA_FORMAT,
+        dilation_rate=NotHere((1, 1), (1, [1, 1])),
+        groups=NotHere(1, instead="Every filter sees all channels here."),
+    )
     def __init__(
         self,
         filters,
@@ -113,6 +120,7 @@ class ZeroPadding2D(Layer):
     config_names = ("padding",)
     keeps_channels = True
 
+    @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(self, padding=(1, 1), **kwargs):
         super().__init__(**kwargs)
         try:

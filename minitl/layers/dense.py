@@ -2,11 +2,11 @@
 
 import math
 
-from ..arguments import whole_number
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments, whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
 from .activations import activation_functions
-from .base import Layer
+from .base import NO_REGULARIZERS, Layer
 
 
 class Dense(Layer):
@@ -23,6 +23,13 @@ class Dense(Layer):
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(units, inputs) -> (inputs, units)"}
 
+    @keras_arguments(
+        after="bias_initializer",
+        **NO_REGULARIZERS,
+        lora_rank=NotHere(),
+        lora_alpha=NotHere(),
+        quantization_config=NotHere(),
+    )
     def __init__(
         self,
         units,
@@ -104,6 +111,10 @@ class Flatten(Layer):
 
     passes_numbers_on = True
     keeps_integers = True
+
+    @keras_arguments(data_format=DATA_FORMAT)
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def compute_output_shape(self, input_shape):
         sizes = input_shape[1:]

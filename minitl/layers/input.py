@@ -2,8 +2,12 @@
 
 import numpy as np
 
+from ..arguments import NotHere, keras_arguments
 from ..errors import ArgumentError, ShapeError
 from .base import Call, Layer
+
+
+DENSE_TENSORS = {"sparse": NotHere(None, (False,)), "ragged": NotHere(None, (False,))}
 
 
 class InputLayer(Layer):
@@ -16,8 +20,14 @@ class InputLayer(Layer):
     config_names = ("shape", "dtype")
     keeps_channels = True
 
-    def __init__(self, shape, dtype=None, **kwargs):
-        super().__init__(**kwargs)
+    @keras_arguments(after="batch_shape", input_tensor=NotHere(), optional=NotHere(False))
+    @keras_arguments(after="dtype", **DENSE_TENSORS)
+    def __init__(self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        if batch_shape is not None:
+            if shape is not None:
+                raise ArgumentError("shape and batch_shape are both given; expected one of them.")
+            shape = batch_shape[1:] if isinstance(batch_shape, (tuple, list)) else batch_shape
         sizes = list(shape) if isinstance(shape, (tuple, list)) else ["not a sequence"]
         if any(size is not None and not (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
             raise ShapeError(
@@ -51,11 +61,14 @@ def type_name(dtype):
     return found.name
 
 
-def Input(shape, batch_size=None, dtype=None, name=None):
+@keras_arguments(after="name", tensor=NotHere(), optional=NotHere(False))
+@keras_arguments(after="dtype", **DENSE_TENSORS)
+def Input(shape=None, batch_size=None, dtype=None, batch_shape=None, name=None):
     """Return the symbolic input of a model.
 
     shape        of one example, without the batch: `Input((224, 224, 3))`
     batch_size   accepted as in Keras, and ignored: a model takes batches of any size
     dtype        the type of the numbers: `Input((128,), dtype="int32")` for 128 tokens
+    batch_shape  instead of `shape`: the shape with the batch, which is ignored: `(None, 224, 224, 3)`
     """
-    return InputLayer(shape, dtype=dtype, name=name).output
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name).output

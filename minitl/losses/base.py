@@ -15,7 +15,11 @@ padding mask and an ignored region are weights of 0.
 
 import numpy as np
 
+from ..arguments import DTYPE, NAME, NotHere, keras_arguments
 from ..errors import DataError
+
+REDUCTION = NotHere("sum_over_batch_size", instead="A loss is a mean; multiply it, or use loss_weights.")
+LAST_AXIS = NotHere(-1, instead="Classes are the last axis of the predictions.")
 
 
 class Loss:
@@ -37,6 +41,10 @@ class Loss:
     count = None
     working_state = ("count",)
     remembers = ()
+
+    @keras_arguments(name=NAME, reduction=REDUCTION, dtype=DTYPE)
+    def __init__(self):
+        pass
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return `forward` of the same arguments."""
@@ -79,6 +87,11 @@ def leading_shape(shape):
 def predictions_in(y_pred):
     """Return the number of predictions: N, or N*H*W where every pixel has its own."""
     return max(int(np.prod(leading_shape(y_pred.shape))), 1)
+
+
+def mean(losses):
+    """Return the mean of the losses of all outputs as a float; 0 for an empty batch."""
+    return float(losses.sum() / max(losses.size, 1))
 
 
 def weights(sample_weight, y_pred):

@@ -33,14 +33,18 @@ and `BinaryCrossentropy` work together in the same way as softmax and cross-entr
 
 import numpy as np
 
+from ..arguments import DTYPE, NAME, keras_arguments
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float, log_softmax
 from ..kernels.precision import smallest_probability
 from .base import (
+    LAST_AXIS,
+    REDUCTION,
     Loss,
     check_count,
     check_one_for_each_output,
     leading_shape,
+    mean,
     one_number_each,
     predictions_in,
     same_sizes,
@@ -113,6 +117,7 @@ class CategoricalCrossentropy(_Crossentropy):
 
     names = ("categorical_crossentropy",)
 
+    @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, from_logits=False, label_smoothing=0.0):
         super().__init__(from_logits)
         self.label_smoothing = _checked_smoothing(label_smoothing)
@@ -160,6 +165,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     names = ("sparse_categorical_crossentropy",)
     accuracy = "sparse_categorical_accuracy"
 
+    @keras_arguments(after="ignore_class", reduction=REDUCTION, axis=LAST_AXIS, name=NAME, dtype=DTYPE)
     def __init__(self, from_logits=False, ignore_class=None):
         super().__init__(from_logits)
         if ignore_class is not None and not isinstance(ignore_class, (int, np.integer)):
@@ -222,6 +228,7 @@ class BinaryCrossentropy(Loss):
     accuracy = "binary_accuracy"
     final_activation = "sigmoid"
 
+    @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits, self.label_smoothing = from_logits, _checked_smoothing(label_smoothing)
 
@@ -249,13 +256,11 @@ class BinaryCrossentropy(Loss):
             # L = log(1 + exp(-z)) + (1 - t) z = max(z, 0) - t z + log(1 + exp(-|z|)), where nothing can overflow.
             z = y_pred
             self.p = ACTIVATIONS["sigmoid"][0](z)
-            losses = self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z))))
-            return float(losses.sum() / max(losses.size, 1))
+            return mean(self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z)))))
         is_zero, is_one = y_pred < smallest_probability(y_pred.dtype), y_pred >= 1
         self.is_certain = is_zero | is_one
         self.p = np.where(is_zero, ZERO, np.where(is_one, 1 - ZERO, y_pred)).astype(y_pred.dtype)
-        losses = self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p))
-        return float(-losses.sum() / max(losses.size, 1))
+        return -mean(self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p)))
 
     def backward(self):
         """Return dL/dy_pred, where M is the number of entries.
