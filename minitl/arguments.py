@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import ArgumentError
+from .errors import ArgumentError, ShapeError
 
 
 def whole_number(value, argument, least=1):
@@ -34,6 +34,25 @@ def truth_value(value, argument):
     if not isinstance(value, (bool, np.bool_, int)) or value not in (0, 1):
         raise ArgumentError(f"{argument} is {value!r}; expected True or False.")
     return bool(value)
+
+
+def sizes(value, argument):
+    """Return the shape of one example, without the batch, as a tuple; None stands for a size that may vary. Raises
+    ShapeError for anything else."""
+    found = list(value) if isinstance(value, (tuple, list)) else ["not a sequence"]
+    if any(size is not None and not (_is_whole(size) and size > 0) for size in found):
+        raise ShapeError(
+            f"{argument} is {value!r}; expected the sizes of one example without the batch, as (224, 224, 3)."
+        )
+    return tuple(None if size is None else int(size) for size in found)
+
+
+def axes(value, argument):
+    """Return one axis as an int, several as a tuple. Raises ArgumentError for anything but whole numbers."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if not values or not all(_is_whole(each) for each in values):
+        raise ArgumentError(f"{argument} is {value!r}; expected the number of an axis, such as -1 for the last one.")
+    return tuple(map(int, values)) if isinstance(value, (tuple, list)) else int(value)
 
 
 def pair(value, argument):

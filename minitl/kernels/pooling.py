@@ -78,7 +78,7 @@ def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
 
     y equals one of the window's pixels, so its gradient goes to that pixel and to no other. Where several pixels are
     equal, the first in reading order gets all of it. If a window holds NaN, its maximum is NaN, and the last NaN gets
-    the gradient, as in PyTorch: no gradient is lost, so the NaN is noticed. The gradients of overlapping windows add up.
+    the gradient, as in PyTorch. The gradients of overlapping windows add up.
     """
     x, grad = as_float(x), as_float(grad)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)

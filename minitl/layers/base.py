@@ -21,7 +21,7 @@ import re
 import numpy as np
 
 from .. import initializers
-from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere
+from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
 
 _serial_numbers = itertools.count()
@@ -113,8 +113,10 @@ class Layer:
             raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
         self.class_name = snake_case(type(self).__name__)
         self.name, self.name_is_final = name or self.class_name, name is not None
-        self.trainable = trainable
-        self.first_input_shape = input_shape  # of one example, without the batch; for Sequential
+        self.trainable = truth_value(trainable, "trainable")
+        self.first_input_shape = (
+            None if input_shape is None else sizes(input_shape, "input_shape")
+        )  # of one example, without the batch; for Sequential
         self.parameter_names = []  # learned by gradient descent
         self.statistic_names = []  # measured on the data in training (batch-norm's moving mean and variance)
         self.gradients = {}
@@ -227,7 +229,7 @@ class Layer:
     def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
         """Create the parameter `self.<name>`. With trainable=False it is a statistic: saved, but without a gradient."""
         self.built = True
-        setattr(self, name, initializers.get(initializer)(shape))
+        setattr(self, name, initializers.get(initializer, f"{name}_initializer")(shape))
         (self.parameter_names if trainable else self.statistic_names).append(name)
 
     @property

@@ -1,8 +1,7 @@
 """Convolution, and zero padding as a layer of its own. The math is in `kernels/convolution.py`."""
 
-import operator
-
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, whole_number
+from .. import initializers
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
@@ -48,10 +47,11 @@ class Conv2D(Layer):
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
-        self.activation = activation or "linear"
+        self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation)
-        self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.use_bias = truth_value(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel = self.bias = None
         self.transform = KernelTransform()
 
@@ -126,14 +126,14 @@ class ZeroPadding2D(Layer):
         try:
             rows, cols = padding if isinstance(padding, (tuple, list)) else (padding, padding)
             sides = [side if isinstance(side, (tuple, list)) else (side, side) for side in (rows, cols)]
-            self.padding = tuple((operator.index(before), operator.index(after)) for before, after in sides)
-        except (TypeError, ValueError):
-            self.padding = ((-1, -1), (-1, -1))
-        if min(*self.padding[0], *self.padding[1]) < 0:
+            self.padding = tuple(
+                (whole_number(before, "padding", 0), whole_number(after, "padding", 0)) for before, after in sides
+            )
+        except ValueError:  # an ArgumentError is one, too
             raise ArgumentError(
                 f"padding is {padding!r}; expected n, (rows, columns) or ((top, bottom), (left, right)), all at "
                 "least 0."
-            )
+            ) from None
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")

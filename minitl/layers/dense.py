@@ -2,7 +2,8 @@
 
 import math
 
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, whole_number
+from .. import initializers
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments, truth_value, whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
 from .activations import activation_functions
@@ -41,10 +42,11 @@ class Dense(Layer):
     ):
         super().__init__(**kwargs)
         self.units = whole_number(units, "units")
-        self.activation = activation or "linear"
+        self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation)
-        self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.use_bias = truth_value(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel = self.bias = None
 
     def build(self, input_shape):

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from ..arguments import NotHere, keras_arguments
-from ..errors import ArgumentError, ShapeError
+from ..arguments import NotHere, keras_arguments, sizes, whole_number
+from ..errors import ArgumentError
 from .base import Call, Layer
-
 
 DENSE_TENSORS = {"sparse": NotHere(None, (False,)), "ragged": NotHere(None, (False,))}
 
@@ -27,13 +26,12 @@ class InputLayer(Layer):
         if batch_shape is not None:
             if shape is not None:
                 raise ArgumentError("shape and batch_shape are both given; expected one of them.")
-            shape = batch_shape[1:] if isinstance(batch_shape, (tuple, list)) else batch_shape
-        sizes = list(shape) if isinstance(shape, (tuple, list)) else ["not a sequence"]
-        if any(size is not None and not (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
-            raise ShapeError(
-                f"Input shape is {shape!r}; expected the sizes of one example without the batch, as (224, 224, 3)."
-            )
-        self.shape = tuple(None if size is None else int(size) for size in sizes)
+            if not isinstance(batch_shape, (tuple, list)):
+                raise ArgumentError(f"batch_shape is {batch_shape!r}; expected a shape such as (None, 224, 224, 3).")
+            shape = sizes(batch_shape[1:], "batch_shape without its first number")
+        if batch_size is not None:
+            whole_number(batch_size, "batch_size")
+        self.shape = sizes(shape, "Input shape")
         self.dtype = type_name(dtype)
         self.output = Call(self, (), [(None, *self.shape)], self.dtype).outputs[0]
 

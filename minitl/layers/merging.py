@@ -4,6 +4,7 @@ from functools import reduce
 
 import numpy as np
 
+from ..arguments import axes
 from ..errors import ArgumentError, ShapeError
 from ..kernels.elementwise import add, concatenate
 from ..kernels.products import sums
@@ -46,7 +47,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axes(axis, "axis")
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..arguments import CONSTRAINT, REGULARIZER, NotHere, keras_arguments
-from ..errors import ArgumentError, ShapeError, warn_of_mistake
+from .. import initializers
+from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, keras_arguments, number, truth_value
+from ..errors import ShapeError, warn_of_mistake
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
 from .base import Layer
@@ -66,16 +67,14 @@ class BatchNormalization(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for argument, value in ("momentum", momentum), ("epsilon", epsilon):
-            if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
-                raise ArgumentError(f"{argument} is {value!r}; expected a number from 0 to 1.")
-        self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
-        self.center, self.scale = center, scale
+        self.axis = axes(axis, "axis")
+        self.momentum, self.epsilon = number(momentum, "momentum", 0, 1), number(epsilon, "epsilon", 0, 1)
+        self.center, self.scale = truth_value(center, "center"), truth_value(scale, "scale")
         self.initializers = {
-            "beta": beta_initializer,
-            "gamma": gamma_initializer,
-            "moving_mean": moving_mean_initializer,
-            "moving_variance": moving_variance_initializer,
+            "beta": initializers.get(beta_initializer, "beta_initializer"),
+            "gamma": initializers.get(gamma_initializer, "gamma_initializer"),
+            "moving_mean": initializers.get(moving_mean_initializer, "moving_mean_initializer"),
+            "moving_variance": initializers.get(moving_variance_initializer, "moving_variance_initializer"),
         }
         self.gamma = self.beta = self.moving_mean = self.moving_variance = None
 

@@ -1,7 +1,7 @@
 """Pooling layers. The math is in `kernels/pooling.py`."""
 
 from .. import kernels
-from ..arguments import DATA_FORMAT, keras_arguments, pair
+from ..arguments import DATA_FORMAT, keras_arguments, pair, truth_value
 from .base import Layer
 from .convolutional import check_padding, windowed_shape
 
@@ -62,7 +62,7 @@ class _GlobalPooling2D(Layer):
     @keras_arguments(data_format=DATA_FORMAT)
     def __init__(self, keepdims=False, **kwargs):
         super().__init__(**kwargs)
-        self.keepdims = keepdims
+        self.keepdims = truth_value(keepdims, "keepdims")
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")

@@ -150,7 +150,7 @@ def test_layers_given_by_position_compute_what_keras_computes(number):
     y = twin(x)
     ours.forward(x)
     if twin.get_weights():
-        ours.set_weights([each for each in twin.get_weights()])
+        ours.set_weights(list(twin.get_weights()))
     np.testing.assert_allclose(ours.forward(x), y.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
