@@ -43,6 +43,11 @@ def probabilities(shape, seed):
     return p / p.sum(axis=-1, keepdims=True)
 
 
+def uneven_probabilities(shape, seed):
+    """Return positive rows that add up to less or more than 1."""
+    return yes_or_no_probabilities(shape, seed)
+
+
 def yes_or_no_probabilities(shape, seed):
     """Return numbers between 0 and 1, as a sigmoid gives them."""
     return 1 / (1 + np.exp(-random(*shape, seed=seed)))
@@ -124,12 +129,12 @@ OF_ALL_SHAPES = [
                  lambda losses: losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2),
                  shape, one_hot, numbers),
         LossCase(f"categorical-uneven-{where}", lambda losses: losses.CategoricalCrossentropy(),
-                 shape, one_hot, yes_or_no_probabilities),
+                 shape, one_hot, uneven_probabilities),
         LossCase(f"categorical-uneven-smoothing-{where}",
                  lambda losses: losses.CategoricalCrossentropy(label_smoothing=0.2),
-                 shape, one_hot, yes_or_no_probabilities),
+                 shape, one_hot, uneven_probabilities),
         LossCase(f"sparse-uneven-{where}", lambda losses: losses.SparseCategoricalCrossentropy(),
-                 shape, classes, yes_or_no_probabilities, keras_gradient=where != "maps"),
+                 shape, classes, uneven_probabilities, keras_gradient=where != "maps"),
         LossCase(f"sparse-{where}", lambda losses: losses.SparseCategoricalCrossentropy(),
                  shape, classes, probabilities, keras_gradient=where != "maps"),
         LossCase(f"sparse-logits-{where}", lambda losses: losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -442,3 +442,57 @@ def test_a_window_with_nan_keeps_its_gradient(rng, window, strides, padding):
     assert_close(
         kernels.global_max_pool_gradient(grad[:, 0, 0], x), kernels.global_max_pool_gradient_naive(grad[:, 0, 0], x)
     )
+
+
+# ---- what Winograd promises of unusual numbers ----
+
+
+def convolved(choose, x, kernel, **arguments):
+    """Return a convolution by Winograd and by im2col."""
+    results = []
+    for algorithm in "winograd", "im2col":
+        choose(algorithm)
+        results.append(kernels.conv2d(x, kernel, padding="same", **arguments))
+    return results
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("arguments", [{}, {"pool": True}, {"activate": kernels.ACTIVATIONS["relu"][0]}], ids=str)
+def test_winograd_does_not_spread_what_is_not_finite(rng, choose, number, arguments):
+    """A pixel spoils the nine outputs that see it and no others; so do outputs' gradients on the way back."""
+    x, kernel = rng.standard_normal((2, 14, 13, 48), np.float32), rng.standard_normal((3, 3, 48, 32), np.float32)
+    x[1, 6, 7, 3] = number
+    with np.errstate(invalid="ignore"):
+        found, expected = convolved(choose, x, kernel, **arguments)
+    np.testing.assert_array_equal(found, expected)
+    if not arguments:
+        assert (~np.isfinite(found[..., 0])).sum() == 9
+    choose("winograd")
+    with np.errstate(invalid="ignore"):
+        dx = kernels.conv2d_input_gradient(x, kernel.transpose(0, 1, 3, 2), (14, 13), padding="same")
+    assert (~np.isfinite(dx[..., 0])).sum() == 9
+
+
+@pytest.mark.parametrize("size, of_kernel", [(1e18, 1e18), (3e36, 0.05), (1e37, 1e-3), (-1e37, 1e-3), (1e25, 1e-10)])
+def test_winograd_overflows_nowhere_else(rng, choose, size, of_kernel):
+    """Without a warning, too."""
+    x = (rng.standard_normal((1, 16, 16, 48)) * size).astype(np.float32)
+    kernel = (rng.standard_normal((3, 3, 48, 32)) * of_kernel).astype(np.float32)
+    found, expected = convolved(choose, x, kernel)
+    assert np.isfinite(found).all()
+    assert np.abs(found - expected).max() <= 3e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1.0, 1e10])
+def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, choose, size):
+    x = (rng.standard_normal((1, 32, 32, 64)) * size).astype(np.float32)
+    x[0, 8, 8, 0] = 1e6 * size  # hides the pixels of its tiles, and no others
+    kernel = rng.standard_normal((3, 3, 64, 32)).astype(np.float32)
+    found, _ = convolved(choose, x, kernel)
+    choose("im2col")
+    exact = kernels.conv2d(x.astype(float), kernel.astype(float), padding="same")
+    error, weight = np.abs(found - exact)[0], np.abs(kernel).sum(axis=(0, 1, 2))
+    assert (error <= 3e-5 * 1e6 * size * weight).all()
+    far = np.ones((32, 32), bool)
+    far[4:14, 4:14] = False  # the tiles of four pixels that see it
+    assert (error[far] <= 3e-5 * 5 * size * weight).all()
