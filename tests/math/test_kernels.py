@@ -140,7 +140,7 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
     taken = []
     for name in "conv2d_im2col", "conv2d_naive":
         monkeypatch.setattr(convolution, name, lambda *_, name=name: taken.append(name))
-    monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd"))
+    monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd") or "y")
 
     def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1, transform=None):
         x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
