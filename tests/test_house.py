@@ -85,7 +85,7 @@ def test_a_module_is_read_in_one_go():
 
 
 def test_no_two_names_beside_each_other_differ_by_a_letter():
-    """`inside` and `insides`, `advice` and `advise` cannot be told apart by somebody who has not opened them."""
+    """A reader cannot tell `inside` from `insides`, or `advice` from `advise`, before opening them."""
     for folder in {path.parent for path in MODULES}:
         names = sorted(
             each.stem for each in folder.iterdir() if not each.stem.startswith("_") and each.suffix in ("", ".py")

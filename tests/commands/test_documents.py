@@ -303,7 +303,7 @@ def test_the_front_page_is_short():
 
 @pytest.mark.slow
 def test_the_main_job_prints_the_table_of_the_front_page(capsys):
-    """All but the last line, the time, which is another one on another machine."""
+    """Compare all lines but the last one: it is the time, which differs by machine."""
     promised = re.search(r"^ +transferred +from scratch\n.*?(?=^time)", read("README.md"), re.DOTALL | re.MULTILINE)[0]
     assert cli.main(["finetune"]) == 0
     printed = capsys.readouterr().out
@@ -312,7 +312,7 @@ def test_the_main_job_prints_the_table_of_the_front_page(capsys):
 
 
 def test_the_test_command_is_the_first_line_with_pytest():
-    """`.ci/run` takes it from there."""
+    """Check the line of README.md that `.ci/run` takes as the test command."""
     line = next(line for line in read("README.md").splitlines() if "pytest" in line)
     assert line.startswith("python3 -m venv ") and line.endswith("-m pytest")
 

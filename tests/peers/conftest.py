@@ -83,7 +83,7 @@ def _absent(reason, required_by):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print how far minitl was from its peers at most: the figures of the table in `tests/README.md`."""
+    """Print the largest difference between minitl and its peers: the figures of the table in `tests/README.md`."""
     if MISSING is None:
         from .compare import WORST
 

@@ -1,4 +1,4 @@
-"""Fine-tuning on many photographs: how much memory does it take?
+"""Fine-tuning on many photographs: a measurement of the memory that it takes.
 
     python tests/programs/many_photos.py --count 20000
 

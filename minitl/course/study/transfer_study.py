@@ -111,7 +111,7 @@ class Study(NamedTuple):
         return len(self.base_jobs) + len(self.treatment_jobs)
 
 
-def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
+def new_study(image_set, splits, seeds, epochs, cuts=None, per_class=None):
     """Return a `Study` of the tasks B in a `data.ImageSet`.
 
     splits      names in `halves.HALVES`
@@ -126,7 +126,7 @@ def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
         raise ArgumentError(f"cuts are {cuts}; expected at least three of 1 to {len(CUTTABLE)}.")
     tasks, bases_a = {}, {}
     for split in splits:
-        whole = task(pictures, HALVES[split]["B"])
+        whole = task(image_set, HALVES[split]["B"])
         bases_a[split] = layers_of(bundled_base(split))
         for seed in range(seeds):
             tasks[split, seed] = whole if per_class is None else fewer(whole, per_class, seed)
