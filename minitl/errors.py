@@ -14,7 +14,7 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class MinitlError(Exception):
-    """The base of all errors: to catch this one is to catch them all."""
+    """The base of all errors: `except MinitlError` catches every one of them."""
 
 
 class ArgumentError(MinitlError, ValueError):

@@ -277,7 +277,7 @@ class Graph(LayerGroup):
     @property
     def cuts(self):
         """Return the symbolic tensors at which the graph can be cut in two: everything behind such a tensor is computed
-        from it alone. A tensor within a branch of a block is none, since the other branch begins before it."""
+        from it alone. A tensor within a branch of a block is no cut, since the other branch begins before it."""
         tensors = self.tensors
         position = {tensor: k for k, tensor in enumerate(tensors)}
         last_use = {tensor: position[call.outputs[0]] for call in self.calls for tensor in call.inputs}

@@ -48,13 +48,13 @@ def inputs_needed(inputs, outputs):
 def layers_in_keras_order(inputs, outputs):
     """Return the layers in the order of Keras's `model.layers`.
 
-    Why in this order, and not in that of the calls: programs and files rely on it. A Keras program freezes by position,
+    Programs and files rely on this order, which is not that of the calls. A Keras program freezes by position,
     as in `model.layers[:249]` of InceptionV3. Keras reads the arrays of an older HDF5 file by position, unless it is
     told to go by name; a file of Keras 3 numbers the layers of a class (conv2d, conv2d_1, ...) in this order.
 
     The layers are sorted by distance: the number of calls on the longest way from a layer to the outputs. The largest
-    distance comes first. Among layers of equal distance, the one comes first that a walk back from the outputs meets
-    first. An example, a small residual block:
+    distance comes first. Among layers of equal distance, a walk back from the outputs decides: the layer that it meets
+    first comes first. An example, a small residual block:
 
         x = Input((8,)); s = Dense(4, name="shortcut")(x)
         a = Dense(4, name="a")(x); b = Dense(4, name="b")(a); y = Add()([b, s])

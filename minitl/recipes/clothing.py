@@ -157,7 +157,7 @@ def finetune_clothing(settings=None, verbose=1, **changes):
 
 
 def _finetuned(settings):
-    """Do the whole job, in order."""
+    """Run the whole job, step by step."""
     start = time.perf_counter()
     set_random_seed(settings.seed)
     images, watch = data.fashion_mnist_few_shot(), bool(settings.report)

@@ -71,7 +71,7 @@ class LayerCase(NamedTuple):
     torch: Callable | None = None  # PyTorch's twin: (torch.nn.functional, layer, x, **parameters) -> y
 
     def inputs(self, seed=0, dtype=np.float32):
-        """Return an input, or a list of inputs. Whole numbers stay what they are, whatever the type."""
+        """Return an input, or a list of inputs. Whole numbers keep their type."""
         if isinstance(self.input_shape, list):
             found = [self.numbers(shape, seed + number) for number, shape in enumerate(self.input_shape)]
             return [converted(each, dtype) for each in found]

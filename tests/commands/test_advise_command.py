@@ -50,7 +50,7 @@ def network(monkeypatch):
 
 
 def advise(capsys, tmp_path, *arguments):
-    """Return (results, what was printed)."""
+    """Return (results, printed text)."""
     path = tmp_path / "advice.json"
     assert cli.main(["advise", *map(str, arguments), "--json", str(path)]) == 0
     return json.loads(path.read_text()), capsys.readouterr().out

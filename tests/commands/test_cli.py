@@ -167,7 +167,7 @@ def two_files(tmp_path):
 
 
 def weights_command(capsys, tmp_path, *arguments):
-    """Return (exit status, what was printed, the JSON)."""
+    """Return (exit status, printed text, JSON)."""
     result = tmp_path / "result.json"
     result.unlink(missing_ok=True)
     status, out, err = run(capsys, "weights", *arguments, "--json", result)

@@ -63,7 +63,7 @@ class Block:
 
     @property
     def expected(self):
-        """Return what stands after "It prints", in a block or as inline code; None where nothing does."""
+        """Return the text after "It prints", in a block or as inline code; None where there is none."""
         quoted = re.match(r"\s*It prints\s*(?:```\w*\n(.*?)```|`([^`]+)`)", self.after, re.DOTALL)
         return (quoted[1] or quoted[2]) if quoted else None
 

@@ -32,7 +32,7 @@ def make_photos(folder, count):
 
 
 def finetune(folder, *options):
-    """Return (megabytes at most, seconds, what it printed)."""
+    """Return (megabytes at most, seconds, printed text)."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "minitl", "finetune", str(folder), *options]
     result = subprocess.run(command, capture_output=True, text=True)

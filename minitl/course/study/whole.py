@@ -49,7 +49,7 @@ def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
 
 
 def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
-    """Do the study, and print its progress and its result. Returns the results as data.
+    """Run the study, and print its progress and its result. Returns the results as data.
 
     folder_of_files    Fashion-MNIST's four original files (default: the bundled images)
     quick      three seeds and three cuts, with the bundled images

@@ -1,4 +1,4 @@
-"""The study in words and tables: what is done, and what the result is."""
+"""The study in words and tables: its plan and its result."""
 
 import textwrap
 
