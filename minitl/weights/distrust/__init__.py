@@ -47,6 +47,6 @@ Wrong numbers
                                               the wheel in `mirror._download_wheel`
 
 Three limits remain. The child process is limited in time and memory, but it has the rights of the user: a file that
-takes over the process is not confined. A ledger recognises damage, not forgery: whoever makes a file can write fitting
+takes over the process is not confined. A ledger recognizes damage, not forgery: whoever makes a file can write fitting
 digests into it. And a file without a ledger whose digest nobody has published may hold any finite numbers.
 """
