@@ -18,7 +18,7 @@ class BesideKeras(NamedTuple):
 
     sizes: list  # (height, width) of images whose outputs are compared: native, smaller, not square
     training_size: tuple  # of images that gradients are compared for
-    unfrozen_after: str  # the layer before what is fine-tuned
+    unfrozen_after: str  # the layer before the fine-tuned ones
     rate: float  # of ten steps of SGD with momentum
 
 

@@ -76,7 +76,7 @@ def test_photographs(network, photos, tmp_path, capsys):
 
     program, *command = shlex.split(results["advised"]["command"])
     assert program == "minitl" and cli.main([*command, "--json", str(tmp_path / "r.json")]) == 0
-    assert json.loads((tmp_path / "r.json").read_text())["accuracy"] >= 0.8, "what was advised can be done"
+    assert json.loads((tmp_path / "r.json").read_text())["accuracy"] >= 0.8, "the advised plan can be carried out"
 
 
 def test_limits(network, photos, tmp_path, capsys):

@@ -313,7 +313,7 @@ def test_costs_and_kernels_of_a_network(rng):
     stages = (2, 3), (3, 4), (4, 6), (5, 3)
     blocks = [f"conv{stage}_block{block}_out" for stage, count in stages for block in range(1, count + 1)]
     assert [each.layers[-1] for each in parts if each.multiply_adds] == ["conv1_relu", *blocks]
-    kernels = first_kernels(run.model, run.held_back.prepare)  # which turns the channels round
+    kernels = first_kernels(run.model, run.held_back.prepare)  # which reverses the channels
     kernel = run.model.get_layer("conv1").kernel
     largest = np.abs(kernel).max(axis=(0, 1, 2))
     np.testing.assert_allclose(kernels[3], 0.5 + 0.5 * kernel[:, :, ::-1, 3] / largest[3], atol=1e-6)
@@ -430,7 +430,7 @@ def test_the_bundled_images(few_images, tmp_path, capsys):
     alone = json.loads(results.read_text())
     assert cli.main([*command, "--report", str(folder)]) == 0
     watched = json.loads(results.read_text())
-    assert watched["test_accuracy"] == alone["test_accuracy"], "looking on changes nothing"
+    assert watched["test_accuracy"] == alone["test_accuracy"], "the report changes no number"
     assert watched["transferred"]["history"]["loss"] == alone["transferred"]["history"]["loss"]
     assert f"Report: {folder / 'index.html'}" in capsys.readouterr().out
     from minitl.recipes.report.plots import NAMES
@@ -485,7 +485,7 @@ def test_a_folder_of_photographs(photos, options, tmp_path, capsys):
     assert all(f">{each}</h2>" in text for each in SECTIONS) and "dark &lt;b&gt;" in text and "<b>dark" not in text
     assert "notes.jpg" in text and "The same image twice" in text and "Stage 1" in text
     assert ("Stage 2" in text) == ("none" not in options)
-    assert "learned from 13 photographs" in " ".join(found.texts), "a mirror image is no photograph more"
+    assert "learned from 13 photographs" in " ".join(found.texts), "a mirror image does not count as a photograph"
 
 
 def test_a_resumed_run_has_the_same_curves(photos, tmp_path, monkeypatch, capsys):

@@ -110,11 +110,11 @@ def tiny_study(image_set, seeds=2, splits=("similar",)):
 def test_a_renewed_layer_does_not_start_where_the_lost_one_did(image_set, monkeypatch):
     started = []
 
-    def look(model, task, epochs, batch_size):
+    def record_start(model, task, epochs, batch_size):
         started.append(model.get_layer("dense2").kernel.copy())
         return 0.5, 0.5
 
-    monkeypatch.setattr(transfer_study, "train", look)
+    monkeypatch.setattr(transfer_study, "train", record_start)
     study = tiny_study(image_set)
     _, layers = transfer_study.train_base(study, Job("similar", BASE, 0, 1))
     for treatment in "BnB", "AnB+":

@@ -111,7 +111,7 @@ def test_the_part_of_an_earlier_process(network, tmp_path):
         (
             [Response(CONTENT[:99], size=len(CONTENT)), *[OSError("unplugged")] * 2],
             "unplugged",
-            ["weights.h5.part"],  # which the next attempt goes on with; it does not count as the file
+            ["weights.h5.part"],  # the next attempt continues it; it does not count as the file
         ),
     ],
 )

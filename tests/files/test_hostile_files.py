@@ -150,7 +150,7 @@ def test_a_model_of_too_many_layers(legacy, tmp_path):
 def test_a_circle_in_the_legacy_layout_is_only_a_name_too_many(legacy):
     with h5py.File(legacy, "r+") as file:
         file["conv/conv/around"] = file["conv"]
-    network().load_weights(legacy)  # nothing names it, so nobody goes there
+    network().load_weights(legacy)  # no attribute names it, so no reader opens it
 
 
 def test_unknown_filters(legacy):
@@ -207,7 +207,7 @@ def test_attributes_that_are_no_list_of_names(legacy, content):
         file.attrs["layer_names"] = content if content != ["conv", 3] else np.array([1.5, 2])
     model = network()
     if content == [["conv"], ["out"]]:
-        model.load_weights(legacy)  # odd, but it says what it means
+        model.load_weights(legacy)  # unusual, but clear
     else:
         refused(legacy, "layer_names|damaged")
 

@@ -73,7 +73,7 @@ def test_training_and_setting_are_seen_without_bookkeeping(base, rng):
     found = states(model)
     assert found["conv/kernel"] == ("copied", "unchanged") and found["out/kernel"] == ("copied", "changed")
     assert found["norm/moving_mean"] == ("copied", "changed")
-    model.get_layer("conv").bias[0] += 1  # by hand, past everything
+    model.get_layer("conv").bias[0] += 1  # by hand, without any method
     assert states(model)["conv/bias"] == ("copied", "changed")
     assert "changed since" in str(model.ledger)
 

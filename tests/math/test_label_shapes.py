@@ -144,7 +144,7 @@ def test_a_mask_of_weights_is_an_ignored_label_up_to_the_divisor(maps, rng):
     ignored = model.evaluate(x, np.where(mask, labels, 255), verbose=0)
     masked = model.evaluate(x, labels, verbose=0, sample_weight=mask)
     assert masked[0] == pytest.approx(ignored[0] * mask.mean(), rel=1e-5), "Keras divides by all labels"
-    assert masked[1] == pytest.approx(ignored[1]), "what has no weight is not counted as right or wrong"
+    assert masked[1] == pytest.approx(ignored[1]), "a prediction of weight 0 is neither right nor wrong"
 
 
 WEIGHTS = [(), (1,), (8,), (8, 7), (8, 7, 1)]
@@ -235,7 +235,7 @@ def test_a_weighted_metric_weighs_and_a_metric_counts(rng):
     weighted.update(labels, p, weight)
     assert metric.result() == pytest.approx(2 / 3) and weighted.result() == pytest.approx(4 / 5)
     weighted.update(labels, p, np.zeros(4))
-    assert weighted.result() == pytest.approx(4 / 5), "a batch in which nothing counts changes nothing"
+    assert weighted.result() == pytest.approx(4 / 5), "a batch without a label that counts changes nothing"
 
 
 def test_keras_argument_order(maps):

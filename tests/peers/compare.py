@@ -130,8 +130,8 @@ def torch_small_network(weights, x, norm_is_frozen):
         return F.relu(F.conv2d(x, kernel, weights[f"{name}/bias"], strides))
 
     x = conv(x.permute(0, 3, 1, 2), CONV1, (1, 1))
-    # PyTorch would move its running statistics towards the unbiased variance, and Keras towards the biased one: with
-    # copies that are thrown away, neither matters here.
+    # PyTorch moves its running statistics towards the unbiased variance, Keras towards the biased one. Here copies are
+    # moved and thrown away, so the difference does not matter.
     statistics = (weights[f"{NORM}/moving_mean"].clone(), weights[f"{NORM}/moving_variance"].clone())
     x = F.batch_norm(
         x, *statistics, weights[f"{NORM}/gamma"], weights[f"{NORM}/beta"], training=not norm_is_frozen, eps=1e-3

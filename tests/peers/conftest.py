@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what peers do while they are imported is their affair
+        warnings.simplefilter("ignore")  # warnings of peers during their import are not minitl's
         import keras
         import torch  # noqa: F401
 except ImportError as error:

@@ -32,7 +32,7 @@ def test_resizing():
     ramp = np.arange(4.0)[None, None, :] * np.ones((1, 3, 1))
     doubled = data.resize(ramp, 6, 8)
     assert doubled.shape == (1, 6, 8) and doubled.dtype == np.float32
-    # Pixel centres: new pixel i lies at i/2 - 1/4 on the old axis, and the ends are held.
+    # Pixel centres: new pixel i lies at i/2 - 1/4 on the old axis. Beyond the ends, the pixel there counts.
     assert np.allclose(doubled[0, 0], [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3])
     assert np.allclose(data.resize(ramp, 3, 4), ramp)
     assert data.resize(np.full((2, 5, 7, 3), 9, np.uint8), 11, 1).shape == (2, 11, 1, 3)

@@ -317,7 +317,7 @@ def test_blocks_are_measured_and_left_as_they_were(small, rng):
     assert (a.name, b.name) == ("a", "b") and a.flops + b.flops == flops(small)
     assert a.step is None and 0 < b.forward < b.step_seconds(32, is_first=False) < 5
     assert b.step_seconds(32, True) <= b.step_seconds(32, False)
-    # Of b's products back, 9 * 8 * 12 + 12 * 4 for the kernels and as many for the inputs, b1's input is 9 * 8 * 12.
+    # b's backward products: 9 * 8 * 12 + 12 * 4 for the kernels and as many for the inputs. b1's input has 9 * 8 * 12.
     assert b.first_share == pytest.approx(864 / (2 * (864 + 48)))
     assert 8 * 16 * 16 * 8 * 4 <= a.forward_bytes <= b.forward_bytes < 50e6
     assert max(a.kept_bytes, b.kept_bytes) < 1e5, "no kernel was worth a transform"
@@ -366,7 +366,7 @@ def test_the_time_of_blocks_that_learn():
     assert plan.first_pass == pytest.approx(3 + 120 * (0.10 + 0.005)), (
         "the learning blocks, too, for the head to begin on"
     )
-    # Four batches of 25 images. In c, the first to learn, a quarter of the way back is not gone.
+    # Four batches of 25 images. In c, the first part that learns, a quarter of the backward products is left out.
     step = 0.5 + 25 * (0.07 - 0.25 * 0.04) + 0.2 + 25 * 0.10
     assert plan.stage_2 == pytest.approx(2 * 4 * step + 4 * 20 * (0.03 + 0.04))
     assert plan.peak_bytes == 5000 + 30 + 7000 and plan.unfreeze == "c"
@@ -397,4 +397,4 @@ def test_the_order_of_plans():
     assert names == [("d", None), ("c", None), ("d", "last"), ("d", "last two")], "few images: a frozen base"
     assert plans.in_order(heads + blocks, ranking, 500)[0].unfreeze == "last"
     early = ranking._replace(advised=second)
-    assert plans.in_order(heads + blocks, early, 500)[0].cut == "c", "what is cut off cannot be unfrozen"
+    assert plans.in_order(heads + blocks, early, 500)[0].cut == "c", "blocks that are cut off cannot be unfrozen"

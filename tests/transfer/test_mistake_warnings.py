@@ -73,7 +73,7 @@ def test_an_end_that_goes_with_the_loss(layers, loss):
     ending_with(*layers).compile("sgd", loss)
 
 
-# ---- what is frozen, and what a layer begins with ----
+# ---- freezing, and the first values of a layer ----
 
 X = np.random.default_rng(0).standard_normal((40, 8, 8, 1)).astype(np.float32)
 Y = np.arange(40) % 4
@@ -143,7 +143,7 @@ def test_batch_norm_of_a_batch_of_one():
     model = compiled(ending_with(BatchNormalization(name="normalize"), Dense(4, activation="softmax")))
     with warned("'normalize' takes mean and variance from a batch of one", "batch-of-one"):
         first, second = (model.forward(X[n : n + 1], training=True) for n in (0, 1))
-    assert np.array_equal(first, second), "what comes out does not depend on the image"
+    assert np.array_equal(first, second), "the output does not depend on the image"
     with warned("'normalize'", "batch-of-one"):
         model.fit(X[:33], Y[:33], batch_size=32, verbose=0)
     model.forward(X[:1])
@@ -188,7 +188,7 @@ def test_a_split_that_holds_back_a_whole_class():
     with warned("holds back the last 10 examples, and with them all examples of class 3", "classes-in-order"):
         model.fit(X, np.sort(Y), validation_split=0.25, verbose=0)
     model.fit(X, Y, validation_split=0.25, verbose=0)
-    model.fit(X[:30], np.sort(Y)[:30], validation_data=(X[30:], Y[30:]), verbose=0)  # said by hand: so it is meant
+    model.fit(X[:30], np.sort(Y)[:30], validation_data=(X[30:], Y[30:]), verbose=0)  # set by hand, so it is intended
 
 
 def test_training_examples_in_the_validation_set():
@@ -271,7 +271,7 @@ def test_noise_is_no_mistake(pretrained, rng):
 
 def test_what_a_network_expects_is_known_or_not_asked(pretrained, tmp_path):
     fresh = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
-    fresh.predict(PIXELS / 255, verbose=0)  # nobody has trained it on anything yet
+    fresh.predict(PIXELS / 255, verbose=0)  # it has not been trained yet
     pretrained.save(tmp_path / "model.h5")
     with warned("trained on about -124 to 151", "pixels-from-0-to-1"):
         load_model(tmp_path / "model.h5").predict(PIXELS / 255, verbose=0)

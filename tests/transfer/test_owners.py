@@ -257,7 +257,7 @@ def test_the_report_knows_what_a_layer_adds(rng):
     model = Model(images, Dense(2, name="out")(GlobalAveragePooling2D()(x)))
     assert map_layer(model) == "passed", "a pooling sees nothing of its own"
     parts = [each.layers for each in costs(model, rng.normal(size=(1, 8, 8, 3)).astype(np.float32))]
-    assert parts[0] == ["mix", "swish", "passed"], "what is done number by number counts as part of it"
+    assert parts[0] == ["mix", "swish", "passed"], "an elementwise layer counts as part of it"
 
 
 @pytest.mark.parametrize(
@@ -545,7 +545,7 @@ def test_loading_published_weights_says_how_images_are_prepared(tmp_path):
     assert model.metadata == {}, "these are other weights"
     model.metadata["preprocessing"] = "inception_v3"
     model.load_weights(tmp_path / "random.h5")
-    assert model.metadata["preprocessing"] == "inception_v3", "what a person wrote stays"
+    assert model.metadata["preprocessing"] == "inception_v3", "an entry that a person wrote stays"
     assert load_model(tmp_path / "model.h5").metadata == {"preprocessing": "vgg16"}
 
 

@@ -55,7 +55,7 @@ def stream(photos, **options):
 LABELS = np.arange(21) % 3
 
 
-@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # of the array: it is validated on what it learns
+@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # of the array: it validates on its training data
 def test_a_stream_trains_as_its_array_does(photos):
     x = stream(photos)
     array = x.read(slice(None))
