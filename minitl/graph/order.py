@@ -109,7 +109,7 @@ def _nodes_before(node, inputs):
 
 
 def name_unnamed_layers(layers):
-    """Give a name to each layer that nobody has named. Raises GraphError if two layers have the same name.
+    """Give a name to each unnamed layer. Raises GraphError if two layers have the same name.
 
     Names are unique in a model, since weight files go by them. The first model that an unnamed layer joins names it
     after its class, with a number where that name is taken (dense, dense_1, ...). From then on the name stays.

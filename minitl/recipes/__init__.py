@@ -12,7 +12,7 @@ Read in this order:
 
     clothing          transfer learning in six steps, on the bundled images
     photographs       the job on a folder of your own photographs;   two_stages   each step of this job
-    settings          what can be chosen
+    settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model

@@ -204,7 +204,7 @@ def prepared(images):
 def six_steps(cut, images):
     """Take the six steps of transfer learning, and print each.
 
-    Returns the model, ready for training, and [(name, text)] of what was printed.
+    Returns the model, ready for training, and the printed steps as [(name, text)].
     """
     classes, steps = len(images.class_names), []
 

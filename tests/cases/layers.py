@@ -7,7 +7,7 @@ To add a layer, write one line for each kind of argument that changes what it co
 Its name is the name of the tests. The function makes the layer from a module, `minitl.layers` or `keras.layers`, and so
 gives Keras's twin as well. Then come the shapes of input and output, found by hand, with the batch; a list of shapes
 where the layer takes several inputs. Sizes should be odd and different from each other: a mistake in the order of axes
-shows. `LayerCase` tells what else may be said.
+shows. The fields of `LayerCase` explain further options.
 
 `test_layers.py` fails for a class of `minitl.layers` without a case.
 """
@@ -59,7 +59,7 @@ def whole_numbers(below):
 
 
 class LayerCase(NamedTuple):
-    """A layer, what goes into it, and what is known of it."""
+    """A layer with its inputs, and the facts that are known about it."""
 
     name: str
     make: Callable  # of a module like minitl.layers: makes the layer, a fresh one each time

@@ -2,8 +2,8 @@
 
 A program is a block that is marked `python`. It runs as a reader runs it: in a process of its own, in a folder that the
 programs and commands of the same document share. Where it needs more than a bare clone has (photographs, Pillow,
-PyTorch), a stand-in is put there, or the test is skipped and says why. What stands after "It prints" is compared with
-the output. No Python block is left out: `ELSEWHERE` names the documents whose programs another test runs.
+PyTorch), a stand-in is put there, or the test is skipped and says why. The text after "It prints" is compared with the
+output. No Python block is left out: `ELSEWHERE` names the documents whose programs another test runs.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The promises of the layers besides their numbers: shapes, names, states, and errors that help.
 
-What holds for every layer is tested for every case of the table in `cases/layers.py`. Gradients are checked in
+Promises of all layers are tested for every case of the table in `cases/layers.py`. Gradients are checked in
 `test_gradients.py`."""
 
 import json
@@ -68,7 +68,7 @@ def assert_same_bits(found, expected):
 
 
 def test_every_layer_is_in_the_table():
-    """A layer of `minitl.layers` that no case names is tested by nobody: see `cases/layers.py`."""
+    """Every layer of `minitl.layers` has a case in `cases/layers.py`: without one, no test would run it."""
     names = [case.name for case in LAYERS]
     assert len(names) == len(set(names))
     tried = {type(case.make(minitl.layers)).__name__ for case in LAYERS}

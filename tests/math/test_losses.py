@@ -1,6 +1,6 @@
 """Losses and metrics: values known by hand, the joined softmax, and labels that cannot be right.
 
-What holds for every loss is tested for every case of the table in `cases/losses.py`. Gradients are checked in
+Promises of all losses are tested for every case of the table in `cases/losses.py`. Gradients are checked in
 `test_gradients.py`; that a training with any of them can be resumed, in `test_checkpoints.py`."""
 
 import numpy as np
@@ -16,7 +16,7 @@ every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 
 
 def test_every_loss_is_in_the_table():
-    """A loss of `minitl.losses` that no case names is tested by nobody: see `cases/losses.py`."""
+    """Every loss of `minitl.losses` has a case in `cases/losses.py`: without one, no test would run it."""
     names = [case.name for case in LOSSES]
     assert len(names) == len(set(names))
     public = {name for name in losses.__all__ if isinstance(getattr(losses, name), type)} - {"Loss", "WeightedSum"}

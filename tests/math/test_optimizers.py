@@ -1,6 +1,6 @@
 """Update rules, computed step by step with a pencil; and no step at all where a gradient is not finite.
 
-What holds for every optimizer is tested for every case of the table in `cases/optimizers.py`. That a training with any
+Promises of all optimizers are tested for every case of the table in `cases/optimizers.py`. That a training with any
 of them can be resumed is tested in `test_checkpoints.py`."""
 
 import numpy as np
@@ -19,7 +19,7 @@ every_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: c
 
 
 def test_every_optimizer_is_in_the_table():
-    """An optimizer of `minitl.optimizers` that no case names is tested by nobody: see `cases/optimizers.py`."""
+    """Every optimizer of `minitl.optimizers` has a case in `cases/optimizers.py`: without one, no test would run it."""
     names = [case.name for case in OPTIMIZERS]
     assert len(names) == len(set(names))
     public = {name for name in optimizers.__all__ if hasattr(getattr(optimizers, name), "step")} - {"Optimizer"}

@@ -192,7 +192,7 @@ def weight_names(model):
 
 
 def take_moving_statistics(ours, theirs):
-    """Give minitl's model the moving statistics of Keras's, so that what is compared afterwards is exact.
+    """Give minitl's model the moving statistics of Keras's, so that the later comparisons are exact.
 
     Keras runs the calls of a shared layer in another order than they were made in, and a moving mean of two numbers
     depends on which comes first: by (1 - momentum)^2 = 1e-4 of their difference. Outputs differ by as much again.

@@ -40,7 +40,7 @@ def network():
 
 
 def losses_of(model, optimizer):
-    """Take twenty of minitl's updates, and check that what is frozen stays as it is, to the last bit."""
+    """Take twenty of minitl's updates, and check that frozen layers do not change by a single bit."""
     model.compile(optimizer=optimizer, loss="categorical_crossentropy")
     before = frozen_digest(model)
     found = twenty_steps(model.train_on_batch)

@@ -8,7 +8,7 @@ short. It goes through `Model.load_weights` as any file does. Only the child pro
 this one, which takes milliseconds instead of 0.3 s, with the same program, the same limits on memory, and ten seconds
 instead of sixty. (Every 500th mutant takes the ordinary way.) Linux and macOS only.
 
-What can come out, and is counted:
+The results that are counted:
 
     refused    a MinitlError. Those in which the child crashed or ran out of time are counted once more.
     equal      loaded, and every number is right (the bytes that changed carry no numbers)

@@ -24,7 +24,7 @@ every_network = pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case.
 
 
 def test_every_network_is_in_the_table():
-    """A network of `minitl.applications` that no case names is tested by nobody: see `cases/networks.py`."""
+    """Every network of `minitl.applications` has a case in `cases/networks.py`: without one, no test would run it."""
     assert sorted(case.name for case in NETWORKS) == sorted(each.title for each in applications.NETWORKS.values())
 
 

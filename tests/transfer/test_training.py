@@ -214,7 +214,7 @@ def test_a_model_must_be_compiled_and_have_something_to_learn():
         model.fit(np.zeros((2, 2), np.float32), np.zeros((2, 3)))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow is what this is about
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the test overflows on purpose
 @pytest.mark.parametrize("optimizer", [SGD(1e30), Adam(1e30)], ids=["SGD", "Adam"])
 def test_divergence_stops_before_the_update(rng, optimizer):
     x, y = blobs(rng)

@@ -10,7 +10,7 @@ WIDTH = 80  # columns
 
 
 def about(study, seeds):
-    """Return what was measured, in one line."""
+    """Return a description of the measurement, in one line."""
     task = next(iter(study.tasks.values()))
     return (
         f"{len(task.x_train):,} training images of B, {len(task.x_test):,} test images; "
