@@ -109,7 +109,10 @@ def test_no_two_names_beside_each_other_differ_by_a_letter():
 
 REPOSITORY = PACKAGE.parent
 WRITTEN = [path for folder in ("minitl", "tests", "benchmarks") for path in sorted((REPOSITORY / folder).rglob("*.py"))]
-WRONG_BEGINNINGS = "What Of Whether How So Which".split()
+WRONG_BEGINNINGS = """
+    What Of Whether How So Which Where Its Their Nothing Also Nor
+    In By From On At To With Without Between Behind
+""".split()
 # The docstring of a function begins with a verb in the imperative. These words, and words in -s or -ing, are none.
 NO_VERBS = """
     A An The All Any Both Each Every Nothing One Some Two

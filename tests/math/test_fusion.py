@@ -132,8 +132,7 @@ def test_what_somebody_else_looks_at_is_not_joined():
 
 
 def test_memory_does_not_grow_with_depth(rng):
-    """At inference only maps that are still needed are kept: two and one more at a time, however many blocks
-    there are."""
+    """Inference keeps only maps that are still needed: two and one more at a time, however many blocks there are."""
     import tracemalloc
 
     peaks = []

@@ -357,7 +357,7 @@ def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
 
 
 def test_statistics_that_were_unfrozen_once(tmp_path):
-    """Without gamma and beta, no optimizer has ever seen the layer."""
+    """No optimizer has ever seen the layer, because it has neither gamma nor beta."""
 
     class Freeze(Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -413,7 +413,7 @@ def test_a_table_that_is_appended_to(tmp_path):
 
 
 def test_a_signal_waits_for_the_callbacks(tmp_path):
-    """At the end of an epoch some callbacks have run and others have not: no checkpoint can be saved then."""
+    """Some callbacks have run at the end of an epoch, and others have not: no checkpoint can be saved then."""
 
     class Ask(Callback):
         def on_epoch_begin(self, epoch, logs=None):

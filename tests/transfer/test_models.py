@@ -106,7 +106,7 @@ def test_a_tensor_used_twice_gets_the_sum_of_both_gradients(rng):
 
 
 def test_memory_of_a_deep_forward_is_two_maps_not_all(rng):
-    """Without gradients, a layer's output is released as soon as the next layer has used it."""
+    """A layer's output is released as soon as the next layer has used it, if there are no gradients."""
     import tracemalloc
 
     model = Sequential([Spy(input_shape=(50, 50, 40)), *(Spy() for _ in range(9))])
