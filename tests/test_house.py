@@ -113,14 +113,14 @@ WRONG_BEGINNINGS = """
     What Of Whether How So Which Where Its Their Nothing Also Nor
     In By From On At To With Without Between Behind
 """.split()
-# The docstring of a function begins with a verb in the imperative. These words, and words in -s or -ing, are none.
+# The docstring of a function begins with a verb in the imperative. These words, and words in -s or -ing, are none
+# (but words in -ss may be, and Bring is one).
 NO_VERBS = """
     A An The All Any Both Each Every Nothing One Some Two
     He Her His It Its Our She That Their They This We You
     About After As At Before Behind Between By For From If In Into On Only To Under When Where Why With Within Without
     Array Function Gradient Helper Input Layer List Loss Model Name Number Output Path Shape True False None
 """.split()
-VERBS_THAT_LOOK_LIKE_NONE = ["Bring", "Pass"]
 # Words that contributing.md forbids and that have no second meaning. They may be names (of options, keys, arguments).
 WRONG_WORDS = re.compile(
     r"(?<!\w[(])(?<![\w`\"'./-])([Pp]ic(ture)?s?|[Pp]hotos?|[Tt]haw(s|ed|ing)?|[Tt]ruths?)(?![\w`\"'/(-]|  )"
@@ -147,10 +147,9 @@ def wrong_beginnings(source):
 
 def is_verb(word):
     """Return whether the first word of a docstring may be a verb in the imperative."""
-    if word in VERBS_THAT_LOOK_LIKE_NONE:
-        return True
     is_word = re.fullmatch(r"[A-Z][a-z]+(-[a-z]+)?,?", word)
-    return bool(is_word) and word not in NO_VERBS and not word.endswith(("s", "ing"))
+    has_ending = re.search(r"[^s]s,?$|ing$", word) and word != "Bring"
+    return bool(is_word) and word not in NO_VERBS and not has_ending
 
 
 def functions_without_verb(source):
