@@ -16,10 +16,10 @@ def copy(tmp_path_factory):
 
 def test_each_addition_is_a_file_a_line_and_a_case():
     places = [place for place, _ in blocks() if place]
-    for room in "layers", "losses", "optimizers", "applications":
-        table = "networks" if room == "applications" else room
-        own, line, *cases = [place for place in places if f"/{room}/" in place or place.endswith(f"/{table}.py")]
-        assert line == f"minitl/{room}/__init__.py" and set(cases) == {f"tests/cases/{table}.py"}, own
+    for package in "layers", "losses", "optimizers", "applications":
+        table = "networks" if package == "applications" else package
+        own, line, *cases = [place for place in places if f"/{package}/" in place or place.endswith(f"/{table}.py")]
+        assert line == f"minitl/{package}/__init__.py" and set(cases) == {f"tests/cases/{table}.py"}, own
     assert [place for place in places if "/weights/" in place or place.endswith("/formats.py")] == [
         "minitl/weights/formats/npz_file.py",
         "minitl/weights/distrust/child_process.py",
@@ -57,7 +57,14 @@ def test_the_new_network_is_known_to_the_commands(copy):
     root, _ = copy
     printed = run(root, "-m", "minitl", "summary", "vgg11", "--no-top", "--input-shape", "32", "32", "3")
     assert "9,220,480" in printed and "block5_pool" in printed
-    program = "from minitl.models import Sequential; from minitl.layers import Dense, PReLU; import numpy as np; " \
-        "m = Sequential([Dense(3, input_shape=(2,)), PReLU()]); m.compile('lion', 'log_cosh'); " \
-        "x = np.ones((8, 2), 'float32'); print(len(m.fit(x, x @ np.ones((2, 3)), verbose=0).history['loss']))"  # fmt: skip
+    program = """
+import numpy as np
+from minitl.layers import Dense, PReLU
+from minitl.models import Sequential
+
+model = Sequential([Dense(3, input_shape=(2,)), PReLU()])
+model.compile("lion", "log_cosh")
+x = np.ones((8, 2), "float32")
+print(len(model.fit(x, x @ np.ones((2, 3)), verbose=0).history["loss"]))
+"""
     assert run(root, "-W", "error", "-c", program) == "1\n"
