@@ -478,7 +478,7 @@ def test_winograd_does_not_spread_what_is_not_finite(rng, choose, number, argume
 
 @pytest.mark.parametrize("size, of_kernel", [(1e18, 1e18), (3e36, 0.05), (1e37, 1e-3), (-1e37, 1e-3), (1e25, 1e-10)])
 def test_winograd_overflows_nowhere_else(rng, choose, size, of_kernel):
-    """Without a warning, too."""
+    """The result is im2col's, and no warning is given."""
     x = (rng.standard_normal((1, 16, 16, 48)) * size).astype(np.float32)
     kernel = (rng.standard_normal((3, 3, 48, 32)) * of_kernel).astype(np.float32)
     found, expected = convolved(choose, x, kernel)
