@@ -1,13 +1,14 @@
 """minitl: transfer learning in plain NumPy, written to be read.
 
-This is the reading order. Each room imports only from those before it:
+This is the reading order. Each package imports only from those before it:
 
     files, kernels, initializers, losses, optimizers, metrics, layers, graph, testing      the engine
-    weights, data, features, training, models, transfer, applications, recipes             what a person does with it
-    course                                                                                 what teaches
-    cli, utils, callbacks, saving                                 the command line; names under Keras's public paths
+    weights, data, features, training, models, transfer, applications, recipes             transfer learning with it
+    course                                                                                 the course
+    cli, utils, callbacks, saving                                 the command line; names under Keras's import paths
 
-Start reading at `minitl.graph.graph`: `forward` runs an example through the layers, `backward` its gradient back.
+Start reading at `minitl.graph.graph`: `forward` runs examples through the layers, and `backward` takes the gradient
+back. Then read any layer, best `minitl.layers.dense` first.
 """
 
 from . import (

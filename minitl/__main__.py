@@ -1,4 +1,4 @@
-"""`python -m minitl` is the command `minitl`."""
+"""The command `minitl`, started as `python -m minitl`."""
 
 import sys
 

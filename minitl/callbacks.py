@@ -1,4 +1,4 @@
-"""Keras's path to the callbacks of `minitl.training`. Nothing is decided here."""
+"""Keras's import path of the callbacks in `minitl.training`."""
 
 from .training import (
     BackupAndRestore,

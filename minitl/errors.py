@@ -1,8 +1,8 @@
-"""Every error that minitl raises on purpose.
+"""The errors that minitl raises on purpose, and its warnings of mistakes.
 
-All of them are a `MinitlError`, so `except MinitlError` catches whatever can be wrong with a file, a shape, a label
-or a run, and the command line prints exactly their text. A message names the layer, file or argument, says what was
-expected and what was found, and ends with what to do next.
+Every error is a `MinitlError`, so `except MinitlError` catches whatever can be wrong with a file, a shape, a label or a
+run. The command line prints the text of the error and nothing else. The text names the layer, file or argument, says
+what was expected and what was found, and ends with what to do next.
 """
 
 import os
@@ -14,7 +14,7 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class MinitlError(Exception):
-    """The family: catch this one to catch them all."""
+    """The base of all errors: to catch this one is to catch them all."""
 
 
 class ArgumentError(MinitlError, ValueError):
@@ -26,11 +26,12 @@ class ShapeError(MinitlError, ValueError):
 
 
 class GraphError(MinitlError, ValueError):
-    """Layers are connected in a way that gives no model, or a model is asked for what it is not ready for."""
+    """Layers are connected in a way that gives no model, or a model is used before it is ready (a backward without a
+    forward)."""
 
 
 class DataError(MinitlError, ValueError):
-    """Images or labels are not what training expects: type, range, length, order of axes."""
+    """Examples or labels are not as training expects them: type, range, length, order of axes."""
 
 
 class WeightsError(MinitlError, ValueError):
@@ -38,7 +39,7 @@ class WeightsError(MinitlError, ValueError):
 
 
 class UnsafeFileError(WeightsError):
-    """A file asks for something that reading names and arrays never needs."""
+    """A file contains something that weights never need, such as a link to another file or code."""
 
 
 class CheckpointError(MinitlError):
@@ -46,30 +47,35 @@ class CheckpointError(MinitlError):
 
 
 class DivergedError(MinitlError, ArithmeticError):
-    """The loss or a gradient is not finite, or too large to step by. Raised before the update: the weights are still
-    finite."""
+    """The loss or a gradient is not finite, or too large for an update. Raised before the update, so the weights are
+    still finite."""
 
 
 class GradientError(MinitlError, AssertionError):
-    """A gradient differs from the finite difference (`minitl.testing.check_gradients`)."""
+    """A gradient differs from its finite difference (`minitl.testing.check_gradients`)."""
 
 
 class MissingExtraError(MinitlError, ImportError):
-    """An optional package is needed for this and is not installed."""
+    """An optional package is needed and not installed."""
 
 
 class MismatchError(MinitlError, AssertionError):
-    """A number that the engine computed is not what its formula gives (`minitl explain`)."""
+    """A number that the engine computed differs from what its formula gives (`minitl explain`)."""
 
 
 class MistakeWarning(UserWarning):
-    """Something that is possible, and in nearly every case not meant: one of the classic mistakes, seen as it happens.
-    Not an error: the work goes on. The text ends with the `minitl mistakes NAME` that shows what comes of it."""
+    """A warning of a classic mistake at the moment when it is made: possible, but in nearly every case not intended.
+
+    It is no error, and the work goes on. The text ends with the command `minitl mistakes NAME` that shows the result of
+    the mistake.
+    """
 
 
 def warn_of_mistake(text, mistake):
-    """Say that something looks like one of the mistakes of `minitl mistakes`, at the line of the caller's own program
-    that did it: the nearest one outside this package."""
+    """Warn that something looks like the `mistake` of this name in `minitl mistakes`.
+
+    The warning shows the line of the user's program that did it: the nearest caller outside this package.
+    """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1

@@ -1,4 +1,4 @@
-"""A progress bar, with rate and time left, for work that takes longer than two seconds."""
+"""A progress bar with rate and time left, for work that takes longer than two seconds."""
 
 import sys
 import time
@@ -7,19 +7,20 @@ from . import interruption
 
 
 class Progress:
-    """A bar for work of known length: `with Progress("Predicting", 500) as bar: bar.advance(32)`.
+    """A progress bar: `with Progress("Predicting", 500) as bar: bar.advance(32)`.
 
-    title     what is being done
-    total     how much there is to do; 0 or None where nobody knows
+    title     the name of the work
+    total     the amount of work; 0 or None if it is unknown
+    enabled   False shows nothing
     unit      of the total: "" for things that are counted, "MB" for bytes
-    lines     print a plain line now and then where the output is no terminal (otherwise nothing is shown there)
+    lines     print a plain line every ten seconds if the output is no terminal; otherwise nothing is shown there
 
-    It appears once the work has taken two seconds, and removes itself from a terminal at the end.
+    The bar appears when the work has taken two seconds, and is removed from a terminal at the end.
     """
 
-    PATIENCE = 2.0  # seconds without a bar
-    BAR = 24  # characters
-    BETWEEN_LINES = 10.0  # seconds
+    PATIENCE = 2.0  # seconds before the bar appears
+    BAR = 24  # width in characters
+    BETWEEN_LINES = 10.0  # seconds between two plain lines
 
     def __init__(self, title, total, enabled=True, unit="", lines=False):
         self.title, self.total, self.unit, self.done = title, total or 0, unit, 0
@@ -32,8 +33,9 @@ class Progress:
         return self
 
     def advance(self, count, note=""):
+        """Record that `count` more of the work is done, and draw the bar. `note` is shown behind it."""
         self.done += count
-        interruption.check()  # between two parts of the work nothing is half done
+        interruption.check()  # here no part of the work is half done
         now = time.perf_counter()
         between = 0.2 if self.terminal else self.BETWEEN_LINES
         if self.enabled and now - self.start >= self.PATIENCE and now - self.last_drawn >= between:
@@ -43,7 +45,7 @@ class Progress:
             self.last_drawn, self.drawn = now, True
 
     def state(self, seconds):
-        """`[######......] 120/500  60/s  6 s left`"""
+        """Return the bar as text, such as `[######......] 120/500  60/s  6 s left`."""
         scale, digits = (1e6, 1) if self.unit == "MB" else (1, 0)
         unit = f" {self.unit}".rstrip()
         rate = self.done / seconds if seconds else 0.0

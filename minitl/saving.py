@@ -1,4 +1,4 @@
-"""Keras's path to `models.load_model`. Nothing is decided here."""
+"""Keras's import path of `models.load_model`."""
 
 from .models import load_model
 

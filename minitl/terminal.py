@@ -1,28 +1,29 @@
-"""Text for a terminal: names that come from files, tables, and silence."""
+"""Text for a terminal: printable names, tables, and output that can be switched off."""
 
 import contextlib
 import io
 
 
 def printable(text):
-    """Text with names from files: what a terminal would obey, or cannot show, is written as an escape."""
+    """Return a text without control characters. Names from files may contain some, and a terminal would obey them: they
+    are written as escapes, as `\\x1b`."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def table(rows):
-    """Rows of cells as text: the first column to the left, numbers to the right."""
+    """Return rows of cells as text: the first column aligned to the left, the others to the right."""
     widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            str(cell).rjust(w) if c else str(cell).ljust(w) for c, (cell, w) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in rows
-    )
+    lines = []
+    for row in rows:
+        first, *others = [str(cell) for cell in row]
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:]))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager
 def silent_unless(verbose):
-    """Let a long job print its progress, or, with verbose=0, throw away what it and all that it calls print."""
+    """Throw away everything that is printed within the block if `verbose` is 0; otherwise change nothing."""
     if verbose:
         yield
     else:

@@ -1,3 +1,3 @@
-"""Which minitl this is."""
+"""The version of minitl."""
 
 __version__ = "0.1.0"

@@ -216,7 +216,7 @@ def test_what_cannot_work_is_refused_before_anything_moves():
 def test_a_model_is_not_saved_in_a_way_that_cannot_be_read(metadata, tmp_path):
     model = Sequential([Dense(2, input_shape=(2,))])
     model.metadata = metadata
-    with pytest.raises(GraphError, match="metadata is no dictionary with names for keys"):
+    with pytest.raises(GraphError, match="expected metadata that is a dictionary with strings"):
         model.save(tmp_path / "model.h5")
     circle = {}
     circle["again"] = circle
@@ -224,7 +224,7 @@ def test_a_model_is_not_saved_in_a_way_that_cannot_be_read(metadata, tmp_path):
     with pytest.raises(CheckpointError, match="not plain data"):
         model.save(tmp_path / "model.h5")
     x = Input((2,))
-    with pytest.raises(GraphError, match="a name that is no text|such a model cannot be saved"):
+    with pytest.raises(GraphError, match="strings for the names of inputs and outputs"):
         Model(x, {("a", 1): Dense(2)(x)}).save(tmp_path / "model.h5")
     assert not list(tmp_path.iterdir())
 

@@ -1,2 +1,9 @@
-"""Files, for any room: writing them whole or not at all (`atomic`, `results`), one process at a time (`locks`), where
-minitl keeps its own (`home`) and what comes with it (`bundled`), and looking into HDF5 files (`hdf5`)."""
+"""Files, for all packages above this one.
+
+atomic    writes a file completely or not at all
+results   writes results as JSON, and checks beforehand that a path can be written
+locks     lets one process at a time work on a file
+home      the folder for what minitl has downloaded and computed
+bundled   the files that come with minitl
+hdf5      reads HDF5 files that are not trusted
+"""

@@ -1,4 +1,4 @@
-"""Writing a file so that it is either the old one or the new one, whatever happens in between."""
+"""Atomic writing: whatever happens in between, a file is either the old one or the complete new one."""
 
 import os
 import tempfile
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from ..errors import ArgumentError, CheckpointError, MinitlError
 
-UMASK = os.umask(0)  # of the process; the system has no call that only reads it
+UMASK = os.umask(0)  # the process's umask; the system has no call that only reads it
 os.umask(UMASK)
 
 
 @contextmanager
 def replacing(path, check):
-    """Inside the block, write to the temporary path that this yields; afterwards it takes the place of `path`.
+    """Yield a temporary path to write to, and rename it to `path` when the block ends.
 
-    The temporary file lies in the same folder (a rename across disks is a copy, and a copy can be cut short), is
-    flushed to the disk, and is read back with `check(temporary)` before the rename. If anything fails, `path` is what
-    it was and the temporary file is gone.
+    The temporary file lies in the same folder, since a rename across disks is a copy, and a copy can be cut short. It
+    is flushed to the disk and read back with `check(temporary)` before the rename. If anything fails, `path` stays as
+    it was, and the temporary file is removed.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ArgumentError(f"path is {path!r}; expected the path of a file to write.")
     try:
-        path = Path(path).resolve()  # through a symbolic link to the file that it stands for
+        path = Path(path).resolve()  # follows a symbolic link to the file itself
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "the file is write-protected")
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~UMASK
@@ -36,7 +36,7 @@ def replacing(path, check):
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         check(temporary)
-        os.chmod(temporary, mode)  # mkstemp's files are private; a saved model is an ordinary file
+        os.chmod(temporary, mode)  # mkstemp makes private files; a saved model is an ordinary file
         os.replace(temporary, path)
         _flush_folder(path.parent)
     except Exception as error:
@@ -48,13 +48,14 @@ def replacing(path, check):
 
 
 def remove_leftovers(folder):
-    """Remove the temporary files of processes that were killed while they wrote. Only where nobody else writes now."""
+    """Remove the temporary files of processes that were killed while writing. No other process may be writing now."""
     for path in Path(folder).glob(".*.part"):
         path.unlink(missing_ok=True)
 
 
 def _flush_folder(folder):
-    """The new name must be on the disk, too. Windows does this by itself, and some file systems cannot."""
+    """Flush a folder, so that the new name of a file is on the disk, too. Windows does this by itself, and some file
+    systems cannot do it."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""Files that come with the project: weights and data."""
+"""The bundled files: weights and data that come with minitl."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ BUNDLED_FOLDERS = (*[_CHECKOUT / "weights"] * _IS_CHECKOUT, _PACKAGE / "_bundled
 
 
 def bundled_file(name):
-    """The path of a file that comes with the project. Raises WeightsError where it is missing."""
+    """Return the path of a bundled file. Raises WeightsError if it is missing."""
     for folder in BUNDLED_FOLDERS:
         if (folder / name).is_file():
             return folder / name

@@ -1,12 +1,12 @@
-"""Looking into an HDF5 file with distrust.
+"""Reading the structure of an HDF5 file that is not trusted.
 
-An HDF5 file is a tree like a folder: groups hold named links to other groups and to datasets (arrays), and both may
-carry attributes. What a link points to need not lie in the file at all, and a dataset may be a view of other files.
-Weights never need any of that, so this refuses it: every function here follows ordinary links within the file only, and
-learns the shape and place of a dataset without reading a number of it.
+An HDF5 file is a tree, like a folder: groups hold named links to other groups and to datasets (arrays), and both may
+have attributes. A link may point out of the file, and a dataset may be a view of other files. Weights never need
+either, so both are refused: every function here follows only ordinary links within the file. It finds the shape and
+place of a dataset without reading its numbers.
 
-libhdf5 itself can crash or run for ever on damaged structures. The reader of weights therefore calls all this in
-another process unless the file's digest is known.
+libhdf5 itself can crash or run for ever on a damaged file. So the reader of weights calls these functions in another
+process, unless it knows the file's digest.
 """
 
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ import h5py
 from ..errors import MinitlError, UnsafeFileError, WeightsError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}  # the compressions that h5py itself brings
+FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}  # the compressions that come with h5py
 MOST_OBJECTS = 200_000  # groups and names in one file; ResNet152 has 3,000
 DEEPEST = 50  # models within models
 
 
 @contextmanager
 def opened(source, name):
-    """An HDF5 file (a path or a file object), open for reading. Whatever is wrong with it becomes a WeightsError."""
+    """Open an HDF5 file (a path or a file object) for reading. An error while it is open becomes a WeightsError."""
     try:
         with h5py.File(source, "r") as file:
             yield file
@@ -35,7 +35,8 @@ def opened(source, name):
 
 
 def member(group, name, kind, file_name):
-    """`group[name]`, if it is there, of the kind expected, and really in this file."""
+    """Return `group[name]`. Raises WeightsError if it is missing or not of class `kind`, and UnsafeFileError if it does
+    not lie in this file."""
     parts = name.split("/")
     for end in range(1, len(parts) + 1):  # a link may hide half-way along the path
         link = group.get("/".join(parts[:end]), getlink=True)
@@ -55,7 +56,8 @@ def member(group, name, kind, file_name):
 
 
 def groups_below(root, file_name):
-    """Every group below `root` with its path, parents first. Refuses links out of the file, and circles."""
+    """Return [(path, group), ...] of every group below `root`, parents first. Raises UnsafeFileError for links out of
+    the file, and for circles."""
     found, seen = [], set()
 
     def visit(group, path, depth):
@@ -67,30 +69,28 @@ def groups_below(root, file_name):
         seen.add(address)
         found.append((path, group))
         for name in sorted(group, key=natural):
-            if (
-                isinstance(group.get(name, getlink=True), h5py.HardLink)
-                and group.get(name, getclass=True) is h5py.Group
-            ):
+            is_in_file = isinstance(group.get(name, getlink=True), h5py.HardLink)
+            if not is_in_file:
+                member(group, name, h5py.Group, file_name)  # raises the error that fits
+            elif group.get(name, getclass=True) is h5py.Group:
                 visit(member(group, name, h5py.Group, file_name), f"{path}/{name}".lstrip("/"), depth + 1)
-            elif not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                member(group, name, h5py.Group, file_name)  # says what is wrong with it
 
     visit(root, "", 0)
     return found
 
 
 def natural(name):
-    """conv2d_2 before conv2d_10."""
+    """Return a sort key that counts in numbers: conv2d_2 comes before conv2d_10."""
     stem, _, number = name.rpartition("_")
     return (stem, int(number)) if stem and number.isdecimal() else (name, 0)
 
 
 def text(group, name, most_bytes):
-    """A text that minitl wrote as a scalar dataset of fixed length; None where there is none."""
+    """Return a text that minitl wrote as a scalar dataset of fixed length, or None if there is no such dataset."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         return None
     dataset = group[name]
-    plain = isinstance(dataset, h5py.Dataset) and dataset.shape == () and dataset.dtype.kind == "S"
-    if not plain or dataset.external or dataset.is_virtual or dataset.dtype.itemsize > most_bytes:
+    is_text = isinstance(dataset, h5py.Dataset) and dataset.shape == () and dataset.dtype.kind == "S"
+    if not is_text or dataset.external or dataset.is_virtual or dataset.dtype.itemsize > most_bytes:
         return None
     return bytes(dataset[()]).decode("utf-8")

@@ -1,4 +1,4 @@
-"""The folder in which minitl keeps what it has fetched and computed."""
+"""The home folder: where minitl keeps what it has downloaded and computed."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ from ..errors import WeightsError
 
 
 def home_folder():
-    """Where minitl keeps things: $MINITL_HOME, by default ~/.minitl."""
+    """Return minitl's home folder: $MINITL_HOME, by default ~/.minitl. Raises WeightsError if there is none."""
     folder = os.path.expanduser(os.environ.get("MINITL_HOME") or "~/.minitl")
-    if folder.startswith("~"):  # a user without a home, as in some containers
+    if folder.startswith("~"):  # the user has no home folder, as in some containers
         raise WeightsError("this user has no home folder. Set MINITL_HOME to a folder for minitl's files.")
     return Path(folder)

@@ -1,5 +1,7 @@
-"""Locks between processes, as files beside what they guard. The system lets go of a lock when its process ends, however
-that happens: nothing is ever left locked."""
+"""Locks between processes: each is a file beside the file that it guards.
+
+The system releases a lock when its process ends, however that happens, so nothing stays locked.
+"""
 
 import time
 from contextlib import contextmanager
@@ -11,14 +13,14 @@ from ..errors import CheckpointError, WeightsError
 
 @contextmanager
 def locked(target, waiting_for=None):
-    """Only one process at a time is inside for the same `target`; the others wait, and say so."""
+    """Let one process at a time into the block for the same `target`. The others print that they wait, and wait."""
     with _lock_file(target) as file:
-        said = False
+        has_been_said = False
         while not _try_lock(file):
-            if not said:
-                what = waiting_for or f"another process is fetching {Path(target).name}"
-                print(f"Waiting: {what}.", flush=True)
-            said = True
+            if not has_been_said:
+                reason = waiting_for or f"another process is fetching {Path(target).name}"
+                print(f"Waiting: {reason}.", flush=True)
+            has_been_said = True
             interruption.check()
             time.sleep(0.2)
         try:
@@ -28,8 +30,8 @@ def locked(target, waiting_for=None):
 
 
 class Lock:
-    """A lock that is held until `release`. Raises CheckpointError where another process, or another `Lock` of this one,
-    has it."""
+    """A lock that is held until `release`. Making one raises CheckpointError, with the text `refusal`, if another
+    process, or another `Lock` of this process, holds it."""
 
     def __init__(self, target, refusal):
         try:
@@ -41,12 +43,14 @@ class Lock:
             raise CheckpointError(refusal)
 
     def release(self):
+        """Release the lock. A second call does nothing."""
         if not self.file.closed:
             _unlock(self.file)
             self.file.close()
 
 
 def _lock_file(target):
+    """Open the lock file of `target`, and make its folder if it is missing."""
     target = Path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +65,7 @@ try:
     import fcntl
 
     def _try_lock(file):
+        """Take the lock, and return whether it was free."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -72,12 +77,14 @@ try:
         return True
 
     def _unlock(file):
+        """Release the lock."""
         fcntl.flock(file, fcntl.LOCK_UN)
 
 except ImportError:  # Windows
     import msvcrt
 
     def _try_lock(file):
+        """Take the lock, and return whether it was free."""
         file.seek(0)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -86,5 +93,6 @@ except ImportError:  # Windows
         return True
 
     def _unlock(file):
+        """Release the lock."""
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)

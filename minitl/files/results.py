@@ -1,4 +1,4 @@
-"""Results for people: refusing in time to write where that cannot work, and writing them as JSON."""
+"""Files of results: checks before the work that they can be written, and JSON."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from .atomic import replacing
 
 
 def check_writable(*paths):
-    """Refuse now, before a minute of work, what could not be saved after it."""
+    """Raise ArgumentError if a file could not be written at one of these paths, before the work for it begins."""
     for path in paths:
         if path is None:
             continue
@@ -19,7 +19,7 @@ def check_writable(*paths):
 
 
 def write_json(path, results):
-    """Results as JSON, for `--json FILE`. Does nothing without a path."""
+    """Write results as JSON, for `--json FILE`. Without a path, do nothing."""
     if path is not None:
         with replacing(path, check=lambda written: json.loads(Path(written).read_text())) as temporary:
             Path(temporary).write_text(json.dumps(results, indent=2) + "\n")

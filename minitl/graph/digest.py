@@ -1,4 +1,4 @@
-"""A digest of all that must not move: the proof that frozen is frozen."""
+"""A digest of all frozen weights: equal digests prove that nothing frozen has changed."""
 
 import hashlib
 
@@ -6,8 +6,10 @@ import numpy as np
 
 
 def frozen_digest(model):
-    """A sha256 over everything in `model` that must not move: the parameters and statistics of its frozen layers, with
-    their names. Equal before and after training, it proves that nothing frozen has changed by a single bit."""
+    """Return a sha256 over the parameters and statistics of the frozen layers of `model`, with their names.
+
+    If it is the same before and after training, nothing frozen has changed by a single bit.
+    """
     digest = hashlib.sha256()
     for layer in model.layers:
         if not layer.trainable:

@@ -1,16 +1,26 @@
 """The heart: a graph of layers, run forward in order and backward in reverse order.
 
-Layers called on each other's outputs leave symbolic tensors, each of which knows the call that computes it. A graph is
-all calls on the way from its inputs to its outputs, in the order in which they were made; since a call is made after
-those it depends on, that order is a valid order of computation, and its reverse a valid order for gradients.
+Calling a layer on the outputs of others makes symbolic tensors, and each of them knows the call that computes it. A
+graph is all calls on the way from its inputs to its outputs, in the order in which they were made. A call is made after
+those it depends on, so this is a valid order of computation, and its reverse is a valid order for gradients.
 
-The life of an activation: a call computes it; every later call that takes it as an input gets it from here; behind the
-last of them it is let go. What a gradient will need of it is kept by the *graph*, call by call, from forward to
-backward, and is let go as backward passes. The layers themselves keep nothing in between. So a layer may be called
-several times in a graph (its gradients add up), and graphs that share layers do not disturb each other.
+The life of an activation (the output array of a call), from its layer to its end:
+1. `Graph.forward` runs the layer with `Layer.run` and puts the output into `values`, where later calls find it.
+2. While a layer runs, it hands to `Layer.remember` what its gradient will need, often its input or its output: by
+   reference, not as a copy. `run` returns this, and the graph keeps it in `_memory` under the call. If no gradient will
+   pass through the call (`_gradient_path`), nothing is kept, and the call may be fused with others (`fusion`).
+3. Behind the last call that takes an activation, `forward` deletes it from `values`. If no call has remembered it, this
+   is its end. The outputs of the graph stay until `forward` returns them.
+4. `Graph.backward` visits the calls in reverse order. It takes what a call has remembered out of `_memory` and lends it
+   to the layer (`Layer.put_back`) for its `backward`. With the next call, this reference is dropped. Activations that
+   are still in `_memory` when the next forward begins are dropped there.
+5. With its last reference the array is freed. If it is large, `kernels.memory.empty` gives its memory to a later array.
+
+Between forward and backward, the layers themselves keep nothing. So a layer may be called several times in a graph (its
+gradients add up), and graphs that share layers do not disturb each other.
 
 Read `forward` and `backward` here, then any layer. `models.Model` adds what people do with a graph. Beside this file:
-`structure` (one array, a list or a dict), `order` (which calls, in which order), `fusion` (calls computed at once).
+`structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one).
 """
 
 import weakref
@@ -22,73 +32,78 @@ from ..kernels.elementwise import add
 from ..layers import InputLayer
 from .fusion import Fused, fused
 from .layer_group import LayerGroup
-from .order import calls_between, inputs_needed, layers_in_keras_order, settle_names
+from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
 from .structure import Structure
 
 GRADIENTS = ("none", "trainable", "input")
 
 
 class Graph(LayerGroup):
-    """The layers between `inputs` and `outputs`: symbolic tensors, each of the two one alone, a list, or a dict.
+    """The layers between `inputs` and `outputs`. Each of the two is a symbolic tensor, a list of them, or a dict.
 
-    inputs, outputs   lists of these tensors;  input, output   in the form in which they were given
+    inputs, outputs   lists of the symbolic tensors
+    input, output     the same in the form in which they were given
     calls             every `Call` that has to be computed, in order
-    layers            their layers, each once, in Keras's order, with the InputLayers where the graph begins with them
+    layers            the layers of these calls, each once, in Keras's order (`order`), and InputLayers at the beginning
     metadata          anything JSON can hold that should be saved with the model: class names, preprocessing
     notes             lines for the ledger: what was skipped and removed
     """
 
-    kind = "Model"  # what a file says that this is
+    kind = "Model"  # the class that is written into a file of this graph
 
     def __init__(self, inputs, outputs, name="graph"):
         self.name, self.metadata, self.notes = name, {}, []
         self.connect(inputs, outputs)
 
     def connect(self, inputs, outputs):
-        """Make this the graph between these symbolic tensors. Where that is refused, nothing changes."""
+        """Make this the graph between these symbolic tensors. If that is refused, nothing changes."""
         starts, ends = Structure(inputs, "inputs"), Structure(outputs, "outputs")
         if len(set(starts.tensors)) != len(starts.tensors):
             raise GraphError("inputs names a tensor twice; each input is an array of its own.")
         calls = calls_between(starts.tensors, ends.tensors)
         first_layers = [tensor.layer for tensor in starts.tensors if isinstance(tensor.layer, InputLayer)]
-        settle_names(list(dict.fromkeys([*first_layers, *(call.layer for call in calls)])))
+        name_unnamed_layers(list(dict.fromkeys([*first_layers, *(call.layer for call in calls)])))
         self.input_structure, self.output_structure, self.calls = starts, ends, calls
         self.layers = layers_in_keras_order(starts.tensors, ends.tensors)
-        self.overwritten = []  # layers whose gradients a graph that shares them has replaced since the latest backward
+        self.overwritten = []  # names of layers whose gradients another graph has replaced since the latest backward
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
 
     @property
     def inputs(self):
+        """Return the symbolic inputs as a list."""
         return list(self.input_structure.tensors)
 
     @property
     def outputs(self):
+        """Return the symbolic outputs as a list."""
         return list(self.output_structure.tensors)
 
     @property
     def input(self):
+        """Return the symbolic inputs in the form in which they were given."""
         return self.input_structure.value
 
     @property
     def output(self):
+        """Return the symbolic outputs in the form in which they were given."""
         return self.output_structure.value
 
     @property
     def tensors(self):
-        """All symbolic tensors in order: the inputs, then what each call gives."""
+        """Return all symbolic tensors in order: the inputs, then the outputs of each call."""
         return [*self.inputs, *(tensor for call in self.calls for tensor in call.outputs)]
 
     def forward(self, x, training=False, gradients="trainable"):
-        """x (N, ...) -> the output (N, ...): each call in turn. Several arrays go in and come out in the form of
+        """Compute the output (N, ...) of x (N, ...), call by call. Several arrays go in and come out in the form of
         `input` and `output`: a list, or a dict.
 
         training    layers behave as in training: Dropout drops, BatchNormalization uses the batch
-        gradients   what `backward` will be asked for, which decides what is kept in memory for it:
-                    "trainable"  the gradients of trainable parameters: what the trainable layers and all layers that
-                                 depend on them need; nothing of what lies before the earliest of them
+        gradients   the gradients that `backward` will compute, which decide what is kept in memory for it:
+                    "trainable"  those of trainable parameters. Kept is what the trainable layers, and all layers that
+                                 depend on them, need; nothing for the layers before the first trainable one
                     "input"      these and dL/dx
-                    "none"       nothing: `backward` cannot be called
+                    "none"       no gradients: `backward` cannot be called
         """
         arrays = self.input_structure.flat(x, "x")
         self.check_input(arrays)
@@ -96,24 +111,24 @@ class Graph(LayerGroup):
         path = self._gradient_path(gradients)
         values, outputs = dict(zip(self.inputs, arrays)), self.output_structure.tensors
         operations = self._operations(path, training)
-        # Which operation uses a tensor for the last time: there it is let go of. An output stays to the end.
+        # Each tensor is deleted behind the last operation that uses it. Outputs stay to the end.
         last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
         for operation in operations:
             arguments = [values[tensor] for tensor in operation.inputs]
             if isinstance(operation, Fused):
                 values[operation.outputs[0]] = operation.forward(*arguments)
             else:
-                layer, given = operation.layer, arguments if operation.layer.merges else arguments[0]
+                layer, layer_input = operation.layer, arguments if operation.layer.merges else arguments[0]
                 if operation.outputs[0] in path:
-                    y, remembered = layer.run(given, training)
+                    y, remembered = layer.run(layer_input, training)
                 else:  # no gradient will pass here
-                    y, remembered = layer.forward(given, training=training), None
+                    y, remembered = layer.forward(layer_input, training=training), None
                     layer.forget()
-                found = [y] if len(operation.outputs) == 1 else y
-                values.update(zip(operation.outputs, found))
+                arrays_out = [y] if len(operation.outputs) == 1 else y
+                values.update(zip(operation.outputs, arrays_out))
                 if operation.outputs[0] in path:
-                    memory[operation] = remembered, layer.updates, [(np.shape(a), a.dtype) for a in found]
-                del given, y, remembered, found
+                    memory[operation] = remembered, layer.updates, [(np.shape(a), a.dtype) for a in arrays_out]
+                del layer_input, y, remembered, arrays_out
             del arguments
             for tensor in set(operation.inputs):
                 if last_user[tensor] is operation and tensor not in outputs:
@@ -123,8 +138,9 @@ class Graph(LayerGroup):
         return self.output_structure.packed([values[tensor] for tensor in outputs])
 
     def _operations(self, path, training):
-        """Return what forward computes, in order: the calls, joined where neither a gradient passes nor a batch is
-        looked at (`fusion`). Found anew each time, since layers may have been frozen or unfrozen."""
+        """Return what forward computes, in order: the calls, some of them fused (`fusion`). A call through which a
+        gradient will pass is not fused, nor one that uses statistics of the batch. This is decided anew in each
+        forward, since layers may have been frozen or unfrozen."""
 
         def may_be_fused(call):
             return call.outputs[0] not in path and not (training and call.layer.uses_batch)
@@ -132,14 +148,14 @@ class Graph(LayerGroup):
         return fused(self.calls, self.inputs, self.outputs, may_be_fused)
 
     def backward(self, grad):
-        """grad = dL/d(output), in the form of `output`; None for an output that the loss does not depend on.
+        """Compute all gradients from grad = dL/d(output): call by call, in reverse order.
 
-        Every trainable layer gets its `gradients`. Returns dL/dx in the form of `input` if forward was told to keep
-        what that takes (gradients="input"), else None: the walk then ends where nothing trainable lies before. An input
-        of integers has no gradient: None.
+        `grad` has the form of `output`, with None for an output that the loss does not depend on. Every trainable layer
+        gets its `gradients`. Returns dL/dx in the form of `input` after forward(gradients="input"), with None for an
+        input of integers, which has no gradient. Otherwise returns None: the walk ends at the first trainable layer.
 
-        A tensor used several times gets the sum of what comes back, and so does a parameter of a layer that is called
-        several times: L depends on it along every path.
+        A tensor that is used several times gets the sum of the gradients that come back, and so does a parameter of a
+        layer that is called several times: L depends on it along every path.
         """
         try:
             path, gradients = self._check_backward(grad)
@@ -153,21 +169,22 @@ class Graph(LayerGroup):
             memory, _, made = self._memory.pop(call)
             grads = [gradients.pop(tensor, None) for tensor in call.outputs]
             if all(each is None for each in grads):
-                continue  # only outputs without a loss depend on it
-            if len(grads) > 1:  # a part of the outputs that nobody used has the gradient 0
+                continue  # the loss does not depend on this call
+            if len(grads) > 1:  # an output that the loss does not depend on has the gradient 0
                 grads = [np.zeros(*made[k]) if each is None else each for k, each in enumerate(grads)]
             is_wanted = any(tensor in path for tensor in call.inputs)
             input_grads = _backward_of(call, memory, grads if len(grads) > 1 else grads[0], is_wanted)
             for tensor, input_grad in zip(call.inputs, input_grads):
-                if tensor in path:  # a merge sends gradients into branches, too, where nobody wants one
+                if tensor in path:  # a merging layer also gives gradients for branches that need none
                     gradients[tensor] = add(gradients[tensor], input_grad) if tensor in gradients else input_grad
         if not any(tensor in path for tensor in self.inputs):
             return None
         return self.input_structure.packed([gradients.get(tensor) for tensor in self.inputs])
 
     def _take_over_gradients(self):
-        """Clear what is left of an earlier backward: a layer that was frozen since might be unfrozen and moved by it. A
-        graph that shares the layer, and whose gradient this was, is told that it has lost it."""
+        """Clear the gradients of an earlier backward. Otherwise a layer that has been frozen since could be unfrozen
+        and then updated by an old gradient. If the gradient belonged to another graph that shares the layer, the layer
+        is noted in that graph's `overwritten`."""
         self.overwritten = []
         for layer in self.layers:
             owner = layer.gradients_of and layer.gradients_of()
@@ -177,13 +194,13 @@ class Graph(LayerGroup):
             layer.gradients_of = weakref.ref(self)
 
     def _check_backward(self, grad):
-        """Return the gradient path of the latest forward, and {output: its gradient}, if there was a forward and
-        nothing has changed since."""
+        """Return the gradient path of the latest forward, and {output: its gradient}. Raises GraphError if there was no
+        forward, or if a layer has been updated since."""
         path, self._path = self._path, None
         if path is None:
             raise GraphError(
-                "backward has nothing to go by: run forward first, once for each backward, and not with "
-                "gradients='none' (as predict and evaluate do)."
+                "backward has nothing to work on: run forward first, once for each backward, and not with "
+                "gradients='none', as predict and evaluate do."
             )
         gradients = {}
         for tensor, each, shape in zip(self.outputs, self.output_structure.flat(grad, "grad"), self._output_shapes):
@@ -197,13 +214,13 @@ class Graph(LayerGroup):
             if call.layer.updates != updates:
                 raise GraphError(
                     f"layer '{call.layer.name}' has been moved by an optimizer since this model's forward: its "
-                    "gradient would be of other weights. Run forward, backward and the step of one model, then those "
-                    "of the next."
+                    "gradient would belong to other weights. Run forward, backward and the optimizer's step of one "
+                    "model, then those of the next."
                 )
         return path, gradients
 
     def _gradient_path(self, gradients):
-        """Return the tensors whose gradient is needed: what trainable layers give, and all that depends on it."""
+        """Return the tensors whose gradient is needed: the outputs of trainable layers, and all that depend on them."""
         if gradients not in GRADIENTS:
             raise GraphError(f"gradients is {gradients!r}; expected one of {', '.join(map(repr, GRADIENTS))}.")
         if gradients == "none":
@@ -214,16 +231,16 @@ class Graph(LayerGroup):
                 path.update(call.outputs)
         return path
 
-    # ---- what may come in ----
+    # ---- checks of the input ----
 
     def check_input(self, arrays):
         """Raise DataError or ShapeError if the graph cannot take these arrays, one for each input."""
         for x, tensor, name in zip(arrays, self.inputs, self.input_structure.names):
-            what = "" if len(arrays) == 1 else f" for '{name}'"
+            for_input = "" if len(arrays) == 1 else f" for '{name}'"
             if not isinstance(x, np.ndarray):
-                raise DataError(f"the model expected a NumPy array{what}, found {type(x).__name__}.")
+                raise DataError(f"the model expected a NumPy array{for_input}, found {type(x).__name__}.")
             if not tensor.is_floating and x.dtype.kind not in "iub":
-                raise DataError(f"the model expected integers{what} ({tensor.dtype}), found {x.dtype}.")
+                raise DataError(f"the model expected integers{for_input} ({tensor.dtype}), found {x.dtype}.")
         self.check_shape(*(x.shape for x in arrays))
 
     def check_shape(self, *shapes):
@@ -238,8 +255,8 @@ class Graph(LayerGroup):
                 hint = " This looks like (N, C, H, W): use x.transpose(0, 2, 3, 1)."
             elif shape == expected:
                 hint = " A single image needs a batch axis: x[None]." if len(expected) == 3 else " Add a batch axis."
-            what = "an input" if len(shapes) == 1 else f"an input '{name}'"
-            raise ShapeError(f"the model expected {what} of shape (N{sizes}), found {shape}.{hint}")
+            an_input = "an input" if len(shapes) == 1 else f"an input '{name}'"
+            raise ShapeError(f"the model expected {an_input} of shape (N{sizes}), found {shape}.{hint}")
         if len({shape[0] for shape in shapes}) > 1:
             counts = ", ".join(f"'{name}' {shape[0]}" for name, shape in zip(self.input_structure.names, shapes))
             raise ShapeError(f"the inputs hold different numbers of examples: {counts}.")
@@ -247,19 +264,20 @@ class Graph(LayerGroup):
     # ---- parts ----
 
     def part(self, inputs, outputs, name=None):
-        """Return the graph between symbolic tensors of this one. It shares the layers, and their parameters. Of a list
-        of `inputs`, those that the outputs do not depend on are left out."""
+        """Return the graph between two symbolic tensors of this one, or two lists of them. It shares the layers and
+        their weights. From a list of `inputs`, those that the outputs do not depend on are left out."""
         if isinstance(inputs, (list, tuple)):
             inputs = inputs_needed(inputs, Structure(outputs, "outputs").tensors)
         return self._of_same_kind(inputs, outputs, name or self.name)
 
     def _of_same_kind(self, inputs, outputs, name):
+        """Return a new graph of this class; a subclass overrides this."""
         return Graph(inputs, outputs, name)
 
     @property
     def cuts(self):
-        """The symbolic tensors that all the rest is computed from alone: where the graph is a single path and can be
-        cut in two. Not those within the branches of a block, for the other branch begins before them."""
+        """Return the symbolic tensors at which the graph can be cut in two: everything behind such a tensor is computed
+        from it alone. A tensor within a branch of a block is none, since the other branch begins before it."""
         tensors = self.tensors
         position = {tensor: k for k, tensor in enumerate(tensors)}
         last_use = {tensor: position[call.outputs[0]] for call in self.calls for tensor in call.inputs}
@@ -268,19 +286,19 @@ class Graph(LayerGroup):
         for k, tensor in enumerate(tensors):
             is_alone = not any(each in last_use for each in tensor.call.outputs if each is not tensor)
             if needed_until <= k and is_alone and (k >= len(self.inputs) or len(self.inputs) == 1):
-                found.append(tensor)  # nothing from before or beside it is used behind it
+                found.append(tensor)  # behind it, no other tensor from before is used
             needed_until = max(needed_until, last_use.get(tensor, 0))
         return found
 
     @property
     def is_row(self):
-        """Does every layer take the output of the one before it, and nothing else?"""
+        """Return whether every layer takes the output of the one before it, and nothing else."""
         tensors = self.tensors
         is_single = len(self.inputs) == len(self.outputs) == 1 and len(tensors) == len(self.calls) + 1
         return is_single and all(call.inputs == (before,) for before, call in zip(tensors, self.calls))
 
     def get_layer(self, name=None, index=None):
-        """Return the layer called `name`, or the one at `index` of `layers`."""
+        """Return the layer named `name`, or the one at `index` of `layers`."""
         if index is not None:
             return self.layers[index]
         for layer in self.layers:
@@ -291,8 +309,8 @@ class Graph(LayerGroup):
         )
 
     def output_of(self, name, call=None):
-        """Return the symbolic output of the layer called `name` in this graph; where the layer is called several times,
-        that of its call number `call`, counted from 0."""
+        """Return the symbolic output of the layer named `name` in this graph. If the layer is called several times,
+        `call` is the number of the call, counted from 0."""
         layer = self.get_layer(name)
         found = [each.outputs for each in self.calls if each.layer is layer]
         found = found or [(tensor,) for tensor in self.inputs if tensor.layer is layer]
@@ -303,8 +321,8 @@ class Graph(LayerGroup):
 
 
 def _backward_of(call, memory, grad, is_wanted):
-    """Run the backward of one call and add what it found to the layer's `gradients`. Returns the gradients of the
-    inputs, or an empty list where they are not wanted."""
+    """Run the backward of one call, and add the gradients of its parameters to the layer's `gradients`. Returns the
+    gradients of the inputs, or an empty list if they are not wanted."""
     layer = call.layer
     before, so_far = layer.put_back(memory), layer.gradients
     layer.gradients = {}

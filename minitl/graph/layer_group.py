@@ -1,43 +1,46 @@
-"""Several layers as one thing: freeze them, count and copy their parameters."""
+"""A group of layers: freeze them together, count and copy their weights."""
 
 from ..errors import ShapeError
 
 
 class LayerGroup:
-    """What a graph can do with its `layers` without knowing how they are connected."""
+    """The part of a graph that needs only its `layers`, not how they are connected."""
 
     layers = ()
 
     @property
     def trainable(self):
+        """Return whether any layer is trainable."""
         return any(layer.trainable for layer in self.layers)
 
     @trainable.setter
     def trainable(self, value):
-        """Freeze or unfreeze every layer. Takes effect at once; nothing has to be compiled again."""
+        """Freeze or unfreeze every layer. This takes effect at once; the model need not be compiled again."""
         for layer in self.layers:
             layer.trainable = value
 
     @property
     def dtype(self):
-        """The type the layers compute in: that of the first parameter. None where there is none."""
+        """Return the type in which the layers compute: that of the first weight, or None if there is none."""
         for layer in self.layers:
             for name in layer.weight_names:
                 return getattr(layer, name).dtype
         return None
 
     def count_params(self, trainable_only=False):
-        """Return how many numbers are learned or measured; with `trainable_only`, those that the optimizer moves."""
+        """Return how many numbers the weights hold; with `trainable_only`, how many of them the optimizer updates."""
         if not trainable_only:
             return sum(layer.count_params() for layer in self.layers)
         return sum(getattr(layer, name).size for layer in self.layers for name in layer.trainable_names)
 
     @property
     def weights(self):
+        """Return all parameters and statistics, layer by layer: the arrays themselves, no copies."""
         return [weight for layer in self.layers for weight in layer.weights]
 
     @property
     def trainable_weights(self):
+        """Return the parameters that the optimizer updates: the arrays themselves, no copies."""
         return [weight for layer in self.layers for weight in layer.trainable_weights]
 
     def get_weights(self):
@@ -45,8 +48,8 @@ class LayerGroup:
         return [weight for layer in self.layers for weight in layer.get_weights()]
 
     def set_weights(self, weights):
-        """Overwrite all parameters and statistics by a list in the order of `get_weights`. Raises ShapeError, with
-        nothing changed, for one that does not fit."""
+        """Overwrite all parameters and statistics with a list in the order of `get_weights`. Raises ShapeError if one
+        of them does not fit; then nothing is changed."""
         weights = list(weights)
         expected = sum(len(layer.weight_names) for layer in self.layers)
         if len(weights) != expected:

@@ -1,15 +1,15 @@
-"""Which calls lie between inputs and outputs, in which order the layers count, and what they are called."""
+"""The calls between inputs and outputs, the order of a model's layers, and their names."""
 
 from ..errors import GraphError
 from ..layers import InputLayer
 
 
 def calls_between(inputs, outputs):
-    """Return all calls that `outputs` are computed by, back to `inputs` and without those of `inputs`, oldest first.
+    """Return all calls on the way from `inputs` to `outputs`, oldest first. The calls that made `inputs` are left out.
 
-    A call is made after the calls that it depends on, so this is a valid order of computation, and its reverse a valid
-    order for gradients. Raises GraphError where an output depends on an Input that is not among `inputs`, or where one
-    of `inputs` is used by nothing.
+    A call is made after the calls that it depends on, so this is a valid order of computation, and its reverse is a
+    valid order for gradients. Raises GraphError if an output depends on an Input that is not among `inputs`, or if one
+    of `inputs` is not used.
     """
     found, used, to_visit = set(), set(), list(outputs)
     while to_visit:
@@ -20,20 +20,20 @@ def calls_between(inputs, outputs):
             if not tensor.inputs:
                 names = ", ".join(f"'{each.layer.name}' {each.shape}" for each in inputs)
                 raise GraphError(
-                    f"the output depends on '{tensor.layer.name}', which is not the model's input; that is another Input: "
-                    f"{names}. Where models share layers, layer.output is the layer's first use; model.output_of(name) "
-                    "is this one's."
+                    f"the output depends on '{tensor.layer.name}', which is not the model's input. The model was given "
+                    f"another Input: {names}. If models share layers, layer.output is the output of the layer's first "
+                    "call; model.output_of(name) gives the output of its call in this model."
                 )
             found.add(tensor.call)
             to_visit.extend(tensor.inputs)
-    idle = [tensor.layer.name for tensor in inputs if tensor not in used]
-    if idle:
-        raise GraphError(f"the outputs do not depend on the input '{idle[0]}'. Leave it out, or connect it.")
+    unused = [tensor.layer.name for tensor in inputs if tensor not in used]
+    if unused:
+        raise GraphError(f"the outputs do not depend on the input '{unused[0]}'. Leave it out, or connect it.")
     return sorted(found, key=lambda call: call.serial)
 
 
 def inputs_needed(inputs, outputs):
-    """Return those of `inputs` that `outputs` depend on, in their order."""
+    """Return those of `inputs` on which `outputs` depend, in their order."""
     found, seen, to_visit = set(), set(), list(outputs)
     while to_visit:
         tensor = to_visit.pop()
@@ -46,32 +46,48 @@ def inputs_needed(inputs, outputs):
 
 
 def layers_in_keras_order(inputs, outputs):
-    """Return the layers as Keras's `model.layers` has them, which weight files without names and programs that freeze
-    `model.layers[:249]` go by.
+    """Return the layers in the order of Keras's `model.layers`.
 
-    The longer the way from a layer to the outputs, the earlier it comes; among equals, the one first met when walking
-    back from the outputs. A layer that is called several times stands where the longest way puts it, and the way of
+    Why in this order, and not in that of the calls: programs and files rely on it. A Keras program freezes by position,
+    as in `model.layers[:249]` of InceptionV3. Keras reads the arrays of an older HDF5 file by position, unless it is
+    told to go by name; a file of Keras 3 numbers the layers of a class (conv2d, conv2d_1, ...) in this order.
+
+    The layers are sorted by distance: the number of calls on the longest way from a layer to the outputs. The largest
+    distance comes first. Among layers of equal distance, the one comes first that a walk back from the outputs meets
+    first. An example, a small residual block:
+
+        x = Input((8,)); s = Dense(4, name="shortcut")(x)
+        a = Dense(4, name="a")(x); b = Dense(4, name="b")(a); y = Add()([b, s])
+
+        order of the calls     shortcut, a, b, add
+        distances              input 3, a 2, b 1, shortcut 1, add 0
+        order of the layers    input, a, b, shortcut, add          (b before shortcut, since Add takes b first)
+
+    So `layers[:2]` are the input and a, not the input and the shortcut. In a model that is a single path, both orders
+    are the same. A layer that is called several times stands where its largest distance puts it, and the distance of
     each earlier call is measured from there (`map_graph_network` in Keras's `function.py`).
     """
     met, walk = {}, _walk_back(inputs, outputs)
     for kind, node in walk:
         if kind == "met":
             met.setdefault(node.layer, len(met))
-    way_of_layer, way = {}, {}  # calls to the outputs
+    distance_of_layer, distance = {}, {}  # each in calls, from there to the outputs
     for node in reversed([node for kind, node in walk if kind == "done"]):
         layer = node.layer
-        way_of_layer[layer] = way[node] = max(way.get(node, 0), way_of_layer.get(layer, 0))
+        distance_of_layer[layer] = distance[node] = max(distance.get(node, 0), distance_of_layer.get(layer, 0))
         for before in _nodes_before(node, inputs):
-            way[before] = max(way.get(before, 0), way[node] + 1)
+            distance[before] = max(distance.get(before, 0), distance[node] + 1)
     called = {node.layer for kind, node in walk if node not in inputs}
     layers = [layer for layer in met if isinstance(layer, InputLayer) or layer in called]
-    return sorted(layers, key=lambda layer: (-way_of_layer[layer], met[layer]))
+    return sorted(layers, key=lambda layer: (-distance_of_layer[layer], met[layer]))
 
 
 def _walk_back(inputs, outputs):
-    """Return ("met", node) and ("done", node) of a walk from the outputs to the inputs, depth first. A node is a call,
-    or one of `inputs`. It is done when all that it depends on is done. Not recursive: a deep network is deeper than
-    Python's stack."""
+    """Return the events ("met", node) and ("done", node) of a depth-first walk from the outputs to the inputs.
+
+    A node is a call, or one of `inputs`. It is done when everything that it depends on is done. The walk is not
+    recursive, since a deep network is deeper than Python's stack.
+    """
     events, seen, to_visit = [], set(), []
     for output in outputs:
         to_visit.append(("met", output if output in inputs else output.call))
@@ -88,24 +104,27 @@ def _walk_back(inputs, outputs):
 
 
 def _nodes_before(node, inputs):
+    """Return the nodes whose outputs a node takes: calls, or some of `inputs`."""
     return [] if node in inputs else [tensor if tensor in inputs else tensor.call for tensor in node.inputs]
 
 
-def settle_names(layers):
-    """Give names to layers that nobody named. Names are unique in a model, since weight files go by them: such a layer
-    is called by its class, with a number where that is taken (dense, dense_1, ...), in the first model that it joins;
-    then the name stays."""
+def name_unnamed_layers(layers):
+    """Give a name to each layer that nobody has named. Raises GraphError if two layers have the same name.
+
+    Names are unique in a model, since weight files go by them. The first model that an unnamed layer joins names it
+    after its class, with a number where that name is taken (dense, dense_1, ...). From then on the name stays.
+    """
     taken = set()
     for layer in layers:
-        if layer.name_is_settled and layer.name in taken:
+        if layer.name_is_final and layer.name in taken:
             raise GraphError(f"two layers are named '{layer.name}'; give one of them another name (name=...).")
-        if layer.name_is_settled:
+        if layer.name_is_final:
             taken.add(layer.name)
     for layer in layers:
-        if not layer.name_is_settled:
+        if not layer.name_is_final:
             number = 0
             while layer.name in taken:
                 number += 1
                 layer.name = f"{layer.class_name}_{number}"
             taken.add(layer.name)
-            layer.name_is_settled = True
+            layer.name_is_final = True

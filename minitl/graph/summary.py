@@ -1,9 +1,9 @@
-"""The table that `model.summary()` prints, and what one example costs."""
+"""The table that `model.summary()` prints, and the floating-point operations of one example."""
 
 
 def flops(model):
-    """Return the floating-point operations of one example's way forward, as far as the layers count them: those of
-    convolutions and dense layers. Needs a model with a fixed input size."""
+    """Return the number of floating-point operations of `forward` for one example. Only those that the layers count are
+    in it: those of convolutions and dense layers. The model needs a fixed input size."""
     total = 0
     for call in model.calls:
         shapes = [tensor.shape for tensor in call.inputs]
@@ -12,7 +12,8 @@ def flops(model):
 
 
 def summary_text(model):
-    """One line a layer: name (class), output shape, parameters, frozen or not; then the totals."""
+    """Return the table as text: for each layer its name (class), output shape, number of weights, and whether it is
+    frozen; then the totals."""
     rows = [("Layer (type)", "Output shape", "Params", "Trainable", "Input from")]
     first_calls = [tensor.call for tensor in model.inputs if not tensor.inputs]
     previous, seen = None, set()
@@ -26,7 +27,7 @@ def summary_text(model):
                 ", ".join(f"({shape})" for shape in shapes),
                 "" if layer in seen else f"{layer.count_params():,}",
                 ("yes" if layer.trainable else "frozen") if layer.weight_names else "",
-                # Where the input is the line above, as in most networks, saying so would be noise.
+                # In most networks nearly every layer takes the output of the line above: this is left out.
                 "" if inputs in ([], [previous]) else ", ".join(each.name for each in inputs),
             )
         )
@@ -35,7 +36,7 @@ def summary_text(model):
     if not any(row[4] for row in rows[1:]):
         rows = [row[:4] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    # Numbers are read from the right, everything else from the left.
+    # Numbers are aligned to the right, everything else to the left.
     lines = [
         "  ".join(cell.rjust(w) if c == 2 else cell.ljust(w) for c, (cell, w) in enumerate(zip(row, widths))).rstrip()
         for row in rows

@@ -1,7 +1,12 @@
-"""Layers: parameters, forward, backward; one idea a class, under Keras's names.
+"""The layers, one class each, under Keras's names. A layer has parameters, `forward` and `backward`.
 
-Reading order: `base` (what a layer is), `dense` (the shortest real one), `activations`, `convolutional`, `pooling`,
-`normalization`, `regularization`, `merging`. The axis letters are explained in `minitl.kernels`.
+Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
+gradient), `activations`, `convolutional`, `pooling`, `normalization`, `regularization` (Dropout), `merging` (Add,
+Concatenate), `input` (where a graph begins). The axis letters are explained in `minitl.kernels`.
+
+The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
+Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
+own, follow `course/add_your_own.md`.
 """
 
 from .activations import Activation, ReLU, Softmax

@@ -9,14 +9,14 @@ from .base import Layer
 
 
 def activation_functions(name):
-    """(function, gradient) of an activation by its Keras name."""
+    """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name."""
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ArgumentError(f"activation is {name!r}; expected one of {', '.join(ACTIVATIONS)}.")
     return ACTIVATIONS[name]
 
 
 class Activation(Layer):
-    """Any activation by name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
+    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
 
     config_names = ("activation",)
 
@@ -24,7 +24,7 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activation
         self.activate, self.activation_gradient = activation_functions(activation)
-        self.keeps_channels = self.is_elementwise = activation != "softmax"  # which mixes the channels
+        self.keeps_channels = self.is_elementwise = activation != "softmax"  # a softmax mixes the channels
 
     def forward(self, x, training=False):
         y = self.activate(x)
@@ -37,7 +37,10 @@ class Activation(Layer):
 
 
 class ReLU(Layer):
-    """x above `threshold`, at most `max_value`; negative_slope * (x - threshold) at the threshold and below."""
+    """y = x where x > threshold, else negative_slope * (x - threshold); then limited to at most max_value.
+
+    With the defaults this is y = max(x, 0).
+    """
 
     config_names = ("max_value", "negative_slope", "threshold")
     keeps_channels = is_elementwise = True
@@ -64,7 +67,7 @@ class ReLU(Layer):
         return y if self.max_value is None else np.minimum(y, self.max_value)
 
     def backward(self, grad):
-        """The slope of the piece that x is on: 1 in the middle, negative_slope below, 0 above max_value."""
+        """Return grad times the slope at x: 1 above the threshold, negative_slope below it, 0 from max_value on."""
         (x,) = self.remembered()
         # At exactly x = 0 the plain ReLU has no derivative; 0 is taken, as in PyTorch and TensorFlow.
         slope = np.where(x > self.threshold, 1, self.negative_slope).astype(grad.dtype)
@@ -74,7 +77,7 @@ class ReLU(Layer):
 
 
 class Softmax(Layer):
-    """Positive numbers that add up to 1 along `axis`."""
+    """Softmax: turns the input into positive numbers that add up to 1 along `axis`."""
 
     config_names = ("axis",)
     output_activation = "softmax"

@@ -1,14 +1,14 @@
-"""Convolution, and the padding that some networks do as a step of its own. The math is in `kernels/convolution.py`."""
+"""Convolution, and zero padding as a layer of its own. The math is in `kernels/convolution.py`."""
 
 import operator
 
-from ..arguments import whole_number
+from ..arguments import pair, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
 from ..kernels.winograd import KernelTransform
 from .activations import activation_functions
-from .base import Layer, pair
+from .base import Layer
 
 
 class Conv2D(Layer):
@@ -67,7 +67,7 @@ class Conv2D(Layer):
         return windowed_shape(input_shape, self.kernel_size, self.strides, self.padding, channels=self.filters)
 
     def flops(self, input_shape):
-        """Count two for each number of the kernel and each of the OH*OW pixels that come out: a product and a sum."""
+        """Return 2 * KH*KW*C*F * OH*OW: a product and a sum for each kernel number and each output pixel."""
         _, oh, ow, _ = self.compute_output_shape(input_shape)
         return 2 * self.kernel.size * oh * ow
 
@@ -77,22 +77,23 @@ class Conv2D(Layer):
     def forward(self, x, training=False):
         self.accept(x.shape)
         transform = self.transform
-        if training and self.trainable:  # the kernel is about to change
+        if training and self.trainable:  # the optimizer is about to change the kernel
             transform.drop()
             transform = None
         y = conv2d(x, self.kernel, self.bias, self.strides, self.padding, self.activate, transform)
-        # A frozen kernel needs no x, and a linear activation no y: what no gradient needs is not kept.
+        # Only what a gradient needs is kept: a frozen kernel needs no x, and a linear activation no y.
         self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
         return y
 
     def backward(self, grad):
-        """First back through the activation to z = convolution + bias, then to the parameters, then to x."""
+        """Return dL/dx. The gradient goes back through the activation to z = convolution + bias, then to the
+        parameters, then to x."""
         grad = self.backward_to_parameters(grad)
         _, image_hw, _ = self.remembered()
         return conv2d_input_gradient(grad, self.kernel, image_hw, self.strides, self.padding)
 
     def backward_to_parameters(self, grad):
-        """dL/dy -> dL/dz, and from it the gradients of kernel and bias."""
+        """Compute dL/dz from grad = dL/dy, and from dL/dz the gradients of kernel and bias. Returns dL/dz."""
         x, _, y = self.remembered()
         grad = self.activation_gradient(grad, y)
         if self.trainable:
@@ -104,7 +105,10 @@ class Conv2D(Layer):
 
 
 class ZeroPadding2D(Layer):
-    """A border of zeros. `padding` is n, (rows, columns), or ((top, bottom), (left, right))."""
+    """Zero padding: puts a border of zeros around the image.
+
+    `padding` is n, (rows, columns), or ((top, bottom), (left, right)).
+    """
 
     config_names = ("padding",)
     keeps_channels = True
@@ -119,7 +123,8 @@ class ZeroPadding2D(Layer):
             self.padding = ((-1, -1), (-1, -1))
         if min(*self.padding[0], *self.padding[1]) < 0:
             raise ArgumentError(
-                f"padding is {padding!r}; expected n, (rows, columns) or ((top, bottom), (left, right)), none negative."
+                f"padding is {padding!r}; expected n, (rows, columns) or ((top, bottom), (left, right)), all at "
+                "least 0."
             )
 
     def check_input(self, input_shape):
@@ -135,19 +140,21 @@ class ZeroPadding2D(Layer):
         return pad(x, rows, cols)
 
     def backward(self, grad):
-        """The border came from nowhere; the image gets its own part of the gradient back."""
+        """Return the image's part of the gradient. The border is constant, so its part is dropped."""
         rows, cols = self.remembered()
         return crop(grad, rows, cols)
 
 
 def check_padding(padding):
+    """Return `padding` in lower case. Raises ArgumentError unless it is 'valid' or 'same'."""
     if not isinstance(padding, str) or padding.lower() not in PADDINGS:
         raise ArgumentError(f"padding is {padding!r}; expected 'valid' or 'same'.")
     return padding.lower()
 
 
 def windowed_shape(input_shape, kernel_hw, strides, padding, channels=None):
-    """The shape after sliding a window over (N, H, W, C); H and W may be None, for images of any size."""
+    """Return the output shape (N, OH, OW, C) of sliding a window over (N, H, W, C). H and W may be None, for images of
+    any size."""
     n, h, w, c = input_shape
     paddings = (padding, padding) if isinstance(padding, str) else padding
     oh, ow = (output_size(*axis) for axis in zip((h, w), kernel_hw, strides, paddings))

@@ -1,4 +1,4 @@
-"""The fully connected layer, and `Flatten`, which turns a map into the vector that it takes."""
+"""The fully connected layer, and `Flatten`, which turns a feature map into the vector that this layer takes."""
 
 import math
 
@@ -12,8 +12,8 @@ from .base import Layer
 class Dense(Layer):
     """y = activation(x @ kernel + bias).  x (N, inputs) -> y (N, units).
 
-    kernel (inputs, units), bias (units,). An input with more axes is treated pixel by pixel: (N, H, W, C) -> (N, H, W,
-    units), as in Keras.
+    kernel (inputs, units), bias (units,). On an input with more axes the layer works on each pixel by itself, as in
+    Keras: (N, H, W, C) -> (N, H, W, units).
     """
 
     takes_integers = False
@@ -49,7 +49,7 @@ class Dense(Layer):
         inputs = input_shape[-1]
         if len(input_shape) < 2 or inputs is None:
             raise ShapeError(
-                f"layer '{self.name}' needs to know how many numbers it gets, found shape {input_shape}. "
+                f"layer '{self.name}' needs to know how many numbers it gets, found the input shape {input_shape}. "
                 "Give the model a fixed input_shape, or pool globally before this layer."
             )
         if self.kernel is not None and inputs != len(self.kernel):
@@ -59,7 +59,7 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def flops(self, input_shape):
-        """Count two for each number of the kernel, a product and a sum; in a map, for each of its pixels."""
+        """Return 2 * inputs*units: a product and a sum for each kernel number; of a map, this for each pixel."""
         return 2 * self.kernel.size * math.prod(input_shape[1:-1])  # the product of no axes is 1
 
     def forward(self, x, training=False):
@@ -73,7 +73,7 @@ class Dense(Layer):
         return y
 
     def backward(self, grad):
-        """With z = x @ kernel + bias:
+        """Return dL/dx. With z = x @ kernel + bias:
 
         dL/dx[n, i] = sum_u dL/dz[n, u] * dz[n, u]/dx[n, i]
                     = sum_u dL/dz[n, u] * kernel[i, u]         = (dL/dz @ kernel^T)[n, i]
@@ -82,10 +82,12 @@ class Dense(Layer):
         return matmul(flat_grad, self.kernel.T).reshape(*grad.shape[:-1], len(self.kernel))
 
     def backward_to_parameters(self, grad):
-        """dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u]      = (x^T @ dL/dz)[i, u]
+        """Compute the gradients of kernel and bias.
+
+        dL/dkernel[i, u] = sum_n x[n, i] * dL/dz[n, u]      = (x^T @ dL/dz)[i, u]
         dL/dbias[u]      = sum_n dL/dz[n, u]
 
-        Returns dL/dz (N, units), which `backward` goes on with.
+        Returns dL/dz (N, units), from which `backward` goes on.
         """
         x, y = self.remembered()
         grad = self.activation_gradient(grad, y).reshape(-1, self.units)  # dL/dz
@@ -98,7 +100,7 @@ class Dense(Layer):
 
 
 class Flatten(Layer):
-    """(N, H, W, C) -> (N, H*W*C), in that order of axes."""
+    """Flattening: (N, H, W, C) -> (N, H*W*C), in that order of axes."""
 
     passes_numbers_on = True
     keeps_integers = True
@@ -112,6 +114,6 @@ class Flatten(Layer):
         return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, grad):
-        """The same numbers in another arrangement, so the gradient goes back into the old one."""
+        """Return the gradient in the input's shape: the output holds the same numbers, only arranged differently."""
         (shape,) = self.remembered()
         return grad.reshape(shape)

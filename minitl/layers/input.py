@@ -1,4 +1,4 @@
-"""Where a graph begins."""
+"""The input of a graph: the layer at which it begins, and `Input`, which makes one."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ from .base import Call, Layer
 
 
 class InputLayer(Layer):
-    """Bring an array into a graph.
+    """The beginning of a graph: hands on the array that the graph is given.
 
     shape   of one example, without the batch: (H, W, C), with None for a size that may vary; () for single numbers
-    dtype   "float32", or the name of a type of integers ("int32", ...) or "bool": these get no gradient
+    dtype   "float32"; or a type of integers ("int32", ...) or "bool", and then the input gets no gradient
     """
 
     config_names = ("shape", "dtype")
@@ -21,7 +21,7 @@ class InputLayer(Layer):
         sizes = list(shape) if isinstance(shape, (tuple, list)) else ["not a sequence"]
         if any(size is not None and not (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
             raise ShapeError(
-                f"Input shape is {shape!r}; expected one image's sizes without the batch, as (224, 224, 3)."
+                f"Input shape is {shape!r}; expected the sizes of one example without the batch, as (224, 224, 3)."
             )
         self.shape = tuple(None if size is None else int(size) for size in sizes)
         self.dtype = type_name(dtype)
@@ -39,7 +39,7 @@ class InputLayer(Layer):
 
 
 def type_name(dtype):
-    """Return NumPy's name of an input's type. Raises ArgumentError for one that no network computes with."""
+    """Return NumPy's name of an input's type. Raises ArgumentError for a type that no network computes with."""
     try:
         found = np.dtype("float32" if dtype is None else dtype)
     except TypeError:
@@ -52,7 +52,10 @@ def type_name(dtype):
 
 
 def Input(shape, batch_size=None, dtype=None, name=None):
-    """Return the symbolic input of a model. `shape` is one example's: `Input((224, 224, 3))`, and `dtype` the type of
-    its numbers: `Input((128,), dtype="int32")` for 128 tokens. Any batch is taken; `batch_size` is there for Keras's
-    sake."""
+    """Return the symbolic input of a model.
+
+    shape        of one example, without the batch: `Input((224, 224, 3))`
+    batch_size   accepted as in Keras, and ignored: a model takes batches of any size
+    dtype        the type of the numbers: `Input((128,), dtype="int32")` for 128 tokens
+    """
     return InputLayer(shape, dtype=dtype, name=name).output

@@ -1,4 +1,4 @@
-"""Layers with several inputs. `forward` takes a list and `backward` returns one: a gradient for each input."""
+"""Layers with several inputs. `forward` takes a list of arrays, and `backward` returns a list: a gradient for each."""
 
 from functools import reduce
 
@@ -10,7 +10,7 @@ from .base import Layer
 
 
 class Add(Layer):
-    """y = x_1 + x_2 + ...  All inputs have one shape (a size of 1 is stretched, as NumPy does it)."""
+    """y = x_1 + x_2 + ...  All inputs have one shape; a size of 1 is broadcast, as in NumPy."""
 
     merges = True
 
@@ -22,7 +22,7 @@ class Add(Layer):
         return (None, *(None if None in axis else max(axis) for axis in sizes))
 
     def check_input(self, input_shapes):
-        if len(input_shapes) < 2 or not _broadcast(shape[1:] for shape in input_shapes):
+        if len(input_shapes) < 2 or not _can_broadcast(shape[1:] for shape in input_shapes):
             raise ShapeError(
                 f"layer '{self.name}' expected two or more inputs of one shape, found {list(input_shapes)}."
             )
@@ -30,15 +30,15 @@ class Add(Layer):
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         self.remember(*(each.shape for each in x))
-        return reduce(add, of_one_type(x))
+        return reduce(add, cast_to_one_type(x))
 
     def backward(self, grad):
-        """dy/dx_k = 1 for every k: each input receives grad as it is."""
-        return [_unstretch(grad, shape) for shape in self.remembered()]
+        """Return grad for each input, since dy/dx_k = 1 for every k. Where an input was broadcast, grad is summed."""
+        return [_sum_over_broadcast_axes(grad, shape) for shape in self.remembered()]
 
 
 class Concatenate(Layer):
-    """The inputs one after the other along `axis`."""
+    """Concatenation: puts the inputs one after the other along `axis`."""
 
     config_names = ("axis",)
     merges = True
@@ -63,50 +63,52 @@ class Concatenate(Layer):
                 f"layer '{self.name}': axis is {self.axis!r}; expected an axis of the inputs {list(input_shapes)} "
                 "other than the batch."
             )
-        rest = {
-            tuple(np.delete(np.array(shape[1:], object), self._axis_without_batch(shape))) for shape in input_shapes
-        }
-        if len(input_shapes) < 2 or len(rest) != 1:
+        if len(input_shapes) < 2 or len({self._other_sizes(shape) for shape in input_shapes}) != 1:
             raise ShapeError(
                 f"layer '{self.name}' expected two or more inputs that differ only along axis {self.axis}, "
                 f"found {list(input_shapes)}."
             )
 
-    def _axis_without_batch(self, shape):
-        return self.axis % len(shape) - 1
+    def _other_sizes(self, shape):
+        """Return the sizes along all axes but `axis` and the batch."""
+        sizes = list(shape[1:])
+        del sizes[self.axis % len(shape) - 1]
+        return tuple(sizes)
 
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         self.remember(*(each.shape[self.axis] for each in x))
-        return concatenate(of_one_type(x), self.axis)
+        return concatenate(cast_to_one_type(x), self.axis)
 
     def backward(self, grad):
-        """Each input gets back the slice of grad that lies where it was put."""
+        """Return for each input the slice of grad at the place where the input was put."""
         ends = np.cumsum(self.remembered())[:-1]
         return np.split(grad, ends, axis=self.axis)
 
 
 def common_dtype(dtypes):
-    """Return the name of the type that inputs of these types are merged in: floating-point if one of them is, else the
-    smallest type of integers that holds all."""
+    """Return the name of the type in which inputs of these types are merged: the floating-point type if there is one,
+    otherwise the smallest type of integers that holds all of them."""
     return next((dtype for dtype in dtypes if dtype.startswith("float")), np.result_type(*dtypes).name)
 
 
-def of_one_type(arrays):
-    """Return the arrays in one type. NumPy would make float64 of integers and float32."""
+def cast_to_one_type(arrays):
+    """Return the arrays in one type: the floating-point type if there is one. NumPy would turn integers and float32
+    into float64."""
     floats = [each.dtype for each in arrays if each.dtype.kind == "f"]
     if not floats:
         return arrays
     return [each if each.dtype.kind == "f" else each.astype(floats[0]) for each in arrays]
 
 
-def _broadcast(shapes):
-    """Do these shapes, without their batch axis, fit together? None fits anything."""
+def _can_broadcast(shapes):
+    """Return whether these shapes, without their batch axis, can be broadcast together. None fits any size."""
     shapes = list(shapes)
     return len({len(shape) for shape in shapes}) == 1 and all(len(set(axis) - {1, None}) <= 1 for axis in zip(*shapes))
 
 
-def _unstretch(grad, shape):
-    """A size-1 axis that was stretched was used many times: its gradient is the sum over all of them."""
-    stretched = tuple(i for i, (found, own) in enumerate(zip(grad.shape, shape)) if own == 1 and found > 1)
-    return grad.sum(axis=stretched, keepdims=True) if stretched else grad
+def _sum_over_broadcast_axes(grad, shape):
+    """Return grad in an input's `shape`. Where a size of 1 was broadcast, one number was used many times: its gradient
+    is the sum over all the places where it was used."""
+    axes = tuple(axis for axis, (found, own) in enumerate(zip(grad.shape, shape)) if own == 1 and found > 1)
+    return grad.sum(axis=axes, keepdims=True) if axes else grad

@@ -1,4 +1,4 @@
-"""Batch normalization: bring every channel to mean 0 and variance 1, then let it learn its own scale and shift."""
+"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift."""
 
 import numpy as np
 
@@ -11,11 +11,23 @@ from .base import Layer
 class BatchNormalization(Layer):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.  x (N, ..., C) -> same shape.
 
-    Which mean and variance depends on the state, and mixing them up is the classic mistake of fine-tuning:
+    The layer's state decides which mean and variance are used. To mix them up is the classic mistake of fine-tuning:
 
-        training     of this batch; the moving statistics follow: moving = momentum * moving + (1 - momentum) * batch
-        inference    the moving statistics
-        frozen       the moving statistics, even in training, and they stay as they are (trainable = False)
+        training     those of this batch, and moving = momentum * moving + (1 - momentum) * batch for both
+        inference    the moving mean and variance
+        frozen       the moving mean and variance, even in training, and they stay as they are (trainable = False)
+
+    Why a frozen layer uses its moving statistics: frozen means that an example comes out as it did before, in training
+    as in inference. The frozen layers behind it, and gamma and beta, were trained for numbers on the scale of the old
+    data, which the moving statistics hold. Statistics of the batch would put the new data on another scale, let an
+    example's output depend on the other examples of its batch, and train the head on numbers that it never gets in
+    inference. In numbers, for a channel with moving mean 10, moving variance 4, gamma 1, beta 0 (and epsilon 0):
+
+        batch (12, 14)    frozen: (1, 2)    by the batch's own mean 13 and variance 1: (-1, 1)
+        batch (12, 10)    frozen: (1, 0)    by the batch's own mean 11 and variance 1: (1, -1)
+
+    Frozen, the example 12 always gives 1. By the batch's statistics it gives -1 or 1, as its neighbour decides.
+    `minitl mistakes batch-norm-runs-in-frozen-base` shows what this costs.
 
     Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.
     """
@@ -59,11 +71,11 @@ class BatchNormalization(Layer):
         return self.trainable  # even if it has neither gamma nor beta
 
     def scale_and_shift(self):
-        """(C,) and (C,): with fixed statistics, y = scale * x + shift."""
+        """Return scale (C,) and shift (C,): with fixed statistics, y = scale * x + shift."""
         return self._scale_and_shift(self.moving_mean, self.moving_variance)
 
     def _scale_and_shift(self, mean, variance):
-        """The formula at the head of this class, with x taken out of it."""
+        """Return scale and shift of the formula at the head of this class, written as scale * x + shift."""
         scale = self._inverse_std(variance) * (self.gamma if self.scale else 1)
         shift = -mean * scale
         return scale, shift + self.beta if self.center else shift
@@ -74,45 +86,50 @@ class BatchNormalization(Layer):
     def forward(self, x, training=False):
         self.accept(x.shape)
         x = as_float(x)
-        of_this_batch = training and self.uses_batch and x.size > 0  # no images have no statistics
+        of_this_batch = training and self.uses_batch and x.size > 0  # an empty batch has no statistics
         if of_this_batch:
             if x.size == x.shape[-1]:
                 warn_of_mistake(
-                    f"layer '{self.name}' takes mean and variance from a batch of one: every number is its own mean, "
-                    "and what comes out does not depend on the picture. To predict, leave training=True out; to train, "
-                    "choose a batch size that leaves no single picture over, or freeze the layer.",
+                    f"layer '{self.name}' takes mean and variance from a batch of one example: every number is its own "
+                    "mean, so the output does not depend on the example. To predict, leave training=True out. To "
+                    "train, choose a batch size that leaves no single example over, or freeze the layer.",
                     "batch-of-one",
                 )
             mean, variance = batch_statistics(x)
-            self._follow(mean, variance)
+            self._update_moving_statistics(mean, variance)
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        # Frozen, it needs nothing large for its gradient: x is not kept.
+        # The gradient of a frozen layer does not need x, so x is not kept.
         self.remember(x if self.trainable else None, mean.copy(), variance.copy(), of_this_batch)
         return scale_and_shift(x, *self._scale_and_shift(mean, variance))
 
-    def _follow(self, mean, variance):
-        """Move the moving statistics towards this batch's. A batch with NaN or infinity must not get into them: the
-        training step will be refused, and they have to survive it as the weights do."""
+    def _update_moving_statistics(self, mean, variance):
+        """Move the moving statistics towards those of this batch. Skip a batch with NaN or infinity: its training step
+        will be refused, and the moving statistics have to survive that as the parameters do."""
         if np.isfinite(mean).all() and np.isfinite(variance).all():
             for moving, batch in (self.moving_mean, mean), (self.moving_variance, variance):
                 moving *= self.momentum
                 moving += (1 - self.momentum) * batch
 
     def backward(self, grad):
-        """Write v = x normalized, so y = gamma v + beta, and sums run over the M = N*H*W numbers of a channel.
+        """Return dL/dx. Write v = x normalized, so y = gamma v + beta. Sums run over a channel's M = N*H*W numbers.
 
             dL/dgamma = sum grad * v        dL/dbeta = sum grad        dL/dv = gamma * grad
 
         With fixed statistics v = (x - mean) * inverse_std is linear in x:  dL/dx = dL/dv * inverse_std.
 
-        With the batch's own, every x also moves mean and variance:
-            dmean/dx_i = 1/M,   dvariance/dx_i = 2 (x_i - mean)/M,   so   dinverse_std/dx_i = -inverse_std^2 v_i / M
+        With the batch's own statistics, every x_i also moves mean and variance:
+            dmean/dx_i     = 1/M
+            dvariance/dx_i = 1/M sum_j 2 (x_j - mean) (1[i = j] - dmean/dx_i)
+                           = 2 (x_i - mean)/M - 2/M^2 sum_j (x_j - mean)  =  2 (x_i - mean)/M
+        Its path through the mean is zero, since sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3,
+        (-2) + (-1) + 3 = 0, and dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
+            dinverse_std/dx_i = -inverse_std^3 / 2 * dvariance/dx_i = -inverse_std^2 v_i / M
             dv_j/dx_i  = inverse_std * (1[i = j] - 1/M - v_i v_j / M)
             dL/dx_i    = sum_j dL/dv_j dv_j/dx_i
                        = gamma * inverse_std * (grad_i - mean(grad) - v_i * mean(grad * v))
 
-        which, with v_i = (x_i - mean) * inverse_std, is  a * grad_i + b * x_i + c  with three numbers for each channel.
+        With v_i written out, this is  a * grad_i + b * x_i + c  with three numbers a, b, c for each channel.
         """
         x, mean, variance, used_batch = self.remembered()
         inverse_std = self._inverse_std(variance)

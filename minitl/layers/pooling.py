@@ -1,12 +1,13 @@
 """Pooling layers. The math is in `kernels/pooling.py`."""
 
 from .. import kernels
-from .base import Layer, pair
+from ..arguments import pair
+from .base import Layer
 from .convolutional import check_padding, windowed_shape
 
 
 class _Pooling2D(Layer):
-    """What the two windowed poolings share: the window, by default moved by its own size."""
+    """The base of the two windowed poolings. By default, the stride is the size of the window."""
 
     config_names = ("pool_size", "strides", "padding")
     keeps_channels = True
@@ -25,7 +26,7 @@ class _Pooling2D(Layer):
 
 
 class MaxPooling2D(_Pooling2D):
-    """The largest pixel of each window, channel by channel. (N, H, W, C) -> (N, OH, OW, C)."""
+    """Max pooling: keeps the largest number of each window, channel by channel. (N, H, W, C) -> (N, OH, OW, C)."""
 
     def forward(self, x, training=False):
         self.accept(x.shape)
@@ -39,7 +40,7 @@ class MaxPooling2D(_Pooling2D):
 
 
 class AveragePooling2D(_Pooling2D):
-    """The mean of each window, channel by channel. (N, H, W, C) -> (N, OH, OW, C)."""
+    """Average pooling: takes the mean of each window, channel by channel. (N, H, W, C) -> (N, OH, OW, C)."""
 
     def forward(self, x, training=False):
         self.accept(x.shape)
@@ -52,7 +53,7 @@ class AveragePooling2D(_Pooling2D):
 
 
 class _GlobalPooling2D(Layer):
-    """What the two global poolings share: (N, H, W, C) -> (N, C), or (N, 1, 1, C) with keepdims=True."""
+    """The base of the two global poolings: (N, H, W, C) -> (N, C), or (N, 1, 1, C) with keepdims=True."""
 
     config_names = ("keepdims",)
     keeps_channels = True
@@ -68,18 +69,19 @@ class _GlobalPooling2D(Layer):
         n, _, _, c = input_shape
         return (n, 1, 1, c) if self.keepdims else (n, c)
 
-    def shaped(self, y):
+    def with_kept_axes(self, y):
+        """Return y (N, C) in the output's shape."""
         n, c = y.shape
         return y.reshape(n, 1, 1, c) if self.keepdims else y
 
 
 class GlobalAveragePooling2D(_GlobalPooling2D):
-    """The mean of each channel."""
+    """Global average pooling: takes the mean of each channel over all pixels."""
 
     def forward(self, x, training=False):
         self.accept(x.shape)
         self.remember(x.shape[1:3])
-        return self.shaped(kernels.global_average_pool(x))
+        return self.with_kept_axes(kernels.global_average_pool(x))
 
     def backward(self, grad):
         (image_hw,) = self.remembered()
@@ -87,12 +89,12 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
 
 
 class GlobalMaxPooling2D(_GlobalPooling2D):
-    """The maximum of each channel."""
+    """Global max pooling: keeps the largest number of each channel."""
 
     def forward(self, x, training=False):
         self.accept(x.shape)
         self.remember(x)
-        return self.shaped(kernels.global_max_pool(x))
+        return self.with_kept_axes(kernels.global_max_pool(x))
 
     def backward(self, grad):
         (x,) = self.remembered()

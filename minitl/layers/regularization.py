@@ -1,4 +1,4 @@
-"""Dropout: in training, silence a random part of the inputs, so that no unit can lean on one other unit."""
+"""Dropout: in training, a random part of the inputs becomes 0, so that no unit can rely on a single other unit."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from .base import Layer
 class Dropout(Layer):
     """In training each number becomes 0 with probability `rate`; the others are divided by (1 - rate).
 
-    Dividing at training time (*inverted* dropout) keeps the expected value, so inference changes nothing at all.
-    Srivastava et al. 2014. `seed` fixes the sequence of masks.
+    The division (*inverted* dropout) keeps the expected value of each number: (1 - rate) * x / (1 - rate) = x. So
+    inference returns x as it is. Srivastava et al. 2014. `seed` fixes the sequence of masks.
     """
 
     config_names = ("rate", "seed")
@@ -21,7 +21,7 @@ class Dropout(Layer):
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
-            raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to silence.")
+            raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to set to 0.")
         self.rate, self.seed = float(rate), seed
         self.random = rate > 0
         self.generator = generator(seed)
@@ -37,6 +37,6 @@ class Dropout(Layer):
         return x * mask
 
     def backward(self, grad):
-        """y = x * mask, so dL/dx = grad * mask."""
+        """Return dL/dx = grad * mask, since y = x * mask."""
         (mask,) = self.remembered()
         return grad if mask is None else grad * mask

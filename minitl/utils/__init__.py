@@ -1,4 +1,4 @@
-"""Keras's `utils`: one seed for everything random, and one-hot labels. Nothing is decided here."""
+"""Keras's import path of `set_random_seed` and `to_categorical` (one-hot labels)."""
 
 from ..data.labels import to_categorical
 from ..randomness import set_random_seed
