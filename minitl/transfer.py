@@ -1,15 +1,17 @@
 """Surgery: the middle steps of transfer learning, on any model.
 
-    3  remove_layers    cut off what belongs to the old task
-    4  replace_head     put new layers on
-    5  adapt_input      other channels, another image size
-       adapt_classes    other classes, keeping what was learned about those that stay
-    6  freeze, unfreeze choose what may move;  frozen_digest proves that the rest did not
+    3  remove_layers    cut off the layers of the old task
+    4  replace_head     add new layers
+    5  adapt_input      change the channels or the image size
+       adapt_classes    change the classes, and keep what was learned about those that stay
+    6  freeze, unfreeze choose which layers training may change;  frozen_digest proves that it changed no others
 
-Those of steps 3 to 5 return a new `Model` that *shares* the layers it kept, so that training one trains both (only a
-layer whose weights change their shape is a copy); the others act on the model they are given. In a new model, ask for a
-layer's output with `model.output_of(name)`: `layer.output` is where the layer was used first.
-Read next: `features`, which makes use of what is frozen.
+The functions of steps 3 to 5 return a new `Model`. It *shares* the layers that were kept, so training one model trains
+both. Only a layer whose weights change their shape is copied. The functions of step 6 change the model that they are
+given. In a new model, ask for the output of a layer with `model.output_of(name)`, because `layer.output` is its output
+where it was used first.
+
+Read next: `features`, which saves time when layers are frozen.
 """
 
 import numpy as np
@@ -22,19 +24,19 @@ from .weights.ledger import adapted
 
 
 def remove_layers(model, after):
-    """`model` up to and including the layer named `after`; everything behind it is left out. Raises GraphError where
-    the model is no single path there (`model.cuts`)."""
+    """Return `model` up to and including the layer named `after`, without all layers behind it. Raises GraphError where
+    the model is not a single path there (`model.cuts`)."""
     kept = model.part(model.input, _cut(model, after))
     return _continue(kept, model, f"removed behind '{after}'", class_names=None)
 
 
 def replace_head(model, layers, after=None):
-    """`model` up to and including the layer named `after` (default: all of it), followed by new `layers` in a row
-    (a list, or a single one). Raises GraphError where the model is no single path there (`model.cuts`)."""
+    """Return `model` up to and including the layer named `after` (default: all of it), followed by new `layers` (a list
+    in order, or a single layer). Raises GraphError where the model is not a single path there (`model.cuts`)."""
     if after is None and len(model.outputs) > 1:
         raise GraphError(
-            f"the model has {len(model.outputs)} outputs ({', '.join(model.output_names)}); say behind which layer the "
-            "new head goes, with after=."
+            f"the model has {len(model.outputs)} outputs ({', '.join(model.output_names)}); name the layer before the "
+            "new head with after=."
         )
     tensor = model.outputs[0] if after is None else _cut(model, after)
     for layer in [layers] if isinstance(layers, Layer) else layers:
@@ -44,7 +46,8 @@ def replace_head(model, layers, after=None):
 
 
 def _cut(model, name):
-    """The output of the layer called `name`, if all that lies behind is computed from it alone."""
+    """Return the output of the layer called `name`, if everything behind it is computed from this output alone. Raises
+    GraphError otherwise."""
     if sum(call.layer.name == name for call in model.calls) > 1:
         raise GraphError(
             f"the model cannot be cut behind '{name}', which is called several times. It is a single path behind "
@@ -64,21 +67,22 @@ def _cut(model, name):
             f"the model cannot be cut behind '{name}': with several inputs or outputs, not all that lies behind is "
             f"computed from it alone. {ends}".rstrip()
         )
-    behind, other = found[0]
+    behind, bypass = found[0]
     raise GraphError(
         f"the model cannot be cut behind '{name}', which lies in one of several branches: '{behind.layer.name}' also "
-        f"needs '{other.layer.name}'. It is a single path behind '{before[-1]}', before the branches, and behind "
+        f"needs '{bypass.layer.name}'. It is a single path behind '{before[-1]}', before the branches, and behind "
         f"'{after[0]}', after them."
     )
 
 
 def adapt_input(model, input_shape):
-    """`model` for images of another `input_shape` (H, W, C).
+    """Return `model` for images of another `input_shape` (H, W, C).
 
-    Another size needs no new weights, as long as no dense layer has counted the pixels. Other channels need a new
-    kernel in every convolution that looks at the image itself (in every layer that names the axis of its channels, in
-    `input_axes`); it is made from the old one by `adapt_channels`. All other layers are shared. Raises ShapeError where
-    a layer behind cannot take what comes then.
+    Another size needs no new weights, as long as no dense layer depends on the number of pixels. Another number of
+    channels needs a new kernel in every convolution that takes the image itself (in every layer that names the axis of
+    its input channels in `input_axes`). `adapt_channels` makes the new kernel from the old one, and its docstring says
+    what such a model sees at first. With the same number of channels every kernel stays as it is. All other layers are
+    shared. Raises ShapeError where a layer cannot take the input that it then gets.
     """
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3 or input_shape[2] is None:
         raise ShapeError(f"input_shape is {input_shape!r}; expected (height, width, channels).")
@@ -86,11 +90,11 @@ def adapt_input(model, input_shape):
         raise ShapeError(f"the model has {len(model.inputs)} inputs ({', '.join(model.input_names)}); expected one.")
     (images,) = model.inputs
     if not isinstance(images.layer, InputLayer):
-        raise ShapeError("the model begins in the middle of another one; adapt that one's input.")
+        raise ShapeError("the model begins in the middle of another model; adapt the input of that model instead.")
     input_shape = tuple(input_shape)
     tensors = {images: Input(input_shape, name=images.layer.name)}
     image_like = {images}  # tensors whose channels are still those of the image
-    replaced = {}  # layer -> its copy for other channels; a layer that is called twice is adapted once
+    replaced = {}  # layer -> its copy for the new channels; a layer that is called twice is adapted once
     for call in model.calls:
         layer, before = call.layer, call.inputs[0]
         if before in image_like:
@@ -110,19 +114,38 @@ def adapt_input(model, input_shape):
             ) from None
     outputs = model.output_structure.packed([tensors[each] for each in model.outputs])
     new = Model(model.input_structure.packed([tensors[images]]), outputs, name=model.name)
-    if replaced:  # how images of these channels have to be prepared, nobody knows
+    if replaced:  # the old preparation of images does not fit the new channels
         return _continue(new, model, preprocessing=None)
     return _continue(new, model)
 
 
 def adapt_channels(kernel, channels, axis=2):
-    """Return a first kernel (KH, KW, C, F) for another number of input channels. `axis` is where they are counted.
+    """Return the kernel (KH, KW, C, F) of a first layer for another number of input channels. `axis` is the axis of C.
 
-    1 channel           the sum over the old channels: a grey image then gives exactly what it gave as three equal
-                        channels (after VGG16's `preprocess_input` they are not equal: each has lost its own mean)
-    more than before    the old ones, and zeros for the rest: RGBA starts as if alpha were not there, and training may
-                        find a use for it
-    any other number    the mean over the old channels, scaled so that the sum over all channels stays what it was
+    With every rule, an image whose channels are all equal gives the same output as before. As an example, take one
+    position of the kernel and one filter. The old kernel is [1, 2, 3] (for red, green and blue) or [6] (for grey):
+
+        new channels     rule                                           from [1, 2, 3]        from [6]
+        1                the sum over the old channels                  [6]                   [6]
+        more than old    the old channels, then zeros                   to 4: [1, 2, 3, 0]    to 3: [6, 0, 0]
+        any other        the mean over the old channels, times          to 2: [3, 3]
+                         their number / the new number                  to 3: [2, 2, 2]
+
+    1 channel: the one channel stands for all the old ones, so their kernels are added. A grey pixel of 5 gives what it
+    gave as three equal channels: 5 * 6 = 5 * 1 + 5 * 2 + 5 * 3. (After VGG16's `preprocess_input` the three channels
+    are not equal, because each has lost a mean of its own.)
+
+    More channels: the old channels keep their kernels, and the new ones do not count yet. RGBA starts as if alpha were
+    absent, and training can find a use for it. Beware of 1 -> 3: the layer sees only the red channel of a colour image,
+    and this stays so while it is frozen. To see all three, set its kernel to [2, 2, 2], or convert the images to grey.
+
+    Fewer channels, but more than one: nothing says which old channel a new one resembles. So all new channels get the
+    same kernel, the mean, scaled so that its sum stays the same (3 + 3 = 1 + 2 + 3). The consequence is that the layer
+    cannot tell the new channels apart until it is trained. If they are some of the old ones, as in RGBA -> RGB, it is
+    better to cut the kernel: `kernel[:, :, :3]`.
+
+    The same number: the rule of the mean holds here too. 3 -> 3 gives [2, 2, 2], which averages colour away.
+    `adapt_input` never does this. It keeps the kernel if the number of channels stays the same.
     """
     old = kernel.shape[axis]
     if channels == 1:
@@ -134,7 +157,7 @@ def adapt_channels(kernel, channels, axis=2):
 
 
 def _with_channels(layer, input_shape):
-    """Return a copy of a layer that sums over the channels of its input, for an input with other channels."""
+    """Return a copy of `layer` for an input with another number of channels, with an adapted kernel."""
     new, channels, how = type(layer)(**layer.get_config()), input_shape[-1], {}
     new.accept(input_shape)
     for name in layer.weight_names:
@@ -151,15 +174,15 @@ def _with_channels(layer, input_shape):
 
 
 def adapt_classes(model, old_classes, new_classes):
-    """`model` with another set of classes: its last layer, as a rule a `Dense` one, gets one column for each of
-    `new_classes`. (The layer has to name the argument that counts its outputs, in `output_size_argument`.)
+    """Return `model` with another set of classes: its last layer, usually a `Dense` layer, gets one column for each of
+    `new_classes`. (The layer names the argument that is the number of its outputs in `output_size_argument`.)
 
     old_classes, new_classes   the names, in the order of the outputs (ImageNet: the WordNet numbers of
-    `imagenet.classes()`)
+                               `imagenet.classes()`)
 
-    A class that stays, or takes another place, brings its column of the kernel and its bias along. A new one starts
-    with the mean of the old columns: of all things that the layer could say about it before it has seen one, "like the
-    average class" is the least wrong. Where no class stays, use `replace_head`. Raises ShapeError, ArgumentError.
+    A class that stays keeps its column of the kernel and its bias, even in another place. A new class starts with the
+    mean of the old columns: before the layer has seen an example of it, "like the average class" is the least wrong
+    prediction. If no class stays, use `replace_head`. Raises ShapeError or ArgumentError.
     """
     for argument, names in ("old_classes", old_classes), ("new_classes", new_classes):
         if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
@@ -177,7 +200,8 @@ def adapt_classes(model, old_classes, new_classes):
     for argument, names in ("old_classes", old_classes), ("new_classes", new_classes):
         twice = [name for name in names if names.count(name) > 1]
         if twice or not names:
-            raise ArgumentError(f"{argument}: {f'{twice[0]!r} stands there twice' if twice else 'names no class'}.")
+            what = f"contains {twice[0]!r} more than once" if twice else "is empty"
+            raise ArgumentError(f"{argument} {what}; expected each class once.")
     stays = [name for name in new_classes if name in old_classes]
     if not stays:
         raise ArgumentError("none of new_classes is one of old_classes; put a new head on with replace_head.")
@@ -187,28 +211,30 @@ def adapt_classes(model, old_classes, new_classes):
         weight = getattr(layer, name)
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
         getattr(new, name)[...] = np.stack(columns, axis=-1)
-    how = (
-        f"{len(stays)} of {len(old_classes)} classes carried over, {len(new_classes) - len(stays)} new ones their mean"
-    )
+    added = len(new_classes) - len(stays)
+    how = f"{len(stays)} of {len(old_classes)} classes carried over, {added} new ones their mean"
     _note_adapted(new, layer, dict.fromkeys(layer.weight_names, how), "other classes")
     tensor = model.output_structure.packed([new(end.inputs[0])])
     return _continue(Model(model.input, tensor, name=model.name), model, class_names=new_classes)
 
 
 def _note_adapted(new, old, how, why):
-    """Origins for the ledger: what was adapted, and what was merely copied along."""
+    """Set the origins of the weights of `new` for the ledger: adapted from those of `old`, or only copied."""
     for name in new.weight_names:
         origin = old.origins.get(name)
         if origin is None or origin.numbers is None:
-            continue  # it was new, and still is
+            continue  # the old weight did not come from a file
         if name in how:
             origin = adapted(origin, how[name], why, getattr(old, name), getattr(new, name))
         new.origins[name] = origin
 
 
 def _continue(new, old, what=None, **metadata):
-    """`new` was made out of `old`: its notes and metadata go on (but for `metadata` that is no longer true: None drops
-    it), and the ledger says which layers are gone."""
+    """Return the model `new`, which was made from `old`, with the notes and the metadata of `old`.
+
+    metadata   entries that have changed; None drops an entry that is no longer true
+    what       the words for the notes of the ledger, before the names of the layers that are gone
+    """
     gone = [layer.name for layer in old.layers if layer.weight_names and layer not in new.layers]
     new.metadata = {key: value for key, value in {**old.metadata, **metadata}.items() if value is not None}
     new.notes = [*old.notes, f"{what}: {', '.join(gone)}"] if what and gone else list(old.notes)
@@ -218,19 +244,25 @@ def _continue(new, old, what=None, **metadata):
 def freeze(model, until=None):
     """Freeze every layer up to and including the one named `until` (default: all), in the order of `model.layers`.
 
-    A frozen layer's parameters do not move, and a frozen BatchNormalization keeps and uses its moving statistics.
-    Gradients still pass through. Takes effect at once.
+    Training does not change the parameters of a frozen layer. A frozen BatchNormalization keeps and uses its moving
+    statistics. Gradients still pass through a frozen layer. Freezing acts at once, without another `compile`: during
+    `fit`, from the next update on.
     """
     for layer in model.layers[: None if until is None else _position(model, until) + 1]:
         layer.trainable = False
 
 
 def unfreeze(model, since=None, batch_normalization=False, after=None):
-    """Make every layer from the one named `since` on (default: all) trainable, in the order of `model.layers`; or every
-    layer behind the one named `after`, where a block has several first layers.
+    """Unfreeze every layer from the one named `since` on (default: all), in the order of `model.layers`; or every layer
+    behind the one named `after`, for a block that has several first layers.
 
-    Frozen BatchNormalization layers stay frozen unless asked for: on a small data set the statistics of a few batches
-    are worse than the pre-trained ones, and changing them changes every layer behind.
+    Frozen BatchNormalization layers stay frozen unless `batch_normalization` is True. On a small data set the
+    statistics of a few batches are worse than the pre-trained ones, and changing them changes the input of every layer
+    behind.
+
+    Unfreezing acts at once, without another `compile`. There is one exception: in a callback between two batches of
+    `fit`, a layer in the frozen beginning that `fit` has run only once (`frozen_once`) is trained from the next epoch
+    on.
     """
     if since is not None and after is not None:
         raise ArgumentError(f"since is {since!r} and after is {after!r}; expected one of them.")

@@ -58,7 +58,7 @@ def advise(capsys, tmp_path, *arguments):
 
 def test_photographs(network, photos, tmp_path, capsys):
     results, text = advise(capsys, tmp_path, photos, "--base", "tiny")
-    assert "32 pictures went through the base" in text
+    assert "32 photographs went through the base" in text
     assert max(len(line) for line in text.splitlines() if str(tmp_path) not in line and "Features: " not in line) <= 100
     by_name = {cut["name"]: cut for cut in results["cuts"]}
     assert set(by_name) == {"part1_pool", "part2_pool", "part3_pool"} and results["pictures"] == 32
@@ -72,7 +72,7 @@ def test_photographs(network, photos, tmp_path, capsys):
     assert text.rstrip().endswith(results["advised"]["command"])
 
     again, text = advise(capsys, tmp_path, photos, "--base", "tiny")
-    assert "0 pictures went through the base, 32 were kept from before" in text and again["cuts"] == results["cuts"]
+    assert "0 photographs went through the base, 32 were kept from before" in text and again["cuts"] == results["cuts"]
 
     program, *command = shlex.split(results["advised"]["command"])
     assert program == "minitl" and cli.main([*command, "--json", str(tmp_path / "r.json")]) == 0

@@ -292,7 +292,7 @@ def test_an_output_may_have_no_loss(rng):
 
 def test_what_the_outputs_are_compiled_with_is_checked():
     for options, message in [
-        ({"loss": {"kind": "mse"}}, "loss names no loss for the output 'distance'"),
+        ({"loss": {"kind": "mse"}}, "loss has no entry for the output 'distance'"),
         (
             {"loss": {"kind": "mse", "distance": "mse", "typo": "mse"}},
             "loss names 'typo'; the model's outputs are 'kind'",
@@ -429,7 +429,7 @@ def test_where_a_graph_of_several_inputs_can_be_cut():
     with pytest.raises(GraphError, match="layer 'average' is called 2 times here; say which with call=0, 1"):
         model.output_of("average")
     assert model.output_of("average", call=1).shape == (None, 4)
-    with pytest.raises(GraphError, match="the model has 2 outputs .kind, distance.; say behind which layer"):
+    with pytest.raises(GraphError, match="the model has 2 outputs .kind, distance.; name the layer before"):
         transfer.replace_head(model, Dense(2))
     new = transfer.replace_head(model, Dense(2, name="new"), after="pair")
     assert new.output_shape == (None, 2) and new.input_names == ["left", "right"]

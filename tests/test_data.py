@@ -85,6 +85,6 @@ def test_picture_files(tmp_path, rng):
     turned = data.read_image(tmp_path / "turned.png", 10, 5)
     assert (turned[[0, -1]] == 0).all() and (turned[5] == [255, 0, 0]).all()
     (tmp_path / "empty.jpg").write_bytes(b"")
-    for name, message in ("empty.jpg", "cannot be read as a picture"), ("gone.jpg", "is not there"):
+    for name, message in ("empty.jpg", "cannot be read as an image"), ("gone.jpg", "is not there"):
         with pytest.raises(DataError, match=f"{name}: {message}"):
             data.read_image(tmp_path / name, 10, 10)

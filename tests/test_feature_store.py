@@ -174,10 +174,10 @@ def test_room_for_what_is_not_there_yet(photos):
 
 def test_what_would_make_kept_features_wrong_is_refused(photos):
     base = small_base()
-    with pytest.raises(ArgumentError, match="the pictures are others in each epoch"):
+    with pytest.raises(ArgumentError, match="the photographs differ in each epoch"):
         kept(base, photos, augment=Augmentation())
     pictures = PhotoStream(photos, lambda images: images, 20, 24)
-    with pytest.raises(ArgumentError, match="which cannot be told from others of this name"):
+    with pytest.raises(ArgumentError, match="a name that does not identify one function"):
         on_disk.kept_features(base, pictures, verbose=0)
     base.trainable = True
     with pytest.raises(ArgumentError, match="layer 'conv' is not frozen"):
@@ -194,7 +194,7 @@ def test_a_picture_that_has_vanished_is_left_out(photos, keep):
     assert first == photos[4].path and "not there" in reason and second == photos[18].path and "cannot be read" in why
     for photo in photos:
         photo.path.unlink(missing_ok=True)
-    with pytest.raises(DataError, match="none of the 19 pictures could be read: is not there"):
+    with pytest.raises(DataError, match="none of the 19 photographs could be read: is not there"):
         kept(small_base(seed=2), photos, keep)
 
 
@@ -274,7 +274,7 @@ def test_a_full_disk(photos, monkeypatch):
         full.file, self.file = self.file, full
 
     monkeypatch.setattr(store.Store, "__init__", init)
-    with pytest.raises(DataError, match="no room for features of .* a picture .No space left"):
+    with pytest.raises(DataError, match="no room for features of .* a photograph .No space left"):
         features(small_base(), photos)
     monkeypatch.undo()
     assert features(small_base(), photos).shape == (19, 4)

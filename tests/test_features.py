@@ -134,7 +134,7 @@ def test_too_much_to_keep(task, capsys, monkeypatch):
     model = network()
     transfer.freeze(model, until="pool")
     history = model.fit(*task[0], epochs=1)
-    assert "too much to keep: the whole model runs in every epoch" in capsys.readouterr().out
+    assert "too large to keep: the whole model runs in every epoch" in capsys.readouterr().out
     assert len(history.history["loss"]) == 1
 
 

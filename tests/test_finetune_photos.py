@@ -48,13 +48,13 @@ def test_a_folder_of_photographs(photographs_folder, base, tmp_path, capsys):
     arguments = ["--save", str(model), "--tune-epochs", "1"]
     first = finetune(photos, *arguments)
     text = capsys.readouterr().out
-    assert "16 pictures went through the base, 0 were kept" in text and "notes.jpg: cannot be read" in text
+    assert "16 photographs went through the base, 0 were kept" in text and "notes.jpg: cannot be read" in text
     assert first["training_pictures"] == 16 and first["pictures"] == 10 and first["accuracy"] >= 0.7
     assert any("not one bit changed" in line for line in first["ledger"]), "blocks 1 to 4"
     assert any("changed since" in line for line in first["ledger"]), "block 5"
     again = finetune(photos, *arguments)
     text = capsys.readouterr().out
-    assert "0 pictures went through the base, 16 were kept" in text
+    assert "0 photographs went through the base, 16 were kept" in text
     assert again["history"] == first["history"] and again["accuracy"] == first["accuracy"]
     results = tmp_path / "results.json"
     assert cli.main(["evaluate", str(model), str(photos / "val"), "--json", str(results)]) == 0

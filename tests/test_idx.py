@@ -126,11 +126,11 @@ def test_missing_files_are_named_with_where_to_get_them(folder, tmp_path):
 @pytest.mark.parametrize(
     "part, array, message",
     [
-        ("x_test", np.zeros((10, 28, 27), np.uint8), r"expected pictures \(N, 28, 28\)"),
-        ("x_test", np.zeros((10,), np.uint8), r"holds an array \(10,\); expected pictures"),
-        ("y_test", np.zeros((9,), np.uint8), r"holds an array \(9,\); expected a label for each of the 10 pictures"),
+        ("x_test", np.zeros((10, 28, 27), np.uint8), r"expected images \(N, 28, 28\)"),
+        ("x_test", np.zeros((10,), np.uint8), r"holds an array \(10,\); expected images"),
+        ("y_test", np.zeros((9,), np.uint8), r"holds an array \(9,\); expected a label for each of the 10 images"),
         ("y_test", np.arange(1, 11, dtype=np.uint8), "has the label 10; expected 0 to 9"),
-        ("y_test", np.zeros((10,), np.uint8), "no picture is of class 'Trouser'"),
+        ("y_test", np.zeros((10,), np.uint8), "no image is of class 'Trouser'"),
     ],
 )
 def test_pictures_and_labels_must_belong_together(folder, part, array, message):

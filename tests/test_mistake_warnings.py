@@ -100,7 +100,7 @@ def set_trainable(model, *names):
 def test_batch_norm_that_learns_between_frozen_layers():
     model = base_with_batch_norm()
     set_trainable(model, "bn1", "predictions")
-    with warned("BatchNormalization 'bn1' learns", "batch-norm-runs-in-frozen-base"):
+    with warned("BatchNormalization 'bn1' is trainable", "batch-norm-runs-in-frozen-base"):
         model.fit(X, Y, verbose=0)
     for names in (
         ["predictions"],
@@ -122,7 +122,7 @@ def test_batch_norm_in_branches():
     model.get_layer("conv5_block3_3_bn").trainable = True  # before the head, which learns
     model.get_layer("conv2_block1_1_bn").trainable = True
     model.get_layer("conv2_block1_0_bn").trainable = True
-    with warned(r"'conv2_block1_0_bn' \(and 1 more\) learns", "batch-norm-runs-in-frozen-base"):
+    with warned(r"'conv2_block1_0_bn' \(and 1 more\) is trainable", "batch-norm-runs-in-frozen-base"):
         model.fit(x, y, batch_size=8, verbose=0)
 
 
@@ -182,7 +182,7 @@ def test_sorted_labels_that_are_not_shuffled():
 
 def test_a_split_that_holds_back_a_whole_class():
     model = compiled(ending_with(Dense(4, "softmax")))
-    with warned("validation_split holds back the last 10 pictures, and with them all of class 3", "classes-in-order"):
+    with warned("holds back the last 10 examples, and with them all examples of class 3", "classes-in-order"):
         model.fit(X, np.sort(Y), validation_split=0.25, verbose=0)
     model.fit(X, Y, validation_split=0.25, verbose=0)
     model.fit(X[:30], np.sort(Y)[:30], validation_data=(X[30:], Y[30:]), verbose=0)  # said by hand: so it is meant
@@ -191,7 +191,7 @@ def test_a_split_that_holds_back_a_whole_class():
 def test_training_pictures_in_the_validation_set():
     model = compiled(ending_with(Dense(4, "softmax")))
     both = np.concatenate([X[30:], X[5:7]])
-    with warned("2 of the 12 validation pictures are training pictures", "same-picture-in-both-sets"):
+    with warned("2 of the 12 validation examples are also training examples", "same-picture-in-both-sets"):
         model.fit(X[:30], Y[:30], validation_data=(both, Y[:12]), verbose=0)
     model.fit(X[:30], Y[:30], validation_data=(X[30:], Y[30:]), verbose=0)
 
@@ -243,7 +243,7 @@ def test_pictures_that_were_not_prepared_for_the_network(pretrained, x, mistake)
         lambda: pretrained.evaluate(x, y, verbose=0),
         lambda: pretrained.fit(vgg16.preprocess_input(PIXELS[::-1]), y, validation_data=(x, y), verbose=0),
     ):
-        with warned(r"the pictures run from .* was trained on about -124 to 151", mistake):
+        with warned(r"the images run from .* was trained on about -124 to 151", mistake):
             call()
     with pytest.warns(MistakeWarning):
         pretrained.fit(x, y, verbose=0)

@@ -175,7 +175,7 @@ MISUSES = [
     (lambda: unconnected_input(), "the outputs do not depend on the input 'idle'. Leave it out, or connect it"),
     (lambda: Model([Input((3,), name="a")] * 2, Input((3,))), "depends on 'input_layer'|names a tensor twice"),
     (lambda: Sequential([Dense(2, input_shape=(2,))]).get_layer("fc"), "no layer 'fc'. Its layers: dense"),
-    (lambda: Sequential([Dense(3, input_shape=(3,), name="one")] * 2), "layer 'one' is used twice in this row"),
+    (lambda: Sequential([Dense(3, input_shape=(3,), name="one")] * 2), "layer 'one' is used twice in this Sequential"),
 ]
 
 
@@ -337,7 +337,7 @@ def test_a_failed_add_changes_nothing():
     assert [layer.name for layer in both.layers] == ["a", "dense"] and len(both.calls) == 2
     with pytest.raises(ShapeError):
         both.add(MaxPooling2D())
-    with pytest.raises(GraphError, match="made of layers; found 'relu'"):
+    with pytest.raises(GraphError, match="made of layers and models; found 'relu'"):
         both.add("relu")
     both.add(Dense(5))
     assert both.output_shape == (None, 5) and both.loss is not None and both.metadata == {"note": "stays"}

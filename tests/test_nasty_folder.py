@@ -94,18 +94,18 @@ def bad_files():
     for suffix in "jpg", "png", "webp", "tif", "gif", "bmp":
         whole = stored(noise, suffix)
         for share in (0.1, 0.6):
-            files[f"cut at {share}.{suffix}"] = whole[: int(len(whole) * share)], "cannot be read as a picture"
+            files[f"cut at {share}.{suffix}"] = whole[: int(len(whole) * share)], "cannot be read as an image"
     frames = [picture(), Image.new("RGB", (40, 30), RED)]
     for suffix in "gif", "webp", "png":
         files[f"film.{suffix}"] = stored(frames[0], suffix, save_all=True, append_images=frames[1:]), "is animated"
     files |= {
         "empty.jpg": (b"", "it is empty"),
-        "text.jpg": (b"no picture", "cannot be read as a picture"),
-        "page.jpg": (b"<html>404 not found</html>", "cannot be read as a picture"),
-        "noise.png": (os.urandom(3000), "cannot be read as a picture"),
+        "text.jpg": (b"no picture", "cannot be read as an image"),
+        "page.jpg": (b"<html>404 not found</html>", "cannot be read as an image"),
+        "noise.png": (os.urandom(3000), "cannot be read as an image"),
         "large.png": (stored(Image.new("1", (11_000, 10_000)), "png"), "more than the limit of 100,000,000"),
-        "cut\nline.png": (stored(picture(), "png")[:50], "cannot be read as a picture"),
-        "header only.png": (stored(picture(), "png")[:33], "cannot be read as a picture"),
+        "cut\nline.png": (stored(picture(), "png")[:50], "cannot be read as an image"),
+        "header only.png": (stored(picture(), "png")[:33], "cannot be read as an image"),
     }
     return files
 

@@ -238,7 +238,7 @@ def test_what_looks_at_the_batch_and_keeps_statistics(rng):
     transfer.freeze(model, until="b")
     model.get_layer("centred").trainable = True
     model.compile("sgd", "sparse_categorical_crossentropy")
-    with pytest.warns(MistakeWarning, match="Centred 'centred' learns, and the layers before and behind it are frozen"):
+    with pytest.warns(MistakeWarning, match="Centred 'centred' is trainable, and the layers before and behind it are"):
         model.fit(rng.normal(size=(8, 4)).astype(np.float32), np.arange(8) % 2, verbose=0)
 
 
@@ -490,7 +490,7 @@ def test_a_network_of_ones_own_is_a_base(known, folder, tmp_path, capsys):
     assert cli.main(["summary", "stripes", "--no-top", "--input-shape", "8", "8", "3"]) == 0
     assert cli.main(["advise", str(folder), "--base", "stripes", "--no-cache"]) == 0
     assert "part1_pool" in capsys.readouterr().out
-    with pytest.warns(MistakeWarning, match=r"0 to 1. Let pixels from 0 to 255 go through .*from_0_to_1, once"):
+    with pytest.warns(MistakeWarning, match=r"0 to 1. Pass pixels from 0 to 255 through .*from_0_to_1 once"):
         load_model(model).predict(np.arange(768, dtype=np.float32).reshape(1, 16, 16, 3), verbose=0)
 
 

@@ -121,7 +121,7 @@ def nasty_files(folder):
     Image.new("1", (1000, 500)).save(folder / "huge.png")
     Image.fromarray(np.ones((3, 3), np.float32)).save(folder / "float.tiff")
     reasons = dict.fromkeys(["cut.jpg", "head.jpg", "empty.jpg", "text.jpg", "page.jpg", "noise.png", "float.tiff"],
-                            "cannot be read as a picture")  # fmt: skip
+                            "cannot be read as an image")  # fmt: skip
     reasons |= dict.fromkeys(["film.gif", "film.webp", "film.png"], "is animated (2 frames)")
     return {**reasons, "huge.png": "has 1000x500 pixels, more than the limit of 400,000"}
 
@@ -191,7 +191,7 @@ def test_parts_that_are_given(folder, tmp_path):
         (tmp_path / "given" / "train" / "bees" / "7.png").read_bytes()
     )
     text = str(data.audit_folder(tmp_path / "given", verbose=0))
-    assert "the same picture: " in text and "again.png" in text
+    assert "the same photograph: " in text and "again.png" in text
     (tmp_path / "given" / "val" / "wasps").mkdir()
     with pytest.raises(DataError, match="different classes: 'wasps' only in validation"):
         data.audit_folder(tmp_path / "given", verbose=0)
@@ -211,7 +211,7 @@ def test_folders_that_are_no_task(tmp_path, folder):
         data.audit_folder(tmp_path / "bare")
     (tmp_path / "bare" / "bees").mkdir()
     (tmp_path / "bare" / "bees" / "a.jpg").write_bytes(b"")
-    with pytest.raises(DataError, match="class '(ants|bees)' has no readable picture for (training|validation)"):
+    with pytest.raises(DataError, match="class '(ants|bees)' has no readable photograph for (training|validation)"):
         data.audit_folder(tmp_path / "bare", verbose=0)
 
 

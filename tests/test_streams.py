@@ -177,7 +177,7 @@ def test_a_signal_ends_reading_ahead(photos):
     "options", [{"area": (0.9, 0.5)}, {"area": (0, 1)}, {"aspect": 0.5}, {"contrast": 1.0}, {"brightness": -0.1}]
 )
 def test_augmentation_that_cannot_be(options):
-    with pytest.raises(ArgumentError, match="expected areas within"):
+    with pytest.raises(ArgumentError, match="expected areas between 0 and 1"):
         Augmentation(**options)
 
 
@@ -296,7 +296,7 @@ def test_a_model_that_begins_as_the_ridge_head(task):
     model = Sequential([BatchNormalization(input_shape=(8,)), Dense(3, activation="softmax")])
     head.put_into(*model.layers[-2:])
     assert np.allclose(model.predict(x, verbose=0), head.predict(x), atol=1e-5)
-    with pytest.raises(ShapeError, match="expected a BatchNormalization"):
+    with pytest.raises(ShapeError, match="goes into a BatchNormalization"):
         head.put_into(*model.layers[::-1][:2])
 
 

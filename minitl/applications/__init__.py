@@ -1,8 +1,9 @@
-"""Published networks: each file is one architecture as data, the weights that go with it, and an `Application`, by
-which all others know it.
+"""Applications: published networks. Each file holds one architecture as data, its weights, and its `Application`, the
+record that all other packages use.
 
-A network of your own is a function like `VGG16` and a record: `applications.add(Application(...))` makes it known by its
-name while a program runs; in this file, to the commands as well. With pre-trained weights it is a base for fine-tuning.
+To add a network of your own, write a function like `VGG16` and a record. `applications.add(Application(...))` makes the
+network known by its name while a program runs. With such a line in this file, the commands know it as well. A network
+with pre-trained weights can be the base of a fine-tuning.
 """
 
 from ..data.preparation import PREPARATIONS
@@ -15,11 +16,11 @@ from .vgg16 import VGG16
 
 __all__ = ["VGG16", "Application", "InceptionV3", "ResNet50", "add"]
 
-NETWORKS = {}  # {name: Application}. A saved model remembers by this name how its images were prepared.
+NETWORKS = {}  # {name: Application}. A saved model stores this name, and so how its images are prepared.
 
 
 def add(application):
-    """Make a network known by its name. One of the same name is replaced."""
+    """Make a network known by its name. It replaces a network of the same name."""
     NETWORKS[application.name] = application
     PREPARATIONS[application.name] = application.preparation
 
@@ -30,23 +31,23 @@ add(inception_v3.APPLICATION)
 
 
 def find(text):
-    """Return the `Application` that a person means by its name or its title, in small or large letters; or None."""
+    """Return the `Application` with this name or title, in small or capital letters, or None if there is none."""
     known_as = {name.lower(): each for each in NETWORKS.values() for name in (each.title, each.name)}
     return known_as.get(text.lower())
 
 
 def bases():
-    """Return the names of the networks that come with pre-trained weights: what a fine-tuning can begin with."""
+    """Return the names of the networks with pre-trained weights, which can be the base of a fine-tuning."""
     return [name for name, application in NETWORKS.items() if application.has_weights]
 
 
 def cuts(name):
-    """Return where an application, called by its name, can be cut: the last layer of each block, in order."""
+    """Return the names of the layers behind which the application `name` can be cut: the last one of each block."""
     return NETWORKS[name].cuts
 
 
 def preprocessing(name):
-    """Return the `preprocess_input` of an application, by the application's name. Raises ArgumentError for another."""
+    """Return the `preprocess_input` of the application `name`. Raises ArgumentError for an unknown name."""
     if not isinstance(name, str) or name not in NETWORKS:
         raise ArgumentError(f"preprocessing is {name!r}; expected one of {', '.join(NETWORKS)}.")
     return NETWORKS[name].preparation.function

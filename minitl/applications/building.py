@@ -1,4 +1,4 @@
-"""What the applications share, so that each of their files can be the architecture and little else."""
+"""Functions that all applications share, so that each of their files holds little else but the architecture."""
 
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -14,17 +14,18 @@ from ..weights import find_weights, load_weights
 
 
 class Application(NamedTuple):
-    """What commands and recipes know of a network.
+    """The record of a network that commands and recipes use.
 
-    name            how commands, models and weights call it: "vgg16"
-    title           how people write it: "VGG16"
-    build           the function that makes the model; takes weights, include_top, input_shape, pooling and classes
-    preparation     how its images are prepared (`data.preparation`)
-    fine_tuning     {what can be fine-tuned, to the end: the layer before it}, from the end
-    last_layer      the last one without its top
-    native_size     pixels: what the weights were trained on
-    smallest_size   pixels: what leaves one at the end
-    has_weights     False where `build` knows no pre-trained weights: it is no base for a fine-tuning then
+    name            its name in commands, models and files of weights: "vgg16"
+    title           its name for people: "VGG16"
+    build           the function that makes the model; it takes weights, include_top, input_shape, pooling and classes
+    preparation     the preparation of its images (`data.preparation`)
+    fine_tuning     {block: the layer before it}, from the last block to the first. Fine-tuning a block means all layers
+                    from this block to the end
+    last_layer      the last layer without the top
+    native_size     the side of the images, in pixels, that the weights were trained on
+    smallest_size   the smallest side, in pixels; it leaves one pixel at the last layer
+    has_weights     False if `build` has no pre-trained weights; then the network cannot be the base of a fine-tuning
     """
 
     name: str
@@ -39,12 +40,12 @@ class Application(NamedTuple):
 
     @property
     def cuts(self):
-        """Where it can be cut: the names of the last layers of its blocks, in order."""
+        """The names of the layers behind which the network can be cut: the last one of each block, in order."""
         return [*reversed(self.fine_tuning.values()), self.last_layer]
 
 
 def check_arguments(weights, include_top, input_shape, pooling, classes, native_size, smallest_size):
-    """The input shape to build for, once all arguments are known to go together. Raises ArgumentError."""
+    """Check that the arguments go together, and return the input shape of the network. Raises ArgumentError."""
     native = (native_size, native_size, 3)
     if input_shape is None:
         input_shape = native if include_top else (None, None, 3)
@@ -58,7 +59,7 @@ def check_arguments(weights, include_top, input_shape, pooling, classes, native_
             raise ArgumentError(f"input_shape is {input_shape}; height and width must be at least {smallest_size}.")
     if weights == "imagenet" and include_top and classes != 1000:
         raise ArgumentError(
-            f"classes is {classes}; ImageNet's top has 1000. Use include_top=False and put a head of your own on."
+            f"classes is {classes}; ImageNet's top has 1000. Use include_top=False and add a head of your own."
         )
     if weights == "imagenet" and input_shape[2] != 3:
         raise ArgumentError(
@@ -72,7 +73,8 @@ def check_arguments(weights, include_top, input_shape, pooling, classes, native_
 
 
 def add_pooling(x, pooling, average="global_average_pooling2d", maximum="global_max_pooling2d"):
-    """The end of a network without its top. `average` and `maximum` are how Keras calls the layer there."""
+    """Return the output of a network without its top, pooled if that is asked for. `average` and `maximum` are Keras's
+    names of the pooling layer in this network."""
     if pooling == "avg":
         return GlobalAveragePooling2D(name=average)(x)
     if pooling == "max":
@@ -82,8 +84,11 @@ def add_pooling(x, pooling, average="global_average_pooling2d", maximum="global_
 
 @contextmanager
 def load_named_weights(weights, published_name):
-    """Yields `load(model)`, which fills a model with `weights`: None, 'imagenet' or a path. The file is looked for
-    before anything is built, and layers built inside the block draw no random numbers if they will be replaced."""
+    """Yield a function `load(model)` that loads `weights` (None, 'imagenet' or a path) into a model and returns it.
+
+    The file is searched for before anything is built. Layers that are built in the `with` block draw no random numbers
+    if weights will be loaded.
+    """
     if weights is None:
         yield lambda model: model
         return

@@ -1,10 +1,12 @@
-"""InceptionV3: eleven modules whose branches look at the same map through windows of several sizes. Szegedy et al.
-2015, arXiv 1512.00567, table 1.
+"""InceptionV3: eleven modules, each with branches of several kernel sizes on the same input. Szegedy et al. 2015, arXiv
+1512.00567, table 1.
 
-A 7x7 window is taken apart into 1x7 and 7x1, which sees as far for 14 multiplications instead of 49. Every convolution
-is followed by a batch normalization (without gamma: the ReLU behind it does not mind the scale) and a ReLU.
+A 7x7 kernel is replaced by a 1x7 and a 7x1 kernel, with the same receptive field for 14 multiplications instead of 49.
+Every convolution is followed by a batch normalization and a ReLU. The batch normalization has no gamma, because the
+next convolution can take over the scale: relu(c x) = c relu(x) for c > 0.
 
-Layer names are Keras's, which counts: conv2d, conv2d_1, ..., conv2d_93. Here they do not depend on what else was built.
+Layer names are Keras's, which are numbered: conv2d, conv2d_1, ..., conv2d_93. Here the numbers do not depend on which
+other layers were built before.
 """
 
 from collections import Counter
@@ -30,7 +32,7 @@ __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
 
 
 class Conv(NamedTuple):
-    """A convolution with its batch normalization and ReLU."""
+    """A convolution with its batch normalization and its ReLU, as an entry of the table."""
 
     filters: int
     rows: int
@@ -40,7 +42,7 @@ class Conv(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Branches that look at the same map, and are put one behind the other: a module, or a part of one."""
+    """Branches with the same input, whose outputs are concatenated: a module, or a part of one."""
 
     name: str | None
     branches: list
@@ -50,7 +52,7 @@ MAX, AVERAGE = "3x3 maximum, stride 2", "3x3 average"  # poolings
 
 
 def module_35(name, pool):
-    """35 x 35 x (64 + 64 + 96 + pool)"""
+    """Return a module with the output 35 x 35 x (64 + 64 + 96 + pool)."""
     return Split(name, [
         [Conv(64, 1, 1)],
         [Conv(48, 1, 1), Conv(64, 5, 5)],
@@ -60,7 +62,7 @@ def module_35(name, pool):
 
 
 def module_17(name, c):
-    """17 x 17 x 4 * 192"""
+    """Return a module with the output 17 x 17 x (4 * 192)."""
     return Split(name, [
         [Conv(192, 1, 1)],
         [Conv(c, 1, 1), Conv(c, 1, 7), Conv(192, 7, 1)],
@@ -70,7 +72,7 @@ def module_17(name, c):
 
 
 def module_8(name, inner):
-    """8 x 8 x (320 + 2 * 384 + 2 * 384 + 192)"""
+    """Return a module with the output 8 x 8 x (320 + 2 * 384 + 2 * 384 + 192)."""
     return Split(name, [
         [Conv(320, 1, 1)],
         [Conv(384, 1, 1), Split(inner, [[Conv(384, 1, 3)], [Conv(384, 3, 1)]])],
@@ -109,20 +111,20 @@ NETWORK = [
     module_8("mixed10", "mixed9_1"),  #   8 x   8 x 2048
 ]  # fmt: skip
 
-NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: what the published weights were trained on; what leaves one at the end
+NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
 def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
-    """The network as a `Model`.
+    """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
-    include_top   with the average over the map and the dense layer for ImageNet's classes
-    input_shape   (H, W, C) of one image; by default (299, 299, 3) with the top, any size without it
-    pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
-    classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
+    include_top   True: with the global average pooling and the dense layer for ImageNet's classes
+    input_shape   (H, W, C) of one image; default: (299, 299, 3) with the top, any size without it
+    pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
+    classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
 
-    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
-    ArgumentError, and WeightsError for the file.
+    Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
+    ArgumentError for other arguments, and WeightsError for the file.
     """
     input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
@@ -138,7 +140,7 @@ def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=
 
 
 def _row(x, parts, names):
-    """`parts` of the table, each on the output of the one before it."""
+    """Build the layers of `parts`, each on the output of the one before it, and return the last output."""
     for part in parts:
         if part is MAX:
             x = MaxPooling2D(3, strides=2, name=names.next("max_pooling2d"))(x)
@@ -156,7 +158,7 @@ def _row(x, parts, names):
 
 
 class _Names:
-    """Keras's automatic names of a fresh session: conv2d, conv2d_1, conv2d_2, ..."""
+    """The automatic names of layers in a fresh session of Keras: conv2d, conv2d_1, conv2d_2, ..."""
 
     def __init__(self):
         self.taken = Counter()
@@ -168,7 +170,7 @@ class _Names:
 
 
 def preprocess_input(x):
-    """RGB images (..., 3) from 0 to 255 -> float32 RGB from -1 to 1, as the weights expect."""
+    """Return RGB images (..., 3) from 0 to 255 as float32 RGB from -1 to 1, as the weights expect."""
     return preprocess_symmetric(x)
 
 

@@ -1,9 +1,9 @@
 """ResNet50: sixteen residual blocks in four stages. He et al. 2015, arXiv 1512.03385, table 1, the column "50-layer".
 
-A residual block computes x + f(x) and not f(x): f only has to say what should change, and the gradient of x reaches the
-layers below undiminished, by way of the sum. Every convolution is followed by a batch normalization.
+A residual block computes x + f(x) instead of f(x). So f only has to learn the change of x, and the upstream gradient
+passes through the sum to the layers before it undiminished. Every convolution is followed by a batch normalization.
 
-Layer names are Keras's, and so they are the names in the weight files.
+Layer names are Keras's, and so they are the names in the files of weights.
 """
 
 from ..data.preparation import CAFFE, preprocess_caffe
@@ -24,7 +24,8 @@ from .imagenet import decode_predictions
 
 __all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
 
-# (stage, residual blocks, filters of their first two convolutions, stride of the first block); 4 * filters come out.
+# (stage, residual blocks, filters of their first two convolutions, stride of the first block). The output of a block
+# has 4 * filters channels.
 # 224 pixels: 7x7 convolution, stride 2: (224 + 2*3 - 7) // 2 + 1 = 112; 3x3 max pooling, stride 2: 56
 STAGES = [
     ("conv2", 3, 64, 1),  #  56 x 56 x  256
@@ -33,20 +34,20 @@ STAGES = [
     ("conv5", 3, 512, 2),  #  7 x  7 x 2048
 ]
 
-NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
+NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
 def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
-    """The network as a `Model`.
+    """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
-    include_top   with the average over the map and the dense layer for ImageNet's classes
-    input_shape   (H, W, C) of one image; by default (224, 224, 3) with the top, any size without it
-    pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
-    classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
+    include_top   True: with the global average pooling and the dense layer for ImageNet's classes
+    input_shape   (H, W, C) of one image; default: (224, 224, 3) with the top, any size without it
+    pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
+    classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
 
-    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
-    ArgumentError, and WeightsError for the file.
+    Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
+    ArgumentError for other arguments, and WeightsError for the file.
     """
     input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
@@ -73,8 +74,11 @@ def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=Non
 
 
 def residual_block(x, filters, name, stride=1, widen=False):
-    """relu(x + f(x)), f being three convolutions: 1x1 to fewer channels, 3x3 there, where it is cheap, and 1x1 back to
-    4 * filters. Where x has another size or other channels, a 1x1 convolution brings it to those (`widen`)."""
+    """Return relu(x + f(x)).
+
+    f is three convolutions: 1x1 to fewer channels, 3x3 on these, where it is cheap, and 1x1 back to 4 * filters
+    channels. With `widen`, a 1x1 convolution gives x the size and the channels of f(x).
+    """
     shortcut = x
     if widen:
         shortcut = normalized(Conv2D(4 * filters, 1, stride, name=f"{name}_0_conv")(x), f"{name}_0")
@@ -88,11 +92,12 @@ def residual_block(x, filters, name, stride=1, widen=False):
 
 
 def normalized(x, name):
+    """Return x after a batch normalization with Keras's epsilon for this network."""
     return BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn")(x)
 
 
 def preprocess_input(x):
-    """RGB images (..., 3) from 0 to 255 -> float32 BGR minus ImageNet's mean colour, as the weights expect."""
+    """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
 
 

@@ -1,6 +1,6 @@
 """VGG16: thirteen 3x3 convolutions in five blocks, then three dense layers. Simonyan & Zisserman 2014, column D.
 
-Layer names are Keras's, and so they are the names in the weight files.
+Layer names are Keras's, and so they are the names in the files of weights.
 """
 
 from ..data.preparation import CAFFE, preprocess_caffe
@@ -14,20 +14,20 @@ __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
 # (convolutions, filters) of each block. A 2x2 max pooling ends it: 224 -> 112 -> 56 -> 28 -> 14 -> 7 pixels.
 BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 
-NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: what the published weights were trained on; what leaves one at the end
+NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
 def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
-    """The network as a `Model`.
+    """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
-    include_top   with the three dense layers, which fix the input size (224x224 pixels for ImageNet's weights)
-    input_shape   (H, W, C) of one image; by default (224, 224, 3) with the top, any size without it
-    pooling       without the top: None (the map as it is), 'avg' or 'max' (one number a channel)
-    classes       outputs of the top; other than 1000 only if the weights are not ImageNet's
+    include_top   True: with the three dense layers, which fix the input size (224x224 pixels for ImageNet's weights)
+    input_shape   (H, W, C) of one image; default: (224, 224, 3) with the top, any size without it
+    pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
+    classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
 
-    Feed it images that went through `preprocess_input`; `decode_predictions` says what ImageNet's top sees. Raises
-    ArgumentError, and WeightsError for the file.
+    Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
+    ArgumentError for other arguments, and WeightsError for the file.
     """
     input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
@@ -49,7 +49,7 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
 
 
 def preprocess_input(x):
-    """RGB images (..., 3) from 0 to 255 -> float32 BGR minus ImageNet's mean colour, as the weights expect."""
+    """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
 
 

@@ -1,6 +1,9 @@
-"""Where images come from: the set that comes with the project (`bundled`) and the one it was cut from (`idx`), files
-(`images`, `photos`), and folders of photographs (`folders`), read as they are needed (`stream`), varied
-(`augmentation`), and prepared as a network expects them (`preparation`)."""
+"""Data: images and labels, from the bundled set, from files, and from folders of photographs.
+
+The set that comes with the project is in `bundled`, and the larger set that it was taken from in `idx`. `images` and
+`photos` read single files. `folders` reads a folder of photographs, and `stream` its images when they are needed.
+`augmentation` varies them, and `preparation` prepares them as a network expects.
+"""
 
 from ..kernels.images import grey_to_rgb, resize
 from .augmentation import Augmentation

@@ -1,8 +1,10 @@
-"""Augmentation: other pictures of the same thing, made from one. A bee is a bee seen from the left and from the right,
-nearer and farther, at noon and in the evening; a network that has seen few bees has to be told.
+"""Augmentation: random variations of an image that show the same thing.
 
-Each is drawn anew for every picture in every epoch, from the seed, the epoch and the picture's number alone: a training
-that was interrupted sees the same ones when it goes on.
+A bee is a bee from the left and from the right, nearer and farther, at noon and in the evening. A network that has seen
+few bees cannot know this, so it is trained on such variations.
+
+A new variation is drawn for every image in every epoch. It depends only on the seed, the epoch and the number of the
+image. So a training that was interrupted gets the same variations when it continues.
 """
 
 import math
@@ -17,16 +19,16 @@ GREY = np.array([0.299, 0.587, 0.114], np.float32)  # how bright red, green and 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to a picture, each time by chance.
+    """The random changes that are made to an image.
 
-    flip        mirror it in half of the cases (not for writing, or for hands)
-    area        cut out a part with a share of its area between these two, and
-    aspect      a width of this many heights at most (or a height of this many widths)
-    brightness  multiply by a factor up to this far from 1, to either side
-    contrast    the same for the distance of each pixel from the mean grey
-    saturation  the same for the distance of each pixel from its own grey
+    flip        mirror it in half of the cases (switch this off for writing, or for hands)
+    area        cut out a part whose share of the image's area is between these two
+    aspect      the part is stretched in width or in height by at most this factor
+    brightness  multiply the pixels by a factor that differs from 1 by at most this
+    contrast    the same for the difference of each pixel from the mean grey
+    saturation  the same for the difference of each pixel from its own grey
 
-    Cropping as in Szegedy et al. 2014, colours as in Howard 2013.
+    The part is cut as in Szegedy et al. 2014, and the colours are changed as in Howard 2013.
     """
 
     flip: bool = True
@@ -40,10 +42,13 @@ class Augmentation:
         low, high = self.area
         colours = (self.brightness, self.contrast, self.saturation)
         if not 0 < low <= high <= 1 or self.aspect < 1 or not all(0 <= c < 1 for c in colours):
-            raise ArgumentError(f"{self}: expected areas within 0 to 1, an aspect of at least 1, colours below 1.")
+            raise ArgumentError(
+                f"{self}: expected areas between 0 and 1, an aspect of at least 1, and brightness, contrast and "
+                "saturation from 0 to below 1."
+            )
 
     def __call__(self, image, height, width, rng):
-        """A Pillow image in RGB -> float32 (height, width, 3), from 0 to 255. `rng` decides."""
+        """Return a variation of a Pillow image in RGB, as float32 (height, width, 3) from 0 to 255. `rng` draws it."""
         from PIL import Image
 
         box = self.random_box(*image.size, width / height, rng)
@@ -53,7 +58,7 @@ class Augmentation:
         return self.recoloured(pixels, rng)
 
     def random_box(self, columns, rows, wanted_aspect, rng):
-        """(left, top, right, bottom) of the part to look at: within the picture, its shape near the wanted one."""
+        """Return (left, top, right, bottom) of a random part of the image with nearly the wanted aspect ratio."""
         share = rng.uniform(*self.area)
         aspect = wanted_aspect * math.exp(rng.uniform(-1, 1) * math.log(self.aspect))
         box_width = min(columns, math.sqrt(share * columns * rows * aspect))
@@ -63,7 +68,7 @@ class Augmentation:
         return left, top, min(columns, left + box_width), min(rows, top + box_height)
 
     def recoloured(self, pixels, rng):
-        """Brightness, contrast and saturation of pixels (H, W, 3)."""
+        """Return pixels (H, W, 3) with another brightness, contrast and saturation."""
         brightness, contrast, saturation = (
             np.float32(1 + rng.uniform(-most, most)) for most in (self.brightness, self.contrast, self.saturation)
         )

@@ -1,23 +1,28 @@
-"""From examples to batches. An array gives a part of itself; a stream reads one batch ahead, so that reading and
-computing overlap.
+"""Batches of examples from a source. An array is sliced. A stream reads one batch ahead, so that reading and computing
+overlap.
 
-A *source* is an array, or a stream. A stream (`data.PhotoStream`, `features.on_disk.FeatureRows`) is anything that says
-so with `is_stream = True` and has `shape` and `dtype` as the array that it stands for, `read(positions, epoch)` -> the
-examples there, and `digest`, a text that is another one when the examples are.
+A *source* is an array or a stream. A stream (`data.PhotoStream`, `features.on_disk.FeatureRows`) is any object with
+
+    is_stream                  True
+    shape, dtype               those of the array that it stands for
+    read(positions, epoch)     returns the examples at these positions
+    digest                     a text that changes whenever the examples change
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 
 def in_order(count, batch_size):
-    """Return slices that cover all of `count` examples."""
+    """Return slices of `batch_size` that cover `count` examples in order. The last one may be smaller."""
     return [slice(first, min(first + batch_size, count)) for first in range(0, count, batch_size)]
 
 
 def read_ahead(x, batches, epoch=None):
-    """Yield the examples of each of `batches` (slices, or arrays of positions) from a source, or from a tuple of
-    sources as a tuple. `epoch` is the one of a training: where examples are augmented they are others in each. None: as
-    they are."""
+    """Yield the examples of each of the `batches` (slices, or arrays of positions).
+
+    x       a source, or a tuple of sources; then a tuple is yielded for each batch
+    epoch   the epoch of a training: augmented examples differ in each epoch. None: the examples are unchanged
+    """
 
     def read(batch):
         if isinstance(x, tuple):
@@ -37,4 +42,5 @@ def read_ahead(x, batches, epoch=None):
 
 
 def is_stream(x):
+    """Return whether the source x is a stream."""
     return getattr(x, "is_stream", False) is True

@@ -1,4 +1,4 @@
-"""The data that comes with the project: a small target task, so that transfer has something to transfer to."""
+"""The data that comes with the project: a small target task for transfer learning."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from ..files.hdf5 import opened
 
 
 class ImageSet(NamedTuple):
-    """Images uint8 (N, H, W) or (N, H, W, 3), labels integers (N,) from 0, and what the labels are called."""
+    """Training and test images uint8 (N, H, W) or (N, H, W, 3), integer labels (N,) from 0, and the class names."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -19,10 +19,10 @@ class ImageSet(NamedTuple):
 
 
 def fashion_mnist_few_shot():
-    """Ten kinds of clothing, 28x28 grey: 50 training images a class, and 1,000 test images.
+    """Return a few images of ten kinds of clothing, 28x28 grey: 50 training images a class, and 1,000 test images.
 
-    The first ones of each class in the original files (`weights/make_fashion_mnist_few_shot.py`). Fashion-MNIST is by
-    Zalando SE, MIT licence; Xiao, Rasul & Vollgraf 2017.
+    They are the first ones of each class in the original files (`weights/make_fashion_mnist_few_shot.py`).
+    Fashion-MNIST is by Zalando SE, MIT licence; Xiao, Rasul & Vollgraf 2017.
     """
     path = bundled_file("fashion_mnist_few_shot.h5")
     with opened(path, path.name) as file:

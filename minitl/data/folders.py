@@ -1,11 +1,11 @@
-"""A folder of photographs as a task: a subfolder a class, looked through before anything is trained.
+"""Folders of photographs: one subfolder for each class. An audit checks every file before anything is trained.
 
-    photos/ants/*.jpg, photos/bees/*.jpg                        one set, of which a part is held back
-    photos/train/ants/..., photos/val/ants/...                  the parts are given
+    photos/ants/*.jpg, photos/bees/*.jpg                        one set, of which a part is held back for validation
+    photos/train/ants/..., photos/val/ants/...                  two sets, for training and validation
 
-Training on a folder that nobody has looked through is how hours are lost. The audit reads every file once, and says
-what was left out and why, how many pictures each class has, and which are the same: a picture that is in the training
-*and* in the validation set makes the measured accuracy a lie.
+A problem in the files can cost hours of training. So the audit reads every file once. It reports which files were left
+out and why, how many photographs each class has, and which are the same. A photograph that is in the training set *and*
+in the validation set makes the measured accuracy wrong.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test"
 
 @dataclass(frozen=True)
 class Photo:
-    """One picture: its file, its class (a position in `class_names`), and the sha256 of the file."""
+    """One photograph: its file, its label (a position in `class_names`), and the sha256 of the file."""
 
     path: Path
     label: int
@@ -31,9 +31,9 @@ class Photo:
 
 @dataclass
 class PhotoFolder:
-    """What is in a folder.
+    """The photographs of a folder, as the audit has found them.
 
-    class_names      in the order of the labels: sorted
+    class_names      the names of the classes, sorted; a label is a position in this list
     train, val       lists of `Photo`
     skipped          (path, reason) of every file that was left out
     duplicates       lists of paths with the same content
@@ -47,7 +47,7 @@ class PhotoFolder:
     duplicates: list = field(default_factory=list)
 
     def counts(self, photos):
-        """Pictures of each class, in the order of `class_names`."""
+        """Return the number of photographs of each class, in the order of `class_names`."""
         labels = [photo.label for photo in photos]
         return [labels.count(label) for label in range(len(self.class_names))]
 
@@ -57,21 +57,22 @@ class PhotoFolder:
         width = max(len(str(row[0])) for row in rows)
         lines = [f"{row[0]!s:<{width}}  {row[1]!s:>8}  {row[2]!s:>10}" for row in rows]
         if max(train) > 3 * min(train):
-            lines.append(f"The classes are out of balance: {min(train)} to {max(train)} training pictures.")
+            lines.append(f"The classes are out of balance: {min(train)} to {max(train)} training photographs.")
         lines += [f"left out: {one_line(path)}: {reason}" for path, reason in self.skipped]
-        lines += [f"the same picture: {', '.join(map(one_line, paths))}" for paths in self.duplicates]
+        lines += [f"the same photograph: {', '.join(map(one_line, paths))}" for paths in self.duplicates]
         return "\n".join(lines)
 
 
 def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1):
-    """Look through a folder of photographs. Returns a `PhotoFolder`.
+    """Check all files in a folder of photographs. Returns a `PhotoFolder`.
 
-    val_share   the share to hold back where the folder has no `val/`. Whether a picture is held back depends on its
-                content alone: adding pictures never moves one from the one part to the other, and a copy stays with
-                its original
-    strict      raise DataError for the first file that would be left out
+    val_share     the share to hold back for validation if the folder has no `val/`. Whether a photograph is held back
+                  depends on its content alone. So adding photographs never moves another one between the two parts,
+                  and a copy is in the same part as its original
+    strict        True: raise DataError for the first file that would be left out
+    most_pixels   a larger photograph is left out
 
-    Raises DataError where there are no pictures, only one class, an empty class, or classes that differ between
+    Raises DataError if there are no photographs, only one class, an empty class, or classes that differ between
     training and validation.
     """
     root = Path(path)
@@ -92,22 +93,23 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
         for file in classes[name]
     ]
 
-    def look(part_label_file):
-        """The sha256 of a file that is a picture, or what is wrong with it."""
+    def digest_or_error(entry):
+        """Return the sha256 of a photograph, or the error that says what is wrong with its file."""
+        _, _, file = entry
         try:
-            open_photo(part_label_file[2], most_pixels)
-            return hashlib.sha256(part_label_file[2].read_bytes()).hexdigest()
+            open_photo(file, most_pixels)
+            return hashlib.sha256(file.read_bytes()).hexdigest()
         except (DataError, OSError) as error:
             return error
 
     with Progress(f"Looking through {root.name}", total, enabled=bool(verbose), lines=True) as bar:
-        for (part, label, file), seen in zip(everything, in_threads(look, everything)):
-            if isinstance(seen, str):
-                found[part].append(Photo(file, label, seen))
+        for (part, label, file), result in zip(everything, in_threads(digest_or_error, everything)):
+            if isinstance(result, str):
+                found[part].append(Photo(file, label, result))
             elif strict:
-                raise DataError(f"{seen} Leave out --strict to go on without such files.") from None
+                raise DataError(f"{result} Leave out --strict to go on without such files.") from None
             else:
-                skipped.append((file.relative_to(root), _reason(seen, file)))
+                skipped.append((file.relative_to(root), _reason(result, file)))
             bar.advance(1)
     if "all" in found:
         held_back = [is_held_back(photo.sha256, val_share) for photo in found["all"]]
@@ -118,26 +120,27 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
         empty = [name for name, count in zip(class_names, folder.counts(getattr(folder, part))) if not count]
         if empty:
             raise DataError(
-                f"{root}: class '{empty[0]}' has no readable picture for {_WORDS[part]}. Add some, or give the parts "
-                "yourself as train/ and val/."
+                f"{root}: class '{empty[0]}' has no readable photograph for {_PURPOSES[part]}. Add some, or divide the "
+                "photographs yourself into train/ and val/."
             )
     return folder
 
 
 def one_line(path):
-    """A path as text; a newline is a letter like any other in the names of files."""
+    """Return a path as one line of text. The name of a file may contain newlines."""
     return str(path).replace("\n", "\\n")
 
 
-_WORDS = {"train": "training", "val": "validation"}
+_PURPOSES = {"train": "training", "val": "validation"}
 
 
 def is_held_back(sha256, share):
-    """Does a file with this digest belong to the validation part? Digests are as good as random numbers."""
+    """Return whether a file with this digest belongs to the validation part. A digest serves as a random number."""
     return int(sha256[:8], 16) < share * 2**32
 
 
 def _is_folder(path):
+    """Return whether `path` is a folder. A path that the system does not accept is none."""
     try:
         return path.is_dir()
     except OSError:  # a name that is too long, say
@@ -149,11 +152,11 @@ def _subfolder(root, names):
 
 
 def _entries(folder, root, skipped):
-    """What lies in a folder, by name, without hidden files. Links are followed as long as they stay within `root`."""
+    """Yield the paths in a folder, sorted by name, without hidden files. Links that lead out of `root` are skipped."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        skipped.append((Path(folder).relative_to(root), f"cannot be looked into ({error.strerror})"))
+        skipped.append((Path(folder).relative_to(root), f"cannot be read ({error.strerror})"))
         return
     for entry in entries:
         path = Path(entry.path)
@@ -164,7 +167,7 @@ def _entries(folder, root, skipped):
 
 
 def _files_by_class(folder, root, skipped):
-    """{class name: sorted files}."""
+    """Return {class name: sorted files} of the subfolders of `folder`."""
     classes = {}
     for path in _entries(folder, root, skipped):
         if path.is_dir():
@@ -175,7 +178,8 @@ def _files_by_class(folder, root, skipped):
 
 
 def _files(folder, top, root, skipped, visited):
-    """All files below a class's folder `top`. `visited` grows: however the links go, each folder is visited once."""
+    """Return all files below the folder `top` of a class. `visited` collects the folders, so that each one is visited
+    only once, even if links form a circle."""
     found = []
     for path in _entries(folder, root, skipped):
         if path.is_dir():
@@ -194,7 +198,7 @@ def _files(folder, top, root, skipped, visited):
 
 
 def _leaves(path, root):
-    """Is this a link that leads out of `root`, or nowhere?"""
+    """Return whether `path` is a link that leads out of `root`, or to nothing."""
     if not path.is_symlink():
         return False
     try:
@@ -205,7 +209,8 @@ def _leaves(path, root):
 
 
 def _class_names(root, files):
-    """The classes, the same in every part; else DataError."""
+    """Return the names of the classes, sorted. Raises DataError unless every part has the same classes, at least two,
+    and none of them is empty."""
     if "train" in files:
         train, val = set(files["train"]), set(files["val"])
         if train != val:
@@ -228,7 +233,7 @@ def _class_names(root, files):
 
 
 def _duplicates(root, found):
-    """Paths of files with the same content, and so of the same picture."""
+    """Return lists of paths of files with the same content, and so with the same photograph."""
     by_content = {}
     for photo in found.get("all") or [*found["train"], *found["val"]]:
         by_content.setdefault(photo.sha256, []).append(photo.path.relative_to(root))
@@ -236,4 +241,5 @@ def _duplicates(root, found):
 
 
 def _reason(error, file):
+    """Return the message of an error without the path of its file."""
     return str(error).removeprefix(f"{file}: ").rstrip(".")

@@ -1,14 +1,14 @@
 """Fashion-MNIST from its four original files.
 
-They are in idx, a format from 1998 that is as plain as a format can be:
+They are in idx, a very simple format from 1998:
 
-    0  0  type  axes          two zero bytes; 8 means unsigned bytes; how many axes the array has
-    size of each axis         a big-endian whole number of four bytes for each
+    0  0  type  axes          two zero bytes; the type (8 means unsigned bytes); the number of axes
+    size of each axis         a big-endian whole number of four bytes for each axis
     the numbers               row by row, and nothing behind them
 
-A file is nearly all numbers, so a wrong byte among them cannot be seen; everything else can, and is checked: what a
-file says of itself, that it is as long as it says, and that pictures and labels belong together. The files are
-published compressed by gzip, which checks a sum over all bytes by itself.
+Nearly all of a file is numbers, and a wrong byte among them cannot be recognized. Everything else is checked: the
+header, the length of the file, and that the images and labels belong together. The published files are compressed with
+gzip, which adds a checksum over all bytes.
 """
 
 import gzip
@@ -36,11 +36,12 @@ SIDE = 28  # pixels
 
 
 def fashion_mnist(folder):
-    """All of Fashion-MNIST, 60,000 training and 10,000 test images of 28x28 grey pixels, as an `ImageSet`.
+    """Return Fashion-MNIST, 60,000 training and 10,000 test images of 28x28 grey pixels, as an `ImageSet`.
 
-    folder   holds the four files FILES, each as it is published (.gz) or unpacked
+    folder   the folder with the four files FILES, each as it is published (.gz) or unpacked
 
-    A part of the set in the same format is taken as well, as long as it has every class. Raises DataError.
+    A part of the set in the same format is accepted as well, if it has every class. Raises DataError for missing,
+    damaged or unsuitable files.
     """
     folder = Path(folder)
     paths = {part: _place(folder, name) for part, name in FILES.items()}
@@ -58,7 +59,7 @@ def fashion_mnist(folder):
 
 
 def read_idx(path):
-    """The array of unsigned bytes in an idx file, packed by gzip or not. Raises DataError that names the file."""
+    """Return the array of unsigned bytes in an idx file, packed with gzip or not. Raises DataError, naming the file."""
     path = Path(path)
     try:
         with open(path, "rb") as raw:
@@ -70,19 +71,19 @@ def read_idx(path):
                 return _read(unpacked, path)
     except (EOFError, zlib.error) as error:
         raise DataError(f"{path}: the gzip file is cut short or damaged ({error}). Fetch it again.") from None
-    except OSError as error:  # gzip's own complaint is one of these, without a number
+    except OSError as error:  # gzip raises one without an error number for damaged data
         reason = error.strerror or f"the gzip file is damaged: {error}"
         raise DataError(f"{path}: cannot be read ({reason}). Fetch it again.") from None
 
 
 def _read(file, path):
-    """The array in an open file. Not one byte more is unpacked than the header promises, and one to see the end: a
-    small file can hold gigabytes of zeros."""
+    """Return the array in an open file. No more is unpacked than the header announces, and one byte to find the end,
+    because a small packed file can hold gigabytes of zeros."""
     start = _exactly(file, 4, path)
     zero, kind, axes = start[:2], start[2], start[3]
     if zero != b"\0\0" or axes == 0:
         raise DataError(
-            f"{path}: is no idx file: it begins with the bytes {start.hex(' ')}, expected 00 00, the type and the "
+            f"{path}: is no idx file: it begins with the bytes {start.hex(' ')}; expected 00 00, the type and the "
             "number of axes. Fetch it again."
         )
     if kind != UNSIGNED_BYTES:
@@ -98,6 +99,7 @@ def _read(file, path):
 
 
 def _exactly(file, count, path, shape=None):
+    """Return the next `count` bytes of a file. Raises DataError if there are fewer."""
     content = file.read(count)
     if len(content) < count:
         what = f"the {count:,} bytes of its shape {shape}" if shape else "its header"
@@ -106,21 +108,21 @@ def _exactly(file, count, path, shape=None):
 
 
 def _place(folder, name):
-    """The file called `name`, unpacked or packed; None where there is neither."""
+    """Return the path of the file called `name`, unpacked or packed, or None if there is neither."""
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
 def _check_pair(images, images_path, labels, labels_path):
-    """Pictures of 28x28 and their labels, as many, of all ten classes; else DataError."""
+    """Raise DataError unless these are images of 28x28 pixels with a label each, of all ten classes."""
     if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-        raise DataError(f"{images_path}: holds an array {images.shape}; expected pictures (N, {SIDE}, {SIDE}).")
+        raise DataError(f"{images_path}: holds an array {images.shape}; expected images (N, {SIDE}, {SIDE}).")
     if labels.shape != images.shape[:1]:
         raise DataError(
-            f"{labels_path}: holds an array {labels.shape}; expected a label for each of the {len(images):,} pictures "
+            f"{labels_path}: holds an array {labels.shape}; expected a label for each of the {len(images):,} images "
             f"in {images_path.name}."
         )
     counts = np.bincount(labels, minlength=len(CLASS_NAMES))
     if len(counts) > len(CLASS_NAMES):
         raise DataError(f"{labels_path}: has the label {labels.max()}; expected 0 to {len(CLASS_NAMES) - 1}.")
     if not counts.all():
-        raise DataError(f"{labels_path}: no picture is of class {CLASS_NAMES[counts.argmin()]!r}; expected all ten.")
+        raise DataError(f"{labels_path}: no image is of class {CLASS_NAMES[counts.argmin()]!r}; expected all ten.")

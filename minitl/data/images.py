@@ -1,4 +1,4 @@
-"""Images from files, as arrays. Pixels are 0 to 255; channels are RGB and last."""
+"""Images from files, as arrays. Pixels run from 0 to 255, and the channels are RGB and last."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from .photos import open_photo
 
 
 def read_image(path, height, width, crop=1.0):
-    """One picture from a file, as float32 RGB (height, width, 3): its shorter side resized, then the centre cut out.
+    """Return the image in a file as float32 RGB (height, width, 3): its centre, resized to this size.
 
-    crop   the share of the shorter side that is kept. Published networks were measured with 224/256: a picture whose
-           shorter side is made 256 pixels long, of which the 224 in the middle are looked at
+    crop   the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter side
+           of the image is resized to 256 pixels, and the 224 in the middle are kept
 
-    Formats are Pillow's (extra `images`), and `.npy` with a uint8 array (H, W) or (H, W, 3), which needs no extra.
-    Raises DataError naming the file.
+    The file may be in any format of Pillow (extra `images`), or a `.npy` file with a uint8 array (H, W) or (H, W, 3),
+    which needs no extra. Raises DataError, naming the file.
     """
     path = Path(path)
     if path.suffix == ".npy" and _is_npy(path):
@@ -29,7 +29,8 @@ def read_image(path, height, width, crop=1.0):
 
 
 def _is_npy(path):
-    """Or is it a picture with a wrong name? What cannot be opened is for NumPy to complain about."""
+    """Return whether a file called .npy is a NumPy file, and not a JPEG or PNG image with a wrong name. For a file that
+    cannot be opened, return True: NumPy then raises the error."""
     try:
         with open(path, "rb") as file:
             return file.read(3) not in (b"\xff\xd8\xff", b"\x89PN")
@@ -48,7 +49,7 @@ def _read_npy(path, height, width, crop):
         raise DataError(f"{path}: holds an empty array, {image.shape}.")
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
     rows, cols = image.shape[:2]
-    scale = crop * min(rows / height, cols / width)  # the largest centre part with the shape that is wanted
+    scale = crop * min(rows / height, cols / width)  # of the largest centre part with this aspect ratio
     kept_rows, kept_cols = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (rows - kept_rows) // 2, (cols - kept_cols) // 2
     return resize(image[None, top : top + kept_rows, left : left + kept_cols], height, width)[0]

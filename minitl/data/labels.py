@@ -1,4 +1,4 @@
-"""Labels in the forms that losses take."""
+"""Labels in the forms that losses expect."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..errors import DataError
 
 
 def to_categorical(labels, num_classes=None):
-    """Integer labels (N,) -> one-hot rows (N, num_classes) in float32."""
+    """Return integer labels (N,) as one-hot rows (N, num_classes) in float32."""
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

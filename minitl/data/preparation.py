@@ -1,8 +1,8 @@
-"""How images are prepared for a pre-trained network, and how to tell that they were not.
+"""The preparation of images for a pre-trained network, and checks for images that were not prepared.
 
-A network expects images as it saw them in training: in which order of the channels, and in which range. Two ways are
-common, Caffe's and TensorFlow's. Which network takes which, the networks say: `PREPARATIONS` is filled by
-`applications.add`, so that training, which knows no network, can warn of images that run otherwise.
+A network expects images with the order of channels and the range of its training. Two ways are common, Caffe's and
+TensorFlow's. Each network says which one it expects: `applications.add` enters it in `PREPARATIONS`. So `training`,
+which does not import the networks, can warn of images in another range.
 """
 
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from ..errors import DataError
 
 # Mean blue, green and red of ImageNet's training images.
 IMAGENET_MEAN_BGR = np.array([103.939, 116.779, 123.68], np.float32)
-ANOTHER, FROM_0_TO_1 = "another-networks-preprocessing", "pixels-from-0-to-1"  # of `minitl mistakes`
+ANOTHER, FROM_0_TO_1 = "another-networks-preprocessing", "pixels-from-0-to-1"  # names for `minitl mistakes`
 
 
 class Preparation(NamedTuple):
-    """How a network's images are prepared.
+    """The way in which a network's images are prepared.
 
-    function   RGB images (..., 3) from 0 to 255 -> what the network takes
-    range      in words, from where to where its numbers run; None where nobody is to look
-    mistake    (smallest, largest) of some images -> the name of the mistake by which prepared images came to run like
-               this; None where they may be right
+    function   takes RGB images (..., 3) from 0 to 255, and returns the input of the network
+    range      the range of the prepared numbers in words; None if it is not to be checked
+    mistake    takes (smallest, largest) of some images, and returns the name of the mistake that gives this range; None
+               if they may be right
     """
 
     function: Callable
@@ -32,7 +32,7 @@ class Preparation(NamedTuple):
 
     @property
     def name(self):
-        """Where people find the function: "minitl.applications.vgg16.preprocess_input"."""
+        """The full name of the function, such as "minitl.applications.vgg16.preprocess_input"."""
         return f"{self.function.__module__}.{self.function.__qualname__}"
 
 
@@ -40,14 +40,14 @@ PREPARATIONS = {}  # {name of an application: its `Preparation`}
 
 
 def preprocess_caffe(x):
-    """RGB (..., 3) from 0 to 255 -> BGR minus the mean colour, not scaled: what Caffe's models were trained on."""
-    bgr = np.array(_rgb(x)[..., ::-1], np.float32, order="C")  # a copy: the caller's images stay as they are
+    """Return RGB (..., 3) from 0 to 255 as BGR minus the mean colour, not scaled: the input of Caffe's models."""
+    bgr = np.array(_rgb(x)[..., ::-1], np.float32, order="C")  # a copy, so the caller's images do not change
     bgr -= IMAGENET_MEAN_BGR
     return bgr
 
 
 def preprocess_symmetric(x):
-    """RGB (..., 3) from 0 to 255 -> RGB from -1 to 1: what TensorFlow's Inception was trained on."""
+    """Return RGB (..., 3) from 0 to 255 as RGB from -1 to 1: the input of TensorFlow's Inception."""
     rgb = np.array(_rgb(x), np.float32)
     rgb /= 127.5
     rgb -= 1
@@ -55,30 +55,34 @@ def preprocess_symmetric(x):
 
 
 def _rgb(x):
+    """Return images as an array. Raises DataError unless the last axis has three channels."""
     x = np.asarray(x)
     if x.shape[-1:] != (3,):
         raise DataError(f"images have shape {x.shape}; expected RGB with the channels last: (..., 3).")
     return x
 
 
-# Noise, or a single odd picture, is not to be mistaken for a mistake.
+# The limits leave room for noise, and for a single unusual image: these must give no warning.
 
 
 def _mistake_caffe(smallest, largest):
-    if 0 <= smallest and largest <= 1 or -103.9 < largest < -102.9:  # the latter: before preprocess_input
+    """Return the name of the mistake that gives images for Caffe's models this range, or None."""
+    # The second range comes from pixels from 0 to 1 that went through `preprocess_input`.
+    if 0 <= smallest and largest <= 1 or -103.9 < largest < -102.9:
         return FROM_0_TO_1
-    as_in_the_file = smallest >= 0 and largest > 152  # 255 - 103.9 = 151.1 is the most that can come out
+    unprepared = smallest >= 0 and largest > 152  # 255 - 103.9 = 151.1 is the largest prepared number
     twice = smallest < -124 and largest < 48  # 255 - 2 * 103.9 = 47.1
-    others = max(-smallest, largest) < 3  # -1 to 1; PyTorch's normalization gives -2.1 to 2.6
-    return ANOTHER if as_in_the_file or twice or others else None
+    of_another_network = max(-smallest, largest) < 3  # -1 to 1; PyTorch's normalization gives -2.1 to 2.6
+    return ANOTHER if unprepared or twice or of_another_network else None
 
 
 def _mistake_symmetric(smallest, largest):
-    if -1 < largest < -0.99:  # nearly black: it was done twice, or with pixels from 0 to 1
+    """Return the name of the mistake that gives images for TensorFlow's Inception this range, or None."""
+    if -1 < largest < -0.99:  # nearly black: prepared twice, or pixels from 0 to 1 that were prepared
         return FROM_0_TO_1
     return ANOTHER if max(-smallest, largest) > 1.5 else None
 
 
-# A network takes one of them with its own function: CAFFE._replace(function=preprocess_input).
+# A network uses one of these with a function of its own: CAFFE._replace(function=preprocess_input).
 CAFFE = Preparation(preprocess_caffe, "about -124 to 151", _mistake_caffe)
 SYMMETRIC = Preparation(preprocess_symmetric, "-1 to 1", _mistake_symmetric)

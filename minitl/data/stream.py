@@ -1,4 +1,4 @@
-"""Photographs as an array that is never there: `fit` reads a batch of it at a time, and the next one meanwhile."""
+"""Streams of photographs: a stream stands for an array of images, but only the current and the next batch are read."""
 
 import hashlib
 
@@ -10,27 +10,29 @@ from .photos import in_threads, open_photo
 
 
 class PhotoStream:
-    """The pictures of `photos` (`data.Photo`s), ready for a network: stands for an array (N, height, width, 3).
+    """A stream of the images of `photos` (`data.Photo`s), prepared for a network. It stands for an array
+    (N, height, width, 3).
 
     prepare           the network's `preprocess_input`
-    height, width     pixels
+    height, width     the size of the images in pixels
     crop              as in `data.read_image`
-    augment           None, or an `Augmentation` for training; validation and prediction see the pictures as they are
-    seed              of the augmentation
-    mirrored          for each photograph its mirror image as well, behind all the others
+    augment           None, or an `Augmentation` for training; validation and prediction get the unchanged images
+    seed              the seed of the augmentation
+    mirrored          True: add the mirror image of each photograph, after all the others
 
-    However many pictures there are, one batch is in memory, and the next one while it is decoded. `features.on_disk`
-    can keep what a network makes of them: that is what `keys`, `origins`, `preparation` and `read_unchanged` are for.
+    Only one batch is in memory, and the next one while it is decoded, however many photographs there are.
+    `features.on_disk` can keep a network's features of them. It uses `keys`, `origins`, `preparation` and
+    `read_unchanged` for that.
     """
 
     is_stream = True
     dtype = np.dtype("float32")
-    noun = "picture"
+    noun = "photograph"
 
     def __init__(self, photos, prepare, height, width, crop=1.0, augment=None, seed=0, mirrored=False):
         photos = list(photos)
         self.prepare, self.crop, self.augment, self.seed = prepare, crop, augment, seed
-        self.files = len(photos)  # the example at `position` is of the file number position % files
+        self.files = len(photos)  # the example at `position` comes from the file number position % files
         self.photos = photos * 2 if mirrored else photos
         self.origins = [photo.path for photo in self.photos]
         self.keys = [photo.sha256 for photo in photos]
@@ -43,12 +45,12 @@ class PhotoStream:
 
     @property
     def is_augmented(self):
-        """Are the pictures others in each epoch? Then nothing computed from them can be kept."""
+        """Whether the images differ in each epoch. Then nothing that is computed from them can be kept."""
         return self.augment is not None
 
     @property
     def digest(self):
-        """A text that is another one when there is something else to be seen."""
+        """A text that changes whenever the images change."""
         digest = hashlib.sha256(repr((self.shape, self.crop, self.augment, self.seed)).encode())
         for key in self.keys:
             digest.update(key.encode())
@@ -56,24 +58,24 @@ class PhotoStream:
 
     @property
     def preparation(self):
-        """How a file becomes an example, as plain data."""
+        """A description, as plain data, of how a file becomes an example."""
         name = f"{self.prepare.__module__}.{self.prepare.__qualname__}"
         if "<" in name:
             raise ArgumentError(
-                f"the pictures are prepared by {name}, which cannot be told from others of this name. Give PhotoStream "
-                "a function that is defined at the head of a module, as an application's preprocess_input is."
+                f"the images are prepared by {name}, a name that does not identify one function. Give PhotoStream a "
+                "function that is defined at the top level of a module, such as an application's preprocess_input."
             )
         return ["photographs", name, self.crop]
 
     def read(self, positions, epoch=None):
-        """Return the pictures at `positions` (a slice or an array): (n, height, width, 3). In an `epoch` they are
-        augmented; None: as they are. Raises DataError for a file that cannot be read (any more)."""
+        """Return the images at `positions` (a slice or an array): (n, height, width, 3). They are augmented for this
+        `epoch`, or unchanged if it is None. Raises DataError for a file that cannot be read (any more)."""
         positions = np.arange(len(self))[positions].tolist()
         return self._prepared(list(in_threads(lambda position: self._read_one(position, epoch), positions)), positions)
 
     def read_unchanged(self, positions):
-        """Return (the pictures at `positions`, {position: reason} of those whose file cannot be read any more, or has
-        another sha256 than its `Photo` says). A file whose picture and mirror image are both wanted is decoded once."""
+        """Return (the images at `positions`, {position: reason} of those whose file cannot be read any more, or whose
+        sha256 is not that of its `Photo`). A file is decoded once, even if its mirror image is wanted as well."""
         positions = np.arange(len(self))[positions].tolist()
         files = list(dict.fromkeys(position % self.files for position in positions))
         found = dict(zip(files, in_threads(self._read_or_reason, files)))
@@ -89,7 +91,7 @@ class PhotoStream:
         return self.augment(open_photo(path), height, width, rng)
 
     def _read_or_reason(self, position):
-        """The picture, or a text that says why it cannot be had."""
+        """Return the image at `position`, or a text with the reason why it cannot be read."""
         photo = self.photos[position]
         try:
             image = self._read_one(position, None)
@@ -100,6 +102,6 @@ class PhotoStream:
             return str(error).removeprefix(f"{photo.path}: ").rstrip(".")
 
     def _prepared(self, images, positions):
-        """The batch of `images`, those of mirror images turned around."""
-        turned = [image[:, ::-1] if position >= self.files else image for image, position in zip(images, positions)]
-        return self.prepare(np.stack(turned)) if turned else np.empty((0, *self.shape[1:]), self.dtype)
+        """Return `images` as a prepared batch. Images at the positions of mirror images are mirrored."""
+        images = [image[:, ::-1] if position >= self.files else image for image, position in zip(images, positions)]
+        return self.prepare(np.stack(images)) if images else np.empty((0, *self.shape[1:]), self.dtype)

@@ -1,5 +1,7 @@
-"""Run a frozen beginning once (`one_pass`): kept in memory for one training (`prefix`), kept on disk for the next run
-(`on_disk`, in a `store`)."""
+"""Features: the output of a frozen beginning, which runs only once for each example (`one_pass`).
+
+It is kept in memory for one training (`prefix`), or on the disk for the next run (`on_disk`, in a `store`).
+"""
 
 from .one_pass import all_outputs, outputs
 from .prefix import KeptFeatures, frozen_prefix, split

@@ -1,26 +1,27 @@
-"""Features kept on disk: what a frozen base makes of an example, computed once in a lifetime.
+"""Features on the disk: the output of a frozen base for each example, computed once and kept for later runs.
 
-An example's features depend on the base's numbers, on how the example was prepared, and on the example. So they are
-kept in a folder under a key made of the first two, each example's under a key of its own, as the sha256 of its file: a
-second run over the same photographs looks at none of them, and one over a folder with ten new ones looks at ten. The
-folder's key also has the versions of minitl and NumPy, which may round differently.
+The features of an example depend on the weights of the base, on how the example was prepared, and on the example. They
+are kept in a folder. The name of the folder is a key made of the first two. In the folder each example has a key of its
+own, such as the sha256 of its file. So a second run over the same photographs reads none of them, and a run over a
+folder with ten new ones reads ten. The key of the folder also contains the versions of minitl and NumPy, because
+another version may round differently.
 
-    $MINITL_HOME/features/<key>/         a `store.Store`: one row an example
+    $MINITL_HOME/features/<key>/         a `store.Store`: one row for each example
 
-Any source can be kept that is a stream (see `data.batches`) and also has
+The features of any source can be kept that is a stream (see `data.batches`) and also has
 
-    keys            for each example a text that says what it is: another one whenever the example is another
-    origins         for each example what it is read from, as a path. Examples of one origin (a photograph and its
-                    mirror image, the parts of a recording) are read together, and left out together
-    preparation     plain data that says how an example is prepared
-    noun            what an example is called in messages: "picture"
+    keys            for each example a text that identifies it, and that changes whenever the example changes
+    origins         for each example the path that it is read from. Examples of one origin (a photograph and its mirror
+                    image, the parts of a recording) are read together, and left out together
+    preparation     plain data that describes how an example is prepared
+    noun            the word for an example's origin in messages, such as "photograph"
     read_unchanged  `read_unchanged(positions)` -> (the examples there, {position: reason} of those that cannot be read
-                    any more or are no longer what their keys say)
+                    any more, or that have changed since their keys were made)
 
-`data.PhotoStream` is one. Nothing is held in memory but the batch at work.
+`data.PhotoStream` is such a source. Only the current batches are in memory.
 
-The base runs on batches of one fixed size, the last one filled up: then an example's features do not depend on its
-neighbours, and kept features are those that would be computed, bit for bit.
+The base runs on batches of one fixed size, and the last batch is filled up to it. So the features of an example do not
+depend on the other examples, and kept features are equal to computed ones, bit for bit.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ BATCH = 8  # examples at a time: as fast as 32, and a quarter of the memory
 
 
 class FeatureRows:
-    """Features of examples, read from the disk as they are needed: stands for an array (N, ...).
+    """A stream of the features of examples, read from the disk when they are needed. It stands for an array (N, ...).
 
     positions   for each row the position of its example in the source
     left_out    (origin, reason) of examples that could not be read any more
@@ -67,7 +68,7 @@ class FeatureRows:
         return [self.source.photos[position] for position in self.positions]
 
     def read(self, positions, epoch=None):
-        """Return the rows at `positions` (a slice or an array): (n, ...). They are the same in each `epoch`."""
+        """Return the rows at `positions` (a slice or an array): (n, ...). They are the same in every epoch."""
         rows = [self.rows[position] for position in np.arange(len(self))[positions]]
         features = np.empty((len(rows), *self.shape[1:]), self.dtype)
         for row, place in zip(rows, features):
@@ -78,10 +79,11 @@ class FeatureRows:
 def kept_features(graph, source, keep=True, verbose=1):
     """Return the output of the frozen `graph` for each example of `source`, as `FeatureRows`.
 
-    keep   look on the disk first, and leave there what was computed; else in a file that is gone afterwards
+    keep   True: use the features that are on the disk, and keep the computed ones there. False: compute all of them,
+           in a temporary file
 
-    The next examples are read while the graph computes. One that has vanished or changed since the source was made is
-    left out.
+    The next examples are read while the graph computes. An example that has vanished or changed since the source was
+    made is left out.
     """
     keys, origins, store = source.keys, source.origins, open_store(graph, source, keep)
     with store.writing():
@@ -104,7 +106,7 @@ def kept_features(graph, source, keep=True, verbose=1):
 
 
 def room_for(graph, source, keep=True):
-    """Is there room for what `kept_features` would have to write, and as much again? Return (yes or no, bytes)."""
+    """Return (whether there is room, the bytes that `kept_features` would write). Room for twice as many is needed."""
     store = open_store(graph, source, keep)
     store.load()
     wanted = len(set(source.keys) - set(store.index)) * store.row_bytes
@@ -115,7 +117,8 @@ def room_for(graph, source, keep=True):
 
 
 def open_store(graph, source, keep):
-    """Return the place for this graph's features of such a source; a temporary file where none can be kept."""
+    """Return the `Store` for this graph's features of this source. If the home folder cannot be used, the store is in a
+    temporary file."""
     _check(graph, source)
     what = [frozen_digest(graph), architecture(graph), source.preparation, list(source.shape[1:]), source.dtype.str,
             BATCH, __version__, np.__version__]  # fmt: skip
@@ -130,23 +133,24 @@ def open_store(graph, source, keep):
 
 
 def _check(graph, source):
-    """Refuse what would make kept features wrong ones: they are found again by what is frozen, and by the keys."""
+    """Raise ArgumentError if kept features would become wrong: if a layer of the graph is trainable, or if the examples
+    differ in each epoch."""
     for layer in graph.layers:
         if layer.trainable and layer.weight_names:
             raise ArgumentError(
-                f"layer '{layer.name}' is not frozen: features that are kept would not be those that it computes after "
-                "it has learned. Call transfer.freeze(model) first."
+                f"layer '{layer.name}' is not frozen: after training, the kept features would no longer be its output. "
+                "Call transfer.freeze(model) first."
             )
     if getattr(source, "is_augmented", False):
         raise ArgumentError(
-            f"the {source.noun}s are others in each epoch (augmentation): features of them cannot be kept. Leave out "
-            "the augmentation, or run the whole model in every epoch."
+            f"the {source.noun}s differ in each epoch (augmentation), so their features cannot be kept. Leave out the "
+            "augmentation, or run the whole model in every epoch."
         )
 
 
 def _compute(store, graph, source, positions, verbose):
-    """Put the features of the examples at `positions` into the store. Return {key: reason} of those that cannot be
-    read."""
+    """Compute the features of the examples at `positions`, and put them into the store. Return {key: reason} of the
+    examples that cannot be read."""
     readable, keys = _FullBatches(source), source.keys
     title = "Features" if verbose else None
     for batch, features in outputs(graph, readable, _batches(positions, source.origins), title, lines=True):
@@ -162,15 +166,15 @@ def _compute(store, graph, source, positions, verbose):
 
 
 def _batches(positions, origins):
-    """Return lists of at most BATCH of the `positions`. Those of one origin are in one list, if they are no more than
-    that: its file is then read once."""
-    of_origin = {}
+    """Return the `positions` as lists of at most BATCH. If one origin has at most BATCH positions, they are all in one
+    list, so that its file is read only once."""
+    by_origin = {}
     for position in positions:
-        of_origin.setdefault(origins[position], []).append(position)
+        by_origin.setdefault(origins[position], []).append(position)
     batches = []
-    for together in of_origin.values():
-        for first in range(0, len(together), BATCH):
-            part = together[first : first + BATCH]
+    for same_origin in by_origin.values():
+        for first in range(0, len(same_origin), BATCH):
+            part = same_origin[first : first + BATCH]
             if not batches or len(batches[-1]) + len(part) > BATCH:
                 batches.append([])
             batches[-1] += part
@@ -178,8 +182,8 @@ def _batches(positions, origins):
 
 
 class _FullBatches:
-    """What can be read of a source, in batches that are filled up to BATCH examples by taking the first ones again.
-    `reasons` says why the others cannot be read: {position: reason}."""
+    """A stream of the readable examples of a source, in batches of exactly BATCH examples. A smaller batch is filled up
+    by repeating its examples. `reasons` is {position: reason} of the examples that cannot be read."""
 
     is_stream = True
 

@@ -1,9 +1,9 @@
 """One pass of all examples through a graph: the next batch is read while this one is computed.
 
-This is how anything that does not change is run once: a frozen beginning whose output is kept in memory (`prefix`) or
-on the disk (`on_disk`), a whole model that is measured, or that predicts.
+A graph runs this way when its weights do not change: a frozen beginning whose output is kept in memory (`prefix`) or on
+the disk (`on_disk`), or a whole model that is evaluated or that predicts.
 
-Read next: `prefix` and `on_disk`, which keep what a pass gives.
+Read next: `prefix` and `on_disk`, which keep the output of a pass.
 """
 
 import numpy as np
@@ -13,16 +13,16 @@ from ..progress import Progress
 
 
 def outputs(graph, x, batches, title=None, lines=False):
-    """Run `graph` over the `batches` of `x`, and yield (batch, what `graph.forward` gives for it) after each one.
+    """Run `graph` on each of the `batches` of `x`, and yield (batch, output of `graph.forward`) after each one.
 
-    x         a source (an array or a stream, see `data.batches`), or a tuple of sources, one for each input. A stream
-              whose `read` returns None says that nothing in this batch can be read: nothing is yielded for it
+    x         a source (an array or a stream, see `data.batches`), or a tuple of sources, one for each input. If the
+              `read` of a stream returns None, no example of this batch can be read, and nothing is yielded for it
     batches   slices, or lists or arrays of positions
     title     the words before the progress bar; None shows no bar
     lines     as in `Progress`
 
-    No layer remembers anything for a backward. Where the user has asked to stop, Interrupted is raised between two
-    batches, after the caller has dealt with the first of them.
+    The layers keep nothing for `backward`. After Ctrl-C, Interrupted is raised between two batches, once the caller has
+    processed the first of them.
     """
     sources = x if isinstance(x, tuple) else (x,)
     positions = range(len(sources[0]))
@@ -36,7 +36,7 @@ def outputs(graph, x, batches, title=None, lines=False):
 
 def all_outputs(graph, x, batch_size, title=None, lines=False):
     """Return the outputs of `graph` for all examples of `x`, computed `batch_size` at a time, as a tuple of arrays.
-    None where there are no examples. The other arguments are those of `outputs`."""
+    Return None if there are no examples. The other arguments are those of `outputs`."""
     found, count = None, len(x[0] if isinstance(x, tuple) else x)
     for batch, output in outputs(graph, x, in_order(count, batch_size), title, lines):
         arrays = graph.output_structure.flat(output, "outputs")
@@ -48,8 +48,8 @@ def all_outputs(graph, x, batch_size, title=None, lines=False):
 
 
 def output_shapes(graph, x):
-    """Return the shape of each output for one example of `x`, a tuple of sources. A graph for inputs of any size has to
-    be run to know it, on an example of zeros."""
+    """Return the shape of each output for one example of `x`, a tuple of sources. A graph that takes inputs of any size
+    is run on an example of zeros to find it."""
     shapes = [tensor.shape[1:] for tensor in graph.outputs]
     if any(None in shape for shape in shapes):
         zeros = [np.zeros((1, *source.shape[1:]), source.dtype) for source in x]

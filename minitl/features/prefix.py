@@ -1,10 +1,10 @@
-"""A frozen beginning gives the same features for an example at every epoch: run it once and keep them.
+"""The frozen prefix: the beginning of a graph that gives the same features in every epoch, so it runs only once.
 
 A network with a frozen base spends nearly all of its time computing numbers that it computed in the epoch before. The
 frozen *prefix* of a graph is the longest beginning in which nothing can change: no trainable parameter, no batch
-statistics, no Dropout. Training runs it once over all examples and trains the rest on its output, with the same batches
-in the same order: the numbers are those that training the whole model gives, up to rounding (BLAS may sum in another
-order when an example comes in another batch), and only the time differs.
+statistics, no Dropout. Training runs the prefix once over all examples and keeps its output. Then it trains the rest on
+this output, with the same batches in the same order. The result is the same as that of training the whole model, up to
+rounding (BLAS may sum in another order when an example comes in another batch). Only the time differs.
 
 Who calls this: `training.fit`, before each epoch. Read next: `on_disk`, which keeps features for the next run.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from .one_pass import all_outputs, output_shapes
 
-# More than this is not kept: a prefix cut after VGG16's first block is 3.2 MB an image, larger than the image itself.
+# The largest output that is kept. After VGG16's first block it has 3.2 MB an image, more than the image itself.
 MOST_KEPT_BYTES = 4 * 2**30
 
 
@@ -29,27 +29,28 @@ class KeptFeatures:
         self.shortened = None
 
     def shorten(self, x, x_val, batch_size, verbose):
-        """Return what to train on in this epoch: (the rest of the graph, its examples, its validation examples).
+        """Return what to train in this epoch: (the rest of the graph, its examples, its validation examples).
 
-        Asked before each epoch, because a callback may have frozen or unfrozen layers: then the prefix is another one.
-        What is unfrozen within an epoch trains from the next one on.
+        `fit` calls this before each epoch, because a callback may have frozen or unfrozen layers. Then the prefix has
+        changed and runs again. Within an epoch the prefix stays the same. So a layer of the prefix that is unfrozen
+        within an epoch, in a batch callback, is trained from the next epoch on.
 
         x, x_val   tuples of sources, one for each input; x_val may be None
         """
         ends = frozen_prefix(self.graph)
         if ends and any(getattr(each, "is_augmented", False) for each in x):
             if self.shortened is None:
-                what = "the examples are others in each epoch (augmentation): the whole model runs in every epoch"
-                _say(verbose, f"Frozen up to {_names(ends)}, but {what}.")
-            ends = []  # features of one epoch's examples are not those of the next one's
+                what = "the examples differ in each epoch (augmentation): the whole model runs in every epoch"
+                _print_if(verbose, f"Frozen up to {_names(ends)}, but {what}.")
+            ends = []  # the features of this epoch's examples cannot be used in the next epoch
         if self.shortened is None or ends != self.ends:
-            self.ends, self.shortened = ends, None  # the old features go before the new ones come
+            self.ends, self.shortened = ends, None  # frees the old features before the new ones are computed
             self.shortened = self._run(ends, x, x_val, batch_size, verbose) if ends else (self.graph, x, x_val)
         return self.shortened
 
     def _run(self, ends, x, x_val, batch_size, verbose):
-        """Run the prefix up to the tensors `ends` over all examples. Returns the graph as it is where its output is too
-        much to keep."""
+        """Run the prefix up to the tensors `ends` on all examples, and return what `shorten` returns. If the output is
+        too large to keep, return the whole graph and its examples."""
         computed = [tensor for tensor in ends if tensor not in self.graph.inputs]
         prefix = self.graph.part(self.graph.inputs, computed)
         rest = self.graph.part(ends, self.graph.output)
@@ -60,12 +61,12 @@ class KeptFeatures:
         examples = len(x[0]) + (0 if x_val is None else len(x_val[0]))
         kept_bytes = examples * feature_bytes(prefix, of_prefix(x))
         if kept_bytes > MOST_KEPT_BYTES:
-            what = f"its output of {_megabytes(kept_bytes)} is too much to keep"
-            _say(verbose, f"Frozen up to {_names(ends)}, but {what}: the whole model runs in every epoch.")
+            what = f"its output of {_megabytes(kept_bytes)} is too large to keep"
+            _print_if(verbose, f"Frozen up to {_names(ends)}, but {what}: the whole model runs in every epoch.")
             return self.graph, x, x_val
 
         def shortened(sources):
-            """Return the sources of the rest: what the prefix gives, and inputs that go past it."""
+            """Return the sources of the rest: the outputs of the prefix, and inputs that bypass it."""
             known = dict(zip(self.graph.inputs, sources))
             title = "Predicting" if verbose == 1 else None
             known.update(zip(computed, all_outputs(prefix, of_prefix(sources), batch_size, title)))
@@ -75,19 +76,19 @@ class KeptFeatures:
         kept, kept_val = shortened(x), None if x_val is None else shortened(x_val)
         seconds = time.perf_counter() - start
         what = f"ran once over {examples:,} examples in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
-        _say(verbose, f"Frozen up to {_names(ends)}: {what}; training the {len(rest.calls)} layers after it.")
+        _print_if(verbose, f"Frozen up to {_names(ends)}: {what}; training the {len(rest.calls)} layers after it.")
         return rest, kept, kept_val
 
 
 def frozen_prefix(graph):
-    """Return the symbolic tensors at which the frozen prefix ends; none if there is no prefix worth keeping.
+    """Return the symbolic tensors at which the frozen prefix ends, or [] if there is no prefix worth keeping.
 
-    Going through the graph in order, a call is fixed if its layer is and all its inputs are. Of a graph with one input,
-    the prefix ends in a *single* fixed tensor that all the rest is computed from: then one array is kept, and no more
-    than needed. With several inputs, such as the two pictures of a siamese network, there is none before they meet; the
-    prefix then ends in all fixed tensors that a call which is not fixed takes.
+    In the order of the graph, a call is fixed if its layer is fixed and all its inputs are. In a graph with one input,
+    the prefix ends at a *single* fixed tensor from which all the rest is computed. So only one array is kept. With
+    several inputs, such as the two images of a siamese network, there is no such tensor before their paths meet. Then
+    the prefix ends at all fixed tensors that are inputs of a call that is not fixed.
     """
-    # Behind the only output nothing is left to train.
+    # The only output is no cut: there is nothing left to train behind it.
     cut, has_parameters, cuts = None, False, {tensor for tensor in graph.cuts if graph.outputs != [tensor]}
     for call in graph.calls:
         if not call.layer.is_fixed:
@@ -115,7 +116,7 @@ def split(model, cut):
 
 
 def feature_bytes(graph, x):
-    """Return the bytes of one example's outputs; `x` is a tuple of sources."""
+    """Return the number of bytes of the outputs for one example. `x` is a tuple of sources."""
     itemsize = (graph.dtype or np.dtype("float32")).itemsize
     return sum(math.prod(shape) * itemsize for shape in output_shapes(graph, x))
 
@@ -128,6 +129,6 @@ def _megabytes(count):
     return f"{count / 1e6:,.1f} MB"
 
 
-def _say(verbose, line):
+def _print_if(verbose, line):
     if verbose:
         print(line, flush=True)

@@ -1,10 +1,10 @@
-"""A file of rows, and the index that says which row belongs to which key.
+"""A store: a file of rows, and an index that gives the row of each key.
 
     FOLDER/rows         the numbers, one row after the other
-    FOLDER/index.json   {key: [number of its row, a checksum of it]}
+    FOLDER/index.json   {key: [number of its row, checksum of its row]}
 
-Rows are only ever appended, and the index is replaced once they are on the disk: what an interrupted run has written is
-there for the next one, and a row that somebody is reading never changes.
+Rows are only appended, and the index is replaced after they are on the disk. So the next run finds what an interrupted
+run has written, and a row never changes while another process reads it.
 """
 
 import json
@@ -24,16 +24,17 @@ from ..errors import DataError, MinitlError
 from ..files.atomic import replacing
 from ..files.locks import locked
 
-SECONDS_BETWEEN = 10.0  # index files
+SECONDS_BETWEEN = 10.0  # the index is written at most this often
 
 
 class Store:
-    """Rows of one shape in a file, and where each key's is. `folder` None: in a file that goes with this object."""
+    """Rows of one shape in a file, and the row number of each key. If `folder` is None, the file is temporary and is
+    removed with this object."""
 
     def __init__(self, key, shape, dtype, folder):
         self.key, self.shape, self.dtype, self.folder = key, shape, dtype, folder
         self.row_bytes = math.prod(shape) * dtype.itemsize
-        self.turn = threading.Lock()
+        self.lock = threading.Lock()
         if folder is None:
             self.file = tempfile.TemporaryFile()
         else:
@@ -44,7 +45,7 @@ class Store:
         self.index, self.next_row, self.saved_at = {}, 0, time.monotonic()
 
     def load(self):
-        """Read the index, without rows that are damaged or were never finished."""
+        """Read the index, and leave out rows that are damaged or incomplete."""
         if self.folder is None:
             return
         try:
@@ -53,7 +54,7 @@ class Store:
         except (OSError, ArithmeticError, ValueError, TypeError, AttributeError, RecursionError):
             entries = {}
         place, end = np.empty(self.row_bytes, np.uint8), os.fstat(self.file.fileno()).st_size
-        self.index, self.next_row = {}, -(-end // self.row_bytes)  # behind everything: somebody may be reading it
+        self.index, self.next_row = {}, -(-end // self.row_bytes)  # new rows go to the end: others may read
         for key, (row, checksum) in entries.items():
             if 0 <= row < end // self.row_bytes:
                 self.read(row, place)
@@ -62,8 +63,8 @@ class Store:
 
     @contextmanager
     def writing(self):
-        """Let this process alone write within the `with` block, which sees what others wrote until then. What it wrote
-        itself is saved at the end, also where an exception ends it."""
+        """Lock the store for writing in the `with` block. At its beginning the block reads what others have written. At
+        its end its own rows are saved, even after an exception."""
         if self.folder is None:
             yield
             return
@@ -77,8 +78,8 @@ class Store:
                     self._save_if_possible()
 
     def append(self, keys, rows):
-        """Write a row for each key."""
-        with self.turn:
+        """Write one of the `rows` for each of the `keys`."""
+        with self.lock:
             for key, row in zip(keys, np.ascontiguousarray(rows, self.dtype)):
                 self.file.seek(self.next_row * self.row_bytes)
                 self.file.write(row.data)
@@ -89,7 +90,7 @@ class Store:
             self.save()
 
     def save(self):
-        """Bring rows and index to the disk, in this order."""
+        """Flush the rows to the disk, and then the index."""
         if self.folder is None:
             return
         self.saved_at = time.monotonic()
@@ -98,16 +99,16 @@ class Store:
             Path(temporary).write_text(json.dumps(self.index), encoding="utf-8")
 
     def _save_if_possible(self):
-        """Save, or say that it could not be done: the rows can be read all the same, as long as this process runs."""
+        """Save, or print that it failed. The rows can still be read as long as this process runs."""
         try:
             self.save()
         except (OSError, MinitlError) as error:
             print(f"The features cannot be kept for the next run ({error}).", flush=True)
 
     def read(self, row, place):
-        """Fill the array `place` with a row."""
-        with self.turn:  # a file has one position for all threads
+        """Fill the array `place` with the row of this number."""
+        with self.lock:  # all threads share the position of the file
             self.file.seek(row * self.row_bytes)
             count = self.file.readinto(place.data.cast("B"))
         if count != self.row_bytes:
-            raise DataError(f"{self.folder}: has become shorter while it was in use. Start again.")
+            raise DataError(f"{self.folder}: its file of rows has become shorter while it was in use. Start again.")

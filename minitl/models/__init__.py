@@ -1,5 +1,7 @@
-"""Models: a graph with everything that people do with one. Reading order: `graph.graph` first, then `model`,
-`sequential`, `loading`."""
+"""Models: a graph with methods to train, evaluate, save and load it.
+
+Reading order: `graph.graph` first, then `model`, `sequential`, `loading`.
+"""
 
 from .loading import load_model
 from .model import Model

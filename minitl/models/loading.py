@@ -1,4 +1,4 @@
-"""A model out of a file that `model.save` wrote."""
+"""Loading a model from a file that `model.save` wrote."""
 
 import json
 
@@ -11,7 +11,7 @@ from ..weights.saving import ARCHITECTURE
 from .model import Model
 from .sequential import Sequential
 
-# Whatever a text that describes no model may raise on the way.
+# All errors that a text may cause if it does not describe a model.
 NO_MODEL = (
     MinitlError,
     ArithmeticError,
@@ -25,18 +25,18 @@ NO_MODEL = (
 
 
 def load_model(path, custom_objects=None):
-    """Read a model that `model.save(path)` wrote, as float32. It has to be compiled before it is trained on.
+    """Read a model that `model.save(path)` wrote, as float32. Compile it before you train it further.
 
     custom_objects   {class name: class} of your own layers
 
-    Raises WeightsError if the file is not such a model, or holds an unknown layer.
+    Raises WeightsError if the file does not hold such a model, or if it holds an unknown layer.
     """
     with open_weights(path) as file:
         text = file.listing.texts.get(ARCHITECTURE)
         if text is None:
             raise WeightsError(
                 f"{path}: holds no minitl model, only weights at most. Build the model and call "
-                "model.load_weights(path), or save it with model.save(path)."
+                "model.load_weights(path), or save the model with model.save(path)."
             )
         try:
             with initializers.weights_will_be_loaded():

@@ -1,7 +1,7 @@
-"""`Model`: a graph, and what people do with one.
+"""`Model`: a graph with methods to train, evaluate, save and load it.
 
-Keras's users expect `fit`, `save` and the like on the model, so they are here, each a call of the room where the work
-is done: training in `minitl.training`, files in `minitl.weights`.
+Users of Keras expect `fit`, `save` and others as methods of the model. Each method here calls the package that does the
+work: `minitl.training` for training, `minitl.weights` for files.
 """
 
 from .. import optimizers, training, weights
@@ -12,31 +12,32 @@ from ..graph.summary import summary_text
 
 
 class Model(Graph):
-    """`Model(inputs, outputs)`: the layers that lead from symbolic tensors to others. Each of the two is one tensor, a
-    list, or a dict by name; `fit`, `evaluate` and `predict` take arrays in the same form.
+    """`Model(inputs, outputs)`: all layers on the paths from the symbolic tensors `inputs` to the tensors `outputs`.
 
-    Models may share layers: a model cut out of another trains the same arrays.
+    Each of the two is one tensor, a list, or a dict by name. `fit`, `evaluate` and `predict` take arrays in the same
+    form. Models may share layers: a model that was cut out of another model trains the same arrays.
     """
 
-    optimizer = loss = None  # set by `compile`, as `metrics`: (name, Metric, ...) of `training.compiled`
-    metrics = ()
-    stop_training = False  # a callback sets it to end `fit` after the epoch
+    optimizer = loss = None  # set by `compile`
+    metrics = ()  # set by `compile`: the `CompiledMetric`s of `training.compiled`
+    stop_training = False  # a callback sets it to True to end `fit` after the current epoch
 
     def __init__(self, inputs, outputs, name=None):
         super().__init__(inputs, outputs, name or "model")
 
     def __call__(self, tensor, training=None):
-        """Put this model's layers after `tensor`, one by one: the graph stays flat, with no model inside a model. A
-        model with several inputs takes a list or dict of tensors. Called again, it uses the same layers again.
+        """Call this model's layers on `tensor`, one by one, and return the output. The graph stays flat: no model is
+        inside a model. A model with several inputs takes a list or dict of tensors. A second call uses the same layers
+        again.
 
-        `training=False`, which fixes a part of a Keras model to inference, is accepted where it changes nothing:
-        BatchNormalization must be frozen already.
+        In Keras, `training=False` fixes a part of a model to inference. Here it is accepted only where it changes
+        nothing: all BatchNormalization layers must be frozen already.
         """
         unfixed = [layer.name for layer in self.layers if layer.uses_batch or layer.random]
         if training is not None and (training or unfixed):
             raise GraphError(
-                f"model '{self.name}' was called with training={training}; in minitl the same layers run in training "
-                f"and inference as fit and predict say. Freeze its BatchNormalization and leave out Dropout: {unfixed}."
+                f"model '{self.name}' was called with training={training}; in minitl, fit runs its layers in training "
+                f"mode and predict in inference mode. Freeze its BatchNormalization and leave out Dropout: {unfixed}."
             )
         given = Structure(tensor, "the input").value
         known = dict(zip(self.inputs, self.input_structure.flat(given, f"the input of model '{self.name}'")))
@@ -51,12 +52,12 @@ class Model(Graph):
 
     @property
     def input_shape(self):
-        """The shape of the input, with None for the batch; of several, in their form."""
+        """The shape of the input, with None for the batch axis. With several inputs: a list or dict of shapes."""
         return self.input_structure.packed([tensor.shape for tensor in self.inputs])
 
     @property
     def output_shape(self):
-        """The shape of the output, with None for the batch; of several, in their form."""
+        """The shape of the output, with None for the batch axis. With several outputs: a list or dict of shapes."""
         return self.output_structure.packed([tensor.shape for tensor in self.outputs])
 
     @property
@@ -65,23 +66,25 @@ class Model(Graph):
 
     @property
     def output_names(self):
-        """What outputs are called in `compile`, `fit` and the history: their keys, or the names of their layers."""
+        """The names of the outputs in `compile`, `fit` and the history: their keys, or the names of their layers."""
         return list(self.output_structure.names)
 
     def summary(self, print_fn=print):
-        """Print the layers, their output shapes, their parameters, and what is frozen."""
+        """Print the layers, their output shapes, their parameters, and which of them are frozen."""
         print_fn(summary_text(self))
 
-    # ---- doors to the rooms where the work is done ----
+    # ---- methods that call the packages which do the work ----
 
     def compile(self, optimizer="sgd", loss=None, loss_weights=None, metrics=None, weighted_metrics=None):
         """Choose how to train: objects of `minitl.optimizers`, `losses` and `metrics`, or their Keras names.
 
-        loss               one for all outputs, or a list or dict of one for each; None for an output that has none
-        loss_weights       a number for each: the loss that is trained is the sum of the losses times these
+        loss               one loss for all outputs, or a list or dict with one for each; None for an output without
+        loss_weights       a number for each output: the loss that is trained is the sum of the losses times these
         metrics            a list; with several outputs a list or dict of lists, one for each output. An example (or a
-                           pixel, or a time step) of weight 0 does not count, all others count alike
+                           pixel, or a time step) of weight 0 does not count, and all others count equally
         weighted_metrics   the same, but weighted as the loss is
+
+        Layers may be frozen and unfrozen after `compile`: `fit` reads `layer.trainable` at each update.
         """
         if metrics is None and training.holds_metrics(loss_weights):  # compile(optimizer, loss, ["accuracy"])
             loss_weights, metrics = None, loss_weights
@@ -91,8 +94,8 @@ class Model(Graph):
         training.about_loss(self)
 
     def fit(self, x, y=None, *options, **named_options):
-        """Train. Returns a `History`. Options: those of `minitl.training.fit`, in Keras's order. A frozen beginning of
-        the model is run only once (`minitl.features`)."""
+        """Train the model. Returns a `History`. The options are those of `minitl.training.fit`, in Keras's order. A
+        frozen beginning of the model is run only once (`minitl.features`)."""
         return training.fit(self, x, y, *options, **named_options)
 
     def evaluate(self, x, y=None, batch_size=32, verbose=1, sample_weight=None, return_dict=False):
@@ -100,27 +103,30 @@ class Model(Graph):
         return training.evaluate(self, x, y, batch_size, verbose, sample_weight, return_dict)
 
     def predict(self, x, batch_size=32, verbose=1):
-        """Return the outputs for all of x, computed batch by batch."""
+        """Return the outputs for all examples of x, computed batch by batch."""
         return training.predict(self, x, batch_size, verbose)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """Do one update on one batch. Returns the loss before it, or [loss, metrics...]."""
+        """Do one update on one batch. Returns the loss before the update, or [loss, metrics...]."""
         return training.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     def save(self, path):
-        """Write architecture and weights into one HDF5 file, for `load_model`."""
+        """Write the architecture and the weights to one HDF5 file, for `load_model`."""
         weights.save_model(self, path)
 
     def save_weights(self, path):
-        """Write the weights alone, in Keras's legacy HDF5 layout."""
+        """Write the weights alone to a file, in Keras's legacy HDF5 layout."""
         weights.save_weights(self, path)
 
     def load_weights(self, path, partial=False, names=None):
-        """Read weights by layer name from any of the formats in `minitl.weights`. Returns a `LoadReport`; with
-        `partial`, layers may be missing on either side; `names` translates {name in the file: layer name}."""
+        """Read weights by layer name from a file in any format of `minitl.weights`. Returns a `LoadReport`.
+
+        partial   True: layers may be missing in the file or in the model
+        names     {name in the file: layer name}, for names that differ
+        """
         return weights.load_weights(self, path, partial, names)
 
     @property
     def ledger(self):
-        """Where every tensor comes from, and whether it still is what was loaded. Print it."""
+        """The ledger: where every weight comes from, and whether it has changed since it was loaded. Print it."""
         return weights.ledger_of(self)

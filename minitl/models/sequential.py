@@ -1,4 +1,4 @@
-"""`Sequential`: a model whose layers stand in one row."""
+"""`Sequential`: a model whose layers form one row, each on the output of the one before."""
 
 from .. import training
 from ..errors import GraphError
@@ -7,16 +7,17 @@ from .model import Model
 
 
 class Sequential(Model):
-    """`Sequential([Conv2D(..., input_shape=(28, 28, 1)), ..., Dense(10)])`.
+    """A model made of a list of layers: `Sequential([Conv2D(..., input_shape=(28, 28, 1)), ..., Dense(10)])`.
 
-    The first layer says the shape of one example, by `input_shape=` or by being an `Input`. A model in the list gives
-    its layers. `add` puts one more layer behind the last. As in Keras, `layers` leaves the InputLayer out.
+    The first layer gives the shape of one example with `input_shape=`, or it is an `Input`. The list may contain
+    models, and their layers become layers of the row. `add` puts one more layer at the end. As in Keras, `layers` does
+    not contain the InputLayer.
     """
 
     def __init__(self, layers=(), name=None):
         self.name, self.metadata, self.notes = name or "sequential", {}, []
         self.layers = []  # until there is a first layer
-        self._members = []  # what was put into the row
+        self._members = []  # the layers and models that were added
         self._start = self._end = None  # the symbolic tensors before the first and behind the last layer
         for layer in layers:
             self._start, self._end = self._with(layer)
@@ -25,18 +26,18 @@ class Sequential(Model):
             self.connect(self._start, self._end)
 
     def add(self, layer):
-        """Put `layer` behind the last one. Where that is refused, nothing changes."""
+        """Put `layer` behind the last one. If that raises an error, the model does not change."""
         start, end = self._with(layer)
         self.connect(start, end)
         self._start, self._end = start, end
         self._members.append(layer)
-        if self.loss is not None:  # the end is another one: "accuracy" may mean another metric now
+        if self.loss is not None:  # the last layer has changed, so "accuracy" may mean another metric
             self.loss, self.metrics = training.compiled(self, *self.compiled_with)
 
     @property
     def kind(self):
-        """A row is saved as its layers. With a model in it that has branches, or that calls a layer twice, it is saved
-        as a graph."""
+        """The kind under which the model is saved: "Sequential", a list of layers, or "Model", a graph. It is a graph
+        if the row contains a model with branches, or with a layer that is called twice."""
         is_plain = self.is_row and len({call.layer for call in self.calls}) == len(self.calls)
         return "Sequential" if is_plain else "Model"
 
@@ -45,20 +46,20 @@ class Sequential(Model):
         self.layers = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
 
     def __getattr__(self, name):
-        """Only asked for what is not there: an empty Sequential has no graph yet."""
+        """Raise an error for an attribute that does not exist. An empty Sequential has no graph yet."""
         if name in ("input_structure", "output_structure", "calls"):
             raise GraphError(f"model '{self.name}' has no layers yet; the first one needs input_shape=(28, 28, 1).")
         raise AttributeError(name)
 
     def _with(self, member):
-        """(start, end) with one more layer or model; the first member brings the start."""
+        """Return (start, end) of the row with one more layer or model. The first member gives the start."""
         if isinstance(member, SymbolicTensor):
-            member = member.layer  # Input(...) is a tensor; what stands in the row is its layer
+            member = member.layer  # Input(...) returns a tensor; its layer is what belongs into the row
         if not isinstance(member, (Layer, Model)):
-            raise GraphError(f"a Sequential is made of layers; found {member!r}.")
+            raise GraphError(f"a Sequential is made of layers and models; found {member!r}.")
         if member in self._members:
             raise GraphError(
-                f"layer '{member.name}' is used twice in this row; it can stand in a Sequential once, as in Keras. "
+                f"layer '{member.name}' is used twice in this Sequential; it can be used only once, as in Keras. "
                 "Make a second layer, or a Model, in which a layer can be called several times."
             )
         if self._start is not None:

@@ -1,8 +1,9 @@
-"""Time: batches, epochs, and what happened.
+"""Training: the loop over batches and epochs, callbacks, checkpoints, and heads in closed form.
 
-Reading order: `loop` (what all of it is about), `state` (where a training is), `compiled` and `weighting` (losses,
-metrics and weights of each output), `refused` and `warned` (what cannot be, and what is nearly never meant), `callbacks`,
-`history`, `recovery` (going on to the last bit), `ridge` and `range_test` (a head in closed form, a learning rate).
+Reading order: `loop` (the update, and the loop that repeats it), `state` (how far a training has come), `compiled` and
+`weighting` (losses, metrics and weights of each output), `refused` and `warned` (errors before training begins, and
+warnings of likely mistakes), `callbacks`, `history`, `recovery` (resuming a training, equal to the last bit), `ridge`
+(a head in closed form) and `range_test` (the choice of a learning rate).
 """
 
 from .callbacks import (

@@ -1,4 +1,4 @@
-"""Things that happen around epochs, under Keras's names and by Keras's rules."""
+"""Callbacks: objects that `fit` calls around epochs and batches, under Keras's names and by Keras's rules."""
 
 import csv
 import math
@@ -9,21 +9,35 @@ from ..errors import ArgumentError, CheckpointError
 
 
 class Callback:
-    """`fit` sets `model` and `state` (`training.state`) and calls these methods; `logs` are the epoch's numbers: loss,
-    accuracy, val_loss, ..., or after a batch those of the epoch so far."""
+    """The base class of callbacks. `fit` sets `model` and `state` (`training.state`) and calls these methods.
+
+    `logs` holds the numbers of the epoch: loss, accuracy, val_loss, ... After a batch they are those of the epoch so
+    far.
+
+    A callback may freeze or unfreeze layers. `layer.trainable` is read at each update, and no new `compile` is needed:
+
+        on_epoch_begin         acts from this epoch on
+        on_train_batch_begin   acts from this batch on
+        on_train_batch_end     acts from the next batch on
+        on_epoch_end           acts from the next epoch on
+
+    There is one exception. While `fit` keeps the output of a frozen beginning (`features.prefix`), the layers in that
+    beginning do not run at all. A layer that a batch callback unfreezes there is first trained in the next epoch. With
+    `fit(frozen_once=False)` the table holds for all layers.
+    """
 
     model = state = None
-    remembers = ()  # attributes that change in training, and that a checkpoint must hold: plain data and arrays
-    comes_last = False  # `fit` calls these behind all others
+    remembers = ()  # names of attributes that change in training and belong into a checkpoint: plain data and arrays
+    comes_last = False  # True: `fit` calls this callback after all others
 
     def on_train_begin(self, logs=None):
         pass
 
     def on_train_end(self, logs=None):
-        """Also called when training ends with an error or by Ctrl-C."""
+        """Clean up. This is also called when training ends with an error or by Ctrl-C."""
 
     def on_interrupt(self):
-        """Ctrl-C or SIGTERM has come, and the batch at work is finished. `on_train_end` follows."""
+        """Respond to Ctrl-C or SIGTERM, after the current batch is finished. `on_train_end` follows."""
 
     def on_train_batch_begin(self, batch, logs=None):
         pass
@@ -39,14 +53,14 @@ class Callback:
 
 
 def moving_layers(model):
-    """The layers whose numbers training may have changed: trainable ones, and those that the optimizer has moved
+    """Return the layers whose weights training may have changed: the trainable ones, and those that the optimizer moved
     before they were frozen."""
     moved = {layer for layer, _ in getattr(model.optimizer, "state", {})}
     return [layer for layer in model.layers if layer.weight_names and (layer.trainable or layer in moved)]
 
 
 class LearningRateScheduler(Callback):
-    """`schedule(epoch, learning_rate)` gives the learning rate of each epoch, counted from 0."""
+    """A callback that sets the learning rate of each epoch to `schedule(epoch, learning_rate)`. Epochs count from 0."""
 
     def __init__(self, schedule):
         self.schedule = schedule
@@ -57,8 +71,8 @@ class LearningRateScheduler(Callback):
 
 
 class LearningRateHistory(Callback):
-    """Notes in `learning_rates` the learning rate with which each epoch begins. It goes behind a callback that sets
-    the rate."""
+    """A callback that records in `learning_rates` the learning rate with which each epoch begins. Put it after a
+    callback that sets the rate."""
 
     remembers = ("learning_rates",)
 
@@ -70,7 +84,7 @@ class LearningRateHistory(Callback):
 
 
 class _Monitor(Callback):
-    """What the next three share: a number to watch, and whether it has become better."""
+    """The base of the next three callbacks, which watch a number of the epoch and ask whether it has become better."""
 
     def __init__(self, monitor, mode, min_delta=0.0):
         if mode not in ("auto", "min", "max"):
@@ -80,7 +94,8 @@ class _Monitor(Callback):
         self.worst = -math.inf if self.larger_is_better else math.inf
 
     def watched(self, logs):
-        """The number of this epoch. Raises ArgumentError where there is none of that name: it would never happen."""
+        """Return the watched number of this epoch. Raises ArgumentError where the epoch has no number of that name:
+        without the error, the callback would silently never act."""
         if self.monitor not in (logs or {}):
             hint = " Give fit validation_data or validation_split." if self.monitor.startswith("val_") else ""
             raise ArgumentError(
@@ -89,19 +104,20 @@ class _Monitor(Callback):
         return logs[self.monitor]
 
     def is_better(self, value, than):
-        """By more than min_delta. NaN is never better."""
+        """Return whether `value` is better than `than` by more than min_delta. NaN is never better."""
         return value > than + self.min_delta if self.larger_is_better else value < than - self.min_delta
 
 
 class EarlyStopping(_Monitor):
-    """Stop when `monitor` has not become better for `patience` epochs.
+    """A callback that stops training when `monitor` has not become better for `patience` epochs.
 
-    min_delta              what counts as better at least
-    baseline               a value that has to be passed, or patience runs out as well
+    min_delta              a value is better only if it is better by more than this
+    baseline               an epoch that is better than the best one, but not better than this value, also counts
+                           against `patience`
     restore_best_weights   at the end, go back to the weights of the best epoch
-    start_from_epoch       epochs before this one are not looked at
+    start_from_epoch       ignore the epochs before this one
 
-    After training: `best`, `best_epoch` (counted from 0), and `stopped_epoch`, 0 if it was not stopped.
+    After training it has `best`, `best_epoch` (counted from 0), and `stopped_epoch` (0 if training was not stopped).
     """
 
     def __init__(
@@ -127,13 +143,17 @@ class EarlyStopping(_Monitor):
         self.best, self.best_weights = self.worst, None
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Keep the weights of layers that were unfrozen since the best epoch: before their first step, they are what
-        they were then."""
+        """Add the layers that were unfrozen since the best epoch to the best weights.
+
+        This happens before the first update of each epoch. So a layer that was unfrozen between two epochs still has
+        the weights of the best epoch. A layer that a batch callback unfreezes within an epoch may have been updated
+        already: its weights at the beginning of the next epoch are taken.
+        """
         if batch == 0 and self.best_weights is not None:
             self.best_weights = {**self._weights(), **self.best_weights}
 
     def _weights(self):
-        """{layer name: copies of its weights}, without the layers that stay as they are."""
+        """Return {layer name: copies of its weights} for the layers that training may have changed."""
         return {layer.name: layer.get_weights() for layer in moving_layers(self.model)}
 
     def on_epoch_end(self, epoch, logs=None):
@@ -141,7 +161,7 @@ class EarlyStopping(_Monitor):
         if epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
-            self.best_weights, self.best_epoch = self._weights(), epoch  # should none ever be better
+            self.best_weights, self.best_epoch = self._weights(), epoch  # in case no epoch is ever better
         self.wait += 1
         if self.is_better(value, self.best):
             self.best, self.best_epoch = value, epoch
@@ -165,9 +185,12 @@ class EarlyStopping(_Monitor):
 
 
 class ReduceLROnPlateau(_Monitor):
-    """Multiply the learning rate by `factor` when `monitor` has not become better for `patience` epochs.
+    """A callback that reduces the learning rate when `monitor` has not become better for `patience` epochs.
 
-    cooldown   epochs after a reduction in which nothing is counted;   min_lr   it does not go below
+    factor     the learning rate is multiplied by this
+
+    cooldown   the number of epochs after a reduction that do not count against `patience`
+    min_lr     the smallest learning rate that is set
     """
 
     def __init__(
@@ -210,11 +233,11 @@ class ReduceLROnPlateau(_Monitor):
 
 
 class ModelCheckpoint(_Monitor):
-    """Save the model after each epoch, atomically.
+    """A callback that saves the model after each epoch, atomically.
 
-    filepath            may name numbers of the epoch: "model-{epoch:02d}-{val_loss:.3f}.h5" (epochs counted from 1)
-    save_best_only      only when `monitor` has become better
-    save_weights_only   `model.save_weights` instead of `model.save`
+    filepath            may contain numbers of the epoch: "model-{epoch:02d}-{val_loss:.3f}.h5" (epochs counted from 1)
+    save_best_only      save only when `monitor` has become better
+    save_weights_only   use `model.save_weights` instead of `model.save`
     """
 
     def __init__(
@@ -237,7 +260,8 @@ class ModelCheckpoint(_Monitor):
             path = self.filepath.format(epoch=epoch + 1, **(logs or {}))
         except (KeyError, IndexError, ValueError) as error:
             raise ArgumentError(
-                f"ModelCheckpoint: '{self.filepath}' names {error}, and the epoch has {', '.join(logs or {})}."
+                f"ModelCheckpoint: '{self.filepath}' names {error}, and the epoch has {', '.join(logs or {})}. "
+                "Use these names, or epoch."
             ) from None
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         if self.verbose:
@@ -245,9 +269,9 @@ class ModelCheckpoint(_Monitor):
 
 
 class CSVLogger(Callback):
-    """Write the numbers of each epoch as a row of a CSV file, which is complete after each of them.
+    """A callback that writes the numbers of each epoch as a row of a CSV file. The file is complete after each epoch.
 
-    append   go on with a file that is there
+    append   add rows to an existing file
     """
 
     remembers = ("columns", "position")
@@ -259,8 +283,8 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs=None):
         self.columns = None
         try:
-            with open(self.filename, "ab") as file:  # now, and not after an hour
-                self.position = file.seek(0, os.SEEK_END) if self.append else 0  # rows begin behind it
+            with open(self.filename, "ab") as file:  # a wrong path fails now and not after the first epoch
+                self.position = file.seek(0, os.SEEK_END) if self.append else 0  # the rows begin here
         except OSError as error:
             raise CheckpointError(f"{self.filename}: cannot be written ({error.strerror}). Check the path.") from None
 
@@ -278,7 +302,8 @@ class CSVLogger(Callback):
         self.position = self.file.tell()
 
     def _open(self):
-        """Where a restored training goes on, rows from after its checkpoint are cut off: they will come again."""
+        """Open the file at the place where the next row goes. In a resumed training this cuts off the rows of epochs
+        after the checkpoint, because these epochs are trained again."""
         self.file = open(self.filename, "r+", newline="", encoding="utf-8")
         self.file.seek(min(self.position, self.file.seek(0, os.SEEK_END)))
         self.file.truncate()

@@ -1,4 +1,4 @@
-"""What a model was compiled with: a loss and metrics for each of its outputs."""
+"""The loss and the metrics of each output, from the arguments of `Model.compile`."""
 
 import copy
 import inspect
@@ -11,8 +11,8 @@ from ..metrics import Metric
 
 
 class CompiledMetric(NamedTuple):
-    """A metric of one output: its name in the history, the `Metric`, the output's position, and whether it is weighted
-    as the loss is."""
+    """A metric of one output: its name in the history, the `Metric`, the position of the output, and whether the metric
+    is weighted as the loss is."""
 
     name: str
     metric: Metric
@@ -21,10 +21,10 @@ class CompiledMetric(NamedTuple):
 
 
 def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
-    """Return (loss, [`CompiledMetric`, ...]) for a model, from what `Model.compile` is given.
+    """Return (loss, [`CompiledMetric`, ...]) for a model, from the arguments of `Model.compile`.
 
-    The loss of a model with one output is its loss itself; with several, or with a weight, a `losses.WeightedSum`.
-    Raises ArgumentError for names that are none, and where the outputs are not those of the model.
+    For a model with one output, the loss is returned as it is. With several outputs, or with loss weights, it is a
+    `losses.WeightedSum`. Raises ArgumentError for unknown names, and for outputs that the model does not have.
     """
     structure = model.output_structure
     if loss is None:
@@ -32,7 +32,9 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
     if isinstance(loss, dict):
         missing = [name for name in structure.names if name not in loss]
         if missing:
-            raise ArgumentError(f"loss names no loss for the output '{missing[0]}'. Give it one, or None for none.")
+            raise ArgumentError(
+                f"loss has no entry for the output '{missing[0]}'. Give it a loss, or None for an output without one."
+            )
     of_each = [each if each is None else losses.get(each) for each in structure.settings(loss, "loss")]
     if len(of_each) == 1 and loss_weights is None and of_each[0] is not None and structure.kind != "dict":
         criterion = of_each[0]
@@ -41,13 +43,13 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
         weights = [number(1.0 if each is None else each, "loss_weights", -1e30, 1e30) for each in weights]
         criterion = losses.WeightedSum(structure, of_each, weights)
     found = list(_metrics(structure, of_each, wanted, weighted))
-    # `evaluate` returns a list in this order; of several outputs, Keras's is that of the names.
+    # `evaluate` returns a list in this order. With several outputs, Keras sorts the metrics by name.
     return criterion, found if len(of_each) == 1 else sorted(found, key=lambda each: each.name)
 
 
 def _metrics(structure, of_each, wanted, weighted):
-    """Yield the `CompiledMetric`s that are asked for, plain ones first. One object that is given for several outputs
-    would mix their numbers: each output gets a copy of its own."""
+    """Yield a `CompiledMetric` for each metric that was asked for, unweighted ones first. A metric object that is given
+    for several outputs would mix their numbers, so each output gets its own copy."""
     names, seen = set(), []
     for is_weighted, given, what in (False, wanted, "metrics"), (True, weighted, "weighted_metrics"):
         for output, of_output in enumerate(structure.settings(given, what, are_lists=True)):
@@ -55,28 +57,29 @@ def _metrics(structure, of_each, wanted, weighted):
                 name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
                 if is_weighted and not takes_weights(metric):
                     raise ArgumentError(f"weighted_metrics: update of '{name}' takes no sample_weight.")
-                metric = copy.deepcopy(metric) if any(metric is other for other in seen) else metric
+                metric = copy.deepcopy(metric) if any(metric is earlier for earlier in seen) else metric
                 seen.append(metric)
                 name = _unique(name, structure.names[output] if len(of_each) > 1 else None, is_weighted, names)
                 yield CompiledMetric(name, metric, output, is_weighted)
 
 
 def takes_weights(metric):
-    """Does `metric.update` take weights as a third argument? One of your own may know labels and predictions alone."""
+    """Return whether `metric.update` takes weights as a third argument. A metric of your own may take only labels and
+    predictions."""
     return len(inspect.signature(metric.update).parameters) > 2
 
 
 def _flat(given):
-    """Return the metrics of one output as a list: of none, one, a list, or a list in a list of one, as Keras takes
-    it."""
+    """Return the metrics of one output as a flat list. `given` may be None, one metric, a list, or a list that contains
+    a list, as in Keras."""
     if isinstance(given, (list, tuple)):
         return [each for some in given for each in _flat(some)]
     return [] if given is None else [given]
 
 
 def _unique(name, output, is_weighted, names):
-    """Return Keras's name for a metric: that of the output before it where there are several; "weighted_" before it, or
-    a number behind it, where the name is taken."""
+    """Return Keras's name for a metric. With several outputs, the name of the output comes first. Where a name is
+    already taken, "weighted_" comes before it, or a number after it."""
     in_front = f"{output}_" if output else ""
     found, number = in_front + name, 0
     if found in names and is_weighted:
@@ -90,7 +93,7 @@ def _unique(name, output, is_weighted, names):
 
 
 def holds_metrics(value):
-    """Is this a metric, or a list of metrics, and nothing that could be weights?"""
+    """Return whether `value` is a metric or a list of metrics, and so cannot be loss weights."""
     values = value if isinstance(value, (list, tuple)) else [value]
     return all(isinstance(each, (str, Metric)) for each in values)
 

@@ -1,8 +1,9 @@
-"""What training tells: the record that `fit` returns, and the lines that it prints."""
+"""The record of a training that `fit` returns, and the line that it prints after each epoch."""
 
 
 class History:
-    """`history.history` maps "loss", "accuracy", "val_loss", "val_accuracy" to a list with one number an epoch."""
+    """The record of a training. `history.history` maps each name ("loss", "accuracy", "val_loss", "val_accuracy") to a
+    list with one number per epoch."""
 
     def __init__(self):
         self.history = {}
@@ -15,6 +16,6 @@ class History:
 
 
 def epoch_line(epoch, epochs, results, seconds=None):
-    """`Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`"""
+    """Return the line of an epoch: `Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`."""
     numbers = "  ".join(f"{name} {value:.4f}" for name, value in results.items())
     return f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}" + ("" if seconds is None else f"  {seconds:.1f} s")

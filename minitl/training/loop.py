@@ -1,4 +1,7 @@
-"""The loop itself. `train_step` is what all of it is about; `fit` repeats it over batches and epochs.
+"""The training loop. `train_step` does one update, and `fit` repeats it over batches and epochs.
+
+`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. Layers in a
+frozen beginning whose output is kept are the exception: unfreezing them acts from the next epoch on (`_run_epoch`).
 
 Who calls this: `Model.fit`, `evaluate`, `predict`, `train_on_batch`. Read next: `optimizers.base`.
 """
@@ -25,10 +28,10 @@ from .weighting import batch_of, combined_weights
 
 
 def train_step(model, x, y_true, sample_weight=None, part=None):
-    """Do one update on one batch. Returns the loss before it and the predictions that it was computed from.
+    """Do one update on one batch. Returns the loss before the update and the predictions that it was computed from.
 
-    part   the end of the model that is trained, where x is what the frozen beginning has made of the examples; default:
-           all of it
+    part   the trained end of the model, if the frozen beginning has been run before: then x is the output of that
+           beginning. Default: the whole model
     """
     graph = model if part is None else part
     with statistics_survive_divergence(graph):
@@ -59,26 +62,27 @@ def fit(
 ):
     """Train `model` on examples x (N, ...) and labels y. Returns a `History`.
 
-    x, y               an array each; of a model with several inputs or outputs a list or dict of arrays. x may be a
-                       stream (`data.PhotoStream`): then a batch is in memory at a time
-    batch_size         examples an update
-    epochs             passes over all examples, counted from `initial_epoch`
-    verbose            0 silent; 1 a progress bar (on a terminal) and a line an epoch; 2 a line an epoch
+    x, y               one array each. With several inputs or outputs: a list or dict of arrays. x may be a stream
+                       (`data.PhotoStream`): then only one batch is in memory at a time
+    batch_size         the number of examples per update
+    epochs             the number of passes over all examples, less those before `initial_epoch`
+    verbose            0 silent; 1 a progress bar (on a terminal) and a line per epoch; 2 a line per epoch
     callbacks          a `training.Callback` or several, called before and after every epoch and batch
-    validation_split   the share of x and y, taken from their end, to hold back as validation data
+    validation_split   the share of x and y, taken from their end, that is held back as validation data
     validation_data    (x, y) or (x, y, sample_weight) to evaluate on after each epoch: the "val_" numbers
-    shuffle            a new random order of the examples each epoch, from `utils.set_random_seed`
+    shuffle            True: a new random order of the examples in each epoch, from `utils.set_random_seed`
     class_weight       {class: weight}: how much a label of this class counts in the loss (1 if it is not named), for
                        classes with few examples. The "val_" numbers stay unweighted
-    sample_weight      how much each label counts in the loss, with its first axes: (N,) for examples, (N, H, W) for
-                       pixels, 0 for what does not count. With several outputs a list or dict, or one for all. Where
-                       there is a class_weight as well, the two are multiplied
-    frozen_once        run a frozen beginning of the model once and keep what it gives (`features`), and not in each
-                       epoch: the same numbers up to rounding, sooner
+    sample_weight      how much each label counts in the loss: (N,) for examples, (N, H, W) for pixels. A label of
+                       weight 0 does not count. With several outputs: a list or dict, or one for all. If there is a
+                       class_weight as well, the two are multiplied
+    frozen_once        True: run a frozen beginning of the model only once and keep its output (`features`). The numbers
+                       are the same up to rounding, and training is faster. A layer of that beginning that a callback
+                       unfreezes within an epoch trains from the next epoch on
 
-    The training loss of an epoch is the mean over its batches, each measured before its update.
-    Raises DataError for arrays that do not fit, DivergedError as soon as a loss or gradient is not finite,
-    or a gradient so large that the update would not be.
+    The training loss of an epoch is the mean over its batches. Each is measured before its update.
+    Raises DataError for arrays that do not fit. Raises DivergedError as soon as a loss or a gradient is not finite, or
+    a gradient is so large that the update would not be finite.
     """
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
@@ -96,7 +100,7 @@ def fit(
             "options": f"batch_size {batch_size}, epochs {epochs}, shuffle {shuffle}, class_weight {class_weight}",
         }
 
-    # Metrics of its own: between two batches, a callback may call evaluate.
+    # `fit` has its own copy of the metrics, because a callback may call `evaluate` between two batches.
     averages = Averages(model, copy.deepcopy(model.metrics))
     state = TrainingState(initial_epoch, generator(), averages, callbacks, conditions)
     model.stop_training = False
@@ -106,41 +110,47 @@ def fit(
     kept = KeptFeatures(model)
     with interruption.graceful() if is_backed_up else nullcontext():
         try:
-            tell(callbacks, "on_train_begin")  # BackupAndRestore may take the state to where it was
+            call_each(callbacks, "on_train_begin")  # BackupAndRestore may restore an earlier state here
             while state.epoch < epochs and not (model.stop_training or state.finished):
                 interruption.check()
                 if not state.begun:
-                    tell(callbacks, "on_epoch_begin", state.epoch)
+                    call_each(callbacks, "on_epoch_begin", state.epoch)
                     state.begun = True
                 whole = model, task.x, task.x_val
                 part, *shortened = kept.shorten(*whole[1:], batch_size, verbose) if frozen_once else whole
                 _run_epoch(model, part, *shortened, task, weights, state, epochs, batch_size, shuffle, verbose)
             state.finished = True
         except interruption.Interrupted:
-            tell(callbacks, "on_interrupt")
+            call_each(callbacks, "on_interrupt")
             raise
-        finally:  # also after an error: files are closed, and the best weights come back
-            with ExitStack() as ending:  # each is told, even if one before it fails
+        finally:  # also after an error: callbacks close their files and restore the best weights
+            with ExitStack() as ending:  # calls each callback, even if one before it fails
                 ending.callback(release)
                 for callback in reversed(callbacks):
                     ending.callback(callback.on_train_end)
     return state.history
 
 
-def tell(callbacks, event, *arguments):
-    """Call this method of each callback. A signal has to wait until all have been told: what only some of them have
-    done could be saved neither as done nor as not done."""
+def call_each(callbacks, event, *arguments):
+    """Call the method named `event` of each callback. A signal (Ctrl-C) waits until all callbacks have run. In between,
+    a checkpoint could record the event neither as done nor as not done."""
     with interruption.deferred():
         for callback in callbacks:
             getattr(callback, event)(*arguments)
 
 
 def _run_epoch(model, part, x, x_val, task, weights, state, epochs, batch_size, shuffle, verbose):
-    """Train on what is left of one pass over all examples, validate, and tell of both. `part` is the end of the model
-    that is trained, on its examples x."""
+    """Train on the rest of this epoch's examples, validate, and report both. `part` is the trained end of the model,
+    and x its examples.
+
+    `part` stays the same for the whole epoch. A layer that was in the kept frozen beginning when the epoch began is not
+    in `part`, so unfreezing it in a batch callback acts from the next epoch on. For a layer in `part`, freezing and
+    unfreezing act on the next update.
+    """
     start, epoch, count = time.perf_counter(), state.epoch, len(x[0])
     state.moved.update(layer.name for layer in part.layers if layer.trainable)
-    if state.order is None or len(state.order) != count:  # the latter: resumed with other data, as was asked for
+    # The lengths differ if a training was resumed with other data (`despite_changes`).
+    if state.order is None or len(state.order) != count:
         state.order = state.generator.permutation(count) if shuffle else np.arange(count)
         state.examples_done = 0
     with Progress(f"Epoch {epoch + 1}/{epochs}", count, enabled=verbose == 1) as bar:
@@ -155,22 +165,22 @@ def _run_epoch(model, part, x, x_val, task, weights, state, epochs, batch_size, 
     if verbose:
         print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
     state.start_epoch(epoch + 1)
-    tell(state.callbacks, "on_epoch_end", epoch, results)
+    call_each(state.callbacks, "on_epoch_end", epoch, results)
 
 
 def _train_on_rest(model, part, x, y, weights, state, batch_size, bar):
-    """Do an update for each batch from `state.examples_done` on. The state is right whenever a callback is called."""
+    """Do an update for each batch from `state.examples_done` on. The state is up to date at each call of a callback."""
     starts = range(state.examples_done, len(state.order), batch_size)
     batches = [state.order[first : first + batch_size] for first in starts]
     for batch, examples in zip(batches, read_ahead(x, batches, state.epoch)):
         number = state.examples_done // batch_size
-        tell(state.callbacks, "on_train_batch_begin", number)
+        call_each(state.callbacks, "on_train_batch_begin", number)
         labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
         loss, y_pred = train_step(model, part.input_structure.packed(examples), labels, sample_weight, part)
         state.averages.add(loss, labels, y_pred, sample_weight)
         state.examples_done += len(batch)
-        tell(state.callbacks, "on_train_batch_end", number, state.averages.results())
-        bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted, if that was asked for
+        call_each(state.callbacks, "on_train_batch_end", number, state.averages.results())
+        bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted after Ctrl-C
 
 
 def evaluate(model, x, y=None, batch_size=32, verbose=1, sample_weight=None, return_dict=False):
@@ -186,8 +196,8 @@ def evaluate(model, x, y=None, batch_size=32, verbose=1, sample_weight=None, ret
 
 
 def predict(model, x, batch_size=32, verbose=1):
-    """Return the model's output for each example of x, computed `batch_size` at a time. Nothing is kept for a
-    backward."""
+    """Return the model's output for each example of x, computed `batch_size` at a time. The layers keep nothing for
+    `backward`."""
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     x = check_examples(model, x)
     about_range(model, x)
@@ -195,7 +205,8 @@ def predict(model, x, batch_size=32, verbose=1):
 
 
 def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-    """Do one update. Returns the loss before it, or [loss, metrics...] if the model was compiled with metrics."""
+    """Do one update. Returns the loss before the update, or [loss, metrics...] if the model was compiled with
+    metrics."""
     x, y, weights = check_batch(model, x, y, sample_weight)
     weights = combined_weights(model, class_weight, weights, y)
     averages = Averages(model, model.metrics)
@@ -208,7 +219,7 @@ def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, retu
 
 
 def _measure(model, part, x, y, weights, batch_size, averages, title=None):
-    """Return loss and metrics of the model as it is, by name."""
+    """Return the loss and the metrics of the model on these examples, by name. Nothing is updated."""
     averages.reset()
     batches = in_order(len(x[0]), batch_size)
     for batch, y_pred in outputs(part, x, batches, title):
@@ -219,7 +230,7 @@ def _measure(model, part, x, y, weights, batch_size, averages, title=None):
 
 
 def _returned(results, return_dict):
-    """Return results as Keras does: the loss alone, or a list that begins with it."""
+    """Return results as Keras does: the loss alone, or a list that begins with the loss."""
     if return_dict:
         return results
     values = list(results.values())

@@ -1,4 +1,4 @@
-"""Which learning rate? Try them all, for a batch each, from far too small to far too large (Smith 2017)."""
+"""The learning rate range test: train one batch at each rate, from far too small to far too large (Smith 2017)."""
 
 from typing import NamedTuple
 
@@ -14,20 +14,23 @@ from .refused import check_batch
 from .state import Averages, TrainingState
 from .weighting import batch_of
 
-SMOOTHING = 0.9  # of the loss: single batches are easy or hard by chance
-TOO_MUCH = 3.0  # times the smallest loss: from there on it only gets worse
+SMOOTHING = 0.9  # of the moving average of the loss, because single batches are easy or hard by chance
+TOO_MUCH = 3.0  # times the smallest loss: beyond this the loss only rises, and the test stops
 
 
 class RangeTest(NamedTuple):
-    """learning rates, the smoothed loss at each, and the suggestion: a third of the rate at which the loss was lowest.
-    At the lowest point it is about to turn; a third of that still falls fast and is safely on this side."""
+    """The result of a range test: learning rates, the smoothed loss at each, and a suggested rate.
+
+    The suggestion is a third of the rate at which the loss was lowest. At the lowest point the loss is about to rise
+    again. At a third of that rate it still falls fast, with a safe distance from the point where it rises.
+    """
 
     learning_rates: list
     losses: list
     suggestion: float
 
     def __str__(self):
-        """A picture for the terminal: a line for every tenth of a power of ten or so, the loss as a bar."""
+        """Return a plot for the terminal: up to 47 lines, each with a rate, its loss, and the loss as a bar."""
         step = max(1, len(self.losses) // 24)
         low, high = min(self.losses), max(self.losses)
         lines = ["learning rate  loss"]
@@ -38,9 +41,10 @@ class RangeTest(NamedTuple):
 
 
 def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100):
-    """Train the compiled `model` for one batch at each of `steps` learning rates, rising by an equal factor from
-    `lowest` to `highest`, and stop when the loss explodes. Afterwards model, optimizer and random numbers are what they
-    were. Returns a `RangeTest`.
+    """Train the compiled `model` for one batch at each of `steps` learning rates, and return a `RangeTest`.
+
+    The rates rise by a constant factor from `lowest` to `highest`. The test stops when the loss explodes. Afterwards
+    the model, the optimizer and the random generators are in the same state as before.
 
     x, y   as in `fit`: an array or a stream of examples, and labels
     """
@@ -51,7 +55,9 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
     optimizer, schedule = model.optimizer, model.optimizer._schedule
     state = TrainingState(0, np.random.default_rng(0), Averages(model, model.metrics), [], None)
     before = captured(model, state)
-    before["weights"] = {name: {n: w.copy() for n, w in ws.items()} for name, ws in before["weights"].items()}
+    before["weights"] = {
+        layer: {name: array.copy() for name, array in arrays.items()} for layer, arrays in before["weights"].items()
+    }
     before["optimizer"]["state"] = [
         [layer, name, [array.copy() for array in arrays]] for layer, name, arrays in before["optimizer"]["state"]
     ]
@@ -76,5 +82,5 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
             restore(before, model, state)
             optimizer._schedule = schedule
     if not losses:
-        raise DivergedError(f"the loss is not finite even at a learning rate of {lowest:g}. Normalize the input.")
+        raise DivergedError(f"the loss is not finite even at the lowest rate, {lowest:g}. Normalize the input.")
     return RangeTest(rates[: len(losses)], losses, rates[int(np.argmin(losses))] / 3)

@@ -1,4 +1,8 @@
-"""What is refused before training begins, and what stops it before it does harm."""
+"""The errors of training: arguments and updates that are refused.
+
+The checks of arguments raise before any work is done. The check for divergence raises before the weights are changed.
+Read next: `warned`, for what is possible but nearly always a mistake.
+"""
 
 import copy
 import math
@@ -17,7 +21,7 @@ from .weighting import flat_weights
 
 
 def as_list(callbacks):
-    """None, one callback or several -> a list of them."""
+    """Return `callbacks` (None, one callback or several) as a list, with those that come last at its end."""
     callbacks = [] if callbacks is None else list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
     for callback in callbacks:
         if not isinstance(callback, Callback):
@@ -26,8 +30,8 @@ def as_list(callbacks):
 
 
 class Task(NamedTuple):
-    """What `fit` trains and validates on, checked: sources for each input (`data.batches`), labels and weights for each
-    output, as tuples. The last four may be None: no validation data, no weights."""
+    """The checked training and validation data of `fit`, as tuples: a source for each input (`data.batches`), labels
+    and weights for each output. Without weights, or without validation data, these fields are None."""
 
     x: tuple
     y: tuple
@@ -35,11 +39,11 @@ class Task(NamedTuple):
     x_val: tuple | None
     y_val: tuple | None
     sample_weight_val: tuple | None
-    was_split: bool  # the validation data is the end of what was given as x and y
+    was_split: bool  # True: the validation data is the end of the x and y that `fit` was given
 
 
 def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation_data=None):
-    """Check all that `fit` is given before any work is done. Returns a `Task`."""
+    """Check the model and the data that `fit` was given, before any work is done. Returns a `Task`."""
     if not any(layer.trainable_names for layer in model.layers):
         raise GraphError("nothing to train: every layer with parameters is frozen. transfer.unfreeze opens layers.")
     x, y, weights = check_batch(model, x, y, sample_weight)
@@ -55,12 +59,12 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
     if not 0 < held_back < count:
         raise ArgumentError(
             f"validation_split is {validation_split!r}: of {count} examples it would hold back {held_back}. Expected a "
-            "share between 0 and 1 that leaves some on either side."
+            "share between 0 and 1 that leaves at least one example for training and one for validation."
         )
     if any(is_stream(each) for each in x):
         raise ArgumentError(
-            "validation_split takes the end of an array, and x is a stream. Divide its examples before, and give the "
-            "second part as validation_data."
+            "validation_split takes the end of an array, but x is a stream. Divide the examples into two streams, and "
+            "give the second one as validation_data."
         )
     parts = [
         tuple(each if each is None else each[where] for each in arrays) if arrays is not None else None
@@ -71,8 +75,8 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
 
 
 def check_examples(model, x):
-    """Return x as a tuple of sources, one for each input. Raises DataError unless each is a NumPy array or a stream,
-    not empty, of the input's type and shape, and all hold as many examples."""
+    """Return x as a tuple of sources, one for each input. Raises DataError unless each is a NumPy array or a stream
+    that is not empty and has the type and shape of its input, and all have the same number of examples."""
     sources = model.input_structure.flat(x, "x")
     for each, tensor, name in zip(sources, model.inputs, model.input_structure.names):
         what = "x" if len(sources) == 1 else f"x for '{name}'"
@@ -88,8 +92,8 @@ def check_examples(model, x):
 
 
 def _check_type(x, tensor, what, expected):
-    """Raise DataError unless x holds numbers as the input wants them: of the type that the model computes in, or
-    integers."""
+    """Raise DataError unless x has the type that its input expects: the type that the model computes in, or an integer
+    type."""
     if not tensor.is_floating:
         if np.dtype(x.dtype).kind not in "iub":
             raise DataError(f"{what} is {x.dtype}; the input takes integers ({tensor.dtype}).")
@@ -101,8 +105,8 @@ def _check_type(x, tensor, what, expected):
 
 
 def check_batch(model, x, y, sample_weight=None):
-    """Return (x, y, sample_weight) as tuples: sources for each input, labels and weights for each output. Raises
-    DataError unless there are as many labels as examples, in the form and range that the losses take."""
+    """Return (x, y, sample_weight) as tuples: a source for each input, labels and weights for each output. Raises
+    DataError unless there are as many labels as examples, in the form and range that the losses expect."""
     if model.loss is None:
         raise GraphError("the model is not compiled: call model.compile(optimizer=..., loss=...) first.")
     x = check_examples(model, x)
@@ -123,7 +127,7 @@ def check_batch(model, x, y, sample_weight=None):
 
 
 def _check_metrics(model, labels):
-    """Raise DataError for a metric that cannot work on these labels. One prediction of zeros is scored, to see."""
+    """Raise DataError for a metric that does not accept these labels. The check scores one prediction of zeros."""
     for name, metric, output, _ in model.metrics:
         if labels[output] is None:
             raise DataError(f"the metric '{name}' has no labels: pass some for '{model.output_names[output]}'.")
@@ -133,17 +137,18 @@ def _check_metrics(model, labels):
 
 
 def _checked_labels(y, count, what):
-    """Return labels as an array of `count` rows of finite numbers. Raises DataError."""
+    """Return labels as an array of `count` rows of finite numbers. Raises DataError for other labels."""
     try:
         y = np.asarray(y)
     except ValueError:
-        raise DataError(f"{what} have rows of different lengths; expected one label, or one row, an example.") from None
+        raise DataError(
+            f"{what} have rows of different lengths; expected one label, or one row of labels, for each example."
+        ) from None
     if y.dtype == object and y.ndim == 0 and y.item() is None:
         raise DataError(f"there are no {what}: pass y, one label for each of the {count} examples.")
-    if len(np.atleast_1d(y)) != count:
-        raise DataError(
-            f"x holds {count} examples and y {len(np.atleast_1d(y))} {what}; expected one label an example."
-        )
+    labels_found = len(np.atleast_1d(y))
+    if labels_found != count:
+        raise DataError(f"x holds {count} examples and y {labels_found} {what}; expected one label for each example.")
     if y.dtype.kind not in "biuf":
         raise DataError(f"{what} are of type {y.dtype}; expected numbers. Number the classes from 0.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
@@ -153,8 +158,8 @@ def _checked_labels(y, count, what):
 
 @contextmanager
 def statistics_survive_divergence(model):
-    """A training step that is refused must leave nothing behind: BatchNormalization has followed the batch by then, and
-    gets back the statistics it had."""
+    """Restore the moving statistics if the step in the `with` block is refused. A refused step must change nothing, but
+    its forward pass has already updated the statistics of BatchNormalization."""
     before = [
         (getattr(layer, name), getattr(layer, name).copy()) for layer in model.layers for name in layer.statistic_names
     ]
@@ -167,17 +172,16 @@ def statistics_survive_divergence(model):
 
 
 def refuse_divergence(model, graph, x, loss):
-    """Raise DivergedError if the loss is not finite; the weights have not been touched yet. `graph` is the part of the
-    model that is trained, on x."""
+    """Raise DivergedError if the loss is not finite, before the weights are changed. `graph` is the trained part of the
+    model, and x its input."""
     if math.isfinite(loss):
         return
     examples = graph.input_structure.flat(x, "x")
     if not all(np.isfinite(each).all() for each in examples):
         culprit = "the input already holds NaN or infinity"
     else:
-        culprit = next(
-            (f"the first output that is not finite is that of '{name}'" for name in _broken_layers(graph, examples)), ""
-        )
+        name = next(_broken_layers(graph, examples), None)
+        culprit = "" if name is None else f"the first output that is not finite is that of '{name}'"
     raise DivergedError(
         f"step {model.optimizer.iterations + 1}: the loss is {loss}{culprit and '; ' + culprit}. Nothing was updated. "
         f"Try a learning rate below {model.optimizer.learning_rate:g}, or normalize the input of the new layers."
@@ -185,7 +189,8 @@ def refuse_divergence(model, graph, x, loss):
 
 
 def _broken_layers(graph, examples):
-    """Yield names of layers whose output is not finite, first things first. Only runs once something has gone wrong."""
+    """Yield the names of layers whose output is not finite, in the order of the graph. This runs the graph again, but
+    only after the loss was found not to be finite."""
     known = dict(zip(graph.inputs, examples))
     with np.errstate(all="ignore"):
         for tensor in (tensor for call in graph.calls for tensor in call.outputs):

@@ -1,7 +1,7 @@
-"""A head in closed form: ridge regression on features. No learning rate, no epochs, no random numbers.
+"""A head in closed form: ridge regression on features. It needs no learning rate, no epochs and no random numbers.
 
-It is what gradient descent has to beat (a *baseline*), it is there in a moment, and it may be what gradient descent
-starts from.
+It is computed in a moment. It serves as the *baseline* that gradient descent has to beat, and as a point where gradient
+descent may start.
 """
 
 from typing import NamedTuple
@@ -15,12 +15,16 @@ STRENGTHS = np.geomspace(1e-4, 1e4, 33)  # lambda / N; the features are normaliz
 
 
 class RidgeHead(NamedTuple):
-    """scores = (x - mean) / deviation @ kernel + bias: about 1 for the right class and 0 for the others.
+    """A linear head on normalized features.
 
-    strength   lambda, as chosen
-    accuracy   leave-one-out: each example judged by the head that was made from all the others
-    scale      what the scores are multiplied by to be the logits of a softmax
-    left_out   (N, K): the scores of each example by the head that was made from all the others
+        scores = (features - mean) / deviation @ kernel + bias
+
+    The scores are about 1 for the right class and about 0 for the others.
+
+    strength   the lambda that was chosen
+    accuracy   the leave-one-out accuracy: each example is judged by the head that was fitted to all the others
+    scale      the factor that turns scores into the logits of a softmax
+    left_out   (N, classes): the scores of each example, by the head that was fitted to all the others
     """
 
     mean: np.ndarray
@@ -33,16 +37,22 @@ class RidgeHead(NamedTuple):
     left_out: np.ndarray
 
     def predict(self, features):
-        """Probabilities (N, classes) for features (N, D)."""
+        """Return probabilities (N, classes) for features (N, D)."""
         return self.probabilities(((features - self.mean) / self.deviation) @ self.kernel + self.bias)
 
     def probabilities(self, scores):
         return _softmax(self.scale * scores)
 
     def put_into(self, normalization, dense):
-        """Let a BatchNormalization and a Dense softmax layer behind it begin as this head."""
+        """Set the weights of a BatchNormalization layer and of the Dense softmax layer behind it to those of this head.
+
+        Together they then compute softmax(scale * scores), as `predict` does.
+        """
         if not isinstance(normalization, BatchNormalization) or not isinstance(dense, Dense):
-            raise ShapeError("expected a BatchNormalization layer and a Dense one behind it.")
+            raise ShapeError(
+                "a ridge head goes into a BatchNormalization layer and a Dense layer behind it; found "
+                f"{type(normalization).__name__} and {type(dense).__name__}."
+            )
         gamma, beta = np.ones_like(self.mean), np.zeros_like(self.mean)
         variance = self.deviation**2 - normalization.epsilon
         normalization.set_weights([gamma, beta, self.mean, np.maximum(variance, 0)])
@@ -50,21 +60,25 @@ class RidgeHead(NamedTuple):
 
 
 def ridge_head(features, labels, classes=None):
-    """The head that is best in the sense of least squares. features (N, D), labels integers (N,).
+    """Return the `RidgeHead` of features (N, D) and integer labels (N,): the best head in the sense of least squares.
 
-    With centred and normalized features X (N, D) and centred one-hot labels Y (N, K) it minimizes
+    X (N, D) are the features, centred and normalized. Y (N, classes) are the one-hot labels, centred. The coefficients
+    B (D, classes), the head's `kernel`, minimize
 
-        |X W - Y|^2 + lambda |W|^2      so      W = (X^T X + lambda I)^-1 X^T Y
+        |X B - Y|^2 + lambda |B|^2      so      B = (X^T X + lambda I)^-1 X^T Y
 
-    With X = U S V^T (its singular values s in S) the inverse falls apart into one number for each of them:
+    With X = U S V^T (S holds the singular values s), the inverse becomes one number for each singular value:
 
-        W = V diag(s / (s^2 + lambda)) U^T Y
-        X W = H Y,    H = U diag(s^2 / (s^2 + lambda)) U^T
+        B = V diag(s / (s^2 + lambda)) U^T Y
+        X B = H Y,    H = U diag(s^2 / (s^2 + lambda)) U^T
 
-    so that every lambda can be tried at the price of a product; and as V^T = S^-1 U^T X, nobody needs V. What a
-    example's score would be had it been left out follows from its own row without another fit (Allen 1974): the error
-    e_n becomes e_n / (1 - h_nn - 1/N), where 1/N is the share that the example has in the mean. The lambda with the
-    smallest sum of these squares is taken.
+    So each further lambda costs only one product. V is not needed, because V^T = S^-1 U^T X:
+
+        B = X^T U diag(1 / (s^2 + lambda)) U^T Y
+
+    Lambda is chosen by leaving one example out at a time. No other fit is needed for that (Allen 1974): if example n is
+    left out, its error e_n becomes e_n / (1 - h_nn - 1/N). Here h_nn is the n-th diagonal element of H, and 1/N is the
+    share of the example in the means. The lambda with the smallest sum of the squares of these errors is chosen.
     """
     features = np.asarray(features)
     if features.ndim != 2 or len(features) != len(labels) or len(features) < 3:
@@ -72,7 +86,7 @@ def ridge_head(features, labels, classes=None):
     if not np.isfinite(features).all():
         raise DataError("features hold NaN or infinity.")
     labels = np.asarray(labels)
-    targets = np.eye(classes or int(labels.max()) + 1)[labels]  # (N, K)
+    targets = np.eye(classes or int(labels.max()) + 1)[labels]  # (N, classes)
     mean, deviation = features.mean(axis=0, dtype=np.float64), np.sqrt(features.var(axis=0, dtype=np.float64) + 1e-3)
     x, bias = (features - mean) / deviation, targets.mean(axis=0)
     u, s = spectrum(x)
@@ -84,9 +98,9 @@ def ridge_head(features, labels, classes=None):
         left_out = (targets - bias - fitted) / np.maximum(1 - leverage, 1e-9)[:, None]
         error = (left_out**2).sum()
         if best is None or error < best[0]:
-            best = error, strength, targets - left_out  # the last: scores of each example when it was left out
+            best = error, strength, targets - left_out  # the scores of each example when it is left out
     _, strength, scores = best
-    kernel = x.T @ (u @ ((1 / (s**2 + strength))[:, None] * projected))
+    kernel = x.T @ (u @ ((1 / (s**2 + strength))[:, None] * projected))  # B (D, classes)
     scales = np.geomspace(0.5, 64, 43)
     right = np.arange(len(x)), labels
     losses = [-np.log(_softmax(scale * scores)[right] + 1e-12).mean() for scale in scales]
@@ -96,9 +110,11 @@ def ridge_head(features, labels, classes=None):
 
 
 def spectrum(x):
-    """(U, s) of X = U S V^T (N, D): U (N, r) and the r singular values that are not zero up to rounding. Where D is
-    larger than N they come from X X^T, which is smaller: 500 examples with 36,864 features take a twentieth of the
-    time, and what squaring loses is far below any lambda."""
+    """Return (U, s) of X = U S V^T (N, D): U (N, r), and the r singular values that are not zero up to rounding.
+
+    If D is larger than N, they are computed from X X^T, which is smaller than X: with 500 examples of 36,864 features
+    this takes a twentieth of the time. Squaring loses precision, but the loss is far below any lambda.
+    """
     n, d = x.shape
     if d > n:
         squares, u = np.linalg.eigh(x @ x.T)

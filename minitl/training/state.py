@@ -1,4 +1,7 @@
-"""Where `fit` is. Together with the model and the optimizer, this is all that the rest of a training depends on."""
+"""The state of a training: how far `fit` has come.
+
+Together with the model and the optimizer, this state is all that the rest of a training depends on.
+"""
 
 import numpy as np
 
@@ -8,18 +11,18 @@ from .history import History
 
 
 class TrainingState:
-    """What `fit` goes by, and a checkpoint keeps.
+    """The state that `fit` reads and writes, and that a checkpoint keeps.
 
-    epoch           the one that is being trained, from 0
-    begun           have callbacks been told of its beginning?
-    order           the order of the examples in it, or None before it is drawn
-    examples_done   how many of them, from its front, have been trained on
-    averages        loss and metrics over these
-    generator       draws the orders
-    history         of the epochs before
-    finished        the training came to its end
-    moved           names of the layers that have been trainable in some epoch
-    task            what is trained on what, as a function without arguments: only a checkpoint wants to know
+    epoch           the number of the current epoch, counted from 0
+    begun           True once `on_epoch_begin` of this epoch has been called
+    order           the order of the examples in this epoch, or None before it is drawn
+    examples_done   how many examples at the front of this order have been trained on
+    averages        the loss and the metrics over these examples
+    generator       the random generator that draws the orders
+    history         the `History` of the earlier epochs
+    finished        True once the training has come to its end
+    moved           the names of the layers that have been trainable in some epoch
+    task            a function without arguments that describes the data and options; only a checkpoint calls it
     """
 
     def __init__(self, epoch, generator, averages, callbacks, task):
@@ -35,10 +38,12 @@ class TrainingState:
 
 
 class Averages:
-    """Loss and metrics over the batches so far. A batch counts by the number of predictions that its loss was a mean
-    over: a smaller last batch counts for less, and so does one in which more labels are ignored.
+    """The loss and the metrics over the batches so far.
 
-    model     what was compiled
+    A batch counts by the number of predictions that its loss is the mean of. So a smaller last batch counts less, and
+    so does a batch in which more labels are ignored.
+
+    model     the compiled model
     metrics   its `CompiledMetric`s, or copies of them
     """
 
@@ -47,12 +52,12 @@ class Averages:
         self.reset()
 
     def reset(self):
-        self.totals = {}  # output (None: the only one) -> [sum of loss * count, count]
+        self.totals = {}  # position of the output -> [sum of loss * count, count]
         for each in self.metrics:
             each.metric.reset()
 
     def add(self, loss, y_true, y_pred, sample_weight=None):
-        """Add a batch, right after its loss was computed; `loss` is the value."""
+        """Add a batch right after its loss, the number `loss`, was computed."""
         outputs = self.structure.flat(y_pred, "y_pred")
         if isinstance(self.loss_function, WeightedSum):
             criteria, labels = self.loss_function.losses, self.loss_function.flat_labels(y_true)
@@ -62,7 +67,7 @@ class Averages:
         for k, (criterion, value, y) in enumerate(zip(criteria, values, outputs)):
             if criterion is not None:
                 count = getattr(criterion, "count", None)
-                count = len(y) if count is None else count  # a loss of one's own may not count
+                count = len(y) if count is None else count  # a loss of your own may have no `count`
                 total = self.totals.setdefault(k, [0.0, 0])
                 total[0] += value * count
                 total[1] += count
@@ -73,12 +78,12 @@ class Averages:
                 each.metric.update(labels[k], outputs[k])
             elif takes_weights(each.metric):
                 each.metric.update(labels[k], outputs[k], weight)
-            else:  # it gets the examples that count
+            else:  # this metric takes no weights, so it gets only the examples that count
                 kept = np.asarray(weight).reshape(len(weight), -1).any(axis=1)
                 each.metric.update(labels[k][kept], outputs[k][kept])
 
     def loss(self):
-        """Return the loss that is trained: of several outputs, the weighted sum of theirs."""
+        """Return the loss that is trained: with several outputs, the weighted sum of their losses."""
         is_sum = isinstance(self.loss_function, WeightedSum)
         return sum((self.loss_function.weights[k] if is_sum else 1) * mean for k, mean in self._means().items())
 
@@ -86,15 +91,15 @@ class Averages:
         return {k: total / count if count else 0.0 for k, (total, count) in self.totals.items()}
 
     def results(self):
-        """Return {name: number} as Keras names them: loss, that of each output where there are several, the metrics."""
+        """Return {name: number} with Keras's names: the loss, with several outputs the loss of each, the metrics."""
         means = self._means()
         of_outputs = {f"{self.structure.names[k]}_loss": mean for k, mean in means.items()} if len(means) > 1 else {}
         return {"loss": self.loss(), **of_outputs, **{each.name: each.metric.result() for each in self.metrics}}
 
 
 def _metric_weight(criterion, y_true, y_pred, sample_weight, is_weighted):
-    """Return how much each prediction counts in a metric; None where all count alike: those that the loss counts, and
-    in a weighted metric times their weights."""
+    """Return how much each prediction counts in a metric, or None if all count alike. A prediction that the loss
+    ignores counts 0. In a weighted metric, the others count by their weights."""
     counted = criterion.counted(y_true, y_pred, sample_weight) if hasattr(criterion, "counted") else None
     if not is_weighted or sample_weight is None:
         return counted

@@ -1,4 +1,4 @@
-"""How much each label counts: sample weights and class weights, for each output of a model."""
+"""Sample weights and class weights: how much each label counts in the loss, for each output of a model."""
 
 import math
 
@@ -9,16 +9,16 @@ from ..losses.base import check_weights, leading_shape
 
 
 def flat_weights(model, sample_weight, count):
-    """Return the weights of each output as a tuple of arrays, or None where there are none. Raises DataError for
-    weights whose axes are not the first of the output's predictions, and for another number than `count` examples.
+    """Return the weights of each output as a tuple of arrays, or None if there are no weights. Raises DataError for
+    weights of another number of examples than `count`, or whose axes are not the first axes of the predictions.
 
-    sample_weight   an array for all outputs, or a list or dict of one for each (None: all labels count alike)
+    sample_weight   one array for all outputs, or a list or dict with one for each (None: all labels count alike)
     """
     if sample_weight is None:
         return None
     is_list_of_numbers = isinstance(sample_weight, (list, tuple)) and not any(
         each is None or isinstance(each, np.ndarray) for each in sample_weight
-    )  # a list of arrays has one for each output
+    )  # a list of arrays has one array for each output
     given = np.asarray(sample_weight) if is_list_of_numbers else sample_weight
     found = []
     for each, tensor in zip(model.output_structure.settings(given, "sample_weight"), model.outputs):
@@ -35,17 +35,19 @@ def flat_weights(model, sample_weight, count):
 
 
 def combined_weights(model, class_weight, weights, y):
-    """Return `weights` (of `flat_weights`) times {class: weight} for the labels y of a model with one output."""
+    """Return `weights` (from `flat_weights`) multiplied by the class weights of the labels y. `class_weight` is a dict
+    {class: weight}, and the model has one output."""
     if class_weight is None:
         return weights
     if len(model.outputs) > 1:
         raise ArgumentError(
-            "class_weight is for a model with one output; give sample_weight a list of weights instead."
+            f"class_weight is for a model with one output, and this one has {len(model.outputs)}; give sample_weight a "
+            "list with the weights of each output instead."
         )
     classes = model.outputs[0].shape[-1]
     if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(max(classes or 2, 2))):
         raise ArgumentError(
-            f"class_weight is {class_weight!r}; expected {{class: weight}}, classes counted from 0 as in the labels."
+            f"class_weight is {class_weight!r}; expected {{class: weight}}. Classes count from 0, as in the labels."
         )
     (labels,) = y
     leading = leading_shape((len(labels), *model.outputs[0].shape[1:]))
@@ -65,8 +67,8 @@ def combined_weights(model, class_weight, weights, y):
 
 
 def batch_of(model, arrays, batch):
-    """Return the labels or weights of a batch in the form of the model's outputs, out of a tuple with an array (or
-    None) for each output; None out of None."""
+    """Return the labels or weights of a batch in the form of the model's outputs. `arrays` is a tuple with an array (or
+    None) for each output, or None; then None is returned."""
     if arrays is None:
         return None
     return model.output_structure.packed([None if each is None else each[batch] for each in arrays])

@@ -1,1 +1,4 @@
-"""Never lose work. Reading order: `backup` (what a training depends on), `checkpoints` (always a whole one on disk)."""
+"""Recovery: a training that was interrupted continues from a checkpoint.
+
+Reading order: `backup` (what a training depends on), `checkpoints` (how there is always an undamaged one on the disk).
+"""

@@ -1,11 +1,17 @@
-"""Never lose work: a training that was killed goes on as if nothing had happened, to the last bit.
+"""Backup and restore: a training that was killed continues, and its result is the same to the last bit.
 
     model.fit(x, y, epochs=10, callbacks=[BackupAndRestore("run")])        # killed in epoch 7
     model.fit(x, y, epochs=10, callbacks=[BackupAndRestore("run")])        # the same program again: epochs 7 to 10
 
-What a training depends on, beside the program and its data, is little: the numbers that move, what the optimizer
-remembers of them, how far in which order of the examples it has come, the state of every random generator, and what the
-callbacks count. All of it goes into a checkpoint, and nothing else; frozen layers are not saved, only checked.
+Besides the program and its data, a training depends on five things:
+
+    the weights that may change, and the optimizer's state for them
+    the order of the examples in this epoch, and how many of them are done
+    the loss and the metrics so far
+    the state of every random generator
+    what the callbacks count
+
+A checkpoint holds these, and nothing else. Frozen layers are not saved. Their digests are compared instead.
 """
 
 import hashlib
@@ -28,22 +34,22 @@ from .checkpoints import CheckpointFolder
 
 
 class BackupAndRestore(Callback):
-    """Save where the training is, and begin there if the folder has something to go on with.
+    """A callback that saves checkpoints of a training, and continues from the newest one if the folder holds any.
 
-    backup_dir          the folder; one run at a time may use it
-    save_freq           "epoch", or a number of batches: then after so many of them as well
-    seconds_between     a checkpoint that would come sooner than this after the last one is left out
-    delete_checkpoint   remove the checkpoints once the training is finished; otherwise calling `fit` again restores the
-                        finished model
-    despite_changes     go on even if the data, the code or the machine are no longer what they were
-    conditions          {name: value} of more that must not have changed: a seed, say
+    backup_dir          the folder; only one run at a time may use it
+    save_freq           "epoch", or a number of batches: then a checkpoint is also saved after each such number
+    seconds_between     skip a checkpoint that would come sooner than this after the last one
+    delete_checkpoint   True: remove the checkpoints once the training is finished. False: keep them, and calling `fit`
+                        again restores the finished model
+    despite_changes     continue even if the data, the code or the machine have changed
+    conditions          {name: value} of further things that must not change between the runs, such as a seed
 
-    The first Ctrl-C or SIGTERM is answered between two batches with a checkpoint and `interruption.Interrupted` (a
-    KeyboardInterrupt). Raises CheckpointError if a checkpoint cannot be written or read, or if something has changed
-    that would make the result another one.
+    After the first Ctrl-C or SIGTERM, the current batch is finished, a checkpoint is saved, and
+    `interruption.Interrupted` (a KeyboardInterrupt) is raised. Raises CheckpointError if a checkpoint cannot be written
+    or read, or if something has changed that would change the result.
     """
 
-    comes_last = True  # when the others have counted this epoch, or have begun with their counting
+    comes_last = True  # a checkpoint has to hold what the other callbacks have counted in this epoch
 
     def __init__(
         self,
@@ -64,7 +70,10 @@ class BackupAndRestore(Callback):
 
     def on_train_begin(self, logs=None):
         if not isinstance(self.model.optimizer, Optimizer):
-            raise ArgumentError("BackupAndRestore does not know what this optimizer remembers; use one of minitl's.")
+            raise ArgumentError(
+                f"BackupAndRestore cannot save the state of the optimizer {type(self.model.optimizer).__name__}; "
+                "expected an object of minitl.optimizers.Optimizer."
+            )
         self.batches, self.last_saved = 0, time.monotonic()
         self.conditions = {**conditions(self.model, self.state), **self.more_conditions}
         self.digests = {layer.name: _digest(layer) for layer in self.model.layers if layer.weight_names}
@@ -75,7 +84,7 @@ class BackupAndRestore(Callback):
                 self._refuse_changes(content)
                 restore(content, self.model, self.state)
         except BaseException:
-            folder.release()  # and nothing else: what is in there may fit another program
+            folder.release()  # the checkpoints stay: they may belong to another program
             raise
         self.folder = folder
         if content is not None:
@@ -95,11 +104,11 @@ class BackupAndRestore(Callback):
         self._save()
         try:
             print(f"Saved in {self.backup_dir}, to go on from there.", flush=True)
-        except OSError:  # nobody reads it any more
+        except OSError:  # standard output is closed
             pass
 
     def on_train_end(self, logs=None):
-        if self.folder is None:  # it never began
+        if self.folder is None:  # `on_train_begin` has failed
             return
         try:
             if self.state.finished and self.delete_checkpoint:
@@ -124,27 +133,29 @@ class BackupAndRestore(Callback):
         try:
             then, frozen = dict(content["conditions"]), dict(content["frozen"])
         except (KeyError, TypeError, ValueError):
-            raise CheckpointError(f"{self.backup_dir}: holds checkpoints of something else.") from None
+            raise CheckpointError(
+                f"{self.backup_dir}: holds checkpoints that are not of a training. Use another folder."
+            ) from None
         changed = [
             f"{name} ({_shown(then.get(name))}, now {_shown(self.conditions.get(name))})"
             for name in {**then, **self.conditions}
             if then.get(name) != self.conditions.get(name)
         ]
         if any(self.digests.get(name) != digest for name, digest in frozen.items()):
-            changed.append("the numbers of frozen layers")
+            changed.append("the weights of frozen layers")
         if not changed:
             return
         what = f"{self.backup_dir}: since its checkpoint something has changed: {'; '.join(changed)}."
         if not self.despite_changes:
             raise CheckpointError(
-                f"{what} Restore it, start anew in another folder, or say despite_changes "
+                f"{what} Undo the change, start anew in another folder, or pass despite_changes=True "
                 "(minitl finetune: --despite-changes) to go on all the same."
             )
-        print(f"{what} Going on all the same: the result will be another one.", flush=True)
+        print(f"{what} Going on all the same: the result will differ.", flush=True)
 
 
 def captured(model, state):
-    """All that the rest of a training depends on, as dicts, lists, numbers and arrays (not copies)."""
+    """Return all that the rest of a training depends on, as dicts, lists, numbers and arrays (not copies)."""
     optimizer = model.optimizer
     return {
         "epoch": state.epoch, "begun": state.begun, "order": state.order, "examples_done": state.examples_done,
@@ -179,17 +190,18 @@ def captured(model, state):
 
 
 def _remembered(thing):
-    """The attributes that a callback, a loss or an optimizer names as lasting."""
+    """Return {name: value} of the attributes that a callback, a loss or an optimizer lists in `remembers`."""
     return {name: getattr(thing, name) for name in getattr(thing, "remembers", ())}
 
 
 def restore(content, model, state):
-    """Put everything back where `captured` took it from. Raises CheckpointError where it does not fit."""
+    """Restore what `captured` has returned. Raises CheckpointError where it does not fit the model and its training."""
     try:
         _restore(content, model, state)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
         raise CheckpointError(
-            f"the checkpoint does not fit this model and its training ({error!r}). Build them as when it was saved."
+            f"the checkpoint does not fit this model and its training ({error!r}). Build both as they were when it was "
+            "saved."
         ) from None
 
 
@@ -198,11 +210,11 @@ def _restore(content, model, state):
     weights = {
         name: [arrays[each] for each in layers[name].weight_names] for name, arrays in content["weights"].items()
     }
-    for name, arrays in weights.items():  # all is looked at before anything is changed
+    for name, arrays in weights.items():  # everything is checked before anything is changed
         layers[name].check_weights(arrays)
     for callback, (name, _) in zip(state.callbacks, content["callbacks"], strict=True):
         if type(callback).__name__ != name:
-            raise ValueError(f"there was a {name} where there is a {type(callback).__name__} among the callbacks")
+            raise ValueError(f"the callbacks have a {type(callback).__name__} where the checkpoint has a {name}")
     for name, arrays in weights.items():
         layers[name].set_weights(arrays)
     state.moved = set(weights)
@@ -210,7 +222,7 @@ def _restore(content, model, state):
         layers[name].trainable = trainable
     optimizer, saved = model.optimizer, content["optimizer"]
     optimizer.iterations, optimizer._learning_rate = saved["iterations"], saved["learning_rate"]
-    if not saved["by_schedule"]:  # a callback may have set a rate of its own
+    if not saved["by_schedule"]:  # a callback has replaced the schedule by a fixed rate
         optimizer._schedule = None
     optimizer.state = {(layers[la], n): tuple(each.copy() for each in arrays) for la, n, arrays in saved["state"]}
     optimizer.start_points = {(layers[la], n): array.copy() for la, n, array in saved["start_points"]}
@@ -235,15 +247,15 @@ def _restore(content, model, state):
 
 
 def _layer_generators(model):
-    """{layer name: its random generator}: Dropout's."""
+    """Return {layer name: random generator} of the layers that have one, such as Dropout."""
     return {layer.name: layer.generator for layer in model.layers if hasattr(layer, "generator")}
 
 
 def conditions(model, state):
-    """What must be the same when a training goes on, or it ends somewhere else."""
+    """Return {name: value} of all that must not change before a training continues, or its result would differ."""
     layers = [[layer.name, type(layer).__name__, layer.get_config()] for layer in model.layers]
     for _, _, config in layers:
-        config.pop("trainable", None)  # that is part of the checkpoint: a callback may change it
+        config.pop("trainable", None)  # this is part of the checkpoint, because a callback may change it
     return {
         **state.task(),
         "layers": _short(json.dumps(layers, default=repr)),
@@ -258,8 +270,8 @@ def conditions(model, state):
 
 
 def sources_digest(sources):
-    """Return a text that is another one when the data is: of a tuple of arrays and streams, of which some may be None.
-    None stands for no data at all."""
+    """Return a digest of a tuple of arrays and streams: a text that changes whenever the data changes. `sources` and
+    its members may be None, for no data."""
     return " ".join("none" if each is None else _source_digest(each) for each in sources or ())
 
 
@@ -270,9 +282,12 @@ def _source_digest(x):
 
 
 def _description(thing):
-    """Return a loss's or optimizer's class and settings as text. Of what JSON cannot hold, such as a schedule, the
-    same. What it names as working state or remembers is no setting, and neither are arrays: whoever keeps one keeps
-    what a `forward` left, and whether it is there already depends on what ran before."""
+    """Return the class and the settings of a loss or optimizer as text.
+
+    An object that JSON cannot hold, such as a schedule, is described by its class and settings as well. Attributes that
+    the object lists in `working_state` or `remembers` are not settings. Arrays are not settings either: they are what a
+    `forward` has left, and whether they exist depends on what ran before.
+    """
     return json.dumps([type(thing).__name__, _settings(thing)], sort_keys=True, default=_class_and_settings)
 
 
@@ -293,7 +308,7 @@ def _class_and_settings(thing):
 
 
 def _code_digest():
-    """Of minitl's own source: half a digit changed in a kernel is another result."""
+    """Return a digest of minitl's own source code. The smallest change in a kernel can change the result."""
     root = Path(__file__).resolve().parents[2]
     files = sorted(root.rglob("*.py"))
     return _short(*(part for path in files for part in (path.relative_to(root).as_posix().encode(), path.read_bytes())))

@@ -1,11 +1,13 @@
-"""Checkpoints on the disk: a folder in which there is always one that is whole.
+"""Checkpoints on the disk: a folder in which at least one checkpoint is always undamaged.
 
-A checkpoint is a safetensors file: the arrays, and everything else as JSON text in its header. Its name carries the
-sha256 of its content, as in `000012-9f86d081884c7d65.safetensors`, so that a damaged one is known before anything in it
-is believed. It is written under a temporary name, flushed to the disk, read back and renamed; the one before it stays
-until then, and one longer. So a crash, a full disk or a power cut at any moment leaves a good one behind.
+A checkpoint is a safetensors file. It holds the arrays, and in its header everything else as JSON text. Its name
+contains the start of the sha256 of its content, as in `000012-9f86d081884c7d65.safetensors`. So a damaged file is
+recognized before its content is used.
 
-Nothing here knows what is saved. `backup` does.
+A checkpoint is written under a temporary name, flushed to the disk, read back and renamed. The checkpoint before it is
+kept as well. So a crash, a full disk or a power cut at any moment leaves an undamaged checkpoint behind.
+
+This module does not know what is saved. `backup` does.
 """
 
 import hashlib
@@ -23,11 +25,11 @@ from ...weights.formats.safetensors_file import NUMPY_DTYPES, safetensors_parts
 
 KEPT = 2  # the newest, and the one before it
 NAME = re.compile(r"(\d{6,})-([0-9a-f]{16})\.safetensors")
-CONTENT = "minitl_checkpoint"  # the JSON text's name in the header
+CONTENT = "minitl_checkpoint"  # the name of the JSON text in the header
 
 
 class CheckpointFolder:
-    """The checkpoints of one run. Raises CheckpointError if another process is at work in the folder."""
+    """The checkpoints of one run, in a folder. Raises CheckpointError if another process uses the folder."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -37,12 +39,12 @@ class CheckpointFolder:
             raise CheckpointError(f"{folder}: cannot be made ({error.strerror}). Check the path.") from None
         self.lock = Lock(
             self.folder / "run",
-            f"{folder}: another run is at work in this folder. Wait for it, or give this one another folder.",
+            f"{folder}: another run is at work in this folder. Wait for it, or give this run another folder.",
         )
         remove_leftovers(self.folder)
 
     def found(self):
-        """[(number, path)], the newest first."""
+        """Return [(number, path)] of all checkpoints, the newest first."""
         try:
             matches = [(NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
         except OSError as error:
@@ -50,8 +52,8 @@ class CheckpointFolder:
         return sorted(((int(match[1]), path) for match, path in matches if match), reverse=True)
 
     def save(self, content):
-        """Write `content` (dicts, lists, numbers, text, None and arrays) as the newest checkpoint, and remove what is
-        older than the one before it. Raises CheckpointError; then the folder is what it was."""
+        """Write `content` (dicts, lists, numbers, text, None and arrays) as the newest checkpoint. The one before it
+        stays, and older ones are removed. Raises CheckpointError, and then leaves the folder as it was."""
         arrays = {}
         text = json.dumps(_without_arrays(content, arrays))
         parts = safetensors_parts(arrays, {CONTENT: text})
@@ -70,8 +72,8 @@ class CheckpointFolder:
             _remove(old)
 
     def newest(self):
-        """The content of the newest checkpoint that is whole, or None where there is none at all. Damaged ones are
-        named. Raises CheckpointError if all are damaged."""
+        """Return the content of the newest undamaged checkpoint, or None if there is no checkpoint at all. Damaged ones
+        are reported. Raises CheckpointError if all are damaged."""
         found, damaged = self.found(), []
         for _, path in found:
             try:
@@ -80,12 +82,12 @@ class CheckpointFolder:
                 print(f"The checkpoint {path} is damaged ({error}); going back to the one before.", flush=True)
                 damaged.append(path)
                 continue
-            for each in damaged:  # set aside: it must not count as one of those that are kept
+            for each in damaged:  # renamed, so that it does not count as one of the checkpoints that are kept
                 each.replace(each.with_suffix(".damaged"))
             return content
         if found:
             raise CheckpointError(
-                f"{self.folder}: none of its {len(found)} checkpoints is whole. Start anew in another folder."
+                f"{self.folder}: all of its {len(found)} checkpoints are damaged. Start anew in another folder."
             )
         return None
 
@@ -95,12 +97,12 @@ class CheckpointFolder:
             _remove(path)
 
     def release(self):
-        """Let others work in the folder."""
+        """Release the lock, so that other runs may use the folder."""
         self.lock.release()
 
 
 def clear(folder):
-    """Remove the checkpoints of a folder, and the folder if nothing else lies in it. What is not ours stays."""
+    """Remove the checkpoints from a folder, and the folder if nothing else is in it. Other files stay."""
     folder = Path(folder)
     if folder.is_dir():
         for path in [*folder.iterdir()]:
@@ -113,7 +115,7 @@ def clear(folder):
 
 
 def _remove(path):
-    """Not being able to (another program reads it, say) is no reason to end a training."""
+    """Remove a file if possible. A failure (another program reads the file, say) must not end the training."""
     try:
         path.unlink(missing_ok=True)
     except OSError:
@@ -138,15 +140,18 @@ def _read(path):
     for name, entry in header.items():
         count, (first, _) = math.prod(entry["shape"]), entry["data_offsets"]
         flat = np.frombuffer(data, NUMPY_DTYPES[entry["dtype"]], count, start + first)
-        arrays[name] = flat.reshape(entry["shape"]).copy()  # one that can be written to
+        arrays[name] = flat.reshape(entry["shape"]).copy()  # a copy that can be written to
     return _with_arrays(content, arrays)
 
 
 def _without_arrays(value, arrays):
-    """`value` with {"array": name} in place of each array, which is put into `arrays`."""
+    """Return `value` with {"array": name} in place of each array, and put the arrays into `arrays`."""
     if isinstance(value, np.ndarray):
         if value.dtype.newbyteorder("<").str not in NUMPY_DTYPES.values():
-            raise CheckpointError(f"an array of {value.dtype} cannot be put into a checkpoint.")
+            raise CheckpointError(
+                f"an array of {value.dtype} cannot be put into a checkpoint; expected one of "
+                f"{', '.join(sorted(NUMPY_DTYPES))}."
+            )
         name = str(len(arrays))
         arrays[name] = value
         return {"array": name}
@@ -162,6 +167,7 @@ def _without_arrays(value, arrays):
 
 
 def _with_arrays(value, arrays):
+    """Return `value` with the arrays in place of each {"array": name}: the inverse of `_without_arrays`."""
     if isinstance(value, list):
         return [_with_arrays(each, arrays) for each in value]
     if not isinstance(value, dict):
