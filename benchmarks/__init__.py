@@ -1,10 +1,11 @@
-"""How fast is minitl, beside the frameworks on the same machine?
+"""Benchmarks: the speed of minitl beside other frameworks on the same machine.
 
-    minitl bench                     everything that is installed; about half an hour with all peers
+    minitl bench                     all frameworks that are installed; about half an hour with all of them
     minitl bench --quick             minitl alone, less than a minute
-    python -m benchmarks             the same without installing minitl
+    python -m benchmarks             the same without an installed minitl
 
-Read `plan` (what is measured), `run` (how: every program in a process of its own, all in turn), and `engines/`, one
-file for each library, where the same network is written in that library's words. `kernels` is a program of its own: the
-figures in the comments of minitl's kernels. `results/` has measured results that take long to measure again.
+README.md has the results. Read `plan` (what is measured), `run` (how: every program in a process of its own, all in
+turn), and `engines/`, which has one file for each library, with the same network in the words of that library.
+`kernels` is a program of its own, for the figures in the comments of minitl's kernels. `results/` has measured results
+that take long to repeat.
 """

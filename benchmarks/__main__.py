@@ -1,4 +1,4 @@
-"""`python -m benchmarks` is the command `minitl bench`."""
+"""`python -m benchmarks` runs the command `minitl bench`."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""How fast are the ways to convolve? Repeats the figures that the kernels' comments give.
+"""The speed of each convolution algorithm: the figures in the comments of minitl's kernels.
 
     python -m benchmarks.kernels            (about a minute)
 
-Each pair is measured in turn, A B A B ..., so that a machine that slows down slows both; medians of seven.
+The members of a pair run in turn, A B A B ...: a machine that slows down slows both. The figures are medians of seven.
 """
 
 import time
@@ -28,7 +28,7 @@ ROUNDS = 7
 
 
 def milliseconds_each(*functions):
-    """The median time of each function, called in turn."""
+    """Return the median milliseconds of each function, called in turn."""
     for function in functions:
         function()
     times = [[] for _ in functions]
@@ -41,7 +41,7 @@ def milliseconds_each(*functions):
 
 
 def by(algorithm, function, *arguments):
-    """`function(*arguments)` with the convolution algorithm chosen for it."""
+    """Return a function that calls `function(*arguments)` with a convolution algorithm."""
 
     def call():
         kernels.set_convolution(algorithm)
@@ -51,6 +51,7 @@ def by(algorithm, function, *arguments):
 
 
 def main():
+    """Measure and print all figures."""
     rng = np.random.default_rng(0)
     print(f"Convolution by im2col and by Winograd, batch {BATCH}, ms an image\n")
     print("layer               forward: im2col  Winograd  ratio   kernel gradient: im2col  Winograd  ratio   error")

@@ -1,4 +1,4 @@
-"""The whole run: measure group after group, printing each as it is done. `minitl bench` calls `measure`."""
+"""The whole benchmark: measures group after group and prints each. `minitl bench` calls `measure`."""
 
 import contextlib
 import sys
@@ -11,11 +11,11 @@ from .run import run_in_turn
 
 
 def measure(options):
-    """Run the plan, print its tables, and return (results for JSON, Markdown text)."""
+    """Measure the groups of the plan and print their tables. Returns (results for JSON, Markdown text)."""
     groups = plan.quick_plan() if options.quick else plan.full_plan()
     for name in options.only or ():
         if name not in [group.name for group in groups]:
-            raise ArgumentError(f"there is no group '{name}'; --list names them.")
+            raise ArgumentError(f"there is no group '{name}'. --list names all groups.")
     if options.only:
         groups = [group for group in groups if group.name in options.only]
     if options.list:
@@ -44,18 +44,18 @@ def measure(options):
     text = report.markdown(about, groups)
     if options.plots:
         paths = report.plots(groups, options.plots)
-        print(f"Pictures: {', '.join(map(str, paths))}" if paths else "No pictures: matplotlib is not installed.")
+        print(f"Figures: {', '.join(map(str, paths))}" if paths else "No figures: matplotlib is not installed.")
     return results, text
 
 
 @contextlib.contextmanager
 def status(title):
-    """A line on the terminal that says what is going on, and is gone in the end. Elsewhere, nothing."""
+    """Show a line of progress on a terminal while the context runs. Elsewhere, show nothing."""
     shown = sys.stderr.isatty()
 
-    def say(what):
+    def say(step):
         if shown:
-            print(f"\r\x1b[K{title}: {what}", end="", file=sys.stderr, flush=True)
+            print(f"\r\x1b[K{title}: {step}", end="", file=sys.stderr, flush=True)
 
     yield say
     if shown:

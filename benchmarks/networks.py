@@ -1,5 +1,7 @@
-"""What all engines are given: VGG16's base as data, the other networks as a model of minitl, and the same weights and
-images."""
+"""The networks, weights and images that all engines use.
+
+VGG16's base is plain data. The other networks are models of minitl, which the engines translate.
+"""
 
 import numpy as np
 
@@ -13,10 +15,10 @@ CLASSES = 10
 
 
 def base_weights():
-    """[[(kernel (3, 3, C, F), bias (F,)) for each convolution] for each block].
+    """Return VGG16's weights: [[(kernel (3, 3, C, F), bias (F,)) for each convolution] for each block].
 
-    He's initialization keeps the numbers at one size through all layers, as trained weights do: with small random
-    numbers, later layers would compute with zeros. A network takes equally long with other weights.
+    He's initialization keeps the activations at one size through all layers, as trained weights do. With small random
+    weights, later layers would compute with zeros. The time of a network does not depend on its weights otherwise.
     """
     rng = np.random.default_rng(0)
     blocks, channels = [], 3
@@ -32,7 +34,7 @@ def base_weights():
 
 
 def published(name, size):
-    """ResNet50 or InceptionV3 without its top, an average over the map, and a dense layer: a `Model` of minitl."""
+    """Return ResNet50 or InceptionV3 without its top, with an average over the map and a dense layer, as a `Model`."""
     build = NETWORKS[name].build
     with weights_will_be_loaded():
         base = build(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
@@ -49,31 +51,33 @@ def published(name, size):
             if key in ("gamma", "moving_variance"):
                 weight += 1
         if layer.name.endswith("_3_bn"):
-            layer.gamma *= 0.3  # else every residual block doubles the variance
+            layer.gamma *= 0.3  # otherwise every residual block doubles the variance
     return model
 
 
 def last_stage(name):
-    """The layer before the last stage, which is fine-tuned first."""
+    """Return the layer before the last stage, which is fine-tuned first."""
     return next(iter(NETWORKS[name].fine_tuning.values()))
 
 
 def images(count, size):
-    """(count, size, size, 3), about as large as centred pixels that were scaled to -1 to 1."""
+    """Return images (count, size, size, 3), whose numbers are about as large as pixels that were scaled to -1 to 1."""
     return np.random.default_rng(1).standard_normal((count, size, size, 3), np.float32)
 
 
 def labels(count):
+    """Return integer labels (count,)."""
     return np.random.default_rng(2).integers(0, CLASSES, count)
 
 
 def dense_weights(inputs, units):
+    """Return the kernel (inputs, units) of a dense layer."""
     rng = np.random.default_rng(3)
     return rng.standard_normal((inputs, units), np.float32) * np.float32(np.sqrt(1 / inputs))
 
 
 def convolution_flops(size, network="vgg16"):
-    """Multiplications and additions of a network's convolutions, computed directly, for one image."""
+    """Return the multiplications and additions of a network's convolutions for one image, when computed directly."""
     build = NETWORKS[network].build
     with weights_will_be_loaded():
         model = build(weights=None, include_top=False, input_shape=(size, size, 3))

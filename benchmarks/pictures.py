@@ -1,6 +1,6 @@
-"""The pictures of the README's course: `python -m benchmarks.pictures [FOLDER]` draws them (needs matplotlib).
+"""The figures of the course: `python -m benchmarks.pictures [FOLDER]` draws them (needs matplotlib).
 
-Each is drawn from what the chapter's own program computes; the figures of the bars are in the README.
+Each figure shows the results of the chapter's own program. The numbers of the bars are those of `benchmarks/README.md`.
 """
 
 import sys
@@ -16,14 +16,14 @@ from minitl.losses import SparseCategoricalCrossentropy
 from minitl.models import Sequential
 from minitl.optimizers import SGD
 
-README = Path(__file__).parent.parent / "README.md"
-PICTURES = README.parent / ".github" / "pictures"
+SPEED = Path(__file__).parent / "README.md"
+FIGURES = SPEED.parent.parent / ".github" / "pictures"
 
 
 def templates(pyplot, folder):
-    """Chapter 1: a picture of each kind, and the kernel column of the dense layer that has learned it."""
-    pictures = fashion_mnist_few_shot()
-    x, t = (pictures.x_train / 255).astype("float32"), pictures.y_train
+    """Draw the figure of chapter 1: an image of each class, and the column of the dense kernel that has learned it."""
+    dataset = fashion_mnist_few_shot()
+    x, t = (dataset.x_train / 255).astype("float32"), dataset.y_train
     model = Sequential([Flatten(input_shape=(28, 28)), Dense(10, activation="softmax", kernel_initializer="zeros")])
     criterion, optimizer = SparseCategoricalCrossentropy(), SGD(learning_rate=0.1)
     for _ in range(100):
@@ -32,23 +32,23 @@ def templates(pyplot, folder):
         optimizer.step(model)
     learned = model.layers[-1].kernel.reshape(28, 28, 10)
     figure, axes = pyplot.subplots(2, 10, figsize=(10, 2.4))
-    for kind, (picture, template) in enumerate(axes.T):
-        picture.imshow(x[t == kind][0], cmap="gray")
-        picture.set_title(pictures.class_names[kind], fontsize=8)
-        largest = np.abs(learned[..., kind]).max()
-        template.imshow(learned[..., kind], cmap="RdBu_r", vmin=-largest, vmax=largest)
+    for label, (image, template) in enumerate(axes.T):
+        image.imshow(x[t == label][0], cmap="gray")
+        image.set_title(dataset.class_names[label], fontsize=8)
+        largest = np.abs(learned[..., label]).max()
+        template.imshow(learned[..., label], cmap="RdBu_r", vmin=-largest, vmax=largest)
     save(figure, axes, folder / "templates.png")
 
 
 def edges(pyplot, folder):
-    """Chapter 3: a picture, and where two kernels find an edge."""
-    picture = (fashion_mnist_few_shot().x_train[:1] / 255).astype("float32")[..., None]
+    """Draw the figure of chapter 3: an image, and the places where two kernels find an edge."""
+    image = (fashion_mnist_few_shot().x_train[:1] / 255).astype("float32")[..., None]
     upright = np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], "float32")
     kernels = np.stack([upright, upright.T], axis=-1)[:, :, None, :]
-    found = conv2d(picture, kernels)[0]
+    found = conv2d(image, kernels)[0]
     figure, axes = pyplot.subplots(1, 5, figsize=(10, 2.2), width_ratios=[3, 1, 3, 1, 3])
-    axes[0].imshow(picture[0, ..., 0], cmap="gray")
-    axes[0].set_title("the picture", fontsize=9)
+    axes[0].imshow(image[0, ..., 0], cmap="gray")
+    axes[0].set_title("the image", fontsize=9)
     for k, name in enumerate(("upright edges", "level edges")):
         kernel, map_of_it = axes[1 + 2 * k], axes[2 + 2 * k]
         kernel.imshow(kernels[..., 0, k], cmap="RdBu_r", vmin=-2, vmax=2)
@@ -62,7 +62,7 @@ def edges(pyplot, folder):
 
 
 def mistakes(pyplot, folder):
-    """Chapter 10: each mistake that is measured as an accuracy, wrong and mended."""
+    """Draw the figure of chapter 10: each mistake that is measured as an accuracy, wrong and mended."""
     rows = []
     for mistake in MISTAKES:
         outcome = mistake.run().outcome
@@ -84,12 +84,12 @@ def mistakes(pyplot, folder):
 
 
 def speed(pyplot, folder):
-    """Chapter 12: the README's own table of inference at batch 8, as bars."""
+    """Draw the figure of chapter 12: the table of inference at batch 8 in `benchmarks/README.md`, as bars."""
     columns = {"VGG16": 2, "ResNet50": 5, "InceptionV3": 6}
     engines = {"minitl": "#0072b2", "ONNX Runtime": "#56b4e9", "PyTorch, channels_last": "#e69f00",
                "Keras on PyTorch": "#999999"}  # fmt: skip
     rows = {}
-    for line in README.read_text(encoding="utf-8").splitlines():
+    for line in SPEED.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip(" *") for cell in line.split("|")[1:-1]]
         if len(cells) == 7 and cells[0] in engines:
             rows[cells[0]] = [float(cells[column]) for column in columns.values()]
@@ -106,25 +106,28 @@ def speed(pyplot, folder):
 
 
 def bare(axis):
+    """Remove the upper and the right line of a frame."""
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
 
 
-def save(figure, pictures, path):
-    for axes in np.ravel(pictures):
+def save(figure, images, path):
+    """Write a figure to a file, without a frame around its images."""
+    for axes in np.ravel(images):
         axes.axis("off")
-    figure.patch.set_facecolor("white")  # a page may be dark
+    figure.patch.set_facecolor("white")  # the page around it may be dark
     figure.savefig(path, dpi=150, bbox_inches="tight", pad_inches=0.1, metadata={"Software": None})
     print(path)
 
 
 def main():
+    """Draw all figures."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FIGURES
     folder.mkdir(parents=True, exist_ok=True)
     for draw in (templates, edges, mistakes, speed):
         draw(pyplot, folder)

@@ -1,4 +1,4 @@
-"""What is measured: groups of programs that are run in turn and compared with each other."""
+"""The plan of the benchmarks: groups of programs that run in turn and are compared with each other."""
 
 import importlib.util
 import platform
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .run import Program
 
-# (label, engine, options, packages that it needs). minitl comes first: the others are compared with it.
+# (label, engine, options, packages that it needs). minitl comes first: the other engines are compared with it.
 INFERENCE = [
     ("minitl", "minitl", {}, []),
     ("minitl, im2col only", "minitl", {"algorithm": "im2col"}, []),
@@ -19,7 +19,7 @@ INFERENCE = [
 ]
 TRAINING = [row for row in INFERENCE if row[1] in ("minitl", "torch") and "algorithm" not in row[2]]
 NETWORKS = {"resnet50": ("ResNet50", 224), "inception_v3": ("InceptionV3", 299)}  # beside VGG16, at their native sizes
-OF_NETWORKS = ["minitl", "torch", "onnx", "keras"]  # the engines that have them
+OF_NETWORKS = ["minitl", "torch", "onnx", "keras"]  # the engines that have these networks
 RECIPE = [
     ("minitl", "minitl", {}, []),
     ("PyTorch, as written", "torch", {"layout": "channels_last"}, ["torch"]),
@@ -32,6 +32,8 @@ PEERS = sorted({package for row in (*INFERENCE, *RECIPE) for package in row[3]})
 
 @dataclass
 class Group:
+    """A group of programs that run in turn."""
+
     name: str  # in the JSON file
     title: str  # for people
     programs: list
@@ -39,15 +41,17 @@ class Group:
 
 
 def missing_peers():
+    """Return the packages of other frameworks that are not installed."""
     return [package for package in PEERS if not is_installed(package)]
 
 
 def is_installed(package):
+    """Return whether a package is installed."""
     return importlib.util.find_spec(package) is not None
 
 
 def programs(rows, job, options):
-    """A program for each row whose packages are installed."""
+    """Return a program for each row whose packages are installed."""
     return [
         Program(label, engine, job, {**options, **own})
         for label, engine, own, packages in rows
@@ -56,23 +60,25 @@ def programs(rows, job, options):
 
 
 def roofline():
+    """Return the program that measures NumPy's matrix product, the limit of direct convolution."""
     return Program("matrix product", "numpy", "sgemm", {})
 
 
 def held_to_avx2():
-    """minitl with OpenBLAS held to the code for processors without AVX-512, which matters on x86 only."""
+    """Return minitl with OpenBLAS held to its code for x86 processors without AVX-512."""
     environment = {"OPENBLAS_CORETYPE": "Haswell"}
     return Program("minitl, AVX2 only", "minitl", "inference", {"batch": 8, "size": 224}, environment)
 
 
 def full_plan():
+    """Return all groups."""
     is_x86_linux = sys.platform == "linux" and platform.machine() == "x86_64"
     groups = []
     for batch in (1, 8, 32):
         members = programs(INFERENCE, "inference", {"batch": batch, "size": 224})
         if batch == 8 and is_x86_linux:
             members.insert(1, held_to_avx2())
-        # The slow ones would take most of the time; at batch 32 they would tell nothing that batch 8 does not.
+        # DeZero would take most of the time, and batch 32 shows nothing about it that batch 8 does not.
         members = [each for each in members if batch < 32 or each.engine != "dezero"]
         rounds = 5 if batch == 32 else 7
         groups.append(Group(f"inference_{batch}", f"Inference, batch {batch}", [*members, roofline()], rounds))
@@ -98,7 +104,7 @@ def full_plan():
 
 
 def quick_plan():
-    """minitl alone, in less than a minute."""
+    """Return groups of minitl alone, which take less than a minute."""
     groups = []
     for batch in (1, 8):
         members = programs(INFERENCE[:2], "inference", {"batch": batch, "size": 224})
@@ -110,7 +116,10 @@ def quick_plan():
 
 
 def network_groups(network, rounds):
-    """Inference, a training step, and one of the last stage alone, whose batch normalizations are frozen."""
+    """Return groups for a network: inference, a training step, and a step of the last stage alone.
+
+    The batch normalizations of the last stage are frozen.
+    """
     title, size = NETWORKS[network]
     options = {"batch": 8, "size": size, "network": network}
     rows = [row for row in INFERENCE if row[1] in OF_NETWORKS and "algorithm" not in row[2]]
@@ -124,7 +133,7 @@ def network_groups(network, rounds):
 
 
 def ideas_group(batch, rounds, network=None):
-    """minitl with one of its ideas switched off at a time."""
+    """Return a group of minitl with one of its ideas switched off at a time."""
     rows = [("minitl", "minitl", {}, [])]
     rows += [(f"without {idea}", "minitl", {"without": idea}, []) for idea in IDEAS]
     rows += [("without Winograd", "minitl", {"algorithm": "im2col"}, [])]
@@ -132,31 +141,34 @@ def ideas_group(batch, rounds, network=None):
     options = {"batch": batch, "size": size, **({"network": network} if network else {})}
     name = f"ideas_{network or batch}"
     members = programs(rows, "inference", options)
-    return Group(name, f"What each idea buys: inference of {title}, batch {batch}", members, rounds)
+    return Group(name, f"What each idea saves: inference of {title}, batch {batch}", members, rounds)
 
 
 def layers_group(rounds):
+    """Return the group that measures each layer of VGG16."""
     members = programs(INFERENCE[:2], "layers", {"batch": 8, "size": 224})
     return Group("layers", "Layer by layer, batch 8", members, rounds)
 
 
 def accuracy_group(images):
+    """Return the group that measures the error of VGG16 against float64."""
     members = programs(INFERENCE[:2], "accuracy", {"batch": images, "size": 224})
     return Group("accuracy", "Largest error of the whole network, against float64", members, 1)
 
 
 def naive_group():
+    """Return the group that measures the loop twin of the convolution."""
     return Group("naive", "The loops", [Program("minitl, loops", "minitl", "naive", {})], 1)
 
 
 def curves(sizes, batches, channels, rounds):
-    """How time grows with the image, the batch and the channels."""
+    """Return groups that show how the time grows with the image size, the batch and the channels."""
     by_size = [Program(f"{size}", "minitl", "inference", {"batch": 4, "size": size}) for size in sizes]
     by_batch = [Program(f"{batch}", "minitl", "inference", {"batch": batch, "size": 112}) for batch in batches]
     by_channels = [
-        Program(f"{c}, {way}", "minitl", "convolution", {"batch": 8, "pixels": 56, "channels": c, "algorithm": way})
+        Program(f"{c}, {name}", "minitl", "convolution", {"batch": 8, "pixels": 56, "channels": c, "algorithm": name})
         for c in channels
-        for way in ("im2col", "winograd")
+        for name in ("im2col", "winograd")
     ]
     return [
         Group("by_size", "The whole network by image size, batch 4", by_size, rounds),

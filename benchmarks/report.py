@@ -1,4 +1,4 @@
-"""The results as text for people (Markdown, which reads well in a terminal, too), and as pictures."""
+"""The results as text (Markdown, which is readable in a terminal too), and as figures."""
 
 import datetime
 import importlib.metadata
@@ -20,7 +20,7 @@ PACKAGES = ["numpy", "torch", "keras", "onnxruntime", "dezero"]
 
 
 def machine():
-    """What the numbers were measured on."""
+    """Return the machine and the versions with which the benchmarks run."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -39,6 +39,7 @@ def machine():
 
 
 def processor():
+    """Return the name of the processor."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -47,7 +48,7 @@ def processor():
 
 
 def markdown(about, groups):
-    """All results, a section for each group."""
+    """Return all results as Markdown, with a section for each group."""
     sections = [machine_text(about)]
     for group in groups:
         section = SECTIONS.get(group.name.split("_")[0], comparison)(group)
@@ -57,6 +58,7 @@ def markdown(about, groups):
 
 
 def machine_text(about):
+    """Return the machine and the versions in a sentence."""
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
         f"{about['date']}: {about['processor']}, {about['cores']} cores, {about['threads']} threads, "
@@ -65,7 +67,7 @@ def machine_text(about):
 
 
 def comparison(group):
-    """Milliseconds an image, lowest to highest, memory, and minitl's time as a part of each program's."""
+    """Return a table: milliseconds an image with their range, memory, and minitl's time divided by each program's."""
     measured = [each for each in group.programs if each.seconds]
     if not measured or measured[0].label != "minitl":
         return ["not measured"]
@@ -84,15 +86,13 @@ def comparison(group):
     lines = table(rows)
     difference = largest_difference(measured)
     if difference is not None:
-        lines += [
-            "",
-            f"Their outputs differ by at most {difference:.0e} of the largest (in about a thousand compared).",
-        ]
+        text = f"Their outputs differ by at most {difference:.0e} of the largest (in about a thousand compared)."
+        lines += ["", text]
     return lines
 
 
 def roofline_row(sgemm, first, options):
-    """Direct convolution cannot be faster than its multiplications at the speed of a large matrix product."""
+    """Return the row of the limit: direct convolution at the speed of a large matrix product."""
     flops_per_second = SGEMM_FLOPS / sgemm.median
     seconds = networks.convolution_flops(options["size"], options.get("network", "vgg16")) / flops_per_second
     label = f"direct convolution at NumPy's peak, {flops_per_second / 1e9:.0f} GFLOP/s"
@@ -100,7 +100,7 @@ def roofline_row(sgemm, first, options):
 
 
 def layer_table(group):
-    """minitl's time for each layer beside im2col's; what it computes, moves and holds."""
+    """Return a table of the layers: the time beside that of im2col, operations, bytes moved and peak memory."""
     by_program = [each.result for each in group.programs if each.result]
     if not by_program:
         return ["not measured"]
@@ -114,17 +114,20 @@ def layer_table(group):
     totals = [f"{1000 * sum(row['seconds'] for row in rows_of):.1f}" for rows_of in (by_program[0], by_program[-1])]
     rows.append(["sum", *totals, f"{sum(row['flops'] for row in by_program[0]) / 1e9:.2f}", "", "", ""])
     note = (
-        "An image's share at batch 8, but for the last column: memory that the layer takes for the whole batch, its "
-        "output included. Here every layer runs alone; in the network, a pooling is done within the convolution."
+        "All columns but the last are for one image of a batch of 8. The last column is the memory of the layer for "
+        "the whole batch, its output included. Every layer runs alone here; in the network, a pooling is done within "
+        "the convolution before it."
     )
     return [*table(rows), "", note]
 
 
 def accuracy(group):
+    """Return a table of the errors against float64."""
     return table([["", "error"]] + [[each.label, f"{each.result:.1e}"] for each in group.programs if each.result])
 
 
 def naive(group):
+    """Return the time of the loop twin, as a sentence."""
     (program,) = group.programs
     if not program.seconds:
         return ["not measured"]
@@ -134,6 +137,7 @@ def naive(group):
 
 
 def curve(group):
+    """Return a table of milliseconds an image."""
     rows = [["", "ms an image"]]
     rows += [
         [each.label, f"{1000 * each.median / each.options['batch']:.2f}"] for each in group.programs if each.seconds
@@ -145,7 +149,7 @@ SECTIONS = {"layers": layer_table, "accuracy": accuracy, "naive": naive, "by": c
 
 
 def table(rows):
-    """Rows of text as a Markdown table, in columns that line up."""
+    """Return rows of text as a Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         [cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths))] for row in rows
@@ -155,7 +159,7 @@ def table(rows):
 
 
 def plots(groups, folder):
-    """PNG files in `folder`, if matplotlib is installed. Returns their paths."""
+    """Draw the results as PNG files in `folder`, if matplotlib is installed. Returns their paths."""
     try:
         import matplotlib
     except ImportError:
@@ -178,9 +182,9 @@ def plots(groups, folder):
         members = [each for each in group.programs if each.seconds and each.job != "sgemm"]
         scale = [1 if group.name == "recipe" else 1000 / each.options["batch"] for each in members]
         medians = [each.median * s for each, s in zip(members, scale)]
-        spread = np.array(
-            [[m - min(e.seconds) * s, max(e.seconds) * s - m] for e, s, m in zip(members, scale, medians)]
-        ).T
+        below = [median - min(each.seconds) * s for each, s, median in zip(members, scale, medians)]
+        above = [max(each.seconds) * s - median for each, s, median in zip(members, scale, medians)]
+        spread = np.array([below, above])
         figure, axes = plt.subplots(figsize=(7, 0.5 + 0.45 * len(members)))
         colors = ["tab:blue" if "minitl" in each.label else "tab:gray" for each in members]
         axes.barh([each.label for each in members], medians, xerr=spread, color=colors, capsize=3)
@@ -206,10 +210,10 @@ def plots(groups, folder):
         lines = {}
         for each in by_name[name].programs:
             if each.seconds:
-                value, _, way = each.label.partition(", ")
-                lines.setdefault(way, []).append((int(value), 1000 * each.median / each.options["batch"]))
-        for way, points in lines.items():
-            axes.loglog(*zip(*points), "o-", label=way or None)
+                value, _, algorithm = each.label.partition(", ")
+                lines.setdefault(algorithm, []).append((int(value), 1000 * each.median / each.options["batch"]))
+        for algorithm, points in lines.items():
+            axes.loglog(*zip(*points), "o-", label=algorithm or None)
         if len(lines) > 1:
             axes.legend()
         values = sorted({value for points in lines.values() for value, _ in points})

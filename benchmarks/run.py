@@ -1,9 +1,9 @@
-"""Programs that are measured in turn: A B C, A B C, ..., so that a machine that slows down slows all of them.
+"""The measurement: programs run in turn, A B C, A B C, ..., so a machine that slows down slows all of them.
 
-Every program runs in a fresh process. Those processes get the environment without OPENBLAS_CORETYPE and
-OPENBLAS_L2_SIZE: where these are set, they hold NumPy's BLAS to older processors' code, which no other library here is
-held to. While one program runs, the others wait, and between two runs everybody rests, because threads that have just
-worked go on looking for work for a while.
+Every program runs in a new process, whose environment does not have OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE. These
+variables hold NumPy's BLAS to the code for older processors, and no other library here. While one program runs, the
+other programs wait. Between two runs there is a pause, because threads go on looking for work for a while after they
+have worked.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 @dataclass
 class Program:
-    """What to run (`engine`, `job`, `options`), and what came out."""
+    """A program to run (`engine`, `job`, `options`), with its results."""
 
     label: str
     engine: str
@@ -38,9 +38,11 @@ class Program:
 
     @property
     def median(self):
+        """Return the median time in seconds, or None where it was not measured."""
         return statistics.median(self.seconds) if self.seconds else None
 
     def start(self):
+        """Start the process, and wait until it is ready."""
         task = {"engine": self.engine, "job": self.job, "options": self.options}
         environment = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
         root = str(Path(__file__).resolve().parents[len(__package__.split("."))])  # where the package can be imported
@@ -59,18 +61,19 @@ class Program:
         self.output = answer.get("output")
 
     def measure(self):
+        """Let the program run once, and note its time."""
         if self.failure is None:
             try:
                 print("go", file=self.process.stdin, flush=True)
             except BrokenPipeError:
-                pass  # `answer` finds out why
+                pass  # `answer` finds the reason
             answer = self.answer()
             if "seconds" in answer:
                 self.seconds.append(answer["seconds"])
                 self.result = answer["result"]
 
     def end(self):
-        """Ask for the memory it took, and clean up; also after an error, or when the user has had enough."""
+        """Read the peak memory and end the process, also after an error or an interruption."""
         with self.errors, self.process:  # closes the pipes and waits
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
@@ -79,6 +82,7 @@ class Program:
             self.process.kill()
 
     def answer(self):
+        """Read the next answer of the process as a dict; without one, note the failure and return {}."""
         line = self.process.stdout.readline()
         if line:
             return json.loads(line)
@@ -88,6 +92,7 @@ class Program:
         return {}
 
     def as_dict(self):
+        """Return the program and its results, as JSON can hold them."""
         return {
             "label": self.label,
             "engine": self.engine,
@@ -103,7 +108,7 @@ class Program:
 
 
 def run_in_turn(programs, rounds, say):
-    """Measure `programs` `rounds` times each. `say` is called with a line for people, and again at its end."""
+    """Measure each of `programs` in so many rounds. `say` is called with each step, as text."""
     try:
         for program in programs:
             say(f"starting {program.label}")
@@ -121,7 +126,7 @@ def run_in_turn(programs, rounds, say):
 
 
 def largest_difference(programs):
-    """How far apart the outputs of programs that compute the same are, of the largest output."""
+    """Return the largest difference between the programs' outputs, divided by the largest output."""
     outputs = [program.output for program in programs if program.job == "inference" and program.output]
     if len(outputs) < 2:
         return None

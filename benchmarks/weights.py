@@ -1,7 +1,7 @@
-"""How fast weights are loaded, beside h5py reading the same arrays: `python -m benchmarks.weights [FILE]`.
+"""The time of loading weights, beside h5py reading the same arrays: `python -m benchmarks.weights [FILE]`.
 
-Both in turn, on a file that is known already (its first loading, which goes through a child process, is timed apart).
-Without FILE: the published VGG16 base where this machine has it, else the bundled part of it.
+Both run in turn on a file that minitl knows already. The first loading goes through a child process and is timed
+separately. Without FILE, it is the published VGG16 base if this machine has it, else the bundled part of it.
 """
 
 import gc
@@ -20,7 +20,7 @@ ROUNDS = 25
 
 
 def read_with_h5py(path):
-    """Every array that the file names."""
+    """Return every array that the file names."""
     arrays = []
     with h5py.File(path) as file:
         for layer in file.attrs["layer_names"]:
@@ -30,6 +30,7 @@ def read_with_h5py(path):
 
 
 def main():
+    """Measure and print the times."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else present("vgg16-notop")
     path = path or bundled_file("vgg16_imagenet_blocks1to3.h5")
     model = VGG16(weights=None, include_top=False)

@@ -1,10 +1,10 @@
-"""One program in a process of its own, told through a pipe when to run.
+"""One program in a process of its own. A pipe tells it when to run.
 
     python -m benchmarks.worker '{"engine": "minitl", "job": "inference", "options": {"batch": 8, "size": 224}}'
 
-It sets everything up, runs once to warm up, and says "ready" with a digest of what it computed. For each line "go" it
-runs for at least `LEAST_SECONDS` and answers with the mean time; at the end of its input it says how much memory it
-took.
+It sets everything up, runs once to warm up, and answers "ready" with some numbers of its output. For each line "go" it
+runs for at least `LEAST_SECONDS` and answers with the mean time. At the end of its input it answers with its peak
+memory.
 """
 
 import gc
@@ -17,13 +17,14 @@ import time
 import numpy as np
 
 LEAST_SECONDS = 0.4
-JOBS_THAT_ANSWER = ("layers", "accuracy")  # what they return is the result; others are timed
+JOBS_THAT_ANSWER = ("layers", "accuracy")  # their return value is the result; the other jobs are timed
 
 
 def main():
+    """Run the program that the command line describes, until the input ends."""
     task = json.loads(sys.argv[1])
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints goes elsewhere, not between the answers
+    os.dup2(2, 1)  # the output of libraries goes to stderr, not between the answers
 
     def say(**answer):
         print(json.dumps(answer), file=answers, flush=True)
@@ -33,7 +34,7 @@ def main():
     long = task["job"] in ("recipe", *JOBS_THAT_ANSWER)  # no warm-up
     say(ready=True, output=None if long else summary(run()))
     for _ in sys.stdin:
-        gc.collect()  # a model that is gone may still be there, as a cycle of references: its memory is not this run's
+        gc.collect()  # the last run's model may still exist, in a reference cycle: its memory would be counted
         start, runs = time.perf_counter(), 0
         while runs == 0 or (not long and time.perf_counter() - start < LEAST_SECONDS):
             result = run()
@@ -44,7 +45,7 @@ def main():
 
 
 def summary(output):
-    """A few numbers that tell whether two engines computed the same. An odd step meets all channels: they are 512."""
+    """Return some numbers of an output, by which two engines are compared. An odd step meets all 512 channels."""
     if not isinstance(output, np.ndarray):
         return output if isinstance(output, float) else None
     flat = output.reshape(-1)
@@ -56,7 +57,7 @@ def summary(output):
 
 
 def peak_bytes():
-    """The most memory that this process has held, or None where the system does not say (Windows)."""
+    """Return the peak memory of this process in bytes, or None where it is not known (Windows)."""
     try:
         import resource
     except ImportError:

@@ -11,7 +11,7 @@ from minitl.initializers import weights_will_be_loaded
 from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D
 from minitl.models import Model
 from minitl.recipes import advice
-from minitl.recipes.advice import costs, plans
+from minitl.recipes.advice import costs, plans, scores
 from minitl.recipes.evaluation import paired_interval
 from minitl.training import ridge_head
 
@@ -50,6 +50,44 @@ def test_logme_is_the_largest_evidence(rng, n, d, signal):
     features, labels = made_up(rng, n, d, signal=signal)
     expected = np.mean([largest_evidence(features, (labels == k) * 1.0) for k in range(3)]) / n
     assert advice.logme(features, labels) == pytest.approx(expected, abs=2e-4)
+
+
+def test_the_example_of_logme_has_the_numbers_of_its_docstring():
+    features, labels = np.array([[4.0, -1], [4, 2], [-2, 2]]), np.array([0, 0, 1])
+    left, s = np.array([[2.0, -1], [2, 2], [-1, 2]]) / 3, np.array([6.0, 3])
+    assert np.allclose(left * s, features) and np.allclose(left.T @ left, np.eye(2))
+    y, unit = np.array([1.0, 1, 0]), 45 / 2  # the mean of s^2, in which the docstring's alpha is measured
+    for alpha, beta, expected in (1, 1, -3.8399), (2.0320, 4.8723, -2.8101), (1.5252, 10.2636, -2.6496):
+        assert log_likelihood(features, y, alpha * unit, beta) == pytest.approx(expected, abs=6e-5)
+    evidence = [scores._evidence(s**2 / unit, left.T @ y, y @ y, 3) for y in (y, 1 - y)]
+    assert evidence == pytest.approx([-2.6496, -2.6089], abs=6e-5)
+    assert advice.logme(features, labels) == pytest.approx(-0.8764, abs=6e-5)
+
+
+def test_the_update_of_logme_sets_both_derivatives_of_the_evidence_to_zero():
+    """Follow the docstring of `logme`: gamma, m and the error give the derivatives, and the first update."""
+    features, y, alpha, beta = np.array([[4.0, -1], [4, 2], [-2, 2]]) / np.sqrt(22.5), np.array([1.0, 1, 0]), 1.0, 1.0
+    for step in range(200):
+        m = np.linalg.solve(alpha * np.eye(2) + beta * features.T @ features, beta * features.T @ y)
+        squares = np.linalg.svd(features, compute_uv=False) ** 2
+        gamma, error = (beta * squares / (alpha + beta * squares)).sum(), ((y - features @ m) ** 2).sum()
+        by_formula = (gamma / alpha - m @ m) / 2, ((len(y) - gamma) / beta - error) / 2
+        h = 1e-6
+        measured = [
+            (log_likelihood(features, y, alpha + a, beta + b) - log_likelihood(features, y, alpha - a, beta - b))
+            / 2
+            / h
+            for a, b in ((h, 0), (0, h))
+        ]
+        assert by_formula == pytest.approx(measured, abs=1e-8)
+        alpha, beta = gamma / (m @ m), (len(y) - gamma) / error
+        if step == 0:
+            assert [gamma, m @ m, error, alpha, beta] == pytest.approx(
+                [0.9011, 0.4435, 0.4308, 2.0320, 4.8723], abs=6e-5
+            )
+            assert np.abs(m) == pytest.approx([0.6487, 0.1506], abs=6e-5)
+    assert [alpha, beta, gamma] == pytest.approx([1.5252, 10.2636, 1.6441], abs=6e-5)
+    assert by_formula == pytest.approx((0, 0), abs=1e-8)
 
 
 @pytest.mark.parametrize("n, d", [(30, 5), (12, 40)])
@@ -116,8 +154,8 @@ def test_leep_by_loops(rng):
 
 @pytest.mark.parametrize("score", [advice.logme, advice.h_score])
 def test_better_features_score_higher(rng, score):
-    scores = [score(*made_up(np.random.default_rng(3), 60, 20, signal=signal)) for signal in (0, 2, 8)]
-    assert scores == sorted(scores) and scores[0] < scores[1] < scores[2]
+    found = [score(*made_up(np.random.default_rng(3), 60, 20, signal=signal)) for signal in (0, 2, 8)]
+    assert found == sorted(found) and found[0] < found[1] < found[2]
 
 
 @pytest.mark.parametrize("score", [advice.logme, advice.h_score])
@@ -312,7 +350,7 @@ BLOCKS = [
     advice.Block("d", 10, 0.04, (0.2, 0.10), 0.5, 1600, 60),
 ]
 TASK = plans.Task(
-    train=100, val=20, batch_size=32, epochs=10, tune_epochs=2, start=3.0, picture=0.01, threads=2, bytes=5000
+    train=100, val=20, batch_size=32, epochs=10, tune_epochs=2, start=3.0, reading=0.01, threads=2, bytes=5000
 )
 
 

@@ -78,7 +78,7 @@ def test_predict(finetuned, capsys, tmp_path):
     _, _, model = finetuned
     status, output, _ = run(capsys, "predict", model, "--json", tmp_path / "p.json")
     results = json.loads((tmp_path / "p.json").read_text())
-    assert status == 0 and output.splitlines()[0].split() == ["picture", "really", "looks", "like", "or"]
+    assert status == 0 and output.splitlines()[0].split() == ["image", "label", "prediction", "or"]
     right = sum(result["truth"] == result["predictions"][0]["class"] for result in results)
     assert len(results) == 10 and right >= 8
     assert load_model(model).metadata["preprocessing"] == "vgg16"
@@ -103,7 +103,7 @@ FAILURES = [
     (["summary", "nowhere.h5"], "nowhere.h5: cannot be read"),
     (["summary", "nowhere.h5", "--no-top"], "go with an application's name"),
     (["finetune", "--epochs", "0"], "--epochs is 0; expected a whole number of at least 1"),
-    (["finetune", "--cut", "block4_pool"], "on the bundled pictures, expected one of block1_pool, block2"),
+    (["finetune", "--cut", "block4_pool"], "on the bundled images, expected one of block1_pool, block2"),
     (["finetune", "--learning-rate", "0"], "--learning-rate is 0.0; expected a number above 0"),
     (["finetune", "--seed", "-1"], "seed is -1"),
     (["finetune", "--json", "no/such/folder/r.json"], "cannot be written"),
@@ -139,8 +139,8 @@ def test_help(capsys, arguments):
 def test_predict_refuses_what_it_would_have_to_guess(capsys, tmp_path):
     model = Sequential([Flatten(input_shape=(8, 8, 3)), Dense(2)])
     for metadata, message in (
-        ({}, "does not say what its 2 outputs are called"),
-        ({"class_names": ["a"]}, "does not say what its 2 outputs are called"),
+        ({}, "its metadata do not name its 2 outputs"),
+        ({"class_names": ["a"]}, "its metadata do not name its 2 outputs"),
         ({"class_names": ["a", "b"], "preprocessing": ["vgg16"]}, "preprocessing is ['vgg16']"),
     ):
         model.metadata = metadata
@@ -201,7 +201,7 @@ def test_weights_get_of_what_is_there(capsys, tmp_path, full_base):
     folder.mkdir(parents=True)
     (folder / full_base.name).symlink_to(full_base)
     status, text, results = weights_command(capsys, tmp_path, "get", "vgg16-notop")
-    assert status == 0 and "Here already" in text
+    assert status == 0 and "Already here" in text
     assert results["checked"] == "arrays sha256 d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
     (folder / full_base.name).unlink()
     content = bytearray(full_base.read_bytes())
@@ -262,13 +262,13 @@ def test_weights_convert(capsys, tmp_path, two_files):
     source.write_bytes(len(content).to_bytes(8, "little") + content + np.arange(38, dtype="<f4").tobytes())
     target = tmp_path / "d.h5"
     status, text, _ = weights_command(capsys, tmp_path, "convert", source, target)
-    assert status == 1 and "its names (x.bias, x.weight, ...) are not those of a network that is known here" in text
+    assert status == 1 and "its names (x.bias, x.weight, ...) are not those of a network that minitl knows" in text
     (tmp_path / "names.json").write_text('{"x": "out"}')
     arguments = ["convert", source, target, "--model", two_files[0], "--names", tmp_path / "names.json"]
     status, text, _ = weights_command(capsys, tmp_path, *arguments)
     assert status == 1 and "'conv' is in the model but not in the file" in text and not target.exists()
     status, text, results = weights_command(capsys, tmp_path, *arguments, "--partial")
-    assert status == 0 and results["layers"] == 1 and "Prepare images as where these numbers come from" in text
+    assert status == 0 and results["layers"] == 1 and "Prepare images as the source of these weights does" in text
     assert model.load_weights(target, partial=True).not_in_file == ["conv"]  # nothing invented stands in the file
     assert model.get_layer("out").bias[1] == 1
     (tmp_path / "names.json").write_text("[")

@@ -100,7 +100,7 @@ def test_minitl_evaluate(tmp_path, capsys):
     arguments = ["evaluate", str(tmp_path / "model.h5"), str(tmp_path / "photos"), "--json", str(tmp_path / "r.json")]
     assert cli.main(arguments) == 0
     text, results = capsys.readouterr().out, json.loads((tmp_path / "r.json").read_text())
-    assert "accuracy 0.889 on 9 pictures (95% interval" in text and "really green.png" in text
+    assert "accuracy 0.889 on 9 images (95% interval" in text and "really green.png" in text
     assert "left out: red" in text and "text.jpg" in text
     assert results["accuracy"] == pytest.approx(8 / 9) and results["confusion"] == [[4, 1], [0, 4]]
     assert results["mistakes"][0][1:3] == ["red", "green"] and len(results["left_out"]) == 1
@@ -108,4 +108,4 @@ def test_minitl_evaluate(tmp_path, capsys):
     (tmp_path / "photos" / "blue").mkdir()
     image_module.new("RGB", (9, 9)).save(tmp_path / "photos" / "blue" / "0.png")
     assert cli.main(arguments) == 1
-    assert "the model has no class 'blue'. It knows red, green" in capsys.readouterr().err
+    assert "the model has no class 'blue'. Its classes are red, green" in capsys.readouterr().err

@@ -65,8 +65,7 @@ def test_a_program_of_ten_lines_gives_the_numbers_of_the_command(photos, base, m
     exec(compile(PROGRAM, "program", "exec"), names)
     result, said = names["result"], capsys.readouterr().out
     assert (
-        f"accuracy {result.evaluation.accuracy:.3f} on 16 pictures" in said
-        and f"last {result.accuracy['last']}" in said
+        f"accuracy {result.evaluation.accuracy:.3f} on 16 images" in said and f"last {result.accuracy['last']}" in said
     )
     options = ["--seed", "3", "--save", "command.h5", "--json", "command.json"]
     assert cli.main(["finetune", "photos", *FAST_OPTIONS, *options]) == 0
@@ -133,7 +132,7 @@ def test_interrupted_and_resumed_from_python(photos, base, tmp_path, monkeypatch
         ({"save": 3}, "save is 3; expected a path", "--save is 3"),
         ({"json": b"x"}, "json is b'x'; expected a path", "--json is b'x'"),
         ({"run_folder": 3}, "run_folder is 3; expected a path", "--run is 3"),
-        ({"report": ""}, "report '': name a folder", "--report '': name a folder"),
+        ({"report": ""}, "report is empty; expected the name of a folder", "--report is empty"),
     ],
 )
 def test_refusals_name_a_setting_as_it_is_called(tmp_path, changes, in_python, on_the_command_line):
@@ -162,7 +161,7 @@ def test_true_is_no_number(tmp_path):
         ({"learning_rate": float("inf")}, "learning_rate is inf; expected a number above 0, 1e+30 at most."),
         ({"learning_rate": "x"}, "learning_rate is x; expected a number above 0."),
         ({"seed": "x"}, "seed is 'x'; expected a whole number of at least 0."),
-        ({"cut": "block5_pool"}, "cut is block5_pool; on the bundled pictures, expected one of block1_pool, "),
+        ({"cut": "block5_pool"}, "cut is block5_pool; on the bundled images, expected one of block1_pool, "),
         ({"report": 3}, "report is 3; expected a path"),
         ({"json": 3}, "json is 3; expected a path"),
         ({"save": 3}, "save is 3; expected a path"),

@@ -170,10 +170,10 @@ def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
 
 def page_of(run):
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
-    from minitl.recipes.report.findings import look_into
+    from minitl.recipes.report.findings import find_all
     from minitl.recipes.report.page import as_html
 
-    return as_html(run, look_into(run))
+    return as_html(run, find_all(run))
 
 
 EVIL = [
@@ -222,7 +222,7 @@ def test_the_page_is_whole_and_alone():
     assert all("aria-label" in svg for svg in found.of("svg"))
     assert not re.search(r'(?:href|src)="(?!#|data:)|url\(|@import|<script|<link', text)
     assert "88.3%" in text and "between 77.8% and 94.2%" in text, "53 of 60, and Wilson's interval"
-    for expected in "notes.txt", "is no picture", "The same picture twice", "Stage 2", "conv2", "bees, called ants":
+    for expected in "notes.txt", "is no picture", "The same image twice", "Stage 2", "conv2", "bees, predicted as ants":
         assert expected in text
     ids = {each["id"] for _, each in found.tags if "id" in each}
     assert {link["href"].removeprefix("#") for link in found.of("a")} <= ids
@@ -273,10 +273,10 @@ def test_lines_lie_where_their_numbers_are():
 
 def test_nothing_to_show_is_said():
     text = page_of(a_run(FEW, wrong=0, others=[]))
-    assert "There is none: all 60" in text and "There is no mistake to look at." in text
-    assert "Nothing: every file is a picture" in text and "Always the most frequent class" in text
+    assert "There is no mistake: all 60" in text and "There is no mistake to look at." in text
+    assert "None: every file is an image" in text and "Always the most frequent class" in text
     text = page_of(a_run(FEW, wrong=60))
-    assert "No picture was called by its right name." in text
+    assert "No image was predicted rightly." in text
 
 
 def test_pictures_that_have_vanished():
@@ -477,7 +477,7 @@ def test_a_folder_of_photographs(photos, options, tmp_path, capsys):
     text = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     found = WellFormed(text)
     assert all(f">{each}</h2>" in text for each in SECTIONS) and "dark &lt;b&gt;" in text and "<b>dark" not in text
-    assert "notes.jpg" in text and "The same picture twice" in text and "Stage 1" in text
+    assert "notes.jpg" in text and "The same image twice" in text and "Stage 1" in text
     assert ("Stage 2" in text) == ("none" not in options)
     assert "learned from 13 photographs" in " ".join(found.texts), "a mirror image is no photograph more"
 

@@ -1,4 +1,4 @@
-"""The same programs in each library's words.
+"""The engines: the same programs in the words of each library.
 
 A module has some of these functions. Each sets everything up, and returns a function that does the work once:
 
@@ -6,5 +6,6 @@ A module has some of these functions. Each sets everything up, and returns a fun
     training(options)    one step of SGD with momentum on a batch; returns the loss before it
     recipe(options)      the ten epochs of transfer learning; returns the losses
 
-`options` is a dictionary of plain values (batch, size, ...); weights and images come from `networks`, the same for all.
+`options` is a dictionary of plain values (batch, size, ...). Weights and images come from `networks`; all engines use
+the same.
 """

@@ -1,6 +1,6 @@
-"""DeZero, a NumPy framework from a textbook: the one such library found that still runs this network.
+"""The programs in DeZero, a NumPy framework from a textbook: the only such library found that still runs this network.
 
-It is older than NumPy 1.24 and asks for names that NumPy has dropped since; they are put back for it.
+It is older than NumPy 1.24 and uses names that NumPy has removed since; this module puts them back.
 """
 
 import numpy as np
@@ -16,6 +16,7 @@ from .. import networks  # noqa: E402
 
 
 def inference(options):
+    """Return a function that runs VGG16's base on a batch."""
     blocks = [
         [(dezero.Variable(kernel.transpose(3, 2, 0, 1).copy()), dezero.Variable(bias)) for kernel, bias in block]
         for block in networks.base_weights()

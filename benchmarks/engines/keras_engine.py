@@ -1,4 +1,4 @@
-"""Keras, on PyTorch: the program that minitl's users come with."""
+"""The programs in Keras on PyTorch, as users of Keras write them."""
 
 import os
 
@@ -11,12 +11,14 @@ from .. import networks
 
 
 def base(size):
+    """Return VGG16's base."""
     model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(size, size, 3))
     model.set_weights([array for block in networks.base_weights() for pair in block for array in pair])
     return model
 
 
 def published(name, size):
+    """Return ResNet50 or InceptionV3 with the weights of `networks.published`."""
     build = {"resnet50": keras.applications.ResNet50, "inception_v3": keras.applications.InceptionV3}[name]
     convolutions = build(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
     head = layers.Dense(networks.CLASSES, activation="softmax")
@@ -26,12 +28,14 @@ def published(name, size):
 
 
 def inference(options):
+    """Return a function that runs a network on a batch."""
     size, x = options["size"], networks.images(options["batch"], options["size"])
     model = published(options["network"], size) if "network" in options else base(size)
     return lambda: model.predict_on_batch(x)
 
 
 def recipe(options):
+    """Return a function that runs ten epochs of transfer learning."""
     size, count = options["size"], options["images"]
     x, t = networks.images(count, size), networks.labels(count)
 

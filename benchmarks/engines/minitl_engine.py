@@ -1,5 +1,7 @@
-"""minitl. `options["algorithm"]` forces a way to convolve; `options["network"]` names another network than VGG16's
-base."""
+"""The programs in minitl.
+
+`options["algorithm"]` forces a convolution algorithm; `options["network"]` names another network than VGG16's base.
+"""
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from .. import networks
 
 
 def base(size):
+    """Return VGG16's base."""
     with weights_will_be_loaded():
         model = VGG16(weights=None, include_top=False, input_shape=(size, size, 3))
     arrays = [array for block in networks.base_weights() for pair in block for array in pair]
@@ -25,11 +28,12 @@ def base(size):
 
 
 def inference(options):
+    """Return a function that runs a network on a batch; `options["without"]` switches one idea off."""
     kernels.set_convolution(options.get("algorithm", "auto"))
     x = networks.images(options["batch"], options["size"])
     model = networks.published(options["network"], options["size"]) if "network" in options else base(options["size"])
     without = options.get("without")
-    if without == "shared work":  # BLAS has its own threads then, and all else has one
+    if without == "shared work":  # BLAS uses its own threads then, and all other work one
         parallel._openblas, parallel._allowed = None, 1
     elif without == "reused memory":
         memory.SMALLEST = memory.SMALLEST_SCRATCH = float("inf")
@@ -46,6 +50,7 @@ def inference(options):
 
 
 def training(options):
+    """Return a function that runs one training step."""
     kernels.set_convolution(options.get("algorithm", "auto"))
     model = trained(options)
     x, t = networks.images(options["batch"], options["size"]), networks.labels(options["batch"])
@@ -61,10 +66,10 @@ def training(options):
 
 
 def trained(options):
-    """The model that `training` trains, frozen as far as it is to be."""
+    """Return the model that `training` trains, partly frozen as the options say."""
     if "network" in options:
         model = networks.published(options["network"], options["size"])
-        if options["part"] == "last stage":  # as `minitl finetune` does it: its batch normalizations stay frozen
+        if options["part"] == "last stage":  # as in `minitl finetune`, batch normalizations stay frozen
             transfer.freeze(model)
             transfer.unfreeze(model, after=networks.last_stage(options["network"]))
         return model
@@ -78,6 +83,7 @@ def trained(options):
 
 
 def recipe(options):
+    """Return a function that runs ten epochs of transfer learning."""
     size, count = options["size"], options["images"]
     x, t = networks.images(count, size), networks.labels(count)
 
@@ -97,7 +103,7 @@ def recipe(options):
 
 
 def convolution(options):
-    """One 3x3 convolution, for the curves: (batch, pixels, channels -> channels)."""
+    """Return a function that runs one 3x3 convolution, for the curves: (batch, pixels, channels -> channels)."""
     kernels.set_convolution(options.get("algorithm", "auto"))
     rng = np.random.default_rng(0)
     pixels, channels = options["pixels"], options["channels"]
@@ -108,7 +114,7 @@ def convolution(options):
 
 
 def layers(options):
-    """Runs the network layer by layer and returns [{name, seconds, flops, bytes, peak}], not an output."""
+    """Return a function that measures VGG16's base layer by layer: [{layer, seconds, flops, bytes, peak}]."""
     import time
     import tracemalloc
 
@@ -150,7 +156,7 @@ def layers(options):
 
 
 def accuracy(options):
-    """The largest difference from float64 direct convolution, of the largest output."""
+    """Return a function that computes the largest difference from float64 direct convolution, of the largest output."""
 
     def compare():
         model, x = base(options["size"]), networks.images(options["batch"], options["size"])
@@ -170,7 +176,7 @@ def accuracy(options):
 
 
 def naive(options):
-    """Nanoseconds for one multiplication and addition of the loops, on a layer that they can do in a second."""
+    """Return a function that runs the loop twin of the convolution, on a layer small enough for a second."""
     x, kernel = np.ones((1, 12, 12, 8), np.float32), np.ones((3, 3, 8, 8), np.float32)
     return lambda: kernels.conv2d_naive(x, kernel, padding="valid")
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime, on a model written with the `onnx` package."""
+"""The programs in ONNX Runtime, on models that are written with the `onnx` package."""
 
 import numpy as np
 import onnxruntime
@@ -10,6 +10,7 @@ from .. import networks
 
 
 def base_bytes(size):
+    """Return VGG16's base as an ONNX file."""
     nodes, weights, x = [], [], "images"
     for b, block in enumerate(networks.base_weights(), start=1):
         for c, (kernel, bias) in enumerate(block, start=1):
@@ -26,17 +27,18 @@ def base_bytes(size):
 
 
 def model_bytes(name, nodes, weights, size, output):
+    """Return an ONNX file of these nodes and weights."""
     images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 3, size, size])
     result = helper.make_tensor_value_info(output, TensorProto.FLOAT, None)
     model = helper.make_model(
         helper.make_graph(nodes, name, [images], [result], weights), opset_imports=[helper.make_opsetid("", 17)]
     )
-    model.ir_version = 9  # what ONNX Runtime reads lags behind what `onnx` writes
+    model.ir_version = 9  # ONNX Runtime reads older versions than `onnx` writes
     return model.SerializeToString()
 
 
 def published_bytes(name, size):
-    """Any of minitl's models, layer by layer. ONNX Runtime folds and fuses by itself."""
+    """Return a model of minitl as an ONNX file, layer by layer. ONNX Runtime folds and fuses layers by itself."""
     model = networks.published(name, size)
     nodes, weights, names = [], [], {model.input: "images"}
     for call in model.calls:
@@ -53,10 +55,10 @@ def published_bytes(name, size):
 
 
 def as_node(layer):
-    """(ONNX's operator, its weights, its attributes) of one layer."""
+    """Return one layer as (ONNX operator, weights, attributes)."""
     if isinstance(layer, layers.Conv2D):
         arrays = [layer.kernel.transpose(3, 2, 0, 1)] + ([layer.bias] if layer.use_bias else [])
-        return "Conv", arrays, {"kernel_shape": layer.kernel_size, **steps(layer)}
+        return "Conv", arrays, {"kernel_shape": layer.kernel_size, **strides_and_padding(layer)}
     if isinstance(layer, layers.BatchNormalization):
         ones = np.ones_like(layer.moving_mean)
         arrays = [layer.gamma if layer.scale else ones, layer.beta, layer.moving_mean, layer.moving_variance]
@@ -65,9 +67,9 @@ def as_node(layer):
         (top, bottom), (left, right) = layer.padding
         return "Pad", [np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)], {}
     if isinstance(layer, layers.MaxPooling2D):
-        return "MaxPool", [], {"kernel_shape": layer.pool_size, **steps(layer)}
+        return "MaxPool", [], {"kernel_shape": layer.pool_size, **strides_and_padding(layer)}
     if isinstance(layer, layers.AveragePooling2D):
-        return "AveragePool", [], {"kernel_shape": layer.pool_size, **steps(layer)}
+        return "AveragePool", [], {"kernel_shape": layer.pool_size, **strides_and_padding(layer)}
     if isinstance(layer, layers.GlobalAveragePooling2D):
         return "ReduceMean", [], {"axes": [2, 3], "keepdims": 0}
     if isinstance(layer, layers.Dense):
@@ -76,11 +78,13 @@ def as_node(layer):
     return kinds[type(layer)], [], {"axis": 1} if isinstance(layer, layers.Concatenate) else {}
 
 
-def steps(layer):
+def strides_and_padding(layer):
+    """Return the strides and the padding of a layer as ONNX attributes."""
     return {"strides": layer.strides, "auto_pad": "SAME_UPPER" if layer.padding == "same" else "VALID"}
 
 
 def inference(options):
+    """Return a function that runs a network on a batch."""
     size = options["size"]
     data = published_bytes(options["network"], size) if "network" in options else base_bytes(size)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])

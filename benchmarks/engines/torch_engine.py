@@ -1,5 +1,8 @@
-"""PyTorch. `options["layout"]` is "channels_last", its fastest, or "default" (NCHW); `options["network"]` names another
-network than VGG16's base."""
+"""The programs in PyTorch.
+
+`options["layout"]` is "channels_last", which is its fastest, or "default" (NCHW). `options["network"]` names another
+network than VGG16's base.
+"""
 
 import numpy as np
 import torch
@@ -12,10 +15,12 @@ from . import minitl_engine
 
 
 def layout(options):
+    """Return PyTorch's memory format of the options."""
     return torch.channels_last if options["layout"] == "channels_last" else torch.contiguous_format
 
 
 def base():
+    """Return VGG16's base."""
     layers = []
     for block in networks.base_weights():
         for kernel, bias in block:
@@ -29,8 +34,11 @@ def base():
 
 
 class Network(nn.Module):
-    """Any of minitl's models in PyTorch's modules, with the same weights: padding that is a layer of its own goes into
-    the convolution or pooling behind it, and ReLU works in place, as PyTorch's users write it. Logits come out."""
+    """A model of minitl in PyTorch's modules, with the same weights. Its output is the logits.
+
+    A layer of padding becomes the padding of the convolution or pooling after it, and ReLU works in place, as users of
+    PyTorch write it.
+    """
 
     def __init__(self, model):
         super().__init__()
@@ -62,7 +70,10 @@ class Network(nn.Module):
 
 
 def as_module(layer, padding):
-    """One layer, with its weights. PyTorch's `padding` is the same on both sides: minitl's 'same' at stride 1 is."""
+    """Return one layer as a module with the same weights.
+
+    PyTorch's `padding` is equal on both sides, as minitl's 'same' is at stride 1.
+    """
     if isinstance(layer, layers.Conv2D):
         kh, kw, c, f = layer.kernel.shape
         around = (kh // 2, kw // 2) if layer.padding == "same" else padding
@@ -93,10 +104,12 @@ def as_module(layer, padding):
 
 
 def tensor(images, options):
+    """Return images (N, H, W, 3) as a tensor in the layout of the options."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=layout(options))
 
 
 def inference(options):
+    """Return a function that runs a network on a batch."""
     if "network" in options:
         model = nn.Sequential(Network(networks.published(options["network"], options["size"])), nn.Softmax(dim=1))
     else:
@@ -113,6 +126,7 @@ def inference(options):
 
 
 def training(options):
+    """Return a function that runs one training step."""
     model = published_classifier(options) if "network" in options else classifier(options)
     x = tensor(networks.images(options["batch"], options["size"]), options)
     t = torch.from_numpy(networks.labels(options["batch"]))
@@ -130,7 +144,10 @@ def training(options):
 
 
 def published_classifier(options):
-    """The same parameters are trained as in minitl, and its frozen batch normalizations keep their statistics."""
+    """Return ResNet50 or InceptionV3 for training: the same parameters are frozen as in minitl.
+
+    Frozen batch normalizations keep their moving statistics.
+    """
     ours = minitl_engine.trained(options)
     model = Network(ours).to(memory_format=layout(options)).train()
     for layer in ours.layers:
@@ -140,6 +157,7 @@ def published_classifier(options):
 
 
 def classifier(options):
+    """Return VGG16's base with a dense head, partly frozen as the options say."""
     dense = nn.Linear(512, networks.CLASSES)
     with torch.no_grad():
         dense.weight.copy_(torch.from_numpy(networks.dense_weights(512, networks.CLASSES).T))
@@ -152,7 +170,10 @@ def classifier(options):
 
 
 def recipe(options):
-    """The program as one writes it: every epoch runs the frozen base. With `cached`, its features are kept by hand."""
+    """Return a function that runs ten epochs of transfer learning.
+
+    Every epoch runs the frozen base, as users write it. With `cached`, the features are kept by hand.
+    """
     size, count, cached = options["size"], options["images"], options.get("cached", False)
     images, targets = networks.images(count, size), torch.from_numpy(networks.labels(count))
 

@@ -1,4 +1,7 @@
-"""The command line: parse, call, print. One file a command; `finetune` is the main job and a tour of the library."""
+"""The command line. Each command is one file, which parses its options, calls one function and prints the result.
+
+`finetune` is the main job, and a tour of the library.
+"""
 
 import argparse
 import sys
@@ -26,8 +29,8 @@ COMMANDS = {
 
 
 def main(arguments=None):
-    """Run one command. Returns the exit status: 0, 1 (it failed, and one line said why); argparse exits with 2."""
-    for stream in sys.stdout, sys.stderr:  # names of files hold letters that a terminal's encoding may not have
+    """Run one command. Returns the exit status: 0, or 1 after an error, which is printed; argparse exits with 2."""
+    for stream in sys.stdout, sys.stderr:  # file names may hold letters that the terminal's encoding does not have
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
@@ -38,21 +41,21 @@ def main(arguments=None):
     except MinitlError as error:
         text = error.for_command_line() if isinstance(error, SettingError) else str(error)
         line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-        print(f"minitl: {line}", file=sys.stderr)  # one line, whatever the error says
+        print(f"minitl: {line}", file=sys.stderr)  # one line, even for an error of several lines
         return 1
-    except StoppedAtOnce as stopped:  # what was done until then is kept, and said to be
+    except StoppedAtOnce as stopped:  # it has printed what is kept
         return stopped.exit_status
     except KeyboardInterrupt:
         print("minitl: interrupted; nothing was saved.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough, as in `minitl summary | head`
+    except BrokenPipeError:  # the reader of the output has ended, as in `minitl summary | head`
         sys.stderr.close()
         return 0
     return 0
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):
-    """Print a warning of a mistake in one line, like an error, and all others in Python's way."""
+    """Print a warning of a mistake in one line, like an error, and any other warning as Python does."""
     if issubclass(category, MistakeWarning):
         print(f"minitl: warning: {message}", file=sys.stderr)
     else:
@@ -60,6 +63,7 @@ def show_warning(message, category, filename, lineno, file=None, line=None):
 
 
 def build_parser():
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="minitl", description="Transfer learning in plain NumPy, written to be read.")
     parser.add_argument("--version", action="version", version=f"minitl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -71,6 +75,6 @@ def build_parser():
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
-        command.add_argument("--json", metavar="FILE", help="write the results there as well, as JSON")
+        command.add_argument("--json", metavar="FILE", help="write the results to this file as JSON")
         command.set_defaults(run=module.run)
     return parser

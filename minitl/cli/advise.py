@@ -1,15 +1,16 @@
-"""Before fine-tuning: where should I cut, what should I unfreeze, what will it cost?
+"""Advise before fine-tuning: where to cut, what to unfreeze, and what it costs.
 
-    minitl advise photos/
-    minitl advise photos/ --within 10            (minutes on this machine: the best that fits, and the command for it)
-    minitl advise photos/ --memory 4             (GB)
-    minitl advise photos/ --base resnet50
-    minitl advise                                (the bundled pictures on VGG16's first three blocks)
+minitl advise photos/
+minitl advise photos/ --within 10      the best plan of at most 10 minutes here
+minitl advise photos/ --memory 4       the best plan of at most 4 GB
+minitl advise photos/ --base resnet50
+minitl advise                          the bundled images, on three blocks
 
-Every training picture goes through the frozen base once. What comes out at the end of each block is judged by a head
-in closed form and by the literature's scores; a few batches through each block are timed. The held-back pictures are
-not looked at. With --backtest all of it is put to the test: every plan is carried out, and what was said is compared
-with what came.
+Every training image goes once through the frozen base. The features at the
+end of each block are scored by a head in closed form, and by scores from the
+literature. A few batches through each block are timed. The held-back images
+are not used. With --backtest, every plan is carried out, and its predicted
+accuracy, time and memory are compared with the measured ones.
 """
 
 from .. import interruption
@@ -20,25 +21,28 @@ from ..files.results import check_writable, write_json
 from ..recipes.advice import advise_clothing, advise_photographs
 from ..recipes.settings import PhotographSettings, option
 
-HELP = "where to cut, what to unfreeze, and what it will cost"
+HELP = "advise where to cut, what to unfreeze, and what it will cost"
 
 
 def add_arguments(parser):
-    parser.add_argument("photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs a class")
-    parser.add_argument("--within", type=float, metavar="MINUTES", help="the best plan that takes no longer")
-    parser.add_argument("--memory", type=float, metavar="GB", help="the best plan that takes no more")
-    parser.add_argument("--base", choices=bases(), help=f"default: {PhotographSettings.base}")
-    parser.add_argument("--image-size", type=int, help="pixels (default: what the base was trained on)")
-    parser.add_argument(
-        "--no-cache", action="store_true", help="do not keep the photographs' features for the next run"
+    """Add the arguments of the command."""
+    add = parser.add_argument
+    add("photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class")
+    add("--within", type=float, metavar="MINUTES", help="advise the best plan that takes no longer than this")
+    add("--memory", type=float, metavar="GB", help="advise the best plan that takes no more memory than this")
+    add("--base", choices=bases(), help=f"choose the pre-trained network (default: {PhotographSettings.base})")
+    add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")
+    add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
+    add(
+        "--backtest",
+        action="store_true",
+        help="carry out all plans and compare them with the predictions (takes as long as all plans together)",
     )
-    parser.add_argument(
-        "--backtest", action="store_true", help="carry all plans out and compare: as long as all of them together"
-    )
-    parser.add_argument("--seeds", type=int, default=3, help="of each plan in --backtest (default: %(default)s)")
+    add("--seeds", type=int, default=3, help="run each plan of --backtest with so many seeds (default: %(default)s)")
 
 
 def run(options):
+    """Run the command."""
     check_writable(options.json)
     whole_number(options.seeds, "--seeds")
     limits = {"within": options.within, "memory": options.memory}

@@ -1,11 +1,13 @@
-"""Measure minitl beside the frameworks that are installed: inference, training, memory.
+"""Measure minitl beside the frameworks that are installed.
 
-minitl bench --quick                        minitl alone, less than a minute
-minitl bench                                all that is installed, half an hour
+minitl bench --quick                  minitl alone, less than a minute
+minitl bench                          all that is installed, half an hour
 minitl bench --only inference_8 --rounds 3
-minitl bench --json bench.json --markdown bench.md --plots pictures/
+minitl bench --json bench.json --markdown bench.md --plots figures/
 
-Every program runs in a process of its own, all in turn. The others have to be installed first, as far as you want them:
+It measures inference, training and memory. Every program runs in a process
+of its own, all in turn. Install those frameworks first that you want to
+compare:
 python -m pip install torch keras onnx onnxruntime dezero
 """
 
@@ -22,15 +24,17 @@ HELP = "measure minitl beside the frameworks that are installed"
 
 
 def add_arguments(parser):
-    parser.add_argument("--quick", action="store_true", help="minitl alone, less than a minute")
-    parser.add_argument("--only", nargs="+", metavar="GROUP", help="only these groups of measurements, by name")
-    parser.add_argument("--list", action="store_true", help="list the groups and end")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often each program is measured")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there as well")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw pictures there (needs matplotlib)")
+    """Add the arguments of the command."""
+    parser.add_argument("--quick", action="store_true", help="measure minitl alone, in less than a minute")
+    parser.add_argument("--only", nargs="+", metavar="GROUP", help="measure only these groups")
+    parser.add_argument("--list", action="store_true", help="list the groups, and measure nothing")
+    parser.add_argument("--rounds", type=int, metavar="N", help="measure each program N times")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw figures in this folder (needs matplotlib)")
 
 
 def run(options):
+    """Run the command."""
     check_writable(options.json, options.markdown)
     if options.rounds is not None and options.rounds < 1:
         raise ArgumentError(f"--rounds is {options.rounds}; expected a positive integer.")
@@ -44,8 +48,7 @@ def run(options):
 
 
 def benchmarks():
-    """Return the benchmarks' command line. They are no part of the library: in a checkout they lie beside it, and an
-    installed package carries them along."""
+    """Return the module `benchmarks.main`. A checkout has it beside the library, an installed package within it."""
     try:
         return importlib.import_module("minitl._benchmarks.main")
     except ModuleNotFoundError as error:
@@ -56,8 +59,6 @@ def benchmarks():
     try:
         return importlib.import_module("benchmarks.main")
     except ModuleNotFoundError as error:
-        raise ArgumentError(
-            f"the benchmarks are not there ({error}); run this from a copy of the repository."
-        ) from None
+        raise ArgumentError(f"the benchmarks are missing ({error}). Run this from a copy of the repository.") from None
     finally:
         sys.path.remove(checkout)

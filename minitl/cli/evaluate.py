@@ -1,25 +1,29 @@
-"""Measure a saved model on a folder of pictures: a subfolder for each class, named as the model's classes.
+"""Measure a saved model on a folder of photographs.
 
 minitl evaluate model.h5 photos/val
 minitl evaluate model.h5 photos/val --json results.json
 
-Prints the accuracy with its 95 % interval, what is confused with what, whether the probabilities can be trusted, and
-the most confident mistakes by file name. Needs Pillow (the extra `images`).
+The folder has a subfolder for each class, with the name of one of the model's
+classes. The command prints the accuracy with its 95 % interval, the confused
+classes, the calibration of the probabilities, and the most confident mistakes
+by file name. It needs Pillow (the extra `images`).
 """
 
 from ..files.results import check_writable, write_json
 from ..recipes.prediction import evaluate_folder
 
-HELP = "measure a saved model on a folder of pictures"
+HELP = "measure a saved model on a folder of photographs"
 
 
 def add_arguments(parser):
+    """Add the arguments of the command."""
     parser.add_argument("model", metavar="MODEL", help="a file from `minitl finetune --save`")
-    parser.add_argument("folder", metavar="FOLDER", help="pictures in one subfolder a class")
-    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no picture")
+    parser.add_argument("folder", metavar="FOLDER", help="a folder with a subfolder of photographs for each class")
+    parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photograph")
 
 
 def run(options):
+    """Run the command."""
     check_writable(options.json)
     evaluation, left_out = evaluate_folder(options.model, options.folder, options.strict)
     print(evaluation)

@@ -1,19 +1,22 @@
-"""The main job: a network that has seen a million photographs learns ten kinds of clothing from 50 pictures of each.
+"""Fine-tune a pre-trained network (the main job).
 
-VGG16's first blocks with their ImageNet weights get a new head, which is trained on a small part of Fashion-MNIST.
-Then the same network is trained from scratch on the same pictures, and a table says what the transfer bought. All
-of it is bundled; nothing is downloaded.
+minitl finetune
+minitl finetune --cut block2_pool --no-scratch      cut earlier and compare
+minitl finetune --save model.h5 --json results.json
+minitl finetune --report report                     write report/index.html
 
-    minitl finetune
-    minitl finetune --cut block2_pool --no-scratch        (where to cut is the interesting question)
-    minitl finetune --save model.h5 --json results.json
-    minitl finetune --report report                       (a page with pictures: report/index.html)
+VGG16 was pre-trained on a million photographs. Its first blocks get a new
+head, which learns ten kinds of clothing from 50 images of each, a small part
+of Fashion-MNIST. Then the same network is trained from scratch on the same
+images, and a table compares the two. Weights and images are bundled; nothing
+is downloaded.
 
-With a folder of photographs, one subfolder a class, it does the same for these, with all of VGG16's convolutions
-(59 MB, fetched once), in two stages: see recipes/photographs.py. Stopped or killed, it goes on with --resume.
+minitl finetune photos/ --save model.h5
+minitl finetune photos/ --save model.h5 --resume
 
-    minitl finetune photos/ --save model.h5
-    minitl finetune photos/ --save model.h5 --resume
+With a folder of photographs, one subfolder for each class, it fine-tunes on
+these in two stages, with all of VGG16's convolutions (59 MB, fetched once):
+see recipes/photographs.py. After a stop or a crash, --resume goes on.
 """
 
 import shlex
@@ -27,10 +30,11 @@ from ..recipes.photographs import find_learning_rate, finetune_photographs
 from ..recipes.run_folder import RunFolder
 from . import photos_options
 
-HELP = "fine-tune a pre-trained network on the bundled pictures, or on a folder of your own photographs (the main job)"
+HELP = "fine-tune a network on the bundled images, or on your photographs (the main job)"
 
 
 def add_arguments(parser):
+    """Add the arguments of the command."""
     parser.add_argument(
         "photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class"
     )
@@ -38,30 +42,34 @@ def add_arguments(parser):
         "--cut",
         metavar="LAYER",
         choices=list(dict.fromkeys(cut for base in bases() for cut in cuts(base))),
-        help=f"last layer to keep: one of {', '.join(CUTS)} (default: the last); with photographs, the end of any "
-        "block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` says which)",
+        help=f"keep the base up to this layer: one of {', '.join(CUTS)} (default: the last); with photographs, the end "
+        "of any block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` chooses one)",
     )
-    parser.add_argument("--epochs", type=int, help=f"for the new head (default: {default('epochs')})")
-    parser.add_argument("--learning-rate", type=float, help=f"default: {default('learning_rate')}")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, help=f"train the new head so long (default: {default('epochs')})")
     parser.add_argument(
-        "--no-scratch", action="store_true", help="leave out the comparison, which takes most of the time"
+        "--learning-rate", type=float, help=f"set the head's learning rate (default: {default('learning_rate')})"
     )
-    parser.add_argument("--save", metavar="FILE", help="write the fine-tuned model there, for `minitl predict`")
+    parser.add_argument("--seed", type=int, default=0, help="set the seed of all random numbers (default: %(default)s)")
+    parser.add_argument(
+        "--no-scratch", action="store_true", help="leave out the training from scratch, which takes most of the time"
+    )
+    parser.add_argument("--save", metavar="FILE", help="write the fine-tuned model to this file, for `minitl predict`")
     parser.add_argument(
         "--report",
         metavar="DIR",
-        help="write a page with curves, mistakes, Grad-CAM and costs there, and its pictures as PNG (needs matplotlib)",
+        help="write a page with curves, mistakes, Grad-CAM and costs to this folder, and its figures as PNG (needs "
+        "matplotlib)",
     )
     photos_options.add_arguments(parser)
 
 
 def default(name):
-    """Return the default of an option that means the bundled pictures and photographs alike."""
-    return f"{getattr(ClothingSettings, name)}; photographs {getattr(photos_options.DEFAULTS, name)}"
+    """Return the two defaults of an option that both jobs have, as text."""
+    return f"{getattr(ClothingSettings, name)}; photographs: {getattr(photos_options.DEFAULTS, name)}"
 
 
 def run(options):
+    """Run the command."""
     if options.photos is not None:
         run_on_photographs(options)
         return
@@ -72,13 +80,14 @@ def run(options):
 
 
 def settings_of(options):
-    """Return the `ClothingSettings` that the options stand for: what is not given stays at its default."""
+    """Return the `ClothingSettings` of the options; settings that are not given keep their defaults."""
     given = {field.name: getattr(options, field.name, None) for field in fields(ClothingSettings)}
     given = {name: value for name, value in given.items() if value is not None}
     return ClothingSettings(**given, scratch=not options.no_scratch)
 
 
 def run_on_photographs(options):
+    """Run the command on a folder of photographs."""
     settings = photos_options.settings_of(options)
     try:
         (find_learning_rate if options.find_rate else finetune_photographs)(options.photos, settings)
@@ -88,9 +97,9 @@ def run_on_photographs(options):
 
 
 def say_how_to_go_on(is_unfinished):
-    """Print the command again, with --resume where there is something to go on with."""
+    """Print the command that goes on: the same one, with --resume if there is a checkpoint."""
     arguments = [each for each in sys.argv[1:] if each != "--resume"] + ["--resume"] * is_unfinished
     try:
         print(f"\nStopped. To go on: minitl {shlex.join(arguments)}", flush=True)
-    except OSError:  # nobody reads it any more
+    except OSError:  # the output is closed
         pass

@@ -1,26 +1,29 @@
-"""Twenty mistakes that people make in transfer learning: what one sees, why, and what to do. Each is run, wrong and
-mended, on the bundled pictures.
+"""Show twenty mistakes of transfer learning: symptom, diagnosis and repair.
 
-minitl mistakes                            the list
-minitl mistakes softmax-twice              one of them
-minitl mistakes --symptom "loss stuck"     which ones to suspect when one sees this
-minitl mistakes --all                      all of them, in a table (some seconds)
+minitl mistakes                            list them
+minitl mistakes softmax-twice              show one of them
+minitl mistakes --symptom "loss stuck"     list those that look like this
+minitl mistakes --all                      run all, in a table (some seconds)
+
+Each mistake is run twice on the bundled images: wrong, and mended.
 """
 
 from ..course.mistakes import showing
 from ..files.results import check_writable, write_json
 
-HELP = "twenty classic mistakes: symptom, diagnosis, mend, run wrong and mended"
+HELP = "show twenty classic mistakes: symptom, diagnosis, repair"
 
 
 def add_arguments(parser):
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("name", metavar="NAME", nargs="?", help="one of the list")
-    what.add_argument("--all", action="store_true", help="run all of them")
-    what.add_argument("--symptom", metavar="WORDS", help="what you see: lists the mistakes that look like this")
+    """Add the arguments of the command."""
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("name", metavar="NAME", nargs="?", help="show this mistake of the list")
+    choice.add_argument("--all", action="store_true", help="run all mistakes")
+    choice.add_argument("--symptom", metavar="WORDS", help="list the mistakes that look like this")
 
 
 def run(options):
+    """Run the command."""
     check_writable(options.json)
     if options.name is not None:
         results = showing.show(showing.mistake_called(options.name))
@@ -31,5 +34,6 @@ def run(options):
         print("\nminitl mistakes NAME shows one of them.")
     else:
         results = showing.show_list()
-        print("\nminitl mistakes NAME shows one; minitl mistakes --symptom WORDS goes by what you see.")
+        print("\nminitl mistakes NAME shows one of them.")
+        print("minitl mistakes --symptom WORDS lists those that look like what you see.")
     write_json(options.json, results)

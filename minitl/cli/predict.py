@@ -1,22 +1,28 @@
-"""Say what a fine-tuned model sees in pictures.
+"""Classify images with a saved model.
 
 minitl finetune --save model.h5
-minitl predict model.h5                       (some of the bundled test images, and what they really are)
-minitl predict model.h5 shirt.jpg bag.png     (Pillow's formats need the extra `images`; .npy works without)
+minitl predict model.h5                      ten bundled test images and labels
+minitl predict model.h5 shirt.jpg bag.png    your own files
+
+Photographs need Pillow (the extra `images`); .npy files work without it.
 """
 
 from ..files.results import check_writable, write_json
 from ..recipes.prediction import classified_table, classify
 
-HELP = "classify pictures with a saved model"
+HELP = "classify images with a saved model"
 
 
 def add_arguments(parser):
+    """Add the arguments of the command."""
     parser.add_argument("model", metavar="MODEL", help="a file from `minitl finetune --save`")
-    parser.add_argument("files", metavar="FILE", nargs="*", help="pictures; default: ten bundled test images")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="photographs or .npy files (default: ten bundled test images)"
+    )
 
 
 def run(options):
+    """Run the command."""
     check_writable(options.json)
     results = classify(options.model, options.files)
     print(classified_table(results))

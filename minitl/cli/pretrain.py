@@ -1,10 +1,10 @@
-"""Step 1 of transfer learning: train a base on Fashion-MNIST, from its four original files.
+"""Train a base on Fashion-MNIST: step 1 of transfer learning.
 
-minitl pretrain fashion_mnist/ --save base.h5     all ten classes, four minutes
-minitl pretrain fashion_mnist/ --classes A        half of them, as for the bases of `minitl study`
+minitl pretrain fashion_mnist/ --save base.h5   all classes, four minutes
+minitl pretrain fashion_mnist/ --classes A      half of them, as `minitl study`
 
-Fetch its four files from https://github.com/zalandoresearch/fashion-mnist into one folder; nothing
-is downloaded by this command:
+Fetch the four original files into one folder (this command downloads
+nothing), from https://github.com/zalandoresearch/fashion-mnist:
 
 train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz,
 t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz
@@ -17,22 +17,24 @@ HELP = "train a base on Fashion-MNIST (step 1 of transfer learning)"
 
 
 def add_arguments(parser):
+    """Add the arguments of the command."""
     parser.add_argument("folder", metavar="IDX_FOLDER", help="the folder with Fashion-MNIST's four files")
     parser.add_argument(
-        "--classes", choices=["all", "A", "B"], default="all", help="which classes to learn (default: %(default)s)"
+        "--classes", choices=["all", "A", "B"], default="all", help="choose the classes to learn (default: %(default)s)"
     )
     parser.add_argument(
         "--split",
         choices=HALVES,
         default="similar",
-        help="how the classes are divided into the halves A and B (default: %(default)s)",
+        help="choose how the classes are divided into the halves A and B (default: %(default)s)",
     )
-    parser.add_argument("--epochs", type=int, default=6, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: %(default)s)")
-    parser.add_argument("--save", metavar="FILE", help="write the trained model there")
+    parser.add_argument("--epochs", type=int, default=6, help="train so long (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="set the seed of all random numbers (default: %(default)s)")
+    parser.add_argument("--save", metavar="FILE", help="write the trained model to this file")
 
 
 def run(options):
+    """Run the command."""
     pretrain_from_files(
         options.folder, options.classes, options.split, options.epochs, options.seed, options.save, options.json
     )

@@ -1,13 +1,15 @@
-"""How transferable are features? The experiment of Yosinski et al. (2014) at small scale.
+"""Measure how transferable features are (Yosinski et al. 2014).
 
-minitl study transfer                          on the bundled pictures: ten minutes on two cores
-minitl study transfer --quick                  three seeds and three cuts: two minutes
-minitl study transfer --plot study.svg         a picture as well (needs matplotlib)
-minitl study transfer --data fashion_mnist/    on more pictures, from the original files
+minitl study transfer                         bundled images: ten minutes
+minitl study transfer --quick                 three seeds and cuts: two minutes
+minitl study transfer --plot study.svg        draw a figure (needs matplotlib)
+minitl study transfer --data fashion_mnist/   more images, from original files
 
-A network learns task B. Then, for every n, the first n layers of it, or of a network that has
-learned task A, are kept, frozen or not, and the rest is learned anew. Prints the accuracies, and
-which of the paper's findings they show. Ctrl-C ends it with what is done until then.
+It repeats the experiment of the paper at small scale. A network learns task
+B. Then, for every n, its first n layers, or those of a network that has
+learned task A, are kept, frozen or not, and the rest is learned again. The
+command prints the accuracies, and which of the paper's findings they show.
+Ctrl-C ends it with the results so far.
 """
 
 import argparse
@@ -16,10 +18,11 @@ from ..course.study.halves import HALVES
 from ..course.study.plot import FORMATS
 from ..course.study.whole import BUNDLED, ORIGINAL, study_transfer
 
-HELP = "which layers carry over to another task? (Yosinski et al. 2014)"
+HELP = "measure how transferable each layer is (Yosinski et al. 2014)"
 
 
 def add_arguments(parser):
+    """Add the arguments of the command."""
     studies = parser.add_subparsers(dest="study", metavar="STUDY", required=True)
     one = studies.add_parser(
         "transfer",
@@ -27,22 +30,28 @@ def add_arguments(parser):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    one.add_argument("--data", metavar="IDX_FOLDER", help="the folder with Fashion-MNIST's four original files")
-    one.add_argument("--quick", action="store_true", help="three seeds, three cuts, the bundled pictures")
+    one.add_argument("--data", metavar="IDX_FOLDER", help="use Fashion-MNIST's four original files, in this folder")
+    one.add_argument("--quick", action="store_true", help="run three seeds and three cuts, on the bundled images")
     one.add_argument(
-        "--split", choices=[*HALVES, "both"], default="both", help="how the classes are divided (default: both)"
+        "--split", choices=[*HALVES, "both"], default="both", help="choose how the classes are divided (default: both)"
     )
     one.add_argument(
-        "--seeds", type=int, help=f"repetitions (default: {BUNDLED.seeds}; with --data {ORIGINAL.seeds}; at least 2)"
+        "--seeds",
+        type=int,
+        help=f"repeat so often (default: {BUNDLED.seeds}; with --data {ORIGINAL.seeds}; at least 2)",
     )
     one.add_argument(
-        "--pictures", type=int, metavar="N", help=f"with --data: to learn from, a class (default: {ORIGINAL.pictures})"
+        "--pictures",
+        type=int,
+        metavar="N",
+        help=f"with --data: learn from N images a class (default: {ORIGINAL.pictures})",
     )
-    one.add_argument("--plot", metavar="FILE", help=f"draw the curves there ({', '.join(FORMATS)})")
-    one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results there as well")
+    one.add_argument("--plot", metavar="FILE", help=f"draw the curves in this file ({', '.join(FORMATS)})")
+    one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
 
 
 def run(options):
+    """Run the command."""
     study_transfer(
         options.data,
         options.quick,

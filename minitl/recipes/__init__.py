@@ -1,19 +1,26 @@
-"""Whole jobs as functions, each with a plain settings object: what a person wants done, from data to a measured result.
+"""Whole jobs as functions, each with a plain settings object: from the data to a measured result.
 
     from minitl.recipes import finetune_photographs
     result = finetune_photographs("photos/", base="resnet50", epochs=5)
     print(result.evaluation)
     result.model.save("model.h5")
 
-The rooms below know nothing of defaults and say nothing on a terminal; recipes do both. The command line calls these
+The packages below have no defaults and print nothing on a terminal; recipes do both. The command line calls these
 functions and adds nothing of its own.
 
-Reading order: `clothing` (transfer learning in six steps, on the bundled pictures), `photographs` (the order of events
-on a folder of your own), `two_stages` (each of these events), `settings` (what can be chosen), `heads`, `schedules`,
-`view` and `run_folder` (their parts), `evaluation` (how good is it, and how sure is that?), `prediction` (what
-does a saved model say?), `models_by_name` and `conversion` (other people's weights), `reporting` (from a finished job
-to its report). Two rooms of their own: `advice` (where to cut, and what will it cost?) and `report` (a page of what
-happened).
+Read in this order:
+
+    clothing          transfer learning in six steps, on the bundled images
+    photographs       the order of events on a folder of your own photographs;   two_stages   each of these events
+    settings          what can be chosen
+    heads, schedules, view, run_folder      the parts of both jobs
+    evaluation        how accurate a model is, and how sure that is
+    prediction        the predictions of a saved model
+    models_by_name, conversion      other people's weights
+    reporting         from a finished job to its report
+
+Two packages lie within this one: `advice` (where to cut, and what it will cost) and `report` (a page that shows a
+fine-tuning).
 """
 
 from .clothing import ClothingSettings, FinetunedClothing, finetune_clothing

@@ -1,9 +1,8 @@
-"""Fine-tune on the bundled pictures: VGG16, which has seen a million photographs, learns ten kinds of clothing from 50
-pictures of each.
+"""Fine-tune on the bundled images: VGG16, pre-trained on a million photographs, learns ten kinds of clothing.
 
-VGG16's first blocks with their ImageNet weights get a new head, which is trained on a small part of Fashion-MNIST.
-Then the same network is trained from scratch on the same pictures, and a table says what the transfer bought. All
-of it is bundled; nothing is downloaded. `six_steps` is transfer learning itself, a step after the other.
+VGG16's first blocks with their ImageNet weights get a new head, which is trained on a small part of Fashion-MNIST: 50
+images of each class. Then the same network is trained from scratch on the same images, and a table compares the two.
+Weights and images are bundled; nothing is downloaded. `six_steps` is transfer learning itself, step by step.
 """
 
 import textwrap
@@ -33,33 +32,33 @@ from .reporting import check_outputs, report_on_clothing
 from .settings import SettingError, require_above_0, require_whole_number, settings_from
 
 WEIGHTS = "vgg16_imagenet_blocks1to3.h5"
-IMAGE_SIZE = 48  # pixels: 28x28 enlarged, until the details have a size that the filters know
+IMAGE_SIZE = 48  # pixels: 28x28 is enlarged, until details are as large as those that the filters were trained on
 CUTS = ("block1_pool", "block2_pool", "block3_pool")
 
 
 class TrainingPlan(NamedTuple):
-    """How a network is trained: SGD with momentum 0.9, at a tenth of the learning rate in the last third."""
+    """The plan of a training: SGD with momentum 0.9, with a tenth of the learning rate in the last third."""
 
     learning_rate: float
     epochs: int
     batch_size: int
 
 
-# Learning rates were chosen on other images, from the original training file: larger ones make both networks worse. The
-# network from scratch would still gain a little from more epochs, which are left out to keep this within a minute.
+# The learning rates were chosen on other images, from the original training file: larger ones make both networks worse.
+# The network from scratch would gain a little from more epochs. They are left out to keep the job within a minute.
 HEAD_ONLY = TrainingPlan(learning_rate=0.001, epochs=20, batch_size=32)
 FROM_SCRATCH = TrainingPlan(learning_rate=0.001, epochs=8, batch_size=16)
 
 
 @dataclass(frozen=True)
 class ClothingSettings:
-    """How `finetune_clothing` works.
+    """The settings of `finetune_clothing`.
 
     cut              the last layer of VGG16 that is kept: one of CUTS
     epochs, learning_rate       of the new head
     seed             of all random numbers
     scratch          train the same network from scratch as well, for comparison: it takes most of the time
-    save             file for the model;   report   folder for a page of what happened;   json   file for the results
+    save             file for the model;   report   folder for the report;   json   file for the results
     """
 
     cut: str = CUTS[-1]
@@ -72,25 +71,25 @@ class ClothingSettings:
     json: str | None = None
 
     def check(self):
-        """Refuse what cannot be meant."""
+        """Raise SettingError for a value that makes no sense."""
         require_whole_number("epochs", self.epochs)
         require_above_0("learning_rate", self.learning_rate)
         require_whole_number("seed", self.seed, least=0)
         if self.cut not in CUTS:
-            text = "{} is {found}; on the bundled pictures, expected one of {some}."
+            text = "{} is {found}; on the bundled images, expected one of {some}."
             raise SettingError(text, "cut", found=self.cut, some=", ".join(CUTS))
 
 
 @dataclass(frozen=True)
 class FinetunedClothing:
-    """What came of a fine-tuning on the bundled pictures.
+    """The result of a fine-tuning on the bundled images.
 
-    model          ready to be saved: its metadata say how images are to be prepared, and what its classes are
+    model          ready to be saved: its metadata name its classes, and how images are to be prepared
     steps          (name, what was done) of the six steps
-    transferred    of its training: test_accuracy, test_loss, history, seconds, ...
-    scratch        the same of the network from scratch; None where it was left out
-    frozen_digest  of all that was frozen: the same before and after
-    pictures       the `data.ImageSet`;   settings   the `ClothingSettings`
+    transferred    the results of its training: test_accuracy, test_loss, history, seconds, ...
+    scratch        the same for the network from scratch; None where it was left out
+    frozen_digest  digest of all frozen weights: the same before and after
+    pictures       the images, a `data.ImageSet`;   settings   the `ClothingSettings`
     seconds        in all;   peak_bytes   the most memory that the process had, or None
     """
 
@@ -106,16 +105,18 @@ class FinetunedClothing:
 
     @property
     def accuracy(self):
+        """Return the accuracy on the test images."""
         return self.transferred["test_accuracy"]
 
     @property
     def history(self):
+        """Return the history of the new head's training: {"loss": [of each epoch], ...}."""
         return self.transferred["history"]
 
     @cached_property
     def evaluation(self):
-        """Return the `Evaluation` of the test pictures."""
-        names = [f"test picture {k}" for k in range(len(self.pictures.y_test))]
+        """Return the `Evaluation` on the test images."""
+        names = [f"test image {k}" for k in range(len(self.pictures.y_test))]
         probabilities = self.model.predict(prepared(self.pictures.x_test), verbose=0)
         return Evaluation(self.pictures.y_test, probabilities, self.pictures.class_names, names)
 
@@ -139,10 +140,10 @@ class FinetunedClothing:
 
 
 def finetune_clothing(settings=None, verbose=1, **changes):
-    """Fine-tune VGG16's first blocks on the bundled pictures. Returns `FinetunedClothing`.
+    """Fine-tune VGG16's first blocks on the bundled images. Returns `FinetunedClothing`.
 
     settings, changes   a `ClothingSettings`, and single settings by name: cut="block2_pool"
-    verbose             1: print what is done, and how it goes; 0: be silent
+    verbose             1: print each step and its progress; 0: print nothing
     """
     settings = settings_from(ClothingSettings, settings, changes)
     with silent_unless(verbose):
@@ -156,38 +157,38 @@ def finetune_clothing(settings=None, verbose=1, **changes):
 
 
 def _finetuned(settings):
-    """Do all of it, in order."""
+    """Do the whole job, in order."""
     start = time.perf_counter()
     set_random_seed(settings.seed)
-    pictures, watch = data.fashion_mnist_few_shot(), bool(settings.report)
-    task = tuple(
-        (prepared(images), labels)
-        for images, labels in ((pictures.x_train, pictures.y_train), (pictures.x_test, pictures.y_test))
-    )
-    model, steps = six_steps(settings.cut, pictures)
+    images, watch = data.fashion_mnist_few_shot(), bool(settings.report)
+    train_set, test_set = (prepared(images.x_train), images.y_train), (prepared(images.x_test), images.y_test)
+    model, steps = six_steps(settings.cut, images)
     digest = transfer.frozen_digest(model)
     plan = HEAD_ONLY._replace(epochs=settings.epochs, learning_rate=settings.learning_rate)
-    transferred = train(model, plan, *task, watch)
+    transferred = train(model, plan, train_set, test_set, watch)
     if transfer.frozen_digest(model) != digest:
-        raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input
-    print(f"          Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.")
-    print("          What the model is made of now:")
-    print("".join(f"          {line.strip()}\n" for line in model.ledger.summary()))
-    model.metadata = {"preprocessing": "vgg16", "class_names": pictures.class_names}
+        raise AssertionError("a frozen weight has changed")  # a bug in the library, not in anybody's input
+    print_step(" ", "", f"Not one bit of the frozen layers has changed: their digest is still {digest[:16]}.")
+    print_step(" ", "", "Where the model's parameters come from:")
+    for line in model.ledger.summary():
+        print_step(" ", "", line.strip())
+    print()
+    model.metadata = {"preprocessing": "vgg16", "class_names": images.class_names}
     if settings.save:
         model.save(settings.save)
     scratch = None
     if settings.scratch:
-        network, count = same_network_from_scratch(settings.cut, pictures), len(pictures.x_train)
-        print(f"From scratch: the same network on the same {count} pictures, nothing transferred, nothing frozen.")
-        scaled_task = tuple((x / np.float32(60), y) for x, y in task)  # about unit variance, for untrained filters
-        scratch = train(network, FROM_SCRATCH, *scaled_task, watch)
+        network = same_network_from_scratch(settings.cut, images)
+        print(f"From scratch: the same network on the same {len(images.x_train)} images,")
+        print("with nothing transferred and nothing frozen.")
+        scaled = ((x / np.float32(60), y) for x, y in (train_set, test_set))  # about unit variance: untrained filters
+        scratch = train(network, FROM_SCRATCH, *scaled, watch)
         print()
-    print(comparison(transferred, scratch, len(pictures.x_test)))
+    print(comparison(transferred, scratch, len(images.x_test)))
     if settings.save:
         print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save}")
     seconds = time.perf_counter() - start
-    return FinetunedClothing(model, steps, transferred, scratch, digest, pictures, settings, seconds, peak_bytes())
+    return FinetunedClothing(model, steps, transferred, scratch, digest, images, settings, seconds, peak_bytes())
 
 
 def enlarged(images):
@@ -200,14 +201,16 @@ def prepared(images):
     return preprocess_input(enlarged(images))
 
 
-def six_steps(cut, pictures):
-    """Take the steps of transfer learning, each printed as it is done. Returns the model, ready for training, and what
-    was said, as (name, text)."""
-    classes, said = len(pictures.class_names), []
+def six_steps(cut, images):
+    """Take the six steps of transfer learning, and print each.
+
+    Returns the model, ready for training, and [(name, text)] of what was printed.
+    """
+    classes, steps = len(images.class_names), []
 
     def say(name, text):
-        said.append((name, text))
-        print_step(len(said), name, text)
+        steps.append((name, text))
+        print_step(len(steps), name, text)
 
     model = VGG16(weights=None, include_top=False)
     say("Choose", "VGG16, pre-trained on ImageNet: 1.2 million photographs of 1,000 kinds of things.")
@@ -218,7 +221,7 @@ def six_steps(cut, pictures):
 
     whole, model = model, transfer.remove_layers(model, after=cut)
     removed = f"the {len(whole.layers) - len(model.layers)} layers behind {cut}"
-    why = "the later a layer, the more it is about photographs"
+    why = "the later a layer, the more it is specialized in photographs"
     say("Remove", f"{removed}: {why}. (The dense layers were left out from the start: include_top=False.)")
 
     head = flattening_head(classes)
@@ -233,19 +236,21 @@ def six_steps(cut, pictures):
     transfer.freeze(model, until=cut)
     learn = model.count_params(trainable_only=True)
     say("Freeze", f"everything up to {cut}: {base.count_params():,} parameters stay as they are, {learn:,} learn.")
-    print_step(" ", "", f"Fine-tune on {len(pictures.x_train)} pictures:")
-    return model, said
+    print_step(" ", "", f"Fine-tune on {len(images.x_train)} images:")
+    return model, steps
 
 
-def same_network_from_scratch(cut, pictures):
-    """Return the architecture of `six_steps` with nothing transferred: random weights, nothing frozen."""
+def same_network_from_scratch(cut, images):
+    """Return the architecture of `six_steps` with random weights and nothing frozen."""
     base = VGG16(weights=None, include_top=False, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3))
-    return transfer.replace_head(base, flattening_head(len(pictures.class_names)), after=cut)
+    return transfer.replace_head(base, flattening_head(len(images.class_names)), after=cut)
 
 
 def train(model, plan, train_set, test_set, watch=False):
-    """Train by a `TrainingPlan` and measure on the test set; with `watch`, after each epoch as well. Returns what
-    happened, as data."""
+    """Train by a `TrainingPlan` and measure on the test set; with `watch`, after each epoch as well.
+
+    Returns {"test_accuracy": ..., "history": ..., ...}, as JSON can hold it.
+    """
     start, rates = time.perf_counter(), LearningRateHistory()
     rate, slow_from = plan.learning_rate, round(plan.epochs * 2 / 3)
     model.compile(SGD(rate, momentum=0.9), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -269,12 +274,12 @@ def train(model, plan, train_set, test_set, watch=False):
 
 
 def comparison(transferred, scratch, test_images):
-    """Return the table that the whole thing is for."""
+    """Return a table that compares the transferred network with the one from scratch."""
     columns = [("transferred", transferred), *([("from scratch", scratch)] if scratch else [])]
     intervals = [wilson_interval(trained["test_accuracy"], test_images) for _, trained in columns]
     text = table([
         ["", *(name for name, _ in columns)],
-        [f"accuracy on {test_images:,} test pictures", *(f"{each['test_accuracy']:.3f}" for _, each in columns)],
+        [f"accuracy on {test_images:,} test images", *(f"{each['test_accuracy']:.3f}" for _, each in columns)],
         ["  95% interval", *(f"{low:.3f} to {high:.3f}" for low, high in intervals)],
         ["parameters that learned", *(f"{each['trainable_parameters']:,}" for _, each in columns)],
         ["epochs", *(each["epochs"] for _, each in columns)],
@@ -285,5 +290,5 @@ def comparison(transferred, scratch, test_images):
 
 
 def print_step(number, name, text):
-    """Print one step of the six, its text wrapped beside its name."""
-    print(textwrap.fill(text, 100, initial_indent=f"{number} {name:<8}", subsequent_indent=" " * 10), flush=True)
+    """Print one of the six steps, with its text wrapped beside its name."""
+    print(textwrap.fill(text, 79, initial_indent=f"{number} {name:<8}", subsequent_indent=" " * 10), flush=True)

@@ -14,16 +14,16 @@ from .settings import SettingError
 
 
 def known_models():
-    """Return the names of the applications, each with its top and without."""
+    """Return the names of the applications, each with and without its top."""
     return [f"{name}{ending}" for name in NETWORKS for ending in ("", NOTOP)]
 
 
 def convert_weights(source, target, model=None, names=None, partial=False):
-    """Convert the file `source` to HDF5 at `target`. Returns (what was done, in words; the same as data).
+    """Convert the file `source` to HDF5 at `target`. Returns what was done, as (text, data).
 
     target    ends in .h5, or in .weights.h5 for Keras 3's own layout
-    model     whose layers these are: as in `model_by_name` (default: whichever application has these names)
-    names     {name in source: layer} for names that are not known, or the path of a JSON file with them
+    model     the model that has these layers, as in `model_by_name` (default: the application that has these names)
+    names     {name in source: layer} for names that minitl does not know, or the path of a JSON file with them
     partial   leave out layers that the model does not have
     """
     check_writable(target)
@@ -34,15 +34,16 @@ def convert_weights(source, target, model=None, names=None, partial=False):
             network = model_by_name(model) if model else fitting_application(file, names)
             report = convert.through_model(file, network, target, partial, names)
         elif names or partial:
-            text = "{} and {} go with {}: only a model says what is to be called how."
+            text = "{} and {} go with {}: without a model, the file is copied under its own names."
             raise SettingError(text, "names", "partial", "model")
         else:
             report = convert.as_it_is(file, target)
         lines = [f"{file.listing.format} -> {target}", str(report)]
         if foreign:
             lines += [
-                "Prepare images as where these numbers come from: torchvision's networks want RGB from 0 to 1, minus",
-                "(0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), and not minitl's preprocess_input.",
+                "Prepare images as the source of these weights does. torchvision's networks",
+                "expect RGB from 0 to 1, minus (0.485, 0.456, 0.406), divided by",
+                "(0.229, 0.224, 0.225): do not use minitl's preprocess_input for them.",
             ]
         return "\n".join(lines), {"source": str(file.path), "sha256": file.sha256, **report._asdict()}
 
@@ -59,7 +60,7 @@ def read_names(path):
 
 
 def fitting_application(file, names):
-    """Return the network that has exactly the layers that the file's names stand for."""
+    """Return the application that has exactly the layers that the file names."""
     for name in known_models():
         model = model_by_name(name)
         layers = {layer.name for layer in model.layers if layer.weight_names}
@@ -68,7 +69,7 @@ def fitting_application(file, names):
             return model
     some = ", ".join(tensor.name for tensor in file.tensors[:3])
     raise WeightsError(
-        f"{file.path}: its names ({some}, ...) are not those of a network that is known here "
-        f"({', '.join(known_models())}). Say whose layers these are with --model FILE (a model saved by "
-        "minitl), and what it calls them with --names FILE."
+        f"{file.path}: its names ({some}, ...) are not those of a network that minitl knows "
+        f"({', '.join(known_models())}). Name the model that has these layers with --model FILE (a model saved by "
+        "minitl), and the names of its layers with --names FILE."
     )

@@ -1,9 +1,9 @@
-"""What a classifier gets right, what it gets wrong, and how far to trust the figures.
+"""The evaluation of a classifier: its accuracy, its mistakes, and how far to trust these figures.
 
-An accuracy measured on 150 pictures is known to about 4 %: `accuracy_interval` says so. Where the mistakes lie is what
-one can act on: `confusion` and the per-class figures name the classes, `mistakes` the pictures, most confident first,
-because those are most often wrong labels or wrong crops. `calibration` asks whether the probabilities mean what they
-say: of the pictures that the model is 90 % sure of, are 90 % right?
+An accuracy that was measured on 150 images is known to about 4 %: `accuracy_interval` has the limits. `confusion` and
+the figures of each class show which classes are confused. `mistakes` names the images, the most confident mistakes
+first, because these are most often wrong labels or wrong crops. `calibration` compares the probabilities with the
+accuracy: of the images that the model predicts with 90 %, are 90 % right?
 """
 
 import math
@@ -16,13 +16,13 @@ from ..terminal import printable, table
 
 
 class Evaluation:
-    """Labels (N,), the model's probabilities (N, classes), and what the classes are called; `names` of the pictures, if
-    they have any.
+    """Predictions of a classifier beside the labels: the figures that follow from both.
 
-    confusion        (classes, classes): row true, column predicted
+    It is made from labels (N,), the model's probabilities (N, classes), the names of the classes and, if they have any,
+    the `names` of the images. Printed, it shows all figures as tables.
+
+    confusion        (classes, classes): a row for each label, a column for each prediction
     accuracy, accuracy_interval, precision, recall, f1 (classes,), top_k(k), calibration, surest, mistakes(count)
-
-    Printed, it shows all of them as tables.
     """
 
     def __init__(self, labels, probabilities, class_names, names=None):
@@ -45,43 +45,46 @@ class Evaluation:
 
     @cached_property
     def confusion(self):
+        """Return the number of images for each label (row) and prediction (column): (classes, classes)."""
         classes = len(self.class_names)
         return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
 
     @property
     def accuracy(self):
+        """Return the share of predictions that are right."""
         return float(np.mean(self.predicted == self.labels))
 
     @property
     def accuracy_interval(self):
-        """Return (low, high): where the true accuracy lies with 95 % confidence."""
+        """Return the 95 % confidence interval (low, high) of the true accuracy."""
         return wilson_interval(self.accuracy, len(self.labels))
 
     @property
     def precision(self):
-        """Return for each class k the share that are k of the pictures called k. NaN where none was called so."""
+        """Return the share of right predictions among the predictions of each class. NaN for a class without any."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=0))
 
     @property
     def recall(self):
-        """Return for each class k the share that were called k of the pictures of k. NaN for a class without
-        pictures."""
+        """Return the share of right predictions among the images of each class. NaN for a class without images."""
         return _share(self.confusion.diagonal(), self.confusion.sum(axis=1))
 
     @property
     def f1(self):
-        """Return the harmonic mean of precision and recall: 2 right / (called k + pictures of k)."""
+        """Return the harmonic mean of precision and recall: 2 right / (predictions of the class + images of it)."""
         return _share(2 * self.confusion.diagonal(), self.confusion.sum(axis=0) + self.confusion.sum(axis=1))
 
     def top_k(self, k):
-        """Return the share of pictures whose true class is among the k most probable ones."""
+        """Return the share of images whose label is among the k most probable classes."""
         best = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
         return float((best == self.labels[:, None]).any(axis=1).mean())
 
     def calibration(self, bins=10):
-        """Return (expected calibration error, rows): rows of (from, to, pictures, mean probability, accuracy) for the
-        pictures whose highest probability lies in a bin; the error is the mean gap between the last two, weighted by
-        pictures. Guo et al. 2017."""
+        """Return (expected calibration error, rows), as in Guo et al. 2017.
+
+        A row is (from, to, images, mean probability, accuracy) of the images whose highest probability lies in a bin.
+        The error is the mean gap between the last two, weighted by the number of images.
+        """
         sure, right = self.probabilities.max(axis=1), self.predicted == self.labels
         rows, error = [], 0.0
         which = np.clip((sure * bins).astype(int), 0, bins - 1)
@@ -94,13 +97,12 @@ class Evaluation:
         return float(error), rows
 
     def surest(self, right, count=10):
-        """Return the positions of the pictures that were called rightly (`right`), or wrongly, the most confident
-        first."""
+        """Return the positions of the images with a right (or wrong) prediction, the most confident ones first."""
         chosen = np.flatnonzero((self.predicted == self.labels) == right)
         return chosen[np.argsort(-self.probabilities[chosen, self.predicted[chosen]], kind="stable")][:count]
 
     def mistakes(self, count=10):
-        """Return the most confident mistakes, as (name, true class, predicted class, its probability)."""
+        """Return the most confident mistakes, as (name, label, prediction, probability of the prediction)."""
         return [
             (self.names[i], self.class_names[self.labels[i]], self.class_names[self.predicted[i]],
              float(self.probabilities[i, self.predicted[i]]))
@@ -111,31 +113,31 @@ class Evaluation:
         """Return the figures as tables for people."""
         low, high = self.accuracy_interval
         count, names = len(self.labels), self.class_names
-        lines = [f"accuracy {self.accuracy:.3f} on {count:,} pictures (95% interval {low:.3f} to {high:.3f})"]
+        lines = [f"accuracy {self.accuracy:.3f} on {count:,} images (95% interval {low:.3f} to {high:.3f})"]
         if len(names) > 3:
-            lines.append(f"the right class among the first three: {self.top_k(3):.3f}")
-        rows = [["class", "pictures", "precision", "recall", "f1"]]
+            lines.append(f"The label is among the three most probable classes: {self.top_k(3):.3f}")
+        rows = [["class", "images", "precision", "recall", "f1"]]
         for k, name in enumerate(names):
             figures = [each[k] for each in (self.precision, self.recall, self.f1)]
             shown = ["" if np.isnan(figure) else f"{figure:.3f}" for figure in figures]
             rows.append([name, int(self.confusion[k].sum()), *shown])
         lines += ["", printable(table(rows))]
-        lines += ["", "True class (rows) and what it was called (columns):"]
+        lines += ["", "Labels (rows) and predictions (columns):"]
         rows = [["", *names], *([name, *counts] for name, counts in zip(names, self.confusion))]
         lines.append(printable(table(rows)))
         error, bins = self.calibration()
-        lines += ["", f"Calibration error {error:.3f}. When it is so sure (mean), it is right so often:"]
-        rows = [["probability", "pictures", "mean", "right"]]
+        lines += ["", f"Calibration error {error:.3f}: mean probability and accuracy, by probability"]
+        rows = [["probability", "images", "mean", "accuracy"]]
         rows += [[f"{a:.1f} to {b:.1f}", n, f"{mean:.3f}", f"{right:.3f}"] for a, b, n, mean, right in bins]
         lines.append(table(rows))
         if mistakes := self.mistakes():
-            rows = [["picture", "is", "was called", "with"]]
-            rows += [[name, true, said, f"{p:.3f}"] for name, true, said, p in mistakes]
+            rows = [["image", "label", "prediction", "probability"]]
+            rows += [[name, label, predicted, f"{p:.3f}"] for name, label, predicted, p in mistakes]
             lines += ["", "The most confident mistakes:", printable(table(rows))]
         return "\n".join(lines)
 
     def as_data(self):
-        """Return everything as JSON can hold it."""
+        """Return all figures, as JSON can hold them."""
         low, high = self.accuracy_interval
         error, rows = self.calibration()
         return {
@@ -160,21 +162,24 @@ class Evaluation:
 
 
 def wilson_interval(share, count, z=1.96):
-    """Return Wilson's interval (95 % for z = 1.96) for a share measured on `count` pictures. Unlike share +- z sigma it
-    stays within 0 and 1, and is right for few pictures too."""
+    """Return Wilson's interval (95 % for z = 1.96) for a share that was measured on `count` images.
+
+    Unlike share +- z sigma, it stays between 0 and 1, and it is right for few images too.
+    """
     centre = share + z * z / (2 * count)
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
 
 
 def paired_interval(right, other_right, z=1.96):
-    """Return (difference, low, high) of two accuracies on the same pictures, with its interval (95 % for z = 1.96).
+    """Return the difference of two accuracies on the same images and its interval: (difference, low, high).
 
-    right, other_right   (N,) bool: was the picture classified right by the one, by the other?
+    right, other_right   (N,) bool: the images that the first and the second classifier predict rightly
+    z                    1.96 for a 95 % interval
 
-    Most pictures are right, or wrong, with both, and say nothing about the difference; so it is known far better than
-    either accuracy. One more half picture of each of the four kinds makes the interval right for few pictures too
-    (Agresti & Min 2005).
+    Both classifiers are right, or both wrong, on most images. These images say nothing about the difference, so the
+    difference is known far better than either accuracy. Half an image is added to each of the four cases (both right,
+    one right, the other right, both wrong): this makes the interval right for few images too (Agresti & Min 2005).
     """
     count = len(right) + 2
     gained = (np.count_nonzero(right & ~other_right) + 0.5) / count
@@ -184,4 +189,5 @@ def paired_interval(right, other_right, z=1.96):
 
 
 def _share(part, whole):
+    """Return part / whole, with NaN where whole is 0."""
     return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)

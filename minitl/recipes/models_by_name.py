@@ -1,4 +1,4 @@
-"""A network by what a person calls it: an application's name, or the file of a saved model."""
+"""Networks by name: the name of an application, or the file of a saved model."""
 
 from .. import initializers
 from ..applications import NETWORKS, find
@@ -10,8 +10,11 @@ NOTOP = "-notop"
 
 
 def model_by_name(name, include_top=True, input_shape=None):
-    """Return a model to look at, an application's with meaningless weights. `name` is an application's (vgg16,
-    resnet50, inception_v3, with -notop for its base alone), or a file from `model.save`."""
+    """Return the model of that name, to inspect its layers: the weights of an application are not initialized.
+
+    `name` is an application's (vgg16, resnet50, inception_v3; with -notop for its base alone), or a file from
+    `model.save`.
+    """
     is_notop = name.lower().endswith(NOTOP)
     application = find(name.lower().removesuffix(NOTOP))
     if application is None:
@@ -19,12 +22,12 @@ def model_by_name(name, include_top=True, input_shape=None):
             text = "{} and {} go with an application's name ({some})."
             raise SettingError(text, "include_top", "input_shape", some=", ".join(NETWORKS))
         return load_model(name)
-    with initializers.weights_will_be_loaded():  # nobody will look at the numbers
+    with initializers.weights_will_be_loaded():  # the weights are not used
         return application.build(weights=None, include_top=include_top and not is_notop, input_shape=input_shape)
 
 
 def summary_as_data(model):
-    """Return what `model.summary()` prints, as JSON can hold it; with the cost of an image where its size is known."""
+    """Return what `model.summary()` prints, as JSON can hold it, and the FLOP of an image where its size is known."""
     results = {
         "name": model.name,
         "parameters": model.count_params(),

@@ -5,12 +5,13 @@
     print(result.evaluation)
     result.model.save("model.h5")
 
-The folder is looked through. A base pre-trained on ImageNet looks at every photograph once, up to where something will
-learn; what comes out is kept on the disk. Then there are two stages: a new head learns on the frozen base, and then the
-base's last block with it, at a small learning rate. The result is measured on photographs that were held back.
+The folder is searched for photographs. Each of them goes once through the part of a pre-trained base that stays frozen,
+and the features are kept on the disk. Then there are two stages. In the first, a new head learns on the frozen base. In
+the second, the base's last block learns with it, at a small learning rate. The result is measured on photographs that
+were held back.
 
-`finetune_photographs` is the order of events; `two_stages` has each of them; `settings` what can be chosen. The command
-`minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.
+`finetune_photographs` has the order of events, `two_stages` has each of them, and `settings` has what can be chosen.
+The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.
 """
 
 import time
@@ -36,15 +37,15 @@ from .view import CROP
 
 @dataclass(frozen=True)
 class FinetunedPhotographs:
-    """What came of a fine-tuning on photographs.
+    """The result of a fine-tuning on photographs.
 
-    model         ready to be saved: its metadata say how photographs are to be prepared, and what its classes are
-    evaluation    `Evaluation` of the photographs that were held back
+    model         ready to be saved: its metadata name its classes, and how photographs are to be prepared
+    evaluation    `Evaluation` on the photographs that were held back
     accuracy      {stage: accuracy on them}: "ridge" (a head in closed form, or None), "head", "last"
     history       {stage: {"loss": [of each epoch], "accuracy": ..., "val_loss": ..., ...}}: "head" and "blocks"
-    folder        the `data.PhotoFolder`: its photographs, and what was left out
+    folder        the `data.PhotoFolder`: its photographs, and the files that were left out
     settings      the `PhotographSettings`, with all defaults filled in
-    training_pictures   how many it learned from, mirror images counted
+    training_pictures   the number of photographs that it learned from, mirror images counted
     seconds       in all;   peak_bytes   the most memory that the process had, or None
     """
 
@@ -78,10 +79,10 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
     """Fine-tune on a folder with a subfolder of photographs for each class. Returns `FinetunedPhotographs`.
 
     settings, changes   a `PhotographSettings`, and single settings by name: epochs=20
-    verbose             1: print what is done, and how it goes; 0: be silent
+    verbose             1: print each step and its progress; 0: print nothing
 
-    Stopped by Ctrl-C or SIGTERM, it saves a checkpoint and raises `interruption.Interrupted`; the same call with
-    resume=True goes on, and gives the numbers of an unbroken run to the last bit.
+    Ctrl-C and SIGTERM stop it: it saves a checkpoint and raises `interruption.Interrupted`. The same call with
+    resume=True goes on, and its results are those of an unbroken run to the last bit.
     """
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
@@ -94,7 +95,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 
 @contextmanager
 def _prepared(folder, settings, verbose):
-    """Yield a `TwoStages` that has not begun, with all that can be refused refused, and its run folder locked."""
+    """Check all settings, lock the run folder, and yield a `TwoStages` that has not begun."""
     with silent_unless(verbose), interruption.graceful():
         check_outputs(settings)
         settings = settings.settled()
@@ -106,27 +107,27 @@ def _prepared(folder, settings, verbose):
 
 
 def _in_two_stages(folder, job):
-    """Do all of it, in order. `job` is a `TwoStages` that has not begun."""
+    """Do the whole job, in order. `job` is a `TwoStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
-    job.look_through(folder)
+    job.find_photographs(folder)
     job.build()
     job.run_frozen_part()
     job.pool()
     accuracy = {"ridge": job.fit_ridge()}
     history = {"head": job.train_head()}
     accuracy["head"] = job.evaluation().accuracy
-    print(f"Accuracy on the held-back pictures after this stage: {accuracy['head']:.3f}", flush=True)
+    print(f"Accuracy on the held-back photographs after this stage: {accuracy['head']:.3f}", flush=True)
     if job.has_second_stage:
         history["blocks"] = job.train_blocks()
     evaluation = job.evaluation()
     accuracy["last"] = evaluation.accuracy
-    print(f"\nOn the pictures that were held back:\n{evaluation}")
+    print(f"\nOn the photographs that were held back:\n{evaluation}")
     job.model.metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": CROP}
-    print("\nWhat the model is made of:")
+    print("\nWhere the model's parameters come from:")
     print("\n".join(job.model.ledger.summary()))
     if settings.save:
         job.model.save(settings.save)
-        print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PICTURE ...")
+        print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ...")
     seconds = time.perf_counter() - start
     print(f"\n{seconds:.0f} s in all.")
     history = {stage: each.history for stage, each in history.items()}
@@ -138,8 +139,10 @@ def _in_two_stages(folder, job):
 
 
 def find_learning_rate(folder, settings=None, verbose=1, **changes):
-    """Try which learning rate suits the head, for the same photographs and settings as `finetune_photographs`. Returns
-    a `training.RangeTest`; trains nothing, and leaves an unfinished run as it is."""
+    """Find a learning rate for the head, for the same arguments as `finetune_photographs`.
+
+    Returns a `training.RangeTest`. It saves no model, and leaves an unfinished run as it is.
+    """
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
     for name in "save", "report":
@@ -147,10 +150,10 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
             text = "{} does not go with {}, which trains nothing."
             raise SettingError(text, name, "find_learning_rate")
     with _prepared(folder, settings, verbose) as job:
-        job.look_through(folder)
+        job.find_photographs(folder)
         job.build()
         job.run_frozen_part()
         found = job.find_rate()
-        print(f"{found}\nThe largest rate that learns is not the one that generalizes best: try a tenth as well.")
+        print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of it as well.")
         write_json(job.settings.json, found._asdict())
     return found

@@ -1,7 +1,7 @@
-"""From a finished fine-tuning to its report: what happened, told in the report's words.
+"""From a finished fine-tuning to its report: the recipes' results as the plain data that the report is made from.
 
-The recipes call `check_outputs` before they work, and `report_on_clothing` or `report_on_photographs` when they have;
-the room `report` does the rest.
+The recipes call `check_outputs` before they work, and `report_on_clothing` or `report_on_photographs` afterwards. The
+package `report` writes the page.
 """
 
 import datetime
@@ -20,7 +20,7 @@ from .view import photograph_pixels
 
 
 def check_outputs(settings):
-    """Refuse now, before an hour of work, what could not be written after it: model, results, report."""
+    """Raise an error now, before an hour of work, if the model, the results or the report could not be written."""
     for name in "save", "report", "json":
         if getattr(settings, name) is not None:
             require_path(name, getattr(settings, name))
@@ -28,22 +28,22 @@ def check_outputs(settings):
     if settings.report is None:
         return
     if not settings.report:
-        raise SettingError("{} '': name a folder.", "report")
+        raise SettingError("{} is empty; expected the name of a folder.", "report")
     check_folder(settings.report)
 
 
 def report_on_clothing(result, enlarge, prepare):
-    """Write the report of the bundled pictures.
+    """Write the report of a fine-tuning on the bundled images.
 
     result    a `clothing.FinetunedClothing`
-    enlarge   grey pictures -> RGB as the network sees them;   prepare   RGB -> the network's input
+    enlarge   grey images -> RGB as the network is shown them;   prepare   RGB -> the network's input
     """
-    pictures, transferred, scratch = result.pictures, result.transferred, result.scratch
+    dataset, transferred, scratch = result.pictures, result.transferred, result.scratch
     training, held_back = (
-        Pictures(labels, [f"{part} picture {k}" for k in range(len(labels))], _reader(images, enlarge), prepare)
+        Pictures(labels, [f"{part} image {k}" for k in range(len(labels))], _reader(images, enlarge), prepare)
         for part, images, labels in (
-            ("training", pictures.x_train, pictures.y_train),
-            ("test", pictures.x_test, pictures.y_test),
+            ("training", dataset.x_train, dataset.y_train),
+            ("test", dataset.x_test, dataset.y_test),
         )
     )
     what = "The same network from scratch"
@@ -51,8 +51,8 @@ def report_on_clothing(result, enlarge, prepare):
     _write(
         result.settings,
         FineTuning(
-            task=f"Ten kinds of clothing, learned from {len(training):,} small pictures",
-            class_names=pictures.class_names,
+            task=f"Ten kinds of clothing, learned from {len(training):,} small images",
+            class_names=dataset.class_names,
             training=training,
             held_back=held_back,
             steps=result.steps,
@@ -68,17 +68,19 @@ def report_on_clothing(result, enlarge, prepare):
 
 
 def _reader(images, enlarge):
+    """Return a function from a position to the enlarged image at that position."""
     return lambda position: enlarge(images[position : position + 1])[0]
 
 
 def _stage(name, trained):
+    """Return the `Stage` of a training whose results are those of `clothing.train`."""
     return Stage(
         name, trained["history"], trained["learning_rates"], trained["trainable_parameters"], trained["test_accuracy"]
     )
 
 
 def report_on_photographs(job, evaluation, history, accuracy, seconds):
-    """Write the report of a folder of photographs; `job` is a `two_stages.TwoStages` that has come to its end."""
+    """Write the report of a fine-tuning on photographs. `job` is a finished `two_stages.TwoStages`."""
     settings, folder = job.settings, job.folder
     height, width = job.base.input_shape[1:3]
     training, held_back = (
@@ -88,7 +90,7 @@ def report_on_photographs(job, evaluation, history, accuracy, seconds):
             lambda position, photos=photos: photograph_pixels(photos[position], height, width),
             job.prepare,
         )
-        for photos in (list(dict.fromkeys(x.photos)) for x in (job.x, job.x_val))  # a mirrored one is there twice
+        for photos in (list(dict.fromkeys(x.photos)) for x in (job.x, job.x_val))  # mirrored ones occur twice
     )
     stages = [
         Stage(title, history[key], job.learning_rates[key].learning_rates, job.learned[key], reached)
@@ -123,28 +125,28 @@ def report_on_photographs(job, evaluation, history, accuracy, seconds):
 
 
 def _listed(names):
-    """Return two names or a few; of more, how many."""
+    """Return up to four names as text; for more names, their number."""
     if len(names) > 4:
         return f"{len(names)} kinds of things"
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def six_steps_of(job, stages):
-    """Return the six steps of transfer learning, with what was done in each."""
+    """Return the six steps of transfer learning, as (name, what was done)."""
     settings, base, model = job.settings, job.base, job.model
     loaded = [entry.origin.first for entry in model.ledger if entry.origin.first.file]
     files = ", ".join(dict.fromkeys(origin.file for origin in loaded))
     height, width, _ = base.input_shape[1:]
     head = " → ".join(type(layer).__name__ for layer in [base.layers[-1], *job.head])
     trained = [f"{stage.name}: {stage.parameters:,} parameters learn" for stage in stages]
-    how = "every picture goes through what stays frozen once, and what comes out is kept"
+    how = "every photograph goes once through the layers that stay frozen, and the features are kept"
     if job.part is job.model:
-        how = "the pictures are read anew in every epoch, and nothing of them is kept"
+        how = "the photographs are read again in every epoch, and no features are kept"
     imagenet = "ImageNet: 1.2 million photographs of 1,000 kinds of things"
     return [
         ("Choose", f"{NETWORKS[settings.base].title}, pre-trained on {imagenet}."),
         ("Load", f"{len(loaded)} tensors of its convolutions, {base.count_params():,} parameters, from {files}."),
-        ("Remove", "its dense layers (include_top=False): they name ImageNet's classes, which nobody asks for here."),
+        ("Remove", "its dense layers (include_top=False): they predict ImageNet's classes, which are not needed here."),
         ("Add", f"a new head: {head}."),
         ("Adapt", f"input {height}x{width} pixels; output 1,000 → {model.output_shape[-1]} classes."),
         ("Freeze and fine-tune", f"{how}. {'. '.join(trained)}."),
@@ -152,7 +154,8 @@ def six_steps_of(job, stages):
 
 
 def _facts(settings, seconds):
-    by_command = "finetune" in sys.argv  # or by a program that called the function
+    """Return how the report was made, as [(name, value)]."""
+    by_command = "finetune" in sys.argv  # else a program has called the function
     return [
         *([("command", f"minitl {shlex.join(sys.argv[1:])}")] if by_command else []),
         ("seed", settings.seed),
@@ -164,4 +167,5 @@ def _facts(settings, seconds):
 
 
 def _write(settings, fine_tuning):
+    """Write the report, and print the path of its page."""
     print(f"\nReport: {write_report(fine_tuning, settings.report)}", flush=True)

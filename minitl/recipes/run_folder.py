@@ -1,4 +1,4 @@
-"""The folder in which a fine-tuning on photographs leaves its checkpoints, so that it can be stopped and go on."""
+"""The folder for the checkpoints of a fine-tuning on photographs, from which a stopped run goes on."""
 
 import hashlib
 from contextlib import contextmanager
@@ -13,13 +13,16 @@ STAGES = ("head", "blocks")
 
 
 def default_run_folder(photos):
-    """Return the path that goes with a folder of photographs: each has one of its own."""
+    """Return the default path for a folder of photographs; each folder of photographs has its own."""
     name = hashlib.sha256(str(Path(photos).resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return home_folder() / "runs" / name
 
 
 class RunFolder:
-    """Checkpoints of both stages, each in a subfolder; `path` None means `default_run_folder(photos)`."""
+    """A folder for the checkpoints of both stages, each in a subfolder.
+
+    photos   the folder of photographs;   path   the folder for checkpoints (None: `default_run_folder(photos)`)
+    """
 
     def __init__(self, photos, path=None):
         self.path = Path(path) if path else default_run_folder(photos)
@@ -28,14 +31,15 @@ class RunFolder:
         return str(self.path)
 
     def stage(self, name):
+        """Return the path of a stage's checkpoints."""
         return self.path / name
 
     @contextmanager
     def locked(self):
-        """Let only one run at a time work in the folder. Raises CheckpointError if another one does."""
+        """Lock the folder for one run at a time. Raises CheckpointError if another run works in it."""
         lock = Lock(
             self.path / "whole",
-            f"{self}: another run is at work in this folder. Wait for it, or give this one another with --run DIR.",
+            f"{self}: another run is at work in this folder. Wait for it, or choose another folder with --run DIR.",
         )
         try:
             yield
@@ -43,13 +47,16 @@ class RunFolder:
             lock.release()
 
     def is_unfinished(self):
+        """Return whether the folder holds a checkpoint, from which a run can go on."""
         return any(any(self.stage(name).glob("*.safetensors")) for name in STAGES)
 
     def require_unfinished(self):
+        """Raise SettingError if there is no checkpoint to go on from."""
         if not self.is_unfinished():
-            text = "{}: there is no unfinished run in {place}. Leave it out to start one."
-            raise SettingError(text, "resume", place=self)
+            text = "{}: there is no unfinished run in {place}. Without {}, a new run starts."
+            raise SettingError(text, "resume", "resume", place=self)
 
     def clear(self):
+        """Remove all checkpoints."""
         for name in STAGES:
             clear(self.stage(name))

@@ -1,14 +1,14 @@
-"""Learning rates by the name of their schedule."""
+"""Learning rate schedules by name."""
 
 from ..optimizers import CosineDecay, PiecewiseConstantDecay, WarmUp
 from .settings import SettingError
 
 
 def learning_rate_schedule(name, learning_rate, steps, warm_up):
-    """Return a learning rate, or a function of the steps taken that gives it.
+    """Return a learning rate, or a function from the number of steps taken to the learning rate.
 
-    name      one of `settings.SCHEDULES`;   steps   in all
-    warm_up   steps in which the rate rises from 0; after them, it is what its name says
+    name      one of `settings.SCHEDULES`;   steps   all steps of the training
+    warm_up   the number of steps in which the rate rises from 0; the named schedule begins after them
     """
     if name == "step":
         after = PiecewiseConstantDecay(

@@ -1,4 +1,4 @@
-"""The settings of the jobs in this room, as plain objects, and what is refused before any work begins.
+"""The settings of the recipes, as plain objects, and the checks that are made before any work begins.
 
 A job takes a settings object, single changes by name, or both:
 
@@ -22,7 +22,7 @@ STARTS = ("zeros", "ridge")
 LARGEST_SIZE = 4096  # pixels
 LARGEST_FACTOR, LARGEST_DECAY, LARGEST_NUMBER = 1e3, 1e6, 1e30  # the optimizers take no larger ones
 
-# Settings whose option on the command line is called otherwise than by their own name.
+# The settings whose option on the command line has another name than the setting.
 OPTIONS = {
     "run_folder": "--run",
     "find_learning_rate": "--find-rate",
@@ -32,13 +32,13 @@ OPTIONS = {
 
 
 class SettingError(ArgumentError):
-    """A setting has a value that the job cannot work with.
+    """An error for a setting whose value the job cannot use.
 
     text     the message, with {} for each of `names` in turn, and {key} for each of `values`
-    names    settings, as a Python program calls them
+    names    the settings' names in Python
 
-    A message names settings as the caller knows them: `learning_rate` in Python, `--learning-rate` where the command
-    line prints it (`for_command_line`).
+    The message names settings as the caller knows them: `learning_rate` in Python, and `--learning-rate` on the command
+    line (`for_command_line`).
     """
 
     def __init__(self, text, *names, **values):
@@ -46,7 +46,7 @@ class SettingError(ArgumentError):
         self.text, self.names, self.values = text, names, values
 
     def for_command_line(self):
-        """Return the message with the options' names."""
+        """Return the message with the names of the options."""
         return self.text.format(*map(option, self.names), **self.values)
 
 
@@ -56,8 +56,10 @@ def option(name):
 
 
 def settings_from(kind, settings, changes):
-    """Return the settings object of the class `kind` that a caller means: `settings`, or the defaults if it is None,
-    with `changes` {name: value}."""
+    """Return a settings object of the class `kind`: `settings`, or the defaults if it is None, with `changes`.
+
+    changes   {name: value}
+    """
     if settings is None:
         settings = kind()
     if not isinstance(settings, kind):
@@ -73,38 +75,40 @@ def settings_from(kind, settings, changes):
 
 @dataclass(frozen=True)
 class PhotographSettings:
-    """How `finetune_photographs` works. The defaults were chosen by cross-validation with VGG16 on the training half of
-    ants and bees; the half for validation was not looked at. None means that it depends on the base (`settled`).
+    """The settings of `finetune_photographs`.
+
+    The defaults were chosen by cross-validation with VGG16 on the training half of ants and bees; the validation half
+    was not used. A default of None depends on the base (`settled` fills it in).
 
     base             the pre-trained network: vgg16, resnet50, inception_v3
     cut              the last layer of the base that is kept (default: its last)
     epochs, learning_rate       of the first stage, in which the head learns alone
     unfreeze         the part of the base from which on the second stage learns as well, or "none" (default: the last)
     tune_epochs, tune_rate      of the second stage
-    head_factor      in the second stage, the head's learning rate is this times as large
+    head_factor      in the second stage, the head's learning rate is tune_rate times this
     schedule         of the learning rate, in both stages: one of SCHEDULES
     warm_up          epochs in which the rate rises from 0, in both stages
     patience         end a stage after so many epochs without a better val_loss, and go back to the best (None: never)
-    batch_size       photographs in an update
+    batch_size       photographs in a mini-batch
     weight_decay     of the new head, towards 0;   l2_sp   of the base, towards its pre-trained values
     label_smoothing  the share of a label that is spread over all classes
     clip_norm        the largest norm of all gradients together (None: no limit)
-    start            what the head begins as: "zeros", or "ridge", the solution in closed form
-    image_size       pixels (default: what the base was trained on)
+    start            the head's first values: "zeros", or "ridge", the solution in closed form
+    image_size       pixels (default: the size that the base was trained on)
     class_weights    let rare classes count more, as if there were as many photographs of each
     mirror           learn from every photograph's mirror image as well
-    augment          other crops, mirror images and colours in each epoch: slow, as no features can be kept
+    augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
     seed             of all random numbers
 
-    What follows changes no number of the result; only with `despite_changes` may other data, other code or another
-    machine do so:
+    The other settings do not change the result. (With `despite_changes`, other data, other code or another machine may
+    change it.)
 
     strict           stop at the first file that is no photograph
-    keep_features    keep on the disk, for the next run, what the frozen base makes of the photographs
+    keep_features    keep the features of the frozen base on the disk, for the next run
     run_folder       for checkpoints (default: a folder for these photographs in $MINITL_HOME/runs)
     resume           go on with a run that was stopped or killed
     despite_changes  go on even where data, code or machine have changed since then
-    save             file for the model;   report   folder for a page of what happened;   json   file for the results
+    save             file for the model;   report   folder for the report;   json   file for the results
     """
 
     base: str = "vgg16"
@@ -139,7 +143,7 @@ class PhotographSettings:
     json: str | None = None
 
     def settled(self):
-        """Return the same with all defaults of the base filled in. Raises SettingError for what cannot be meant."""
+        """Return these settings with the defaults of the base filled in. Raises SettingError for values of no sense."""
         require_one_of("base", self.base, bases())
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("start", self.start, STARTS)
@@ -160,11 +164,12 @@ class PhotographSettings:
         return settled
 
     def _check_values(self, smallest_size):
+        """Raise SettingError for a number that is out of range."""
         for name in "epochs", "batch_size", "image_size":
             require_whole_number(name, getattr(self, name))
         if not smallest_size <= self.image_size <= LARGEST_SIZE:
             raise SettingError(
-                "{} is {found}; expected {least} (or nothing is left to look at) to {most}.",
+                "{} is {found}; expected {least} (the smallest that the base takes) to {most}.",
                 "image_size", found=self.image_size, least=smallest_size, most=LARGEST_SIZE,
             )  # fmt: skip
         for name in "tune_epochs", "seed":
@@ -189,30 +194,32 @@ class PhotographSettings:
             raise SettingError(text, "augment", "start", "mirror")
 
     def as_data(self):
-        """Return the settings that have a part in the result, as JSON can hold them."""
+        """Return the settings that change the result, as JSON can hold them."""
         names = [field.name for field in fields(self)]
         return {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
 
 
 def parts_before(base, cut):
-    """Return {what can be fine-tuned, from the end: the layer before it} of a base that is kept up to the layer
-    `cut`."""
+    """Return {part that can be fine-tuned: the layer before it}, from the end, of a base that ends with `cut`."""
     ends, parts = cuts(base), NETWORKS[base].fine_tuning
     return {part: before for part, before in parts.items() if ends.index(before) < ends.index(cut)}
 
 
 def require_one_of(name, found, choices):
+    """Raise SettingError unless a setting is one of the choices."""
     if found not in choices:
         raise SettingError("{} is {found!r}; expected one of {some}.", name, found=found, some=", ".join(choices))
 
 
 def require_whole_number(name, found, least=1):
+    """Raise SettingError unless a setting is a whole number of at least `least`."""
     if isinstance(found, bool) or not isinstance(found, (int, np.integer)) or found < least:
-        raise SettingError("{} is {found!r}; expected a whole number of at least {least}.", name, found=found,
-                           least=least)  # fmt: skip
+        text = "{} is {found!r}; expected a whole number of at least {least}."
+        raise SettingError(text, name, found=found, least=least)
 
 
 def require_above_0(name, found):
+    """Raise SettingError unless a setting is a number above 0."""
     if not is_number(found) or not 0 < found <= LARGEST_NUMBER:
         wanted = "a number above 0"
         if is_number(found) and found > LARGEST_NUMBER:
@@ -221,16 +228,18 @@ def require_above_0(name, found):
 
 
 def require_number(name, found, most):
+    """Raise SettingError unless a setting is a number from 0 to `most`."""
     if not is_number(found) or not 0 <= found <= most:
         text = "{} is {found!r}; expected a number from 0 to {most:g}."
         raise SettingError(text, name, found=found, most=most)
 
 
 def is_number(found):
-    """Return whether it is a number. True and False, which Python counts as 1 and 0, are none."""
+    """Return whether `found` is a number. True and False are none, although Python counts them as 1 and 0."""
     return isinstance(found, (int, float, np.integer, np.floating)) and not isinstance(found, bool)
 
 
 def require_path(name, found):
+    """Raise SettingError unless a setting is a path."""
     if not isinstance(found, (str, os.PathLike)):
         raise SettingError("{} is {found!r}; expected a path, as text or a pathlib.Path.", name, found=found)

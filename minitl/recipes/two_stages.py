@@ -1,6 +1,6 @@
-"""The two stages of fine-tuning on photographs: what is built, what is computed once, what learns when.
+"""The two stages of fine-tuning on photographs. The head learns first, then the last block learns with it.
 
-`TwoStages` has a method for each step; `photographs.finetune_photographs` is the order in which they happen.
+`TwoStages` has a method for each step. `photographs.finetune_photographs` calls them in order.
 """
 
 import numpy as np
@@ -36,11 +36,11 @@ class TwoStages:
     """One fine-tuning on the photographs of a folder, step by step.
 
     settings        settled `PhotographSettings`;   runs   the `RunFolder` for its checkpoints
-    base, head, model           the frozen network; the layers that are new; all of it
-    x, x_val, y, y_val          what the first part of the model has made of the photographs, and their labels
-    part            the rest of the model, which goes on from x
-    pooled          (features, features for validation) at the end of the base, or None where each epoch has others
-    learned, learning_rates     of each stage: how many parameters, a LearningRateHistory
+    base, head, model           the pre-trained network, the new layers, and both together
+    x, x_val, y, y_val          the outputs of the model's frozen part for the photographs, and the labels
+    part            the rest of the model, whose input is x
+    pooled          (features, features for validation) at the end of the base; None where they differ in each epoch
+    learned, learning_rates     of each stage: the number of parameters that learned, a LearningRateHistory
     """
 
     def __init__(self, settings, runs):
@@ -48,11 +48,11 @@ class TwoStages:
         network = NETWORKS[settings.base]
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
-        self.refuse_what_cannot_be()
+        self.check_settings()
         set_random_seed(settings.seed)
 
-    def refuse_what_cannot_be(self):
-        """Make once what the stages will make, so that a wrong setting is refused now, and not after an hour."""
+    def check_settings(self):
+        """Make the optimizers, callbacks and loss once, so that a wrong setting is refused now, not after an hour."""
         settings = self.settings
         for rate in settings.learning_rate, settings.tune_rate:
             factors = {"*": settings.head_factor}
@@ -62,13 +62,13 @@ class TwoStages:
         if settings.save:
             check_target(settings.save)
 
-    def look_through(self, path):
-        """Find the photographs."""
+    def find_photographs(self, path):
+        """Find the photographs in the folder, and print what was found."""
         self.folder = data.audit_folder(path, strict=self.settings.strict)
         print(printable(str(self.folder)), flush=True)
 
     def build(self):
-        """Take steps 1 to 5 of transfer learning: the pre-trained base, cut and pooled, and a head for the classes."""
+        """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
         settings, size = self.settings, self.settings.image_size
         self.base = self.application(include_top=False, input_shape=(size, size, 3), pooling="avg")
         if settings.cut != cuts(settings.base)[-1]:
@@ -79,8 +79,10 @@ class TwoStages:
         self.base_end = self.base.layers[-1].name
 
     def run_frozen_part(self):
-        """Run what stays frozen over every photograph, once, and keep what comes out: `x` and `x_val`, for the rest of
-        the network, `part`. With augmentation there is nothing to keep: `part` is the whole model."""
+        """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
+
+        `part` is the rest of the network. With augmentation nothing can be kept, and `part` is the whole model.
+        """
         settings, folder = self.settings, self.folder
         last_frozen = self.last_layer_to_keep()
         if last_frozen is None:
@@ -101,10 +103,11 @@ class TwoStages:
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
 
     def stream(self, photos, **options):
+        """Return photographs as a source of examples for the base."""
         return photograph_stream(photos, self.prepare, self.settings.image_size, **options)
 
     def last_layer_to_keep(self):
-        """Return the name of the layer whose output is kept; None for none."""
+        """Return the name of the layer whose output is kept, or None if nothing is kept."""
         settings, bytes_wanted = self.settings, 0
         if settings.augment:
             return None
@@ -115,18 +118,19 @@ class TwoStages:
             bytes_wanted += size
             if not enough:
                 print(
-                    f"No room to keep {bytes_wanted / 1e6:,.0f} MB of features: every epoch will look at the pictures "
-                    "again, without --mirror and --start ridge."
+                    f"There is no room to keep {bytes_wanted / 1e6:,.0f} MB of features. Every epoch will read the\n"
+                    "photographs again, and --mirror and --start ridge have no effect."
                 )
                 return None
         return last_frozen
 
     @property
     def has_second_stage(self):
+        """Return whether blocks of the base learn as well, in a second stage."""
         return self.settings.unfreeze != "none" and bool(self.settings.tune_epochs)
 
     def pool(self):
-        """Run the frozen base to its end, once: `pooled` is what ridge regression and the first stage work on."""
+        """Run the frozen base once to its end. Ridge regression and the first stage use its output, `pooled`."""
         if self.part is self.model:
             self.pooled = None
         elif self.part.input.layer.name == self.base_end:
@@ -136,7 +140,10 @@ class TwoStages:
             self.pooled = tuple(end_of_base.predict(x, verbose=0) for x in (self.x, self.x_val))
 
     def fit_ridge(self):
-        """Make the head in closed form, as a baseline and perhaps as a start. Returns its accuracy, or None."""
+        """Compute a head in closed form, as a baseline. Returns its accuracy, or None without kept features.
+
+        With `start` = "ridge", the head begins with its values.
+        """
         if self.pooled is None:
             return None
         ridge = ridge_head(self.pooled[0], self.y, len(self.folder.class_names))
@@ -147,10 +154,10 @@ class TwoStages:
         return accuracy
 
     def find_rate(self):
-        """Try learning rates for the head. Returns a `RangeTest`."""
+        """Try learning rates for the head. Returns a `training.RangeTest`."""
         self.freeze_base()
         self.compile(self.part, SGD(self.settings.learning_rate, momentum=0.9))
-        print("\nThe head, a batch at each learning rate:")
+        print("\nTraining the head, with one batch at each learning rate:")
         y = to_categorical(self.y, len(self.folder.class_names))
         return range_test(self.part, self.x, y, self.settings.batch_size)
 
@@ -160,7 +167,7 @@ class TwoStages:
         settings = self.settings
         if not settings.resume:
             if self.runs.is_unfinished():
-                print(f"\nThe unfinished run in {self.runs} is given up: --resume would have gone on with it.")
+                print(f"\nThe unfinished run in {self.runs} is given up. (--resume would have gone on with it.)")
             self.runs.clear()
         print(f"\nStage 1: the head, {self.learning()}, {settings.epochs} epochs.", flush=True)
         if self.pooled is None:
@@ -171,8 +178,8 @@ class TwoStages:
     def train_blocks(self):
         """Train stage 2: the last blocks learn with the head. Returns its `History`.
 
-        Every BatchNormalization is frozen, that of the head as well: the statistics of a few photographs would change
-        faster than the weights can follow.
+        Every BatchNormalization stays frozen, that of the head as well: the statistics of a few photographs would
+        change faster than the weights can follow.
         """
         settings = self.settings
         transfer.unfreeze(self.model, after=self.parts[settings.unfreeze])
@@ -183,16 +190,20 @@ class TwoStages:
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
 
     def freeze_base(self):
+        """Freeze all layers of the base."""
         transfer.freeze(self.model, until=self.base_end)
 
     def learning(self):
+        """Return the number of parameters that learn, as text."""
         return f"{self.model.count_params(trainable_only=True):,} parameters learn"
 
     def compile(self, part, optimizer):
+        """Compile a part of the model with the loss of both stages."""
         loss = CategoricalCrossentropy(label_smoothing=self.settings.label_smoothing)
         part.compile(optimizer, loss, metrics=["accuracy"])
 
     def optimizer(self, learning_rate, steps, warm_up=0, rate_factors=None):
+        """Return the SGD optimizer of a stage with so many steps."""
         settings = self.settings
         return SGD(
             learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up),
@@ -204,11 +215,12 @@ class TwoStages:
         )
 
     def callbacks(self, stage, epochs):
-        settings, watching = self.settings, []
+        """Return the callbacks of a stage."""
+        settings, callbacks = self.settings, []
         if settings.patience is not None:
-            watching.append(EarlyStopping(patience=settings.patience, restore_best_weights=True, verbose=1))
+            callbacks.append(EarlyStopping(patience=settings.patience, restore_best_weights=True, verbose=1))
         if settings.schedule == "plateau":
-            watching.append(ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
+            callbacks.append(ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
         backup = BackupAndRestore(
             self.runs.stage(stage),
             save_freq=1,
@@ -218,10 +230,10 @@ class TwoStages:
             conditions={f"--{name}": getattr(settings, name) for name in ("seed", "start", "patience")},
         )
         self.learning_rates[stage] = LearningRateHistory()
-        return [*watching, EpochLines(epochs), self.learning_rates[stage], backup]
+        return [*callbacks, EpochLines(epochs), self.learning_rates[stage], backup]
 
     def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
-        """Train a part of the model on what the part before it makes of the photographs."""
+        """Train a part of the model on the outputs of the part before it. Returns the `History`."""
         settings, classes = self.settings, len(self.folder.class_names)
         steps_an_epoch = -(-len(self.y) // settings.batch_size)
         warm_up = round(settings.warm_up * steps_an_epoch)
@@ -239,23 +251,24 @@ class TwoStages:
         )
 
     def evaluation(self):
-        """Return the `Evaluation` of the photographs that were held back."""
+        """Return the `Evaluation` on the photographs that were held back."""
         names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
         return Evaluation(self.y_val, self.part.predict(self.x_val, verbose=0), self.folder.class_names, names)
 
 
 class EpochLines(Callback):
-    """Print a line for an epoch, or for some of many."""
+    """A callback that prints a line for each epoch, or for about five of many epochs."""
 
     def __init__(self, epochs):
         self.epochs, self.every = epochs, max(1, epochs // 5)
 
     def on_epoch_end(self, epoch, logs=None):
+        """Print the line of this epoch, if it is one of those to print."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
             print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
 
 
 def balanced_weights(labels):
-    """Return {class: weight} that makes all classes count the same: N / (classes * photographs of this one)."""
+    """Return {class: weight} by which all classes count the same: N / (classes * photographs of this class)."""
     counts = np.bincount(labels)
     return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts.tolist()) if count}

@@ -1,13 +1,13 @@
-"""Before fine-tuning: where to cut, what to unfreeze, and what it will cost.
+"""Advice before fine-tuning: where to cut, what to unfreeze, and what it will cost.
 
-    advising  the whole: `advise_photographs`, `advise_clothing`, and the `Advice` that they return
-    subjects  what there is to advise on: a folder of photographs, the bundled pictures
-    judging   one look at the pictures gives the features of every cut; which of them suit the task?
-    scores    LogME, H-score, LEEP: what the literature has to say of features without training
-    costs     a few batches through each block, timed and weighed on this machine
-    plans     what could be done, how long each would take, and which to choose
+    advising  the whole advice: `advise_photographs`, `advise_clothing`, and the `Advice` that they return
+    subjects  the data to advise on: a folder of photographs, or the bundled images
+    judging   the features of every cut, in one pass over the images, and how well they suit the task
+    scores    LogME, H-score and LEEP: scores of features without training, from the literature
+    costs     time and memory of a few batches through each block, on this machine
+    plans     the possible plans, the time and memory of each, and the choice among them
     words     the advice as text and as data
-    backtest  every plan carried out, and what was said compared with what came;  carry_out: one plan, in a process
+    backtest  carries out every plan and compares predictions with results;  carry_out   one plan, in a process
 
 Read in this order.
 """

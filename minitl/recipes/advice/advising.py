@@ -1,5 +1,7 @@
-"""The whole advice: every training picture goes through the frozen base once; what comes out at the end of each block
-is judged, a few batches through each block are timed, and of all plans one is advised.
+"""The whole advice: where to cut, what each plan costs, and which plan to carry out.
+
+Every training image goes once through the frozen base. The features at the end of each block are judged, a few batches
+through each block are timed, and one of all plans is advised.
 
     from minitl.recipes.advice import advise_photographs
     advice = advise_photographs("photos/", within=10)       # minutes on this machine
@@ -17,14 +19,14 @@ from .subjects import Clothing, Photographs
 
 
 class Advice:
-    """What was found, and what to do. Printed, it is a page of tables with the command to run at its end.
+    """Advice on a fine-tuning. Printed, it is a page of tables, with the command to run at its end.
 
-    subject    what was looked at;   within   minutes, and   memory   GB, at most, or None
+    subject    the `subjects.Subject`;   within, memory   the most minutes and GB that a plan may take, or None
     ranking    the cuts in order: `judging.Ranking`
-    blocks     what each block takes on this machine: `costs.Block`s
-    plans      all that could be done: `plans.Plan`s;   ordered   the one to prefer first
-    advised    the plan to carry out;   fits   does it stay within the limits?
-    tested     what `carry_out_all` gave, or None
+    blocks     time and memory of each block on this machine: `costs.Block`s
+    plans      all possible plans: `plans.Plan`s;   ordered   the same, the preferred one first
+    advised    the plan to carry out;   fits   whether it stays within the limits
+    tested     the comparison of `carry_out_all`, or None
     """
 
     def __init__(self, subject, within=None, memory=None):
@@ -33,36 +35,36 @@ class Advice:
         self.blocks, self.plans = subject.measure()
         seconds = {plan.cut: plan.seconds for plan in self.plans if plan.unfreeze is None}
         self.ranking = rank(judged, [seconds[cut.name] for cut in judged])
-        pictures_a_class = subject.task.train / len(subject.class_names)
-        self.ordered = plans.in_order(self.plans, self.ranking, pictures_a_class)
+        images_a_class = subject.task.train / len(subject.class_names)
+        self.ordered = plans.in_order(self.plans, self.ranking, images_a_class)
         self.advised, self.fits = plans.choose(self.ordered, within and within * 60, memory and memory * 1e9)
         self.threads, self.load = threads(), costs.system_load()
 
     @property
     def command(self):
-        """Return the command line that does what is advised."""
+        """Return the command line that carries out the advised plan."""
         return words.command(self.advised)
 
     def carry_out_all(self, seeds=3, verbose=1):
-        """Put the advice to the test: carry out every plan, with each of so many seeds. Returns the comparison as
-        data, and keeps it."""
+        """Test the advice: carry out every plan with so many seeds. Returns the comparison as data, and keeps it."""
         with silent_unless(verbose), interruption.graceful():
             self.tested = backtest.run(self.subject, self.ranking, self.plans, seeds)
         return self.tested
 
     def __str__(self):
+        """Return the advice as text."""
         return words.advice_text(self)
 
     def as_data(self):
-        """Return everything as JSON can hold it."""
+        """Return the advice, as JSON can hold it."""
         return {**words.advice_data(self), **({} if self.tested is None else {"backtest": self.tested})}
 
 
 def advise_photographs(folder, settings=None, within=None, memory=None, verbose=1, **changes):
-    """Return `Advice` on a folder of photographs. Its held-back photographs are not looked at.
+    """Return `Advice` on a folder of photographs. Its held-back photographs are not used.
 
     settings, changes   as for `finetune_photographs`: base, image_size, ...
-    within, memory      minutes and GB that a plan may take at most
+    within, memory      the most minutes and GB that a plan may take
     """
     require_path("folder", folder)
     require_limits(within=within, memory=memory)
@@ -72,13 +74,14 @@ def advise_photographs(folder, settings=None, within=None, memory=None, verbose=
 
 
 def advise_clothing(within=None, memory=None, verbose=1):
-    """Return `Advice` on the bundled pictures; `within` and `memory` as in `advise_photographs`."""
+    """Return `Advice` on the bundled images; `within` and `memory` as in `advise_photographs`."""
     require_limits(within=within, memory=memory)
     with silent_unless(verbose), interruption.graceful():
         return Advice(Clothing(), within, memory)
 
 
 def require_limits(**limits):
+    """Raise SettingError unless each limit is None or a number above 0."""
     for name, limit in limits.items():
         if limit is not None:
             require_above_0(name, limit)

@@ -1,7 +1,7 @@
 """Carry out one plan in this process: `python -m minitl.recipes.advice.carry_out TASK.json`.
 
-The task is {"photos": a folder, or null for the bundled pictures; "settings": {name: value}}. The results go to the
-file that the settings name, `json`.
+The task is {"photos": a folder, or null for the bundled images; "settings": {name: value}}. The results are
+written to the file that the setting `json` names.
 """
 
 import json
@@ -15,14 +15,14 @@ from ..settings import SettingError
 
 
 def carry_out(task):
-    """Call the function that the task is for."""
+    """Call the recipe of the task with its settings."""
     if task["photos"] is None:
         return finetune_clothing(**task["settings"])
     return finetune_photographs(task["photos"], **task["settings"])
 
 
 def main(path):
-    """Carry out the task in a file. Returns the exit status; the last line that is printed says what went wrong."""
+    """Carry out the task in a file. Returns the exit status; after an error, the last printed line explains it."""
     try:
         carry_out(json.loads(Path(path).read_text(encoding="utf-8")))
     except MinitlError as error:

@@ -1,20 +1,22 @@
-"""What a block of a network costs on this machine: a few batches through it, timed and weighed.
+"""The cost of each block of a network on this machine: time and memory of a few batches through it.
 
-Nearly all the time of a network goes into products: `graph.summary.flops` counts them. But how many a second a machine
-does depends on the block: a map of 224x224 pixels with 64 channels is copied more than it is multiplied, one of 14x14
-with 512 is not. So each block is measured by itself, with real pictures, and the time of a plan is a sum over blocks:
+A network spends nearly all its time on products, which `graph.summary.flops` counts. But the number of products a
+second depends on the block: a map of 224x224 pixels with 64 channels is copied more than it is multiplied, a map of
+14x14 pixels with 512 channels is not. So each block is measured by itself, with real images, and the time of a plan is
+a sum over blocks:
 
-    forward, frozen        seconds an image, in batches of the size in which the first pass runs
-    a training step        fixed + images * each.  The fixed part is what does not grow with the batch: the kernels'
-                           transforms, the update of the parameters. It is a line through two sizes of batches
+    forward, frozen        seconds an image, in batches of the size of the first pass
+    a training step        fixed + images * each.  The fixed part does not grow with the batch: the kernels' transforms
+                           and the update of the parameters. A line through two batch sizes gives both numbers
 
-Going back through a block takes two products for each one forward: the gradient of the kernels and that of the input.
-The first layers that learn do without the second, as nobody before them asks. Their share of the products says how
-much time that saves (`Block.step_seconds`).
+The backward pass of a block takes two products for each one forward: the gradient of the kernels and that of the input.
+The first layers that learn need no gradient of their input, because no layer before them learns. Their share of the
+products gives the time that this saves (`Block.step_seconds`).
 
-A machine that also does something else is slow now and then, never fast: several rounds, and the median of each.
+Other programs make the machine slower now and then, never faster: each block is measured in several rounds, and the
+median counts.
 
-Memory is what NumPy asked for, as `tracemalloc` counts it, at its highest.
+Memory is the peak of the memory that NumPy has allocated, as `tracemalloc` counts it.
 """
 
 import os
@@ -36,18 +38,18 @@ from ...training import train_step
 
 ROUNDS = 3
 SMALL, LARGE = 4, 16  # images in the two batches that a training step is measured with
-STANDSTILL = 1e-60  # a learning rate at which nothing moves, as it is zero in float32: the weights are still needed
+STANDSTILL = 1e-60  # a learning rate that is 0 in float32: no weight changes, since the weights are still needed
 
 
 class Block(NamedTuple):
-    """A block, from behind the one before it up to the layer `name`. Seconds and bytes are those of this machine.
+    """The cost of a block, which begins after the block before it and ends with the layer `name`, on this machine.
 
-    flops          of one image forward
+    flops          of the forward pass of one image
     forward        seconds an image, frozen
     step           (fixed, each): seconds of a training step; None where it was not measured
-    first_share    of all products on the way back, the share that is the input gradient of the block's first layers
-    forward_bytes  the most memory that was held while a batch went from the first block to the end of this one
-    kept_bytes     of it, what stays: transforms of the kernels
+    first_share    the share of all products of the backward pass that the input gradients of the first layers have
+    forward_bytes  the most memory held while a batch runs from the first block to the end of this block
+    kept_bytes     the part of it that remains afterwards: transforms of the kernels
     """
 
     name: str
@@ -59,17 +61,19 @@ class Block(NamedTuple):
     kept_bytes: int
 
     def step_seconds(self, images, is_first):
-        """Return the seconds of a training step on so many images. `is_first`: nothing before this block learns."""
+        """Return the seconds of a training step on so many images. `is_first`: no block before this one learns."""
         fixed, each = self.step
         backward = max(each - self.forward, 0.0)
         return fixed + images * (each - is_first * self.first_share * backward)
 
 
 def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
-    """Return a `Block` for each of `cuts`, the layers at which the blocks of `base` end; `images` is the first pass's
-    batch, ready for the base. `learning` names the blocks whose training steps are measured as well.
+    """Return a `Block` for each of `cuts`, the layers at which the blocks of `base` end.
 
-    Weights stay as they are. What was frozen is frozen afterwards.
+    images     a batch of the size of the first pass, ready for the base
+    learning   names of the blocks whose training steps are measured as well
+
+    The weights do not change. The base is frozen afterwards.
     """
     ends = [base.output_of(cut) for cut in cuts]
     blocks = [Model(start, end) for start, end in zip([base.input, *ends], ends)]
@@ -77,7 +81,7 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
     drop_transforms(base)
     learns = [cut in learning for cut in cuts]
     inputs, weighed = _weigh_forward(blocks, images)
-    # Frozen blocks first: a block that has learned has dropped its kernels' transforms, and would make them again.
+    # Frozen blocks come first: a training step drops the kernels' transforms, and they would be computed again.
     frozen = {k: partial(block.forward, inputs[k], gradients="none") for k, block in enumerate(blocks)}
     steps = {
         (k, count): training_step(blocks[k], inputs[k], count)
@@ -96,8 +100,10 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
 
 
 def median_seconds(work, rounds, bar):
-    """Return {key: seconds} of the functions {key: function}, each called once a round. Each is called once before
-    that: it makes what stays, transforms or momentum."""
+    """Return {key: median seconds} of the functions {key: function}, each called once a round.
+
+    Each function is called once before, to compute what is kept: transforms or momentum.
+    """
     for function in work.values():
         function()
     spent = {key: [] for key in work}
@@ -109,9 +115,10 @@ def median_seconds(work, rounds, bar):
 
 
 def _weigh_forward(blocks, images):
-    """Return each block's input for a batch of images; and for each (most bytes held until its end, bytes that stay).
-    What earlier layers have left lying for later ones (`kernels.memory`) counts: it is the program's as long as it
-    runs."""
+    """Return each block's input for a batch of images, and for each block (most bytes held until its end, bytes kept).
+
+    Memory that earlier layers have released for later ones (`kernels.memory`) counts: the process keeps it.
+    """
     inputs, most, kept = [], [], []
     release()
     with tracing():
@@ -129,7 +136,7 @@ def _weigh_forward(blocks, images):
 
 
 def training_step(block, x, count):
-    """Return a function that does a training step of a block on `count` images like x: forward, backward, update."""
+    """Return a function that runs a training step of a block on `count` images like x: forward, backward, update."""
     x, optimizer = x[np.arange(count) % len(x)], SGD(STANDSTILL, momentum=0.9)
     grad = np.ones((count, *block.output_shape[1:]), x.dtype)
 
@@ -146,8 +153,10 @@ def training_step(block, x, count):
 
 
 def step_bytes(model, x, batch_size):
-    """Return the most memory that a training step of a compiled `model` on images like x holds at `batch_size`: a line
-    through two smaller sizes."""
+    """Return the most memory that a training step of a compiled `model` holds on `batch_size` images like x.
+
+    It is extrapolated by a line through two smaller batch sizes.
+    """
     weighed = []
     for count in SMALL, LARGE:
         some = x[np.arange(count) % len(x)]
@@ -163,7 +172,7 @@ def step_bytes(model, x, batch_size):
 
 
 def first_share(block):
-    """Return the share that the input gradients of a block's first layers have in all its products on the way back."""
+    """Return the share of a block's backward products that the input gradients of its first layers have."""
     first = sum(
         flops(Model(block.input, call.outputs[0]))
         for call in block.calls
@@ -173,31 +182,34 @@ def first_share(block):
 
 
 def line_through(x1, y1, x2, y2):
-    """Return (fixed, each) with fixed + x * each through two measurements; none is below 0, as a noisy pair would have
-    it."""
+    """Return (fixed, each) of the line fixed + x * each through two measurements.
+
+    Neither is below 0: noisy measurements would otherwise give negative times.
+    """
     each = max((y2 - y1) / (x2 - x1), 0.0)
     return max(y1 - x1 * each, 0.0), min(each, y2 / x2)
 
 
 def drop_transforms(model):
-    """Forget the kernels' transforms, so that a first forward makes them again."""
+    """Drop the kernels' transforms, so that the next forward computes them again."""
     for layer in model.layers:
         layer.forget_prepared()
 
 
 def system_load():
-    """Return how many threads wanted to run in the last minute, ours among them; None where the system does not say."""
+    """Return the mean number of threads that wanted to run in the last minute, or None where it is not known."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
-def seconds_of(work):
+def seconds_of(function):
+    """Return the seconds that a call of a function takes."""
     start = time.perf_counter()
-    work()
+    function()
     return time.perf_counter() - start
 
 
 class tracing:
-    """`with tracing():` memory is counted, unless somebody else is counting it already."""
+    """A context in which `tracemalloc` counts memory, unless it is counting already: `with tracing():`."""
 
     def __enter__(self):
         self.is_ours = not tracemalloc.is_tracing()

@@ -1,5 +1,6 @@
-"""What there is to advise on: a folder of photographs, or the bundled pictures. Each is looked at, and measured, as the
-recipe will do it with its defaults. Read `advising` first.
+"""The data to advise on: a folder of photographs, or the bundled images.
+
+Features and costs are measured as the recipe will run with its defaults. Read `advising` first.
 """
 
 import time
@@ -30,23 +31,23 @@ from ..view import photograph_pixels, photograph_stream
 from . import costs, plans
 from .judging import features_at, judge, split_by_cut
 
-MOST_PICTURES = 1000  # that are judged: an accuracy is known to 2 % then
-UNFROZEN = 2  # so many of the base's last parts may learn: the more, the slower, and the likelier to forget
-HEAD_EPOCHS = 6  # of the head that are timed, the first of them not
+MOST_PHOTOGRAPHS = 1000  # judged at most: an accuracy is known to 2 % then
+UNFROZEN = 2  # so many of the base's last parts may learn: with more, it is slower, and forgets more
+HEAD_EPOCHS = 6  # epochs of the head; all but the first are timed
 
 
 class Subject:
-    """What both kinds of pictures share. A subclass sets
+    """The base class of both kinds of data. A subclass sets
 
-    photos           the folder, or None for the bundled pictures
+    photos           the folder, or None for the bundled images
     base, cuts       the network without its top, and the layers at which its blocks end
-    class_names, labels (N,)     of the training pictures that are judged
-    features_at      {cut: what the head will see there (N, D)}
-    old_classes      (N, classes) what the base's own head says of them, or None; `no_leep` says why
-    images           some of them, ready for the base: as many as go through it at a time
+    class_names, labels (N,)     of the training images that are judged
+    features_at      {cut: the input of a head there (N, D)}
+    old_classes      (N, classes) the probabilities of the base's own head, or None; `no_leep` is the reason
+    images           a batch of these images, ready for the base, of the size of the first pass
     task             a `plans.Task`
 
-    and has `plans(blocks)`, all that could be done, and `settings_for(plan)`, the recipe's settings for one of them.
+    and has `plans(blocks)`, all possible plans, and `settings_for(plan)`, the recipe's settings for a plan.
     """
 
     photos = None
@@ -54,7 +55,7 @@ class Subject:
     label_smoothing = 0.0
 
     def judge(self):
-        """Return `judging.CutScores` of every cut, by the training pictures alone."""
+        """Return `judging.CutScores` of every cut, from the training images alone."""
         last, classes = self.cuts[-1], len(self.class_names)
         return [
             judge(cut, features, self.labels, classes, self.old_classes if cut == last else None)
@@ -62,30 +63,31 @@ class Subject:
         ]
 
     def measure(self):
-        """Return (blocks, plans): what the base's blocks take on this machine, now; and what each plan will."""
+        """Measure the cost of the base's blocks on this machine. Returns (blocks, plans)."""
         blocks = costs.measure_blocks(self.base, self.cuts, self.images, self.learning)
         return blocks, self.plans(blocks)
 
     def head_model(self, features):
-        """Return the head that the recipe puts on, as a model of its own, for features (N, D)."""
+        """Return the recipe's head as a compiled model of its own, for features (N, D)."""
         tensor = features_in = Input(features.shape[1:])
         for layer in learning_layers(len(self.class_names)):
             tensor = layer(tensor)
         return self.compiled(Model(features_in, tensor))
 
     def compiled(self, model, learning_rate=costs.STANDSTILL):
+        """Compile a model as the recipe does, with a learning rate of about 0. Returns the model."""
         loss = CategoricalCrossentropy(label_smoothing=self.label_smoothing)
         model.compile(SGD(learning_rate, momentum=0.9), loss, metrics=["accuracy"])
         return model
 
     def head_epoch(self, cut, val):
-        """Return the seconds of an epoch of the head alone, with a look at `val` held-back pictures."""
+        """Return the seconds of an epoch of the head alone, with validation on `val` held-back images."""
         features, clock = self.features_at[cut], Clock()
         targets = to_categorical(self.labels, len(self.class_names))
-        share = self.task.train / len(features)  # of the pictures, some are judged: the others take as long
+        share = self.task.train / len(features)  # only some images are judged; the others take the same time
         held_back = np.arange(round(val / share)) % len(features)
         validation = (features[held_back], targets[held_back]) if len(held_back) else None
-        with warnings.catch_warnings():  # only the time matters: that it validates on what it has learned is no mistake
+        with warnings.catch_warnings():  # only the time matters: validation on training images is no mistake here
             warnings.simplefilter("ignore", MistakeWarning)
             self.head_model(features).fit(
                 features, targets, self.task.batch_size, HEAD_EPOCHS, 0, [clock], validation_data=validation
@@ -94,7 +96,7 @@ class Subject:
 
 
 class Photographs(Subject):
-    """A folder of photographs, for `finetune_photographs`; `settings` as for that."""
+    """A folder of photographs, for `finetune_photographs`. `settings` are those of that recipe."""
 
     def __init__(self, photos, settings):
         self.given = replace(settings, cut=None, unfreeze=None, augment=False, mirror=False)
@@ -116,15 +118,14 @@ class Photographs(Subject):
             epochs=self.settings.epochs,
             tune_epochs=self.settings.tune_epochs,
             start=time.perf_counter() - start,
-            picture=0.0,
+            reading=0.0,
             threads=threads(),
             bytes=program + 4 * self.base.count_params(),
         )
         self.compute_features(whole)
 
     def build(self):
-        """Make the base. Returns the model with ImageNet's head on it, where its weights are on this machine, or the
-        base again."""
+        """Build the base. Returns the model with ImageNet's head if its weights are on this machine, else the base."""
         name, size = self.settings.base, self.settings.image_size
         network = NETWORKS[name]
         native = size == network.native_size
@@ -134,16 +135,16 @@ class Photographs(Subject):
         transfer.freeze(whole)
         self.no_leep = ""
         if not has_head:
-            reason = f"its weights ({name}) are not on this machine" if native else f"pictures of {size} pixels"
-            self.no_leep = f"LEEP asks ImageNet's own head of {name} about the pictures; not here: {reason}."
+            reason = f"its weights ({name}) are not on this machine" if native else f"the images have {size} pixels"
+            self.no_leep = f"There is no LEEP, which needs the predictions of ImageNet's head of {name}: {reason}."
         return whole
 
     def compute_features(self, whole):
-        """Let every picture pass once through the frozen network."""
+        """Run every photograph once through the frozen network, and keep the features of all cuts."""
         has_output = whole.output is not self.base.output
         model = features_at(whole, self.cuts, GlobalAveragePooling2D, has_output)
-        pictures = photograph_stream(some_of(self.folder.train), self.prepare, self.settings.image_size)
-        rows = kept_features(model, pictures, self.settings.keep_features)
+        photographs = photograph_stream(some_of(self.folder.train), self.prepare, self.settings.image_size)
+        rows = kept_features(model, photographs, self.settings.keep_features)
         for path, reason in rows.left_out:
             print(printable(f"left out: {path}: {reason}"))
         self.labels = np.array([photo.label for photo in rows.photos])
@@ -154,16 +155,18 @@ class Photographs(Subject):
         self.images = self.prepare(np.stack([self.read(photo) for photo in self.first_photos]))
 
     def read(self, photo):
+        """Return the pixels of a photograph as the network is shown it."""
         return photograph_pixels(photo, self.settings.image_size, self.settings.image_size)
 
     def plans(self, blocks):
-        picture = np.median([costs.seconds_of(lambda: self.read(photo)) for photo in self.first_photos])
-        task = self.task = self.task._replace(picture=float(picture))
+        """Return all possible plans, with the costs of these blocks."""
+        reading = np.median([costs.seconds_of(lambda: self.read(photo)) for photo in self.first_photos])
+        task = self.task = self.task._replace(reading=float(reading))
         epochs = [self.head_epoch(cut, task.val) for cut in self.cuts]
         found = []
         for k, (cut, epoch) in enumerate(zip(self.cuts, epochs)):
-            where = ["--cut", cut] if cut != self.cuts[-1] else []
-            arguments = self.arguments(*where, "--unfreeze", "none")
+            cut_here = ["--cut", cut] if cut != self.cuts[-1] else []
+            arguments = self.arguments(*cut_here, "--unfreeze", "none")
             found.append(plans.head_plan(task, blocks[: k + 1], arguments, epoch))
         parts = parts_before(self.settings.base, self.cuts[-1])
         for part, before in list(parts.items())[:UNFROZEN]:
@@ -173,12 +176,12 @@ class Photographs(Subject):
         return found
 
     def arguments(self, *more):
-        """Return the arguments of `minitl finetune` that stand for the settings: what is not the default."""
+        """Return the arguments of `minitl finetune` for the settings that are not the defaults."""
         usual = PhotographSettings(base=self.settings.base).settled().as_data()
         usual["base"] = PhotographSettings.base
         found, arguments = self.settings.as_data(), [self.photos]
         for name, value in found.items():
-            if value != usual[name] and name not in ("cut", "unfreeze"):  # these are the plan's
+            if value != usual[name] and name not in ("cut", "unfreeze"):  # the plan sets these two
                 arguments += [option(name)] if value is True else [option(name), str(value)]
         return [*arguments, *more]
 
@@ -187,14 +190,14 @@ class Photographs(Subject):
         return replace(self.given, cut=plan.cut, unfreeze=plan.unfreeze or "none")
 
     def step_bytes(self, before):
-        """Return the most memory of a step of the second stage, through all that lies behind the layer `before`."""
+        """Return the most memory of a step of the second stage, through all layers after the layer `before`."""
         head = [GlobalAveragePooling2D(), *learning_layers(len(self.class_names))]
         whole = transfer.replace_head(self.base, head)
         prefix, part = Model(whole.input, whole.output_of(before)), Model(whole.output_of(before), whole.output)
         transfer.unfreeze(part)
         try:
             features = prefix.forward(self.images, gradients="none")
-            # With the momentum; it is read back, to be sure.
+            # A checkpoint holds weights and momentum. It is read back after it has been written.
             checkpoint = 2 * 4 * part.count_params(trainable_only=True)
             return costs.step_bytes(self.compiled(part), features, self.task.batch_size) + checkpoint
         finally:
@@ -202,32 +205,32 @@ class Photographs(Subject):
 
 
 class Clothing(Subject):
-    """The bundled pictures on VGG16's first three blocks, for `finetune_clothing`."""
+    """The bundled images on VGG16's first three blocks, for `finetune_clothing`."""
 
     cuts, old_classes = list(clothing.CUTS), None
-    no_leep = "LEEP asks ImageNet's own head about the pictures; of VGG16, only the first three blocks are here."
+    no_leep = "There is no LEEP, which needs ImageNet's head: only the first three blocks of VGG16 are bundled."
 
     def __init__(self):
         start = time.perf_counter()
-        pictures = data.fashion_mnist_few_shot()
-        self.labels, self.class_names = pictures.y_train, pictures.class_names
-        x = clothing.prepared(pictures.x_train)
+        dataset = data.fashion_mnist_few_shot()
+        self.labels, self.class_names = dataset.y_train, dataset.class_names
+        x = clothing.prepared(dataset.x_train)
         shape = (clothing.IMAGE_SIZE, clothing.IMAGE_SIZE, 3)
         network = VGG16(weights=None, include_top=False, input_shape=shape)
         network.load_weights(bundled_file(clothing.WEIGHTS), partial=True)
         self.base = transfer.remove_layers(network, self.cuts[-1])
         transfer.freeze(self.base)
-        # As heavy as the test pictures are in the recipe; nobody looks at the real ones here.
-        test_like = clothing.prepared(np.zeros_like(pictures.x_test))
+        # The recipe holds the prepared test images. Black ones take the same memory; the real ones are not used here.
+        test_like = clothing.prepared(np.zeros_like(dataset.x_test))
         plan = clothing.HEAD_ONLY
         self.task = plans.Task(
             train=len(x),
-            val=len(pictures.x_test),
+            val=len(dataset.x_test),
             batch_size=plan.batch_size,
             epochs=plan.epochs,
             tune_epochs=0,
             start=time.perf_counter() - start,
-            picture=0.0,
+            reading=0.0,
             threads=threads(),
             bytes=peak_bytes() or 0,
         )
@@ -237,6 +240,7 @@ class Clothing(Subject):
         self.features_at, _ = split_by_cut(rows, self.base, self.cuts, Flatten)
 
     def plans(self, blocks):
+        """Return all possible plans, with the costs of these blocks."""
         found = []
         for k, (cut, features) in enumerate(self.features_at.items()):
             arguments = ["--cut", cut, "--no-scratch"]
@@ -250,20 +254,25 @@ class Clothing(Subject):
 
 
 class Clock(Callback):
-    """The seconds of each epoch."""
+    """A callback that measures the seconds of each epoch."""
 
     def __init__(self):
         self.seconds = []
 
     def on_epoch_begin(self, epoch, logs=None):
+        """Note the time."""
         self.start = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
+        """Note the seconds of the epoch."""
         self.seconds.append(time.perf_counter() - self.start)
 
 
 def some_of(photos):
-    """Return those training pictures that are judged: each content once, since a copy of a picture would be known
-    however it was left out, and not more than MOST_PICTURES, chosen by their digests."""
+    """Return the training photographs that are judged: at most MOST_PHOTOGRAPHS, chosen by their digests.
+
+    Of photographs with the same content, one is judged: if a photograph is left out and its copy is not, the head has
+    learned from it.
+    """
     by_content = {photo.sha256: photo for photo in photos}
-    return [by_content[sha256] for sha256 in sorted(by_content)][:MOST_PICTURES]
+    return [by_content[sha256] for sha256 in sorted(by_content)][:MOST_PHOTOGRAPHS]

@@ -6,77 +6,76 @@ import textwrap
 from ...terminal import printable, table
 from . import plans
 
-WIDTH = 100
-SCORES = {"LogME": "logme", "H-score": "h_score"}  # what they are called: a field of `CutScores`
+WIDTH = 79
+SCORES = {"LogME": "logme", "H-score": "h_score"}  # {name: field of `CutScores`}
 
 
 def advice_text(advice):
-    """Return an `advising.Advice` as text: where to cut, what the blocks take, what each plan will take, what to do."""
+    """Return an `advising.Advice` as text: the cuts, the costs of the blocks, the costs of the plans, the advice."""
     subject, task = advice.subject, advice.subject.task
     lines = [
-        f"Where to cut: {len(subject.labels):,} training pictures, each judged by a head made from all the others", "",
+        f"Where to cut: {len(subject.labels):,} training images, each predicted by a head made",
+        "from all the others", "",
         cuts_table(advice.ranking), "",
     ]  # fmt: skip
     for line in (*about_cuts(advice.ranking), *([subject.no_leep] if subject.no_leep else [])):
         lines.append(textwrap.fill(line, WIDTH, subsequent_indent="  "))
     lines += [
-        "", f"What the blocks of {subject.base.name} take on this machine ({advice.threads} threads)", "",
+        "", f"The cost of the blocks of {subject.base.name} on this machine ({advice.threads} threads)", "",
         blocks_table(advice.blocks, task.batch_size),
     ]  # fmt: skip
     if (advice.load or 0) > 1.5 * advice.threads:
-        lines += ["", f"Other programs are at work here (load {advice.load:.1f}): without them it would be faster."]
+        lines += ["", f"Other programs are running (load {advice.load:.1f}): without them, it would be faster."]
     lines += [
-        "", f"What each plan will take, with {task.train:,} pictures to learn from and {task.val:,} held back", "",
+        "", f"The cost of each plan, with {task.train:,} training images and {task.val:,} held back", "",
         plans_table(advice.plans),
     ]  # fmt: skip
     if subject.photos is not None:
-        kept = "So the first time; then the pictures' features are kept, and most of the first pass falls away."
-        lines += ["", kept]
+        lines += ["", "The next run finds the kept features, and takes little time for the first pass."]
     lines += ["", textwrap.fill(f"Advice: {reason(advice)}", WIDTH), "", f"    {printable(command(advice.advised))}"]
     return "\n".join(lines)
 
 
 def about_cuts(ranking):
-    """Say which is first, which second, how sure that is, and what the scores would have taken. Yields lines."""
+    """Yield lines: the first and the second cut, how sure the order is, and the choices of the scores."""
     first, second = ranking.order[:2]
     difference, low, high = ranking.behind[1]
     if second.name in ranking.equals:
-        sure = "with so few pictures, they cannot be told apart."
+        sure = "with so few images, they cannot be told apart."
     elif low <= 0 <= high:
-        sure = "the accuracies do not tell them apart, the probabilities of the right class do."
+        sure = "their accuracies cannot be told apart, but the probabilities of the right class can."
     else:
         sure = "that is more than chance."
     yield f"First {first.name}, then {second.name}, {difference:.3f} behind ({low:.3f} to {high:.3f}): {sure}"
     others = [name for name in ranking.equals if name not in (first.name, second.name)]
     if others:
-        yield f"Nor can {', '.join(others)}."
+        yield f"{', '.join(others)} cannot be told apart from the first either."
     choices = [(name, max(ranking.order, key=lambda cut: getattr(cut, score))) for name, score in SCORES.items()]
-    yield "; ".join(f"{name} would take {best.name}" for name, best in choices) + "."
+    yield "; ".join(f"{name} would choose {best.name}" for name, best in choices) + "."
 
 
 def reason(advice):
-    """Say why this plan, in a sentence or two."""
+    """Return the reason for the advised plan, in a sentence or two."""
     plan, preferred = advice.advised, advice.ordered[0]
     if not advice.fits:
         limits = [f"{limit:g} {unit}" for limit, unit in ((advice.within, "minutes"), (advice.memory, "GB")) if limit]
         too_large = advice.memory and plan.peak_bytes > advice.memory * 1e9
         fallback = "smallest" if too_large else "fastest"
-        return f"nothing fits into {' and '.join(limits)}. The {fallback} is {cost(plan)}."
+        return f"no plan fits into {' and '.join(limits)}. The {fallback} is {cost(plan)}."
     if plan is not preferred:
-        return f"{cost(plan)}. It is the best that fits; better would be {cost(preferred)}."
+        return f"{cost(plan)}. It is the best plan that fits; {cost(preferred)} would be better."
     text, first = f"{cost(plan)}.", advice.ranking.order[0]
     if plan.unfreeze:
-        text += f" With {plans.ENOUGH_TO_UNFREEZE} pictures a class or more, it pays to let the last block learn."
+        text += f" With {plans.ENOUGH_TO_UNFREEZE} images a class or more, it pays to unfreeze the last block."
     elif advice.ranking.advised is not first:
         text += f" It cannot be told apart from {first.name}, and is cheaper."
     elif any(each.unfreeze for each in advice.ordered):
-        text += (
-            f" To let blocks learn as well is not expected to help below {plans.ENOUGH_TO_UNFREEZE} pictures a class."
-        )
+        text += f" With fewer than {plans.ENOUGH_TO_UNFREEZE} images a class, unfreezing is not expected to help."
     return text
 
 
 def cost(plan):
+    """Return the name of a plan with its time and memory."""
     return f"{plan.name}: {duration(plan.seconds)}, {gigabytes(plan.peak_bytes)}"
 
 
@@ -86,6 +85,7 @@ def command(plan):
 
 
 def cuts_table(ranking):
+    """Return a table of the cuts with their scores."""
     has_leep = any(cut.leep is not None for cut in ranking.order)
     rows = [["last layer kept", "features", "accuracy", "95% interval", "behind the first", "LogME", "H-score"]]
     rows[0] += ["LEEP"] * has_leep
@@ -99,7 +99,10 @@ def cuts_table(ranking):
 
 
 def blocks_table(blocks, batch):
-    """Times are for an image; those of learning in a batch of `batch`, where blocks before it learn as well."""
+    """Return a table of the blocks with their times for an image.
+
+    The time of learning is that in a batch of `batch` images, where the blocks before it learn as well.
+    """
     rows = [["block, to", "GFLOP", "ms frozen", "GFLOP/s", "ms learning"]]
     for block in blocks:
         learning = f"{1000 * block.step_seconds(batch, False) / batch:.1f}" if block.step else ""
@@ -109,20 +112,21 @@ def blocks_table(blocks, batch):
 
 
 def plans_table(all_plans):
+    """Return a table of the plans with their predicted times and memory."""
     rows = [["what learns", "first pass", "stage 1", "stage 2", "in all", "memory"]]
     for plan in all_plans:
-        phases = [
-            duration(each) if each else "" for each in (plan.first_pass, plan.stage_1, plan.stage_2, plan.seconds)
-        ]
-        rows.append([plan.name, *phases, gigabytes(plan.peak_bytes)])
+        seconds = plan.first_pass, plan.stage_1, plan.stage_2, plan.seconds
+        rows.append([plan.name, *(duration(each) if each else "" for each in seconds), gigabytes(plan.peak_bytes)])
     return table(rows)
 
 
 def duration(seconds):
+    """Return a time as text."""
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.0f} min"
 
 
 def gigabytes(count):
+    """Return a number of bytes as text."""
     return f"{count / 1e9:.1f} GB" if count >= 95e6 else f"{count / 1e6:.0f} MB"
 
 
@@ -143,6 +147,7 @@ def advice_data(advice):
 
 
 def cut_data(cut, behind):
+    """Return a cut of the ranking, as JSON can hold it."""
     low, high = cut.interval
     return {
         **{name: getattr(cut, name) for name in ("name", "features", "accuracy", "logme", "h_score", "leep")},
@@ -152,4 +157,5 @@ def cut_data(cut, behind):
 
 
 def plan_data(plan):
+    """Return a plan, as JSON can hold it."""
     return {**plan._asdict(), "name": plan.name, "seconds": plan.seconds, "command": command(plan)}

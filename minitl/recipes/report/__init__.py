@@ -1,14 +1,14 @@
-"""A fine-tuning as one page that a person can look through: `minitl finetune ... --report DIR`.
+"""The report of a fine-tuning, as one page: `minitl finetune ... --report DIR`.
 
-    record      what a recipe hands over, as plain data: all that this package knows of a fine-tuning
-    findings    what has to be found out for the page: pictures to show, where the network looked, what it costs
-    grad_cam    where in a picture is what an answer rests on? (a function of any model, to be used by itself)
+    record      the plain data that a recipe passes on: all that this package knows of a fine-tuning
+    findings    what is computed for the page: images to show, Grad-CAM maps, costs
+    grad_cam    the places in an image on which a prediction rests (a function of any model, usable by itself)
     measured    first kernels, maps from layer to layer, cost by layer
     sections, results, section_network    the nine sections, as HTML
-    page        the whole; page.css its looks
-    charts      inline SVG;  heat: numbers as colours;  html: tags and escaping;  plots: the same as PNG files
+    page        the whole page;  page.css   its style
+    charts      inline SVG;  heat   numbers as colours;  html   tags and escaping;  plots   the same as PNG files
 
-Of the recipes, `reporting` alone imports it. It needs matplotlib and Pillow (the extra `plots` brings both).
+Of the recipes, `reporting` alone imports it. It needs matplotlib and Pillow (the extra `plots` installs both).
 """
 
 import os
@@ -19,19 +19,21 @@ from ...files.atomic import replacing
 from ...progress import Progress
 from ..settings import SettingError
 from . import page, plots
-from .findings import look_into
+from .findings import find_all
 from .grad_cam import grad_cam
 from .record import FineTuning, Pictures, Stage
 
 __all__ = ["FineTuning", "Pictures", "Stage", "check_folder", "grad_cam", "write_report"]
 
 PAGE = "index.html"
-OURS = b"minitl"  # stands near the beginning of all that is written here
+OURS = b"minitl"  # stands near the beginning of every file that is written here
 
 
 def check_folder(folder):
-    """Refuse now, before an hour of work, a folder that `write_report` could not write, or should not. Raises
-    SettingError, and MissingExtraError without matplotlib."""
+    """Check now, before an hour of work, that `write_report` can write to a folder, and overwrites no other files.
+
+    Raises SettingError otherwise, and MissingExtraError without matplotlib.
+    """
     plots.require_matplotlib()
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
@@ -41,7 +43,7 @@ def check_folder(folder):
         text = "{} {folder}: cannot be written. {place} must exist and be writable."
         raise SettingError(text, "report", folder=folder, place=place)
     try:
-        if not folder.exists():  # what `os.access` says is not always what happens
+        if not folder.exists():  # `os.access` is not always right
             folder.mkdir()
             folder.rmdir()
     except OSError as error:
@@ -56,11 +58,11 @@ def check_folder(folder):
 def write_report(fine_tuning, folder):
     """Write `folder`/index.html and the PNG files beside it. Returns the page's path.
 
-    Every file is either the old one or the new one at any moment, and the page comes last: where it is new, all is. A
-    picture of an earlier report that there is none of this time is removed.
+    At any moment, every file is either the old one or the new one. The page is written last: if it is new, all files
+    are new. A figure of an earlier report that this report does not have is removed.
     """
     folder = Path(folder)
-    findings = look_into(fine_tuning)
+    findings = find_all(fine_tuning)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -80,6 +82,7 @@ def write_report(fine_tuning, folder):
 
 
 def _is_ours(path):
+    """Return whether a report has written this file."""
     try:
         with open(path, "rb") as file:
             return OURS in file.read(400)

@@ -1,7 +1,7 @@
-"""Charts as inline SVG. Their colours are the page's (CSS classes `a`, `b`, `line`, `grid`, ...), so that they fit
-light and dark, and letters stay letters: they can be read out, searched, and printed sharply.
+"""Charts as inline SVG, in units that are about pixels on a phone.
 
-Each function returns an <svg> in units that are about pixels on a phone.
+Their colours are the page's (CSS classes `a`, `b`, `line`, `grid`, ...), so they fit its light and its dark style. Text
+is text in SVG: it can be read out, searched, and printed sharply. Each chart is an <svg>.
 """
 
 import math
@@ -13,21 +13,23 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 38  # room for the numbers at the axes
 
 
 class Axes:
-    """From numbers to places in the picture: `x(value)`, `y(value)`."""
+    """The axes of a chart: `x(value)` and `y(value)` are the place of a number in the chart."""
 
     def __init__(self, x_range, y_range, height=HEIGHT, left=LEFT):
         self.x_range, self.y_range, self.height, self.left = x_range, y_range, height, left
 
     def x(self, value):
+        """Return the horizontal place of a value."""
         low, high = self.x_range
         return round(self.left + (value - low) / ((high - low) or 1) * (WIDTH - self.left - RIGHT), 1)
 
     def y(self, value):
+        """Return the vertical place of a value."""
         low, high = self.y_range
         return round(self.height - BOTTOM - (value - low) / ((high - low) or 1) * (self.height - BOTTOM - TOP), 1)
 
     def frame(self, x_ticks, y_ticks, x_label, x_text=str, y_text=str):
-        """Grid lines with their numbers, and what the x axis counts."""
+        """Return grid lines with their numbers, and the label of the x axis."""
         parts = []
         for value in y_ticks:
             parts.append(tag("line", x1=self.left, x2=WIDTH - RIGHT, y1=self.y(value), y2=self.y(value), class_="grid"))
@@ -41,10 +43,11 @@ class Axes:
 
 
 def line_chart(title, series, y_range=None, y_text="{:g}".format, stepwise=False):
-    """Numbers epoch by epoch: `series` is a list of (name, CSS class, values). Few points are shown as points, too.
+    """Return a chart of numbers epoch by epoch. If there are few points, they are marked.
 
-    y_range    (lowest, highest); default: from 0 to what is nice and above all
-    stepwise   each number holds until the next one
+    series     a list of (name, CSS class, values)
+    y_range    (lowest, highest); default: from 0 to a round number above all values
+    stepwise   draw steps: each number holds until the next one
     """
     longest = max(len(values) for _, _, values in series)
     everything = [value for _, _, values in series for value in values]
@@ -59,35 +62,42 @@ def line_chart(title, series, y_range=None, y_text="{:g}".format, stepwise=False
         parts.append(tag("polyline", points=" ".join(f"{x},{y}" for x, y in line), class_=f"line {class_}"))
         for x, y in points if len(points) <= 8 else points[-1:]:
             parts.append(tag("circle", cx=x, cy=y, r=3.2, class_=f"dot {class_}"))
-    said = "; ".join(
+    description = "; ".join(
         f"{name}: {y_text(values[0])} after epoch 1, {y_text(values[-1])} after epoch {len(values)}"
         for name, _, values in series
     )
-    return svg(f"{title} by epoch. {said}.", parts)
+    return svg(f"{title} by epoch. {description}.", parts)
 
 
 def reliability(rows):
-    """Draw how sure (x) against how often right (y): `rows` as `Evaluation.calibration` gives them. The area of a dot
-    is its number of pictures; a line leads from it to the diagonal, where it should lie."""
+    """Return a chart of accuracy (y) against probability (x): `rows` are those of `Evaluation.calibration`.
+
+    The area of a dot is its number of images. A line leads from the dot to the diagonal, where it should lie.
+    """
     axes = Axes((0, 1), (0, 1), height=320, left=44)
     places = (0, 0.25, 0.5, 0.75, 1)
     text = "{:.0%}".format
-    parts = axes.frame(places, places, "how sure the network was", text, text)
+    parts = axes.frame(places, places, "mean probability of the predictions", text, text)
     corner = dict(x1=axes.x(0), y1=axes.y(0), x2=axes.x(1), y2=axes.y(1))
     parts.append(tag("line", **corner, class_="diagonal"))
     most = max(count for _, _, count, _, _ in rows)
     for _, _, count, sure, right in rows:
         x = axes.x(sure)
         parts.append(tag("line", x1=x, x2=x, y1=axes.y(sure), y2=axes.y(right), class_="gap"))
-        words = f"{count:,} pictures: {sure:.0%} sure, {right:.0%} right"
+        words = f"{count:,} images: probability {sure:.0%}, accuracy {right:.0%}"
         size = round(3 + 11 * math.sqrt(count / most), 1)
         parts.append(tag("circle", tag("title", words), cx=x, cy=axes.y(right), r=size, class_="bubble"))
-    said = "; ".join(f"{sure:.0%} sure, {right:.0%} right ({count:,} pictures)" for _, _, count, sure, right in rows)
-    return svg(f"Calibration. {said}.", parts, height=320)
+    description = "; ".join(
+        f"probability {sure:.0%}, accuracy {right:.0%} ({count:,} images)" for _, _, count, sure, right in rows
+    )
+    return svg(f"Calibration. {description}.", parts, height=320)
 
 
 def intervals(rows):
-    """Accuracies with their intervals, one above the other: (name, accuracy, low, high, CSS class)."""
+    """Return a chart of accuracies with their intervals, one above the other.
+
+    rows   (name, accuracy, low, high, CSS class) of each
+    """
     step, left = 44, 4
     height = TOP + step * len(rows) + BOTTOM - 6
     places = ticks(min(low for _, _, low, _, _ in rows), max(high for _, _, _, high, _ in rows))
@@ -103,38 +113,39 @@ def intervals(rows):
         parts.append(tag("line", x1=axes.x(low), x2=axes.x(high), y1=y, y2=y, class_=f"interval {class_}"))
         parts.append(tag("circle", cx=axes.x(accuracy), cy=y, r=6, class_=f"dot {class_}"))
         parts.append(tag("text", f"{name}, {accuracy:.1%}", x=left + 8, y=y - 12, class_=f"name {class_}"))
-    said = "; ".join(
+    description = "; ".join(
         f"{name}: {accuracy:.1%}, between {low:.1%} and {high:.1%}" for name, accuracy, low, high, _ in rows
     )
-    return svg(f"Accuracies with their 95% intervals. {said}.", parts, height=height)
+    return svg(f"Accuracies with their 95% intervals. {description}.", parts, height=height)
 
 
 def shares(parts):
-    """Draw one bar of several parts: (name, number, CSS class)."""
+    """Return one bar of several parts, each (name, number, CSS class)."""
     total, x, drawn = sum(number for _, number, _ in parts), 0.0, []
     for name, number, class_ in parts:
         width = number / total * WIDTH
         if number:
-            drawn.append(tag("rect", tag("title", f"{name}: {number:,}"), x=round(x, 2), y=0, width=round(width, 2),
-                             height=14, class_=f"share {class_}"))  # fmt: skip
+            place = {"x": round(x, 2), "y": 0, "width": round(width, 2), "height": 14}
+            drawn.append(tag("rect", tag("title", f"{name}: {number:,}"), **place, class_=f"share {class_}"))
         x += width
-    said = "; ".join(f"{name}: {number:,}" for name, number, _ in parts)
-    return tag("svg", drawn, viewBox=f"0 0 {WIDTH} 14", preserveAspectRatio="none", role="img", aria_label=said,
-               class_="shares")  # fmt: skip
+    description = "; ".join(f"{name}: {number:,}" for name, number, _ in parts)
+    size = {"viewBox": f"0 0 {WIDTH} 14", "preserveAspectRatio": "none"}
+    return tag("svg", drawn, **size, role="img", aria_label=description, class_="shares")
 
 
 def svg(label, parts, height=HEIGHT):
+    """Return an <svg> with a description for those who do not see it."""
     return tag("svg", parts, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label, class_="chart")
 
 
 def legend(*entries):
-    """(name, CSS class) of lines, as HTML above the charts."""
+    """Return a legend of (name, CSS class), as HTML above the charts."""
     items = [tag("li", tag("span", "", class_=f"key {class_}", aria_hidden="true"), name) for name, class_ in entries]
     return tag("ul", items, class_="legend")
 
 
 def ticks(low, high, about=5):
-    """Round numbers from at most `low` to at least `high`, in steps of 1, 2 or 5 times a power of ten."""
+    """Return round numbers from at most `low` to at least `high`, in steps of 1, 2 or 5 times a power of ten."""
     if high <= low:
         high = low + (abs(low) or 1) * 0.1
     rough = (high - low) / about
@@ -145,5 +156,5 @@ def ticks(low, high, about=5):
 
 
 def bar(share, class_="a"):
-    """Draw a bar within a cell of a table, from 0 to 1."""
+    """Return a bar for a cell of a table; its length is `share`, from 0 to 1."""
     return tag("span", Markup(""), class_=f"bar {class_}", style=f"--share:{share:.4f}", aria_hidden="true")

@@ -1,4 +1,4 @@
-"""Maps of numbers as colours, and pictures of them."""
+"""Maps of numbers as colours, and sheets of several images."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ COLOURS = np.array([
 
 
 def coloured(numbers):
-    """Numbers from 0 to 1, any shape -> RGB (..., 3) from 0 to 255, float."""
+    """Return numbers from 0 to 1, of any shape, as colours: float RGB (..., 3), 0 to 255."""
     places = np.clip(numbers, 0, 1) * (len(COLOURS) - 1)
     left = np.minimum(places.astype(int), len(COLOURS) - 2)
     share = (places - left)[..., None]
@@ -20,25 +20,29 @@ def coloured(numbers):
 
 
 def stretched(maps):
-    """Each map of (n, H, W) from 0 to 1 by itself. One that is the same everywhere becomes 0."""
+    """Scale each map of (n, H, W) by itself to 0 to 1. A map of equal numbers becomes 0."""
     low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
     return (maps - low) / np.where(high > low, high - low, 1)
 
 
-def laid_over(picture, heat):
-    """Lay a map (h, w) over the uint8 picture (H, W, 3) that it is of: the picture darkened and in grey, and yellow
-    where the map is large. A map of nothing but zeros leaves it grey."""
-    height, width = picture.shape[:2]
+def laid_over(image, heat):
+    """Lay a map (h, w) over its uint8 image (H, W, 3): the image becomes dark grey, and yellow where the map is large.
+
+    A map of zeros leaves it grey.
+    """
+    height, width = image.shape[:2]
     heat = heat / max(float(heat.max()), 1e-12)
     heat = resize(heat[None], height, width)[0, ..., None]
-    grey = (picture @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    grey = (image @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
     shown = (1 - heat) * 0.5 * grey + heat * COLOURS[-1] * (0.4 + 0.6 * grey / 255)
     return np.clip(shown, 0, 255).astype(np.uint8)
 
 
 def sheet(tiles, columns, gap):
-    """Tiles uint8 RGB (n, h, w, 3) in rows of `columns`, `gap` pixels between them -> one RGBA picture, with nothing to
-    be seen between them."""
+    """Lay tiles, uint8 RGB (n, h, w, 3), in rows of `columns`. Returns an RGBA image, transparent between the tiles.
+
+    gap   pixels between two tiles
+    """
     count, height, width, _ = tiles.shape
     rows = -(-count // columns)
     size = rows * (height + gap) - gap, columns * (width + gap) - gap

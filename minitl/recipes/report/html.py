@@ -1,4 +1,4 @@
-"""HTML as functions. What is no `Markup` is text, and is escaped: names of files and classes come from anywhere."""
+"""HTML as functions. All text that is no `Markup` is escaped: names of files and classes may hold anything."""
 
 import base64
 import html
@@ -17,15 +17,17 @@ class Markup(str):
 
 
 def text(value):
-    """Any value as HTML. Characters that nobody can see, or that turn the line around, are written as escapes."""
+    """Return any value as HTML. Invisible characters, and those that reverse the line, are written as escapes."""
     if isinstance(value, Markup):
         return value
     return Markup(html.escape(printable(str(value)).replace("\n", "\\n"), quote=True))
 
 
 def tag(name, /, *contents, **attributes):
-    """`<name attribute="...">contents</name>`. `class_` is class, `_` within a name is `-`; an attribute that is None
-    is left out."""
+    """Return `<name attribute="...">contents</name>`.
+
+    The attribute `class_` is class, `_` within a name is `-`, and an attribute that is None is left out.
+    """
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
         for key, value in attributes.items()
@@ -37,7 +39,7 @@ def tag(name, /, *contents, **attributes):
 
 
 def join(*contents, by=""):
-    """Contents, and lists of them, one after the other."""
+    """Return contents, and lists of contents, one after the other."""
     flat = []
     for content in contents:
         flat += content if isinstance(content, (list, tuple)) else [content]
@@ -45,8 +47,10 @@ def join(*contents, by=""):
 
 
 def name(value, longest=None):
-    """Show a name from outside: with `longest`, the middle of a longer one is left out (and is in its title). Isolated,
-    so that one written from right to left does not rearrange its neighbours."""
+    """Return a name of a file or class as HTML, isolated: a name from right to left does not rearrange its neighbours.
+
+    With `longest`, the middle of a longer name is left out; the title holds the whole name.
+    """
     shown = short(value, longest)
     return tag("bdi", shown, title=None if shown == str(value) else value)
 
@@ -60,51 +64,49 @@ def short(value, longest):
     return f"{value[: longest - 1 - end]}…{value[-end:]}"
 
 
-def picture(pixels, alt, class_=None):
-    """uint8 (H, W, 3), (H, W, 4) or (H, W) -> an <img> that carries its file within it. Photographs as JPEG, small and
-    flat pictures as PNG, which is exact."""
+def image(pixels, alt, class_=None):
+    """Return an <img> that contains its file, from uint8 (H, W, 3), (H, W, 4) or (H, W).
+
+    Photographs become JPEG. Small and flat images become PNG, which is exact.
+    """
     from PIL import Image
 
     pixels, file = np.ascontiguousarray(pixels), io.BytesIO()
-    image = Image.fromarray(pixels)
     kind = "jpeg" if pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.shape[0] > 100 else "png"
-    image.save(file, kind, **({"quality": 85} if kind == "jpeg" else {"optimize": True}))
+    Image.fromarray(pixels).save(file, kind, **({"quality": 85} if kind == "jpeg" else {"optimize": True}))
     source = f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
     return tag("img", src=source, alt=alt, width=pixels.shape[1], height=pixels.shape[0], class_=class_)
 
 
 def table(head, rows, caption):
-    """Return a table with a head, in a box in which it scrolls where it is wider than the page. The first cell of a row
-    is its heading. A column whose title ends in `#` holds numbers. `caption` is for those who do not see it."""
+    """Return a table with a head, in a box that scrolls where the table is wider than the page.
+
+    The first cell of a row is its heading. A column whose title ends in `#` holds numbers. `caption` is for those who
+    do not see the table.
+    """
     numbers = [str(title).endswith("#") for title in head]
     height = "tall" if len(rows) > MOST_ROWS else ""
-    heads = [
-        tag(
-            "th",
-            title.rstrip("#") if not isinstance(title, Markup) else title,
-            scope="col",
-            class_="number" if n else None,
-        )
-        for title, n in zip(head, numbers)
-    ]
+    titles = [title if isinstance(title, Markup) else title.rstrip("#") for title in head]
+    heads = [tag("th", title, scope="col", class_="number" if n else None) for title, n in zip(titles, numbers)]
     body = []
     for first, *rest in rows:
         cells = [tag("td", cell, class_="number" if n else None) for cell, n in zip(rest, numbers[1:])]
         body.append(tag("tr", tag("th", first, scope="row"), cells))
     inner = [tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)]
-    return tag("div", tag("table", inner), class_=f"scroll {height}".strip(), tabindex="0", role="region",
-               aria_label=caption)  # fmt: skip
+    box = {"class_": f"scroll {height}".strip(), "tabindex": "0", "role": "region", "aria_label": caption}
+    return tag("div", tag("table", inner), **box)
 
 
 def figure(content, caption, class_=None):
-    """Return a picture or chart with what to see in it."""
+    """Return an image or chart with its caption."""
     return tag("figure", content, tag("figcaption", caption), class_=class_)
 
 
 def sure(share):
-    """Return a probability, which is neither 0 nor 1, as text."""
+    """Return a probability as text. It is never shown as 0 % or 100 %."""
     return "over 99.9%" if share > 0.9995 else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
 
 
 def percent(share, digits=1):
+    """Return a share as text, in percent."""
     return "–" if share is None or not np.isfinite(share) else f"{100 * share:.{digits}f}%"

@@ -1,7 +1,6 @@
-"""What a network looks like inside: its first kernels as colours, one picture's maps from layer to layer, and what each
-part of it costs.
+"""The inside of a network: its first kernels as colours, the maps of one image, and the cost of each part.
 
-All of them go by the model's `cuts`: where it is a single path, and can be run piece by piece.
+Maps and costs follow the model's `cuts`: the tensors at which the model is a single path and can be run part by part.
 """
 
 import math
@@ -20,11 +19,10 @@ REPEATS = 3
 
 
 def first_kernels(model, prepare):
-    """Return the kernels of the first convolution as RGB pictures: float (F, KH, KW, 3) from 0 to 1, or None where it
-    does not look at three colours.
+    """Return the kernels of the first convolution as RGB images: float (F, KH, KW, 3) from 0 to 1.
 
-    Grey is 0, each kernel is scaled by its largest number. In which order its channels stand, `prepare` tells: the one
-    that a red picture raises is red.
+    Returns None where its input does not have three channels. Grey is 0, and each kernel is scaled by its largest
+    number. `prepare` shows the order of the channels: the channel that grows for a red image is red.
     """
     layer = next((call.layer for call in model.calls if isinstance(call.layer, Conv2D)), None)
     if layer is None or layer.kernel.shape[2] != 3:
@@ -37,7 +35,11 @@ def first_kernels(model, prepare):
 
 
 class Maps(NamedTuple):
-    """Some channels of a layer's output: the layer, its whole shape (H, W, C), their numbers, maps (n, H, W)."""
+    """Some channels of a layer's output.
+
+    layer      its name;   shape   of its output (H, W, C)
+    channels   those that are here;   maps   their numbers (n, H, W)
+    """
 
     layer: str
     shape: tuple
@@ -46,8 +48,11 @@ class Maps(NamedTuple):
 
 
 def feature_maps(model, x, count=16):
-    """Show what becomes of one image x (1, H, W, C): at each size of the maps the last layer that sees something of its
-    own, and there the `count` channels that vary most over the picture. Returns a list of `Maps`."""
+    """Return a list of `Maps` that one image x (1, H, W, C) becomes on its way through the network.
+
+    Of each size of maps it takes the last layer that `sees_something`, and of its channels the `count` that vary most
+    over the image.
+    """
     last_of_size = {}
     for tensor in model.cuts:
         if len(tensor.shape) == 4 and sees_something(tensor.layer):
@@ -64,8 +69,12 @@ def feature_maps(model, x, count=16):
 
 
 class Cost(NamedTuple):
-    """One part of a model: its layers' names, what it gives (shape without the batch), multiply-adds and seconds an
-    image, parameters, and how many of these learn."""
+    """The cost of one part of a model.
+
+    layers     names;   shape   of its output, without the batch
+    multiply_adds, seconds      for an image
+    parameters                  all, and the number of those that learn (`learning`)
+    """
 
     layers: list
     shape: tuple
@@ -78,13 +87,12 @@ class Cost(NamedTuple):
 def costs(model, x, advance=lambda: None):
     """Return the `Cost` of each part of the model between two cuts: of a layer, or of a block with branches.
 
-    x         some images, ready for the model; the time is the least of three runs, divided by their number
+    x         some images, ready for the model; the time is that of the fastest of three runs, divided by their number
     advance   called after each part
 
-    What is done number by number with the output of a layer that has parameters, or of one that merges branches, counts
-    as part of it.
-    Of what is left, some is still computed together in the whole (`graph.fusion`): the sum is a little more than what
-    the whole takes.
+    An elementwise layer counts as part of the layer before it, if that has parameters or merges branches. The sum of
+    all times is a little more than the time of the whole model, which computes some neighbours together
+    (`graph.fusion`).
     """
     found, start = [], model.input
     for cut in _ends_of_parts(model):
@@ -104,7 +112,7 @@ def costs(model, x, advance=lambda: None):
 
 
 def _ends_of_parts(model):
-    """Return the cuts behind which a new part begins."""
+    """Return the cuts at which the parts end."""
     ends = []
     for cut in model.cuts:
         before = ends[-1].layer if ends else None

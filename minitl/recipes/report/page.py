@@ -1,4 +1,4 @@
-"""The page: sections one after the other, in one file that needs nothing else. Its looks are in `page.css`."""
+"""The page: all sections in one file that needs no other file. Its style is in `page.css`."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ from . import results, sections
 from . import section_network as inside
 from .html import Markup, join, tag
 
-# Nothing may be loaded from anywhere, and no program may run: the page is what is in the file.
+# The page loads nothing and runs no program: all of it is in the file.
 ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def as_html(fine_tuning, findings):
-    """Return the whole file as text."""
+    """Return the page as text."""
     contents = [
         ("data", "The data", sections.data(fine_tuning, findings)),
         ("steps", "Six steps", sections.steps(fine_tuning)),
@@ -41,12 +41,14 @@ def as_html(fine_tuning, findings):
 
 
 def _section(id_, title, content):
+    """Return a section with its heading."""
     return tag("section", tag("h2", title, id=id_), content, aria_labelledby=id_)
 
 
 def _made_by(fine_tuning):
+    """Return the facts about how the report was made."""
     rows = [tag("div", tag("dt", what), tag("dd", value)) for what, value in fine_tuning.facts]
     return join(
         tag("dl", rows, class_="facts"),
-        tag("p", "The charts lie beside this page as PNG files, for slides. It needs none of them, and no network."),
+        tag("p", "The figures lie beside this page as PNG files, for slides. The page itself needs no other file."),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a recipe hands to the report, as plain data: a fine-tuning from its data to its result."""
+"""The plain data that a recipe passes to the report: a fine-tuning from its data to its result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from ..evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Pictures:
-    """Labelled pictures, read when they are needed.
+    """Labelled images, which are read when they are needed.
 
     labels    (N,) positions in the class names
-    names     what each is called: the name of its file
-    read      position -> float32 RGB (H, W, 3), 0 to 255: what the network is shown
+    names     the name of each image, or of its file
+    read      position -> float32 RGB (H, W, 3), 0 to 255, as the network is shown it
     prepare   RGB (N, H, W, 3) -> the network's input: its `preprocess_input`
     """
 
@@ -30,19 +30,25 @@ class Pictures:
         return len(self.labels)
 
     def rgb(self, position):
-        """Return a picture as uint8 RGB (H, W, 3), or None if it cannot be read any more."""
+        """Return an image as uint8 RGB (H, W, 3), or None if it cannot be read any more."""
         try:
             return np.clip(self.read(position) + 0.5, 0, 255).astype(np.uint8)
         except DataError:
             return None
 
     def counts(self, classes):
+        """Return the number of images of each class."""
         return np.bincount(self.labels, minlength=classes)
 
 
 class Stage(NamedTuple):
-    """One training: its name, what `fit` noted, the learning rate with which each epoch began, how many parameters
-    learned, and the accuracy after it (None: not measured)."""
+    """One training.
+
+    history          of `fit`
+    learning_rates   at the beginning of each epoch
+    parameters       the number of those that learned
+    accuracy         afterwards (None: not measured)
+    """
 
     name: str
     history: dict
@@ -55,16 +61,16 @@ class Stage(NamedTuple):
 class FineTuning:
     """A fine-tuning from its data to its result.
 
-    task             what was learned, in a few words: "Ten kinds of clothing"
+    task             a title in a few words: "Ten kinds of clothing"
     class_names      in the order of the labels
     training, held_back   `Pictures`; the latter are those of the evaluation, in its order
     steps            (name, what was done) of the six steps of transfer learning
     stages           `Stage`s, in order
-    model            after all of them
-    evaluation       `Evaluation` of the held-back pictures
-    seconds          what it took; `resumed`: since it was resumed
-    others           (what, accuracy, parameters, seconds) of what it is compared with; None: not known
-    other_stages     `Stage`s of these, where there are curves to show
+    model            after all stages
+    evaluation       `Evaluation` on the held-back images
+    seconds          the time of the training;   resumed   True: the time since it was resumed
+    others           (name, accuracy, parameters, seconds) of each model to compare with; None: not known
+    other_stages     `Stage`s of these models, where there are curves to show
     skipped          (path, reason) of files that were left out
     duplicates       lists of paths with the same content
     facts            (name, value) of how it was made: command, seed
