@@ -1,4 +1,5 @@
-"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift."""
+"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift. Unit
+normalization: brings every row of numbers to length 1."""
 
 import numpy as np
 
@@ -148,3 +149,58 @@ class BatchNormalization(Layer):
         pixels = grad.size // grad.shape[-1]  # M
         b = -scale * inverse_std * sum_grad_v / pixels
         return weighted_sum(grad, x, scale, b, -b * mean - scale * sum_grad / pixels)
+
+
+class UnitNormalization(Layer):
+    """y = x / |x| along `axis`, where |x| is the square root of the sum of squares.  x (N, ..., D) -> same shape.
+
+    It takes the length out of each row and keeps the direction. In front of a new head this takes out how bright and
+    contrasty a photograph is: a pre-trained network answers a pale photograph with the same pattern of features as a
+    vivid one, but with smaller numbers.
+
+    axis   one axis, or several, over which the sum runs
+
+    A row of zeros has no direction: it stays zero, and so does its gradient.
+    """
+
+    takes_integers = False
+    config_names = ("axis",)
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        axes = axis if isinstance(axis, (list, tuple)) else (axis,)
+        if not axes or any(isinstance(each, bool) or not isinstance(each, (int, np.integer)) for each in axes):
+            raise ArgumentError(f"axis is {axis!r}; expected a whole number, or several.")
+        self.axis = axis if isinstance(axis, (int, np.integer)) else list(axis)
+        self._axes = tuple(int(each) for each in axes)
+
+    def check_input(self, input_shape):
+        rank = len(input_shape)
+        positions = [each + rank if each < 0 else each for each in self._axes]
+        if not all(0 < each < rank for each in positions) or len(set(positions)) < len(positions):
+            raise ShapeError(
+                f"layer '{self.name}': axis is {self.axis}, found an input of shape {tuple(input_shape)}; expected axes "
+                f"of an example, 1 to {rank - 1}, each once."
+            )
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        x = as_float(x)
+        # The square of the largest number may overflow, that of a small one vanish: so it is taken out first.
+        largest = np.abs(x).max(axis=self._axes, keepdims=True, initial=0)
+        scaled = x / np.where(largest > 0, largest, 1)
+        scaled_length = np.sqrt(np.square(scaled).sum(axis=self._axes, keepdims=True))
+        y = scaled / np.where(largest > 0, scaled_length, 1)
+        self.remember(y, largest * scaled_length)
+        return y
+
+    def backward(self, grad):
+        """Return dL/dx. With n = |x|, y_j = x_j / n and dn/dx_i = x_i / n = y_i:
+
+        dy_j/dx_i = (1[i = j] - y_j y_i) / n      so      dL/dx_i = (grad_i - y_i sum_j grad_j y_j) / n
+
+        The gradient has no part along y: to make x longer changes nothing.
+        """
+        y, length = self.remembered()
+        along = (grad * y).sum(axis=self._axes, keepdims=True)
+        return np.where(length > 0, (grad - y * along) / np.where(length > 0, length, 1), 0)
