@@ -205,7 +205,7 @@ def ask_forked_child(path, copy, most_bytes, file_bytes):
     try:
         return json.loads(answer)
     except ValueError:
-        raise reading.UnsafeFileError(f"{path}: reading it crashed the process that tried ({status}).") from None
+        raise reading.UnsafeFileError(f"{path}: reading it crashed the child process ({status}).") from None
 
 
 def run_format(name, count, seed, folder):
@@ -235,7 +235,7 @@ def run_format(name, count, seed, folder):
         try:
             if name == "published":
                 if store.check("fuzz", mutant) is None:
-                    raise store.another_file("fuzz", mutant)
+                    raise store.wrong_file("fuzz", mutant)
             if name == "minitl" and number % 2:
                 target = load_model(mutant)
             else:
@@ -243,7 +243,7 @@ def run_format(name, count, seed, folder):
             outcome = "equal" if [array_digest(each) for each in target.get_weights()] == expected else "altered"
         except MinitlError as error:
             outcome = "refused"
-            counts["child crashed"] += "crashed the process" in str(error)
+            counts["child crashed"] += "crashed the child process" in str(error)
             counts["child out of time"] += "did not end within" in str(error)
         except BaseException:
             return _keep(name, number, mutant, traceback.format_exc())

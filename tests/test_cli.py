@@ -244,9 +244,9 @@ def test_weights_diff(capsys, tmp_path, two_files):
 def test_weights_convert(capsys, tmp_path, two_files):
     third = tmp_path / "c.weights.h5"
     status, text, _ = weights_command(capsys, tmp_path, "convert", two_files[1], third)
-    assert status == 1 and "does not tell the classes. Convert it with --model" in text and not third.exists()
+    assert status == 1 and "does not state the classes. Convert it with --model" in text and not third.exists()
     status, text, _ = weights_command(capsys, tmp_path, "convert", two_files[1], two_files[1])
-    assert status == 1 and "is the file to convert; give the result another name" in text
+    assert status == 1 and "is the file to convert. Give the result another name" in text
     arguments = ["convert", two_files[1], third, "--model", two_files[0]]
     status, text, results = weights_command(capsys, tmp_path, *arguments)
     assert status == 0 and results["tensors"] == 4 and "2 layers, 4 tensors, 94 parameters" in text

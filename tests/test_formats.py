@@ -213,7 +213,7 @@ def test_every_difference_with_the_shape_in_the_file(tmp_path):
     with pytest.raises(WeightsError) as error:
         model.load_weights(safetensors(tmp_path / "a.safetensors", state))
     message = str(error.value)
-    assert "'conv' kernel: expected (3, 3, 3, 2), found (3, 3, 1, 4) ((4, 1, 3, 3) there)" in message
+    assert "'conv' kernel: expected (3, 3, 3, 2), found (3, 3, 1, 4) ((4, 1, 3, 3) in the file)" in message
     assert (
         "'conv' bias: expected (2,), found (5,)" in message and "'top' is in the file but not in the model" in message
     )
@@ -316,7 +316,7 @@ def test_the_order_behind_mixed_maps_is_not_guessed(tmp_path):
     b = Flatten(name="fb")(MaxPooling2D(4, name="pb")(images))
     model = Model(images, Dense(2, name="out")(Concatenate(name="both")([a, b])))
     state = {"out.weight": np.ones((2, 10), "<f4"), "out.bias": np.ones(2, "<f4")}
-    with pytest.raises(WeightsError, match="in which order 'out.weight' expects the pixels .* cannot be told"):
+    with pytest.raises(WeightsError, match="the order in which 'out.weight' expects the pixels .* is unknown"):
         model.load_weights(safetensors(tmp_path / "a.safetensors", state))
 
 
@@ -419,7 +419,7 @@ def test_archives_keep_the_order_that_keras_goes_by(tmp_path, rng):
     assert converted(tmp_path / "model.keras", tmp_path / "a.h5") == (4, 10, model.count_params())
     with h5py.File(tmp_path / "a.h5") as file:
         assert [name.decode() for name in file.attrs["layer_names"]] == ["c1", "norm", "c2", "out"]
-    with pytest.raises(WeightsError, match="does not tell in which order the layers stand.*--model"):
+    with pytest.raises(WeightsError, match="does not state the order of the layers.*--model"):
         converted(tmp_path / "inner.weights.h5", tmp_path / "b.h5")
     converted(tmp_path / "inner.weights.h5", tmp_path / "c.weights.h5")
     for path in "a.h5", "c.weights.h5":
@@ -444,7 +444,7 @@ def test_what_a_conversion_cannot_tell_is_refused(tmp_path):
     with pytest.raises(WeightsError, match="two layers are called 'fc'"):
         converted(tmp_path / "a.h5", tmp_path / "b.h5")
     safetensors(tmp_path / "a.safetensors", {"x.weight": np.ones((2, 2), "<f4")})
-    with pytest.raises(WeightsError, match="is no file of Keras's"):
+    with pytest.raises(WeightsError, match="expected a file of Keras's, found"):
         converted(tmp_path / "a.safetensors", tmp_path / "b.h5")
     assert not (tmp_path / "b.h5").exists()
 

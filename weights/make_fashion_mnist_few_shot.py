@@ -2,8 +2,8 @@
 
     python weights/make_fashion_mnist_few_shot.py FOLDER      (with the four *-ubyte.gz files in it)
 
-The rule leaves nothing to choose: of each class, the first 50 images of the training file and the first 100 of the
-test file, in file order.
+The rule leaves no choice: of each class, it takes the first 50 images of the training file and the first 100 images of
+the test file, in the order of the files.
 """
 
 import sys
@@ -18,17 +18,20 @@ TRAIN_PER_CLASS, TEST_PER_CLASS = 50, 100
 
 
 def first_of_each_class(images, labels, count):
+    """Return the first `count` images of each class and their labels, in the order of the file."""
     chosen = np.sort(np.concatenate([np.flatnonzero(labels == label)[:count] for label in range(len(CLASS_NAMES))]))
     return images[chosen], labels[chosen]
 
 
 def main():
+    """Read the folder and write the file beside this script."""
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    everything, target = fashion_mnist(sys.argv[1]), Path(__file__).parent / "fashion_mnist_few_shot.h5"
+    target = Path(__file__).parent / "fashion_mnist_few_shot.h5"
+    dataset = fashion_mnist(sys.argv[1])
     parts = [
-        ("train", everything.x_train, everything.y_train, TRAIN_PER_CLASS),
-        ("test", everything.x_test, everything.y_test, TEST_PER_CLASS),
+        ("train", dataset.x_train, dataset.y_train, TRAIN_PER_CLASS),
+        ("test", dataset.x_test, dataset.y_test, TEST_PER_CLASS),
     ]
     with h5py.File(target, "w") as file:
         for name, *part in parts:

@@ -8,7 +8,7 @@ from ..errors import ArgumentError, WeightsError
 from ..files.results import check_writable
 from ..weights import convert
 from ..weights.inspection import opened
-from ..weights.naming import is_kerass, places
+from ..weights.naming import has_keras_layout, places
 from .models_by_name import NOTOP, model_by_name
 from .settings import SettingError
 
@@ -29,7 +29,7 @@ def convert_weights(source, target, model=None, names=None, partial=False):
     check_writable(target)
     names = read_names(names) if names and not isinstance(names, dict) else names
     with opened(source) as file:
-        foreign = not is_kerass(file)
+        foreign = not has_keras_layout(file)
         if model or foreign:
             network = model_by_name(model) if model else fitting_application(file, names)
             report = convert.through_model(file, network, target, partial, names)

@@ -1,9 +1,10 @@
-"""Files of weights: reading them with care, and writing them so that none is ever half there.
+"""Files of weights: reads them with care, and writes each one completely or not at all.
 
-Three rooms: `formats` (what the files of Keras, PyTorch, ONNX and others look like), `distrust` (opening a file that
-may be anything), `published` (what can be fetched, and whether it is what it is called). Beside them: `naming` (which
-tensor is which), `loading` (into a model), `ledger` (where every number comes from), `saving`, `convert`, `inspection`. Read in this
-order.
+README.md beside this file is the introduction. Three packages lie here: `formats` (what the files of Keras, PyTorch,
+ONNX and others look like), `distrust` (opening a file that may be hostile) and `published` (fetching published weights
+and checking that they are the right ones). The modules beside them: `naming` (which tensor is which parameter),
+`loading` (from a file into a model), `ledger` (where each array comes from), `saving`, `convert` and `inspection`.
+Read them in this order.
 """
 
 from ..files.bundled import bundled_file

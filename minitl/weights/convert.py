@@ -1,9 +1,9 @@
-"""From any format to HDF5 that Keras and minitl load.
+"""Conversion of weights from any format to HDF5 that Keras and minitl load.
 
-Two ways. Through a model: it knows the layers' order, their classes and the axes, so any format becomes any layout. Or
-as it is, from Keras's files, where the file itself tells enough: legacy to legacy, `.keras` to either layout,
-`.weights.h5` to `.weights.h5`. Keras reads both layouts by position, so a file in another order would be loaded into
-the wrong layers without a word; what does not tell the order is refused.
+There are two ways. `through_model` uses a model that knows the layers' order, their classes and the axes, so it writes
+either layout from any format. `as_it_is` uses a Keras file that itself states enough: legacy to legacy, `.keras` to
+either layout, `.weights.h5` to `.weights.h5`. Keras reads both layouts by position. It would silently load a file in
+another order into the wrong layers, so a file that does not state the order is refused.
 """
 
 import os
@@ -18,11 +18,13 @@ from . import ledger
 from .distrust.opening import open_weights
 from .formats import keras_h5
 from .loading import load_from
-from .naming import is_kerass, own_places, owner_of
+from .naming import has_keras_layout, own_places, owner_of
 from .saving import KERAS_3, check_target
 
 
 class ConversionReport(NamedTuple):
+    """The counts of what a conversion wrote."""
+
     layers: int
     tensors: int
     parameters: int
@@ -32,8 +34,10 @@ class ConversionReport(NamedTuple):
 
 
 def through_model(file, model, target, partial=False, names=None):
-    """Load an open file into `model`, so that axes, order and names become the model's, and write the layers that the
-    file had: with `partial`, that may not be all of them."""
+    """Load an open file into `model`, and write the layers that it had to `target`. Return a `ConversionReport`.
+
+    Axes, order and names become the model's. With `partial`, the file may have only some of the model's layers.
+    """
     _check_target(file, target)
     loaded = load_from(file, model, partial, names).loaded
     layers = [layer for layer in model.layers if layer.name in loaded]
@@ -46,11 +50,12 @@ def through_model(file, model, target, partial=False, names=None):
 
 
 def as_it_is(file, target):
-    """Write the tensors of a Keras file with their own names and in their own order."""
+    """Write the tensors of an open Keras file to `target`, with their names and order. Return a `ConversionReport`."""
     _check_target(file, target)
-    if not is_kerass(file):
+    if not has_keras_layout(file):
         raise WeightsError(
-            f"{file.path}: is no file of Keras's. Convert it with --model, which says whose layers these are."
+            f"{file.path}: expected a file of Keras's, found {file.listing.format}. Convert it with --model, which "
+            "names the network of these layers."
         )
     arrays, owners = {}, {}
     for place in own_places(file):
@@ -65,12 +70,12 @@ def as_it_is(file, target):
     unclear = [name for name, tensors in arrays.items() if any(key.startswith("number ") for key in tensors)]
     if numbered and not from_numbered:
         raise WeightsError(
-            f"{target}: Keras 3's layout counts the layers of each class, and {file.path} does not tell the classes. "
+            f"{target}: Keras 3's layout counts the layers of each class, and {file.path} does not state the classes. "
             "Convert it with --model."
         )
     if not numbered and (file.listing.format.startswith("Keras 3 HDF5") or unclear):
-        what = f"what the tensors of '{unclear[0]}' are" if unclear else "in which order the layers stand"
-        raise WeightsError(f"{file.path}: does not tell {what}, which {target} has to. Convert it with --model.")
+        what = f"the names of the tensors of '{unclear[0]}'" if unclear else "the order of the layers"
+        raise WeightsError(f"{file.path}: does not state {what}, which {target} needs. Convert it with --model.")
 
     def write(written):
         if numbered:
@@ -85,7 +90,7 @@ def as_it_is(file, target):
 
 
 def _ledger_of(file):
-    """A ledger for a file that has none: everything was copied from it."""
+    """Return a ledger, as JSON, for a file that has none: every array was copied from it."""
     entries = []
     for place in own_places(file):
         numbers = file.digest(place.tensor, file.read(place.tensor, dtype=None))
@@ -95,22 +100,23 @@ def _ledger_of(file):
 
 
 def _check_target(file, target):
+    """Raise ArgumentError if `target` has a wrong ending or is the source file itself."""
     check_target(target)
     if os.path.exists(target) and os.path.samefile(file.path, target):
-        raise ArgumentError(f"{target}: is the file to convert; give the result another name.")
+        raise ArgumentError(f"{target}: is the file to convert. Give the result another name.")
 
 
 def _write(target, layers, write, texts):
-    """Write a file, and read it back before it takes its place. `layers` is {name: {parameter: array}}."""
+    """Write a file, and read it back before it takes the name `target`. `layers` is {name: {parameter: array}}."""
 
     def check(written):
-        with open_weights(written) as again:
-            found = {(place.layer, place.parameter): place.tensor for place in own_places(again)}
-            by_number = {(place.layer, place.tensor.parameter): place.tensor for place in own_places(again)}
+        with open_weights(written) as file:
+            found = {(place.layer, place.parameter): place.tensor for place in own_places(file)}
+            by_number = {(place.layer, place.tensor.parameter): place.tensor for place in own_places(file)}
             for name, arrays in layers.items():
                 for number, (parameter, array) in enumerate(arrays.items()):
                     tensor = found.get((name, parameter)) or by_number.get((name, number))
-                    if tensor is None or not np.array_equal(again.read(tensor, dtype=None), array, equal_nan=True):
+                    if tensor is None or not np.array_equal(file.read(tensor, dtype=None), array, equal_nan=True):
                         raise WeightsError(f"{target}: '{name}' {parameter} read back differently; nothing was saved.")
 
     with replacing(target, check) as temporary, h5py.File(temporary, "w") as written:

@@ -1,6 +1,6 @@
-"""Look at a file of weights without loading it: is it whole, what is in it, in what does it differ from another one?
+"""Inspection of weight files without a model: verify a file, list its tensors, compare two files.
 
-Each function returns what a program wants, and has a text for people beside it.
+Each function returns a text for people and data for programs.
 """
 
 from dataclasses import replace
@@ -24,16 +24,17 @@ def opened(path):
     try:
         size = Path(path).stat().st_size
     except (OSError, ValueError):
-        size = 0  # open_weights will say what is wrong
+        size = 0  # open_weights raises the error
     with Progress(f"Reading {Path(path).name}", size, unit="MB", lines=True) as bar:
         return open_weights(path, bar.advance)
 
 
 class Verified:
-    """A file held against what was published or saved. Raises WeightsError for one that holds NaN or infinity.
+    """The comparison of a file with what was published or saved. Raises WeightsError if it holds NaN or infinity.
 
-    text      what the file is, with its digests
-    damaged   labels of the tensors that are not what the file's own ledger says was saved
+    text      the file's format and digests, for people
+    data      the same for programs
+    damaged   labels of the tensors that differ from the digests in the file's own ledger
     """
 
     def __init__(self, path):
@@ -42,7 +43,10 @@ class Verified:
             for place in own_places(file):
                 array = file.read(place.tensor, dtype=None)
                 if not np.isfinite(array).all():
-                    raise WeightsError(f"{file.path}: {place.tensor.label} holds NaN or infinity.")
+                    raise WeightsError(
+                        f"{file.path}: {place.tensor.label} holds NaN or infinity: the file is damaged, or its "
+                        "training diverged. Download or save it again."
+                    )
                 _, saved = self.recorded.get((place.layer, place.parameter), (None, None))
                 if saved not in (None, array_digest(array)):
                     self.damaged.append(place.tensor.label)
@@ -60,7 +64,7 @@ class Verified:
             )
 
     def verdict(self):
-        """Return what is known of the file, in a sentence. Raises WeightsError for one that is damaged."""
+        """Return the result in a sentence. Raises WeightsError if the file is damaged."""
         if self.damaged:
             raise WeightsError(
                 f"{self.path}: {len(self.damaged)} of {len(self.recorded)} tensors are not what was saved: it is "
@@ -70,11 +74,11 @@ class Verified:
             return f"These are the published weights {self.published}, to the last bit."
         if self.recorded:
             return f"All {len(self.recorded)} tensors are what was saved, to the last bit."
-        return "Whole and readable. Nobody has published a digest for it that is known here, and it carries none."
+        return "The file is complete and readable. No published digest of it is known, and it carries none itself."
 
 
 def inspect(path):
-    """Return (text, data) of what is in a file: every tensor, and the ledger of where it comes from."""
+    """Return (text, data) of a file's contents: every tensor, and the ledger of where it comes from."""
     with opened(path) as file:
         header = f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes, sha256 {file.sha256}"
         rows, tensors, digests = [["tensor", "shape", "type", "at byte", "smallest", "mean", "largest"]], [], {}
@@ -97,18 +101,21 @@ def inspect(path):
 
 
 def ledger_lines(file, digests):
-    """Return the file's own ledger, held against the numbers that are there: `digests` is {tensor name: sha256}."""
+    """Return the lines of the file's own ledger; an entry is "damaged" if the digest of its array has changed.
+
+    `digests` is {tensor name: sha256} of the arrays that the file holds now.
+    """
     recorded, notes = loading.ledger_in(file)
     names = {(place.layer, place.parameter): place.tensor.name for place in own_places(file)}
     entries = []
     for key, (entry, saved) in recorded.items():
-        whole = digests.get(names.get(key)) == saved
-        entries.append(entry if whole else replace(entry, state=ledger.DAMAGED))
+        is_unchanged = digests.get(names.get(key)) == saved
+        entries.append(entry if is_unchanged else replace(entry, state=ledger.DAMAGED))
     return str(ledger.Ledger(entries, notes)).splitlines() if entries else []
 
 
 def differences(first_path, second_path):
-    """Return (text, data) of which tensors differ in two files, and by how much."""
+    """Return (text, data) of the tensors that differ between two files, and by how much."""
     with opened(first_path) as a, opened(second_path) as b:
         first, second = ({(p.layer, p.parameter): p for p in own_places(file)} for file in (a, b))
         equal, rows = 0, []

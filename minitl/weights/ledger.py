@@ -1,10 +1,10 @@
-"""The ledger: where every number of a model comes from.
+"""The ledger: a record of where every array of a model comes from.
 
-A fine-tuned file holds somebody's published weights, somebody's new head, and things in between; after a few steps of
-surgery nobody can tell which is which. So each layer carries with it, for every parameter, an `Origin`: the file it was
-copied from with its digest, what was done to it on the way, and the digest of the numbers as they were put in. Layers
-that are shared between models, cut off or put on bring their origins along. Whether a tensor still *is* what was put in
-needs no bookkeeping: `ledger_of` takes its digest again and compares.
+A fine-tuned file holds published weights, a new head, and arrays in between, such as an adapted kernel. After a few
+steps of surgery nobody can tell them apart. So each layer keeps an `Origin` for each of its arrays: the file that it
+was copied from and the sha256 of this file, how it was converted, and the sha256 of the array as it was put into the
+model. A layer that is shared between models, removed or added keeps its origins. Training records nothing: `ledger_of`
+takes the digest of each array again and compares it with the digest in the origin.
 
 The ledger is written into every file that minitl saves.
 """
@@ -17,7 +17,7 @@ from .formats.stored_file import array_digest
 
 KEY = "minitl_ledger"
 FORMAT = 1
-LONGEST = 8  # origins in a row; of longer histories the middle is left out
+LONGEST = 8  # origins in a history; a longer history loses its middle
 TEXTS = ("action", "how", "why", "file", "sha256", "name", "numbers", "became")
 AS_IT_IS = "as it is"
 UNCHANGED, CHANGED, NEW, DAMAGED = "unchanged", "changed", "new", "damaged"
@@ -25,15 +25,15 @@ UNCHANGED, CHANGED, NEW, DAMAGED = "unchanged", "changed", "new", "damaged"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where one tensor comes from.
+    """The origin of one array: what was done to put it into the model, and from which file.
 
-    action    "copied", "adapted" (made from another tensor) or "initialised" (new)
-    how       what was done on the way: "as it is", "axes (F, C, KH, KW) -> (KH, KW, C, F)", "glorot_uniform", ...
-    why       the reason, where there is one to tell
-    file      name of the file, its sha256, and the tensor's name in it; None for what is new
-    numbers   the sha256 of the array as it was put into the model (little-endian); None for what is new
-    became    the sha256 of what it had become when it was saved, or adapted, if that was something else
-    before    the `Origin` that it had before that
+    action    "copied", "adapted" (made from another array) or "initialised" (new)
+    how       how it was made: "as it is", "axes (F, C, KH, KW) -> (KH, KW, C, F)", "glorot_uniform", ...
+    why       the reason, if there is one to give
+    file      the name of the file; `sha256` is the file's digest and `name` the tensor's name in it; None if new
+    numbers   the sha256 of the array as it was put into the model (little-endian); None if new
+    became    the sha256 of the array when it was saved or adapted, if it had changed by then
+    before    the `Origin` that the array had before this one
     """
 
     action: str
@@ -47,36 +47,43 @@ class Origin:
     before: "Origin | None" = None
 
     def as_data(self):
+        """Return the fields that are set, as a dict for JSON."""
         data = {key: getattr(self, key) for key in TEXTS}
         data["before"] = self.before and self.before.as_data()
         return {key: value for key, value in data.items() if value}
 
     @classmethod
     def from_data(cls, data):
-        """The opposite of `as_data`. Raises ValueError or a relative for what is none."""
+        """Return the Origin that `as_data` made `data` from.
+
+        Raises ValueError, TypeError or AttributeError for other data.
+        """
         texts = {key: value for key, value in data.items() if key != "before"}
         if not all(isinstance(value, str) for value in texts.values()):
-            raise ValueError("an origin that is none")
+            raise ValueError("an origin with a field that is no text")
         return cls(**texts, before=cls.from_data(data["before"]) if "before" in data else None)
 
     @property
     def row(self):
-        """This origin, the one before it, and so on to the first."""
+        """Return this origin, the one before it, and so on to the first."""
         return (self, *(self.before.row if self.before else ()))
 
     @property
     def first(self):
-        """The origin of the origin: the published file, where the numbers went through several."""
+        """Return the oldest origin: the published file, even if the array went through several files since."""
         return self.row[-1]
 
     @property
     def intact(self):
-        """Were the numbers copied from file to file without a change in between?"""
+        """Return whether the array was only copied, from file to file, and never changed in between."""
         return all(each.action == "copied" and each.became is None for each in self.row)
 
-    def ended(self, numbers):
-        """What this is as the `before` of something that was made of the array with digest `numbers`; None for what was
-        new. Passages from file to file that changed nothing are left out, and so is the middle of long histories."""
+    def as_before(self, numbers):
+        """Return the `before` of the next origin, or None if the array was new.
+
+        `numbers` is the digest of the array that the next array is made from. An origin that merely copied an unchanged
+        array from file to file is left out, and so is the middle of a long history.
+        """
         if self.action == "initialised":
             return None
         changed = numbers != self.numbers
@@ -90,8 +97,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger. `state` is "unchanged" since it was put in, "changed" (trained, or set by hand), "new",
-    or, in a file, "damaged": not what was saved."""
+    """One line of the ledger: an array, its origin and its state.
+
+    The state is "unchanged" (still what was put into the model), "changed" (trained, or set by hand), "new", or, in a
+    file, "damaged" (not what was saved).
+    """
 
     layer: str
     parameter: str
@@ -101,12 +111,12 @@ class Entry:
 
     @property
     def is_published(self):
-        """Is this, bit for bit, what came out of the first file?"""
+        """Return whether the array equals, bit for bit, what the first file held."""
         return self.state == UNCHANGED and self.origin.intact
 
 
 class Ledger:
-    """All entries of a model, and `notes`: what was skipped or removed, in the order in which it happened."""
+    """The entries of all arrays of a model, and `notes` on what was skipped or removed, oldest first."""
 
     def __init__(self, entries, notes):
         self.entries, self.notes = tuple(entries), tuple(notes)
@@ -118,17 +128,17 @@ class Ledger:
         return len(self.entries)
 
     def __getitem__(self, key):
-        """`ledger["block1_conv1", "kernel"]`. Raises KeyError for what is not in it."""
+        """Return an entry: `ledger["block1_conv1", "kernel"]`. Raises KeyError if there is none."""
         for entry in self.entries:
             if (entry.layer, entry.parameter) == key:
                 return entry
         raise KeyError(key)
 
     def summary(self):
-        """One line for each source and state: how many tensors and numbers."""
+        """Return one line for each source and state, with its count of parameters and tensors."""
         counts = {}
         for entry in self.entries:
-            key = _source(entry)
+            key = _summary_line(entry)
             tensors, numbers = counts.get(key, (0, 0))
             counts[key] = tensors + 1, numbers + math.prod(entry.shape)
         return [
@@ -136,7 +146,7 @@ class Ledger:
         ]
 
     def sources(self):
-        """{sha256: (number, file name)} of all files that something came from, numbered from 1."""
+        """Return {sha256: (number, file name)} of all files that an array came from, numbered from 1."""
         files = {}
         for entry in self.entries:
             for origin in entry.origin.row:
@@ -158,7 +168,10 @@ class Ledger:
 
 
 def ledger_of(model):
-    """The `Ledger` of a model as it is now. Takes the digest of every tensor that was not new: 0.05 s for 60 MB."""
+    """Return the `Ledger` of a model as it is now.
+
+    The digest of every array that came from a file is taken again: 0.05 s for 60 MB.
+    """
     entries = []
     for layer in model.layers:
         for name in layer.weight_names:
@@ -169,21 +182,24 @@ def ledger_of(model):
 
 
 def _entry(layer, name, digest):
-    """The line of one tensor whose numbers have this digest now."""
-    origin = layer.origins.get(name) or _new(layer, name)
+    """Return the `Entry` of one array, which has this digest now."""
+    origin = layer.origins.get(name) or _initialised(layer, name)
     state = NEW if origin.numbers is None else UNCHANGED if digest == origin.numbers else CHANGED
     return Entry(layer.name, name, getattr(layer, name).shape, origin, state)
 
 
-def _new(layer, name):
+def _initialised(layer, name):
+    """Return the origin of an array that its layer initialised."""
     initializer = getattr(layer, f"{name}_initializer", None)
     how = initializer if isinstance(initializer, str) else type(initializer).__name__ if initializer else ""
     return Origin("initialised", how)
 
 
 def as_text(model, layers=None):
-    """The ledger as JSON, for a file with all or some of the model's `layers`; each entry with the digest of the
-    numbers that lie beside it."""
+    """Return the ledger as JSON, for a file with all or some of the model's `layers`.
+
+    Each entry also has the digest of the array as it is now, so that a reader can recognise a damaged file.
+    """
     entries = []
     for layer in model.layers if layers is None else layers:
         for name in layer.weight_names:
@@ -193,7 +209,7 @@ def as_text(model, layers=None):
 
 
 def to_text(entries, notes=()):
-    """Pairs of an `Entry` and the digest of its numbers as saved, as JSON."""
+    """Return (`Entry`, digest of its array as saved) pairs and the notes as JSON."""
     tensors = {
         f"{entry.layer}/{entry.parameter}": {
             **entry.origin.as_data(),
@@ -207,9 +223,10 @@ def to_text(entries, notes=()):
 
 
 def from_text(text):
-    """({(layer, parameter): (Entry, digest as saved)}, notes) from a file's ledger; empty for a file without one.
+    """Return ({(layer, parameter): (Entry, digest as saved)}, notes) from a file's ledger; empty for text None.
 
-    Raises ValueError (or a relative, or RecursionError) for a text that is no ledger.
+    A text that is no ledger raises the errors of its parsing (ValueError, KeyError, RecursionError, ...), which
+    `loading.ledger_in` turns into a WeightsError.
     """
     if text is None:
         return {}, []
@@ -221,20 +238,20 @@ def from_text(text):
         origin = Origin.from_data({name: value for name, value in values.items() if name in (*TEXTS, "before")})
         shape, state, saved = tuple(values["shape"]), values["state"], values["saved"]
         if not all(type(n) is int for n in shape) or not isinstance(saved, str):
-            raise ValueError(f"an entry '{key}' that is none")
+            raise ValueError(f"the entry '{key}' has a shape or a digest of the wrong type")
         if state not in (UNCHANGED, CHANGED, NEW):
-            raise ValueError(f"a state {state!r}")
+            raise ValueError(f"unknown state {state!r}")
         entries[layer, parameter] = Entry(layer, parameter, shape, origin, state), saved
     return entries, [str(note) for note in data["notes"]]
 
 
 def adapted(origin, how, why, old, new):
-    """The origin of the array `new`, which was made from `old` with the given origin."""
-    return Origin("adapted", how, why, numbers=array_digest(new), before=origin.ended(array_digest(old)))
+    """Return the origin of the array `new`, which was made from the array `old` of the given origin."""
+    return Origin("adapted", how, why, numbers=array_digest(new), before=origin.as_before(array_digest(old)))
 
 
-def _source(entry):
-    """To what an entry counts in the summary."""
+def _summary_line(entry):
+    """Return the line of the summary that an entry is counted under."""
     if entry.state == DAMAGED:
         return "damaged: not what was saved"
     first = entry.origin.first
@@ -250,7 +267,7 @@ def _source(entry):
 
 
 def _line(entry, sources):
-    """What one tensor is, in words."""
+    """Return the origin and state of one array in words, `sources` giving the numbers of the files."""
     if entry.origin.action == "initialised":
         origin = entry.origin
         words = ["new:", origin.how or "initialised", f"({origin.why})" if origin.why else ""]

@@ -1,8 +1,8 @@
-"""From a file into a model: layer by layer, by name, all or nothing.
+"""Loading weights from a file into a model: layer by layer, by name, all or nothing.
 
-First every shape in the file is held against the model, and *all* differences are told in one message. Then the
-arrays are read, checked for NaN, and held against the digests that the file itself gives (minitl's do). Only when
-everything is in order does the model change, and its ledger with it.
+First every shape in the file is compared with the model, and one message names *all* differences. Then the arrays are
+read, checked for NaN and infinity, and compared with the digests in the file's own ledger, if it has one (a file that
+minitl saved does). Only when every check has passed does the model change, and its ledger with it.
 """
 
 from pathlib import Path
@@ -22,13 +22,13 @@ from .published.catalogue import network_of
 
 
 class LoadReport(NamedTuple):
-    """What a load did. Layer names, except for the path, the digest and the count of numbers."""
+    """The result of a load: the names of the layers that were loaded and that were not."""
 
     path: str
     loaded: list  # layers that got their weights from the file
-    not_in_file: list  # layers of the model that kept what they had
+    not_in_file: list  # layers of the model that kept the weights they had
     not_in_model: list  # layers of the file that the model does not have
-    parameters: int  # numbers read
+    parameters: int  # count of the numbers that were read
     sha256: str  # of the file
 
     def __str__(self):
@@ -41,25 +41,27 @@ class LoadReport(NamedTuple):
 
 
 def load_weights(model, path, partial=False, names=None):
-    """Read the weights of `model` from a file, layer by layer by name. Returns a `LoadReport`.
+    """Read the weights of `model` from a file, layer by layer, by name. Return a `LoadReport`.
 
     path      Keras's .h5, .weights.h5 or .keras, safetensors, ONNX, or PyTorch's .pth
     partial   layers may be missing in the file or in the model; the report and the ledger name them. A layer that is in
               both must fit in any case.
-    names     {"features.0": "conv1", ...} where the file calls the layers otherwise (torchvision's VGG16 is known)
+    names     {"features.0": "conv1", ...} if the file has other names for the layers (torchvision's VGG16 is known)
 
-    Where the model begins with published weights then, its `metadata["preprocessing"]` says whose way of preparing
-    images they expect.
+    If the first layer has published weights afterwards, `model.metadata["preprocessing"]` names the application whose
+    preprocessing these weights expect.
 
-    Raises WeightsError, with the model unchanged, if anything does not fit; UnsafeFileError for a hostile file.
+    Raises WeightsError if anything does not fit, and UnsafeFileError for a hostile file; the model is then unchanged.
     """
     with open_weights(path) as file:
         return load_from(file, model, partial, names)
 
 
 def load_from(file, model, partial=False, names=None, restore=False):
-    """`load_weights` from an open `StoredFile`. With `restore`, the file is the model's own: its ledger is continued as
-    if it had never been saved."""
+    """Load weights, as `load_weights` does, from an open `StoredFile`.
+
+    With `restore`, the file is a save of this very model: the ledger goes on as if the model had never been saved.
+    """
     if not isinstance(model, Graph):
         raise ArgumentError(f"model is {type(model).__name__}; expected a Model.")
     layers = {layer.name: layer for layer in model.layers if layer.weight_names}
@@ -73,9 +75,12 @@ def load_from(file, model, partial=False, names=None, restore=False):
     if problems:
         raise WeightsError(_all_problems(file.path, problems))
     if not shared:
-        raise WeightsError(f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}).")
+        raise WeightsError(
+            f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}). Choose the file of "
+            "this model, or translate its names with names={name in the file: layer}."
+        )
 
-    recorded, notes = ledger_in(file)  # by the names that the layers have in the file
+    recorded, notes = ledger_in(file)  # recorded: by the layer names of the file
     own_names = {place.tensor.name: place.layer for place in own_places(file)} if recorded else {}
     arrays, origins, digests = {}, {}, {}
     for name in shared:
@@ -100,7 +105,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
                 numbers = digest if array is stored else array_digest(array)
                 origins[name, key] = Origin(
                     "copied", place.conversion, "", file.path.name, file.sha256, place.tensor.name, numbers,
-                    before=before and before.origin.ended(saved),
+                    before=before and before.origin.as_before(saved),
                 )  # fmt: skip
     file.check_unchanged()
     network = network_of(model)
@@ -116,7 +121,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
         parameters=sum(array.size for array in arrays.values()),
         sha256=file.sha256,
     )
-    _note(model, layers, report, notes if restore and recorded else None)
+    _note_skipped(model, layers, report, notes if restore and recorded else None)
     if not restore:
         _note_preprocessing(model, network)
     if any(tensor.sha256 is None and tensor.name in digests for tensor in file.tensors):
@@ -125,15 +130,15 @@ def load_from(file, model, partial=False, names=None, restore=False):
 
 
 def ledger_in(file):
-    """What the file's own ledger says, if it has one."""
+    """Return ({(layer, parameter): (Entry, digest as saved)}, notes) from the file's own ledger; empty without one."""
     try:
         return from_text(file.listing.texts.get(KEY))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise WeightsError(f"{file.path}: its ledger cannot be read ({error}). Save the file again.") from None
 
 
-def _note(model, layers, report, notes):
-    """What was skipped, for the ledger."""
+def _note_skipped(model, layers, report, notes):
+    """Add the layers that were skipped to the model's ledger, or take over the file's `notes`."""
     if notes is not None:
         model.notes = notes
         return
@@ -146,9 +151,11 @@ def _note(model, layers, report, notes):
 
 
 def _note_preprocessing(model, before):
-    """Write into the model's metadata how images are prepared for its new weights, where these are published ones.
-    `before` names the application that the weights of its first layer came from: where they no longer do, what was
-    written then is taken back."""
+    """Write the application whose preprocessing the new weights expect into the model's metadata, if it is known.
+
+    `before` is the application that the first layer's weights came from before the load. If they come from none now,
+    the entry that was written then is removed.
+    """
     now = network_of(model)
     if now and now != before:
         model.metadata["preprocessing"] = now
@@ -157,22 +164,22 @@ def _note_preprocessing(model, before):
 
 
 def _missing(layers, wanted):
-    """Layers that stand on one side only."""
+    """Return a sentence for each layer that only the model or only the file has."""
     only_model = [f"'{name}' is in the model but not in the file" for name in layers if name not in wanted]
     only_file = [f"'{name}' is in the file but not in the model" for name in wanted if name not in layers]
     return only_model + only_file
 
 
 def _differences(layer, places):
-    """What does not fit between one layer and its tensors in the file."""
+    """Return a sentence for each difference between one layer and its tensors in the file."""
     problems = []
     for key in layer.weight_names:
         expected = getattr(layer, key).shape
         if key not in places:
             problems.append(f"'{layer.name}' {key}: expected {expected}, missing in the file")
         elif places[key].shape != expected:
-            turned = "" if places[key].conversion == AS_IT_IS else f" ({places[key].tensor.shape} there)"
-            problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].shape}{turned}")
+            in_file = "" if places[key].conversion == AS_IT_IS else f" ({places[key].tensor.shape} in the file)"
+            problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].shape}{in_file}")
         elif places[key].tensor.dtype not in FLOATS:
             problems.append(f"'{layer.name}' {key}: expected floating-point numbers, found {places[key].tensor.dtype}")
     extra = [key for key in places if key not in layer.weight_names]
@@ -181,6 +188,7 @@ def _differences(layer, places):
 
 
 def _check_finite(file, place, array):
+    """Raise WeightsError if the array holds NaN or infinity."""
     if not all_finite(array):
         bad = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
         raise WeightsError(
@@ -190,6 +198,7 @@ def _check_finite(file, place, array):
 
 
 def _all_problems(path, problems):
+    """Return one message about all differences between a file and a model."""
     count = "1 difference" if len(problems) == 1 else f"{len(problems)} differences"
     return (
         f"{path} does not fit the model ({count}; nothing was loaded):\n  "
@@ -199,5 +208,6 @@ def _all_problems(path, problems):
 
 
 def _some(names, most=4):
+    """Return the first names as text, with "..." if there are more."""
     names = list(names)
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "") if names else "none"

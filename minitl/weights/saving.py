@@ -1,5 +1,7 @@
-"""A model as an HDF5 file: its weights in one of Keras's layouts, its ledger and, for a whole model, its architecture
-(`graph.architecture`) as JSON text. `models.load_model` reads it back.
+"""Saving a model as an HDF5 file: its weights in one of Keras's two layouts, its ledger, and its architecture.
+
+`save_weights` leaves the architecture out; `save_model` writes it as JSON text (`graph.architecture`).
+`models.load_model` reads a whole model back.
 """
 
 import json
@@ -19,38 +21,46 @@ from .formats import keras_h5
 from .formats.stored_file import StoredFile
 from .naming import places
 
-ARCHITECTURE = "minitl_architecture"  # the JSON text's place in the file
-# Files of this ending get Keras 3's layout, as Keras expects it there; all others the legacy one.
+ARCHITECTURE = "minitl_architecture"  # the name of the JSON text in the file
+# Keras expects its version 3 layout in files with this ending, and the legacy layout in all others.
 KERAS_3 = ".weights.h5"
 
 
 def save_weights(model, path):
-    """Write the weights of `model` as HDF5 that Keras's own load_weights reads: Keras 3's layout where the name ends in
-    '.weights.h5', else the legacy one of '.h5'. Atomic."""
+    """Write the weights of `model` as HDF5 that Keras's own load_weights reads.
+
+    A name that ends in '.weights.h5' gets Keras 3's layout; any other gets the legacy layout of '.h5'. The writing is
+    atomic: the file is the old one or the new one, never half of one.
+    """
     _write(model, path, architecture_text=None)
 
 
 def save_model(model, path):
-    """Write architecture, weights, ledger, `metadata` and what is frozen. Atomic. What was compiled is not saved."""
+    """Write architecture, weights, ledger, `metadata` and `trainable` of each layer, atomically.
+
+    The optimizer, loss and metrics given to `compile` are not saved.
+    """
     try:
         text = json.dumps(architecture(model))
     except (TypeError, ValueError) as error:
         if isinstance(error, MinitlError):
             raise
         raise CheckpointError(
-            f"{path}: the model's metadata or a layer's argument is not plain data ({error})."
+            f"{path}: the model's metadata or a layer's argument is not plain data ({error}). Use numbers, texts, "
+            "lists and dictionaries."
         ) from None
     _write(model, path, text)
 
 
 def check_target(path):
-    """Refuse a name that promises another format."""
+    """Raise ArgumentError if the ending of `path` belongs to a format that minitl does not write."""
     suffix = Path(path).suffix if isinstance(path, (str, os.PathLike)) else ""
     if suffix in (".keras", ".pth", ".pt", ".onnx", ".safetensors"):
         raise ArgumentError(f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well.")
 
 
 def _write(model, path, architecture_text):
+    """Write the file and read it back before it takes the name `path`."""
     check_target(path)
     written = None
 
@@ -67,7 +77,7 @@ def _write(model, path, architecture_text):
 
 
 def _check_written(model, temporary, path):
-    """Read the file back and compare every number. Returns its digest and its listing."""
+    """Read the written file back and compare every array with the model. Return the file's digest and its listing."""
     try:
         listing, sha256 = child_process.list_file(temporary, child_process.Copy(os.devnull, 0)), file_digest(temporary)
         with StoredFile(temporary, listing, sha256) as file:

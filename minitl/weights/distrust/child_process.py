@@ -1,8 +1,8 @@
-"""The program of the child process that looks into a weight file nobody vouches for (`opening` starts it).
+"""The program of the child process that parses an unknown weight file (`opening` starts it).
 
-It gets a few numbers and two paths as its arguments, limits its own time and memory, and prints one line of JSON: the
-file's `Listing`, or what is wrong. If the file crashes the library that reads it, or makes it run for ever, that ends
-here. It never sends numbers through the pipe: the parent reads them from the file, where the listing says they lie.
+Its arguments are two paths and three limits. It limits its own time and memory and prints one line of JSON: the file's
+`Listing`, or an error. If the file crashes the library that reads it, or keeps it busy for ever, only this process is
+lost. The arrays do not go through the pipe: the parent reads them from the file, at the offsets in the listing.
 """
 
 import json
@@ -15,20 +15,21 @@ from ...errors import MinitlError, UnsafeFileError, WeightsError
 from ...files import hdf5
 from ..formats import keras_archive, keras_h5, onnx_file, safetensors_file, torch_file
 
-TORCH = (".pth", ".pt", ".bin")  # endings of PyTorch's files
+TORCH = (".pth", ".pt", ".bin")  # the endings of PyTorch's files
 
 
 class Copy:
-    """The file for numbers that lie compressed or in pieces. `room` is what may still go into it, in bytes."""
+    """The file for arrays that are compressed or in pieces. `room` is the number of bytes that may still be added."""
 
     def __init__(self, path, most_bytes):
         self.path, self.room, self.position = path, most_bytes, 0
 
     def fits(self, count):
+        """Return whether so many bytes may still be added."""
         return count <= self.room
 
     def add(self, array):
-        """Append an array's bytes. Returns the offset of the first."""
+        """Append the bytes of an array. Return the offset of the first."""
         offset = self.position
         with open(self.path, "ab") as file:
             np.ascontiguousarray(array).tofile(file)
@@ -38,7 +39,7 @@ class Copy:
 
 
 def list_file(path, copy, name=None):
-    """The `Listing` of a weight file of any format, told by its first bytes. Raises WeightsError."""
+    """Return the `Listing` of a weight file; its first bytes tell the format. Raises WeightsError."""
     name = str(name or path)
     suffix = os.path.splitext(name)[1].lower()
     file_bytes = os.path.getsize(path)
@@ -47,7 +48,7 @@ def list_file(path, copy, name=None):
     if head.startswith(hdf5.SIGNATURE):
         return keras_h5.list_hdf5(path, name, file_bytes, copy)
     if head.startswith(keras_archive.SIGNATURE):
-        if keras_archive.is_pytorchs(path):
+        if keras_archive.is_from_pytorch(path):
             return torch_file.list_torch(path, name, copy)
         return keras_archive.list_archive(path, name, file_bytes, copy)
     if safetensors_file.looks_like_safetensors(head, file_bytes) or suffix == ".safetensors" and file_bytes > 8:
@@ -55,7 +56,7 @@ def list_file(path, copy, name=None):
     if suffix == ".onnx":
         return onnx_file.list_onnx(path, name, file_bytes)
     if suffix in TORCH and kind_of_file(head) == "binary data of another kind":
-        return torch_file.list_torch(path, name, copy)  # from before it used zip archives
+        return torch_file.list_torch(path, name, copy)  # early versions of PyTorch wrote no zip archives
     raise WeightsError(
         f"{name}: expected weights (.h5, .weights.h5, .keras, .safetensors, .onnx, .pth), found {kind_of_file(head)}. "
         "Download or save it again."
@@ -63,7 +64,7 @@ def list_file(path, copy, name=None):
 
 
 def kind_of_file(head):
-    """What a file is that is no weight file, for the message."""
+    """Return the kind of file, other than a weight file, that begins with these bytes, in words for a message."""
     if not head:
         return "an empty file"
     if head.lstrip()[:1] == b"<":
@@ -76,18 +77,18 @@ def kind_of_file(head):
 
 
 def report(path, copy_path, most_bytes):
-    """What `main` prints: a listing, or an error and its kind, as data."""
+    """Return what `main` prints: a listing, or an error and its class, as data."""
     try:
         return list_file(path, Copy(copy_path, most_bytes)).as_data()
     except MinitlError as error:
         return {"error": str(error), "kind": type(error).__name__}
     except MemoryError:
-        return {"error": f"{path}: needs more memory than weights of its size can. Do not trust this file.",
+        return {"error": f"{path}: takes more memory to read than weights of its size need. Do not trust this file.",
                 "kind": UnsafeFileError.__name__}  # fmt: skip
 
 
 def limit_memory_and_time(most_memory, most_seconds):
-    """Ask the system to end this process beyond these. Windows cannot; there the parent's clock alone remains."""
+    """Let the system limit the memory and the time of this process. On Windows, only the parent limits the time."""
     try:
         import resource
     except ImportError:
@@ -101,11 +102,12 @@ def limit_memory_and_time(most_memory, most_seconds):
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         try:
             resource.setrlimit(what, (limit, hard))
-        except (OSError, ValueError):  # macOS does not limit memory in this way
+        except (OSError, ValueError):  # macOS refuses to limit memory in this way
             pass
 
 
 def main():
+    """Read the arguments, set the limits and print the report."""
     path, copy_path, most_bytes, most_memory, most_seconds = json.loads(sys.argv[-1])
     limit_memory_and_time(most_memory, most_seconds)
     print(json.dumps(report(path, copy_path, most_bytes)))

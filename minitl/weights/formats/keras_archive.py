@@ -1,11 +1,11 @@
 """Keras 3's `.keras` files: a zip archive with the weights as one HDF5 file inside.
 
     metadata.json        not read
-    config.json          the architecture. Keras runs what it finds there (a Lambda layer is code); here it is data, of
-                         which only the names of the layers are used
+    config.json          the architecture. Keras runs code that it finds there (a Lambda layer is code); minitl takes
+                         only the names of the layers from it
     model.weights.h5     Keras 3's layout (`keras_h5`)
 
-Members are read by name, at most as many bytes as allowed; nothing is unpacked into a folder.
+Members are read by name and only up to a limit of bytes. Nothing is unpacked into a folder.
 """
 
 import io
@@ -25,7 +25,7 @@ MOST_CONFIG = 2**26  # bytes
 
 
 def list_archive(path, name, file_bytes, copy):
-    """The `Listing` of a `.keras` archive."""
+    """Return the `Listing` of a `.keras` archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -34,13 +34,13 @@ def list_archive(path, name, file_bytes, copy):
                 raise UnsafeFileError(f"{name}: has a member {unsafe[:1] or members!r:.80}. Do not trust this file.")
             if WEIGHTS not in members:
                 raise WeightsError(f"{name}: is a zip archive without {WEIGHTS}; expected a .keras file.")
-            layer_names = (
-                _layer_names(json.loads(_read(archive, CONFIG, MOST_CONFIG, name))) if CONFIG in members else {}
-            )
+            layer_names = {}
+            if CONFIG in members:
+                layer_names = _layer_names(json.loads(_read(archive, CONFIG, MOST_CONFIG, name)))
             weights = _read(archive, WEIGHTS, copy.room, name)
             start = _start(path, archive.getinfo(WEIGHTS))
         listing = list_hdf5(io.BytesIO(weights), name, file_bytes, copy, start, layer_names)
-        order = {layer: position for position, layer in enumerate(layer_names.values())}  # of the architecture
+        order = {layer: position for position, layer in enumerate(layer_names.values())}  # in the architecture
         tensors = sorted(listing.tensors, key=lambda tensor: order.get(tensor.layer, len(order)))
         return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors))
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError,
@@ -50,8 +50,8 @@ def list_archive(path, name, file_bytes, copy):
         raise WeightsError(f"{name}: the archive is damaged ({error}). Download or save it again.") from None
 
 
-def is_pytorchs(path):
-    """PyTorch's files are zip archives, too, with a pickle inside."""
+def is_from_pytorch(path):
+    """Return whether a zip archive is one of PyTorch's, with a pickle inside."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
@@ -61,8 +61,10 @@ def is_pytorchs(path):
 
 
 def _read(archive, member, most_bytes, name):
-    """The bytes of a member, if they are not too many. What a zip bomb says of its size is not believed: reading itself
-    stops at the limit."""
+    """Return the bytes of a member. Raises UnsafeFileError if they are more than `most_bytes`.
+
+    A zip bomb may state a wrong size. So reading itself stops at the limit, whatever size the archive states.
+    """
     size = archive.getinfo(member).file_size
     with archive.open(member) as file:
         content = file.read(min(size, most_bytes) + 1)
@@ -75,7 +77,7 @@ def _read(archive, member, most_bytes, name):
 
 
 def _start(path, info):
-    """Where the bytes of a member begin if they are not compressed, else None."""
+    """Return the offset of a member's bytes in the archive, or None if they are compressed."""
     if info.compress_type != zipfile.ZIP_STORED:
         return None
     with open(path, "rb") as file:
@@ -85,13 +87,16 @@ def _start(path, info):
 
 
 def _layer_names(config, prefix="layers"):
-    """{"layers/conv2d_1": "block1_conv2", ...} by Keras's rule: the class in snake case, counted. Early Keras 3 left
-    the names out of the weights, but they stand in the architecture, in the same order."""
+    """Return {"layers/conv2d_1": "block1_conv2", ...} from the architecture.
+
+    The keys follow Keras's rule: the class in snake case, counted. Early versions of Keras 3 left the layer names out
+    of the weights, but the architecture has them, in the same order.
+    """
     names, counts = {}, {}
     is_row = config["class_name"] == "Sequential"
     for layer in config["config"].get("layers", ()):
         if is_row and layer["class_name"] == "InputLayer":
-            continue  # is no layer of a Sequential
+            continue  # Keras does not count it in a Sequential
         stem = snake_case(layer["class_name"])
         number = counts[stem] = counts.get(stem, -1) + 1
         key = f"{prefix}/{stem}_{number}" if number else f"{prefix}/{stem}"

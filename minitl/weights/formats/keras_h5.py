@@ -1,4 +1,4 @@
-"""Keras's two HDF5 layouts, read and written. They say the same in different words.
+"""Keras's two HDF5 layouts, read and written. Both hold the same arrays under different names.
 
 The legacy layout (`.h5`), in which published VGG16, ResNet50 and InceptionV3 weights come:
 
@@ -6,14 +6,13 @@ The legacy layout (`.h5`), in which published VGG16, ResNet50 and InceptionV3 we
     /block1_conv1                    attribute weight_names = [b"block1_conv1/kernel:0", b"block1_conv1/bias:0"]
     /block1_conv1/block1_conv1/kernel:0     float32 (3, 3, 3, 64)
 
-The two attributes say which arrays there are and in which order; the paths of the arrays are whatever the writer
-liked (Keras 1 wrote `block1_conv1_W_1:0`), so a reader follows the attributes and never guesses a path. In a file
-saved from a whole model the same groups lie under `/model_weights`. A model within the model is one group, whose
-weight_names begin with the names of its layers. An attribute too large for HDF5's 64 KB limit is split into
-`layer_names0`, `layer_names1`, ...
+The two attributes list the arrays and their order. The paths of the arrays differ between writers (Keras 1 wrote
+`block1_conv1_W_1:0`), so a reader follows the attributes and never guesses a path. In a file saved from a whole model,
+the same groups lie under `/model_weights`. A model within the model is one group, whose weight_names begin with the
+names of its layers. An attribute too large for HDF5's 64 KB limit is split into `layer_names0`, `layer_names1`, ...
 
-Keras 3's layout (`.weights.h5`, and inside every `.keras` archive) calls a layer by its class and counts, and numbers
-its arrays; what the layer is called is an attribute, which early versions left out:
+Keras 3's layout (`.weights.h5`, and inside every `.keras` archive) names a group by the class of the layer and a count,
+and numbers the layer's arrays. The layer's name is an attribute, which early versions left out:
 
     /layers/conv2d_1/vars            attribute name = "block1_conv2"
     /layers/conv2d_1/vars/0          float32 (3, 3, 64, 64): the kernel, since it is the first
@@ -31,23 +30,23 @@ from ...files import hdf5
 from .stored_file import FLOATS, Listing, StoredTensor
 
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
-TEXTS = ("minitl_architecture", "minitl_ledger")  # what minitl adds to either layout,
-TEXTS_DIGEST = "minitl_texts_sha256"  # and the attribute with the sha256 over it
+TEXTS = ("minitl_architecture", "minitl_ledger")  # the datasets that minitl adds to either layout
+TEXTS_DIGEST = "minitl_texts_sha256"  # the attribute with the sha256 over these texts
 MOST_TEXT = 2**24  # bytes
 
-# How Keras 1 ended the names of its tensors -> our name. What it called std is the variance.
+# The ending of a tensor's name in Keras 1 -> minitl's name. What Keras 1 called std is the variance.
 KERAS_1_ENDINGS = {"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance"}
-# Keras's variables that are no weights of a layer.
+# Groups of Keras 3 whose variables are no weights of a layer.
 NO_LAYERS = ("optimizer", "optimizer_weights", "seed_generator", "compile_metrics", "metrics")
 
 
 def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
-    """The `Listing` of an HDF5 file in either layout.
+    """Return the `Listing` of an HDF5 file in either layout.
 
     source        a path or a file object;  name   the file's name in messages
-    start         where the HDF5 file begins in the file of `file_bytes` bytes; None if it is compressed there
-    copy          takes the numbers of tensors that do not lie in one piece
-    layer_names   {"layers/conv2d_1": "block1_conv2"}, where the archive around the file knows it
+    start         the offset of the HDF5 file in the file of `file_bytes` bytes; None if it is compressed there
+    copy          the `Copy` for the arrays of tensors that do not lie in one piece
+    layer_names   {"layers/conv2d_1": "block1_conv2"} from the archive around the file, if there is one
     """
     with hdf5.opened(source, name) as file:
         place = {"file_name": name, "file_bytes": file_bytes, "start": start, "copy": copy}
@@ -65,7 +64,7 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
 
 
 def _texts(file, name):
-    """What minitl added, if its digest says that it is whole: a damaged ledger could not vouch for anything."""
+    """Return the texts that minitl added. Raises WeightsError if they are damaged: such a ledger proves nothing."""
     texts = {each: hdf5.text(file, each, MOST_TEXT) for each in TEXTS}
     texts = {key: value for key, value in texts.items() if value is not None}
     expected = file.attrs.get(TEXTS_DIGEST)
@@ -75,10 +74,12 @@ def _texts(file, name):
 
 
 def _texts_digest(texts):
+    """Return one sha256 over all texts and their names."""
     return hashlib.sha256("\n".join(f"{key} {texts[key]}" for key in sorted(texts)).encode("utf-8")).hexdigest()
 
 
 def _legacy(root, place):
+    """Yield a `StoredTensor` for each array of the legacy layout, in the order of the attributes."""
     name = place["file_name"]
     for group_name in _names(root, "layer_names", name):
         group = hdf5.member(root, group_name, h5py.Group, name)
@@ -93,20 +94,22 @@ def _legacy(root, place):
 
 
 def _layer_and_parameter(group, name):
-    """'block1_conv1/kernel:0' -> 'kernel'. Keras 1's 'block1_conv1_W_1:0' -> 'kernel'.
+    """Return (layer, parameter): ('block1_conv1', 'kernel') for the name 'block1_conv1/kernel:0' in that group.
 
-    The layer is the group's, whatever stands before the parameter ('sequential/dense/kernel' in the group 'dense'), but
-    for a model within the model: its group holds tensors of several layers, 'base' -> 'conv1/kernel', 'conv2/kernel'.
+    Keras 1's 'block1_conv1_W_1:0' gives 'kernel', too. The layer has the name of the group, if that name also stands
+    before the parameter ('sequential/dense/kernel' in the group 'dense'). Otherwise the group is a model within the
+    model and holds tensors of several layers: 'conv1/kernel' in the group 'base' gives the layer 'base/conv1'.
     """
     *path, last = name.split("/")
     last = last.split(":")[0]
-    if not path:  # Keras 1 wrote no paths
+    if not path:  # Keras 1 wrote names without a path
         keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
         return group, KERAS_1_ENDINGS.get(keras_1[1], keras_1[1]) if keras_1 else last
     return (group if path[-1] == group else f"{group}/{path[-1]}"), last
 
 
 def _numbered(file, place, layer_names):
+    """Yield a `StoredTensor` for each array of Keras 3's layout."""
     name = place["file_name"]
     for path, group in hdf5.groups_below(file, name):
         *owner, last = path.split("/")
@@ -123,7 +126,7 @@ def _numbered(file, place, layer_names):
 
 
 def _names(group, attribute, file_name):
-    """A list of names from an attribute: bytes or text, in one piece or split."""
+    """Return the list of names in an attribute, which may be bytes or text, in one piece or split."""
     if attribute in group.attrs:
         pieces = [group.attrs[attribute]]
     else:
@@ -144,8 +147,11 @@ def _names(group, attribute, file_name):
 
 
 def stored_tensor(dataset, layer, parameter, file_name, file_bytes, start, copy):
-    """Where the numbers of a dataset lie. In one piece: their offset (`start` is where the HDF5 file begins in the file
-    that it lies in, None if it cannot be found there as it is). Compressed or in pieces: `copy` gets them."""
+    """Return the `StoredTensor` of a dataset, with the place of its array.
+
+    An array in one piece gets its offset in the whole file, in which the HDF5 file begins at `start` (None: it is
+    compressed there). An array that is compressed or in pieces is appended to `copy`.
+    """
     path = dataset.name.lstrip("/")
     place = f"{file_name}: '{path}'"
     if dataset.is_virtual or dataset.external:
@@ -154,7 +160,9 @@ def stored_tensor(dataset, layer, parameter, file_name, file_bytes, start, copy)
     filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
     unknown = [code for code in filters if code not in hdf5.FILTERS]
     if unknown:
-        raise UnsafeFileError(f"{place} is packed with unknown filter {unknown[0]}. Save it again without compression.")
+        raise UnsafeFileError(
+            f"{place} is packed with unknown filter {unknown[0]}. Save the file again without compression."
+        )
     if dataset.shape is None:
         raise WeightsError(f"{place} has no shape and no numbers. Save the file again.")
     dtype = dataset.dtype.str if dataset.dtype.kind == "f" else str(dataset.dtype)
@@ -166,7 +174,7 @@ def stored_tensor(dataset, layer, parameter, file_name, file_bytes, start, copy)
     offset = dataset.id.get_offset() if is_plain else None
     if offset is not None and start is not None:
         if offset + tensor.nbytes > file_bytes:
-            return tensor  # a shape larger than the file; the message will name it
+            return tensor  # without an offset: the shape is larger than the file, and the loader reports it
         return _placed(tensor, start + offset, copied=False)
     if not copy.fits(tensor.nbytes):
         return tensor
@@ -174,6 +182,7 @@ def stored_tensor(dataset, layer, parameter, file_name, file_bytes, start, copy)
 
 
 def _placed(tensor, offset, copied):
+    """Return the tensor with the place of its array."""
     return StoredTensor(tensor.name, tensor.layer, tensor.parameter, tensor.shape, tensor.dtype, int(offset), copied)
 
 
@@ -181,8 +190,10 @@ def _placed(tensor, offset, copied):
 
 
 def write_legacy(root, layers):
-    """Write [(layer name, {parameter: array}), ...] into an open, empty group, the way Keras does up to version 2.
-    Keras goes by the order of the layers, which is that of `model.layers`."""
+    """Write [(layer name, {parameter: array}), ...] into an open, empty group in the layout of Keras 1 and 2.
+
+    Keras loads by the order of the layers, which is that of `model.layers`.
+    """
     root.attrs["backend"] = "minitl"
     root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [name for name, _ in layers])
@@ -194,8 +205,10 @@ def write_legacy(root, layers):
 
 
 def write_numbered(root, layers):
-    """Write [(key, layer name, {parameter: array}), ...] the way Keras 3 does; `class_keys` gives the keys. The arrays
-    stand in the order of the layer's own variables."""
+    """Write [(key, layer name, {parameter: array}), ...] into an open, empty group in the layout of Keras 3.
+
+    `class_keys` gives the keys. The arrays stand in the order of the layer's own variables.
+    """
     for key, layer_name, arrays in layers:
         group = root.create_group(f"layers/{key}/vars")
         group.attrs["name"] = layer_name
@@ -220,7 +233,7 @@ def write_texts(file, texts):
 
 
 def class_keys(layers):
-    """(key in Keras 3's layout, layer): conv2d, conv2d_1, dense, ... in the order of `layers`."""
+    """Yield (key in Keras 3's layout, layer) in the order of `layers`; the keys are conv2d, conv2d_1, dense, ..."""
     counts = {}
     for layer in layers:
         stem = layer.class_name
@@ -229,7 +242,7 @@ def class_keys(layers):
 
 
 def _write_names(group, attribute, names):
-    """The opposite of `_names`. Keras writes fixed-length bytes."""
+    """Write a list of names as an attribute that `_names` reads. Keras writes fixed-length bytes."""
     encoded = np.array([name.encode("utf-8") for name in names], dtype="S" if names else "S1")
     pieces = -(-encoded.nbytes // ATTRIBUTE_LIMIT)
     if pieces <= 1:

@@ -1,15 +1,15 @@
-"""ONNX: a network as Protocol Buffers, of which only the constants ("initialisers") and who uses them are read.
+"""ONNX: a network as Protocol Buffers. Only the constants ("initialisers") and the operations that use them are read.
 
-Protocol Buffers are a row of fields, each with a number and one of four forms of value:
+Protocol Buffers are a sequence of fields, each with a number and one of four forms of value:
 
-    key = field number * 8 + form, as a varint (7 bits a byte, the lowest first, the top bit says that more follow)
+    key = field number * 8 + form, as a varint (7 bits a byte, the lowest first; a top bit of 1 means that more follow)
     form 0  a varint          form 1  8 bytes          form 2  a length and so many bytes          form 5  4 bytes
 
-A message within a message is form 2, so a reader can pass over whatever it does not want. What is wanted:
+A message within a message has form 2, so a reader can skip each message that it does not need. It needs these:
 
     Model.producer = 2
     Model.graph = 7     Graph.node = 1          Node.input = 1, op_type = 4, attribute = 5 (name = 1, f = 2, i = 3)
-                        Graph.initializer = 5   Tensor.dims = 1, data_type = 2, name = 8, and the numbers in
+                        Graph.initializer = 5   Tensor.dims = 1, data_type = 2, name = 8, and the array in
                                                 float_data = 4, double_data = 10 or raw_data = 9; external_data = 13
 """
 
@@ -20,8 +20,8 @@ from .stored_file import Listing, StoredTensor
 
 DTYPES = {1: "<f4", 10: "<f2", 11: "<f8", 16: "bfloat16"}
 ONE = 0x3F800000  # the float32 1.0 as bits
-SCALED = "scaled"  # by alpha or beta of a Gemm: not the numbers of a dense layer
-# Which input of which operation is what. Convolution kernels are (F, C, KH, KW) in ONNX.
+SCALED = "scaled"  # by alpha or beta of a Gemm, so it is not the kernel or bias of a dense layer
+# {operation: {number of the input: its role}}. Convolution kernels are (F, C, KH, KW) in ONNX.
 ROLES = {
     "Conv": {1: "kernel OIHW", 2: "bias"},
     "Gemm": {1: "kernel IO", 2: "bias"},
@@ -32,7 +32,7 @@ ROLES = {
 
 
 def list_onnx(path, name, file_bytes):
-    """The `Listing` of an ONNX file: its initialisers, each with what it is used for."""
+    """Return the `Listing` of an ONNX file: its initialisers, each with its role in the operation that uses it."""
     if not file_bytes:
         raise WeightsError(f"{name}: expected an ONNX file, found an empty one.")
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -63,8 +63,8 @@ def list_onnx(path, name, file_bytes):
 
 
 def _tensor(content, start, end, file_name):
-    """One initialiser. Its numbers stay where they are."""
-    dims, data_type, name, place, external = [], 0, None, None, False
+    """Return the `StoredTensor` of one initialiser. Its array is not read."""
+    dims, data_type, name, span, external = [], 0, None, None, False
     for number, value in _fields(content, start, end):
         if number == 1:
             dims += [value] if isinstance(value, int) else _varints(content, *value)
@@ -72,13 +72,13 @@ def _tensor(content, start, end, file_name):
             data_type = value
         elif number == 8:
             name = _text(content, value)
-        elif number in (4, 9, 10) and isinstance(value, tuple) and place is None:
-            place = value
+        elif number in (4, 9, 10) and isinstance(value, tuple) and span is None:
+            span = value
         elif number == 13 or (number == 14 and value == 1):
             external = True
     if external:
         raise UnsafeFileError(
-            f"{file_name}: '{name}' keeps its numbers in another file, which is never opened. "
+            f"{file_name}: '{name}' keeps its numbers in another file, which minitl never opens. "
             "Export the model into one file."
         )
     if not name or any(size >= 2**63 for size in dims):
@@ -87,14 +87,14 @@ def _tensor(content, start, end, file_name):
     tensor = StoredTensor(name, None, name, tuple(dims), dtype)
     if data_type not in DTYPES or not tensor.size:
         return tensor
-    if place is None or place[1] - place[0] != tensor.nbytes:
-        found = 0 if place is None else place[1] - place[0]
+    if span is None or span[1] - span[0] != tensor.nbytes:
+        found = 0 if span is None else span[1] - span[0]
         raise ValueError(f"'{name}' {tuple(dims)} has {found:,} bytes, expected {tensor.nbytes:,}")
-    return StoredTensor(name, None, name, tuple(dims), dtype, place[0])
+    return StoredTensor(name, None, name, tuple(dims), dtype, span[0])
 
 
 def _note_roles(content, start, end, roles):
-    """What the inputs of one operation are to it; the first use of a name counts."""
+    """Add the role of each input of one operation to `roles`; the first use of a name counts."""
     inputs, operation, transposed, scaled = [], "", False, False
     for number, value in _fields(content, start, end):
         if number == 1:
@@ -114,7 +114,7 @@ def _note_roles(content, start, end, roles):
 
 
 def _fields(content, position, end):
-    """(field number, value) of a message: an int for varints and fixed sizes, (start, end) for bytes."""
+    """Yield (field number, value) of a message: an int for varints and fixed sizes, (start, end) for bytes."""
     while position < end:
         key, position = _varint(content, position, end)
         form = key & 7
@@ -134,6 +134,7 @@ def _fields(content, position, end):
 
 
 def _varint(content, position, end):
+    """Return (value, position behind it) of a varint."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= end:
@@ -147,7 +148,7 @@ def _varint(content, position, end):
 
 
 def _varints(content, start, end):
-    """Packed: one after the other."""
+    """Return the list of varints that are packed one after the other."""
     values = []
     while start < end:
         value, start = _varint(content, start, end)
@@ -156,11 +157,13 @@ def _varints(content, start, end):
 
 
 def _span(value):
+    """Return the (start, end) of a field of bytes. Raises ValueError for any other field."""
     if not isinstance(value, tuple):
         raise ValueError("a number where a message was expected")
     return value
 
 
 def _text(content, value):
+    """Return the text of a field of bytes."""
     start, end = _span(value)
     return content[start:end].decode("utf-8")

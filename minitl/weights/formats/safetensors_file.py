@@ -1,10 +1,10 @@
-"""safetensors: eight bytes that say how long the header is, the header as JSON, and the numbers.
+"""safetensors: eight bytes with the length of the header, the header as JSON, and the arrays.
 
     8 bytes      length of the header, little-endian
     header       {"conv1.weight": {"dtype": "F32", "shape": [64, 3, 3, 3], "data_offsets": [0, 6912]}, ...}
-    the rest     the numbers, one tensor after the other: no overlaps, no holes, nothing behind the last
+    the rest     the arrays, one after the other: no overlaps, no holes, nothing behind the last
 
-The specification demands the last line, and it makes the format safe to read; so all of it is checked.
+The specification demands what the last line says. It makes the format safe to read, so all of it is checked.
 """
 
 import json
@@ -23,11 +23,12 @@ BITS = {"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "U16": 16, "I16
 
 
 def looks_like_safetensors(head, file_bytes):
+    """Return whether a file with these first bytes and this size may be a safetensors file."""
     return len(head) > 8 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= file_bytes - 8
 
 
 def list_safetensors(path, name, file_bytes):
-    """The `Listing` of a safetensors file. Nothing but the header is read."""
+    """Return the `Listing` of a safetensors file. Only the header is read."""
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > min(MOST_HEADER, file_bytes - 8):
@@ -53,10 +54,10 @@ def list_safetensors(path, name, file_bytes):
 
 
 def _tensor(name, entry, start):
-    """(the tensor, first byte, byte behind the last), in terms of the file."""
+    """Return (`StoredTensor`, offset of its first byte, offset behind its last byte) for an entry of the header."""
     shape, dtype, (begin, stop) = entry["shape"], entry["dtype"], entry["data_offsets"]
     if not all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, stop)):
-        raise ValueError(f"'{name}' has sizes that are no whole numbers")
+        raise ValueError(f"'{name}' has sizes that are not whole numbers")
     tensor = StoredTensor(name, None, name, tuple(shape), DTYPES.get(dtype, dtype), start + begin)
     if tensor.size * BITS[dtype] != 8 * (stop - begin):
         raise ValueError(f"'{name}' of shape {shape} cannot be {stop - begin} bytes of {dtype}")
@@ -66,17 +67,18 @@ def _tensor(name, entry, start):
 
 
 def _no_name_twice(pairs):
+    """Return a JSON object as a dict. Raises ValueError if a name occurs twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name occurs twice")
     return result
 
 
 def safetensors_parts(arrays, metadata):
-    """A safetensors file as a list of bytes and arrays, to be written one after the other.
+    """Return a safetensors file as a list of bytes and arrays, to be written one after the other.
 
     arrays     {name: array} of float, int64 or bool numbers
-    metadata   {name: text}; it stands in the header under "__metadata__"
+    metadata   {name: text}, written into the header under "__metadata__"
     """
     header, parts, position = {"__metadata__": metadata}, [], 0
     for name, array in arrays.items():
@@ -87,5 +89,5 @@ def safetensors_parts(arrays, metadata):
         parts.append(array)
         position += array.nbytes
     text = json.dumps(header).encode("utf-8")
-    text += b" " * (-len(text) % 8)  # numbers begin at a multiple of eight bytes
+    text += b" " * (-len(text) % 8)  # the arrays begin at a multiple of eight bytes
     return [len(text).to_bytes(8, "little"), text, *parts]

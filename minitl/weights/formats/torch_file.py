@@ -1,7 +1,7 @@
-"""PyTorch's `.pth` files: a zip archive with a pickle, which is a program, so only PyTorch's restricted reader gets it.
+"""PyTorch's `.pth` files: a zip archive with a pickle. A pickle is a program, so only a restricted reader may run it.
 
-`torch.load(weights_only=True)` builds dictionaries and tensors and refuses every other instruction. There is no way
-around it here: a file that needs more is refused. This needs PyTorch (the extra `convert`).
+`torch.load(weights_only=True)` builds dictionaries and tensors and refuses every other instruction. No option switches
+this off: a file that needs more is refused. Reading needs PyTorch (the extra `convert`).
 """
 
 import pickle
@@ -11,13 +11,13 @@ from dataclasses import replace
 from ...errors import MissingExtraError, UnsafeFileError, WeightsError
 from .stored_file import Listing, StoredTensor
 
-# Where training programs keep the weights within what they save.
+# The keys under which training programs save the weights beside other things.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 BFLOAT16, FLOATS = "torch.bfloat16", {"torch.float16": "<f2", "torch.float32": "<f4", "torch.float64": "<f8"}
 
 
 def list_torch(path, name, copy):
-    """The `Listing` of a state dict. The numbers are copied out, as PyTorch hands them over."""
+    """Return the `Listing` of a state dict. Its arrays are copied out, since PyTorch returns them in memory."""
     try:
         import torch
     except ImportError:
@@ -28,11 +28,13 @@ def list_torch(path, name, copy):
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         what = re.search(r"GLOBAL ([\w.]+)", str(error))
-        reason = f"it wants to use {what[1]}" if what else "its pickle does what PyTorch's restricted reader refuses"
+        reason = (
+            f"it wants to use {what[1]}" if what else "PyTorch's restricted reader refuses an instruction of its pickle"
+        )
         raise UnsafeFileError(
             f"{name}: asks for more than tensors: {reason}. Save model.state_dict() alone, and do not trust the file."
         ) from None
-    except Exception as error:
+    except Exception as error:  # PyTorch does not document its errors for damaged files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise WeightsError(f"{name}: the PyTorch file is damaged ({reason:.150}). Download or save it again.") from None
     for wrapper in WRAPPERS:
@@ -51,7 +53,7 @@ def list_torch(path, name, copy):
 
 
 def _tensor(name, tensor, copy):
-    """The listing of one tensor; its numbers go into the copy, if there is room."""
+    """Return the `StoredTensor` of one tensor; its array goes into the copy, if there is room."""
     if str(tensor.dtype) == BFLOAT16:
         tensor = tensor.float() if copy.fits(4 * tensor.numel()) else tensor
     dtype = FLOATS.get(str(tensor.dtype), str(tensor.dtype))

@@ -1,2 +1,2 @@
-"""Published weights. Reading order: `catalogue` (what there is, where it lies, whether it is that), `download`,
-`mirror`."""
+"""Published weights: finding, fetching and checking them. Reading order: `catalogue` (what is published, where a copy
+lies, whether it is the right one), `download`, `mirror`."""

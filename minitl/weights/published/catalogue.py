@@ -1,9 +1,9 @@
-"""Where pre-trained weights are found, and how they are fetched.
+"""The catalogue of published weights: finds them on this machine, fetches them, and checks them.
 
-A name such as 'imagenet' means a file, looked for first in the project's own `weights/` folder, then in
-`$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file, and then
-fetched there: from the official address, or from a mirror. It does not matter which one served, since what counts is
-the digest over the arrays.
+A name such as 'vgg16-notop' stands for a file. It is looked for first in the project's own `weights/` folder, then in
+`$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file. If it is in
+neither, it is fetched into the second: from the official address, or from a mirror. Both sources are equally good,
+since the digest of the arrays is checked. (`weights='imagenet'` of an application stands for one of these names.)
 """
 
 from typing import NamedTuple
@@ -20,18 +20,17 @@ from . import mirror
 from .download import download
 
 
-# In a checkout the folder lies beside the package; an installed package carries a copy inside.
 class Published(NamedTuple):
-    """Published weights.
+    """The record of one file of published weights.
 
-    about     what they are, for people
-    file      the official file's name, as Keras calls it in its cache
+    about     a description for people
+    file      the name of the official file in Keras's cache
     folder    the address of its folder
-    md5       of the official file
-    arrays    the sha256 over all arrays in order (`StoredFile.arrays_digest`), where it is known
-    tensors   and what they are: [(layer, parameter), ...] in that order
-    mirror    a function that writes the same arrays to a path, where there is one
-    network   the application that they are for: it says how images have to be prepared for them
+    md5       the md5 sum of the official file
+    arrays    the sha256 over all arrays in order (`StoredFile.arrays_digest`), if it is known
+    tensors   the arrays in that order: [(layer, parameter), ...]
+    mirror    a function that writes the same arrays to a path, if there is a mirror
+    network   the application that they belong to; its preprocessing is theirs
     """
 
     about: str
@@ -45,12 +44,13 @@ class Published(NamedTuple):
 
     @property
     def address(self):
+        """Return the official address of the file."""
         return self.folder + self.file
 
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 _KERNELS = "weights_tf_dim_ordering_tf_kernels"
-# Addresses and md5 sums stand in Keras's own applications.
+# The addresses and md5 sums are those of keras.applications.
 CATALOGUE = {
     "vgg16": Published("VGG16 on ImageNet, 138,357,544 parameters, 553 MB", f"vgg16_{_KERNELS}.h5", _KERAS + "vgg16/",
                        "64373286793e3c8b2b4e3219cbf3544b", network="vgg16"),
@@ -76,27 +76,29 @@ NETWORK_OF_FILE["vgg16_imagenet_blocks1to3.h5"] = "vgg16"  # cut out of the publ
 
 
 def models_folder():
-    """Where downloaded weights live: $MINITL_HOME/models."""
+    """Return the folder of downloaded weights: $MINITL_HOME/models."""
     return home_folder() / "models"
 
 
 def published(name):
-    """The entry of the catalogue. Raises ArgumentError for a name that is not in it."""
+    """Return the entry of the catalogue. Raises ArgumentError for a name that is not in it."""
     if name not in CATALOGUE:
         raise ArgumentError(f"there are no published weights called {name!r}; there are {', '.join(CATALOGUE)}.")
     return CATALOGUE[name]
 
 
 def network_of(model):
-    """Return the name of the application whose published weights a model's first layer was given, and still has as far
-    as the ledger knows; None for any other. Images have to be prepared as for that application."""
+    """Return the application whose published weights the model's first layer has by its ledger, or None.
+
+    Images for the model need the preprocessing of that application.
+    """
     first = next((layer for layer in model.layers if layer.weight_names), None)
     origin = first and first.origins.get(first.weight_names[0])
     return NETWORK_OF_FILE.get(origin.first.file) if origin and origin.intact else None
 
 
 def present(name):
-    """The path where the published weights lie on this machine, or None; None as well where none are published."""
+    """Return the path of the published weights on this machine, or None; None for an unknown name as well."""
     if name not in CATALOGUE:
         return None
     file = CATALOGUE[name].file
@@ -112,31 +114,33 @@ def present(name):
 
 
 def find_weights(name):
-    """The path of the published weights called `name`, checked; fetched first if this machine does not have them.
+    """Return the path of the published weights called `name`, and check them; fetch them if they are not here.
 
-    Raises WeightsError, with what to do, if that does not work, or if the file is not what it is called.
+    Raises WeightsError, which says what to do, if they cannot be fetched or the file holds other weights.
     """
     place = present(name)
     if place is None:
         place = fetch(name)
     elif check(name, place) is None:
-        raise another_file(name, place)
+        raise wrong_file(name, place)
     return place
 
 
 def bring(name, again=False):
-    """Fetch published weights where they are missing, or `again`, and check them. Returns (path, how it is known that
-    it is them, was anything fetched?). Raises WeightsError."""
-    there = present(name)
-    path = fetch(name, again=True) if again or there is None else there
+    """Fetch published weights if they are missing, or in any case with `again`, and check them.
+
+    Returns (path, the digest that proves them, whether they were fetched). Raises WeightsError.
+    """
+    path_before = present(name)
+    path = fetch(name, again=True) if again or path_before is None else path_before
     proof = check(name, path)
     if proof is None:
-        raise another_file(name, path)
-    return path, proof, again or path != there
+        raise wrong_file(name, path)
+    return path, proof, again or path != path_before
 
 
 def overview():
-    """Return {name: {about, address, md5, path}} of all that is published; path None: not on this machine."""
+    """Return {name: {about, address, md5, path}} of the whole catalogue; path None: not on this machine."""
     found = {}
     for name, entry in CATALOGUE.items():
         place = present(name)
@@ -145,7 +149,7 @@ def overview():
 
 
 def fetch(name, again=False):
-    """Bring published weights to `$MINITL_HOME/models`. Returns the path. Raises WeightsError."""
+    """Fetch published weights into `$MINITL_HOME/models`. Return the path. Raises WeightsError."""
     entry = published(name)
     target = models_folder() / entry.file
     with locked(target):
@@ -168,13 +172,15 @@ def fetch(name, again=False):
                     "or pass weights=<path>."
                 ) from None
         if check(name, target) is None:
-            raise another_file(name, target)
+            raise wrong_file(name, target)
         return target
 
 
 def check(name, path):
-    """Is this file what it is called? Returns how that is known, in words; None where it is not: other arrays, or,
-    where nobody has published a digest of the arrays, another file than the official one."""
+    """Check that a file holds the published weights called `name`. Return the digest that proves it, in words, or None.
+
+    The digest of the arrays decides, if it is known. If not, the file must be the official one, by its md5 sum.
+    """
     entry = published(name)
     sha256 = known_files.digest_without_reading(path)
     if sha256 is None or known_files.name_of(sha256) != name:
@@ -194,7 +200,7 @@ def check(name, path):
 
 
 def names_of(file):
-    """Under which names the arrays of an open file are published: the same tensors with the same numbers."""
+    """Return the names under which the arrays of an open file are published: the same tensors, bit for bit."""
     places = own_places(file)
     tensors = {(place.layer, place.parameter): place.tensor for place in places}
     return [
@@ -207,8 +213,9 @@ def names_of(file):
     ]
 
 
-def another_file(name, path):
+def wrong_file(name, path):
+    """Return the error for a file that does not hold the weights that its name promises."""
     return WeightsError(
-        f"{path} does not hold the published weights {name}: its digest is another. Run `minitl weights get {name} "
+        f"{path} does not hold the published weights {name}: its digest differs. Run `minitl weights get {name} "
         "--again`, or pass weights=<path> if you want these."
     )

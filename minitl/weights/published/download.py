@@ -1,4 +1,4 @@
-"""Fetching a published file: over https, checked, resumed where it was cut, and never half there."""
+"""The download of a published file: over https, checked by md5, resumed after a cut, and never left half-written."""
 
 import hashlib
 import http.client
@@ -18,20 +18,22 @@ MOST_BYTES = 2**30  # of one file
 
 
 class HttpsOnly(urllib.request.HTTPRedirectHandler):
-    """A redirect may lead anywhere but out of https."""
+    """A handler that follows redirects to https addresses only."""
 
     def redirect_request(self, request, file, code, message, headers, address):
+        """Return the request for the new address. Raises URLError for one that is not https."""
         if not address.startswith("https://"):
             raise urllib.error.URLError(f"it was redirected to {address}, which is not https")
         return super().redirect_request(request, file, code, message, headers, address)
 
 
 def download(address, target, md5):
-    """Fetch `address` into the file `target`. Its md5 sum must be the published one.
+    """Fetch `address` into the file `target`, and check that its md5 sum is the published one.
 
-    The bytes go into `<target>.part`, which takes the name when it is complete and correct. A cut connection is tried
-    again from where it was cut; so is a part that an earlier process left. Call it within `locks.locked(target)`: then
-    several processes that want the same file get one good one. Raises WeightsError; a file with a wrong sum is removed.
+    The bytes go into `<target>.part`, which is renamed to `target` when it is complete and correct. A download whose
+    connection was cut is continued from there, and so is a part that an earlier process left. Call this function within
+    `locks.locked(target)`: then several processes that need the same file share one download. Raises WeightsError; a
+    file with a wrong sum is removed.
     """
     target = Path(target)
     part = target.with_name(f"{target.name}.part")
@@ -47,7 +49,7 @@ def download(address, target, md5):
             reason = f"its md5 sum is {found}, expected {md5}; it was removed"
         except (OSError, ValueError, http.client.HTTPException) as error:  # urllib's errors and time-outs are OSErrors
             reason = str(getattr(error, "reason", None) or error)
-            if not part.is_file():  # nothing came at all: trying again would change nothing
+            if not part.is_file():  # not one byte came, so another attempt would fail as well
                 break
         if attempt < ATTEMPTS:
             time.sleep(attempt)
@@ -55,13 +57,13 @@ def download(address, target, md5):
 
 
 def _fetch(address, part):
-    """Append to the file `part` what it still lacks."""
+    """Append the missing bytes to the file `part`."""
     have = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.build_opener(HttpsOnly).open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code != 416:  # 416: there is nothing behind these bytes; either all is there, or it is another file
+        if error.code != 416:  # 416: no byte follows; the part is complete, or it is of another file
             raise
         return
     with response:
@@ -69,7 +71,7 @@ def _fetch(address, part):
         size = int(response.headers.get("Content-Length") or 0)
         start = have if resumed else 0  # a server that cannot resume sends all of it again
         if size > MOST_BYTES:
-            raise OSError(f"it is {size:,} bytes long, more than any file that is published")
+            raise OSError(f"it is {size:,} bytes long, more than any published file")
         with open(part, "ab" if resumed else "wb") as file:
             title = f"Downloading {address.rsplit('/', 1)[-1]}"
             with Progress(title, start + size if size else 0, unit="MB", lines=True) as bar:
@@ -86,6 +88,7 @@ def _fetch(address, part):
 
 
 def _md5(path):
+    """Return the md5 sum of a file."""
     digest = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as file:
         while chunk := file.read(CHUNK):

