@@ -3,15 +3,17 @@
 `TwoStages` has a method for each step. `photographs.finetune_photographs` calls them in order.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
 from ..data.labels import to_categorical
 from ..features.on_disk import kept_features, room_for
-from ..layers import GlobalAveragePooling2D
+from ..layers import GlobalAveragePooling2D, Input
 from ..losses import CategoricalCrossentropy
-from ..models import Model
+from ..models import Model, Sequential
 from ..optimizers import SGD
 from ..randomness import set_random_seed
 from ..terminal import printable
@@ -27,6 +29,7 @@ from ..training import (
 from ..training.history import epoch_line
 from ..weights.saving import check_target
 from .evaluation import Evaluation
+from .head_choice import HeadChoice, candidates, choose_head
 from .heads import learning_layers
 from .schedules import learning_rate_schedule
 from .view import photograph_stream
@@ -36,6 +39,7 @@ class TwoStages:
     """One fine-tuning on the photographs of a folder, step by step.
 
     settings        settled `PhotographSettings`;   runs   the `RunFolder` for its checkpoints
+    heads           the `head_choice.Head`s that may be chosen;   choice   a `HeadChoice`, with the one that is
     base, head, model           the pre-trained network, the new layers, and both together
     x, x_val, y, y_val          the outputs of the model's frozen part for the photographs, and the labels
     part            the rest of the model, whose input is x
@@ -54,11 +58,14 @@ class TwoStages:
     def check_settings(self):
         """Make the optimizers, callbacks and loss once, so that a wrong setting is refused now, not after an hour."""
         settings = self.settings
-        for rate in settings.learning_rate, settings.tune_rate:
+        self.heads = candidates(
+            None if settings.head == "auto" else settings.head, settings.learning_rate, settings.label_smoothing
+        )
+        for rate in self.heads[0].learning_rate, settings.tune_rate:
             factors = {"*": settings.head_factor}
             self.optimizer(rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
         self.callbacks("head", 1)
-        CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+        CategoricalCrossentropy(label_smoothing=self.heads[0].label_smoothing)
         if settings.save:
             check_target(settings.save)
 
@@ -74,9 +81,13 @@ class TwoStages:
         if settings.cut != cuts(settings.base)[-1]:
             self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
         transfer.freeze(self.base)
-        self.head = learning_layers(len(self.folder.class_names))
-        self.model = transfer.replace_head(self.base, self.head)
         self.base_end = self.base.layers[-1].name
+        self.put_on(self.heads[0])
+
+    def put_on(self, head):
+        """Put the new layers of a `head_choice.Head` on the base."""
+        self.head = learning_layers(len(self.folder.class_names), head.rows == "unit")
+        self.model = transfer.replace_head(self.base, self.head)
 
     def run_frozen_part(self):
         """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
@@ -139,6 +150,49 @@ class TwoStages:
             end_of_base = transfer.remove_layers(self.part, self.base_end)
             self.pooled = tuple(end_of_base.predict(x, verbose=0) for x in (self.x, self.x_val))
 
+    def choose_head(self):
+        """Choose a head by cross-validation on the training photographs, and put it on.
+
+        Where no features are kept, every candidate would need its own run over the photographs: the first is taken.
+        """
+        settings = self.settings
+        if self.pooled is None:
+            reason = "nothing is chosen where no features are kept" if len(self.heads) > 1 else "as it was asked for"
+            self.choice = HeadChoice(self.heads[0], [], 0, reason)
+        else:
+            groups = np.unique([photo.sha256 for photo in self.x.photos], return_inverse=True)[1]
+            classes = len(self.folder.class_names)
+            self.choice = choose_head(
+                self.heads, self.head_trained_on, self.pooled[0], self.y, groups, classes, settings.seed
+            )
+        print(f"\n{self.choice}", flush=True)
+        chosen = self.choice.head
+        self.settings = replace(
+            settings, head=chosen.rows, learning_rate=chosen.learning_rate, label_smoothing=chosen.label_smoothing
+        )
+        if chosen != self.heads[0]:
+            self.put_on(chosen)
+            if self.pooled is None:
+                self.part = self.model
+            else:
+                _, self.part = features.split(self.model, self.model.output_of(self.part.input.layer.name))
+        set_random_seed(settings.seed)  # the choice leaves no trace: the same head, asked for, gives the same numbers
+
+    def head_trained_on(self, head, x, y):
+        """Return a new head, trained as stage 1 trains it, on features (N, D) and labels (N,)."""
+        settings, classes = self.settings, len(self.folder.class_names)
+        set_random_seed(settings.seed)
+        model = Sequential([Input(x.shape[1:]), *learning_layers(classes, head.rows == "unit")])
+        steps_an_epoch = -(-len(y) // settings.batch_size)
+        warm_up = round(settings.warm_up * steps_an_epoch)
+        optimizer = self.optimizer(head.learning_rate, settings.epochs * steps_an_epoch, warm_up)
+        model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
+        weights = balanced_weights(y, classes) if settings.class_weights else None
+        model.fit(
+            x, to_categorical(y, classes), settings.batch_size, settings.epochs, verbose=0, class_weight=weights
+        )
+        return model
+
     def fit_ridge(self):
         """Compute a head in closed form, as a baseline. Returns its accuracy, or None without kept features.
 
@@ -146,11 +200,13 @@ class TwoStages:
         """
         if self.pooled is None:
             return None
-        ridge = ridge_head(self.pooled[0], self.y, len(self.folder.class_names))
-        accuracy = float((ridge.predict(self.pooled[1]).argmax(axis=1) == self.y_val).mean())
+        *first, normalization, dense = self.head  # first: nothing, or the layer that brings rows to length 1
+        x, x_val = (first[0].forward(x) if first else x for x in self.pooled)
+        ridge = ridge_head(x, self.y, len(self.folder.class_names))
+        accuracy = float((ridge.predict(x_val).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.settings.start == "ridge":
-            ridge.put_into(*self.head)
+            ridge.put_into(normalization, dense)
         return accuracy
 
     def find_rate(self):
@@ -247,7 +303,7 @@ class TwoStages:
             verbose=0,
             callbacks=self.callbacks(stage, epochs),
             validation_data=(x_val, to_categorical(self.y_val, classes)),
-            class_weight=balanced_weights(self.y) if settings.class_weights else None,
+            class_weight=balanced_weights(self.y, classes) if settings.class_weights else None,
         )
 
     def evaluation(self):
