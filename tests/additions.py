@@ -1,8 +1,10 @@
 """A copy of the repository with what `minitl/course/add_your_own.md` adds to it, word for word.
 
-The page's blocks of Python stand behind the name of the file that they belong to. A block for a file of its own is the
-file; the imports of one for an `__init__` go before `__all__`, into which the name is put, and the rest to its end; one
-for a table of cases goes into the table's list, or into its `NAMES`.
+On the page, the name of a file stands before the blocks of Python that belong to it. A block for a new file is the
+whole file. Of a block for an `__init__`, the imports go before `__all__`, which gets the names, and the rest goes to
+the end. Of the block for `list_file`, which chooses the reader of a weight file, the import goes to the other imports,
+and the rest before the first question of the function. A block for a table of cases goes into the table's list, or into
+its `NAMES`.
 """
 
 import os
@@ -14,11 +16,11 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGE = REPOSITORY / "minitl" / "course" / "add_your_own.md"
-TABLES = {"layers": "LAYERS", "losses": "LOSSES", "optimizers": "OPTIMIZERS", "networks": "NETWORKS"}
+TABLES = {name: name.upper() for name in ("layers", "losses", "optimizers", "networks", "formats")}
 
 
 def blocks():
-    """Return [(name of the file that was named last before it, or None, block)] of the page, in order."""
+    """Return [(name of the file that stands before it, or None, block)] of the page, in order."""
     found, place = [], None
     for match in re.finditer(
         r"```python\n(.*?)```|^`([\w/]+\.py)`|^#+ ", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
@@ -31,7 +33,7 @@ def blocks():
 
 
 def apply(place, block, root):
-    """Do with a block what the page says, in the copy at `root`."""
+    """Put a block of the page into its file in the copy at `root`."""
     path = root / place
     if not path.exists():
         path.write_text(block, encoding="utf-8")
@@ -41,6 +43,13 @@ def apply(place, block, root):
         names = re.findall(r"^from \.\w+ import (\w+)$", block, re.MULTILINE)
         text = text.replace("__all__ = [", f"{''.join(imports)}\n__all__ = [{', '.join(map(repr, names))}, ", 1)
         path.write_text(text + "".join(line for line in lines if line not in imports), encoding="utf-8")
+    elif path.name == "child_process.py":
+        imported, *lines = block.splitlines(keepends=True)
+        text = path.read_text("utf-8")
+        for line, added in ("from ..formats import", imported), ("    if head.startswith(", "".join(lines)):
+            assert f"\n{line}" in text, f"{place} has no line {line}"
+            text = text.replace(f"\n{line}", f"\n{added}{line}", 1)
+        path.write_text(text, encoding="utf-8")
     else:
         head = "NAMES = {" if block.startswith('"') else f"{TABLES[path.stem]} = ["
         text = path.read_text("utf-8")
@@ -49,8 +58,10 @@ def apply(place, block, root):
 
 
 def repository_with_additions(root):
-    """Copy the package and its tests to `root`, and add all that the page adds. Returns the blocks that are
-    programs."""
+    """Copy the package and its tests to `root`, and add all that the page adds.
+
+    Returns the blocks that belong to no file: the programs.
+    """
     skip = shutil.ignore_patterns("__pycache__", "*.pyc")
     for folder in "minitl", "tests", "weights":
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=skip)
@@ -66,7 +77,7 @@ def repository_with_additions(root):
 
 
 def run(root, *command):
-    """Run Python in the copy. Returns what it printed; fails with it where it fails."""
+    """Run Python in the copy and return its output. Fails, with the output, where the program fails."""
     environment = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, *command], cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

@@ -1,11 +1,11 @@
-"""The page that adds a layer, a loss, an optimizer and a network keeps its word."""
+"""The page that adds a layer, a loss, an optimizer, a network and a format: all that it adds works."""
 
 import re
 
 import pytest
 from additions import PAGE, blocks, repository_with_additions, run
 
-NEW = "prelu or log-cosh or log_cosh or lion or VGG11 or vgg11"
+NEW = "prelu or log-cosh or log_cosh or lion or VGG11 or vgg11 or npz"
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +20,18 @@ def test_each_addition_is_a_file_a_line_and_a_case():
         table = "networks" if room == "applications" else room
         own, line, *cases = [place for place in places if f"/{room}/" in place or place.endswith(f"/{table}.py")]
         assert line == f"minitl/{room}/__init__.py" and set(cases) == {f"tests/cases/{table}.py"}, own
+    assert [place for place in places if "/weights/" in place or place.endswith("/formats.py")] == [
+        "minitl/weights/formats/npz_file.py",
+        "minitl/weights/distrust/child_process.py",
+        "tests/cases/formats.py",
+    ]
 
 
 @pytest.mark.slow
 def test_the_tables_test_all_that_was_added(copy):
-    """In a copy with the additions: what holds for all layers, losses, optimizers and networks holds for the new
-    ones."""
+    """Run in a copy with the additions the tests that hold for all layers, losses, optimizers, networks and formats."""
     root, _ = copy
-    files = ["layers", "gradients", "losses", "optimizers", "applications", "checkpoints"]
+    files = ["layers", "gradients", "losses", "optimizers", "applications", "checkpoints", "formats"]
     printed = run(
         root, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", f"{NEW} or in_the_table",
         *(f"tests/test_{name}.py" for name in files),
@@ -36,7 +40,8 @@ def test_the_tables_test_all_that_was_added(copy):
     assert passed["layers"] > 10 and passed["gradients"] > 2 and passed["losses"] > 3 and passed["optimizers"] > 3, (
         passed
     )
-    assert passed["applications"] > 2 and passed["checkpoints"] > 1 and "SKIPPED" not in printed, passed
+    assert passed["applications"] > 2 and passed["checkpoints"] > 1 and passed["formats"] > 1, passed
+    assert "SKIPPED" not in printed
 
 
 def test_the_programs_print_what_stands_there(copy):

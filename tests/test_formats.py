@@ -6,6 +6,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+from cases.formats import FORMATS
 
 from minitl.errors import ArgumentError, WeightsError
 from minitl.layers import (
@@ -458,3 +459,43 @@ def test_a_conversion_without_a_ledger_gets_one(tmp_path):
     with open_weights(tmp_path / "b.h5") as file:
         entries, _ = ledger.from_text(file.listing.texts[ledger.KEY])
     assert entries["out", "alpha"][0].origin.file == "a.h5" and ("out", "name") in entries
+
+
+# ---- every format of the table in tests/cases/formats.py ----
+
+
+def file_in(case, folder, model):
+    """Return the path of a file with the weights of `model`, written as another program writes the format."""
+    arrays = {
+        f"{layer.name}.{key}": np.ascontiguousarray(getattr(layer, key), "<f4")
+        for layer in model.layers
+        for key in layer.weight_names
+    }
+    path = folder / f"weights{case.ending}"
+    case.write(path, arrays)
+    return path
+
+
+@pytest.mark.parametrize("case", FORMATS, ids=[case.name for case in FORMATS])
+def test_a_format_of_the_table_is_loaded_bit_by_bit(case, tmp_path, rng):
+    model, loaded = randomized(row(), rng), row()
+    path = file_in(case, tmp_path, model)
+    loaded.load_weights(path)
+    assert equal(model, loaded)
+    for layer in loaded.layers:
+        for name in layer.weight_names:
+            assert loaded.ledger[layer.name, name].state == "unchanged"
+    loaded.load_weights(path)  # now a known file: it is listed in this process
+    assert equal(model, loaded)
+
+
+@pytest.mark.parametrize("case", FORMATS, ids=[case.name for case in FORMATS])
+def test_a_format_of_the_table_refuses_other_layers_and_damaged_files(case, tmp_path, rng):
+    path = file_in(case, tmp_path, randomized(row(), rng))
+    with pytest.raises(WeightsError, match="other"):
+        row(("c1", "c2", "other")).load_weights(path)
+    content = path.read_bytes()
+    for length in len(content) // 2, len(content) - 1:
+        path.write_bytes(content[:length])
+        with pytest.raises(WeightsError):
+            row().load_weights(path)

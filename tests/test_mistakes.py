@@ -97,7 +97,7 @@ def test_the_list(capsys, tmp_path):
     lines = text.splitlines()
     for mistake in MISTAKES:
         assert any(line.split()[:1] == [mistake.name] for line in lines)
-    assert max(map(len, lines)) <= 100 and all(theme in lines for theme in THEMES)
+    assert max(map(len, lines)) <= 80 and all(theme in lines for theme in THEMES)
 
 
 def test_from_symptom_to_suspects(capsys):
@@ -118,7 +118,7 @@ def test_one_of_them(capsys, tmp_path):
         assert part in shown
     assert f"wrong {result['wrong']:.3f}, mended {result['mended']:.3f}" in shown and len(result["warnings"]) == 1
     assert "loss = SparseCategoricalCrossentropy(from_logits=True)" in shown
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
     status, _, error = run(capsys, "softmax-twise")
     assert status == 1 and "Did you mean softmax-twice?" in error and error.count("\n") == 1
 
@@ -134,7 +134,7 @@ def test_all_of_them_in_a_table(capsys, tmp_path, monkeypatch):
         row = rows[each["name"]]
         assert f"{each['wrong']:.3f}" in row and f"{each['mended']:.3f}" in row
         assert row.endswith("yes") == bool(each["warnings"])
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_one_way_at_a_time(capsys):

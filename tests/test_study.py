@@ -59,7 +59,7 @@ def test_fewer_pictures_are_drawn_by_seed(pictures):
     assert all((np.bincount(each.y_train) == 2).all() and each.x_test is task.x_test for each in drawn)
     digests = [sources_digest((each.x_train,)) for each in drawn]
     assert digests[0] == digests[1] != digests[2]
-    with pytest.raises(ArgumentError, match="class 'T-shirt/top' has 4 training pictures; 5 were asked for"):
+    with pytest.raises(ArgumentError, match="class 'T-shirt/top' has 4 training images, and 5 were asked for"):
         halves.fewer(task, 5, 0)
 
 
@@ -281,7 +281,7 @@ def test_the_command(tiny, capsys, tmp_path):
     assert max(map(len, lines)) <= 100
     assert sum(" accuracy 0." in line for line in lines) == results["trainings"] == 2 * 2 * (1 + 3 * 5)
     text = "\n".join(lines)
-    for part in ("20 pictures of B to learn from, 10 to test on", "dissimilar halves: accuracy on B", "baseB: 0."):
+    for part in ("20 training images of B, 10 test images", "dissimilar halves: accuracy on B", "baseB: 0."):
         assert part in text
     assert [each["number"] for each in results["findings"]] == [1, 2, 3, 4, 5] * 2 + [6]
     assert results["is_complete"] and set(results["summary"]["similar"]) == {BASE, *TREATMENTS}
@@ -317,8 +317,8 @@ def test_what_is_done_is_kept(tiny, capsys, tmp_path, monkeypatch, error, status
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["study", "transfer", "--quick", "--data", "x"], "--quick is for the bundled pictures"),
-        (["study", "transfer", "--pictures", "9"], "--pictures goes with --data"),
+        (["study", "transfer", "--quick", "--data", "x"], "--quick is for the bundled images"),
+        (["study", "transfer", "--pictures", "9"], "--pictures needs --data"),
         (["study", "transfer", "--seeds", "1"], "seeds is 1"),
         (["study", "transfer", "--data", "x", "--pictures", "0"], "--pictures is 0"),
         (["study", "transfer", "--data", "nowhere"], "expected a folder with the four files train-images"),
@@ -340,7 +340,7 @@ def test_pretraining(capsys, tmp_path, monkeypatch, pictures):
         saved = ["--save", str(tmp_path / file), "--json", str(tmp_path / "r.json")]
         assert cli.main(["pretrain", "folder", *arguments, *saved]) == 0
     output, results = capsys.readouterr().out, json.loads((tmp_path / "r.json").read_text())
-    assert "Learning Trouser, Sandal, Sneaker, Bag, Ankle boot from 20 pictures." in output and "Epoch 2/2" in output
+    assert "Training on 20 images of the classes Trouser, Sandal, Sneaker, Bag, Ankle boot." in output and "Epoch 2/2" in output
     models = [load_model(tmp_path / file) for file in ("a.h5", "b.h5", "c.h5")]
     assert models[2].metadata["test_accuracy"] == results["test_accuracy"]
     assert models[0].metadata["class_names"] == results["classes"] == list(halves.HALVES["dissimilar"]["A"])

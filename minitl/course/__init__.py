@@ -1,2 +1,9 @@
-"""What teaches: `explain` (one update with all its numbers), `mistakes` (twenty classic ones, wrong and mended),
-`study` (which layers carry over?), and `add_your_own.md` (a layer, a loss, an optimizer, a network)."""
+"""The course, and the programs that it runs.
+
+README.md         the course: twelve chapters
+explain/          one update with all its numbers
+mistakes/         twenty classic mistakes, each wrong and mended
+study/            which layers carry over to another task?
+add_your_own.md   how to add a layer, a loss, an optimizer, a network, a format of weight files
+contributing.md   how the code and the texts of this repository are written
+"""

@@ -220,7 +220,7 @@ def six_steps(cut, images):
     say("Load", f"{numbers}, from {WEIGHTS} (the first three of five blocks).")
 
     whole, model = model, transfer.remove_layers(model, after=cut)
-    removed = f"the {len(whole.layers) - len(model.layers)} layers behind {cut}"
+    removed = f"the {len(whole.layers) - len(model.layers)} layers after {cut}"
     why = "the later a layer, the more it is specialized in photographs"
     say("Remove", f"{removed}: {why}. (The dense layers were left out from the start: include_top=False.)")
 

@@ -15,9 +15,9 @@ sys.path.insert(0, str(HERE.parent.parent))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from minitl.course.explain.small_network import LEARNING_RATE, MOMENTUM, SEED, small_network, small_picture  # noqa: E402
+from minitl.course.explain.small_network import LEARNING_RATE, MOMENTUM, SEED, small_network, small_image  # noqa: E402
 
-x, truth = small_picture()
+x, truth = small_image()
 kernel, bias, dense, dense_bias = (torch.tensor(w, dtype=torch.float64) for w in small_network(SEED).get_weights())
 parameters = [kernel.permute(3, 2, 0, 1).clone(), bias, dense, dense_bias]  # PyTorch's kernels are (F, C, KH, KW)
 for parameter in parameters:

@@ -1,4 +1,4 @@
-"""Let the engine do one training step, and keep what went in and out of every layer, and which lines of it ran."""
+"""A recorder of one training step: the input and output of every layer, and the lines of source that ran."""
 
 import inspect
 import sys
@@ -15,8 +15,14 @@ PACKAGE = Path(__file__).resolve().parents[2]
 
 
 class LayerRecord:
-    """What one layer did: `x` -> `y`, and back: `grad` = dL/dy -> `dx`, None where nobody asked for it. `gradients`
-    and `before` (the parameters as they were) by name. `lines` are the (file, line number) that ran."""
+    """The record of one layer in one step.
+
+    x, y         input and output of its forward
+    grad, dx     upstream gradient dL/dy and result dL/dx of its backward; dx is None where it was not computed
+    gradients    {name: gradient} of its parameters
+    before       {name: weight} before the step
+    lines        {(file, line number)} that ran
+    """
 
     def __init__(self, layer):
         self.layer = layer
@@ -26,8 +32,8 @@ class LayerRecord:
 
 
 class StepRecord(NamedTuple):
-    """One update: the layers' records by name, the loss before it, dL/dy of the last layer, and the lines of the loss
-    and of the optimizer that ran."""
+    """The record of one update: {name: `LayerRecord`}, the loss before it, and the lines of the loss and of the
+    optimizer that ran."""
 
     layers: dict
     loss: float
@@ -35,7 +41,7 @@ class StepRecord(NamedTuple):
 
 
 def record_step(model, criterion, optimizer, x, y_true):
-    """One training step of `model`, in the four lines that every program has, watched."""
+    """Do one training step of `model`, the four lines of every training loop, and return its `StepRecord`."""
     records = {layer.name: LayerRecord(layer) for layer in model.layers}
     lines = set()
     with watched_layers(records.values()), in_this_thread():
@@ -53,7 +59,7 @@ def record_step(model, criterion, optimizer, x, y_true):
 
 @contextmanager
 def watched_layers(records):
-    """Each record's layer notes there what passes through it. A method set on the object hides that of its class."""
+    """Write to each record what passes through its layer. A method set on the object hides that of its class."""
     records = list(records)
     for record in records:
         _watch_forward(record)
@@ -68,22 +74,24 @@ def watched_layers(records):
 
 
 def _watch_forward(record):
+    """Replace the layer's `forward` by one that also keeps input, output and lines."""
     forward = record.layer.forward
 
     def watched_forward(x, training=False):
         with watched(record.lines):
             y = forward(x, training=training)
-        record.x, record.y = np.array(x), np.array(y)  # copies: a later step may use the memory again
+        record.x, record.y = np.array(x), np.array(y)  # copies: a later step may reuse the memory
         return y
 
     record.layer.forward = watched_forward
 
 
 def _watch_backward(record, method):
+    """Replace a backward method of the layer by one that also keeps gradients and lines."""
     backward = getattr(record.layer, method)
 
     def watched_backward(grad):
-        if record.grad is not None:  # called by the layer's own backward, which is being watched
+        if record.grad is not None:  # called by the layer's own backward, which is recorded already
             return backward(grad)
         record.grad = np.array(grad)
         with watched(record.lines):
@@ -115,10 +123,10 @@ def watched(lines):
 
 
 def source_line(lines, *places):
-    """Where something was computed: "minitl/kernels/im2col.py:46  np.matmul(...)".
+    """Return where something was computed: ("minitl/kernels/im2col.py:46", "np.matmul(...)").
 
-    `places` are (function, what stands in the line), the ways in which it might have been done; the one that ran is
-    taken. Raises MismatchError if none did: what this page says would not be true.
+    `places` are pairs (function, text of the line), one for each algorithm that the engine may choose. The first one
+    that ran is returned. Raises MismatchError if none ran: the page would cite a line that computed nothing.
     """
     for function, text in places:
         source, first = inspect.getsourcelines(function)

@@ -1,7 +1,7 @@
-"""A network of 47 weights learns from one picture: every number of two updates, forward and backward.
+"""Two updates of a network of 47 weights on one image: every number, forward and backward.
 
-It has what VGG16 has (convolution, ReLU, pooling, a dense layer, softmax) and is so small that a reader can check any
-line with a pocket calculator: the picture has 6x6 pixels, rounded to one decimal, and so have the weights.
+The network has the layers of VGG16 (convolution, ReLU, pooling, a dense layer, softmax). It is so small that a reader
+can check any line with a pocket calculator: the image has 6x6 pixels, and pixels and weights have one decimal.
 """
 
 import math
@@ -21,43 +21,45 @@ from .steps import LOSS, LOSS_GRADIENT, UPDATE, cite_backward, cite_forward, des
 LAYERS = ("conv", "relu", "pool", "flatten", "dense", "softmax")
 CLASSES = ("Trouser", "Bag", "Ankle boot")
 LEARNING_RATE, MOMENTUM = 0.1, 0.9
-SEED = 26  # both kernels find something in some places, and nothing in others
+SEED = 26  # with it, each kernel gives positive numbers at some places and negative ones at others
 NUDGE = 0.005  # of one weight, for the finite difference
 
 
 def explain_small_network(seed=SEED):
-    """Trace two updates of the small network. Returns (Page, all numbers as plain data). Raises MismatchError where
-    the engine's numbers are not those of the formulas."""
+    """Record two updates of the small network.
+
+    Returns (Page, all numbers as plain data). Raises MismatchError where the engine and the formulas differ.
+    """
     page = Page()
-    x, truth = small_picture()
+    x, label = small_image()
     model = small_network(seed)
     criterion, optimizer = SparseCategoricalCrossentropy(), SGD(LEARNING_RATE, momentum=MOMENTUM)
-    step = record_step(model, criterion, optimizer, x, np.array([truth]))
+    step = record_step(model, criterion, optimizer, x, np.array([label]))
     page.paragraph(
-        "One picture, one update. A network says what it sees (forward), hears what is true, finds out which weight "
-        "had which share in its error (backward), and moves every weight a little against it (update). x is what goes "
-        "into a layer, y what comes out, L the loss, dL/dy how L grows with y."
+        "One image, one update. The network makes a prediction (forward). The loss compares it with the label. "
+        "Backward finds how the loss changes with each weight, and the update moves each weight a little so that the "
+        "loss falls. x is the input of a layer, y its output, L the loss, and dL/dy says how much L grows with y."
     )
-    values = _forward(page, step, truth)
-    _backward(page, step, truth, values)
+    values = _forward(page, step, label)
+    _backward(page, step, label, values)
     after = _update(page, step, model, optimizer)
-    loss_after = _did_it_help(page, step, model, criterion, x, truth, after)
-    again = record_step(model, criterion, optimizer, x, np.array([truth]))
+    loss_after = _did_it_help(page, step, model, criterion, x, label, after)
+    again = record_step(model, criterion, optimizer, x, np.array([label]))
     _second_step(page, step, again, model, optimizer)
-    return page, _as_data(page, step, again, model, loss_after, x, truth)
+    return page, _as_data(page, step, again, model, loss_after, x, label)
 
 
-def small_picture():
-    """An ankle boot of 6x6 pixels, 0 for black to 1 for white, and which of CLASSES it is: (x (1, 6, 6, 1), 2)."""
-    pictures = fashion_mnist_few_shot()
-    wanted = pictures.class_names.index(CLASSES[2])
-    picture = pictures.x_train[pictures.y_train == wanted][0, 2:26, 2:26] / 255  # (24, 24)
-    means = picture.reshape(6, 4, 6, 4).mean(axis=(1, 3))  # of 4x4 pixels each
+def small_image():
+    """Return an ankle boot of 6x6 pixels, 0 for black to 1 for white, and its label in CLASSES: (x (1, 6, 6, 1), 2)."""
+    clothes = fashion_mnist_few_shot()
+    boot = clothes.class_names.index(CLASSES[2])
+    image = clothes.x_train[clothes.y_train == boot][0, 2:26, 2:26] / 255  # (24, 24)
+    means = image.reshape(6, 4, 6, 4).mean(axis=(1, 3))  # (6, 6), each the mean of 4x4 pixels
     return means.round(1).astype(np.float32)[None, :, :, None], 2
 
 
 def small_network(seed):
-    """6x6 picture -> 2 kernels of 3x3 -> ReLU -> maxima of 2x2 -> 8 numbers -> 3 classes."""
+    """Return the network: 6x6 image -> 2 kernels of 3x3 -> ReLU -> maxima of 2x2 -> 8 numbers -> 3 classes."""
     model = Sequential(
         [
             Conv2D(2, 3, name="conv", input_shape=(6, 6, 1)),
@@ -70,16 +72,15 @@ def small_network(seed):
     )
     random = np.random.default_rng(seed)
     for layer in model.layers:
-        layer.set_weights(
-            [random.uniform(-0.9, 0.9, weight.shape).round(1) + 0.0 for weight in layer.weights]
-        )  # no -0.0
+        # + 0.0: -0.0 becomes 0.0, which is printed without a sign
+        layer.set_weights([random.uniform(-0.9, 0.9, weight.shape).round(1) + 0.0 for weight in layer.weights])
     return model
 
 
-def _forward(page, step, truth):
-    """Every y, once by the engine and once by formula. Returns those by formula, by layer."""
+def _forward(page, step, label):
+    """Add every output y to the page and check it. Returns {layer: y by formula}."""
     conv, relu, pool, flatten, dense, softmax = (step.layers[name] for name in LAYERS)
-    page.heading("Forward: what does it say?")
+    page.heading("Forward: what does the network predict?")
     x, kernel, bias = conv.x[0].tolist(), conv.before["kernel"].tolist(), conv.before["bias"].tolist()
     y = {}
     y["conv"] = _grid(4, 4, 2, lambda i, j, f: formulas.convolution(x, kernel, bias, i, j, f))
@@ -96,8 +97,8 @@ def _forward(page, step, truth):
     page.arrays("", *_channels("y", conv.y), decimals=2)
     terms = formulas.convolution_terms(x, kernel, 1, 1, 0)
     page.item(
-        "by hand", f"y[1, 1, 0] = {bias[0]:.1f} + {signed_products(terms)} = {y['conv'][1][1][0]:.2f} (kernel 0, laid "
-        "with its corner on the second pixel of the second row)"
+        "by hand", f"y[1, 1, 0] = {bias[0]:.1f} + {signed_products(terms)} = {y['conv'][1][1][0]:.2f} (kernel 0, its "
+        "upper left corner on x[1, 1])"
     )  # fmt: skip
     cite_forward(page, conv)
     describe(page, 2, relu)
@@ -123,9 +124,9 @@ def _forward(page, step, truth):
         f"{y['softmax'][2]:.4f}"
     )  # fmt: skip
     cite_forward(page, softmax)
-    loss = formulas.crossentropy(y["softmax"], truth)
-    page.layer("loss", "cross-entropy: how surprised is it by the truth?")
-    page.item("formula", f"L = -log p[truth] = -log {y['softmax'][truth]:.4f} = {loss:.4f}")
+    loss = formulas.crossentropy(y["softmax"], label)
+    page.layer("loss", "cross-entropy: minus the logarithm of the right class's probability")
+    page.item("formula", f"L = -log p[{label}] = -log {y['softmax'][label]:.4f} = {loss:.4f}")
     page.source(*source_line(step.lines, *LOSS))
     for name in LAYERS:
         page.check(f"{name}: y", y[name], step.layers[name].y[0])
@@ -133,11 +134,11 @@ def _forward(page, step, truth):
     return y
 
 
-def _backward(page, step, truth, y):
-    """Every gradient, from the last layer to the first."""
+def _backward(page, step, label, y):
+    """Add every gradient to the page, from the last layer to the first, and check it."""
     conv, relu, pool, flatten, dense, softmax = (step.layers[name] for name in LAYERS)
-    page.heading("Backward: which number had which share in it?")
-    t = [float(k == truth) for k in range(3)]
+    page.heading("Backward: how does the loss change with each number?")
+    t = [float(k == label) for k in range(3)]
     dp = [-t[k] / y["softmax"][k] for k in range(3)]
     dz = [y["softmax"][k] - t[k] for k in range(3)]
     weights = dense.before["kernel"].tolist()
@@ -153,12 +154,12 @@ def _backward(page, step, truth, y):
     dbias = [formulas.convolution_bias_gradient(d["relu"], f) for f in (0, 1)]
     dweights = [[pixel * dz[u] for u in range(3)] for pixel in y["flatten"]]
 
-    page.layer("loss", "dL/dp[k] = -t[k] / p[k], with t = 1 for the right class and 0 for the others")
+    page.layer("loss", "dL/dp[k] = -t[k] / p[k], with t = 1 for the right class, else 0")
     page.arrays("numbers", ("dL/dp", softmax.grad), decimals=4)
     page.source(*source_line(step.lines, *LOSS_GRADIENT))
     describe_backward(page, 6, softmax)
     page.arrays("numbers", ("dL/dx", softmax.dx), decimals=4)
-    page.item("by hand", f"dL/dx[2] = {y['softmax'][2]:.4f} - 1 = {dz[2]:.4f}: this score should have been higher.")
+    page.item("by hand", f"dL/dx[2] = {y['softmax'][2]:.4f} - 1 = {dz[2]:.4f}: this score should be higher.")
     cite_backward(page, softmax)
     describe_backward(page, 5, dense)
     gradient, bias_gradient = dense.gradients["kernel"], dense.gradients["bias"]
@@ -179,9 +180,9 @@ def _backward(page, step, truth, y):
     describe_backward(page, 1, conv)
     gradients = [(f"dL/dkernel {f}", conv.gradients["kernel"][:, :, 0, f]) for f in (0, 1)]
     page.arrays("numbers", *gradients, ("dL/dbias", [conv.gradients["bias"]]), decimals=4)
-    met = [(d["relu"][i][j][0], x[i][j][0]) for i in range(4) for j in range(4) if d["relu"][i][j][0]]
-    page.item("by hand", f"dL/dkernel[0, 0, 0, 0] = {signed_products(met, 4) or '0'} = {dkernel[0][0][0][0]:.4f}")
-    page.item("", "How L grows with the picture's own pixels is not asked: nobody can move them.")
+    products = [(d["relu"][i][j][0], x[i][j][0]) for i in range(4) for j in range(4) if d["relu"][i][j][0]]
+    page.item("by hand", f"dL/dkernel[0, 0, 0, 0] = {signed_products(products, 4) or '0'} = {dkernel[0][0][0][0]:.4f}")
+    page.item("", "dL/dx is not computed for the image itself: its pixels are no parameters.")
     cite_backward(page, conv)
     page.check("dL/dp", dp, softmax.grad[0])
     page.check("softmax: dL/dx", dz, softmax.dx[0])
@@ -194,10 +195,10 @@ def _backward(page, step, truth, y):
 
 
 def _update(page, step, model, optimizer):
-    """Each of the 47 weights moves. Returns the velocities by (layer, parameter)."""
+    """Add the update of the 47 weights to the page and check it. Returns {(layer, parameter): velocity}."""
     page.heading("Update: every weight moves a little")
     page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dw        w <- w + v")
-    page.item("", "w is any of the weights; v, its velocity, remembers the steps before, and is 0 in the first.")
+    page.item("", "w is any weight. v, its velocity, keeps a part of the earlier steps. Before the first step it is 0.")
     for name in ("conv", "dense"):
         record = step.layers[name]
         for parameter in ("kernel", "bias"):
@@ -213,7 +214,7 @@ def _update(page, step, model, optimizer):
         shown = (slice(None), slice(None), 0, 0) if name == "conv" else (slice(None), slice(None))
         page.arrays(
             name,
-            (f"kernel{' 0' * (name == 'conv')} before", record.before["kernel"][shown]),
+            (f"kernel{' 0' * (name == 'conv')} before", record.before["kernel"][shown], 1),
             ("v", optimizer.state[record.layer, "kernel"][0][shown]),
             ("after", record.layer.kernel[shown]),
             decimals=4,
@@ -222,22 +223,22 @@ def _update(page, step, model, optimizer):
     return {key: state[0].copy() for key, state in optimizer.state.items()}
 
 
-def _did_it_help(page, step, model, criterion, x, truth, velocities):
-    """The loss after the update, beside what the gradient promised; and the gradient of one weight by trying."""
-    page.heading("Did it help?")
-    y_true = np.array([truth])
+def _did_it_help(page, step, model, criterion, x, label, velocities):
+    """Compare the new loss with the change that the gradient predicts, and measure the gradient of one weight."""
+    page.heading("Did the update help?")
+    y_true = np.array([label])
     predicted = sum(math.fsum((v * layer.gradients[name]).ravel().tolist()) for (layer, name), v in velocities.items())
     probabilities = model.forward(x, gradients="none")
     loss_after = criterion.forward(y_true, probabilities)
     page.item(
-        "promised", f"L should change by the sum of gradient * step over all 47 weights: {predicted:+.4f}. (To first "
-        "order: as if the gradient stayed the same on the way.)"
+        "predicted", f"L should change by the sum of gradient * step over all 47 weights: {predicted:+.4f}. (This is "
+        "exact only if the gradient stays the same during the step.)"
     )  # fmt: skip
     page.item(
-        "really", f"L went from {step.loss:.4f} to {loss_after:.4f}, by {loss_after - step.loss:+.4f}; the boot is one "
-        f"with probability {probabilities[0, truth]:.4f} now, and was with {step.layers['softmax'].y[0, truth]:.4f}."
+        "measured", f"L went from {step.loss:.4f} to {loss_after:.4f}, by {loss_after - step.loss:+.4f}. The probability "
+        f"of 'ankle boot' was {step.layers['softmax'].y[0, label]:.4f} and is now {probabilities[0, label]:.4f}."
     )  # fmt: skip
-    page.check("loss after the update", formulas.crossentropy(_probabilities(model, x), truth), loss_after)
+    page.check("loss after the update", formulas.crossentropy(_probabilities(model, x), label), loss_after)
 
     kernel, gradient = model.get_layer("dense").kernel, step.layers["dense"].gradients["kernel"]
     i, u = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
@@ -252,10 +253,10 @@ def _did_it_help(page, step, model, criterion, x, truth, velocities):
     model.set_weights(saved)
     difference = (losses[0] - losses[1]) / (2 * NUDGE)
     page.item(
-        "by trying", f"Make the dense kernel's weight [{i}, {u}] larger and smaller by {NUDGE} and look at L: "
-        f"({losses[0]:.6f} - {losses[1]:.6f}) / {2 * NUDGE} = {difference:.3f}. Its gradient, from backward, was "
-        f"{gradient[i, u]:.4f}. That is all that a gradient says; backward finds all 47 at the price of about two "
-        "forwards, trying would take 94."
+        "by trying", f"Make the weight [{i}, {u}] of the dense kernel larger and smaller by {NUDGE}, and divide the "
+        f"change of L by that of the weight: ({losses[0]:.6f} - {losses[1]:.6f}) / {2 * NUDGE} = {difference:.3f}. "
+        f"Backward gave {gradient[i, u]:.4f} for it. This is what a gradient means. Backward finds all 47 of them in "
+        "about the time of two forwards. Trying takes 94 forwards."
     )  # fmt: skip
     if not abs(difference - gradient[i, u]) <= 2e-3 * abs(gradient[i, u]) + 1e-4:
         page.check("finite difference", difference, gradient[i, u])
@@ -263,7 +264,7 @@ def _did_it_help(page, step, model, criterion, x, truth, velocities):
 
 
 def _probabilities(model, x):
-    """All of the forward by formula, with the weights as they are now."""
+    """Return the probabilities, computed by formula with the present weights."""
     kernel, bias, weights, offsets = (weight.tolist() for weight in model.get_weights())
     x = x[0].tolist()
     relu = _grid(4, 4, 2, lambda i, j, f: formulas.relu(formulas.convolution(x, kernel, bias, i, j, f)))
@@ -273,9 +274,9 @@ def _probabilities(model, x):
 
 
 def _second_step(page, step, again, model, optimizer):
-    """The same picture once more: the velocity remembers."""
+    """Add a second update on the same image to the page, in which the velocity is not 0."""
     page.heading("The second update: momentum")
-    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dw, and now v is not 0: it remembers the way.")
+    page.item("formula", f"v <- {MOMENTUM} * v - {LEARNING_RATE} * dL/dw. Now v is not 0 before the step.")
     for name in ("conv", "dense"):
         first, second = step.layers[name], again.layers[name]
         for parameter in ("kernel", "bias"):
@@ -295,26 +296,28 @@ def _second_step(page, step, again, model, optimizer):
     page.arrays("", ("bias: v now", [velocity]), ("w after", [dense.layer.bias]), decimals=4)
     page.item(
         "by hand", f"{MOMENTUM} * ({first_velocity[2]:.4f}) - {LEARNING_RATE} * ({dense.gradients['bias'][2]:.4f}) = "
-        f"{velocity[2]:.4f}: the gradient has become smaller, the step {_compared(velocity[2], first_velocity[2])}."
+        f"{velocity[2]:.4f}. The gradient is smaller than before, the step {_compared(velocity[2], first_velocity[2])}."
     )  # fmt: skip
     page.source(*source_line(again.lines, *UPDATE))
 
 
 def _compared(new, old):
+    """Return "larger" or "smaller, too" for the size of a new number beside the old one."""
     return "larger" if abs(new) > abs(old) else "smaller, too"
 
 
 def _grid(rows, columns, channels, number):
-    """number(i, j, k) for all of them, as lists in lists."""
+    """Return number(i, j, k) for all rows, columns and channels, as lists in lists."""
     return [[[number(i, j, k) for k in range(channels)] for j in range(columns)] for i in range(rows)]
 
 
 def _channels(name, array):
+    """Return (title, array (rows, columns)) of each channel of the one example."""
     return [(f"{name}[..., {k}]", array[0, ..., k]) for k in range(array.shape[-1])]
 
 
-def _as_data(page, step, again, model, loss_after, x, truth):
-    """All numbers, as JSON can hold them."""
+def _as_data(page, step, again, model, loss_after, x, label):
+    """Return all numbers in a form that JSON can hold."""
 
     def layer(record):
         arrays = {"x": record.x, "y": record.y, "grad": record.grad, "dx": record.dx}
@@ -327,7 +330,7 @@ def _as_data(page, step, again, model, loss_after, x, truth):
     return {
         "classes": list(CLASSES),
         "picture": x[0, ..., 0].tolist(),
-        "truth": truth,
+        "truth": label,
         "loss": step.loss,
         "loss_after": loss_after,
         "first_step": {name: layer(record) for name, record in step.layers.items()},

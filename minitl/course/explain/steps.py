@@ -1,4 +1,4 @@
-"""What each kind of layer does, forward and backward: the formula in words of its own axes, and where it is done."""
+"""Each kind of layer, forward and backward: its formulas, the axes of its arrays, and the place of its source."""
 
 from typing import NamedTuple
 
@@ -7,23 +7,30 @@ from ...kernels import activations, im2col, normalization, pooling, products, wi
 from ...layers import BatchNormalization, Conv2D, Dense, Flatten, GlobalAveragePooling2D, MaxPooling2D, ReLU, Softmax
 from .recording import source_line
 
+# N batch, H W rows and columns, C channels, OH OW output rows and columns, F filters
 IMAGE, MAP, ROW = ("N", "H", "W", "C"), ("N", "OH", "OW", "F"), ("N", "units")
 
 
 class Kind(NamedTuple):
-    """How a layer is explained. `forward_places` and `backward_places` are for `recording.source_line`."""
+    """The explanation of a kind of layer.
+
+    what                             the layer in a few words
+    axes                             of x and of y
+    forward, backward                formulas; backward has one for each gradient
+    forward_places, backward_places  lines of source, for `recording.source_line`
+    """
 
     what: str
-    axes: tuple  # of x and of y
+    axes: tuple
     forward: str
     forward_places: tuple
-    backward: tuple  # formulas, one for each gradient
+    backward: tuple
     backward_places: tuple
 
 
 KINDS = {
     Conv2D: Kind(
-        "each kernel laid over every place of the image",
+        "each kernel is applied at every place of the image",
         (IMAGE, MAP),
         "y[i, j, f] = bias[f] + sum over kh, kw, c of x[i + kh, j + kw, c] * kernel[kh, kw, c, f]",
         ((im2col.conv2d_im2col, "np.matmul("), (winograd.conv2d_winograd, "np.matmul(")),
@@ -38,7 +45,7 @@ KINDS = {
         ),
     ),
     ReLU: Kind(
-        "what is negative becomes 0",
+        "negative numbers become 0",
         (MAP, MAP),
         "y = max(x, 0)",
         ((ReLU.forward, "np.maximum("),),
@@ -50,11 +57,11 @@ KINDS = {
         (IMAGE, ("N", "OH", "OW", "C")),
         "y[i, j, c] = max over a, b in 0, 1 of x[2i + a, 2j + b, c]",
         ((pooling._combine, "combine("),),
-        ("dL/dx = dL/dy at the pixel that was the largest of its window, 0 at the other three",),
+        ("dL/dx = dL/dy at the largest pixel of its window, 0 at the other three",),
         ((pooling.max_pool_gradient, "np.multiply(dblock"),),
     ),
     Flatten: Kind(
-        "the same numbers in a row",
+        "the same numbers in one row",
         (IMAGE, ("N", "H*W*C")),
         "y[(h*W + w)*C + c] = x[h, w, c]",
         ((Flatten.forward, "return x.reshape"),),
@@ -78,7 +85,7 @@ KINDS = {
         ((normalization.scale_and_shift, "np.multiply("),),
     ),
     Dense: Kind(
-        "each class's template against all numbers",
+        "all inputs times the template of each class",
         (("N", "inputs"), ROW),
         "y[u] = bias[u] + sum over i of x[i] * kernel[i, u]",
         ((products.matmul, "np.matmul("),),
@@ -93,7 +100,7 @@ KINDS = {
         (ROW, ROW),
         "p[k] = exp(x[k]) / sum over m of exp(x[m])",
         ((activations.softmax, "y /= y.sum"),),
-        ("dL/dx[k] = p[k] - t[k]: what it said minus what is true (1 for the right class, 0 for the others)",),
+        ("dL/dx[k] = p[k] - t[k], the prediction minus the label (t is 1 for the right class, 0 for the others)",),
         ((activations.softmax_gradient, "return weighted"),),
     ),
 }
@@ -104,7 +111,7 @@ UPDATE = ((optimizers.SGD.update, "parameter += velocity"),)
 
 
 def describe(page, number, record):
-    """The head of a layer's forward: what it is, formula, shapes."""
+    """Add the head of a layer's forward to the page: its kind, its formula, the shapes."""
     kind = KINDS[type(record.layer)]
     page.layer(f"{number}  {record.layer.name}", f"{type(record.layer).__name__}: {kind.what}")
     page.item("formula", kind.forward)
@@ -117,10 +124,12 @@ def describe(page, number, record):
 
 
 def cite_forward(page, record):
+    """Add the line of source that computed the layer's output."""
     page.source(*source_line(record.lines, *KINDS[type(record.layer)].forward_places))
 
 
 def describe_backward(page, number, record):
+    """Add the head of a layer's backward to the page: the upstream gradient and the formulas."""
     kind = KINDS[type(record.layer)]
     page.layer(f"{number}  {record.layer.name}", f"from dL/dy {shape(record.grad, kind.axes[1])}")
     for formula in kind.backward:
@@ -128,9 +137,10 @@ def describe_backward(page, number, record):
 
 
 def cite_backward(page, record):
+    """Add the line of source that computed the layer's gradient."""
     page.source(*source_line(record.lines, *KINDS[type(record.layer)].backward_places))
 
 
 def shape(array, axes):
-    """ "(N 1, H 6, W 6, C 1)" """
+    """Return a shape with its axes: "(N 1, H 6, W 6, C 1)"."""
     return f"({', '.join(f'{axis} {size}' for axis, size in zip(axes, array.shape))})"

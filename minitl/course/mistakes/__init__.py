@@ -1,19 +1,20 @@
-"""The mistake lab: twenty mistakes that people really make in transfer learning, to be made on purpose.
+"""The mistake lab: twenty mistakes that people really make in transfer learning, made on purpose.
 
     minitl mistakes                            the list
     minitl mistakes softmax-twice              one: symptom, both programs, their numbers, diagnosis, mend
-    minitl mistakes --symptom "loss stuck"     what might be wrong when one sees this?
+    minitl mistakes --symptom "loss stuck"     which mistakes have this symptom?
     minitl mistakes --all                      all of them, in a table
 
-Nearly none of them raises an error anywhere: shapes fit, the loss falls, and only a number is worse than it could be.
-That is why they are worth knowing by sight. Each is one function, whose docstring says what is seen (Symptom), why
-(Diagnosis, with the check that reveals it) and what to do (Mend). It runs the wrong program and the mended one on real
-pictures; the lines in which they differ end in "# wrong" and "# mended". It returns the two numbers that show it.
+Most of them raise no error in any library: shapes fit, the loss falls, and only a number is worse than it could be. So
+it is worth knowing their symptoms. Each mistake is one function. Its docstring says what one sees (Symptom), why it
+happens and which check reveals it (Diagnosis), and what to do (Mend). The function runs the wrong program and the
+mended one on real images, and returns the two numbers that show the mistake. The lines in which the programs differ end
+in "# wrong" and "# mended".
 
-Where the engine can see such a mistake happen, it says so by itself, as a `MistakeWarning`: `training.warned`.
+Where the engine can detect such a mistake, it warns by itself with a `MistakeWarning` (`training.warned`).
 
-Reading order: any function of `pictures`, `freezing`, `training`, `evaluating`, `caching`; then `workbench`, what they
-share, `running`, which makes a mistake of a function, and `showing`, which prints it.
+Reading order: any function of `pictures`, `freezing`, `training`, `evaluating`, `caching`. Then `workbench` (what they
+share), `running` (a mistake as an object) and `showing` (what is printed).
 """
 
 from . import caching, evaluating, freezing, pictures, training

@@ -1,4 +1,4 @@
-"""Mistakes in measuring and in use: the network is right, and the number that is reported of it is not.
+"""Mistakes in measuring and in use: the network is right, and the reported number is wrong.
 
 Read next: `caching`.
 """
@@ -15,98 +15,95 @@ COAT = 4  # the class's number in the data set
 
 
 def dropout_left_on():
-    """Symptom: The same picture gets another answer each time it is asked about. The accuracy in use is lower than it
-    was in validation (0.61 instead of 0.80, here).
+    """Symptom: The same image gets another prediction each time. The accuracy in use is lower than it was in validation
+    (here 0.61 instead of 0.80).
 
-    Diagnosis: The network runs as in training: Dropout silences a random half of its units in every call. That is what
-    `training=True` means, and in PyTorch a model from which .eval() was never asked. The check: predict twice and
-    compare; the two must be equal to the last bit.
+    Diagnosis: The network runs as in training: Dropout sets a random half of its inputs to 0 in every call. In minitl
+    `training=True` does this, in PyTorch a model on which .eval() was never called. The check: predict twice and
+    compare. The two results must be equal to the last bit.
 
-    Mend: model.predict(x), or model.forward(x), which is inference unless training=True is said. In PyTorch:
-    model.eval() first.
+    Mend: Call model.predict(x), or model.forward(x) without training=True. In PyTorch: call model.eval() first.
     """
     x_train, y_train, x_test, _ = features()
     flatten, normalize, predictions = new_head()
     model = head_model([flatten, normalize, Dense(32, activation="relu"), Dropout(0.5), predictions])
     train(model, x_train, y_train, learning_rate=0.01)
 
-    answers = [model.forward(x_test, training=True).argmax(axis=1) for _ in range(2)]  # wrong
-    wrong = float(np.mean(answers[0] != answers[1]))
+    predicted = [model.forward(x_test, training=True).argmax(axis=1) for _ in range(2)]  # wrong
+    wrong = float(np.mean(predicted[0] != predicted[1]))
 
-    answers = [model.forward(x_test).argmax(axis=1) for _ in range(2)]  # mended
-    mended = float(np.mean(answers[0] != answers[1]))
-    return Outcome("called otherwise the next time", wrong, mended, lower_is_better=True)
+    predicted = [model.forward(x_test).argmax(axis=1) for _ in range(2)]  # mended
+    mended = float(np.mean(predicted[0] != predicted[1]))
+    return Outcome("predictions that change", wrong, mended, lower_is_better=True)
 
 
 def batch_of_one():
-    """Symptom: Asked about one picture at a time, the model gives the same answer for all of them, though validation
-    was good.
+    """Symptom: One image at a time, the model makes the same prediction for all of them, though validation was good.
 
-    Diagnosis: Batch normalization runs as in training, and takes mean and variance from the batch. With a single
-    picture behind a Flatten, every number *is* the mean: x - mean = 0, and what comes out is beta, whatever the picture
-    shows. In training it is no better: the variance of one number is 0, and a last batch of one picture (33 pictures in
-    batches of 32) pulls the moving variance towards it. The check: does the answer for a picture depend on which others
-    are in the batch?
+    Diagnosis: Batch normalization runs as in training and takes mean and variance from the batch. With a single image
+    behind a Flatten, every number *is* the mean: x - mean = 0, and the output is beta, whatever the image shows. In
+    training a batch of one does harm as well. The variance of one number is 0, so a last batch of one image (33 images
+    in batches of 32) pulls the moving variance towards 0. The check: does the prediction for an image depend on the
+    other images in the batch?
 
-    Mend: predict, or forward without training=True: then the moving statistics are used. In training, choose a batch
-    size that leaves no single picture over. The layer warns when it meets a batch of one.
+    Mend: Use predict, or forward without training=True: then the moving statistics are used. In training, choose a
+    batch size that leaves no single image over. The layer warns when it gets a batch of one.
     """
     x_train, y_train, x_test, y_test = features()
     model = head_model(new_head())
     train(model, x_train, y_train)
-    pictures = [x_test[n : n + 1] for n in range(len(x_test))]  # each a batch of its own
+    batches = [x_test[n : n + 1] for n in range(len(x_test))]  # each is one example
 
-    answers = [model.forward(x) for x in pictures]  # mended
-    mended = share_right(np.concatenate(answers), y_test)
+    predicted = [model.forward(x) for x in batches]  # mended
+    mended = share_right(np.concatenate(predicted), y_test)
 
-    answers = [model.forward(x, training=True) for x in pictures]  # wrong
-    wrong = share_right(np.concatenate(answers), y_test)
+    predicted = [model.forward(x, training=True) for x in batches]  # wrong
+    wrong = share_right(np.concatenate(predicted), y_test)
     return Outcome("accuracy", wrong, mended)
 
 
 def class_order():
-    """Symptom: In use the answers are wrong in a regular way: every boot is called trousers. Validation was good.
+    """Symptom: In use the predictions are wrong in a regular way: every boot is called trousers. Validation was good.
 
-    Diagnosis: A network knows classes as numbers, and the list that turns them into names is another one than in
-    training: sorted by the alphabet here, as folders are listed, where training went by the order of the data set.
-    (Sorted as text, "10" comes before "2".) The check: the confusion matrix. Most classes have one full place in their
-    row, and it is off the diagonal.
+    Diagnosis: A network knows classes as numbers, and a list turns these into names. Here the list is sorted by the
+    alphabet, as folders are listed, while training used the order of the data set. (Sorted as text, "10" comes before
+    "2".) The check: look at the confusion matrix. Most classes have one large number in their row, off the diagonal.
 
     Mend: Save the names with the model: model.metadata["class_names"], as `minitl finetune --save` does. `minitl
-    predict` and `minitl evaluate` go by these names and not by the folders' order.
+    predict` and `minitl evaluate` use these names and not the order of the folders.
     """
     x_train, y_train, x_test, y_test = features()
     model = head_model(new_head())
     train(model, x_train, y_train)
     model.metadata["class_names"] = clothes().class_names
-    truth = np.array(clothes().class_names)[y_test]
-    answers = model.predict(x_test, verbose=0).argmax(axis=1)
+    right_names = np.array(clothes().class_names)[y_test]
+    predicted = model.predict(x_test, verbose=0).argmax(axis=1)
 
     names = np.array(sorted(clothes().class_names))  # wrong
-    wrong = float(np.mean(names[answers] == truth))
+    wrong = float(np.mean(names[predicted] == right_names))
 
     names = np.array(model.metadata["class_names"])  # mended
-    mended = float(np.mean(names[answers] == truth))
+    mended = float(np.mean(names[predicted] == right_names))
     return Outcome("given the right name", wrong, mended)
 
 
 def same_picture_in_both_sets():
-    """Symptom: The validation accuracy is too good to be true: with new pictures it is twenty points lower.
+    """Symptom: The validation accuracy is too good to be true: on new images it is twenty points lower.
 
-    Diagnosis: Some pictures are in the training set and in the validation set: downloaded twice, cut out of one
-    photograph, frames of one film. A network remembers what it was trained on, so these say nothing about new ones.
-    Here there are four files of each picture, and a random half of all files is held back. The check: digests of the
-    files; and for pictures that belong together, which group they are of.
+    Diagnosis: Some images are in the training set and in the validation set: downloaded twice, cut out of one
+    photograph, frames of one film. A network remembers its training examples, so its accuracy on them says nothing
+    about new images. Here each image has four files, and a random half of all files is held back. The check: compare
+    digests of the files. For images that belong together, check which group each is in.
 
-    Mend: Split by what is in the pictures, and not by files. `minitl finetune` names the same pictures when it looks
-    through a folder, and holds back by the digest of the content, so that copies stay together. `fit` warns about
-    arrays that have pictures in common.
+    Mend: Split by the content of the images and not by files. `minitl finetune` names equal photographs when it reads a
+    folder, and holds back by the digest of the content, so that copies stay together. `fit` warns about arrays that
+    have examples in common.
     """
     x, y, x_new, y_new = features()
     rng = generator()
 
     def too_good(training, validation):
-        """The accuracy that is claimed, minus that on pictures which are really new."""
+        """Return the accuracy on the validation set minus that on images which are really new."""
         model = head_model(new_head())
         train(model, x[training], y[training], validation_data=(x[validation], y[validation]))
         return accuracy(model, x[validation], y[validation]) - accuracy(model, x_new, y_new)
@@ -120,28 +117,29 @@ def same_picture_in_both_sets():
 
 
 def chosen_by_the_test_set():
-    """Symptom: What was chosen because it did best on the test set (an epoch, a rate, one of thirty networks) does
-    worse on new pictures.
+    """Symptom: An epoch, a learning rate or a network that was chosen because it did best on the test set does worse on
+    new images.
 
-    Diagnosis: The highest of many uncertain numbers is high by luck as well. An accuracy on 40 pictures is known to
-    about 7 points (one standard deviation), and the best of thirty lies above its own true accuracy by one or two of
-    these. The set that chose is used up, as the training set is. Here 30 heads that saw random parts of the data
-    compete, over and over. The check: measure the chosen one on pictures that had no say.
+    Diagnosis: The highest of many uncertain numbers is partly high by luck. An accuracy on 40 images is known to about
+    7 points (one standard deviation), and the best of thirty lies one or two of these above its own true accuracy. A
+    set that was used to choose can no longer be used to report, and neither can the training set. Here 30 heads, each
+    trained on a random part of the data, compete many times. The check: measure the chosen head on images that were not
+    used to choose it.
 
-    Mend: Three sets: one to train, one to choose (validation), one to report, looked at once. EarlyStopping and
-    ModelCheckpoint choose by "val_" numbers: report another set's, with its interval (`minitl evaluate`).
+    Mend: Use three sets: one to train, one to choose (validation), and one to report, used once. EarlyStopping and
+    ModelCheckpoint choose by "val_" numbers. Report those of another set, with their interval (`minitl evaluate`).
     """
     x_train, y_train, x_test, y_test = features()
     rng = generator()
     x_train, x_test = x_train.mean(axis=(1, 2)), x_test.mean(axis=(1, 2))  # (200, 128)
-    right = np.empty((30, len(x_test)), bool)  # which of 30 heads is right about which picture
+    right = np.empty((30, len(x_test)), bool)  # [head, image]: is this head right about this image?
     for head in right:
         columns, rows = rng.choice(128, 32, replace=False), rng.choice(len(x_train), 100, replace=False)
         head[:] = (
             ridge_head(x_train[rows][:, columns], y_train[rows], 10).predict(x_test[:, columns]).argmax(1) == y_test
         )
     wrong, mended = [], []
-    for _ in range(200):  # one such story says little, since luck is what this is about
+    for _ in range(200):  # a single choice says little, because luck decides much of it
         choosing, reporting, new = np.split(rng.permutation(len(x_test)), [40, 80])
         best = right[:, choosing].mean(axis=1).argmax()
         wrong.append(right[best, choosing].mean() - right[best, new].mean())  # wrong
@@ -151,15 +149,15 @@ def chosen_by_the_test_set():
 
 
 def rare_class_never_found():
-    """Symptom: The accuracy is 0.90, and the class that all of this is about is hardly ever found.
+    """Symptom: The accuracy is 0.90, and the class that matters is hardly ever found.
 
-    Diagnosis: One picture in ten is a coat, so "no coat" is right nine times in ten, whatever the picture shows. The
-    loss is a mean over pictures, and being wrong about the few coats costs little. Accuracy cannot tell this model from
-    one that is worth something; it even falls when coats are found, at the price of some false alarms. The check:
-    recall, class by class: of the pictures that are coats, how many were called coats?
+    Diagnosis: One image in ten is a coat, so "no coat" is right nine times in ten, whatever the image shows. The loss is
+    a mean over the examples, so errors on the few coats cost little. Accuracy does not show the difference between this
+    model and a useful one. It may even fall when the model finds coats and calls some other clothes coats as well. The
+    check: the recall of each class. Of the images that are coats, how many were predicted as coats?
 
-    Mend: Let a rare picture weigh as much as its class should: class_weight={class: weight} of `fit`, or `minitl
-    finetune --class-weights`; and judge by precision and recall of each class, which `minitl evaluate` prints.
+    Mend: Give the examples of a rare class more weight: class_weight={class: weight} of `fit`, or `minitl finetune
+    --class-weights`. Judge by precision and recall of each class, which `minitl evaluate` prints.
     """
     x_train, y_train, x_test, y_test = features()
     x_train, x_test = x_train.mean(axis=(1, 2)), x_test.mean(axis=(1, 2))  # (200, 128): a small head, for a small task

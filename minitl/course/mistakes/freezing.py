@@ -1,4 +1,4 @@
-"""Mistakes with freezing: what should stand still moves, or what should learn stands still.
+"""Mistakes with freezing: layers that should be frozen change, or layers that should learn are frozen.
 
 Read next: `training`.
 """
@@ -10,20 +10,20 @@ from ...layers import BatchNormalization, Conv2D, Dense, Flatten, ReLU
 from ...models import Model, Sequential
 from .workbench import Outcome, accuracy, base, behind, clothes, features, head_model, new_head, train, train_by_hand
 
-FEW = 100  # pictures to learn from, where layers of VGG16 learn as well
+FEW = 100  # training images where layers of VGG16 are trainable as well
 
 
 def head_frozen_too():
     """Symptom: The loss is stuck: the same number in every epoch, 2.3026 for ten classes if the head starts at zero.
 
-    Diagnosis: The model was frozen after its new head had been put on, so the head is frozen, too, and nothing is left
-    that could learn. 2.3026 = log 10 is what "all ten are equally likely" costs. The check: count what can move.
-    model.count_params(trainable_only=True) is 0, and model.summary() says which layers are frozen.
+    Diagnosis: The model was frozen after its new head had been put on. So the head is frozen as well, and no trainable
+    layer is left. 2.3026 = log 10 is the loss when all ten classes are equally likely. The check: count the trainable
+    parameters. model.count_params(trainable_only=True) is 0, and model.summary() says which layers are frozen.
 
     Mend: Freeze up to a layer that you name, transfer.freeze(model, until="block2_pool"), or freeze the base before the
-    head is put on. `fit` refuses a model of which nothing can move; in a loop of your own, `optimizer.step` warns.
+    head is put on. `fit` refuses a model without trainable layers. In a loop of your own, `optimizer.step` warns.
     """
-    x_train, y_train, x_test, y_test = features()  # of the base; the models here are what comes behind it
+    x_train, y_train, x_test, y_test = features()  # of the base; the models here are heads
 
     model = head_model(new_head())
     transfer.freeze(model)  # wrong
@@ -38,22 +38,22 @@ def head_frozen_too():
 
 
 def batch_norm_runs_in_frozen_base():
-    """Symptom: The training loss falls nicely and the validation accuracy is poor. The very pictures that it learned
-    from score far worse in `evaluate` than they did in training (0.48 after 0.89, here).
+    """Symptom: The training loss falls nicely and the validation accuracy is poor. Even on the training images the
+    accuracy is far lower in `evaluate` than in training (here 0.48 after 0.89).
 
     Diagnosis: The convolutions of the base are frozen and its batch normalizations are not. In training these use the
-    mean and variance of each batch, and their moving statistics drift from what the base was trained with towards the
-    new pictures; the frozen convolutions behind them were made for the old ones, and what `predict` uses is half old
-    and half new. Here the new pictures are taken in bad light, with a quarter of the brightness. The check:
-    base.count_params(trainable_only=True) is not 0, and layer.moving_mean is another one after training.
+    mean and variance of each batch, and their moving statistics change from those of the old images to those of the new
+    ones. The frozen convolutions behind them were trained with the old statistics, and `predict` uses a mixture of old
+    and new ones. Here the new images have a quarter of the brightness. The check: base.count_params(trainable_only=
+    True) is not 0, and layer.moving_mean has changed after training.
 
-    Mend: A frozen layer has to be frozen whole. transfer.freeze does that, and transfer.unfreeze leaves batch
-    normalizations frozen unless asked. In PyTorch, requires_grad=False is not enough: call .eval() on the base, after
+    Mend: Freeze the moving statistics as well. transfer.freeze does that, and transfer.unfreeze leaves batch
+    normalizations frozen unless told otherwise. In PyTorch, requires_grad=False is not enough: call .eval() on the base, after
     each .train() of the model. `fit` warns about a batch normalization that learns between frozen layers.
     """
     x_train, y_train, x_test, y_test, _ = clothes()
     network, weights = _pretrained_with_batch_norm(_grey(x_train), y_train)
-    x_train, x_test = _grey(x_train / 4), _grey(x_test / 4)  # the new task: the same clothes at dusk
+    x_train, x_test = _grey(x_train / 4), _grey(x_test / 4)  # the new task: the same clothes, darker
 
     network.set_weights(weights)
     for layer in network.layers:
@@ -72,7 +72,7 @@ def batch_norm_runs_in_frozen_base():
 
 
 def _pretrained_with_batch_norm(x, y):
-    """A small base that learned the clothes by daylight (VGG16 has no batch normalization), and its weights."""
+    """Return a small base with batch normalization (VGG16 has none), trained on the bright images, and its weights."""
     layers = []
     for number, filters in enumerate((16, 32, 32), start=1):
         layers += [
@@ -89,25 +89,28 @@ def _pretrained_with_batch_norm(x, y):
 
 
 def _classifier(network):
+    """Return a new dense layer for ten classes, as a model."""
     return Sequential([Dense(10, activation="softmax", input_shape=network.output_shape[1:])])
 
 
-def _grey(pictures):
-    """RGB from 0 to 255 -> one channel with mean 0 and variance 1, about."""
-    return ((pictures[..., :1] - 70) / 90).astype(np.float32)
+def _grey(images):
+    """Return RGB images from 0 to 255 as one channel with a mean of about 0 and a variance of about 1."""
+    return ((images[..., :1] - 70) / 90).astype(np.float32)
 
 
 def unfrozen_too_early():
-    """Symptom: With all layers trainable from the start it ends worse than with a frozen base. The loss jumps in the
-    first steps (2.3, 3.7, 3.1, 1.8, 8.4, here).
+    """Symptom: With all layers trainable from the start, training ends worse than with a frozen base. The loss jumps in
+    the first steps (here 2.3, 3.7, 3.1, 1.8, 8.4).
 
-    Diagnosis: A new head knows nothing, so the gradient that it sends back says nothing about pictures: at a rate that
-    suits a head, it overwrites in ten steps what a million photographs had taught. When the head has learned, the
-    gradient is small and means something. The check: minitl weights diff before.h5 after.h5, or in Python |kernel -
-    kernel before| / |kernel before|. It is 5 here, so nothing is left of the old kernel, and 0.00004 with two stages.
+    Diagnosis: A new head has learned nothing, so the gradient that it passes back is large and says nothing about the
+    images. At a learning rate that suits a head, it destroys in ten steps what the base had learned from a million
+    photographs. Once the head is trained, the gradient is small and useful. The check: minitl weights diff before.h5
+    after.h5, or in Python |kernel - kernel before| / |kernel before|. Here it is 5, so nothing is left of the old
+    kernel, and 0.00004 with two stages.
 
-    Mend: Two stages. First the head alone; then the last block with it, at a tenth of the rate or less. `minitl
-    finetune PHOTOS` does that (0.001, then 0.00003); its --l2-sp pulls what moves back to where it came from.
+    Mend: Use two stages. Train the head alone first, then the last block with it, at a tenth of the learning rate or
+    less. `minitl finetune PHOTOS` does that (0.001, then 0.00003). Its --l2-sp pulls the parameters towards their
+    values before training.
     """
     x_train, y_train, x_test, y_test = (array[:FEW] for array in features("block1_pool"))
     second_block = Model(base().output_of("block1_pool"), base().output)

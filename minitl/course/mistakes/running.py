@@ -1,4 +1,4 @@
-"""A mistake as a thing with a name: what its docstring says, where it stands, and what comes out when it is run."""
+"""A mistake as an object: its name, its texts, its place in the source, and its run."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[2]
 
 
 class Run(NamedTuple):
-    """What came out: the two numbers, what the engine said by itself, and how long both programs took."""
+    """The result of a run: the two numbers, the engine's warnings, and the time that both programs took."""
 
     outcome: Outcome
     warnings: list
@@ -25,12 +25,12 @@ class Run(NamedTuple):
 
 
 class Mistake:
-    """One function of the lab, `program`.
+    """A mistake of the lab. `program` is its function.
 
     name                       as on the command line: softmax-twice
-    symptom, diagnosis, mend   the paragraphs of its docstring, each in one line
-    headline                   the symptom's first sentence
-    place                      where to read it: minitl/course/mistakes/training.py:17
+    symptom, diagnosis, mend   the paragraphs of the docstring, each in one line
+    headline                   the first sentence of the symptom
+    place                      of the function: minitl/course/mistakes/training.py:17
     """
 
     def __init__(self, theme, program):
@@ -39,38 +39,44 @@ class Mistake:
 
     @cached_property
     def paragraphs(self):
-        """{part: its text in one line}."""
+        """Return {part: its text in one line}."""
         texts = (" ".join(text.split()) for text in inspect.getdoc(self.program).split("\n\n"))
         return {part: text.removeprefix(f"{part}: ") for part, text in zip(PARTS, texts, strict=True)}
 
     @property
     def symptom(self):
+        """Return the first paragraph: what one sees."""
         return self.paragraphs["Symptom"]
 
     @property
     def diagnosis(self):
+        """Return the second paragraph: why it happens, and the check that reveals it."""
         return self.paragraphs["Diagnosis"]
 
     @property
     def mend(self):
+        """Return the third paragraph: what to do."""
         return self.paragraphs["Mend"]
 
     @property
     def headline(self):
+        """Return the first sentence of the symptom."""
         return re.split(r"(?<=\.) ", self.symptom)[0]
 
     @property
     def place(self):
+        """Return file and line of the function."""
         return f"{self.file}:{self.program.__code__.co_firstlineno}"
 
     @property
     def file(self):
+        """Return the path of the function's file in the repository."""
         path = Path(inspect.getsourcefile(self.program)).resolve()
         return f"minitl/{path.relative_to(PACKAGE).as_posix()}"
 
     @cached_property
     def differing_lines(self):
-        """("wrong" or "mended", line number, source) of the lines in which the two programs differ."""
+        """Return ("wrong" or "mended", line number, source) of each line in which the two programs differ."""
         source, first = inspect.getsourcelines(self.program)
         marked = ((number, re.match(r"\s*(.*?)  # (wrong|mended)$", line)) for number, line in enumerate(source, first))
         return [(match[2], number, match[1]) for number, match in marked if match]
@@ -83,9 +89,9 @@ class Mistake:
             warnings.simplefilter("always", MistakeWarning)
             outcome = self.program()
         seconds = time.perf_counter() - start
-        said = [str(warning.message) for warning in caught if issubclass(warning.category, MistakeWarning)]
-        return Run(outcome, list(dict.fromkeys(said)), seconds)
+        texts = [str(warning.message) for warning in caught if issubclass(warning.category, MistakeWarning)]
+        return Run(outcome, list(dict.fromkeys(texts)), seconds)
 
     def words_found(self, words):
-        """How many of these words are in the symptom?"""
+        """Return how many of these words are in the symptom."""
         return sum(word.lower() in self.symptom.lower() for word in words)

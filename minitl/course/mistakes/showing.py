@@ -1,4 +1,4 @@
-"""The mistakes for people to read: lists, pages, a table. Each function prints, and returns the same as data."""
+"""The printed form of the mistakes: a list, a page, a table. Each function prints, and returns the same as data."""
 
 import difflib
 import textwrap
@@ -7,13 +7,13 @@ from ...errors import ArgumentError
 from ...recipes.settings import SettingError
 from . import MISTAKES, THEMES
 
-WIDTH = 100
-LABEL = 12  # columns for what a paragraph is
+WIDTH = 80
+LABEL = 12  # columns for the label of a paragraph
 NAME = max(len(mistake.name) for mistake in MISTAKES) + 2
 
 
 def mistake_called(name):
-    """Return the mistake of this name. Raises ArgumentError, with the nearest one."""
+    """Return the mistake of this name. Raises ArgumentError, which names the nearest one."""
     wanted = name.replace("_", "-").lower()
     for mistake in MISTAKES:
         if mistake.name == wanted:
@@ -36,7 +36,7 @@ def suspects(words):
 
 
 def show_list(mistakes=MISTAKES):
-    """Print name and symptom, by theme."""
+    """Print the name and symptom of each mistake, by theme."""
     for theme in THEMES:
         members = [mistake for mistake in mistakes if mistake.theme == theme]
         if members:
@@ -47,12 +47,13 @@ def show_list(mistakes=MISTAKES):
 
 
 def show(mistake):
-    """Print all of one mistake; in between, run it."""
+    """Run one mistake, and print its texts and its numbers."""
     print(f"{mistake.name.upper()} ({mistake.theme})\n{'-' * WIDTH}")
     print(labelled("symptom", mistake.symptom))
-    print(f"\n{'read':<{LABEL}}{mistake.place}; the two programs differ in these lines:")
+    print(f"\n{'read':<{LABEL}}{mistake.place}")
+    print(f"{'':<{LABEL}}The two programs differ in these lines:")
     for kind, number, source in mistake.differing_lines:
-        print(f"{kind:<{LABEL}}{number:>3}  {source}")
+        print(labelled(f"{kind:<{LABEL}}{number:>3}", source, LABEL + 5))
     result = mistake.run()
     outcome = result.outcome
     print(labelled("measured", f"{outcome.quantity}: wrong {outcome.wrong:.3f}, mended {outcome.mended:.3f}"))
@@ -64,23 +65,27 @@ def show(mistake):
 
 
 def show_all():
-    """Run every mistake; print a line for each, as soon as it is there."""
-    print(f"{'mistake':<{NAME}}{'measured':<32}{'wrong':>7}{'mended':>8}{'seconds':>9}  warned")
+    """Run every mistake, and print a line for each as soon as it is done."""
+    print(f"{'mistake':<{NAME}}{'wrong':>7}{'mended':>8}{'seconds':>9}  warned")
     print("-" * WIDTH)
     results = []
     for mistake in MISTAKES:
         result = mistake.run()
         numbers = f"{result.outcome.wrong:7.3f}{result.outcome.mended:8.3f}{result.seconds:9.2f}"
-        line = f"{mistake.name:<{NAME}}{result.outcome.quantity:<32}{numbers}  {'yes' if result.warnings else ''}"
+        line = f"{mistake.name:<{NAME}}{numbers}  {'yes' if result.warnings else ''}"
         print(line.rstrip(), flush=True)
         results.append(as_data(mistake, result))
-    smaller_is_better = sorted({result["measured"] for result in results if result["lower_is_better"]})
-    print(f"\nSmaller is better for {', '.join(smaller_is_better)}.")
-    print("warned: the engine saw it happen and said so by itself.")
+    print()
+    for quantity in dict.fromkeys(result["measured"] for result in results):
+        members = [result for result in results if result["measured"] == quantity]
+        better = "smaller is better" if members[0]["lower_is_better"] else "larger is better"
+        print(labelled("", f"{quantity} ({better}): {', '.join(each['name'] for each in members)}", 2))
+    print("warned: the engine detected the mistake and warned by itself.")
     return results
 
 
 def as_data(mistake, result):
+    """Return a mistake and the result of its run in a form that JSON can hold."""
     outcome = result.outcome
     return {
         "name": mistake.name,
@@ -96,6 +101,6 @@ def as_data(mistake, result):
 
 
 def labelled(label, text, width=LABEL):
-    """Return a paragraph beside its label."""
+    """Return a wrapped paragraph beside its label."""
     return textwrap.fill(text, WIDTH, initial_indent=f"{label:<{width}}", subsequent_indent=" " * width,
                          break_on_hyphens=False)  # fmt: skip

@@ -1,11 +1,11 @@
-"""How transferable are features in deep neural networks? The experiment of Yosinski, Clune, Bengio & Lipson (NIPS 2014)
-at small scale: a network of 104 thousand parameters, and Fashion-MNIST's ten classes as two tasks of five.
+"""The experiment of Yosinski, Clune, Bengio & Lipson, "How transferable are features in deep neural networks?" (NIPS
+2014), at small scale: a network of 104 thousand parameters, and Fashion-MNIST's ten classes as two tasks of five.
 
 Reading order: `halves` (the two tasks), `network`, `pretraining` (base A), `transfer_study` (the experiment),
-`findings` (what it says, computed), `words` (the same as text), `plot` (the picture), `whole` (all of it).
+`findings` (its result, computed), `words` (the result as text), `plot` (the figure), `whole` (the whole study).
 
-What came of it: `minitl study transfer`, 250 pictures of B, eight seeds; accuracy points with their 95 % intervals, for
-the similar and the dissimilar halves (`benchmarks/results/` has every number and the picture).
+The result of `minitl study transfer`, with 250 images of B and eight seeds: accuracy points with their 95 % intervals,
+for the similar and the dissimilar halves (`benchmarks/results/` has every number and the figure).
 
     the paper                                         similar                         dissimilar
     1 BnB falls in the middle, by                     0.2 (-0.6 to 1.0) not told      -0.6 (-1.4 to 0.1) no
@@ -15,12 +15,12 @@ the similar and the dissimilar halves (`benchmarks/results/` has every number an
     5 AnB is better than RnB, by                      3.2 (2.4 to 3.9) holds          3.0 (1.9 to 4.0) holds
     6 AnB falls more where the tasks differ more, by             1.5 (-0.6 to 3.5) not told
 
-So layers become specific towards the end of the network: the first three may be kept as they are, keeping all six
-costs nine and twelve points. Still they are better than random ones, and fine-tuned they are worth having, where the
-tasks are related. What plainly is not seen is the fragile co-adaptation: whatever is cut off behind layer n is found
-again. That may be because there is little to find: the paper's network is eight layers deep, and six hundred times as
+So layers become specific towards the end of the network. The first three can be copied without loss. Copying all six
+costs nine and twelve points. These six are still better than random ones, and fine-tuned they help where the tasks are
+related. The fragile co-adaptation of the paper does not appear: training finds again what was cut off behind layer n.
+Maybe this is easy here, because the network is small: that of the paper is eight layers deep and six hundred times as
 large.
 
-Two things are other than in the paper, and help A: its base has seen 30,000 pictures, baseB 250. And one thing may hurt
-the last frozen layers: all trainings are of the same length, and ten times as many epochs add up to four points there.
+One thing differs from the paper and helps A: its base was trained on 30,000 images, and baseB on 250. Another may hurt
+the last frozen layers: all trainings have the same length, and ten times as many epochs add up to four points there.
 """

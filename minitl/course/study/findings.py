@@ -1,19 +1,19 @@
-"""What the trainings say: means with their intervals, and which of the paper's findings they show.
+"""The result of the trainings: means with their intervals, and which of the paper's findings they show.
 
-A finding is a claim about one number that each seed gives, such as "how much better is AnB+ than baseB, on average over
-the cuts?". With k seeds there are k such numbers, and Student's t gives the interval that holds their true mean with
-95 % confidence:
+A finding is a claim about a number that is computed for each seed, such as the accuracy of AnB+ minus that of baseB, on
+average over the cuts. With k seeds there are k such numbers, and Student's t gives the interval that contains their true
+mean with 95 % confidence:
 
     mean +- t(k - 1) * s / sqrt(k)        s the standard deviation of the k numbers
 
-It says how the result depends on the random numbers of a training (and on the draw of training pictures, where they are
-drawn); the test pictures and base A are the same for all seeds. Then:
+The interval says how much the result depends on the random numbers of a training (and on the choice of training images,
+where they are drawn). The test images and base A are the same for all seeds. There are three verdicts:
 
-    holds                     the whole interval lies above what is claimed
-    does not hold here        the whole interval lies below what would be worth the claim: SMALLEST, one accuracy point
+    holds                     the whole interval lies above the claimed number
+    does not hold here        the whole interval lies below SMALLEST, one accuracy point: less is not worth the claim
     cannot be told            neither
 
-Claims and numbers were fixed before the study was run; nothing in here chooses a cut by its result.
+Claims and numbers were fixed before the study was run. No cut is chosen by its result.
 """
 
 import math
@@ -24,18 +24,17 @@ import numpy as np
 from .halves import HALVES
 from .transfer_study import BASE, TREATMENTS
 
-SMALLEST = 0.01  # of accuracy: an effect smaller than this is none
+SMALLEST = 0.01  # of accuracy: a smaller effect counts as none
 T_95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
     2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
 )  # fmt: skip
-BOTH = "both"  # in the place of a split
+BOTH = "both"  # instead of a split
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold here", "cannot be told"
 
 
 class Interval(NamedTuple):
-    """A mean over seeds and where the true one lies with 95 % confidence; None for both ends where there is one seed
-    only, of which nobody knows how sure it is."""
+    """A mean over seeds and its 95 % interval. Both ends are None where there is one seed only: it has no interval."""
 
     mean: float
     low: float | None
@@ -45,10 +44,10 @@ class Interval(NamedTuple):
 class Finding(NamedTuple):
     """One of the paper's findings, as measured in one split.
 
-    split      where; BOTH for what compares the two
+    split      name of the split; BOTH where the finding compares the two
     number     of the claim
     claim      in words
-    statistic  which number of each seed is looked at, in words
+    statistic  the number that is computed for each seed, in words
     effect     its `Interval`, in accuracy
     verdict    HOLDS, FAILS or UNKNOWN
     seeds      how many there were
@@ -63,7 +62,7 @@ class Finding(NamedTuple):
     seeds: int
 
     def __str__(self):
-        """Two lines: the verdict, and what it rests on."""
+        """Return two lines: the verdict, and the measured effect."""
         verdict = f"{self.verdict} with {self.seeds} seeds" if self.verdict == UNKNOWN else self.verdict
         mean, low, high = (100 * value for value in self.effect)
         measured = f"{self.statistic}: {mean:+.1f} points (95% interval {low:+.1f} to {high:+.1f})"
@@ -71,7 +70,7 @@ class Finding(NamedTuple):
 
 
 def interval(values):
-    """The `Interval` of one number for each seed."""
+    """Return the `Interval` of the mean of one number for each seed."""
     values = np.asarray(values, np.float64)
     mean, freedom = float(values.mean()), len(values) - 1
     if not freedom:
@@ -81,7 +80,10 @@ def interval(values):
 
 
 def t_95(freedom):
-    """The 97.5 % quantile of Student's t; beyond the table by the first terms of its expansion around the normal's."""
+    """Return the 97.5 % quantile of Student's t.
+
+    Beyond the table: the first terms of its expansion around the quantile of the normal distribution.
+    """
     if freedom <= len(T_95):
         return T_95[freedom - 1]
     z = 1.959964
@@ -89,7 +91,7 @@ def t_95(freedom):
 
 
 def summary(results):
-    """{split: {treatment: {cut: `Interval`}}} of whatever is there."""
+    """Return {split: {treatment: {cut: `Interval`}}} of the given results."""
     found = {}
     kinds = dict.fromkeys(each[:3] for each in results)  # split, treatment, cut
     for split, treatment, cut in sorted(kinds, key=lambda kind: list(HALVES).index(kind[0])):
@@ -99,8 +101,10 @@ def summary(results):
 
 
 def findings(results):
-    """The `Finding`s of all splits, from a list of `transfer_study.Result`: from those seeds that every training has
-    been done for, if these are two or more."""
+    """Return the `Finding`s of all splits, from a list of `transfer_study.Result`.
+
+    Only complete seeds count: those of which every training is done. With fewer than two, there are no findings.
+    """
     results = _whole_seeds(results)
     splits = [split for split in HALVES if any(each.split == split for each in results)]
     found = [finding for split in splits for finding in _of_one_split(split, _curves(results, split))]
@@ -119,7 +123,7 @@ def findings(results):
 
 
 def _whole_seeds(results):
-    """The results of those seeds that are complete; of an interrupted study, the others are left out."""
+    """Return the results of the complete seeds. An interrupted study may have others."""
     kinds = {each[:3] for each in results}
     cuts = {cut for _, treatment, cut in kinds if treatment != BASE}
     if not cuts or len(kinds) != len({split for split, _, _ in kinds}) * (1 + len(cuts) * len(TREATMENTS)):
@@ -130,7 +134,7 @@ def _whole_seeds(results):
 
 
 def _of_one_split(split, curves):
-    """`curves` is {treatment: (seeds, cuts)}, baseB (seeds, 1)."""
+    """Yield the findings 1 to 5 of a split. `curves` is {treatment: (seeds, cuts)}, for baseB (seeds, 1)."""
     base, bnb = curves[BASE][:, 0], curves["BnB"]
     yield _finding(
         split,
@@ -172,14 +176,19 @@ def _of_one_split(split, curves):
 
 
 def _finding(split, number, claim, statistic, values, claimed=0.0, worthless=SMALLEST):
-    """`claimed`: the effect must be more than this; `worthless`: less than this is not worth the claim."""
+    """Return the `Finding` of a claim.
+
+    values       one for each seed
+    claimed      the claim holds where the whole interval lies above this
+    worthless    it does not hold where the whole interval lies below this
+    """
     effect = interval(values)
     verdict = HOLDS if effect.low > claimed else FAILS if effect.high < worthless else UNKNOWN
     return Finding(split, number, claim, statistic, effect, verdict, len(values))
 
 
 def _curves(results, split):
-    """{treatment: (seeds, cuts)} of the accuracies, both in rising order."""
+    """Return {treatment: accuracies (seeds, cuts)}, both axes in rising order, and the cuts under "cuts"."""
     curves = {}
     for treatment in (BASE, *TREATMENTS):
         mine = sorted((e.seed, e.cut, e.accuracy) for e in results if (e.split, e.treatment) == (split, treatment))
@@ -190,7 +199,7 @@ def _curves(results, split):
 
 
 def _fall(curves, treatment):
-    """(seeds,): how far the least-squares line through a curve falls from the first cut to the last."""
+    """Return how far the least-squares line through each curve falls from the first cut to the last: (seeds,)."""
     cuts = np.array(curves["cuts"], np.float64)
     centred = cuts - cuts.mean()
     slopes = curves[treatment] @ centred / (centred @ centred)  # (seeds,)

@@ -1,13 +1,13 @@
-"""Fashion-MNIST's ten classes as two tasks of five: A, which a base has learned before, and B, which is to be learned.
+"""Fashion-MNIST's ten classes as two tasks of five: A, on which a base was trained before, and B.
 
 Yosinski et al. divided ImageNet's 1,000 classes twice: at random, so that both halves have dogs and both have
-vehicles, and by kind, man-made things here and natural ones there. Ten classes can be divided in the same two ways:
+vehicles, and by kind, into man-made and natural things. Ten classes can be divided in the same two ways:
 
     similar      every class of B has a relative in A: another garment with sleeves, another shoe
     dissimilar   B is tops, coats and dresses, A is everything else: shoes, bags and trousers
 
-In both, B has the class Shirt with others that are easily taken for it. A task that is solved anyway could not show
-whether anything was transferred.
+In both, B has the class Shirt and others that are easily confused with it. A task that every network solves could not
+show whether anything was transferred.
 """
 
 from typing import NamedTuple
@@ -26,12 +26,12 @@ HALVES = {
         "B": ("T-shirt/top", "Pullover", "Dress", "Coat", "Shirt"),
     },
 }
-# Of all training pictures: about what `prepare` makes of them has mean 0 and variance 1.
+# Of the pixels of all training images: with these, `prepare` gives a mean of 0 and a variance of 1.
 MEAN, DEVIATION = 72.94, 90.02
 
 
 class Task(NamedTuple):
-    """Pictures as the network takes them, float32 (N, 28, 28, 1), labels (N,) from 0, and what these are called."""
+    """The images of some classes as the network takes them, float32 (N, 28, 28, 1), labels (N,) from 0, and their names."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -41,7 +41,7 @@ class Task(NamedTuple):
 
 
 def task(pictures, class_names):
-    """Return the pictures of these classes out of a `data.ImageSet`, the labels counted anew in their order."""
+    """Return the images of these classes of a `data.ImageSet` as a `Task`. Labels are counted from 0 in this order."""
     unknown = [name for name in class_names if name not in pictures.class_names]
     if unknown:
         raise ArgumentError(f"class {unknown[0]!r} is unknown; expected some of {', '.join(pictures.class_names)}.")
@@ -61,14 +61,15 @@ def prepare(images):
 
 
 def fewer(task, per_class, seed):
-    """Return the same task with `per_class` training pictures of each class, drawn at random; the test pictures all
-    stay."""
+    """Return the same task with `per_class` training images of each class, drawn at random, and all test images."""
     generator = np.random.default_rng(seed)
     chosen = []
     for label, name in enumerate(task.class_names):
         places = np.flatnonzero(task.y_train == label)
         if len(places) < per_class:
-            raise ArgumentError(f"class {name!r} has {len(places):,} training pictures; {per_class:,} were asked for.")
+            raise ArgumentError(
+                f"class {name!r} has {len(places):,} training images, and {per_class:,} were asked for. Ask for fewer."
+            )
         chosen.append(generator.choice(places, per_class, replace=False))
     chosen = np.sort(np.concatenate(chosen))
     return task._replace(x_train=task.x_train[chosen], y_train=task.y_train[chosen])

@@ -2,22 +2,22 @@
 
 Yosinski et al. cut AlexNet, five convolutions and two dense layers before the softmax. This one has four and two, and
 like AlexNet it loses resolution at once, in a first convolution with a stride: an image costs 2.7 million
-multiplications, and one core trains on some 1,700 images a second.
+multiplications, and one core trains on about 1,700 images a second.
 
-No batch normalization: AlexNet had none, and it would blur what is asked here. "The first n layers are copied and do
-not move" must mean that they compute the same as before, and six layers train well without it.
+No batch normalization: AlexNet had none, and it would disturb the experiment. Copied and frozen layers must compute the
+same as before, but the statistics of a batch normalization change in training. Six layers train well without it.
 """
 
 from ...layers import Conv2D, Dense, Flatten, MaxPooling2D
 from ...models import Sequential
 
-# What can be copied, from the image on: a cut at n keeps the first n of these. Behind them comes the softmax layer,
-# which is always new, because it is about the classes.
+# The layers that can be copied, from the input on: a cut at n keeps the first n of these. The softmax layer behind them
+# is always new, because its outputs are the classes.
 CUTTABLE = ("conv1", "conv2", "conv3", "conv4", "dense1", "dense2")
 
 
 def network(classes):
-    """A new network with random weights: images (N, 28, 28, 1) -> probabilities (N, classes)."""
+    """Return a new network with random weights: images (N, 28, 28, 1) -> probabilities (N, classes)."""
 
     def conv(number, filters, size=3, **options):
         return Conv2D(filters, size, padding="same", activation="relu", kernel_initializer="he_uniform",

@@ -1,4 +1,4 @@
-"""The picture of a study: accuracy over n, one panel for each way to divide the classes, after the paper's figure 2.
+"""The figure of a study: accuracy over n, one panel for each way to divide the classes, after the paper's figure 2.
 
 It can be read without colour: each treatment has a marker of its own, open where the copied layers are frozen and
 filled where they are fine-tuned. Needs matplotlib (extra `plots`).
@@ -12,7 +12,7 @@ from .network import CUTTABLE
 from .transfer_study import BASE
 
 FORMATS = (".png", ".svg", ".pdf")
-# Treatment: its words in the legend, colour (all of different lightness), marker, filled?
+# Treatment: text of the legend, colour (all differ in lightness), marker, filled?
 STYLES = {
     "AnB+": ("AnB+  from A, fine-tuned", "#7a1022", "s", True),
     "BnB+": ("BnB+  from B, fine-tuned", "#123a78", "o", True),
@@ -27,7 +27,7 @@ TITLES = {
 
 
 def check(path):
-    """Refuse now what could not be drawn after the study: MissingExtraError, ArgumentError."""
+    """Check before the study that its figure can be drawn. Raises MissingExtraError or ArgumentError."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -41,7 +41,7 @@ def check(path):
 
 
 def draw(summary, path, what):
-    """Write the picture of a `findings.summary` to `path`. `what` says what was measured, below the picture."""
+    """Write the figure of a `findings.summary` to `path`. `what` is the text below it: what was measured."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -52,7 +52,7 @@ def draw(summary, path, what):
         panels = figure.subplots(1, len(summary), sharey=True, squeeze=False)[0]
         for panel, (split, curves) in zip(panels, summary.items()):
             _panel(panel, split, curves)
-        panels[0].set_ylabel("accuracy on B's test pictures")
+        panels[0].set_ylabel("accuracy on B's test images")
         handles, labels = panels[0].get_legend_handles_labels()
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
         legend.set_title(what, prop={"size": 8})
@@ -63,6 +63,7 @@ def draw(summary, path, what):
 
 
 def _panel(panel, split, curves):
+    """Draw the curves of a split, and baseB as a dotted line with its interval in grey."""
     base = curves[BASE][0]
     panel.axhline(base.mean, color="black", linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     if base.high is not None:
@@ -72,7 +73,7 @@ def _panel(panel, split, curves):
     for name, (label, color, marker, filled) in STYLES.items():
         if name in curves:
             cuts = sorted(curves[name])
-            places = [cut + shift[name] for cut in cuts]  # side by side, or the intervals would hide each other
+            places = [cut + shift[name] for cut in cuts]  # side by side, so that no interval hides another
             _points(panel, places, [curves[name][cut] for cut in cuts], color, marker, filled, label)
     panel.set_title(TITLES.get(split, split), fontsize=10, loc="left")
     names = ["nothing", *CUTTABLE]
@@ -85,7 +86,7 @@ def _panel(panel, split, curves):
 
 
 def _points(panel, places, intervals, color, marker, filled, label):
-    """A curve with a bar from the lower to the upper end of each interval."""
+    """Draw a curve with a bar from the lower to the upper end of each interval."""
     means = [each.mean for each in intervals]
     halves = [0 if each.high is None else each.high - each.mean for each in intervals]
     panel.errorbar(

@@ -1,7 +1,7 @@
-"""Step 1 of transfer learning: train a base on a large set, so that others need not.
+"""Step 1 of transfer learning: training a base on a large set, so that others need not do it.
 
-`pretrain` teaches the study's network one of the halves A and B, or all ten classes, from the 60,000 training pictures
-of Fashion-MNIST. The bases that come with the project were made by it (`weights/README.md` has the commands).
+`pretrain` teaches the study's network one of the halves A and B, or all ten classes, from the 60,000 training images
+of Fashion-MNIST. It made the bundled bases (`weights/README.md` has the commands).
 """
 
 import textwrap
@@ -21,14 +21,16 @@ from .halves import DEVIATION, HALVES, MEAN, task
 from .network import network
 
 BUNDLED = {"similar": "fashion_mnist_similar_a.h5", "dissimilar": "fashion_mnist_dissimilar_a.h5"}
-LEARNING_RATE = 0.01  # at 0.05, two of six trainings on 250 pictures never began to learn
+LEARNING_RATE = 0.01  # at 0.05, two of six trainings on 250 images never began to learn
 MOMENTUM = 0.9
 TEST_BATCH = 100
 
 
 def train(model, task, epochs, batch_size, verbose=0):
-    """Train by the recipe that is used throughout: SGD with momentum, the rate falling along half a cosine to 0.
-    Returns (accuracy on the test pictures, accuracy in the last epoch on the training pictures)."""
+    """Train in the way of the whole study: SGD with momentum, and a rate that falls along half a cosine to 0.
+
+    Returns (accuracy on the test images, accuracy on the training images in the last epoch).
+    """
     steps = -(-len(task.x_train) // batch_size) * epochs
     optimizer = SGD(CosineDecay(LEARNING_RATE, steps), momentum=MOMENTUM)
     model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -38,21 +40,21 @@ def train(model, task, epochs, batch_size, verbose=0):
 
 
 def pretrain(task, epochs=6, batch_size=32, seed=0, verbose=1):
-    """Train a new network on a `halves.Task`. Returns (model, accuracy on the test pictures)."""
+    """Train a new network on a `halves.Task`. Returns (model, accuracy on the test images)."""
     set_random_seed(seed)
     model = network(len(task.class_names))
     test_accuracy, _ = train(model, task, epochs, batch_size, verbose)
     model.metadata = {
         "class_names": list(task.class_names),
         "pixels": f"(grey from 0 to 255 - {MEAN}) / {DEVIATION}",
-        "trained_on": f"{len(task.x_train):,} pictures of Fashion-MNIST, {epochs} epochs, seed {seed}",
+        "trained_on": f"{len(task.x_train):,} images of Fashion-MNIST, {epochs} epochs, seed {seed}",
         "test_accuracy": test_accuracy,
     }
     return model, test_accuracy
 
 
 def pretrain_from_files(folder, classes="all", split="similar", epochs=6, seed=0, save=None, json=None):
-    """Pre-train on Fashion-MNIST's four original files in `folder`, and say how it goes. Returns (model, results).
+    """Pre-train on Fashion-MNIST's four original files in `folder`, and print the progress. Returns (model, results).
 
     classes   "all", or "A" or "B": the classes of this half, divided as `split` says (`halves.HALVES`)
     save      file for the model;   json   file for the results
@@ -61,18 +63,18 @@ def pretrain_from_files(folder, classes="all", split="similar", epochs=6, seed=0
     if epochs < 1:
         raise SettingError("{} is {found}; expected at least 1.", "epochs", found=epochs)
     start = time.perf_counter()
-    pictures = data.fashion_mnist(folder)
-    to_learn = task(pictures, pictures.class_names if classes == "all" else HALVES[split][classes])
+    images = data.fashion_mnist(folder)
+    to_learn = task(images, images.class_names if classes == "all" else HALVES[split][classes])
     names, count = ", ".join(to_learn.class_names), len(to_learn.x_train)
-    print(textwrap.fill(f"Learning {names} from {count:,} pictures.", 100), flush=True)
+    print(textwrap.fill(f"Training on {count:,} images of the classes {names}.", 80), flush=True)
     model, accuracy = pretrain(to_learn, epochs, seed=seed)
     low, high = wilson_interval(accuracy, len(to_learn.x_test))
     seconds = time.perf_counter() - start
-    print(f"accuracy {accuracy:.4f} on {len(to_learn.x_test):,} test pictures (95% interval {low:.4f} to {high:.4f})")
+    print(f"accuracy {accuracy:.4f} on {len(to_learn.x_test):,} test images (95% interval {low:.4f} to {high:.4f})")
     print(f"{model.count_params():,} parameters, {seconds:.0f} s in all.")
     if save:
         model.save(save)
-        print(f"Saved: {save}. What is in it: minitl weights inspect {save}")
+        print(f"Saved: {save}. To look inside: minitl weights inspect {save}")
     results = {
         "classes": list(to_learn.class_names),
         "test_accuracy": accuracy,
@@ -89,5 +91,5 @@ def pretrain_from_files(folder, classes="all", split="similar", epochs=6, seed=0
 
 
 def bundled_base(split):
-    """Base A of a split ("similar" or "dissimilar"), as `pretrain` has made it from 30,000 pictures."""
+    """Return base A of a split ("similar" or "dissimilar"). `pretrain` made it from 30,000 images."""
     return load_model(bundled_file(BUNDLED[split]))

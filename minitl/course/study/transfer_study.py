@@ -1,24 +1,25 @@
 """The experiment: for every n, keep the first n layers of a trained network, renew the rest, and train on task B.
 
-    baseB   the network trained on B from random weights: what all others are measured by
+    baseB   the network trained on B from random weights: all others are compared with it
     BnB     the first n layers of baseB, frozen; the rest starts at random again and is trained on B, too
     BnB+    the same, but the first n layers are fine-tuned with the rest
     AnB     the first n layers of a network that was trained on A, frozen
     AnB+    the same, fine-tuned
-    RnB     the first n layers are random, frozen: what a network achieves if they have learned nothing
+    RnB     the first n layers are random, frozen: the accuracy when they have learned nothing
 
-What each pair of these says. BnB below baseB: half of a solution does not know what the other half was, and does not
-find it again ("fragile co-adaptation"). AnB below BnB: the layers have become specific to A. AnB above RnB: they are
-not *only* specific to A. AnB+ above BnB+: what was learned on A helps even where everything may be learned anew.
+Each pair of these answers a question. BnB below baseB: layers that were trained together depend on each other, and
+training does not find the lost ones again ("fragile co-adaptation"). AnB below BnB: the layers have become specific to
+A. AnB above RnB: they are not *only* specific to A. AnB+ above BnB+: layers trained on A help even where all layers are
+trainable.
 
-Every treatment of one seed trains on the same pictures in the same order, and its new layers start from the same random
-numbers, so that differences between treatments are differences between pairs. These numbers are others than those that
-baseB started from: a renewed layer must not start where the lost one did.
+For one seed, all treatments train on the same images in the same order, and their new layers start from the same random
+numbers. So treatments can be compared in pairs. These random numbers differ from those of baseB: a new layer must not
+start where the lost one did.
 
-Base A is the same in all (`pretraining.bundled_base`), and was trained on 30,000 pictures; baseB is trained anew for
-each seed, on the few pictures of B that the others get. In the paper both were trained on as many.
+Base A is the same for all seeds (`pretraining.bundled_base`). It was trained on 30,000 images. baseB is trained anew
+for each seed, on the few images of B that the others get. In the paper, both were trained on the same number.
 
-Reads: `halves`, `network`, `pretraining`. Called by `minitl study transfer`. Read next: `findings`.
+Read before: `halves`, `network`, `pretraining`. Called by `minitl study transfer`. Read next: `findings`.
 """
 
 import multiprocessing
@@ -42,7 +43,7 @@ BATCH_SIZE = 25
 
 
 class Treatment(NamedTuple):
-    """Whose first layers are copied ("A", "B", or None for random ones), and whether they are frozen."""
+    """The origin of the first layers ("A", "B", or None for random ones), and whether they are frozen."""
 
     base: str | None
     frozen: bool
@@ -68,7 +69,7 @@ class Job(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a job: accuracy on the test pictures, on the training pictures in the last epoch, and the time."""
+    """The result of a job: accuracy on the test images, on the training images in the last epoch, and the time."""
 
     split: str
     treatment: str
@@ -80,8 +81,13 @@ class Result(NamedTuple):
 
 
 class Study(NamedTuple):
-    """What is studied: {(split, seed): `halves.Task` B}, {split: the layers of base A, as `layers_of` gives them},
-    epochs a training, cuts."""
+    """The extent of a study.
+
+    tasks      {(split, seed): `halves.Task` B}
+    bases_a    {split: layers of base A, as `layers_of` returns them}
+    epochs     of each training
+    cuts       the numbers n of layers that are copied
+    """
 
     tasks: dict
     bases_a: dict
@@ -90,28 +96,30 @@ class Study(NamedTuple):
 
     @property
     def base_jobs(self):
+        """Return the trainings of baseB."""
         return [Job(split, BASE, 0, seed) for split, seed in self.tasks]
 
     @property
     def treatment_jobs(self):
-        """In an order in which an interrupted study has whole seeds rather than whole treatments."""
+        """Return all other trainings, seed by seed, so that an interrupted study has complete seeds."""
         by_seed = sorted(self.tasks, key=lambda key: key[1])
         return [Job(split, name, cut, seed) for split, seed in by_seed for cut in self.cuts for name in TREATMENTS]
 
     @property
     def trainings(self):
+        """Return the number of trainings."""
         return len(self.base_jobs) + len(self.treatment_jobs)
 
 
 def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
-    """A `Study` of the tasks B in a `data.ImageSet`.
+    """Return a `Study` of the tasks B in a `data.ImageSet`.
 
     splits      names in `halves.HALVES`
-    seeds       how many times everything is repeated, with other random numbers
-    per_class   training pictures of each class, others for each seed; None: all that there are
+    seeds       number of repetitions, each with other random numbers
+    per_class   training images of each class, others for each seed; None: all of them
     cuts        three or more of them; default: every one
     """
-    whole_number(seeds, "seeds", least=2)  # of one, nobody knows how sure it is
+    whole_number(seeds, "seeds", least=2)  # one seed has no interval
     whole_number(epochs, "epochs")
     cuts = tuple(range(1, len(CUTTABLE) + 1)) if cuts is None else tuple(sorted(set(cuts)))
     if len(cuts) < 3 or cuts[0] < 1 or cuts[-1] > len(CUTTABLE):
@@ -126,9 +134,10 @@ def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
 
 
 def run(study, workers=1):
-    """Train everything. Yields a `Result` as each training ends, in no certain order if `workers` is more than one.
+    """Do all trainings, and yield a `Result` as each of them ends.
 
-    Each of `workers` is a process: the layers are too small to be divided among threads.
+    Each of `workers` is a process, because the layers are too small to be divided among threads. With several, the
+    order of the results varies.
     """
     layers_b = {}
     with _runner(workers) as run_all:
@@ -140,19 +149,19 @@ def run(study, workers=1):
 
 
 def layers_of(model):
-    """{name: copies of its weights} of all layers that can be copied."""
+    """Return {name: copies of its weights} of all layers that can be copied."""
     return {name: model.get_layer(name).get_weights() for name in CUTTABLE}
 
 
 def train_base(study, job):
-    """baseB. Returns (`Result`, its layers)."""
+    """Train baseB. Returns (`Result`, its layers)."""
     set_random_seed(2 * job.seed)
     model = network(len(study.tasks[job.split, job.seed].class_names))
     return _trained(model, study, job), layers_of(model)
 
 
 def train_treated(study, job, layers_b):
-    """Any other training."""
+    """Do any other training. Returns its `Result`."""
     layers = {"A": study.bases_a[job.split], "B": layers_b, None: {}}[TREATMENTS[job.treatment].base]
     classes = len(study.tasks[job.split, job.seed].class_names)
     model = operated(job.treatment, job.cut, layers, classes, 2 * job.seed + 1)
@@ -164,8 +173,11 @@ def train_treated(study, job, layers_b):
 
 
 def operated(treatment, cut, layers, classes, seed):
-    """The network before training: the first `cut` layers copied from `layers` ({name: weights}) and frozen, as the
-    treatment says, the rest as `seed` makes it."""
+    """Return the network of a treatment before training.
+
+    The first `cut` layers are copied from `layers` ({name: weights}) and frozen, as the treatment says. The rest gets
+    random numbers by `seed`.
+    """
     set_random_seed(seed)
     model = network(classes)
     if TREATMENTS[treatment].base is not None:
@@ -177,6 +189,7 @@ def operated(treatment, cut, layers, classes, seed):
 
 
 def _trained(model, study, job):
+    """Train the model for a job and return the `Result`."""
     start = time.perf_counter()
     accuracy, training_accuracy = train(model, study.tasks[job.split, job.seed], study.epochs, BATCH_SIZE)
     return Result(*job, accuracy, training_accuracy, time.perf_counter() - start)
@@ -187,7 +200,7 @@ def _trained(model, study, job):
 
 @contextmanager
 def _runner(workers):
-    """A function (work, jobs) -> what `work(*job)` returns for each of them, as it is done."""
+    """Give a function (work, jobs) that yields the result of `work(*job)` for each job, as it is done."""
     if workers == 1:
         yield lambda work, jobs: (work(*job) for job in jobs)
         return
@@ -200,7 +213,8 @@ def _runner(workers):
 
 
 def _as_they_end(processes, most, work, jobs):
-    """Only `most` are handed over at a time: what is handed over is done before an interruption ends."""
+    """Yield results as the processes finish them. At most `most` jobs are under way, because an interruption has to wait
+    for these."""
     jobs, under_way = iter(jobs), set()
     try:
         while True:
@@ -214,20 +228,20 @@ def _as_they_end(processes, most, work, jobs):
             interruption.check()
     except BrokenProcessPool:
         raise MinitlError(
-            "a process that trained was ended from outside (too little memory?). Set OPENBLAS_NUM_THREADS=1, and all "
-            "is trained in this one."
+            "a training process was ended from outside (too little memory?). With OPENBLAS_NUM_THREADS=1 all "
+            "trainings run in one process."
         ) from None
 
 
 def _own_part(study, job, *more):
-    """What a job needs of the study."""
+    """Return the arguments of a job with only its own part of the study, which is sent to the process."""
     key = job.split, job.seed
     return study._replace(tasks={key: study.tasks[key]}), job, *more
 
 
 @contextmanager
 def _one_thread_each():
-    """New processes read from the environment how many threads their BLAS may have."""
+    """Give each new process one thread for its BLAS, by the environment that it inherits."""
     name = "OPENBLAS_NUM_THREADS"
     before = os.environ.get(name)
     os.environ[name] = "1"
@@ -241,5 +255,5 @@ def _one_thread_each():
 
 
 def _leave_signals_to_the_parent():
-    """Ctrl-C reaches all processes of a terminal; the parent decides what is left undone."""
+    """Ignore Ctrl-C in this process. A terminal sends it to all processes, and the parent decides what to do."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

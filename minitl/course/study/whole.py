@@ -1,4 +1,4 @@
-"""The whole study: how much is to be done, doing it, and what is kept of it, also where it is ended early."""
+"""The whole study: its extent, its run, and its results, also where it is ended early."""
 
 import time
 from typing import NamedTuple
@@ -19,7 +19,7 @@ BUNDLED_PICTURES = 50  # of each class
 
 
 class Extent(NamedTuple):
-    """How much is done. `pictures` of each class are drawn for each seed; None: all that there are."""
+    """The extent of a study. `pictures` training images of each class are drawn for each seed; None: all of them."""
 
     seeds: int
     epochs: int
@@ -27,38 +27,37 @@ class Extent(NamedTuple):
     pictures: int | None = None
 
 
-# Epochs: enough that baseB is right on every picture that it has learned from.
+# Epochs: enough that baseB is right on every training image.
 BUNDLED = Extent(seeds=8, epochs=20)
 QUICK = Extent(seeds=3, epochs=20, cuts=(1, 3, 6))
 ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
 
 
 def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
-    """Return the `Extent` that the arguments of `study_transfer` ask for. Raises SettingError where they contradict
-    each other."""
+    """Return the `Extent` for the arguments of `study_transfer`. Raises SettingError where they contradict each other."""
     if quick and folder_of_files:
-        text = "{} is for the bundled pictures; leave out {}, or make it small with {}."
+        text = "{} is for the bundled images. Leave out {}, or make it small with {}."
         raise SettingError(text, "quick", "folder_of_files", "pictures")
     if pictures is not None and not folder_of_files:
-        raise SettingError("{} goes with {}; all of the bundled ones are used.", "pictures", "folder_of_files")
+        raise SettingError("{} needs {}: of the bundled images, all are used.", "pictures", "folder_of_files")
     extent = QUICK if quick else ORIGINAL if folder_of_files else BUNDLED
     given = {"seeds": seeds, "pictures": pictures}
-    if pictures is not None:  # of few pictures, as many are looked at in all as of the bundled ones
+    if pictures is not None:  # with fewer images more epochs, so that the number of steps is that of the bundled set
         require_whole_number("pictures", pictures)
         given["epochs"] = max(extent.epochs, -(-BUNDLED.epochs * BUNDLED_PICTURES // pictures))
     return extent._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
-    """Do the study, and say how it goes and what it shows. Returns the results as data.
+    """Do the study, and print its progress and its result. Returns the results as data.
 
-    folder_of_files    Fashion-MNIST's four original files (default: the bundled pictures)
-    quick      three seeds and three cuts, of the bundled pictures
+    folder_of_files    Fashion-MNIST's four original files (default: the bundled images)
+    quick      three seeds and three cuts, with the bundled images
     split      how the classes are divided: one of `halves.HALVES`, or "both"
-    seeds      how often everything is repeated;   pictures   of each class, to learn from
-    picture    file for the curves;   json   file for the results
+    seeds      number of repetitions;   pictures   training images of each class
+    picture    file for the figure;   json   file for the results
 
-    Ended by Ctrl-C or an error, it tells and keeps what is done until then, and raises.
+    After Ctrl-C or an error, it prints and keeps the results so far, and raises.
     """
     check_writable(json, picture)
     if picture:
@@ -76,7 +75,7 @@ def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, 
         if picture and results:
             seen = len({each.seed for each in results})
             plot.draw(findings.summary(results), picture, words.about(study, seen))
-            print(f"\nThe picture: {picture}")
+            print(f"\nThe figure: {picture}")
         found = as_data(study, results, extent, seconds, is_complete)
         write_json(json, found)
         return found
@@ -95,7 +94,7 @@ def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, 
 
 
 def as_data(study, results, extent, seconds, is_complete):
-    """Return everything as JSON can hold it."""
+    """Return everything in a form that JSON can hold."""
     key = next(iter(study.tasks))
     return {
         "is_complete": is_complete,
