@@ -32,6 +32,7 @@ from .evaluation import Evaluation
 from .head_choice import HeadChoice, candidates, choose_head
 from .heads import learning_layers
 from .schedules import learning_rate_schedule
+from .settings import parts_before
 from .view import photograph_stream
 
 
@@ -140,6 +141,16 @@ class TwoStages:
         """Return whether blocks of the base learn as well, in a second stage."""
         return self.settings.unfreeze != "none" and bool(self.settings.tune_epochs)
 
+    def why_no_second_stage(self):
+        """Return why no block of the base learns, in a sentence, with what would change that."""
+        last = next(iter(parts_before(self.settings.base, self.settings.cut)), None)
+        if last is None or self.settings.unfreeze != "none":
+            return "No second stage: there is nothing to train in it."
+        return (
+            "No second stage: on sets of this size a better head gained more than training\n"
+            f"the last block did, in a fraction of the time. --unfreeze {last} adds it."
+        )
+
     def pool(self):
         """Run the frozen base once to its end. Ridge regression and the first stage use its output, `pooled`."""
         if self.part is self.model:
@@ -157,8 +168,7 @@ class TwoStages:
         """
         settings = self.settings
         if self.pooled is None:
-            reason = "nothing is chosen where no features are kept" if len(self.heads) > 1 else "as it was asked for"
-            self.choice = HeadChoice(self.heads[0], [], 0, reason)
+            self.choice = HeadChoice(self.heads[0], [], reason="nothing is chosen where no features are kept")
         else:
             groups = np.unique([photo.sha256 for photo in self.x.photos], return_inverse=True)[1]
             classes = len(self.folder.class_names)
@@ -188,9 +198,7 @@ class TwoStages:
         optimizer = self.optimizer(head.learning_rate, settings.epochs * steps_an_epoch, warm_up)
         model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
         weights = balanced_weights(y, classes) if settings.class_weights else None
-        model.fit(
-            x, to_categorical(y, classes), settings.batch_size, settings.epochs, verbose=0, class_weight=weights
-        )
+        model.fit(x, to_categorical(y, classes), settings.batch_size, settings.epochs, verbose=0, class_weight=weights)
         return model
 
     def fit_ridge(self):
@@ -230,6 +238,11 @@ class TwoStages:
             return self.fit(self.part, self.x, self.x_val, "head", settings.epochs, settings.learning_rate)
         head = Model(self.model.output_of(self.base_end), self.model.output)
         return self.fit(head, *self.pooled, "head", settings.epochs, settings.learning_rate)
+
+    def calibrate(self):
+        """Divide the head's scores by the temperature of the choice: softmax((x @ kernel + bias) / T)."""
+        dense = self.head[-1]
+        dense.set_weights([array / np.float32(self.choice.temperature) for array in dense.get_weights()])
 
     def train_blocks(self):
         """Train stage 2: the last blocks learn with the head. Returns its `History`.
@@ -324,7 +337,7 @@ class EpochLines(Callback):
             print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
 
 
-def balanced_weights(labels):
+def balanced_weights(labels, classes):
     """Return {class: weight} by which all classes count the same: N / (classes * photographs of this class)."""
-    counts = np.bincount(labels)
-    return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts.tolist()) if count}
+    counts = np.bincount(labels, minlength=classes)
+    return {label: len(labels) / (classes * count) for label, count in enumerate(counts.tolist()) if count}
