@@ -1,40 +1,80 @@
-"""What the tests share. Large files are not part of the repository: tests that want them look in ../shared and skip,
-saying so, where it is missing; with MINITL_REQUIRE_SHARED set they fail instead."""
+"""Fixtures that all tests share: seeds, a home of its own for each test, large files, and photographs.
+
+Random numbers without a seed of their own come from the seed of their test: the session's seed and the test's name give
+it, so a test draws the same numbers whichever tests run before it. The session's seed is 17, or what MINITL_TEST_SEED
+says; the head and the end of a run print it. Tests that compare with stored numbers have fixed seeds of their own.
+
+Large files are not part of the repository. Tests that need them look in ../shared and are skipped where it is missing;
+with MINITL_REQUIRE_SHARED set they fail instead.
+"""
 
 import itertools
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minitl import kernels, utils
+from minitl import kernels, randomness, utils
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+SESSION_SEED = int(os.environ.get("MINITL_TEST_SEED", 17))
+
+
+def seed_of(name):
+    """Return the seed of what is called `name`: a test, or a fixture that several tests share."""
+    return zlib.crc32(f"{SESSION_SEED} {name}".encode())
+
+
+def name_of(request):
+    """Return the name of the test that asks, such as 'test_layers.py::test_sizes_may_be_unknown'."""
+    return request.node.nodeid.rsplit("/", 1)[-1]
+
+
+def pytest_report_header():
+    """Return the line that names the seed. pytest hides it at the head of a run with -q, so the end repeats it."""
+    return f"random numbers: MINITL_TEST_SEED={SESSION_SEED}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """Seed a fixture that several tests share by its own name: it does not depend on the test that needs it first."""
+    if fixturedef.scope == "function":
+        return (yield)
+    before = randomness.random_state()
+    utils.set_random_seed(seed_of(f"{name_of(request)} {fixturedef.argname}"))
+    try:
+        return (yield)
+    finally:
+        randomness.set_random_state(before)
+
+
 @pytest.fixture(autouse=True)
-def same_random_numbers_in_every_test():
-    utils.set_random_seed(0)
+def seeded(request):
+    """Seed the library, which draws initial weights, masks and the order of examples."""
+    utils.set_random_seed(seed_of(name_of(request)))
 
 
 @pytest.fixture(autouse=True)
 def convolutions_as_usual():
-    """A test that chooses an algorithm chooses it for itself."""
+    """Take back the algorithm that a test has chosen."""
     yield
     kernels.set_convolution("auto")
 
 
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory):
-    """Yield the path of a folder after the other, none of which exists yet: making thousands of them takes time."""
+    """Return an iterator over paths of folders that do not exist yet: to make thousands of them takes time."""
     base = tmp_path_factory.mktemp("homes")
     return (base / str(number) for number in itertools.count())
 
 
 @pytest.fixture(autouse=True)
 def home_of_its_own(homes, monkeypatch):
-    """No test sees or leaves anything in the user's ~/.minitl."""
+    """Give each test an empty home: no test sees or leaves anything in the user's ~/.minitl."""
     monkeypatch.setenv("MINITL_HOME", str(next(homes)))
 
 
@@ -49,6 +89,8 @@ def note_error(request):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    """Print the seed, and the worst error of the gradient checks."""
+    terminalreporter.write_line(pytest_report_header())
     for kind, errors in config.stash.get(GRADIENT_ERRORS, {}).items():
         terminalreporter.write_line(
             f"gradients of {kind}: {len(errors)} configurations, worst relative error {max(errors):.1e}"
@@ -56,12 +98,13 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(1)
+def rng(request):
+    """Return a generator of random numbers of the test's own."""
+    return np.random.default_rng(seed_of(name_of(request)))
 
 
 def shared(place, what):
-    """A path in ../shared; where it is missing, the test is skipped, or fails if the environment demands it."""
+    """Return a path in ../shared. Where it is missing, skip the test, or fail if the environment demands it."""
     path = REPOSITORY.parent / "shared" / place
     if not path.exists():
         if os.environ.get("MINITL_REQUIRE_SHARED"):
@@ -70,21 +113,21 @@ def shared(place, what):
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def full_base():
-    """The path of VGG16's whole convolutional base, 58.9 MB."""
+    """Return the path of VGG16's whole convolutional base, 58.9 MB."""
     return shared("weights/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "the full VGG16 base")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def photographs_folder():
-    """Ants and bees: 398 photographs."""
+    """Return the folder with the 398 photographs of ants and bees."""
     return shared("data/hymenoptera_data", "the photographs of ants and bees")
 
 
 @pytest.fixture
 def photos(tmp_path):
-    """Forty-eight pictures: stripes that lie and stripes that stand. Needs Pillow."""
+    """Write forty-eight images, with stripes that lie or stand, and return their folder. Needs Pillow."""
     from PIL import Image
 
     rng = np.random.default_rng(0)

@@ -20,7 +20,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def name_of(path):
-    """'minitl.graph.graph' of a file; a room's __init__ has the room's name."""
+    """Return 'minitl.graph.graph' of a file; a package's __init__ has the package's name."""
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -104,6 +104,19 @@ def randomize(layer, seed=1):
         setattr(layer, name, np.exp(weight / 2) if name == "moving_variance" else weight)
 
 
+def several(x):
+    """Return a list of arrays, whether there are several or one."""
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def results_by_name(y, dx, gradients, weight_names=(), weights=()):
+    """Return everything that a layer gives, under one name each: y, dx0, dx1, ..., dkernel, ..., moving_mean, ..."""
+    results = {"y": y, **{f"dx{number}": each for number, each in enumerate(several(dx)) if each is not None}}
+    results.update({f"d{name}": gradient for name, gradient in gradients.items()})
+    results.update(zip(weight_names, weights, strict=True))
+    return results
+
+
 # ---- PyTorch's twins: F is torch.nn.functional, x (N, H, W, C) and the parameters are PyTorch's tensors ----
 
 

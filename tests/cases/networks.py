@@ -14,7 +14,7 @@ from minitl import initializers
 
 
 class BesideKeras(NamedTuple):
-    """How a network is compared with Keras's."""
+    """A comparison with Keras's network: sizes of images, what is frozen, and the rate."""
 
     sizes: list  # (height, width) of images whose outputs are compared: native, smaller, not square
     training_size: tuple  # of images that gradients are compared for

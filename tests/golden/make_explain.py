@@ -3,7 +3,7 @@
     pip install torch
     python tests/golden/make_explain.py
 
-Picture and initial weights are minitl's; every result is PyTorch's, in float64. For `tests/test_explain.py`.
+Picture and initial weights are minitl's; every result is PyTorch's, in float64. For `tests/commands/test_explain.py`.
 """
 
 import sys
@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE.parent.parent))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from minitl.course.explain.small_network import LEARNING_RATE, MOMENTUM, SEED, small_network, small_image  # noqa: E402
+from minitl.course.explain.small_network import LEARNING_RATE, MOMENTUM, SEED, small_image, small_network  # noqa: E402
 
 x, truth = small_image()
 kernel, bias, dense, dense_bias = (torch.tensor(w, dtype=torch.float64) for w in small_network(SEED).get_weights())

@@ -1,11 +1,11 @@
-"""Make the .npz files beside this script: what PyTorch and Keras say, for `tests/test_golden.py` to hold minitl to.
+"""Make the .npz files beside this script: what PyTorch and Keras compute, for `tests/math/test_golden.py`.
 
     pip install -e '.[peers]'
     python tests/golden/make_golden.py
 
 Only inputs and initial weights are drawn here, from fixed seeds; every result is a peer's. Run it after a change to the
-cases with `golden=` in `cases/layers.py`, or to the lists in `test_golden.py`. On another machine or with other
-versions the last digits may differ.
+cases with `golden=` in `cases/layers.py` and `cases/optimizers.py`. On another machine or with other versions the last
+digits may differ.
 """
 
 import os
@@ -14,24 +14,18 @@ from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]  # for cases, peers.compare and test_golden; for minitl
+# For cases and peers, for test_golden, and for minitl.
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "math"), str(HERE.parent.parent)]
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from cases import random  # noqa: E402
-from cases.layers import GOLDEN, randomize  # noqa: E402
-from peers.compare import (  # noqa: E402
-    keras_layer,
-    keras_losses,
-    randomized,
-    small_data,
-    small_network,
-    torch_sgd_losses,
-    torch_vgg16,
-    weights_by_name,
-)
-from test_golden import ACTIVATIONS, EVERY, FREEZING, OPTIMIZERS  # noqa: E402
+from cases.layers import GOLDEN, randomize, several  # noqa: E402
+from cases.optimizers import GOLDEN as GOLDEN_OPTIMIZERS  # noqa: E402
+from cases.training import FREEZING, randomized, small_data, small_network, weights_by_name  # noqa: E402
+from peers.compare import keras_layer, keras_losses, torch_sgd_losses, torch_vgg16  # noqa: E402
+from test_golden import EVERY  # noqa: E402
 
 import minitl  # noqa: E402
 from minitl.weights import bundled_file  # noqa: E402
@@ -40,26 +34,26 @@ VERSIONS = np.array([f"{library.__name__} {library.__version__}" for library in 
 
 
 def layers():
-    """Each layer of the table: inputs, weights before, gradient from above, and all that Keras makes of them."""
+    """Return of each layer of the table: inputs, weights before, upstream gradient, and all that Keras computes."""
     arrays = {}
     for case in GOLDEN:
-        several = isinstance(case.input_shape, list)
-        shapes = case.input_shape if several else [case.input_shape]
+        shapes = case.input_shape if isinstance(case.input_shape, list) else [case.input_shape]
         x = [random(*shape, seed=number) for number, shape in enumerate(shapes)]
+        x = x if isinstance(case.input_shape, list) else x[0]
         mine = case.make(minitl.layers)  # for the shapes of its weights alone
-        mine.forward(x if several else x[0])
+        mine.forward(x)
         randomize(mine)
         grad = random(*case.output_shape, seed=9)
         results = keras_layer(
             case.keras_twin(keras.layers),
-            x if several else x[0],
+            x,
             grad,
             mine.get_weights(),
             training=case.golden != "inference",
             trainable=case.golden != "frozen",
         )
         before = {f"before {weight}": array for weight, array in zip(mine.weight_names, mine.get_weights())}
-        inputs = {f"x{number}": each for number, each in enumerate(x)}
+        inputs = {f"x{number}": each for number, each in enumerate(several(x))}
         arrays.update(
             {f"{case.name}/{key}": array for key, array in {**inputs, **before, "grad": grad, **results}.items()}
         )
@@ -67,28 +61,29 @@ def layers():
 
 
 def training():
-    """Twenty updates of the small network for each optimizer and each choice of frozen layers."""
+    """Return twenty updates of the small network for each optimizer and each choice of frozen layers."""
     minitl.utils.set_random_seed(3)
     initial = weights_by_name(randomized(small_network(minitl)))
     x, labels = small_data()
     arrays = {"x": x, "labels": labels, **{f"initial/{name}": weight for name, weight in initial.items()}}
-    for optimizer, (kind, arguments) in OPTIMIZERS.items():
+    for case in GOLDEN_OPTIMIZERS:
+        mine = case.optimizer()
         for freezing, frozen in FREEZING.items():
-            if kind == "SGD":
-                arguments = {("lr" if name == "learning_rate" else name): value for name, value in arguments.items()}
+            if isinstance(mine, minitl.optimizers.SGD):
+                arguments = {"lr": mine.learning_rate, "momentum": mine.momentum, "nesterov": mine.nesterov}
                 losses, weights = torch_sgd_losses(initial, frozen, **arguments)
             else:
-                losses, weights = keras_losses(initial, frozen, keras.optimizers.Adam(**arguments), ACTIVATIONS[kind])
-            arrays[f"losses/{optimizer}/{freezing}"] = losses
-            arrays[f"conv2 kernel/{optimizer}/{freezing}"] = weights["conv2/kernel"]
-            if (optimizer, freezing) == ("adam", "trainable-norm"):
+                losses, weights = keras_losses(initial, frozen, case.keras_twin(keras.optimizers), case.activation)
+            arrays[f"losses/{case.name}/{freezing}"] = losses
+            arrays[f"conv2 kernel/{case.name}/{freezing}"] = weights["conv2/kernel"]
+            if (case.name, freezing) == ("adam", "trainable-norm"):
                 for name in "moving_mean", "moving_variance":
-                    arrays[f"{name}/{optimizer}/{freezing}"] = weights[f"norm/{name}"]
+                    arrays[f"{name}/{case.name}/{freezing}"] = weights[f"norm/{name}"]
     return arrays
 
 
 def drawn_image():
-    """64x64 RGB from whole numbers alone, the same everywhere: three slopes, a disc, a frame and a chequered corner."""
+    """Draw 64x64 RGB from whole numbers: three slopes, a disc, a frame and a chequered corner."""
     row, column = np.mgrid[:64, :64]
     image = np.stack([4 * column, 4 * row, 2 * (63 - row) + 2 * (63 - column)], axis=-1)
     image[(row - 24) ** 2 + (column - 38) ** 2 < 200] = (230, 40, 60)
@@ -100,7 +95,7 @@ def drawn_image():
 
 
 def vgg16():
-    """PyTorch's block3_pool of the bundled weights, with the preprocessing written out."""
+    """Return PyTorch's block3_pool of the bundled weights, with the preprocessing written out."""
     image = drawn_image()
     x = image[None, :, :, ::-1].astype(np.float32) - np.array([103.939, 116.779, 123.68], np.float32)
     with torch.no_grad():

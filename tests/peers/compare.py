@@ -1,7 +1,8 @@
-"""What the comparisons share: the measure of agreement, and the same small things built in each library.
+"""Functions that the comparisons share: the measure of agreement, and the same small things built in each library.
 
 minitl has Keras's names, so a layer or network is written once and built from either library. PyTorch's twins of layers
-stand beside the table in `tests/cases/layers.py`.
+stand beside the table in `tests/cases/layers.py`; the small network that is trained in each library stands in
+`tests/cases/training.py`.
 """
 
 import os
@@ -12,7 +13,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from cases import random
-from cases.layers import pad_same, randomize
+from cases.layers import pad_same, randomize, results_by_name
+from cases.training import CONV1, CONV2, NORM, small_network, trained_part, twenty_steps
 
 import minitl.layers
 import minitl.models
@@ -26,7 +28,7 @@ def note_difference(difference):
 
 
 def assert_close(found, expected, tolerance, what=""):
-    """The largest difference, measured against the largest number that was expected."""
+    """Check the largest difference, relative to the largest expected number."""
     found, expected = np.asarray(found), as_numpy(expected)
     assert found.shape == expected.shape, f"{what}: shape {found.shape}, expected {expected.shape}"
     difference = np.abs(found.astype(np.float64) - expected).max()
@@ -36,7 +38,7 @@ def assert_close(found, expected, tolerance, what=""):
 
 
 def assert_losses_agree(found, expected, tolerance=1e-4):
-    """Every loss of a sequence, each to `tolerance` of itself; and training did bring it down."""
+    """Check every loss of a sequence to `tolerance` of itself, and that training brought the loss down."""
     note_difference(np.abs(np.divide(found, expected) - 1).max())
     np.testing.assert_allclose(found, expected, rtol=tolerance)
     assert expected[-1] < 0.7 * expected[0], f"nothing was learned: {expected[0]:.3f} to {expected[-1]:.3f}"
@@ -47,7 +49,7 @@ def as_numpy(x):
 
 
 def leaf(array):
-    """A tensor that collects its gradient, unless it holds whole numbers."""
+    """Return a tensor that collects its gradient, unless it holds whole numbers."""
     return torch.tensor(array, requires_grad=array.dtype.kind == "f")
 
 
@@ -55,7 +57,7 @@ def leaf(array):
 
 
 def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, make_twin=None):
-    """Forward, input gradient, parameter gradients and what the layer keeps, for a random gradient from above.
+    """Compare output, input gradient, parameter gradients and statistics, for a random upstream gradient.
 
     `make` makes the layer from the module minitl.layers, and its twin from keras.layers, if `make_twin` does not.
     Returns minitl's layer, after its backward.
@@ -69,8 +71,7 @@ def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, 
     y = layer.forward(x, training=training)
     grad = random(*y.shape, seed=9)
     dx = layer.backward(grad)
-    several = dx if isinstance(x, list) else [dx]
-    found = layer_results(y, several, layer.gradients, layer.weight_names, layer.get_weights())
+    found = results_by_name(y, dx, layer.gradients, layer.weight_names, layer.get_weights())
     twin = (make_twin or make)(keras.layers)
     expected = keras_layer(twin, x, grad, weights, training, trainable)
     assert found.keys() == expected.keys()
@@ -80,7 +81,7 @@ def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, 
 
 
 def keras_layer(layer, x, grad, weights, training=False, trainable=True):
-    """What a new layer of Keras makes of x (a list where it takes several) and of the gradient of its output."""
+    """Return what a new layer of Keras computes from x (a list where it takes several) and the upstream gradient."""
     layer.trainable = trainable
     tensors = [leaf(each) for each in x] if isinstance(x, list) else leaf(x)
     layer(tensors, training=False)  # creates its parameters
@@ -90,14 +91,8 @@ def keras_layer(layer, x, grad, weights, training=False, trainable=True):
     y.backward(torch.tensor(grad))
     dx = [tensor.grad for tensor in (tensors if isinstance(x, list) else [tensors])]
     gradients = {variable.name: variable.value.grad for variable in layer.trainable_variables}
-    return layer_results(y, dx, gradients, [variable.name for variable in layer.weights], layer.get_weights())
-
-
-def layer_results(y, dx, gradients, weight_names, weights):
-    """Everything that a layer gives, under one name each: y, dx0, dx1, ..., dkernel, ..., moving_mean, ..."""
-    results = {"y": y, **{f"dx{number}": each for number, each in enumerate(dx) if each is not None}}
-    results.update({f"d{name}": gradient for name, gradient in gradients.items()})
-    results.update(zip(weight_names, weights, strict=True))
+    names = [variable.name for variable in layer.weights]
+    results = results_by_name(y, dx, gradients, names, layer.get_weights())
     return {name: as_numpy(array) for name, array in results.items()}
 
 
@@ -120,66 +115,7 @@ def compare_with_torch(make, twin, x, tolerance=1e-5):
         assert_close(gradient, parameters[name].grad, tolerance, f"d{name}")
 
 
-# ---- a small network with something of everything ----
-
-CLASSES = 4
-CONV1, NORM, CONV2 = "conv1", "norm", "conv2"
-
-
-def small_network(library, activation="relu"):
-    """conv - batch-norm - conv - pooling - dense, built from `minitl` or from `keras`. `randomized` gives it weights.
-
-    Under Adam the activation should be 'tanh'. Sooner or later some number comes within rounding of ReLU's kink, where
-    two libraries may take different slopes; SGD hardly notices, but Adam makes a whole step of a tiny gradient.
-    """
-    layers = library.layers
-    image = layers.Input((11, 9, 3))
-    x = layers.Conv2D(6, (3, 2), padding="same", activation=activation, name=CONV1)(image)
-    x = layers.BatchNormalization(momentum=0.9, name=NORM)(x)
-    x = layers.Conv2D(8, 3, strides=2, padding="same", activation=activation, name=CONV2)(x)
-    x = layers.MaxPooling2D(2, name="pool")(x)
-    x = layers.Flatten(name="flatten")(x)
-    x = layers.Dropout(0.0, name="dropout")(x)
-    x = layers.Dense(CLASSES, activation="softmax", name="predictions")(x)
-    return library.models.Model(image, x)
-
-
-def trained_part(model, frozen):
-    """Freeze the layers with these names, in either library."""
-    for layer in model.layers:
-        layer.trainable = layer.name not in frozen
-    return model
-
-
-def randomized(model):
-    """minitl's `model` with its kernels as they are, and everything else moved from its start."""
-    for position, layer in enumerate(model.layers):
-        for name in layer.weight_names:
-            noise = 0.2 * random(*getattr(layer, name).shape, seed=position)
-            if name in ("gamma", "moving_variance"):
-                setattr(layer, name, np.exp(noise))
-            elif name != "kernel":
-                setattr(layer, name, noise)
-    return model
-
-
-def weights_by_name(model):
-    """{"conv1/kernel": array, ...} of one of minitl's models: copies."""
-    return {f"{la.name}/{name}": w for la in model.layers for name, w in zip(la.weight_names, la.get_weights())}
-
-
-def small_data(batches=4, batch_size=8):
-    """Noisy images of four patterns: x (batches, batch_size, 11, 9, 3) and one-hot labels."""
-    labels = np.random.default_rng(5).integers(CLASSES, size=(batches, batch_size))
-    patterns = random(CLASSES, 11, 9, 3, seed=6)
-    x = 0.5 * patterns[labels] + random(batches, batch_size, 11, 9, 3, seed=7)
-    return x, np.eye(CLASSES, dtype=np.float32)[labels]
-
-
-def twenty_steps(step):
-    """The losses of step(x, labels), round and round the batches."""
-    x, labels = small_data()
-    return np.array([step(x[i % len(x)], labels[i % len(x)]) for i in range(20)])
+# ---- the small network, trained ----
 
 
 def torch_small_network(weights, x, norm_is_frozen):
@@ -204,7 +140,7 @@ def torch_small_network(weights, x, norm_is_frozen):
 
 
 def torch_sgd_losses(initial_weights, frozen, **sgd):
-    """Twenty steps of torch.optim.SGD from these weights -> (losses, final weights). `frozen` are the names of layers,
+    """Take twenty steps of torch.optim.SGD from these weights -> (losses, final weights). `frozen` are names of layers,
     or a list of them for each step."""
     weights = {name: torch.tensor(weight) for name, weight in initial_weights.items()}
     parameters = {name: weight.requires_grad_() for name, weight in weights.items() if "moving" not in name}
@@ -227,7 +163,7 @@ def torch_sgd_losses(initial_weights, frozen, **sgd):
 
 
 def keras_losses(initial_weights, frozen, optimizer, activation):
-    """Twenty steps of a Keras optimizer from these weights -> (losses, final weights)."""
+    """Take twenty steps of a Keras optimizer from these weights -> (losses, final weights)."""
     model = trained_part(small_network(keras, activation), frozen)
     model.set_weights(list(initial_weights.values()))
     criterion = keras.losses.CategoricalCrossentropy()

@@ -1,6 +1,6 @@
 """Comparisons with PyTorch and Keras. Nothing here runs without them: pip install -e '.[peers]'
 
-MINITL_TEST_SEED=<number> draws other first weights in Keras and PyTorch than the usual ones.
+MINITL_TEST_SEED seeds Keras and PyTorch too, as `tests/conftest.py` says.
 MINITL_REQUIRE_PEERS=1 turns a missing package into a failure, MINITL_REQUIRE_SHARED=1 does the same for the folder
 `../shared` beside the checkout (the whole VGG16 base, photographs). Where they are not set, tests are skipped.
 """
@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import name_of, seed_of
 
 os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 
 HERE = Path(__file__).parent
-SEED = int(os.environ.get("MINITL_TEST_SEED", 17))
-SHARED = HERE.parent.parent.parent / "shared"
 
 try:
     with warnings.catch_warnings():
@@ -32,7 +31,7 @@ else:
 
 
 class WithoutPeers(pytest.Module):
-    """Stands in for a test module that could not be imported."""
+    """A stand-in for a test module that could not be imported."""
 
     def collect(self):
         _absent(MISSING, "MINITL_REQUIRE_PEERS")
@@ -43,34 +42,22 @@ def pytest_pycollect_makemodule(module_path, parent):
 
 
 def pytest_collection_modifyitems(items):
-    """Warnings are errors in our tests, but not those that a peer raises in its own code."""
+    """Ignore warnings that a peer raises in its own code. Other warnings are errors."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings(r"ignore:::(keras|torch)(\.|$)"))
 
 
 @pytest.fixture(autouse=True)
-def seeded():
-    """Seed the peers, which draw their first weights themselves: a run that fails can be repeated."""
+def seeded_peers(request):
+    """Seed the peers, which draw their initial weights themselves."""
     if MISSING is None:
-        keras.utils.set_random_seed(SEED)
+        keras.utils.set_random_seed(seed_of(name_of(request)))
 
 
 @pytest.fixture(scope="session")
-def base_weights():
-    """The path of VGG16's convolutional base with ImageNet's weights, in Keras's legacy layout."""
-    path = SHARED / "weights" / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-    if not path.is_file():
-        _absent(f"needs {path.name} in ../shared/weights", "MINITL_REQUIRE_SHARED")
-    return path
-
-
-@pytest.fixture(scope="session")
-def photographs():
-    """An ant and a bee: (2, 224, 224, 3) in uint8."""
-    folder = SHARED / "data" / "hymenoptera_data" / "val"
-    if not folder.is_dir():
-        _absent("needs the photographs of ../shared/data/hymenoptera_data", "MINITL_REQUIRE_SHARED")
+def photographs(photographs_folder):
+    """Return photographs of an ant and a bee: (2, 224, 224, 3) in uint8."""
     try:
         from PIL import Image
     except ImportError:
@@ -85,7 +72,7 @@ def photographs():
             image = image.resize((width, height), Image.Resampling.BILINEAR)
             return np.array(image.crop((left, top, left + 224, top + 224)))
 
-    return np.stack([load(sorted((folder / name).glob("*.jpg"))[0]) for name in ("ants", "bees")])
+    return np.stack([load(sorted((photographs_folder / "val" / name).glob("*.jpg"))[0]) for name in ("ants", "bees")])
 
 
 def _absent(reason, required_by):
@@ -96,19 +83,10 @@ def _absent(reason, required_by):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """How far minitl was from its peers at most: the figures of the README's table."""
+    """Print how far minitl was from its peers at most: the figures of the table in `tests/README.md`."""
     if MISSING is None:
         from .compare import WORST
 
         terminalreporter.section("largest relative differences")
         for name, difference in WORST.items():
             terminalreporter.write_line(f"{difference:8.1e}  {name}")
-
-
-@pytest.fixture(scope="session")
-def hymenoptera():
-    """The folder with the photographs of ants and bees."""
-    folder = SHARED / "data" / "hymenoptera_data"
-    if not folder.is_dir():
-        _absent("needs the photographs of ../shared/data/hymenoptera_data", "MINITL_REQUIRE_SHARED")
-    return folder

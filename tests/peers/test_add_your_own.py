@@ -1,9 +1,8 @@
-"""What the page on adding one's own adds has Keras's and PyTorch's numbers: the same tables, in a copy with the
-additions."""
+"""The additions of the page on adding your own have Keras's and PyTorch's numbers, by the same tables in a copy."""
 
 import re
 
-from additions import repository_with_additions, run
+from programs.additions import repository_with_additions, run
 
 
 def test_the_additions_have_the_numbers_of_keras_and_pytorch(tmp_path):

@@ -10,7 +10,7 @@ from minitl import training
 
 
 class Stub(SimpleNamespace):
-    """What a callback sees of a model: it is its own only layer."""
+    """A stand-in for a model, as a callback sees it: it is its own only layer."""
 
     name, weight_names, trainable = "layer", ["epoch"], True
 

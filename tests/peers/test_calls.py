@@ -55,7 +55,7 @@ def floats(*shape):
 
 
 def a_layer_used_twice(lib):
-    """Two inputs through one pair of layers; two outputs with losses of different weight."""
+    """Pass two inputs through one pair of layers; the two outputs have losses of different weight."""
     left, right = lib.Input((5,), name="left"), lib.Input((5,), name="right")
     first = lib.layers.Dense(6, activation="tanh", name="first")
     second = lib.layers.Dense(4, activation="relu", name="second")
@@ -65,7 +65,7 @@ def a_layer_used_twice(lib):
 
 
 def siamese(lib):
-    """A whole network called on two images; the order of its layers is Keras's when it is flat."""
+    """Call a whole network on two images; the order of its layers is Keras's when it is flat."""
     left, right = lib.Input((8, 8, 3), name="left"), lib.Input((8, 8, 3), name="right")
     row = [
         lib.layers.Conv2D(4, 3, activation="relu", name="conv"),
@@ -83,14 +83,14 @@ def siamese(lib):
 
 
 def dense_over_time(lib):
-    """One dense layer for each time step, labels (N, T), and weights (N, T) that leave out the padding."""
+    """Use one dense layer for each time step, labels (N, T), and weights (N, T) that leave out the padding."""
     x = lib.Input((6, 5), name="steps")
     y = lib.layers.Dense(8, activation="tanh", name="inner")(x)
     return lib.Model(x, lib.layers.Dense(3, activation="softmax", name="outer")(y))
 
 
 def tokens(lib):
-    """Integers, a table of rows for them, and numbers beside them; outputs as a dict."""
+    """Embed integers, and take numbers beside them; outputs as a dict."""
     words = lib.Input((7,), dtype="int32", name="words")
     numbers = lib.Input((2,), name="numbers")
     rows = lib.layers.Flatten(name="flat")(lib.Embedding(11, 3, name="rows")(words))
@@ -102,14 +102,14 @@ def tokens(lib):
 
 
 def pixels(lib):
-    """A label for each pixel."""
+    """Predict a label for each pixel."""
     x = lib.Input((6, 5, 3), name="image")
     y = lib.layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(x)
     return lib.Model(x, lib.layers.Conv2D(3, 1, activation="softmax", name="classes")(y))
 
 
 def a_stack_that_is_called_twice_in_a_row(lib):
-    """A layer whose second call comes right behind its first: where does it stand in `model.layers`?"""
+    """Call a layer twice in a row: where does it stand in `model.layers`?"""
     x = start = lib.Input((4,), name="start")
     again, between = lib.layers.Dense(4, activation="tanh", name="again"), lib.layers.Dense(4, name="between")
     x = again(between(again(x)))
@@ -161,7 +161,7 @@ PROGRAMS = {
 
 
 def twins(name):
-    """Keras's model and minitl's, with Keras's weights and compiled alike."""
+    """Return Keras's model and minitl's, with Keras's weights and compiled alike."""
     build, *_, options, _ = PROGRAMS[name]
     theirs, ours = build(KERAS), build(MINITL)
     assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers], "order of the layers"
@@ -245,10 +245,10 @@ def test_programs_of_several_calls(name, tmp_path):
         assert_same_outputs(again.predict(x, verbose=0), expected)
 
 
-def test_labels_that_are_ignored():
+def test_labels_that_are_ignored(rng):
     """Keras leaves ignored labels out of the loss, and divides by those that are left; its accuracy counts them as
     wrong. Ours counts what the loss counted."""
-    x, y = floats(N, 6, 5), WITH_VOID
+    x, y = rng.standard_normal((N, 6, 5), np.float32), WITH_VOID
     theirs, ours = dense_over_time(KERAS), dense_over_time(MINITL)
     ours.set_weights(theirs.get_weights())
     theirs.compile(keras.optimizers.SGD(0.1), keras.losses.SparseCategoricalCrossentropy(ignore_class=255))
@@ -265,7 +265,7 @@ def test_labels_that_are_ignored():
     assert loss == pytest.approx(whole, rel=1e-5)
 
 
-def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path):
+def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path, rng):
     """A model called on two inputs is one group in Keras's files; here its layers stand one by one."""
 
     def build(lib):
@@ -276,7 +276,7 @@ def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path):
         )
         return lib.Model([left, right], lib.layers.Add(name="sum")([twin(left), twin(right)]))  # fmt: skip
 
-    x = [floats(9, 6), floats(9, 6)]
+    x = list(rng.standard_normal((2, 9, 6), np.float32))
     theirs = build(KERAS)
     expected = theirs.predict(x, verbose=0)
     for file in "nested.keras", "nested.weights.h5", "nested.h5":

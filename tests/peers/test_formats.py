@@ -28,7 +28,7 @@ def save_keras(model, path, legacy_weights=False):
 
 
 def randomized(model, seed=3):
-    """A model with random weights; variances stay positive."""
+    """Return a model with random weights; variances stay positive."""
     rng = np.random.default_rng(seed)
     model.set_weights([rng.uniform(0.2, 0.6, np.shape(each)).astype(np.float32) * (1 if np.ndim(each) < 2 else 0.2)
                        for each in model.get_weights()])  # fmt: skip
@@ -36,7 +36,7 @@ def randomized(model, seed=3):
 
 
 def branching(library):
-    """A small functional model with batch normalization, branches of different length, dropout and a nameless layer."""
+    """Build a functional model with batch normalization, branches of different length, dropout and a nameless layer."""
     la = library
     images = la.Input((12, 12, 3), name="images")
     x = la.Conv2D(4, 3, padding="same", name="stem")(images)
@@ -114,8 +114,8 @@ def test_a_model_within_a_model(tmp_path, suffix, sequential):
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_vgg16_from_keras(tmp_path, suffix, base_weights):
-    peer = keras.applications.VGG16(weights=str(base_weights), include_top=False, input_shape=(64, 64, 3))
+def test_vgg16_from_keras(tmp_path, suffix, full_base):
+    peer = keras.applications.VGG16(weights=str(full_base), include_top=False, input_shape=(64, 64, 3))
     path = save_keras(peer, tmp_path / f"vgg16{suffix}")
     mine = VGG16(weights=path, include_top=False)
     x = random(2, 64, 64, 3) * 50
@@ -123,8 +123,8 @@ def test_vgg16_from_keras(tmp_path, suffix, base_weights):
 
 
 @pytest.mark.parametrize("suffix", FORMATS[:2])
-def test_vgg16_to_keras(tmp_path, suffix, base_weights):
-    mine = VGG16(weights=base_weights, include_top=False, input_shape=(64, 64, 3))
+def test_vgg16_to_keras(tmp_path, suffix, full_base):
+    mine = VGG16(weights=full_base, include_top=False, input_shape=(64, 64, 3))
     mine.save_weights(tmp_path / f"vgg16{suffix}")
     peer = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
     peer.load_weights(tmp_path / f"vgg16{suffix}")
@@ -168,11 +168,11 @@ BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 
 
 @pytest.fixture(scope="module")
-def torch_vgg16(base_weights):
-    """The real network with its real base, 64x64 pixels and a random top that is small where it can be."""
+def torch_vgg16(full_base):
+    """Return VGG16 with its real base, 64x64 pixels and a random top that is small where it can be."""
     torch.manual_seed(0)
     peer = TorchVGG(BLOCKS, classes=1000, pixels=2, hidden=4096).eval()
-    base = VGG16(weights=base_weights, include_top=False)
+    base = VGG16(weights=full_base, include_top=False)
     convolutions = [layer for layer in peer.features if isinstance(layer, torch.nn.Conv2d)]
     for layer, mine in zip(convolutions, (each for each in base.layers if each.weight_names), strict=True):
         layer.weight.data = torch.tensor(mine.kernel.transpose(3, 2, 0, 1).copy())
@@ -182,7 +182,7 @@ def torch_vgg16(base_weights):
 
 @pytest.fixture(scope="module")
 def torch_files(torch_vgg16, tmp_path_factory):
-    """The same network as .pth, in both of PyTorch's ways, as a training checkpoint, as safetensors and as ONNX."""
+    """Write the same network as .pth, in both of PyTorch's ways, as a checkpoint, as safetensors and as ONNX."""
     from safetensors.torch import save_file
 
     folder = tmp_path_factory.mktemp("torch")

@@ -40,7 +40,7 @@ logits_of_each_size = pytest.mark.parametrize("z", LOGITS.values(), ids=LOGITS)
 
 
 def torch_loss(function, z, labels):
-    """(value, gradient) of a loss in PyTorch."""
+    """Return (value, gradient) of a loss in PyTorch."""
     tensor = leaf(z)
     loss = function(tensor, torch.tensor(labels))
     loss.backward()

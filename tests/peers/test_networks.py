@@ -23,7 +23,7 @@ CLASSES = 10
 
 
 def peer(name, **arguments):
-    """Keras's network with random weights; every branch counts, and the numbers keep their size through the layers."""
+    """Return Keras's network with random weights; every branch counts, and the numbers keep their size."""
     keras.backend.clear_session(free_memory=False)  # automatic names begin anew
     model = getattr(keras.applications, name)(weights=None, **arguments)
     rng = np.random.default_rng(0)
@@ -42,7 +42,7 @@ def peer(name, **arguments):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """{(name, include_top): a file in the layout of the published ones}."""
+    """Return {(name, include_top): a file in the layout of the published ones}."""
     found = {}
     for name in BESIDE_KERAS:
         for include_top in True, False:

@@ -24,16 +24,18 @@ SIZE = 96  # pixels; with 224 it agrees as well (9e-7), and takes five times as 
 
 
 @pytest.fixture(scope="module")
-def photos(hymenoptera):
-    """32 photographs and their one-hot labels."""
-    paths = [path for name in ("ants", "bees") for path in sorted((hymenoptera / "train" / name).glob("*.jpg"))[:16]]
+def photos(photographs_folder):
+    """Return 32 photographs and their one-hot labels."""
+    paths = [
+        path for name in ("ants", "bees") for path in sorted((photographs_folder / "train" / name).glob("*.jpg"))[:16]
+    ]
     images = np.stack([data.read_image(path, SIZE, SIZE, 224 / 256) for path in paths])
     return preprocess_input(images), np.eye(2, dtype=np.float32)[[0] * 16 + [1] * 16]
 
 
-def fresh(base_weights):
-    """The command's model: (its beginning up to block4, the rest)."""
-    base = VGG16(weights=base_weights, include_top=False, input_shape=(SIZE, SIZE, 3), pooling="avg")
+def fresh(full_base):
+    """Return the command's model: (its beginning up to block4, the rest)."""
+    base = VGG16(weights=full_base, include_top=False, input_shape=(SIZE, SIZE, 3), pooling="avg")
     transfer.freeze(base)
     model = transfer.replace_head(base, learning_layers(2))
     return features.split(model, model.output_of("block4_pool"))
@@ -86,10 +88,10 @@ def our_losses(rest, x, y, optimizer):
     return [train_step(rest, x[batch], y[batch])[0] for batch in batches()]
 
 
-def test_both_stages(photos, base_weights):
+def test_both_stages(photos, full_base):
     """First the head, then block5 with it; the second stage begins where the first one ended."""
     images, y = photos
-    prefix, rest = fresh(base_weights)
+    prefix, rest = fresh(full_base)
     x = prefix.predict(images, verbose=0)
     peer = TorchRest(rest)
 
@@ -120,7 +122,7 @@ def test_both_stages(photos, base_weights):
     np.testing.assert_allclose(found, expected, rtol=1e-3)
     kernel = as_numpy(peer.convolutions[1].weight).transpose(2, 3, 1, 0)
     assert_close(rest.get_layer("block5_conv2").kernel, kernel, 1e-4)
-    moved = VGG16(weights=base_weights, include_top=False).get_layer("block5_conv2").kernel - kernel
+    moved = VGG16(weights=full_base, include_top=False).get_layer("block5_conv2").kernel - kernel
     assert np.abs(moved).max() > 1e-6, "it did learn"
 
 

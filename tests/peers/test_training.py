@@ -6,6 +6,17 @@ import keras
 import numpy as np
 import pytest
 from cases.optimizers import OPTIMIZERS
+from cases.training import (
+    CONV1,
+    FREEZING,
+    NORM,
+    randomized,
+    small_data,
+    small_network,
+    trained_part,
+    twenty_steps,
+    weights_by_name,
+)
 from keras.src.legacy.saving import legacy_h5_format
 
 import minitl
@@ -13,25 +24,7 @@ from minitl import optimizers
 from minitl.graph.digest import frozen_digest
 from minitl.utils import set_random_seed
 
-from .compare import (
-    CONV1,
-    NORM,
-    as_numpy,
-    assert_close,
-    assert_losses_agree,
-    keras_losses,
-    randomized,
-    small_data,
-    small_network,
-    torch_sgd_losses,
-    trained_part,
-    twenty_steps,
-    weights_by_name,
-)
-
-# Which layers do not move: the beginning; the beginning but for its batch-norm, which then learns from each batch and
-# moves its statistics; none at all.
-FREEZING = {"frozen-beginning": (CONV1, NORM), "trainable-norm": (CONV1,), "all-trainable": ()}
+from .compare import as_numpy, assert_close, assert_losses_agree, keras_losses, torch_sgd_losses
 
 freezing = pytest.mark.parametrize("frozen", FREEZING.values(), ids=FREEZING)
 
@@ -47,7 +40,7 @@ def network():
 
 
 def losses_of(model, optimizer):
-    """Twenty of minitl's updates; what is frozen stays as it is, to the last bit."""
+    """Take twenty of minitl's updates, and check that what is frozen stays as it is, to the last bit."""
     model.compile(optimizer=optimizer, loss="categorical_crossentropy")
     before = frozen_digest(model)
     found = twenty_steps(model.train_on_batch)
@@ -137,7 +130,7 @@ def test_freezing_in_the_middle_takes_effect_at_once(network):
 
 @pytest.fixture
 def trained(network):
-    """A network whose moving statistics and weights have all moved."""
+    """Return a network whose moving statistics and weights have all moved."""
     losses_of(network, optimizers.SGD(0.02, momentum=0.9))
     return network
 
@@ -148,7 +141,7 @@ def assert_same_predictions(mine, peer):
 
 
 def as_sequential(library):
-    """`small_network` without its input, as a Sequential."""
+    """Return `small_network` without its input, as a Sequential."""
     layers = small_network(library).layers[1:]
     return library.models.Sequential([library.layers.Input((11, 9, 3)), *layers])
 
@@ -165,7 +158,7 @@ def test_keras_loads_what_minitl_saved(trained, tmp_path, build, options):
 
 @pytest.fixture
 def keras_trained():
-    """A Keras network, compiled and trained for a step: its files hold an optimizer's state too."""
+    """Return a Keras network, compiled and trained for a step: its files hold an optimizer's state too."""
     keras.utils.set_random_seed(4)
     peer = small_network(keras)
     peer.compile(optimizer="adam", loss="categorical_crossentropy")

@@ -21,8 +21,8 @@ def images(photographs):
 
 
 @pytest.fixture(scope="module")
-def base(base_weights):
-    return VGG16(weights=base_weights, include_top=False)
+def base(full_base):
+    return VGG16(weights=full_base, include_top=False)
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def features(base, images):
 
 
 @pytest.fixture(scope="module")
-def torch_blocks(base_weights, images):
+def torch_blocks(full_base, images):
     with torch.no_grad():
-        return torch_vgg16(base_weights, images)
+        return torch_vgg16(full_base, images)
 
 
 def test_preprocessing_is_keras(photographs):
@@ -51,8 +51,8 @@ def test_features_are_pytorchs(features, torch_blocks):
     assert_close(features, torch_blocks[-1], TOLERANCE)
 
 
-def test_features_are_keras(features, images, base_weights):
-    peer = keras.applications.VGG16(weights=str(base_weights), include_top=False)
+def test_features_are_keras(features, images, full_base):
+    peer = keras.applications.VGG16(weights=str(full_base), include_top=False)
     with torch.no_grad():
         assert_close(features, peer(images), TOLERANCE)
 
@@ -68,24 +68,24 @@ def test_each_block_alone(block, base, images, torch_blocks):
     assert_close(model.forward(x, gradients="none"), torch_blocks[block - 1], TOLERANCE)
 
 
-def test_gradient_through_all_blocks(base_weights, images):
+def test_gradient_through_all_blocks(full_base, images):
     """dL/d(image) of a small crop, through everything frozen."""
-    base = VGG16(weights=base_weights, include_top=False, input_shape=(64, 64, 3))
+    base = VGG16(weights=full_base, include_top=False, input_shape=(64, 64, 3))
     freeze(base)
     crop = np.ascontiguousarray(images[:, 80:144, 80:144])
     y = base.forward(crop, gradients="input")
     grad = random(*y.shape)
     tensor = leaf(crop)
-    torch_vgg16(base_weights, tensor)[-1].backward(torch.tensor(grad))
+    torch_vgg16(full_base, tensor)[-1].backward(torch.tensor(grad))
     assert_close(base.backward(grad), tensor.grad, 1e-4)
     assert not any(layer.gradients for layer in base.layers)
 
 
 @pytest.mark.parametrize("pooling", ["avg", "max"])
-def test_pooled_features_are_keras(pooling, base_weights, images):
+def test_pooled_features_are_keras(pooling, full_base, images):
     crop = np.ascontiguousarray(images[:, 64:160, 64:160])
-    mine = VGG16(weights=base_weights, include_top=False, pooling=pooling)
-    peer = keras.applications.VGG16(weights=str(base_weights), include_top=False, pooling=pooling)
+    mine = VGG16(weights=full_base, include_top=False, pooling=pooling)
+    peer = keras.applications.VGG16(weights=str(full_base), include_top=False, pooling=pooling)
     with torch.no_grad():
         assert_close(mine.forward(crop), peer(crop), TOLERANCE)
 

@@ -3,8 +3,8 @@
 Reading order: `opening` (a known file is read directly, an unknown one through a child process), `known_files` (the
 memory of known content), `child_process` (the program that parses an unknown file).
 
-Each threat that a weight file may carry, and the function that guards against it (tests/test_hostile_files.py has a
-test for nearly every one):
+Each threat that a weight file may carry, and the function that guards against it (tests/files/test_hostile_files.py
+has a test for nearly every one):
 
 Code
     a pickle that runs code (.pth)            `torch_file.list_torch`: `torch.load(weights_only=True)`, in the child

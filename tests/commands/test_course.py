@@ -1,0 +1,99 @@
+"""Every command of the course runs, in its order and in one folder, as a reader runs them.
+
+They see a fifth of the pictures, and the long ones are made shorter: SHORTER says what is added to a command, and
+nothing else of it is changed.
+"""
+
+import re
+import shlex
+
+import pytest
+from conftest import REPOSITORY
+
+from minitl import cli, data
+from minitl.course.study import whole
+from minitl.weights.distrust import known_files as known
+
+FEWER = 100  # pictures to learn from, and to test on
+
+# command -> what is added so that it takes seconds
+SHORTER = {
+    "minitl finetune": "--cut block1_pool --epochs 1 --no-scratch",
+    "minitl finetune --no-scratch --report report": "--cut block1_pool --epochs 2",
+    "minitl finetune --no-scratch --cut block1_pool": "--epochs 1",
+    "minitl finetune --no-scratch --cut block2_pool": "--epochs 1",
+    "minitl finetune --no-scratch --save model.h5": "--cut block1_pool --epochs 1",
+    "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
+    "minitl bench --quick": "--only naive",
+}
+COURSE = REPOSITORY / "minitl" / "course" / "README.md"
+NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
+
+
+def commands():
+    """Return the lines of the course's shell blocks that begin with minitl, without comments."""
+    lines = "\n".join(re.findall(r"```sh\n(.*?)```", COURSE.read_text(encoding="utf-8"), re.DOTALL)).splitlines()
+    return [re.sub(r"\s+#.*", "", line) for line in lines if line.startswith("minitl ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("course")
+
+
+@pytest.fixture
+def less_to_do(monkeypatch, command):
+    if "mistakes" in command:  # they choose for themselves, and remember it
+        return
+    pictures = data.fashion_mnist_few_shot()
+    fewer = data.ImageSet(
+        *(array[:FEWER] for array in pictures[:4]),
+        class_names=pictures.class_names,
+    )
+    monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: fewer)
+    monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsys, request):
+    for word, package in NEEDS.items():
+        if word in command:
+            pytest.importorskip(package)
+    monkeypatch.chdir(folder)
+    if "photos/" in command:
+        photographs(folder / "photos", request.getfixturevalue("full_base"))
+    arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")[1:]
+    status = cli.main(arguments)
+    printed = capsys.readouterr()
+    assert status == 0, printed.err
+    assert printed.out.strip(), "a command says what it did"
+    for name in re.findall(r"(?:--save|--plot|--json|--report) (\S+)", command):
+        assert (folder / name).exists()
+
+
+def photographs(folder, base):
+    """Write photographs of two kinds, and put VGG16's base where the command looks for it."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    for kind, brightness in ("ants", 60), ("bees", 180):
+        (folder / kind).mkdir(parents=True)
+        for number in range(8):
+            pixels = random.normal(brightness, 30, (40, 40, 3)).clip(0, 255).astype("uint8")
+            Image.fromarray(pixels).save(folder / kind / f"{number}.png")
+    (known.home_folder() / "models").mkdir(parents=True)
+    (known.home_folder() / "models" / base.name).symlink_to(base)
+
+
+def test_what_it_quotes_of_an_update_is_what_is_printed(capsys):
+    quoted = re.search(r"```\n(5  dense .*?)```", COURSE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert cli.main(["explain", "step"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    for line in quoted.splitlines():
+        assert line in printed or line == "..."
+
+
+def test_what_is_made_shorter_is_in_the_course():
+    assert set(SHORTER) <= set(commands())
+    assert len(commands()) >= 15

@@ -1,0 +1,164 @@
+"""Steps computed at once give what they give one by one, and are done one by one where somebody looks between."""
+
+import numpy as np
+import pytest
+
+from minitl import kernels
+from minitl.errors import ShapeError
+from minitl.graph.fusion import Fused, fused
+from minitl.layers import Activation, Add, AveragePooling2D, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU
+from minitl.models import Model
+
+
+def random_statistics(model, rng):
+    for layer in model.layers:
+        for name in layer.weight_names:
+            weight = getattr(layer, name)
+            weight[...] = (
+                rng.uniform(0.5, 1.5, weight.shape) if name == "moving_variance" else rng.normal(size=weight.shape)
+            )
+    return model
+
+
+def residual_network(channels=32, kernel=3, use_bias=True, scale=True):
+    """Build a convolution with all that can follow it, a residual block, and a pooling."""
+    images = Input((16, 12, 3))
+    x = Conv2D(channels, kernel, padding="same", use_bias=use_bias, name="stem")(images)
+    x = Activation("relu")(BatchNormalization(scale=scale, name="stem_norm")(x))
+    y = Conv2D(channels, kernel, padding="same", use_bias=use_bias, name="first")(x)
+    y = ReLU()(BatchNormalization(scale=scale, center=False, name="first_norm")(y))
+    y = Conv2D(channels, 1, use_bias=use_bias, name="second")(y)
+    y = Add(name="add")([x, BatchNormalization(scale=scale, name="second_norm")(y)])
+    y = Activation("relu", name="out")(y)
+    return Model(images, MaxPooling2D(name="pool")(Conv2D(8, 3, activation="relu", name="last")(y)))
+
+
+def operations(model, gradients="none", training=False):
+    """Return the layers that are computed together."""
+    path = model._gradient_path(gradients)
+    found = model._operations(path, training)
+    return [[layer.name for layer in each.layers] for each in found if isinstance(each, Fused)]
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "im2col", "winograd", "naive"])
+@pytest.mark.parametrize("options", [{}, {"kernel": 1}, {"use_bias": False, "scale": False}], ids=str)
+def test_the_same_numbers(rng, algorithm, options):
+    kernels.set_convolution(algorithm)
+    options = {"channels": 4, **options} if algorithm == "naive" else options
+    model = random_statistics(residual_network(**options), rng)
+    x = rng.standard_normal((3, 16, 12, 3), np.float32)
+    expected, found = model.forward(x), model.forward(x, gradients="none")  # the first has to keep every map
+    assert np.abs(found - expected).max() < 2e-5 * np.abs(expected).max()
+    exact = random_statistics(residual_network(**options), rng)
+    for layer in exact.layers:
+        for name in layer.weight_names:
+            setattr(layer, name, getattr(layer, name).astype(np.float64))
+    x = x.astype(np.float64)
+    expected, found = exact.forward(x), exact.forward(x, gradients="none")
+    assert np.abs(found - expected).max() < 1e-13 * np.abs(expected).max()
+
+
+def test_what_is_joined():
+    model = residual_network()
+    everything = operations(model)
+    assert [each[0] for each in everything] == ["stem", "first", "second", "last"]
+    assert everything[2] == ["second", "second_norm", "add", "out"] and everything[3] == ["last", "pool"]
+    assert operations(model, training=True) == [["last", "pool"]], "normalizations that look at the batch"
+    assert operations(model, "trainable", training=True) == []
+    model.trainable = False
+    assert operations(model, "trainable", training=True) == everything, "frozen ones do not"
+    model.get_layer("second").trainable = True
+    assert [each[0] for each in operations(model, "trainable", training=True)] == ["stem", "first"]
+    model.get_layer("first_norm").trainable = True
+    assert [each[0] for each in operations(model, "trainable", training=True)] == ["stem"], "undone when unfrozen"
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("with_norm", [True, False])
+def test_an_average_and_a_1x1_convolution_change_places(rng, padding, with_norm):
+    images = Input((9, 8, 12))
+    x = AveragePooling2D(3, strides=1, padding=padding, name="average")(images)
+    x = Conv2D(4, 1, use_bias=not with_norm, name="conv")(x)
+    x = Activation("relu", name="relu")(BatchNormalization(name="norm")(x) if with_norm else x)
+    model = random_statistics(Model(images, x), rng)
+    names = ["average", "conv", "norm", "relu"] if with_norm else ["average", "conv", "relu"]
+    assert operations(model) == [names]
+    x = rng.standard_normal((2, 9, 8, 12), np.float32)
+    expected = model.forward(x)
+    assert np.abs(model.forward(x, gradients="none") - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_what_does_not_change_places():
+    """More filters than channels would make the averages dearer; other windows or strides would see other pixels."""
+    for strides, convolution in (1, Conv2D(9, 1)), (2, Conv2D(2, 1)), (1, Conv2D(2, 3)), (1, Conv2D(2, 1, strides=2)):
+        images = Input((9, 9, 6))
+        model = Model(images, convolution(AveragePooling2D(3, strides=strides, padding="same")(images)))
+        assert operations(model) == []
+
+
+def test_changed_numbers_are_seen(rng):
+    """Nothing is kept that belongs to an earlier kernel, gamma or statistic."""
+    model = random_statistics(residual_network(), rng)
+    x = rng.standard_normal((3, 16, 12, 3), np.float32)
+    before = model.forward(x, gradients="none")
+    for layer, name in ("first_norm", "gamma"), ("second_norm", "moving_mean"), ("first", "kernel"), ("stem", "bias"):
+        getattr(model.get_layer(layer), name)[...] *= 3
+        after = model.forward(x, gradients="none")
+        expected = model.forward(x)
+        assert np.abs(after - expected).max() < 2e-5 * np.abs(expected).max()
+        assert np.abs(after - before).max() > 1e-3 * np.abs(before).max()
+        before = after
+
+
+def test_what_somebody_else_looks_at_is_not_joined():
+    images = Input((8, 8, 3))
+    x = Conv2D(4, 3, padding="same", name="conv")(images)
+    norm = BatchNormalization(name="norm")(x)
+    both = Model(images, Add(name="add")([x, norm]))  # x is used twice
+    assert operations(both) == []
+    end = Model(images, x)
+    assert operations(end) == []
+
+    class Doubled(BatchNormalization):
+        def forward(self, x, training=False):
+            return 2 * super().forward(x, training)
+
+    own = Model(images, Doubled(name="own")(Conv2D(4, 3, name="before")(images)))
+    assert operations(own) == [], "a subclass may compute something else"
+    stretched = Add(name="stretched")([Conv2D(1, 1, name="a")(images), Conv2D(3, 1, name="b")(images)])
+    model = Model(images, stretched)
+    assert fused(model.calls, model.inputs, model.outputs, lambda call: True) == model.calls
+
+
+def test_memory_does_not_grow_with_depth(rng):
+    """At inference, only what is still needed is there: two maps and one more at a time, however many blocks."""
+    import tracemalloc
+
+    peaks = []
+    for blocks in 2, 12:
+        images = x = Input((64, 64, 16))
+        for number in range(blocks):
+            y = BatchNormalization(name=f"norm{number}")(Conv2D(16, 1, name=f"conv{number}")(x))
+            x = Activation("relu", name=f"relu{number}")(Add(name=f"add{number}")([x, y]))
+        model, pixels = Model(images, x), rng.standard_normal((4, 64, 64, 16), np.float32)
+        tracemalloc.start()
+        model.forward(pixels, gradients="none")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+@pytest.mark.parametrize("first, second", [((3, 3), (2, 3)), ((2, 3), (3, 3)), ((3, 3), (6, 6)), ((6, 6), (3, 3))])
+def test_images_of_any_size(first, second):
+    """Whether the summands of an Add are of one size is known only when an image comes."""
+    inputs = Input((None, None, 3))
+    model = Model(inputs, Add()([Conv2D(4, first)(inputs), Conv2D(4, second)(inputs)]))
+    x = np.random.default_rng(0).standard_normal((2, 6, 6, 3), np.float32)
+    try:
+        expected = model.forward(x)
+    except ShapeError as error:
+        with pytest.raises(ShapeError, match="expected two or more inputs of one shape"):
+            model.forward(x, gradients="none")
+        assert "one shape" in str(error)
+    else:
+        np.testing.assert_allclose(model.forward(x, gradients="none"), expected, rtol=1e-5, atol=1e-5)

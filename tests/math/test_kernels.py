@@ -1,0 +1,424 @@
+"""Every fast kernel against its loop twin, and both against answers known by hand."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minitl import kernels
+from minitl.errors import ArgumentError, ShapeError
+from minitl.kernels import convolution, geometry, im2col, memory, normalization, pooling, winograd
+
+# Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
+IMAGES = [(5, 7), (8, 6)]
+WINDOWS = [(1, 1), (2, 3), (3, 3), (5, 2)]
+STRIDES = [(1, 1), (2, 1), (2, 3)]
+PADDINGS = ["same", "valid", ((1, 2), (0, 1))]
+CASES = list(itertools.product(IMAGES, WINDOWS, STRIDES, PADDINGS))
+
+
+def case_name(case):
+    image, window, strides, padding = case
+    return f"{image[0]}x{image[1]}-window{window[0]}x{window[1]}-stride{strides[0]}x{strides[1]}-{padding}".replace(
+        " ", ""
+    )
+
+
+every_case = pytest.mark.parametrize("image, window, strides, padding", CASES, ids=map(case_name, CASES))
+
+
+def assert_close(found, expected, tolerance=1e-13):
+    assert found.shape == expected.shape and found.dtype == expected.dtype
+    assert np.abs(found - expected).max() <= tolerance * max(1, np.abs(expected).max())
+
+
+def check_against_the_twins(rng, images, image, window, strides, padding):
+    """Compare a convolution and both its gradients with the loop twins, for random numbers."""
+    x, kernel, bias = (
+        rng.standard_normal((images, *image, 3)),
+        rng.standard_normal((*window, 3, 4)),
+        rng.standard_normal(4),
+    )
+    y = kernels.conv2d(x, kernel, bias, strides, padding)
+    assert_close(y, kernels.conv2d_naive(x, kernel, bias, strides, padding))
+    grad = rng.standard_normal(y.shape)
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, grad, window, strides, padding),
+        kernels.conv2d_kernel_gradient_naive(x, grad, window, strides, padding),
+    )
+    assert_close(
+        kernels.conv2d_input_gradient(grad, kernel, image, strides, padding),
+        kernels.conv2d_input_gradient_naive(grad, kernel, image, strides, padding),
+    )
+
+
+@every_case
+def test_convolution_equals_its_twin(rng, image, window, strides, padding):
+    check_against_the_twins(rng, 2, image, window, strides, padding)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 3_000, 20_000, 10**9], ids=lambda b: f"{b}-byte-blocks")
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_blocks_of_any_size_give_the_same_numbers(rng, monkeypatch, block_bytes, padding):
+    """From one output row at a time to several images at once, with a smaller last block."""
+    monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(im2col, "GRADIENT_BLOCK_BYTES", block_bytes)
+    x, kernel = rng.standard_normal((5, 7, 6, 2)), rng.standard_normal((3, 2, 2, 3))
+    y = kernels.conv2d(x, kernel, padding=padding)
+    assert_close(y, kernels.conv2d_naive(x, kernel, padding=padding))
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, y, (3, 2), padding=padding),
+        kernels.conv2d_kernel_gradient_naive(x, y, (3, 2), padding=padding),
+    )
+
+
+@pytest.fixture
+def choose():
+    return kernels.set_convolution
+
+
+def all_three(x, kernel, grad, padding):
+    """Return a convolution and its two gradients, by the algorithm in force."""
+    return (
+        kernels.conv2d(x, kernel, padding=padding),
+        kernels.conv2d_kernel_gradient(x, grad, (3, 3), padding=padding),
+        kernels.conv2d_input_gradient(grad, kernel, x.shape[1:3], padding=padding),
+    )
+
+
+@pytest.mark.parametrize("block_tiles", [1, 5, 450], ids=lambda t: f"{t}-tile-blocks")
+@pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (2, 1))], ids=str)
+@pytest.mark.parametrize("image", [(4, 4), (6, 9), (11, 8)], ids=str)
+def test_winograd_equals_the_twin(rng, monkeypatch, choose, image, padding, block_tiles):
+    """On sizes that leave tiles half empty, in blocks of any size; in float64, where both are exact."""
+    monkeypatch.setattr(winograd, "BLOCK_TILES", block_tiles)
+    monkeypatch.setattr(winograd, "TRANSFORM_SIZE", 5 * block_tiles)
+    monkeypatch.setattr(winograd, "GRADIENT_BLOCK_BYTES", 2000 * block_tiles)
+    x, kernel = rng.standard_normal((3, *image, 2)), rng.standard_normal((3, 3, 2, 4))
+    grad = rng.standard_normal(kernels.conv2d(x, kernel, padding=padding).shape)
+    choose("naive")
+    expected = all_three(x, kernel, grad, padding)
+    choose("winograd")
+    for found, exact in zip(all_three(x, kernel, grad, padding), expected):
+        assert_close(found, exact)
+
+
+def test_winograd_in_float32(rng, choose):
+    """1e-5 of the largest value, over a layer of 64 channels."""
+    arrays = [rng.standard_normal(shape) for shape in ((2, 20, 20, 64), (3, 3, 64, 64), (2, 20, 20, 64))]
+    choose("im2col")
+    expected = all_three(*arrays, "same")
+    choose("winograd")
+    for found, exact in zip(all_three(*(array.astype(np.float32) for array in arrays), "same"), expected):
+        assert found.dtype == np.float32
+        assert np.abs(found - exact).max() <= 1e-5 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("algorithm", ["naive", "im2col", "winograd"])
+@pytest.mark.parametrize("image", [(4, 4), (7, 9), (14, 6), (5, 2)], ids=str)
+def test_convolution_and_pooling_at_once(rng, choose, image, algorithm):
+    """Odd sizes leave a last row or column that no 2x2 window reaches."""
+    x, kernel, bias = rng.standard_normal((2, *image, 3)), rng.standard_normal((3, 3, 3, 2)), rng.standard_normal(2)
+    relu, _ = kernels.ACTIVATIONS["relu"]
+    expected = kernels.max_pool_naive(relu(kernels.conv2d_naive(x, kernel, bias, padding="same")), (2, 2), (2, 2))
+    choose(algorithm)
+    assert_close(kernels.conv2d(x, kernel, bias, padding="same", activate=relu, pool=True), expected)
+
+
+@pytest.mark.parametrize("activation", kernels.ACTIVATIONS)
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_activation_within_the_blocks(rng, choose, algorithm, activation):
+    activate, _ = kernels.ACTIVATIONS[activation]
+    x, kernel, bias = rng.standard_normal((2, 6, 5, 3)), rng.standard_normal((3, 3, 3, 4)), rng.standard_normal(4)
+    choose(algorithm)
+    found = kernels.conv2d(x, kernel, bias, padding="same", activate=activate)
+    assert_close(found, activate(kernels.conv2d_naive(x, kernel, bias, padding="same")))
+
+
+def test_which_way_a_convolution_goes(monkeypatch, choose):
+    taken = []
+    for name in "conv2d_im2col", "conv2d_naive":
+        monkeypatch.setattr(convolution, name, lambda *_, name=name: taken.append(name))
+    monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd"))
+
+    def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1, transform=None):
+        x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
+        kernels.conv2d(x, kernel, None, strides, "same", transform=transform)
+        return taken.pop()
+
+    kept = winograd.KernelTransform()
+    assert way(size=32) == way(size=14, images=4) == way(size=14, images=2, transform=kept) == "winograd"
+    assert way(channels=32) == way(size=5) == way(size=14, images=2) == way(dtype=np.float64) == "conv2d_im2col", (
+        "it would not pay"
+    )
+    assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
+    choose("winograd")
+    assert way(channels=3) == way(size=5) == way(size=14) == "winograd" and way(window=5) == "conv2d_im2col"
+    choose("im2col")
+    assert way() == "conv2d_im2col"
+    choose("naive")
+    assert way() == way(window=5) == "conv2d_naive"
+    with pytest.raises(ArgumentError, match="algorithm is 'fft'; expected one of 'auto', 'naive'"):
+        choose("fft")
+
+
+def test_input_in_any_memory_order(rng):
+    """A transposed view has its channels far apart in memory; the windows must be read from a contiguous copy."""
+    x, kernel = rng.standard_normal((2, 3, 6, 7)).transpose(0, 2, 3, 1), rng.standard_normal((3, 3, 3, 4))
+    grad = rng.standard_normal((2, 4, 6, 7)).transpose(0, 2, 3, 1)
+    assert_close(kernels.conv2d(x, kernel, padding="same"), kernels.conv2d_naive(x, kernel, padding="same"))
+    assert_close(
+        kernels.conv2d_kernel_gradient(x, grad, (3, 3), padding="same"),
+        kernels.conv2d_kernel_gradient_naive(x, grad, (3, 3), padding="same"),
+    )
+    assert_close(
+        kernels.conv2d_input_gradient(grad, kernel, (6, 7), padding="same"),
+        kernels.conv2d_input_gradient_naive(grad, kernel, (6, 7), padding="same"),
+    )
+
+
+@pytest.mark.parametrize("strides, padding", list(itertools.product(STRIDES, ["same", "valid"])))
+def test_one_hot_sweep(strides, padding):
+    """One bright pixel, kernel entries 1, 2, 3, ...: each output must read exactly the entry that the pixel falls on,
+    by TensorFlow's rule written out here a second time."""
+    h, w, kh, kw = 5, 6, 3, 2
+    kernel = np.arange(1.0, kh * kw + 1).reshape(kh, kw, 1, 1)
+    if padding == "same":
+        oh, ow = -(-h // strides[0]), -(-w // strides[1])
+        top = max((oh - 1) * strides[0] + kh - h, 0) // 2
+        left = max((ow - 1) * strides[1] + kw - w, 0) // 2
+    else:
+        oh, ow, top, left = (h - kh) // strides[0] + 1, (w - kw) // strides[1] + 1, 0, 0
+    for row, col in np.ndindex(h, w):
+        x = np.zeros((1, h, w, 1))
+        x[0, row, col] = 1
+        expected = np.zeros((1, oh, ow, 1))
+        for i, j in np.ndindex(oh, ow):
+            a, b = row + top - i * strides[0], col + left - j * strides[1]
+            if 0 <= a < kh and 0 <= b < kw:
+                expected[0, i, j] = kernel[a, b, 0]
+        assert np.array_equal(kernels.conv2d(x, kernel, None, strides, padding), expected)
+
+
+def test_padding_is_tensorflows():
+    assert geometry.axis(224, 7, 2, "same")[3:] == (2, 3, 112)  # odd: the extra pixel goes behind
+    assert geometry.axis(224, 3, 1, "same")[3:] == (1, 1, 224)
+    assert geometry.axis(5, 1, 2, "same")[3:] == (0, 0, 3)
+    assert geometry.axis(5, 3, 2, "valid")[3:] == (0, 0, 2)
+    assert geometry.axis(2, 3, 2, "same")[3:] == (0, 1, 1)
+
+
+def test_wrong_windows_are_refused():
+    with pytest.raises(ShapeError, match="window of 3 pixels does not fit into 2"):
+        geometry.axis(2, 3, 1, "valid")
+    with pytest.raises(ArgumentError, match="'full'"):
+        geometry.axis(5, 3, 1, "full")
+
+
+@pytest.mark.parametrize("algorithm, most", [("im2col", 20e6), ("winograd", 30e6)])
+def test_memory_stays_bounded(choose, algorithm, most):
+    """All columns of this layer would take 115 MB an image; blocks must get by with a small part of one."""
+    choose(algorithm)
+    memory.release()
+    x = np.zeros((2, 224, 224, 64), np.float32)
+    kernel = np.zeros((3, 3, 64, 64), np.float32)
+    tracemalloc.start()
+    y = kernels.conv2d(x, kernel, padding="same")
+    peak = tracemalloc.get_traced_memory()[1] - y.nbytes
+    memory.release()
+    tracemalloc.reset_peak()
+    kernels.conv2d_kernel_gradient(x, y, (3, 3), padding="same")
+    gradient_peak = tracemalloc.get_traced_memory()[1] - y.nbytes
+    tracemalloc.stop()
+    assert peak < most and gradient_peak < most + 15e6  # a padded image is 13 MB
+
+
+@every_case
+def test_pooling_equals_its_twin(rng, image, window, strides, padding):
+    if not isinstance(padding, str):
+        padding = "same"  # pooling has no explicit padding
+    x = rng.standard_normal((2, *image, 3))
+    y = kernels.max_pool(x, window, strides, padding)
+    assert_close(y, kernels.max_pool_naive(x, window, strides, padding))
+    grad = rng.standard_normal(y.shape)
+    assert_close(
+        kernels.max_pool_gradient(grad, x, y, window, strides, padding),
+        kernels.max_pool_gradient_naive(grad, x, y, window, strides, padding),
+    )
+    assert_close(
+        kernels.average_pool(x, window, strides, padding), kernels.average_pool_naive(x, window, strides, padding)
+    )
+    assert_close(
+        kernels.average_pool_gradient(grad, image, window, strides, padding),
+        kernels.average_pool_gradient_naive(grad, image, window, strides, padding),
+    )
+
+
+def test_global_pooling_equals_its_twin(rng):
+    x, grad = rng.standard_normal((3, 5, 4, 2)), rng.standard_normal((3, 2))
+    assert_close(kernels.global_average_pool(x), kernels.global_average_pool_naive(x))
+    assert_close(kernels.global_max_pool(x), kernels.global_max_pool_naive(x))
+    assert_close(
+        kernels.global_average_pool_gradient(grad, (5, 4)), kernels.global_average_pool_gradient_naive(grad, (5, 4))
+    )
+    assert_close(kernels.global_max_pool_gradient(grad, x), kernels.global_max_pool_gradient_naive(grad, x))
+
+
+def test_equal_maxima_share_nothing():
+    """Of several equal pixels the first one gets the whole gradient, in the fast kernel and in its twin."""
+    x, grad = np.zeros((1, 4, 4, 1)), np.arange(1.0, 5).reshape(1, 2, 2, 1)
+    expected = np.zeros((4, 4))
+    expected[::2, ::2] = [[1, 2], [3, 4]]
+    y = kernels.max_pool(x, (2, 2), (2, 2))
+    for gradient in kernels.max_pool_gradient, kernels.max_pool_gradient_naive:
+        assert np.array_equal(gradient(grad, x, y, (2, 2), (2, 2))[0, :, :, 0], expected)
+    assert kernels.global_max_pool_gradient(np.array([[7.0]]), x)[0, 0, 0, 0] == 7
+
+
+def test_average_does_not_count_padding():
+    y = kernels.average_pool(np.ones((1, 3, 3, 1)), (2, 2), (2, 2), "same")
+    assert np.array_equal(y, np.ones((1, 2, 2, 1)))
+
+
+def test_padding_never_wins_the_maximum():
+    y = kernels.max_pool(np.full((1, 3, 3, 1), -5.0), (2, 2), (2, 2), "same")
+    assert np.array_equal(y, np.full((1, 2, 2, 1), -5.0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", list(kernels.ACTIVATIONS))
+def test_activations_keep_the_type_and_overwrite_on_demand(rng, name, dtype):
+    function, gradient = kernels.ACTIVATIONS[name]
+    x = rng.standard_normal((3, 4)).astype(dtype)
+    y = function(x)
+    assert y.dtype == dtype and gradient(x, y).dtype == dtype
+    assert np.array_equal(function(x.copy(), out=x), y)
+
+
+def test_softmax_and_sigmoid_survive_any_input():
+    x = np.array([[1e4, -1e4, 0], [5, 5, 5]], np.float32)
+    p = kernels.ACTIVATIONS["softmax"][0](x)
+    assert np.allclose(p, [[1, 0, 0], [1 / 3] * 3]) and (p > 0).all()
+    q = kernels.ACTIVATIONS["sigmoid"][0](x)
+    assert np.allclose(q[0], [1, 0, 0.5]) and (q > 0).all() and (q < 1).all()
+    assert np.allclose(kernels.log_softmax(x)[0], [0, -2e4, -1e4])
+
+
+def test_channel_sums(rng):
+    x = rng.standard_normal((3, 4, 5, 2))
+    assert np.allclose(kernels.channel_sums(x), x.sum(axis=(0, 1, 2)))
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_no_images_at_all(choose, algorithm):
+    choose(algorithm)
+    x, kernel = np.zeros((0, 8, 6, 3)), np.ones((3, 3, 3, 2))
+    y = kernels.conv2d(x, kernel, np.ones(2), padding="same")
+    assert y.shape == (0, 8, 6, 2)
+    assert (kernels.conv2d_kernel_gradient(x, y, (3, 3), padding="same") == 0).all()
+    assert kernels.conv2d_input_gradient(y, kernel, (8, 6), padding="same").shape == x.shape
+    pooled = kernels.max_pool(y, (2, 2), (2, 2))
+    assert pooled.shape == (0, 4, 3, 2)
+    assert kernels.max_pool_gradient(pooled, y, pooled, (2, 2), (2, 2)).shape == y.shape
+    assert (kernels.channel_sums(y) == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_windows_of_all_kinds(monkeypatch, seed):
+    """Sizes, windows, strides, paddings (wider than the window, too) and blocks that nobody would think of."""
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", int(rng.choice([100, 2_000, 10**6])))
+    monkeypatch.setattr(im2col, "GRADIENT_BLOCK_BYTES", int(rng.choice([100, 2_000, 10**6])))
+    window, strides = (tuple(map(int, rng.integers(1, 4, 2))) for _ in range(2))
+    padding = tuple(tuple(map(int, rng.integers(0, 4, 2))) for _ in range(2))
+    image = tuple(int(rng.integers(max(1, k - sum(p)), 8)) for k, p in zip(window, padding))
+    check_against_the_twins(rng, int(rng.integers(1, 4)), image, window, strides, padding)
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+@pytest.mark.parametrize("view", [lambda a: a[..., 0][..., None], lambda a: a[..., :1][..., ::-1]], ids=["0", "-8"])
+def test_images_of_one_channel_as_views(rng, choose, algorithm, view):
+    """NumPy calls such a view contiguous, whatever it says the step from channel to channel is."""
+    x, kernel, grad = view(rng.random((2, 9, 8, 2))), rng.random((3, 3, 1, 1)), view(rng.random((2, 7, 6, 2)))
+    choose(algorithm)
+    found = all_three(x, kernel, grad, "valid")
+    choose("naive")
+    for each, exact in zip(found, all_three(x, kernel, grad, "valid")):
+        assert_close(each, exact)
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_result_types(rng, choose, algorithm):
+    choose(algorithm)
+    x, kernel = rng.random((2, 6, 6, 3)), rng.random((3, 3, 3, 2))
+    for of_x, of_kernel, expected in [("f4", "f2", "f4"), ("f4", "i1", "f4"), ("f8", "f4", "f8"), ("f4", "f8", "f8")]:
+        a, b = (x * 100).astype(of_x), (kernel * 100).astype(of_kernel)
+        y = kernels.conv2d(a, b, padding="same")
+        exact = kernels.conv2d_naive(a.astype("f8"), b.astype("f8"), padding="same")
+        assert y.dtype == expected and np.abs(y - exact).max() < 1e-5 * exact.max()
+        assert kernels.conv2d_input_gradient(y, b, (6, 6), padding="same").dtype == expected
+
+
+def test_nothing_to_pool_is_an_error(choose):
+    choose("winograd")
+    with pytest.raises(ShapeError):
+        kernels.conv2d(np.ones((1, 1, 8, 3)), np.ones((3, 3, 3, 4)), padding="same", pool=True)
+
+
+# ---- batch normalization ----
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 4, 6), (7, 3), (2, 1, 1, 1)], ids=str)
+@pytest.mark.parametrize("block_size", [8, 2**18])
+def test_normalization_equals_the_twins(rng, monkeypatch, shape, block_size):
+    monkeypatch.setattr(normalization, "BLOCK_SIZE", block_size)
+    x, grad = rng.standard_normal((2, *shape)) + 3
+    a, b, c = rng.standard_normal((3, shape[-1]))
+    for arguments in (x,), (x, a, b), (x, a), (grad, x, a), (grad, x, a, b, c):
+        names = {1: "batch_statistics", 2: "scale_and_shift", 5: "weighted_sum"}
+        name = names.get(len(arguments)) or ("scale_and_shift" if arguments[0] is x else "gradient_sums")
+        found, expected = getattr(normalization, name)(*arguments), getattr(normalization, f"{name}_naive")(*arguments)
+        assert_close(np.array(found), np.array(expected))
+
+
+def test_variance_far_from_zero(rng):
+    """float32 has seven digits. A mean of 10,000 leaves three for the deviations, and they must not be lost."""
+    x = rng.standard_normal((8, 40, 40, 3)) + 1e4
+    mean, variance = normalization.batch_statistics(x.astype(np.float32))
+    exact = x.astype(np.float32).astype(float).reshape(-1, 3)
+    assert np.abs(mean - exact.mean(axis=0)).max() < 0.002
+    assert np.abs(variance / exact.var(axis=0) - 1).max() < 1e-4
+
+
+# ---- blocks and threads of the gradients ----
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("window, strides", [((3, 3), (1, 1)), ((1, 3), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (2, 2))])
+def test_kernel_gradient_shared_out_by_channels(rng, choose, window, strides, padding):
+    """With small maps of many channels; and by pixels with large ones."""
+    choose("im2col")
+    for size, filters in (4, 40), (9, 3):
+        x = rng.standard_normal((2, size, size, 64))
+        y = kernels.conv2d(x, rng.standard_normal((*window, 64, filters)), None, strides, padding)
+        grad = rng.standard_normal(y.shape)
+        found = kernels.conv2d_kernel_gradient(x, grad, window, strides, padding)
+        assert_close(found, kernels.conv2d_kernel_gradient_naive(x, grad, window, strides, padding))
+
+
+@pytest.mark.parametrize("block_bytes", [200, 2**20])
+@pytest.mark.parametrize("window, strides", [((3, 3), (2, 2)), ((2, 3), (1, 2)), ((1, 1), (2, 2)), ((2, 2), (3, 3))])
+def test_gradients_in_blocks(rng, monkeypatch, window, strides, block_bytes):
+    monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(pooling, "BLOCK_BYTES", block_bytes)
+    x = rng.standard_normal((3, 11, 8, 2))
+    kernel = rng.standard_normal((*window, 2, 4))
+    grad = rng.standard_normal(kernels.conv2d(x, kernel, None, strides).shape)
+    arguments = grad, kernel, (11, 8), strides
+    assert_close(kernels.conv2d_input_gradient(*arguments), kernels.conv2d_input_gradient_naive(*arguments))
+    y = kernels.max_pool(x, window, strides)
+    assert np.array_equal(y, kernels.max_pool_naive(x, window, strides))
+    grad = rng.standard_normal(y.shape)
+    arguments = grad, x, y, window, strides
+    assert_close(kernels.max_pool_gradient(*arguments), kernels.max_pool_gradient_naive(*arguments))

@@ -1,0 +1,381 @@
+"""The promises of the layers besides their numbers: shapes, names, states, and errors that help.
+
+What holds for every layer is tested for every case of the table in `cases/layers.py`. Gradients are checked in
+`test_gradients.py`."""
+
+import json
+
+import numpy as np
+import pytest
+from cases.layers import LAYERS, results_by_name, several
+
+import minitl.layers
+from minitl import utils
+from minitl.errors import ArgumentError, GraphError, ShapeError
+from minitl.initializers import GlorotUniform, HeNormal, HeUniform, fans
+from minitl.layers import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+    ReLU,
+)
+from minitl.models import Model, load_model
+
+every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
+not_random = pytest.mark.parametrize(
+    "case, training",
+    [
+        pytest.param(case, training, id=f"{case.name}-{'training' if training else 'inference'}")
+        for case in LAYERS
+        for training in (True, False)
+        if not (training and case.in_training == "random")
+    ],
+)
+NOT_COMPUTING = "Input", "InputLayer", "Layer", "SymbolicTensor"
+
+
+def upstream_gradient(y):
+    dtype = y.dtype if y.dtype.kind == "f" else np.float32
+    return np.random.default_rng(9).standard_normal(y.shape).astype(dtype)
+
+
+def results(layer, x, training=False, backward="backward"):
+    """Return all that a layer gives: {"y": ..., "dx0": ..., "dkernel": ...}, as copies."""
+    y = layer.forward(x, training=training)
+    dx = getattr(layer, backward)(upstream_gradient(y))
+    found = results_by_name(y, dx if backward == "backward" else None, layer.gradients)
+    return {name: np.array(array) for name, array in found.items()}
+
+
+def symbolic(case):
+    """Return the symbolic input of a case's layer, or a list of inputs."""
+    inputs = [Input(each.shape[1:], dtype=each.dtype.name) for each in several(case.inputs())]
+    return inputs if isinstance(case.input_shape, list) else inputs[0]
+
+
+def assert_same_bits(found, expected):
+    assert found.keys() == expected.keys()
+    for name in found:
+        np.testing.assert_array_equal(found[name], expected[name], err_msg=name, strict=True)
+
+
+def test_every_layer_is_in_the_table():
+    """A layer of `minitl.layers` that no case names is tested by nobody: see `cases/layers.py`."""
+    names = [case.name for case in LAYERS]
+    assert len(names) == len(set(names))
+    tried = {type(case.make(minitl.layers)).__name__ for case in LAYERS}
+    assert set(minitl.layers.__all__) - set(NOT_COMPUTING) == tried & set(minitl.layers.__all__)
+
+
+@every_layer
+def test_symbolic_and_real_shapes_agree(case):
+    """The shape that a graph is built with is the array's, and the one that the table says."""
+    layer, x = case.make(minitl.layers), case.inputs()
+    expected = (None, *case.output_shape[1:])
+    inputs = symbolic(case)
+    shapes = [each.shape for each in inputs] if isinstance(inputs, list) else inputs.shape
+    assert layer(inputs).shape == expected
+    assert layer.compute_output_shape(shapes) == expected
+    assert layer.input_shape == shapes and layer.output_shape == expected
+    for training in True, False:
+        assert layer.forward(x, training=training).shape == case.output_shape
+
+
+@every_layer
+def test_types_are_those_that_the_graph_promises(case):
+    """float32 stays float32, gradients too; whole numbers become what the symbolic output says."""
+    found = results(case.layer(), case.inputs(), training=True)
+    assert found.pop("y").dtype == case.make(minitl.layers)(symbolic(case)).dtype
+    assert {array.dtype for array in found.values()} <= {np.dtype(np.float32)}
+
+
+@every_layer
+def test_a_frozen_layer_passes_the_gradient_on_and_gets_none(case):
+    """With fixed statistics the gradient that passes is the trainable layer's, to the last bit."""
+    layer, x = case.layer(), case.inputs()
+    expected = results(layer, x)
+    assert set(layer.gradients) == set(layer.trainable_names) == set(layer.parameter_names)
+    weights = layer.get_weights()
+    for training in True, False:
+        frozen = case.layer(trainable=False)
+        frozen.set_weights(weights)
+        found = results(frozen, x, training=training)
+        assert frozen.gradients == {} and frozen.trainable_names == []
+        passed = {name: array for name, array in expected.items() if name in found}
+        if training and case.in_training == "random":
+            assert {name: array.shape for name, array in found.items()} == {n: a.shape for n, a in passed.items()}
+        else:
+            assert_same_bits(found, passed)
+        for before, after in zip(weights, frozen.get_weights()):
+            np.testing.assert_array_equal(after, before)
+
+
+@every_layer
+def test_an_equal_layer_is_made_from_the_config(case):
+    """What `get_config` gives is plain data, also after it was text, and the layer made of it computes the same."""
+    layer, x = case.layer(), case.inputs()
+    for config in layer.get_config(), json.loads(json.dumps(layer.get_config())):
+        equal = type(layer)(**config)
+        assert equal.get_config() == layer.get_config() and equal.name == layer.name
+        equal.forward(x)
+        equal.set_weights(layer.get_weights())
+        assert_same_bits(results(equal, x), results(layer, x))
+
+
+@every_layer
+def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
+    """Architecture, parameters and statistics; layer by layer and with layers joined."""
+    layer, x, inputs = case.make(minitl.layers), case.inputs(), symbolic(case)
+    model = Model(inputs, layer(inputs))
+    layer.set_weights(case.layer().get_weights())
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(tmp_path / "model.h5")
+    again = loaded.get_layer(layer.name)
+    assert type(again) is type(layer) and again.get_config() == layer.get_config()
+    for gradients in "trainable", "none":
+        np.testing.assert_array_equal(loaded.forward(x, gradients=gradients), model.forward(x, gradients=gradients))
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.layer().parameter_names], ids=lambda case: case.name)
+def test_the_way_to_the_parameters_alone_gives_the_same_gradients(case, training):
+    """`backward_to_parameters`, for the first layer that learns, leaves out dL/dx and nothing else."""
+    layer, x = case.layer(), case.inputs()
+    whole = results(layer, x, training)
+    layer.gradients.clear()
+    found = results(layer, x, training, backward="backward_to_parameters")
+    assert_same_bits(found, {name: array for name, array in whole.items() if not name.startswith("dx")})
+
+
+@every_layer
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+def test_an_example_alone_is_as_in_a_batch(case, training):
+    """Output and input gradient. Only a layer that the table says so of looks at the batch, or behaves at random; only
+    such a layer behaves in training as it does not in inference."""
+    layer, x = case.layer(dtype=np.float64), case.inputs(dtype=np.float64)
+    assert layer.uses_batch == (case.in_training == "batch") and layer.random == (case.in_training == "random")
+    together = layer.forward(x, training=training)
+    if training and case.in_training != "the same":
+        assert not np.allclose(layer.forward(x), together, atol=1e-3), "the table says that training differs"
+        return
+    np.testing.assert_array_equal(layer.forward(x), together)
+    whole = results(layer, x, training)
+    for number in range(len(together)):
+        alone = [each[number : number + 1] for each in several(x)]
+        alone = alone if isinstance(x, list) else alone[0]
+        y = layer.forward(alone, training=training)
+        dx = layer.backward(upstream_gradient(together)[number : number + 1])
+        np.testing.assert_allclose(y[0], whole["y"][number], rtol=1e-12, atol=1e-12)
+        for position, each in enumerate(several(dx)):
+            if each is not None:
+                np.testing.assert_allclose(each[0], whole[f"dx{position}"][number], rtol=1e-12, atol=1e-12)
+
+
+@not_random
+def test_nothing_is_left_of_an_earlier_call(case, training):
+    """The second of two calls gives what it gives in a layer that has seen nothing else; nor does it change what was
+    given or returned before."""
+    fresh, used = case.layer(), case.layer()
+    first, second = case.inputs(seed=20), case.inputs(seed=30)
+    given = [each.copy() for each in several(first)]
+    y = used.forward(first, training=training)
+    grad = upstream_gradient(y)
+    before = y.copy(), grad.copy()
+    used.backward(grad)
+    used.set_weights(fresh.get_weights())  # the statistics, too, which may have moved
+    found = results(used, second, training=training)
+    assert_same_bits(found, results(fresh, second, training=training))
+    for array, copy in zip([*several(first), y, grad], [*given, *before]):
+        np.testing.assert_array_equal(array, copy)
+
+
+@not_random
+def test_layers_of_a_class_share_nothing(case, training):
+    """Two layers that are run forward in turn, and backward in turn, give what each gives alone."""
+    layers, inputs = [case.layer(), case.layer()], [case.inputs(seed=20), case.inputs(seed=30)]
+    alone = [results(case.layer(), x, training=training) for x in inputs]
+    outputs = [layer.forward(x, training=training) for layer, x in zip(layers, inputs)]
+    for layer, y, expected in zip(layers, outputs, alone):
+        dx = layer.backward(upstream_gradient(y))
+        assert_same_bits(results_by_name(y, dx, layer.gradients), expected)
+
+
+@pytest.mark.parametrize("state", ["training", "inference", "frozen"])
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.in_training == "batch"], ids=lambda case: case.name)
+def test_statistics_follow_the_batch_in_training_alone(case, state):
+    layer, x = case.layer(trainable=state != "frozen"), case.inputs()
+    start = layer.moving_mean.copy()
+    layer.forward(x, training=state != "inference")
+    followed = layer.momentum * start + (1 - layer.momentum) * x.reshape(-1, x.shape[-1]).mean(axis=0)
+    np.testing.assert_allclose(layer.moving_mean, followed if state == "training" else start, rtol=1e-5)
+
+
+def test_sizes_may_be_unknown():
+    x = Conv2D(4, 3)(Input((None, None, 3)))
+    assert x.shape == (None, None, None, 4)
+    assert GlobalAveragePooling2D()(x).shape == (None, 4)
+    with pytest.raises(ShapeError, match="needs to know how many numbers it gets.*pool globally"):
+        Dense(3)(Flatten()(x))
+
+
+def test_weights_in_and_out(rng):
+    layer = Conv2D(4, 3)
+    layer.forward(np.zeros((1, 5, 5, 2), np.float32))
+    kernel, bias = layer.get_weights()
+    assert kernel.shape == (3, 3, 2, 4) and bias.shape == (4,) and layer.count_params() == 76
+    kernel += 1
+    assert not np.array_equal(kernel, layer.kernel), "get_weights gives copies"
+    layer.set_weights([kernel, bias])
+    assert np.array_equal(kernel, layer.kernel)
+    with pytest.raises(ShapeError, match=r"expected weights \[kernel \(3, 3, 2, 4\), bias \(4,\)\], found"):
+        layer.set_weights([bias, kernel])
+    with pytest.raises(ShapeError, match="no parameters yet"):
+        Dense(3).set_weights([np.zeros((2, 3)), np.zeros(3)])
+
+
+def test_initial_values_are_keras_defaults():
+    layer = Dense(200)
+    layer.forward(np.zeros((1, 100), np.float32))
+    limit = np.sqrt(6 / 300)
+    assert layer.kernel.dtype == np.float32 and not layer.bias.any()
+    assert 0.98 * limit < layer.kernel.max() <= limit and -limit <= layer.kernel.min() < -0.98 * limit
+    assert fans((3, 3, 16, 32)) == (144, 288)
+    for initializer, variance in (GlorotUniform, 2 / (144 + 288)), (HeUniform, 2 / 144), (HeNormal, 2 / 144):
+        values = initializer(seed=1)((3, 3, 16, 32))
+        assert abs(values.var() / variance - 1) < 0.05
+        assert np.array_equal(values, initializer(seed=1)((3, 3, 16, 32)))
+
+
+def test_one_seed_one_result():
+    def kernels():
+        utils.set_random_seed(7)
+        layers = Dense(3), Dense(3)
+        return [layer.forward(np.zeros((1, 4), np.float32)) is None or layer.kernel for layer in layers]
+
+    first, second = kernels(), kernels()
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first[0], first[1])
+    with pytest.raises(ArgumentError, match="seed is -1"):
+        utils.set_random_seed(-1)
+
+
+def test_dropout_keeps_the_expected_value():
+    layer, x = Dropout(0.25, seed=3), np.ones((200, 500), np.float32)
+    y = layer.forward(x, training=True)
+    assert set(np.unique(y)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs(y.mean() - 1) < 0.01
+    assert np.array_equal(layer.backward(x), y), "the same mask on the way back"
+    assert layer.forward(x) is x
+    assert np.array_equal(Dropout(0.25, seed=3).forward(x, training=True), y)
+    assert not np.array_equal(layer.forward(x, training=True), y), "a new mask for every batch"
+    with pytest.raises(ArgumentError, match="rate is 1"):
+        Dropout(1)
+
+
+def test_batch_norm_in_its_three_states(rng):
+    x = rng.standard_normal((8, 4, 4, 3)).astype(np.float32) * 3 + 5
+    layer = BatchNormalization(momentum=0.9, epsilon=1e-5)
+    y = layer.forward(x, training=True)
+    assert np.abs(y.mean(axis=(0, 1, 2))).max() < 1e-5 and np.abs(y.std(axis=(0, 1, 2)) - 1).max() < 1e-4
+    assert np.allclose(layer.moving_mean, 0.1 * x.mean(axis=(0, 1, 2)), rtol=1e-5)
+    assert np.allclose(layer.moving_variance, 0.9 + 0.1 * x.var(axis=(0, 1, 2)), rtol=1e-5)
+
+    statistics = layer.moving_mean.copy(), layer.moving_variance.copy()
+    expected = (x - statistics[0]) / np.sqrt(statistics[1] + 1e-5)
+    assert np.allclose(layer.forward(x), expected, atol=1e-5)  # inference
+    layer.trainable = False
+    assert np.allclose(layer.forward(x, training=True), expected, atol=1e-5)  # frozen: as inference, even in training
+    layer.backward(x)
+    assert np.array_equal(layer.moving_mean, statistics[0]) and np.array_equal(layer.moving_variance, statistics[1])
+    assert layer.is_fixed and not BatchNormalization(center=False, scale=False).is_fixed
+
+
+def test_a_batch_with_nan_does_not_reach_the_statistics():
+    layer = BatchNormalization()
+    layer.forward(np.full((4, 3), np.nan, np.float32), training=True)
+    assert np.array_equal(layer.moving_mean, np.zeros(3)) and np.array_equal(layer.moving_variance, np.ones(3))
+
+
+def test_frozen_layers_pass_gradients_on_and_keep_little(rng):
+    x, grad = rng.standard_normal((2, 5, 5, 3)), rng.standard_normal((2, 3, 3, 4))
+    layer = Conv2D(4, 3)
+    layer.forward(x)
+    dx = layer.backward(grad)
+    layer.gradients.clear()
+    layer.trainable = False
+    layer.forward(x)
+    assert layer.remembered()[0] is None, "without a kernel gradient nobody needs x"
+    assert np.array_equal(layer.backward(grad), dx)
+    assert layer.gradients == {} and layer.trainable_names == []
+
+
+MISUSES = [
+    (lambda: Dense(3)(np.zeros((1, 2))), GraphError, "Call layer.forward"),
+    (lambda: Dense(3)([Input((2,)), Input((2,))]), GraphError, "it takes one"),
+    (lambda: Dense(3).backward(np.zeros((1, 3))), GraphError, "Run forward first"),
+    (lambda: Conv2D(3, 3, padding="full"), ArgumentError, "'valid' or 'same'"),
+    (lambda: Conv2D(3, (3, 3, 3)), ArgumentError, "kernel_size is"),
+    (lambda: Conv2D(3, 3, strides=0), ArgumentError, "strides is 0"),
+    (lambda: Conv2D(0, 3), ArgumentError, "filters is 0; expected a whole number of at least 1"),
+    (lambda: Dense(-3), ArgumentError, "units is -3"),
+    (lambda: ReLU(max_value=-1.0), ArgumentError, "max_value is -1.0"),
+    (lambda: Conv2D(3, 3)(Input((2, 2, 1))), ShapeError, "does not fit into 2 pixels"),
+    (lambda: Conv2D(3, 3).forward(np.zeros((5, 5, 3))), ShapeError, r"'conv2d' expected .*\(N, H, W, C\)"),
+    (lambda: MaxPooling2D()(Input((4,))), ShapeError, "max_pooling2d"),
+    (lambda: Activation("no_such_activation"), ArgumentError, "'no_such_activation'; expected one of linear, relu"),
+    (lambda: Add()([Input((2, 2, 3)), Input((2, 2, 4))]), ShapeError, "one shape"),
+    (lambda: Concatenate()([Input((2, 2, 3)), Input((2, 3, 3))]), ShapeError, "differ only along axis -1"),
+    (
+        lambda: Dense(3, kernel_initializer="no_such_initializer")(Input((2,))),
+        ArgumentError,
+        "'no_such_initializer'; expected one of glorot_uniform",
+    ),
+    (lambda: Input(5), ShapeError, "Input shape is 5"),
+    (lambda: BatchNormalization(axis=1)(Input((2, 2, 3))), ShapeError, "channels are the last axis"),
+]
+
+
+@pytest.mark.parametrize("misuse, error, message", MISUSES, ids=[message for *_, message in MISUSES])
+def test_errors_say_what_is_wrong(misuse, error, message):
+    with pytest.raises(error, match=message):
+        misuse()
+
+
+def test_a_built_layer_refuses_other_channels():
+    layer = Conv2D(3, 3)
+    layer.forward(np.zeros((1, 5, 5, 3)))
+    with pytest.raises(ShapeError, match=r"'conv2d' expected 3 channels, found 1.*\(1, 5, 5, 1\).*adapt_input"):
+        layer.forward(np.zeros((1, 5, 5, 1)))
+    dense = Dense(2)
+    dense.forward(np.zeros((1, 5)))
+    with pytest.raises(ShapeError, match="'dense' expected 5 inputs, found 4"):
+        dense.forward(np.zeros((1, 4)))
+
+
+def test_to_categorical():
+    assert np.array_equal(utils.to_categorical(np.array([2, 0], np.uint8)), [[0, 0, 1], [1, 0, 0]])
+    assert utils.to_categorical([1], num_classes=4).shape == (1, 4)
+    with pytest.raises(ValueError, match="labels run from 0 to 3; expected 0 to 2"):
+        utils.to_categorical([0, 3], num_classes=3)
+
+
+@pytest.mark.parametrize("layer", [Conv2D(32, 3, padding="same"), BatchNormalization(), Activation("relu")])
+def test_no_images(layer):
+    x = np.zeros((0, 8, 8, 64), np.float32)
+    y = layer.forward(x, training=True)
+    assert layer.backward(np.ones_like(y)).shape == x.shape
+    assert all(not gradient.any() for gradient in layer.gradients.values())
+
+
+def test_an_activation_of_a_row():
+    layer = Activation("relu")
+    layer.forward(np.array([1.0, -1.0, 2.0]))
+    assert layer.backward(np.ones(3)).tolist() == [1, 0, 1]

@@ -1,0 +1,287 @@
+"""Folders of photographs as they really are: each nasty file is shown as a person sees it, or named."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from minitl import data
+from minitl.data import folders
+from minitl.errors import DataError
+
+pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
+from PIL import Image, ImageDraw
+
+RED, GREEN = (200, 30, 40), (20, 180, 60)
+
+
+def picture(width=40, height=30):
+    """Draw red, with a green upper left corner, in large areas, so that JPEG changes little."""
+    image = Image.new("RGB", (width, height), RED)
+    ImageDraw.Draw(image).rectangle((0, 0, width // 2 - 1, height // 2 - 1), fill=GREEN)
+    return image
+
+
+def corners(image):
+    """Return the colours in the middle of the four quarters, row by row."""
+    width, height = image.size
+    places = [(width // 4, height // 4), (3 * width // 4, height // 4), (width // 4, 3 * height // 4),
+              (3 * width // 4, 3 * height // 4)]  # fmt: skip
+    return [image.getpixel(place) for place in places]
+
+
+def is_close(found, expected, tolerance=6):
+    return all(abs(a - b) <= tolerance for x, y in zip(found, expected) for a, b in zip(x, y))
+
+
+USUAL = [GREEN, RED, RED, RED]
+
+
+@pytest.mark.parametrize(
+    "name, convert, options",
+    [
+        ("a.jpg", lambda im: im, {"quality": 95, "subsampling": 0}),
+        ("a.png", lambda im: im, {}),
+        ("a.bmp", lambda im: im, {}),
+        ("a.webp", lambda im: im, {"lossless": True}),
+        ("a.tiff", lambda im: im, {}),
+        ("a.gif", lambda im: im.convert("P", palette=Image.Palette.ADAPTIVE), {}),
+        ("cmyk.jpg", lambda im: im.convert("CMYK"), {"quality": 95, "subsampling": 0}),
+        ("cmyk.tiff", lambda im: im.convert("CMYK"), {}),
+        ("palette.png", lambda im: im.convert("P", palette=Image.Palette.ADAPTIVE), {}),
+        ("opaque.png", lambda im: im.convert("RGBA"), {}),
+        ("wrong_suffix.txt", lambda im: im, {"format": "PNG"}),
+        ("ünï cödé \n name.png", lambda im: im, {"format": "PNG"}),
+    ],
+)
+def test_formats_and_modes(tmp_path, name, convert, options):
+    if "\n" in name and os.name == "nt":
+        pytest.skip("Windows has no newlines in names")
+    convert(picture()).save(tmp_path / name, **options)
+    image = data.open_photo(tmp_path / name)
+    assert image.mode == "RGB" and image.size == (40, 30) and is_close(corners(image), USUAL)
+
+
+def test_grey_is_three_equal_channels(tmp_path):
+    picture().convert("L").save(tmp_path / "grey.jpg", quality=95)
+    colours = corners(data.open_photo(tmp_path / "grey.jpg"))
+    assert all(max(colour) == min(colour) for colour in colours) and abs(colours[1][0] - 82) < 4
+
+
+def test_16_bits_a_pixel(tmp_path):
+    grey = np.zeros((30, 40), np.uint16)
+    grey[:15, :20] = 65535
+    grey[15:, 20:] = 32768
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    found = [colour[0] for colour in corners(data.open_photo(tmp_path / "deep.png"))]
+    assert found == [255, 0, 0, 128], "not clipped to white"
+
+
+def test_what_is_transparent_is_white(tmp_path):
+    image = picture().convert("RGBA")
+    ImageDraw.Draw(image).rectangle((0, 0, 19, 14), fill=(0, 0, 0, 0))
+    image.save(tmp_path / "alpha.png")
+    flat = picture().convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
+    flat.save(tmp_path / "palette.png", transparency=flat.getpixel((5, 5)))
+    Image.merge("LA", (Image.new("L", (40, 30), 90), image.getchannel("A"))).save(tmp_path / "grey.png")
+    for name, rest in ("alpha.png", RED), ("palette.png", RED), ("grey.png", (90, 90, 90)):
+        assert is_close(corners(data.open_photo(tmp_path / name)), [(255, 255, 255), rest, rest, rest]), name
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_by_a_note(tmp_path, orientation):
+    """The eight ways that a camera can have been held: stored turned, shown upright."""
+    back = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+            5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+            8: Image.Transpose.ROTATE_270}  # fmt: skip
+    image = picture()
+    stored = image.transpose(back[orientation]) if orientation in back else image
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.jpg", exif=exif, quality=95, subsampling=0)
+    shown = data.open_photo(tmp_path / "turned.jpg")
+    assert shown.size == (40, 30) and is_close(corners(shown), USUAL)
+
+
+def nasty_files(folder):
+    """Return {name: what is said of it}."""
+    picture().save(folder / "whole.jpg")
+    whole = (folder / "whole.jpg").read_bytes()
+    (folder / "whole.jpg").unlink()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "head.jpg").write_bytes(whole[:30])
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "page.jpg").write_text("<html>404</html>")
+    (folder / "noise.png").write_bytes(os.urandom(2000))
+    frames = [picture(), Image.new("RGB", (40, 30), GREEN)]
+    for name in "film.gif", "film.webp", "film.png":
+        frames[0].save(folder / name, save_all=True, append_images=frames[1:])
+    Image.new("1", (1000, 500)).save(folder / "huge.png")
+    Image.fromarray(np.ones((3, 3), np.float32)).save(folder / "float.tiff")
+    reasons = dict.fromkeys(["cut.jpg", "head.jpg", "empty.jpg", "text.jpg", "page.jpg", "noise.png", "float.tiff"],
+                            "cannot be read as an image")  # fmt: skip
+    reasons |= dict.fromkeys(["film.gif", "film.webp", "film.png"], "is animated (2 frames)")
+    return {**reasons, "huge.png": "has 1000x500 pixels, more than the limit of 400,000"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write two classes of twenty different photographs, and leave room for trouble."""
+    rng = np.random.default_rng(0)
+    for name in "ants", "bees":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(20):
+            colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+            Image.new("RGB", (20, 16), colour).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def test_what_cannot_be_used_is_named(folder):
+    reasons = nasty_files(folder / "ants")
+    found = data.audit_folder(folder, most_pixels=400_000, verbose=0)
+    said = {path.name: reason for path, reason in found.skipped}
+    assert set(said) == set(reasons) and all(said[name].startswith(reason) for name, reason in reasons.items())
+    assert found.class_names == ["ants", "bees"] and len(found.train) + len(found.val) == 40
+    assert f"left out: {os.path.join('ants', 'cut.jpg')}: cannot be read" in str(found)
+    with pytest.raises(DataError, match="cut.jpg: cannot be read .*Leave out --strict"):
+        data.audit_folder(folder, strict=True, verbose=0)
+
+
+def test_a_file_that_vanishes(folder, monkeypatch):
+    ordinary = folders.open_photo
+
+    def vanishing(path, most_pixels):
+        if path.name == "7.png":
+            path.unlink()
+        return ordinary(path, most_pixels)
+
+    monkeypatch.setattr(folders, "open_photo", vanishing)
+    found = data.audit_folder(folder, verbose=0)
+    assert [reason for _, reason in found.skipped] == ["is not there (any more)"] * 2
+
+
+def test_the_split_does_not_move_when_pictures_are_added(folder):
+    before = data.audit_folder(folder, verbose=0)
+    assert 2 <= len(before.val) <= 16
+    for number in range(30):
+        Image.new("RGB", (20, 16), (number, 1, 2)).save(folder / "ants" / f"added_{number}.png")
+    (folder / "bees" / "copy of one.png").write_bytes((folder / "bees" / "1.png").read_bytes())
+    after = data.audit_folder(folder, verbose=0)
+    part = {photo.path: name for name in ("train", "val") for photo in getattr(after, name)}
+    for name in "train", "val":
+        assert all(part[photo.path] == name for photo in getattr(before, name))
+    copy, original = part[folder / "bees" / "copy of one.png"], part[folder / "bees" / "1.png"]
+    assert copy == original, "or the validation would know the answer"
+    assert [sorted(path.name for path in paths) for paths in after.duplicates] == [["1.png", "copy of one.png"]]
+
+
+def test_parts_that_are_given(folder, tmp_path):
+    for part in "train", "val":
+        for name in "ants", "bees":
+            (tmp_path / "given" / part / name).mkdir(parents=True)
+    for name in "ants", "bees":
+        for number in range(20):
+            part = "val" if number < 5 else "train"
+            (folder / name / f"{number}.png").rename(tmp_path / "given" / part / name / f"{number}.png")
+    found = data.audit_folder(tmp_path / "given", verbose=0)
+    assert found.counts(found.train) == [15, 15] and found.counts(found.val) == [5, 5]
+    (tmp_path / "given" / "val" / "bees" / "again.png").write_bytes(
+        (tmp_path / "given" / "train" / "bees" / "7.png").read_bytes()
+    )
+    text = str(data.audit_folder(tmp_path / "given", verbose=0))
+    assert "the same photograph: " in text and "again.png" in text
+    (tmp_path / "given" / "val" / "wasps").mkdir()
+    with pytest.raises(DataError, match="different classes: 'wasps' only in validation"):
+        data.audit_folder(tmp_path / "given", verbose=0)
+
+
+def test_folders_that_are_no_task(tmp_path, folder):
+    with pytest.raises(DataError, match="nowhere: is no folder"):
+        data.audit_folder(tmp_path / "nowhere")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(DataError, match="has no subfolders"):
+        data.audit_folder(tmp_path / "bare")
+    (tmp_path / "bare" / "ants").mkdir()
+    with pytest.raises(DataError, match="the folder of class 'ants' is empty"):
+        data.audit_folder(tmp_path / "bare")
+    picture().save(tmp_path / "bare" / "ants" / "a.png")
+    with pytest.raises(DataError, match="has one class only, 'ants'"):
+        data.audit_folder(tmp_path / "bare")
+    (tmp_path / "bare" / "bees").mkdir()
+    (tmp_path / "bare" / "bees" / "a.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match="class '(ants|bees)' has no readable photograph for (training|validation)"):
+        data.audit_folder(tmp_path / "bare", verbose=0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows needs privileges to make symbolic links")
+def test_links(folder, tmp_path):
+    (tmp_path / "outside").mkdir()
+    picture().save(tmp_path / "outside" / "secret.png")
+    (folder / "ants" / "out.png").symlink_to(tmp_path / "outside" / "secret.png")
+    (folder / "ants" / "nowhere.png").symlink_to(tmp_path / "nothing")
+    (folder / "ants" / "circle").symlink_to(folder / "ants")
+    (folder / "wasps").symlink_to(tmp_path / "outside")
+    (folder / "bees" / "inside.png").symlink_to(folder / "bees" / "3.png")
+    found = data.audit_folder(folder, verbose=0)
+    said = {path.name: reason for path, reason in found.skipped}
+    assert set(said) == {"out.png", "nowhere.png", "circle", "wasps"} and found.class_names == ["ants", "bees"]
+    assert len(found.duplicates) == 1 and len(found.train) + len(found.val) == 41
+
+
+def test_subfolders_and_other_files(folder):
+    (folder / "ants" / "more" / "deep").mkdir(parents=True)
+    picture().save(folder / "ants" / "more" / "deep" / "a.png")
+    (folder / "readme.txt").write_text("hello")
+    (folder / ".DS_Store").write_text("x")
+    (folder / "ants" / ".hidden.jpg").write_text("x")
+    found = data.audit_folder(folder, verbose=0)
+    assert len(found.train) + len(found.val) == 41
+    assert [(str(path), reason) for path, reason in found.skipped] == [
+        ("readme.txt", "lies beside the classes' folders")
+    ]
+
+
+@pytest.mark.parametrize("size", [(400, 300), (300, 401), (256, 256), (1000, 40)])
+def test_the_published_way_to_resize_and_crop(tmp_path, size):
+    """The shorter side becomes 256 pixels long, and the 224 in the middle are cut out: one step here, two there."""
+    rng = np.random.default_rng(2)
+    image = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    image.save(tmp_path / "a.png")
+    scale = 256 / min(size)
+    resized = image.resize([round(side * scale) for side in size], Image.Resampling.BILINEAR)
+    left, top = (resized.width - 224) // 2, (resized.height - 224) // 2
+    expected = np.asarray(resized.crop((left, top, left + 224, top + 224)), np.float32)
+    found = data.read_image(tmp_path / "a.png", 224, 224, crop=224 / 256)
+    assert np.abs(found - expected).mean() < 2, "half a pixel may lie between them"
+    np.save(tmp_path / "a.npy", np.asarray(image))
+    assert (
+        np.abs(data.read_image(tmp_path / "a.npy", 224, 224, crop=224 / 256) - expected).mean() < 4
+    )  # whole pixels here
+
+
+def test_ants_and_bees(photographs_folder):
+    """The real example: 245 and 153, all readable, one of them a GIF that says that there was no image."""
+    found = data.audit_folder(photographs_folder, verbose=0)
+    assert found.counts(found.train) == [124, 121] and found.counts(found.val) == [70, 83] and not found.skipped
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows needs privileges to make symbolic links")
+def test_folders_that_link_to_each_other(folder):
+    """Each is visited once, and no picture becomes one of another class."""
+    for number in range(12):
+        (folder / "ants" / f"f{number}").mkdir()
+        picture(16 + number).save(folder / "ants" / f"f{number}" / "a.png")
+        for other in range(number):
+            (folder / "ants" / f"f{number}" / f"to{other}").symlink_to(folder / "ants" / f"f{other}")
+            (folder / "ants" / f"f{other}" / f"to{number}").symlink_to(folder / "ants" / f"f{number}")
+    (folder / "ants" / "all").symlink_to(folder)
+    (folder / "ants" / "bees").symlink_to(folder / "bees")
+    found = data.audit_folder(folder, verbose=0)
+    photos = [*found.train, *found.val]
+    assert len({photo.path.resolve() for photo in photos}) == len(photos) == 52
+    reasons = {str(path): reason for path, reason in found.skipped}
+    assert "folder of another class" in reasons[os.path.join("ants", "bees")]
+    with pytest.raises(DataError, match="is no folder"):
+        data.audit_folder("x" * 300)
