@@ -179,8 +179,8 @@ class UnitNormalization(Layer):
         positions = [each + rank if each < 0 else each for each in self._axes]
         if not all(0 < each < rank for each in positions) or len(set(positions)) < len(positions):
             raise ShapeError(
-                f"layer '{self.name}': axis is {self.axis}, found an input of shape {tuple(input_shape)}; expected axes "
-                f"of an example, 1 to {rank - 1}, each once."
+                f"layer '{self.name}': axis is {self.axis}, the input has shape {tuple(input_shape)}; expected axes of "
+                f"an example, 1 to {rank - 1}, each once."
             )
 
     def forward(self, x, training=False):
