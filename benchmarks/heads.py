@@ -1,4 +1,4 @@
-"""How good the head is that `minitl finetune PHOTOS/` chooses, and whether a second stage would make it better.
+"""The head that `minitl finetune PHOTOS/` chooses: its figures, and those of a second stage behind it.
 
     python -m benchmarks.heads PHOTOS                    (five seeds; minutes, with VGG16's base and kept features)
     python -m benchmarks.heads PHOTOS --second-stage     (five folds and three learning rates: an hour)

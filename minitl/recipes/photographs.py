@@ -6,9 +6,9 @@
     result.model.save("model.h5")
 
 The folder is searched for photographs. Each of them goes once through the part of a pre-trained base that stays frozen,
-and the features are kept on the disk. Then there are two stages. In the first, a new head learns on the frozen base. In
-the second, the base's last block learns with it, at a small learning rate. The result is measured on photographs that
-were held back.
+and the features are kept on the disk. A head is chosen by cross-validation on the training photographs, and learns on
+the frozen base. If asked for, the base's last block learns with it in a second stage, at a small learning rate. The
+result is measured on photographs that were held back.
 
 `finetune_photographs` calls the steps in order, `two_stages` has the steps, and `settings` has the options.
 The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.

@@ -1,4 +1,4 @@
-"""The two stages of fine-tuning on photographs. The head learns first, then the last block learns with it.
+"""The stages of fine-tuning on photographs: the head learns first, and then, if asked for, the last block with it.
 
 `TwoStages` has a method for each step. `photographs.finetune_photographs` calls them in order.
 """

@@ -1,7 +1,7 @@
 """The recipes as a Python program calls them: plain settings, plain results, and the command line's numbers."""
 
 import json
-from dataclasses import fields, replace, replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -206,7 +206,7 @@ def parsed(*arguments):
 
 def test_every_option_is_a_setting_and_every_setting_an_option():
     assert parsed() == PhotographSettings()
-    others = {"base": "resnet50", "cut": "block4_pool", "schedule": "step", "start": "ridge"}
+    others = {"base": "resnet50", "cut": "block4_pool", "schedule": "step", "start": "ridge", "head": "plain"}
     options = {"run_folder": "--run", "keep_features": "--no-cache"}
     for field in fields(PhotographSettings):
         option = options.get(field.name, f"--{field.name.replace('_', '-')}")
