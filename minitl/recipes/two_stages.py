@@ -192,6 +192,8 @@ class TwoStages:
         """Return a new head, trained as stage 1 trains it, on features (N, D) and labels (N,)."""
         settings, classes = self.settings, len(self.folder.class_names)
         set_random_seed(settings.seed)
+        if len(y) % settings.batch_size == 1:  # the last batch would be one example, which is its own mean
+            x, y = x[:-1], y[:-1]
         model = Sequential([Input(x.shape[1:]), *learning_layers(classes, head.rows == "unit")])
         steps_an_epoch = -(-len(y) // settings.batch_size)
         warm_up = round(settings.warm_up * steps_an_epoch)
