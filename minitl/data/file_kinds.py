@@ -73,6 +73,11 @@ def _kind_of_text(start):
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if any(byte < 32 and byte not in b"\t\r\n\f" for byte in text):
         return None
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(text) - 4:  # a letter at the very end may be cut
+            return None
     head = text.lower()
     if b"<svg" in head:
         return OTHER.format("a drawing (SVG)")

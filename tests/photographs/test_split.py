@@ -1,4 +1,4 @@
-"""The split into training and validation: it always works, follows the share in each class, and stays when files come."""
+"""The split into training and validation: it works, follows the share in each class, and stays when files come."""
 
 import hashlib
 import math

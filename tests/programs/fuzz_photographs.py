@@ -13,9 +13,9 @@ What can come out, and is counted:
                those that Pillow gives without minitl
     refused    a DataError that begins with the path of the file
 
-Anything else is printed, the mutant is kept, and the run ends with status 1: another exception, other pixels, a warning, another program
-started (by `subprocess`, `os.system`, `os.exec...`, `os.posix_spawn` or `os.fork`), a file that takes longer than
-SLOWEST seconds.
+Anything else is printed, the mutant is kept, and the run ends with status 1: another exception, other pixels, a
+warning, another program started (by `subprocess`, `os.system`, `os.exec...`, `os.posix_spawn` or `os.fork`), a file
+that takes longer than SLOWEST seconds.
 """
 
 import argparse
@@ -129,7 +129,7 @@ def mutate(content, other, rng):
 
 
 def outcome_of(path, is_whole):
-    """Read a file. Returns ("read" or "refused", None), or ("wrong", what is wrong)."""
+    """Read a file. Returns ("read", "read and compared" or "refused", None), or ("wrong", what is wrong)."""
     start, before = time.monotonic(), len(started)
     try:
         with_npy = path.suffix == ".npy"
@@ -139,8 +139,10 @@ def outcome_of(path, is_whole):
             if image.mode != "RGB" or 0 in image.size or image.width * image.height > MOST_PIXELS:
                 return "wrong", f"an image of mode {image.mode} and size {image.size}"
             expected = expected_pixels(path) if is_whole else None
-            if expected is not None and not np.array_equal(np.asarray(image), expected):
-                return "wrong", f"pixels differ by {np.abs(np.asarray(image, int) - expected).max()}"
+            if expected is not None:
+                if not np.array_equal(np.asarray(image), expected):
+                    return "wrong", f"pixels differ by {np.abs(np.asarray(image, int) - expected).max()}"
+                result = "read and compared"
     except DataError as error:
         result = "refused"
         if not str(error).startswith(f"{path}: "):
