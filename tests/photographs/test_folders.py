@@ -34,9 +34,9 @@ def write_parts(root, first, second, classes=("cat", "dog")):
 
 PARTS = [
     ("training_set", "test_set"), ("Train", "Test"), ("train", "testing"), ("Training", "Validation"), ("TRAIN", "VAL"),
-    ("train", "test"), ("train", "valid"), ("trainset", "testset"), ("TrainingSet", "TestSet"),
-    ("train_data", "val_data"), ("Train Images", "Test Images"), ("train2017", "val2017"), ("training-photos", "evaluation-photos"),
-    ("images_train", "images_dev"), ("trn", "tst"), ("train", "holdout"), ("TrainData", "TestData"),
+    ("train", "test"), ("train", "valid"), ("trainset", "testset"), ("TrainingSet", "TestSet"), ("trn", "tst"),
+    ("train_data", "val_data"), ("Train Images", "Test Images"), ("train2017", "val2017"), ("train", "holdout"),
+    ("training-photos", "evaluation-photos"), ("images_train", "images_dev"), ("TrainData", "TestData"),
 ]  # fmt: skip
 
 
