@@ -4,7 +4,9 @@ The numbers of a pixel are colours only together with a colour profile (ICC). Ph
 RGB, scanners and printers profiles of their own. A viewer converts them all to the colours of its screen, and the
 published networks have seen photographs from the web: sRGB. Without a profile, the numbers are taken as sRGB.
 
-`photos.open_photo` calls `to_rgb`. The conversions are LittleCMS's, by Pillow's `ImageCms`.
+`photos.open_photo` calls `to_rgb`. The conversions are LittleCMS's, by Pillow's `ImageCms`. They are made before an
+image is resized: afterwards they would be faster, and single pixels up to 31 levels off, because the colours that sRGB
+does not have are cut off one by one.
 """
 
 import io

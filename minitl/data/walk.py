@@ -134,9 +134,13 @@ class Walk:
         return found
 
     def _reason_not_to_follow(self, path):
-        """Return why a path is passed over, or None if it is no link, or one that is followed."""
-        if not path.is_symlink():
-            return None
+        """Return why a path is passed over, or None if it can be read and is no link, or one that is followed."""
+        try:
+            if not path.is_symlink():
+                path.stat()
+                return None
+        except OSError as error:  # it has vanished, or its folder may be listed and not entered
+            return f"cannot be read ({error.strerror})"
         try:
             target = path.resolve(strict=True)
         except (OSError, RuntimeError):

@@ -1,5 +1,6 @@
 """Folders of photographs as people have them: parts by any name, links, and photographs that are there twice."""
 
+import os
 import sys
 
 import numpy as np
@@ -240,3 +241,31 @@ def test_strict_names_the_option_to_whoever_reads_it(tmp_path, capsys):
         data.audit_folder(tmp_path / "p", strict=True, verbose=0)
     assert cli.main(["finetune", str(tmp_path / "p"), "--strict"]) == 1
     assert "Leave out --strict to go on without such files." in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+def test_a_folder_that_may_be_listed_but_not_entered(tmp_path):
+    for name in "a", "b":
+        write(tmp_path / "p" / name, 4)
+    write(tmp_path / "p" / "a" / "closed", 2)
+    (tmp_path / "p" / "a" / "closed").chmod(0o444)
+    try:
+        found = data.audit_folder(tmp_path / "p", verbose=0)
+        assert [reason for _, reason in found.skipped] == ["cannot be read (Permission denied)"] * 2
+    finally:
+        (tmp_path / "p" / "a" / "closed").chmod(0o755)
+
+
+def test_a_file_that_vanishes_during_the_walk(tmp_path, monkeypatch):
+    for name in "a", "b":
+        write(tmp_path / "p" / name, 4)
+    ordinary = os.scandir
+
+    def then_one_vanishes(folder):
+        entries = list(ordinary(folder))
+        (tmp_path / "p" / "b" / "2.png").unlink(missing_ok=True)
+        return entries
+
+    monkeypatch.setattr(os, "scandir", then_one_vanishes)
+    found = data.audit_folder(tmp_path / "p", verbose=0)
+    assert len(found.train) + len(found.val) == 7
