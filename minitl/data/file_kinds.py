@@ -1,4 +1,4 @@
-"""What a file is that cannot be read as a photograph, in plain words, from its first bytes.
+"""Plain words for a file that cannot be read as a photograph, from its first bytes.
 
 `photos` uses this for its messages only. Nothing is decided by it.
 """

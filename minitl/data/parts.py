@@ -20,17 +20,14 @@ VALIDATION = (
     ("test", "testing", "tst"),
 )
 # Words that say nothing about which part it is.
-FILLERS = """
-    the my all split part folder dir set sets data dataset datasets image images img imgs photo photos picture pictures
-    pic pics jpg png raw
-""".split()
+FILLER = r"the|my|all|part|folder|dir|split|sets?|data(?:sets?)?|images?|imgs?|phot[a-z]*|pi[cx][a-z]*|jpg|png|raw"
 HINTS = re.compile(r"train|test|val(?![a-z])|valid|eval|fold|split|part|subset|batch", re.IGNORECASE)
 
 
 def parts_of(root, names):
     """Return {"train": name, "val": name} of the subfolders that are parts, or {} if they are classes.
 
-    A name is a part's if one of its words is in TRAIN or VALIDATION and the others are FILLERS, in upper or lower case.
+    A name is a part's if one of its words is in TRAIN or VALIDATION and the others are fillers, in upper or lower case.
     Raises DataError if two names fit the same part.
     """
     found = {}
@@ -53,16 +50,8 @@ def parts_of(root, names):
 
 def _word_of(name):
     """Return the only word of a name that is no filler, such as "training" of "Training_Set1", or None."""
-    words = [_without_filler(word) for word in re.findall("[a-z]+", name.lower())]
-    words = [word for word in words if word not in FILLERS]
-    return words[0] if len(words) == 1 else None
-
-
-def _without_filler(word):
-    """Return "train" of "trainset" and of "trainimages"."""
-    ends = [filler for filler in FILLERS if len(filler) > 2 and word.endswith(filler) and word != filler]
-    known = [word[: -len(filler)] for filler in ends]
-    return next((each for each in known if any(each in words for words in (*TRAIN, *VALIDATION))), word)
+    words = [word for word in re.findall("[a-z]+", name.lower()) if not re.fullmatch(FILLER, word)]
+    return re.sub(f"(?:{FILLER})$", "", words[0]) if len(words) == 1 else None  # "train" of "trainset"
 
 
 def require_no_parts(root, subfolders):
