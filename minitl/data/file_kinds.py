@@ -6,6 +6,8 @@
 CUT = "it is a {} file that is damaged or cut short. Fetch or save it again"
 FILM = "it is a film, {}; only still photographs are read. Save frames of it as JPEG or PNG"
 OTHER = "it is {}, no image. Save it as JPEG or PNG if it shows a photograph"
+RAW = "it is a camera's raw file. Save it as JPEG or PNG"
+TIFF = "it is a TIFF or raw file that is damaged, or of a kind that is not read. Save it as JPEG or PNG"
 HEIC = "it is a HEIC photograph, which needs pillow-heif: python -m pip install pillow-heif. Or save it as JPEG"
 UNKNOWN = "it begins as no format of images does. Remove it, or save it as JPEG or PNG"
 
@@ -16,8 +18,13 @@ SIGNATURES = [
     (0, b"GIF8", CUT.format("GIF")),
     (8, b"WEBP", CUT.format("WebP")),
     (0, b"BM", CUT.format("BMP")),
-    (0, b"II*\0", CUT.format("TIFF")),
-    (0, b"MM\0*", CUT.format("TIFF")),
+    (0, b"II*\0", TIFF),
+    (0, b"MM\0*", TIFF),
+    (0, b"II+\0", TIFF),
+    (0, b"MM\0+", TIFF),
+    (0, b"IIRO", RAW),
+    (0, b"IIU\0", RAW),
+    (0, b"FUJIFILMCCD-RAW", RAW),
     (0, b"\0\0\0\x0cjP  ", CUT.format("JPEG 2000")),
     (8, b"AVI ", FILM.format("AVI")),
     (0, b"\x1aE\xdf\xa3", FILM.format("Matroska or WebM")),
@@ -44,7 +51,7 @@ SIGNATURES = [
 BRANDS = {
     b"heic": HEIC, b"heix": HEIC, b"heim": HEIC, b"heis": HEIC, b"hevc": HEIC, b"hevx": HEIC, b"mif1": HEIC,
     b"msf1": HEIC, b"avif": CUT.format("AVIF"), b"avis": CUT.format("AVIF"), b"qt  ": FILM.format("QuickTime"),
-    b"crx ": "it is a camera's raw file (CR3). Save it as JPEG or PNG",
+    b"crx ": RAW,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ in the validation set makes the measured accuracy wrong, and one that is in two 
 import hashlib
 import textwrap
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 
 from ..errors import ArgumentError, DataError
@@ -95,11 +96,11 @@ class PhotoFolder:
             (self.with_two_labels, "WARNING: one photograph, two labels. Leave it in the right class alone:"),
             (self.in_both_parts, "WARNING: in training and in validation, the same photograph:"),
         ]
-        said = []
+        said = set()
         for repeated, words in warned:
             lines += [f"{words} {', '.join(map(one_line, paths))}" for paths in repeated]
-            said += repeated
-        harmless = [paths for paths in self.duplicates if sorted(paths) not in [sorted(each) for each in said]]
+            said.update(frozenset(paths) for paths in repeated)
+        harmless = [paths for paths in self.duplicates if frozenset(paths) not in said]
         lines += [f"the same photograph: {', '.join(map(one_line, paths))}" for paths in harmless]
         return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))
 
@@ -117,7 +118,7 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
     Raises DataError if there are no photographs, only one class, an empty class, a class with one photograph alone, or
     classes that differ between training and validation; ArgumentError for another share.
     """
-    if isinstance(val_share, bool) or not isinstance(val_share, (int, float)) or not 0 <= val_share < 1:
+    if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
         raise ArgumentError(f"val_share is {val_share!r}; expected the share to hold back, from 0 to below 1.")
     walk = Walk(path, follow_links)
     root, skipped = walk.root, walk.skipped
