@@ -64,12 +64,25 @@ def add_arguments(parser):
         + ", ".join(f"{network.native_size} for {network.name}" for network in networks)
         + "); smaller images are faster and less accurate",
     )
+    add_which_photographs(add)
     add("--find-rate", action="store_true", help="only find a learning rate for the head, and print it")
     add("--strict", action="store_true", help="stop at the first file that is no photograph")
     add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
     add("--run", dest="run_folder", metavar="DIR", help="keep checkpoints here (default: in $MINITL_HOME/runs)")
     add("--resume", action="store_true", help="go on with a run that was stopped or killed")
     add("--despite-changes", action="store_true", help="go on even if data, code or machine have changed")
+
+
+def add_which_photographs(add):
+    """Add the options that say which photographs are used, with argparse's `add`."""
+    add(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="hold back this share of each class to measure on, where the folder has no train/ and val/ (default: "
+        f"{DEFAULTS.validation})",
+    )
+    add("--follow-links", action="store_true", help="follow links that lead out of the folder")
 
 
 def settings_of(options):

@@ -71,6 +71,7 @@ class FinetunedPhotographs:
             "head": self.choice.as_data(),
             "training_pictures": self.training_pictures,
             "left_out": [[str(path), reason] for path, reason in self.folder.skipped],
+            "two_labels": [[str(path) for path in paths] for paths in self.folder.with_two_labels],
             "ledger": self.model.ledger.summary(),
             "options": self.settings.as_data(),
             "seconds": self.seconds,

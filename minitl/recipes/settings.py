@@ -103,6 +103,8 @@ class PhotographSettings:
     class_weights    let rare classes count more, as if there were as many photographs of each
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
+    validation       the share of each class to hold back, where the folder has no train/ and val/
+    follow_links     follow links that lead out of the folder
     seed             of all random numbers
 
     The other settings do not change the result. (With `despite_changes`, other data, other code or another machine may
@@ -138,6 +140,8 @@ class PhotographSettings:
     class_weights: bool = False
     mirror: bool = False
     augment: bool = False
+    validation: float = 0.2
+    follow_links: bool = False
     seed: int = 0
     strict: bool = False
     keep_features: bool = True
@@ -206,6 +210,9 @@ class PhotographSettings:
         if not is_number(self.warm_up) or not 0 <= self.warm_up <= self.epochs:
             text = "{} is {found!r}; expected a number of epochs, {most} at most."
             raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
+        if not is_number(self.validation) or not 0 < self.validation < 1:
+            text = "{} is {found!r}; expected the share to hold back, above 0 and below 1."
+            raise SettingError(text, "validation", found=self.validation)
         if self.run_folder is not None:
             require_path("run_folder", self.run_folder)
         if self.augment and (self.start == "ridge" or self.mirror):

@@ -72,7 +72,8 @@ class TwoStages:
 
     def find_photographs(self, path):
         """Find the photographs in the folder, and print what was found."""
-        self.folder = data.audit_folder(path, strict=self.settings.strict)
+        settings = self.settings
+        self.folder = data.audit_folder(path, settings.validation, settings.strict, follow_links=settings.follow_links)
         print(printable(str(self.folder)), flush=True)
 
     def build(self):
