@@ -153,8 +153,9 @@ class BatchNormalization(Layer):
             dmean/dx_i     = 1/M
             dvariance/dx_i = 1/M sum_j 2 (x_j - mean) (1[i = j] - dmean/dx_i)
                            = 2 (x_i - mean)/M - 2/M^2 sum_j (x_j - mean)  =  2 (x_i - mean)/M
-        Its path through the mean is zero, since sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3,
-        (-2) + (-1) + 3 = 0, and dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
+        x_i changes the variance also through the mean: the term -2/M^2 sum_j (x_j - mean). This term is zero, since
+        sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3, (-2) + (-1) + 3 = 0, and
+        dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
             dinverse_std/dx_i = -inverse_std^3 / 2 * dvariance/dx_i = -inverse_std^2 v_i / M
             dv_j/dx_i  = inverse_std * (1[i = j] - 1/M - v_i v_j / M)
             dL/dx_i    = sum_j dL/dv_j dv_j/dx_i

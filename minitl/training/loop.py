@@ -1,7 +1,7 @@
 """The training loop. `train_step` does one update, and `fit` repeats it over batches and epochs.
 
-`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. Layers in a
-frozen beginning whose output is kept are the exception: unfreezing them acts from the next epoch on (`_run_epoch`).
+`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. The one
+exception is described in `callbacks.Callback`.
 
 Who calls this: `Model.fit`, `evaluate`, `predict`, `train_on_batch`. Read next: `optimizers.base`.
 """
@@ -77,8 +77,8 @@ def fit(
                        weight 0 does not count. With several outputs: a list or dict, or one for all. If there is a
                        class_weight as well, the two are multiplied
     frozen_once        True: run a frozen beginning of the model only once and keep its output (`features`). The numbers
-                       are the same up to rounding, and training is faster. A layer of that beginning that a callback
-                       unfreezes within an epoch trains from the next epoch on
+                       are the same up to rounding, and training is faster. If a callback unfreezes layers, see
+                       `training.Callback`
 
     The training loss of an epoch is the mean over its batches. Each is measured before its update.
     Raises DataError for arrays that do not fit. Raises DivergedError as soon as a loss or a gradient is not finite, or
@@ -144,9 +144,8 @@ def _run_epoch(model, part, x, x_val, task, weights, state, epochs, batch_size, 
     """Train on the rest of this epoch's examples, validate, and report both. `part` is the trained end of the model,
     and x its examples.
 
-    `part` stays the same for the whole epoch. A layer that was in the kept frozen beginning when the epoch began is not
-    in `part`, so unfreezing it in a batch callback acts from the next epoch on. For a layer in `part`, freezing and
-    unfreezing act on the next update.
+    `part` stays the same for the whole epoch; hence the exception described in `callbacks.Callback`. For a layer in
+    `part`, freezing and unfreezing act on the next update.
     """
     start, epoch, count = time.perf_counter(), state.epoch, len(x[0])
     state.moved.update(layer.name for layer in part.layers if layer.trainable)
