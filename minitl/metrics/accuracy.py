@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..arguments import DTYPE, keras_arguments
 from .base import Metric
 
 
@@ -9,6 +10,10 @@ class CategoricalAccuracy(Metric):
     """The share of predictions whose largest output is the labelled class, for one-hot labels."""
 
     name = "categorical_accuracy"
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None):
+        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return whether each prediction is right."""
@@ -19,6 +24,10 @@ class SparseCategoricalAccuracy(Metric):
     """The share of predictions whose largest output is the labelled class, for integer labels."""
 
     name = "sparse_categorical_accuracy"
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None):
+        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return whether each prediction is right."""
@@ -31,8 +40,9 @@ class BinaryAccuracy(Metric):
 
     name = "binary_accuracy"
 
-    def __init__(self, threshold=0.5):
-        super().__init__()
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None, threshold=0.5):
+        super().__init__(name=name)
         self.threshold = threshold
 
     def score(self, y_true, y_pred):
@@ -45,8 +55,9 @@ class TopKCategoricalAccuracy(Metric):
 
     name = "top_k_categorical_accuracy"
 
-    def __init__(self, k=5):
-        super().__init__()
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, k=5, name=None):
+        super().__init__(name=name)
         self.k = k
 
     def score(self, y_true, y_pred):

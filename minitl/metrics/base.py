@@ -5,7 +5,8 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
-from ..errors import DataError
+from ..arguments import DTYPE, keras_arguments
+from ..errors import ArgumentError, DataError
 
 
 class Metric:
@@ -13,7 +14,10 @@ class Metric:
 
     name = "metric"
 
-    def __init__(self):
+    @keras_arguments(dtype=DTYPE)
+    def __init__(self, name=None):
+        if name is not None:
+            self.name = metric_name(name)
         self.reset()
 
     def reset(self):
@@ -49,3 +53,10 @@ class Metric:
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
         raise NotImplementedError
+
+
+def metric_name(name):
+    """Return the name of a metric in the history. Raises ArgumentError unless it is a string that is not empty."""
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
+    return name

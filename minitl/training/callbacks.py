@@ -4,7 +4,7 @@ import csv
 import math
 import os
 
-from ..arguments import whole_number
+from ..arguments import NotHere, keras_arguments, whole_number
 from ..errors import ArgumentError, CheckpointError
 
 
@@ -63,6 +63,7 @@ def moving_layers(model):
 class LearningRateScheduler(Callback):
     """A callback that sets the learning rate of each epoch to `schedule(epoch, learning_rate)`. Epochs count from 0."""
 
+    @keras_arguments(after="schedule", verbose=NotHere(0, instead="Print in a callback of your own."))
     def __init__(self, schedule):
         self.schedule = schedule
 
@@ -241,6 +242,11 @@ class ModelCheckpoint(_Monitor):
     save_weights_only   use `model.save_weights` instead of `model.save`
     """
 
+    @keras_arguments(
+        after="mode",
+        save_freq=NotHere("epoch", instead="BackupAndRestore saves after batches."),
+        initial_value_threshold=NotHere(),
+    )
     def __init__(
         self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False, mode="auto"
     ):

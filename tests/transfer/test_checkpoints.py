@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 from cases import random
-from cases.losses import LOSSES, probabilities, yes_or_no_probabilities
+from cases.losses import LOSSES, probabilities, uneven_probabilities, yes_or_no_probabilities
 from cases.optimizers import OPTIMIZERS
 from conftest import REPOSITORY
 from programs import resumable
@@ -303,7 +303,7 @@ def test_a_callback_that_sets_the_rate_over_a_schedule(tmp_path, make, stop_at):
     assert whole == broken
 
 
-ENDINGS = {probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}
+ENDINGS = {probabilities: "softmax", uneven_probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import randomness
-from ...arguments import whole_number
+from ...arguments import NotHere, keras_arguments, whole_number
 from ...errors import ArgumentError, CheckpointError
 from ...kernels import parallel
 from ...optimizers import Optimizer
@@ -51,12 +51,13 @@ class BackupAndRestore(Callback):
 
     comes_last = True  # a checkpoint has to hold what the other callbacks have counted in this epoch
 
+    @keras_arguments(after="save_freq", double_checkpoint=NotHere(False, instead="Two checkpoints are always kept."))
     def __init__(
         self,
         backup_dir,
         save_freq="epoch",
-        seconds_between=0,
         delete_checkpoint=True,
+        seconds_between=0,
         despite_changes=False,
         conditions=None,
     ):
