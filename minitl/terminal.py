@@ -1,7 +1,21 @@
-"""Text for a terminal: printable names, tables, and output that can be switched off."""
+"""Text for a terminal: printable names, tables, lines that fit, and output that can be switched off."""
 
 import contextlib
 import io
+import shutil
+import textwrap
+
+from .progress import watched
+
+PIPE_COLUMNS = 80  # where the output is no terminal
+LEAST_COLUMNS = 40
+LEAST_CELL = 10  # a column of text in a table is not made narrower
+DOTS = "..."
+
+
+def columns():
+    """Return the width of the terminal in characters; 80 where the output is none."""
+    return max(LEAST_COLUMNS, shutil.get_terminal_size((PIPE_COLUMNS, 24)).columns)
 
 
 def printable(text):
@@ -10,22 +24,59 @@ def printable(text):
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(rows):
-    """Return rows of cells as text: the first column aligned to the left, the others to the right."""
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
+def shortened(text, width):
+    """Return a text of at most `width` characters: what is too long loses its middle, `photos/a...7.jpg`."""
+    text = str(text)
+    if len(text) <= width:
+        return text
+    if width <= len(DOTS) + 2:
+        return text[:width]
+    end = (width - len(DOTS)) // 2
+    return text[: width - len(DOTS) - end] + DOTS + text[len(text) - end :]
+
+
+def wrapped(text, indent=""):
+    """Return text whose lines fit the terminal. The lines after the first begin with `indent`. A word that is longer
+    than a line, such as a path, stays whole."""
+    options = {"subsequent_indent": indent, "break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(text, columns(), **options)
+
+
+def table(rows, width=None):
+    """Return rows of cells as text: the first column aligned to the left, the others to the right.
+
+    width   of a line (None: that of the terminal). Where the table is wider, the longest words are shortened
+    """
+    rows = [[str(cell) for cell in row] for row in rows]
+    widths = _fitted([max(len(row[k]) for row in rows) for k in range(len(rows[0]))], rows, width or columns())
     lines = []
     for row in rows:
-        first, *others = [str(cell) for cell in row]
+        first, *others = [shortened(cell, width) for cell, width in zip(row, widths)]
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:]))]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
+def _fitted(widths, rows, most):
+    """Return the widths of a table's columns, with the widest columns of words made narrower until a line fits."""
+    has_words = [any(c.isalpha() for row in rows[1:] for c in row[k]) for k in range(len(widths))]
+    while (excess := sum(widths) + 2 * (len(widths) - 1) - most) > 0:
+        wide = [k for k, width in enumerate(widths) if has_words[k] and width > LEAST_CELL]
+        if not wide:
+            break
+        widest = max(wide, key=lambda k: widths[k])
+        second = max((widths[k] for k in wide if k != widest), default=LEAST_CELL)
+        widths[widest] -= max(1, min(excess, widths[widest] - second, widths[widest] - LEAST_CELL))
+    return widths
+
+
 @contextlib.contextmanager
 def silent_unless(verbose):
-    """Throw away everything that is printed within the block if `verbose` is 0; otherwise change nothing."""
+    """Throw away everything that is printed within the block if `verbose` is 0; otherwise let nothing within it be silent
+    for long (`progress.watched`)."""
     if verbose:
-        yield
+        with watched():
+            yield
     else:
         with contextlib.redirect_stdout(io.StringIO()):
             yield

@@ -9,6 +9,7 @@ import warnings
 
 from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
+from ..progress import watched
 from ..recipes.settings import SettingError
 from ..version import __version__
 from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
@@ -35,7 +36,7 @@ def main(arguments=None):
             stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), watched():
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:

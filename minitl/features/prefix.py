@@ -68,7 +68,7 @@ class KeptFeatures:
         def shortened(sources):
             """Return the sources of the rest: the outputs of the prefix, and inputs that bypass it."""
             known = dict(zip(self.graph.inputs, sources))
-            title = "Predicting" if verbose == 1 else None
+            title = "Frozen beginning" if verbose else None
             known.update(zip(computed, all_outputs(prefix, of_prefix(sources), batch_size, title)))
             return tuple(known[tensor] for tensor in rest.inputs)
 

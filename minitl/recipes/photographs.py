@@ -112,7 +112,6 @@ def _in_two_stages(folder, job):
     job.find_photographs(folder)
     job.build()
     job.run_frozen_part()
-    job.pool()
     accuracy = {"ridge": job.fit_ridge()}
     history = {"head": job.train_head()}
     accuracy["head"] = job.evaluation().accuracy

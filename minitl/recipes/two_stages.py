@@ -8,7 +8,6 @@ import numpy as np
 from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
 from ..data.labels import to_categorical
-from ..features.on_disk import kept_features, room_for
 from ..layers import GlobalAveragePooling2D
 from ..losses import CategoricalCrossentropy
 from ..models import Model
@@ -26,6 +25,7 @@ from ..training import (
 )
 from ..training.history import epoch_line
 from ..weights.saving import check_target
+from .base_features import features_of, room_for_features
 from .evaluation import Evaluation
 from .heads import learning_layers
 from .schedules import learning_rate_schedule
@@ -87,15 +87,16 @@ class TwoStages:
         last_frozen = self.last_layer_to_keep()
         if last_frozen is None:
             augment = data.Augmentation() if settings.augment else None
-            self.part = self.model
+            self.part, self.pooled = self.model, None
             self.x = self.stream(folder.train, augment=augment, seed=settings.seed)
             self.x_val = self.stream(folder.val)
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
-            self.x, self.x_val = (
-                kept_features(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
+            (self.x, end), (self.x_val, end_val) = (
+                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path)
                 for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
             )
+            self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
             vanished = [*self.x.left_out, *self.x_val.left_out]
             for path, reason in vanished:
                 print(printable(f"left out: {path}: {reason}"))
@@ -114,7 +115,7 @@ class TwoStages:
         last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
         prefix = transfer.remove_layers(self.model, last_frozen)
         for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
-            enough, size = room_for(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
+            enough, size = room_for_features(prefix, self.model, self.stream(photos, mirrored=mirrored), settings)
             bytes_wanted += size
             if not enough:
                 print(
@@ -128,16 +129,6 @@ class TwoStages:
     def has_second_stage(self):
         """Return whether blocks of the base learn as well, in a second stage."""
         return self.settings.unfreeze != "none" and bool(self.settings.tune_epochs)
-
-    def pool(self):
-        """Run the frozen base once to its end. Ridge regression and the first stage use its output, `pooled`."""
-        if self.part is self.model:
-            self.pooled = None
-        elif self.part.input.layer.name == self.base_end:
-            self.pooled = tuple(x.read(slice(None)) for x in (self.x, self.x_val))
-        else:
-            end_of_base = transfer.remove_layers(self.part, self.base_end)
-            self.pooled = tuple(end_of_base.predict(x, verbose=0) for x in (self.x, self.x_val))
 
     def fit_ridge(self):
         """Compute a head in closed form, as a baseline. Returns its accuracy, or None without kept features.
@@ -186,7 +177,7 @@ class TwoStages:
         for layer in self.model.layers:
             layer.trainable = layer.trainable and not layer.statistic_names
         print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
-        factors = {"predictions": settings.head_factor}
+        factors, self.pooled = {"predictions": settings.head_factor}, None  # from now on the base changes
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
 
     def freeze_base(self):
@@ -253,7 +244,12 @@ class TwoStages:
     def evaluation(self):
         """Return the `Evaluation` on the photographs that were held back."""
         names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
-        return Evaluation(self.y_val, self.part.predict(self.x_val, verbose=0), self.folder.class_names, names)
+        if self.pooled is None:
+            probabilities = self.part.predict(self.x_val, verbose=0)
+        else:  # the base is as it was
+            head = Model(self.model.output_of(self.base_end), self.model.output)
+            probabilities = head.predict(self.pooled[1], verbose=0)
+        return Evaluation(self.y_val, probabilities, self.folder.class_names, names)
 
 
 class EpochLines(Callback):
