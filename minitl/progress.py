@@ -4,8 +4,8 @@
         bar.advance(32)
 
 A bar appears when a piece of work has been silent for a second. A thread draws it again, so that it also moves while a
-single step takes long. Within `watched`, as in every command and recipe, each `Progress` is shown, even if it belongs to
-a function that was called with verbose=0, and a line "Working" is shown where there is none.
+single step takes long. Within `watched`, as in every command and recipe, each `Progress` is shown, even that of a
+function which was called with verbose=0, and a line "Working" where there is none.
 """
 
 import os
@@ -51,10 +51,12 @@ class Progress:
         _screen.draw()
 
     def line(self):
-        """Return the line to show, such as `Predicting [######......] 120/500  60/s  6 s left`; it fits the terminal."""
+        """Return the line to show: `Predicting [######......] 120/500  60/s  6 s left`. It fits the terminal."""
         width = shutil.get_terminal_size((80, 24)).columns - 1
         state = self.state(time.perf_counter() - self.start)
-        title = self.title if len(self.title) + len(state) < width else self.title[: max(8, width - len(state) - 4)] + "..."
+        title, room = self.title, width - len(state) - 1
+        if len(title) > room:
+            title = title[: max(8, room - 3)] + "..."
         return f"{title} {state}  {self.note}".rstrip()[:width]
 
     def state(self, seconds):

@@ -72,8 +72,8 @@ def _fitted(widths, rows, most):
 
 @contextlib.contextmanager
 def silent_unless(verbose):
-    """Throw away everything that is printed within the block if `verbose` is 0; otherwise let nothing within it be silent
-    for long (`progress.watched`)."""
+    """Throw away everything that is printed within the block if `verbose` is 0. Otherwise let nothing within it be
+    silent for long (`progress.watched`)."""
     if verbose:
         with watched():
             yield

@@ -3,16 +3,15 @@
 `finetune` is the main job, and a tour of the library.
 """
 
-import argparse
 import sys
 import warnings
 
 from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
 from ..progress import watched
-from ..recipes.settings import SettingError
 from ..version import __version__
-from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from . import advise, bench, cache, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from .parser import HelpFormatter, Parser
 
 COMMANDS = {
     "finetune": finetune,
@@ -25,6 +24,7 @@ COMMANDS = {
     "pretrain": pretrain,
     "mistakes": mistakes,
     "weights": weights,
+    "cache": cache,
     "bench": bench,
 }
 
@@ -40,7 +40,7 @@ def main(arguments=None):
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:
-        text = error.for_command_line() if isinstance(error, SettingError) else str(error)
+        text = error.for_command_line() if hasattr(error, "for_command_line") else str(error)
         line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, even for an error of several lines
         return 1
@@ -65,7 +65,8 @@ def show_warning(message, category, filename, lineno, file=None, line=None):
 
 def build_parser():
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="minitl", description="Transfer learning in plain NumPy, written to be read.")
+    about = "Transfer learning in plain NumPy, written to be read."
+    parser = Parser(prog="minitl", description=about, formatter_class=HelpFormatter)
     parser.add_argument("--version", action="version", version=f"minitl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in COMMANDS.items():
@@ -73,7 +74,7 @@ def build_parser():
             name,
             help=module.HELP,
             description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         module.add_arguments(command)
         command.add_argument("--json", metavar="FILE", help="write the results to this file as JSON")

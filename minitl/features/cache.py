@@ -88,7 +88,7 @@ def clean(kinds=("features",), home=None):
 
 
 def limit_bytes():
-    """Return the most bytes that features may take: $MINITL_CACHE_LIMIT, as "20", "20 GB" or "500 MB"; by default 10 GB.
+    """Return the most bytes that features may take: $MINITL_CACHE_LIMIT, as "20" or "500 MB"; by default 10 GB.
 
     Raises ArgumentError if it is no such number.
     """
@@ -135,8 +135,8 @@ def _runs(folder):
     """Return an `Entry` for each folder of checkpoints."""
     found = []
     for path in sorted(path for path in folder.glob("*") if path.is_dir()):
-        size, used = _size_and_date(path)
-        if size:
+        if any(path.rglob("*.safetensors")):
+            size, used = _size_and_date(path)
             found.append(Entry("run", "checkpoints", str(_about(path).get("folder", "")), [path], size, used))
     return found
 

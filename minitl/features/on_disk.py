@@ -212,9 +212,9 @@ def key_of(graph, source, half=False, digests=None):
             entry["config"]["name"] = names.get(entry["config"]["name"], entry["config"]["name"])
             entry["config"].pop("trainable", None)
     described[0]["config"].pop("shape", None)  # the source's counts
-    rows = half and len(graph.outputs[0].shape) > 2
-    what = [weights_digest(graph, digests), described, source.preparation, list(source.shape[1:]), source.dtype.str, rows,
-            BATCH, __version__, np.__version__]  # fmt: skip
+    is_half = half and len(graph.outputs[0].shape) > 2
+    what = [weights_digest(graph, digests), described, source.preparation, list(source.shape[1:]), source.dtype.str,
+            is_half, BATCH, __version__, np.__version__]  # fmt: skip
     return hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()[:32]
 
 

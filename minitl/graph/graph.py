@@ -304,9 +304,9 @@ class Graph(LayerGroup):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise GraphError(
-            f"the model has no layer '{name}'. Its layers: {', '.join(each.name for each in self.layers)}."
-        )
+        names = [each.name for each in self.layers]
+        near = nearest(name, names) or [*names[:3], *["..."] * (len(names) > 4), *names[max(3, len(names) - 1) :]]
+        raise GraphError(f"the model has no layer '{name}'. The nearest of its {len(names)}: {', '.join(near)}.")
 
     def output_of(self, name, call=None):
         """Return the symbolic output of the layer named `name` in this graph. If the layer is called several times,

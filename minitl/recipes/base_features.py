@@ -55,13 +55,9 @@ def kept_beginning(model, source):
     base = NETWORKS.get(model.metadata.get("preprocessing"))
     if base is None:
         return None
-    names = {layer.name for layer in model.layers}
     for tensor in model.cuts:
-        if not isinstance(tensor.layer, GlobalAveragePooling2D) or tensor.call.inputs[0].layer.name not in base.cuts:
-            continue
-        if tensor is model.output or not names.issuperset(
-            base.cuts[: base.cuts.index(tensor.call.inputs[0].layer.name)]
-        ):
+        is_pooled = isinstance(tensor.layer, GlobalAveragePooling2D) and tensor is not model.output
+        if not is_pooled or tensor.call.inputs[0].layer.name not in base.cuts:
             continue
         beginning = model.part(model.input, tensor, base.name)
         if all(not layer.trainable or not layer.weight_names for layer in beginning.layers):

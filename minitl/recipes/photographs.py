@@ -29,7 +29,7 @@ from ..terminal import silent_unless
 from ..version import __version__
 from .evaluation import Evaluation
 from .reporting import check_outputs, report_on_photographs
-from .run_folder import RunFolder
+from .run_folder import RunFolder, settings_named
 from .settings import PhotographSettings, SettingError, require_path, settings_from
 from .two_stages import TwoStages
 from .view import CROP
@@ -96,7 +96,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 @contextmanager
 def _prepared(folder, settings, verbose):
     """Check all settings, lock the run folder, and yield a `TwoStages` that has not begun."""
-    with silent_unless(verbose), interruption.graceful():
+    with silent_unless(verbose), interruption.graceful(), settings_named():
         check_outputs(settings)
         settings = settings.settled()
         runs = RunFolder(folder, settings.run_folder)

@@ -71,7 +71,7 @@ class Classifier:
         return self.model.input_shape[1:3]
 
     def image_or_reason(self, path):
-        """Return the image of a file as the model is shown it, (H, W, 3), or a text with the reason why there is none."""
+        """Return the image of a file as the model is shown it (H, W, 3), or the reason why there is none, as text."""
         try:
             return self.prepare(data.read_image(path, *self.size, self.crop)[None])[0]
         except (DataError, OSError) as error:
