@@ -27,6 +27,7 @@ import weakref
 
 import numpy as np
 
+from ..arguments import nearest
 from ..errors import DataError, GraphError, ShapeError
 from ..kernels.elementwise import add
 from ..layers import InputLayer
