@@ -57,7 +57,14 @@ def test_the_new_network_is_known_to_the_commands(copy):
     root, _ = copy
     printed = run(root, "-m", "minitl", "summary", "vgg11", "--no-top", "--input-shape", "32", "32", "3")
     assert "9,220,480" in printed and "block5_pool" in printed
-    program = "from minitl.models import Sequential; from minitl.layers import Dense, PReLU; import numpy as np; " \
-        "m = Sequential([Dense(3, input_shape=(2,)), PReLU()]); m.compile('lion', 'log_cosh'); " \
-        "x = np.ones((8, 2), 'float32'); print(len(m.fit(x, x @ np.ones((2, 3)), verbose=0).history['loss']))"  # fmt: skip
+    program = """
+import numpy as np
+from minitl.layers import Dense, PReLU
+from minitl.models import Sequential
+
+model = Sequential([Dense(3, input_shape=(2,)), PReLU()])
+model.compile("lion", "log_cosh")
+x = np.ones((8, 2), "float32")
+print(len(model.fit(x, x @ np.ones((2, 3)), verbose=0).history["loss"]))
+"""
     assert run(root, "-W", "error", "-c", program) == "1\n"

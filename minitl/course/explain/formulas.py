@@ -29,7 +29,7 @@ def convolution(x, kernel, bias, i, j, f, before=0):
 
 
 def convolution_kernel_gradient(x, grad, kh, kw, c, f, before=0):
-    """Return dL/dkernel[kh][kw][c][f] = sum over i, j of grad[i][j][f] * the pixel that this weight was multiplied with."""
+    """Return dL/dkernel[kh][kw][c][f] = sum over i, j of grad[i][j][f] * the pixel that this weight multiplied."""
     products = []
     for i, grad_row in enumerate(grad):
         for j, grad_pixel in enumerate(grad_row):

@@ -235,9 +235,11 @@ def _did_it_help(page, step, model, criterion, x, label, velocities):
         "exact only if the gradient stays the same during the step.)"
     )  # fmt: skip
     page.item(
-        "measured", f"L went from {step.loss:.4f} to {loss_after:.4f}, by {loss_after - step.loss:+.4f}. The probability "
-        f"of 'ankle boot' was {step.layers['softmax'].y[0, label]:.4f} and is now {probabilities[0, label]:.4f}."
-    )  # fmt: skip
+        "measured",
+        f"L went from {step.loss:.4f} to {loss_after:.4f}, by {loss_after - step.loss:+.4f}. The "
+        f"probability of 'ankle boot' was {step.layers['softmax'].y[0, label]:.4f} and is now "
+        f"{probabilities[0, label]:.4f}.",
+    )
     page.check("loss after the update", formulas.crossentropy(_probabilities(model, x), label), loss_after)
 
     kernel, gradient = model.get_layer("dense").kernel, step.layers["dense"].gradients["kernel"]

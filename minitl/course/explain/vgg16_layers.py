@@ -171,7 +171,7 @@ def _pooling_forward(page, pool, mean, norm, place):
     page.check("features: y", y, norm.y[0, f])
     page.item(
         "by hand", f"y[{f}] = {gamma:.1f} * ({average:.3f} - {centre:.3f}) / sqrt({variance:.3f} + "
-        f"{norm.layer.epsilon}) + {beta:.1f} = {y:.3f}. Mean and variance are those of the images on which the head was made."
+        f"{norm.layer.epsilon}) + {beta:.1f} = {y:.3f}. Mean and variance are those of the images behind the head."
     )  # fmt: skip
     cite_forward(page, norm)
 

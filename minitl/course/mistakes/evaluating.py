@@ -151,10 +151,10 @@ def chosen_by_the_test_set():
 def rare_class_never_found():
     """Symptom: The accuracy is 0.90, and the class that matters is hardly ever found.
 
-    Diagnosis: One image in ten is a coat, so "no coat" is right nine times in ten, whatever the image shows. The loss is
-    a mean over the examples, so errors on the few coats cost little. Accuracy does not show the difference between this
-    model and a useful one. It may even fall when the model finds coats and calls some other clothes coats as well. The
-    check: the recall of each class. Of the images that are coats, how many were predicted as coats?
+    Diagnosis: One image in ten is a coat, so "no coat" is right nine times in ten, whatever the image shows. The loss
+    is a mean over the examples, so errors on the few coats cost little. Accuracy does not show the difference between
+    this model and a useful one. It may even fall when the model finds coats and calls some other clothes coats as well.
+    The check: the recall of each class. Of the images that are coats, how many were predicted as coats?
 
     Mend: Give the examples of a rare class more weight: class_weight={class: weight} of `fit`, or `minitl finetune
     --class-weights`. Judge by precision and recall of each class, which `minitl evaluate` prints.

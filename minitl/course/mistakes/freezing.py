@@ -48,8 +48,8 @@ def batch_norm_runs_in_frozen_base():
     True) is not 0, and layer.moving_mean has changed after training.
 
     Mend: Freeze the moving statistics as well. transfer.freeze does that, and transfer.unfreeze leaves batch
-    normalizations frozen unless told otherwise. In PyTorch, requires_grad=False is not enough: call .eval() on the base, after
-    each .train() of the model. `fit` warns about a batch normalization that learns between frozen layers.
+    normalizations frozen unless told otherwise. In PyTorch, requires_grad=False is not enough: call .eval() on the
+    base, after each .train() of the model. `fit` warns about a batch normalization that learns between frozen layers.
     """
     x_train, y_train, x_test, y_test, _ = clothes()
     network, weights = _pretrained_with_batch_norm(_grey(x_train), y_train)

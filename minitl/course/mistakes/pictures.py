@@ -37,8 +37,8 @@ def another_networks_preprocessing():
 
 
 def pixels_from_0_to_1():
-    """Symptom: Training runs without an error, but the accuracy is far below what others report for the same network and
-    data.
+    """Symptom: Training runs without an error, but the accuracy is far below the one that others report for the same
+    network and data.
 
     Diagnosis: The pixels were divided by 255 before `preprocess_input`, as is usual for networks trained from scratch.
     The mean colour (104, 117, 124) is then subtracted from numbers below 1, and every image is nearly black to VGG16.

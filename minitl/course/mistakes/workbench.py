@@ -25,7 +25,7 @@ IMAGE_SIZE = 28
 
 
 class Outcome(NamedTuple):
-    """The two numbers that show a mistake: `quantity` names what was measured of the wrong and of the mended program."""
+    """The two numbers that show a mistake. `quantity` names what was measured of the wrong and the mended program."""
 
     quantity: str
     wrong: float

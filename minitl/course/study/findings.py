@@ -1,8 +1,8 @@
 """The result of the trainings: means with their intervals, and which of the paper's findings they show.
 
 A finding is a claim about a number that is computed for each seed, such as the accuracy of AnB+ minus that of baseB, on
-average over the cuts. With k seeds there are k such numbers, and Student's t gives the interval that contains their true
-mean with 95 % confidence:
+average over the cuts. With k seeds there are k such numbers, and Student's t gives the interval that contains their
+true mean with 95 % confidence:
 
     mean +- t(k - 1) * s / sqrt(k)        s the standard deviation of the k numbers
 

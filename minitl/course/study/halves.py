@@ -31,7 +31,7 @@ MEAN, DEVIATION = 72.94, 90.02
 
 
 class Task(NamedTuple):
-    """The images of some classes as the network takes them, float32 (N, 28, 28, 1), labels (N,) from 0, and their names."""
+    """The images of some classes as the network takes them, float32 (N, 28, 28, 1), their labels (N,), and names."""
 
     x_train: np.ndarray
     y_train: np.ndarray

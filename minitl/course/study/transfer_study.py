@@ -213,8 +213,7 @@ def _runner(workers):
 
 
 def _as_they_end(processes, most, work, jobs):
-    """Yield results as the processes finish them. At most `most` jobs are under way, because an interruption has to wait
-    for these."""
+    """Yield results as the processes finish them. At most `most` jobs are under way: an interruption waits for them."""
     jobs, under_way = iter(jobs), set()
     try:
         while True:

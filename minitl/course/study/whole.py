@@ -34,7 +34,7 @@ ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
 
 
 def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
-    """Return the `Extent` for the arguments of `study_transfer`. Raises SettingError where they contradict each other."""
+    """Return the `Extent` for the arguments of `study_transfer`. Raises SettingError where they contradict."""
     if quick and folder_of_files:
         text = "{} is for the bundled images. Leave out {}, or make it small with {}."
         raise SettingError(text, "quick", "folder_of_files", "pictures")
