@@ -45,10 +45,23 @@ def wrapped(text, indent=""):
 def table(rows, width=None):
     """Return rows of cells as text: the first column aligned to the left, the others to the right.
 
-    width   of a line (None: that of the terminal). Where the table is wider, the longest words are shortened
+    width   of a line (None: that of the terminal). Where the table is wider, the longest words are shortened. Where that
+            is not enough, the table is folded: its last columns follow below, with the first column beside them
     """
-    rows = [[str(cell) for cell in row] for row in rows]
-    widths = _fitted([max(len(row[k]) for row in rows) for k in range(len(rows[0]))], rows, width or columns())
+    rows, most = [[str(cell) for cell in row] for row in rows], width or columns()
+    widths = _fitted([max(len(row[k]) for row in rows) for k in range(len(rows[0]))], rows, most)
+    groups = [[0]]
+    for k in range(1, len(widths)):
+        if len(groups[-1]) > 1 and sum(widths[each] + 2 for each in groups[-1]) + widths[k] > most:
+            groups.append([0])
+        groups[-1].append(k)
+    return "\n\n".join(
+        _lines([[row[k] for k in group] for row in rows], [widths[k] for k in group]) for group in groups
+    )
+
+
+def _lines(rows, widths):
+    """Return the lines of a table whose columns have these widths."""
     lines = []
     for row in rows:
         first, *others = [shortened(cell, width) for cell, width in zip(row, widths)]

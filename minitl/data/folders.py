@@ -51,6 +51,12 @@ class PhotoFolder:
         labels = [photo.label for photo in photos]
         return [labels.count(label) for label in range(len(self.class_names))]
 
+    def __repr__(self):
+        return (
+            f"<PhotoFolder {self.path}: {len(self.class_names)} classes, {len(self.train):,} photographs for training, "
+            f"{len(self.val):,} for validation, {len(self.skipped):,} left out>"
+        )
+
     def __str__(self):
         train, val = self.counts(self.train), self.counts(self.val)
         rows = [("class", "training", "validation"), *zip(self.class_names, train, val), ("all", sum(train), sum(val))]

@@ -70,6 +70,9 @@ class FeatureRows:
         self.shape, self.dtype = (len(keys), *store.shape), store.dtype
         self.digest = hashlib.sha256("".join(keys).encode() + store.key.encode()).hexdigest()[:16]
 
+    def __repr__(self):
+        return f"<FeatureRows {self.shape}, {self.dtype}, from {self.store.folder or 'a temporary file'}>"
+
     def __len__(self):
         return len(self.rows)
 

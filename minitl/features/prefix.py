@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 
+from ..terminal import wrapped
 from .one_pass import all_outputs, output_shapes
 
 # The largest output that is kept. After VGG16's first block it has 3.2 MB an image, more than the image itself.
@@ -131,4 +132,4 @@ def _megabytes(count):
 
 def _print_if(verbose, line):
     if verbose:
-        print(line, flush=True)
+        print(wrapped(line, "  "), flush=True)

@@ -70,6 +70,22 @@ class Graph(LayerGroup):
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
 
+    def __repr__(self):
+        if "input_structure" not in vars(self):
+            return f"<{type(self).__name__} '{self.name}' without layers>"
+        shapes = " -> ".join(
+            ", ".join(
+                f"({', '.join('N' if size is None else str(size) for size in tensor.shape)})" for tensor in tensors
+            )
+            for tensors in (self.inputs, self.outputs)
+        )
+        learning = self.count_params(trainable_only=True)
+        frozen = "" if learning == self.count_params() else f" ({learning:,} learn)"
+        return (
+            f"<{type(self).__name__} '{self.name}': {shapes}, {len(self.layers)} layers, "
+            f"{self.count_params():,} parameters{frozen}>"
+        )
+
     @property
     def inputs(self):
         """Return the symbolic inputs as a list."""

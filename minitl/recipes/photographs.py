@@ -25,7 +25,7 @@ from ..data import PhotoFolder
 from ..files.results import write_json
 from ..kernels.memory import peak_bytes
 from ..models import Model
-from ..terminal import silent_unless
+from ..terminal import silent_unless, wrapped
 from ..version import __version__
 from .evaluation import Evaluation
 from .reporting import check_outputs, report_on_photographs
@@ -58,6 +58,9 @@ class FinetunedPhotographs:
     training_pictures: int
     seconds: float
     peak_bytes: int | None
+
+    def __repr__(self):
+        return f"<{type(self).__name__} from {self.folder.path}: {self.evaluation!r}, {self.model!r}>"
 
     def as_data(self):
         """Return everything but the model, as JSON can hold it."""
@@ -123,7 +126,7 @@ def _in_two_stages(folder, job):
     print(f"\nOn the photographs that were held back:\n{evaluation}")
     job.model.metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": CROP}
     print("\nWhere the model's parameters come from:")
-    print("\n".join(job.model.ledger.summary()))
+    print("\n".join(wrapped(line, " " * 12) for line in job.model.ledger.summary()))
     if settings.save:
         job.model.save(settings.save)
         print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ...")

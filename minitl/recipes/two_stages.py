@@ -12,8 +12,9 @@ from ..layers import GlobalAveragePooling2D
 from ..losses import CategoricalCrossentropy
 from ..models import Model
 from ..optimizers import SGD
+from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import printable
+from ..terminal import printable, wrapped
 from ..training import (
     BackupAndRestore,
     Callback,
@@ -99,7 +100,7 @@ class TwoStages:
             self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
             vanished = [*self.x.left_out, *self.x_val.left_out]
             for path, reason in vanished:
-                print(printable(f"left out: {path}: {reason}"))
+                print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
             folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
 
@@ -137,7 +138,8 @@ class TwoStages:
         """
         if self.pooled is None:
             return None
-        ridge = ridge_head(self.pooled[0], self.y, len(self.folder.class_names))
+        with Progress("Ridge regression"):
+            ridge = ridge_head(self.pooled[0], self.y, len(self.folder.class_names))
         accuracy = float((ridge.predict(self.pooled[1]).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.settings.start == "ridge":

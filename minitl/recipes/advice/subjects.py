@@ -21,7 +21,8 @@ from ...layers import Flatten, GlobalAveragePooling2D, Input
 from ...losses import CategoricalCrossentropy
 from ...models import Model
 from ...optimizers import SGD
-from ...terminal import printable
+from ...progress import Progress
+from ...terminal import printable, wrapped
 from ...training import Callback
 from ...weights.published.catalogue import present
 from .. import clothing
@@ -58,10 +59,12 @@ class Subject:
     def judge(self):
         """Return `judging.CutScores` of every cut, from the training images alone."""
         last, classes = self.cuts[-1], len(self.class_names)
-        return [
-            judge(cut, features, self.labels, classes, self.old_classes if cut == last else None)
-            for cut, features in self.features_at.items()
-        ]
+        found = []
+        with Progress("Judging the cuts", len(self.features_at)) as bar:
+            for cut, features in self.features_at.items():
+                found.append(judge(cut, features, self.labels, classes, self.old_classes if cut == last else None))
+                bar.advance(1)
+        return found
 
     def measure(self):
         """Measure the cost of the base's blocks on this machine. Returns (blocks, plans)."""
@@ -155,7 +158,7 @@ class Photographs(Subject):
         about = {"base": self.settings.base, "folder": str(self.folder.path)}
         kept = kept_together([*graphs, *[whole] * with_output], photographs, keep, about=about)
         for path, reason in kept[0].left_out:
-            print(printable(f"left out: {path}: {reason}"))
+            print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
         self.labels = np.array([photo.label for photo in kept[0].photos])
         self.features_at = {cut: rows.read(slice(None)) for cut, rows in zip(self.cuts, kept)}
         self.old_classes = kept[-1].read(slice(None)) if with_output else None
@@ -179,7 +182,8 @@ class Photographs(Subject):
         """Return all possible plans, with the costs of these blocks."""
         reading = np.median([costs.seconds_of(lambda: self.read(photo)) for photo in self.first_photos])
         task = self.task = self.task._replace(reading=float(reading))
-        epochs = [self.head_epoch(cut, task.val) for cut in self.cuts]
+        with Progress("Timing a head on each cut"):
+            epochs = [self.head_epoch(cut, task.val) for cut in self.cuts]
         found = []
         for k, (cut, epoch) in enumerate(zip(self.cuts, epochs)):
             cut_here = ["--cut", cut] if cut != self.cuts[-1] else []
