@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import re
 import shutil
 import textwrap
 
@@ -11,6 +12,7 @@ PIPE_COLUMNS = 80  # where the output is no terminal
 LEAST_COLUMNS = 40
 LEAST_CELL = 10  # a column of text in a table is not made narrower
 DOTS = "..."
+WORD = re.compile(r"[^\W\d_]{3}")  # cells without one are numbers, such as "0.1 to 0.9": they are never shortened
 
 
 def columns():
@@ -45,8 +47,8 @@ def wrapped(text, indent=""):
 def table(rows, width=None):
     """Return rows of cells as text: the first column aligned to the left, the others to the right.
 
-    width   of a line (None: that of the terminal). Where the table is wider, the longest words are shortened. Where that
-            is not enough, the table is folded: its last columns follow below, with the first column beside them
+    width   of a line (None: that of the terminal). Where the table is wider, the longest words are shortened. Where
+            that is not enough, the table is folded: its last columns follow below, beside the first column
     """
     rows, most = [[str(cell) for cell in row] for row in rows], width or columns()
     widths = _fitted([max(len(row[k]) for row in rows) for k in range(len(rows[0]))], rows, most)
@@ -55,9 +57,8 @@ def table(rows, width=None):
         if len(groups[-1]) > 1 and sum(widths[each] + 2 for each in groups[-1]) + widths[k] > most:
             groups.append([0])
         groups[-1].append(k)
-    return "\n\n".join(
-        _lines([[row[k] for k in group] for row in rows], [widths[k] for k in group]) for group in groups
-    )
+    parts = [_lines([[row[k] for k in group] for row in rows], [widths[k] for k in group]) for group in groups]
+    return "\n\n".join(parts)
 
 
 def _lines(rows, widths):
@@ -72,7 +73,7 @@ def _lines(rows, widths):
 
 def _fitted(widths, rows, most):
     """Return the widths of a table's columns, with the widest columns of words made narrower until a line fits."""
-    has_words = [any(c.isalpha() for row in rows[1:] for c in row[k]) for k in range(len(widths))]
+    has_words = [any(WORD.search(row[k]) for row in rows[1:]) for k in range(len(widths))]
     while (excess := sum(widths) + 2 * (len(widths) - 1) - most) > 0:
         wide = [k for k, width in enumerate(widths) if has_words[k] and width > LEAST_CELL]
         if not wide:

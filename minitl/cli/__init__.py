@@ -9,6 +9,7 @@ import warnings
 from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
 from ..progress import watched
+from ..terminal import wrapped
 from ..version import __version__
 from . import advise, bench, cache, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 from .parser import HelpFormatter, Parser
@@ -42,7 +43,10 @@ def main(arguments=None):
     except MinitlError as error:
         text = error.for_command_line() if hasattr(error, "for_command_line") else str(error)
         line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-        print(f"minitl: {line}", file=sys.stderr)  # one line, even for an error of several lines
+        line = (
+            f"minitl: {line}"  # one line, even for an error of several lines; a terminal gets it without broken words
+        )
+        print(wrapped(line, "  ") if sys.stderr.isatty() else line, file=sys.stderr)
         return 1
     except StoppedAtOnce as stopped:  # it has printed what is kept
         return stopped.exit_status

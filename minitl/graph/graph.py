@@ -73,16 +73,15 @@ class Graph(LayerGroup):
     def __repr__(self):
         if "input_structure" not in vars(self):
             return f"<{type(self).__name__} '{self.name}' without layers>"
-        shapes = " -> ".join(
-            ", ".join(
-                f"({', '.join('N' if size is None else str(size) for size in tensor.shape)})" for tensor in tensors
-            )
-            for tensors in (self.inputs, self.outputs)
-        )
+
+        def shapes_of(tensors):
+            shapes = [", ".join(str(size or "?") for size in tensor.shape[1:]) for tensor in tensors]
+            return ", ".join(f"(N, {shape})" for shape in shapes)
+
         learning = self.count_params(trainable_only=True)
         frozen = "" if learning == self.count_params() else f" ({learning:,} learn)"
         return (
-            f"<{type(self).__name__} '{self.name}': {shapes}, {len(self.layers)} layers, "
+            f"<{type(self).__name__} '{self.name}': {shapes_of(self.inputs)} -> {shapes_of(self.outputs)}, {len(self.layers)} layers, "
             f"{self.count_params():,} parameters{frozen}>"
         )
 
