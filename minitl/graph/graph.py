@@ -80,10 +80,9 @@ class Graph(LayerGroup):
 
         learning = self.count_params(trainable_only=True)
         frozen = "" if learning == self.count_params() else f" ({learning:,} learn)"
-        return (
-            f"<{type(self).__name__} '{self.name}': {shapes_of(self.inputs)} -> {shapes_of(self.outputs)}, {len(self.layers)} layers, "
-            f"{self.count_params():,} parameters{frozen}>"
-        )
+        shapes = f"{shapes_of(self.inputs)} -> {shapes_of(self.outputs)}"
+        numbers = f"{len(self.layers)} layers, {self.count_params():,} parameters{frozen}"
+        return f"<{type(self).__name__} '{self.name}': {shapes}, {numbers}>"
 
     @property
     def inputs(self):
