@@ -80,7 +80,7 @@ def image(pixels, alt, class_=None):
 
 
 def scrolling(content, caption, wide, class_="scroll"):
-    """Return content in a box that scrolls where it is wider than the page. What is `wide` says so on a small screen."""
+    """Return content in a box that scrolls where it is wider than the page; `wide` content says so on small screens."""
     box = tag("div", content, class_=class_, tabindex="0", role="region", aria_label=caption)
     hint = tag("p", "Wider than this screen: move it to the left to see the rest →", class_="hint")
     return join(hint, box) if wide else box
