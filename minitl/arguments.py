@@ -35,7 +35,7 @@ def nearest(word, known, count=3):
     A name is near if it is spelt alike, or if it begins with the word.
     """
     word, by_lower = str(word).lower(), {str(name).lower(): str(name) for name in known}
-    near = difflib.get_close_matches(word, by_lower, n=count)
+    near = difflib.get_close_matches(word, by_lower, n=count, cutoff=0.5)
     if word.strip("-"):
         near += [name for name in by_lower if name.startswith(word) and name not in near]
     return [by_lower[name] for name in near[:count]]

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 
 from . import interruption
 
-PATIENCE = 1.0  # seconds of silence before a bar appears
+PATIENCE = 1.0  # seconds of silence before a bar appears on a terminal
+PATIENCE_ELSEWHERE = 1.8  # and before a plain line is printed where the output is no terminal
 BETWEEN_DRAWINGS = 0.2  # seconds, on a terminal
 BETWEEN_LINES = 3.0  # seconds between two plain lines, where the output is no terminal
 BAR = 24  # width in characters
@@ -54,6 +55,8 @@ class Progress:
         """Return the line to show: `Predicting [######......] 120/500  60/s  6 s left`. It fits the terminal."""
         width = shutil.get_terminal_size((80, 24)).columns - 1
         state = self.state(time.perf_counter() - self.start)
+        if len(state) + min(len(self.title), 20) > width:
+            state = state.rpartition("] ")[2]  # without the bar
         title, room = self.title, width - len(state) - 1
         if len(title) > room:
             title = title[: max(8, room - 3)] + "..."
@@ -92,10 +95,10 @@ def watched():
     before = sys.stdout
     sys.stdout = _screen.stream = _WatchedStream(before)
     try:
-        with Progress("Working"):
+        with Progress("Working") as _screen.base:
             yield
     finally:
-        _screen.stream = None
+        _screen.stream = _screen.base = None
         if isinstance(sys.stdout, _WatchedStream):
             sys.stdout = before
 
@@ -127,7 +130,7 @@ class _Screen:
 
     def __init__(self):
         self.lock, self.work, self.thread = threading.RLock(), [], None
-        self.stream = None  # the `_WatchedStream` of `watched`
+        self.stream = self.base = None  # the `_WatchedStream` of `watched`, and the work that stands for all
         self.printed = self.drawn = 0.0  # when text was printed, and when a bar was drawn
         self.bar_stream = None  # the terminal on which a bar is to be seen
 
@@ -170,12 +173,15 @@ class _Screen:
                 return  # within `silent_unless(0)`
             terminal = stream.isatty()
             shown = [bar for bar in self.work if is_watched or (bar.enabled and (terminal or bar.lines))]
-            if not shown or now - self.printed < PATIENCE or (is_watched and not stream.is_new_line):
+            patience = PATIENCE if terminal else PATIENCE_ELSEWHERE
+            if shown and shown[-1] is self.base and not terminal:
+                patience = BETWEEN_LINES  # a line that names no work is worth less in a file
+            if not shown or now - self.printed < patience or (is_watched and not stream.is_new_line):
                 return
             is_first = self.drawn < self.printed
             if not is_first and now - self.drawn < (BETWEEN_DRAWINGS if terminal else BETWEEN_LINES):
                 return
-            if not is_watched and now - shown[-1].start < PATIENCE:
+            if not is_watched and now - shown[-1].start < patience:
                 return
             raw, self.drawn = (stream.stream if is_watched else stream), now
             raw.write(f"\r\033[K{shown[-1].line()}" if terminal else f"{shown[-1].line()}\n")

@@ -16,7 +16,7 @@ class Parser(argparse.ArgumentParser):
         """Print the error and where the help is, and exit with 2."""
         line = "".join(c if c.isprintable() else "?" for c in f"minitl: {message}")
         print(wrapped(line, "  "), file=sys.stderr)
-        print(f"{self.prog} --help shows what there is.", file=sys.stderr)
+        print(f"usage: {self.prog} --help shows what there is.", file=sys.stderr)
         self.exit(2)
 
     def _check_value(self, action, value):

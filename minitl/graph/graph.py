@@ -35,6 +35,7 @@ from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
 from .structure import Structure
+from .summary import described
 
 GRADIENTS = ("none", "trainable", "input")
 
@@ -71,18 +72,7 @@ class Graph(LayerGroup):
         self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
 
     def __repr__(self):
-        if "input_structure" not in vars(self):
-            return f"<{type(self).__name__} '{self.name}' without layers>"
-
-        def shapes_of(tensors):
-            shapes = [", ".join(str(size or "?") for size in tensor.shape[1:]) for tensor in tensors]
-            return ", ".join(f"(N, {shape})" for shape in shapes)
-
-        learning = self.count_params(trainable_only=True)
-        frozen = "" if learning == self.count_params() else f" ({learning:,} learn)"
-        shapes = f"{shapes_of(self.inputs)} -> {shapes_of(self.outputs)}"
-        numbers = f"{len(self.layers)} layers, {self.count_params():,} parameters{frozen}"
-        return f"<{type(self).__name__} '{self.name}': {shapes}, {numbers}>"
+        return described(self) if "calls" in vars(self) else f"<{type(self).__name__} '{self.name}' without layers>"
 
     @property
     def inputs(self):
@@ -320,8 +310,10 @@ class Graph(LayerGroup):
             if layer.name == name:
                 return layer
         names = [each.name for each in self.layers]
-        near = nearest(name, names) or [*names[:3], *["..."] * (len(names) > 4), *names[max(3, len(names) - 1) :]]
-        raise GraphError(f"the model has no layer '{name}'. The nearest of its {len(names)}: {', '.join(near)}.")
+        near = nearest(name, names) if len(names) > 8 else names
+        shown = near or [*names[:4], "..."]
+        text = f"The nearest of its {len(names)} layers" if near and near is not names else "Its layers"
+        raise GraphError(f"the model has no layer '{name}'. {text}: {', '.join(shown)}.")
 
     def output_of(self, name, call=None):
         """Return the symbolic output of the layer named `name` in this graph. If the layer is called several times,

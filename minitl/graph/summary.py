@@ -49,3 +49,17 @@ def summary_text(model):
         f"Non-trainable params  {total - trainable:>13,}  (frozen layers, and the statistics of BatchNormalization)",
     ]
     return "\n".join([f"Model: {model.name}", rule, lines[0], rule, *lines[1:], rule, *totals])
+
+
+def described(model):
+    """Return a model in one line, for its `repr`."""
+
+    def shapes_of(tensors):
+        shapes = [", ".join(str(size or "?") for size in tensor.shape[1:]) for tensor in tensors]
+        return ", ".join(f"(N, {shape})" for shape in shapes)
+
+    learning, total = model.count_params(trainable_only=True), model.count_params()
+    frozen = "" if learning == total else f" ({learning:,} learn)"
+    numbers = f"{len(model.layers)} layers, {total:,} parameters{frozen}"
+    shapes = f"{shapes_of(model.inputs)} -> {shapes_of(model.outputs)}"
+    return f"<{type(model).__name__} '{model.name}': {shapes}, {numbers}>"
