@@ -9,8 +9,8 @@ different folders write at the same time, and each finds what earlier runs on ot
 file `rows` is that of its last use. Whoever reads or writes a set holds a shared lock on this file, so that
 `features.cache` removes no set that is in use.
 
-Rows are only appended, and the index is replaced after they are on the disk. So the next run finds what an interrupted
-run has written, and a row never changes while another process reads it.
+Rows are only appended, and the index is replaced after they are on the disk. So the next run finds the rows of an
+interrupted run, and a row never changes while another process reads it.
 """
 
 import json
@@ -116,8 +116,8 @@ class Store:
 
     @contextmanager
     def writing(self, keys=None):
-        """Lock the set for writing in the `with` block. At its beginning the block reads what others have written. At
-        its end its own rows are saved, even after an exception."""
+        """Lock the set for writing in the `with` block. At its beginning the block reads the rows that others have
+        written. At its end its own rows are saved, even after an exception."""
         if self.folder is None:
             yield
             return
