@@ -1,4 +1,4 @@
-"""Progress: nothing that minitl does is silent for long.
+"""Progress bars: minitl is never silent for long.
 
     with Progress("Predicting", 500) as bar:
         bar.advance(32)
@@ -126,7 +126,7 @@ class _WatchedStream:
 
 
 class _Screen:
-    """What is shown: the work that is under way, the innermost one last, and when something was printed last."""
+    """The screen: the work under way, the innermost one last, and the times of the last print and the last bar."""
 
     def __init__(self):
         self.lock, self.work, self.thread = threading.RLock(), [], None

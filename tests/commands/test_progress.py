@@ -1,4 +1,4 @@
-"""Nothing is silent for long: what is shown of work under way, on a terminal and elsewhere."""
+"""Progress: how work under way is shown, on a terminal and elsewhere."""
 
 import io
 import os

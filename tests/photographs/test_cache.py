@@ -1,4 +1,4 @@
-"""What is kept on the disk: one pass for one base, half precision for maps, a limit, and a command to see and clean."""
+"""Kept features: one pass for one base, half precision for maps, a limit, and a command to see and clean."""
 
 import hashlib
 import json
