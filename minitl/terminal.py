@@ -10,7 +10,7 @@ from .progress import watched
 
 PIPE_COLUMNS = 80  # where the output is no terminal
 LEAST_COLUMNS = 40
-LEAST_CELL = 10  # a column of text in a table is not made narrower
+LEAST_CELLS = (36, 12)  # the first column of a table, which names its rows, and the others are not made narrower
 DOTS = "..."
 WORD = re.compile(r"[^\W\d_]{3}")  # cells without one are numbers, such as "0.1 to 0.9": they are never shortened
 
@@ -44,6 +44,15 @@ def wrapped(text, indent=""):
     return textwrap.fill(text, columns(), **options)
 
 
+def fitted(text):
+    """Return lines of text with those that are too long for the terminal wrapped, each beneath its own beginning."""
+    lines = []
+    for line in text.split("\n"):
+        start = line[: len(line) - len(line.lstrip())]
+        lines.append(start + wrapped(line.lstrip(), start + "  ") if len(line) > columns() else line)
+    return "\n".join(lines)
+
+
 def table(rows, width=None):
     """Return rows of cells as text: the first column aligned to the left, the others to the right.
 
@@ -51,7 +60,7 @@ def table(rows, width=None):
             that is not enough, the table is folded: its last columns follow below, beside the first column
     """
     rows, most = [[str(cell) for cell in row] for row in rows], width or columns()
-    widths = _fitted([max(len(row[k]) for row in rows) for k in range(len(rows[0]))], rows, most)
+    widths = column_widths(rows, most)
     groups = [[0]]
     for k in range(1, len(widths)):
         if len(groups[-1]) > 1 and sum(widths[each] + 2 for each in groups[-1]) + widths[k] > most:
@@ -71,16 +80,18 @@ def _lines(rows, widths):
     return "\n".join(lines)
 
 
-def _fitted(widths, rows, most):
-    """Return the widths of a table's columns, with the widest columns of words made narrower until a line fits."""
-    has_words = [any(WORD.search(row[k]) for row in rows[1:]) for k in range(len(widths))]
+def column_widths(rows, most):
+    """Return the widths of a table's columns: as wide as their cells, or, where a line would have more than `most`
+    characters, with the widest columns of words made narrower."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    least = [LEAST_CELLS[k > 0] if any(WORD.search(row[k]) for row in rows[1:]) else w for k, w in enumerate(widths)]
     while (excess := sum(widths) + 2 * (len(widths) - 1) - most) > 0:
-        wide = [k for k, width in enumerate(widths) if has_words[k] and width > LEAST_CELL]
+        wide = [k for k, width in enumerate(widths) if width > least[k]]
         if not wide:
             break
         widest = max(wide, key=lambda k: widths[k])
-        second = max((widths[k] for k in wide if k != widest), default=LEAST_CELL)
-        widths[widest] -= max(1, min(excess, widths[widest] - second, widths[widest] - LEAST_CELL))
+        second = max((widths[k] for k in wide if k != widest), default=0)
+        widths[widest] -= max(1, min(excess, widths[widest] - second, widths[widest] - least[widest]))
     return widths
 
 

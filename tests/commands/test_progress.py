@@ -148,11 +148,11 @@ def test_a_command_is_never_silent_for_long(tmp_path):
                 Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / f"{k}.png")
     command = [sys.executable, "-c", textwrap.dedent(SLOW), "finetune", "photos", "--image-size", "32", "--epochs", "2"]
     environment = {**os.environ, "MINITL_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, env=environment)
     gaps, last, before = [], None, b""
-    while text := os.read(process.stdout.fileno(), 65536):
-        now = time.perf_counter()
-        if last is not None:  # the first text comes after Python has imported everything
-            gaps.append((now - last, before, text))
-        last, before = now, text
-    assert process.wait() == 0 and max(gaps)[0] <= MOST_SILENCE, max(gaps)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=tmp_path, env=environment) as process:
+        while text := os.read(process.stdout.fileno(), 65536):
+            now = time.perf_counter()
+            if last is not None:  # the first text comes after Python has imported everything
+                gaps.append((now - last, before, text))
+            last, before = now, text
+    assert process.returncode == 0 and max(gaps)[0] <= MOST_SILENCE, max(gaps)
