@@ -5,15 +5,25 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 
 
 class Metric:
-    """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...)."""
+    """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...).
+
+    name               the metric's name in the history; the class has a default
+    larger_is_better   whether larger numbers are better, for callbacks with mode="auto"; None: not said
+    """
 
     name = "metric"
+    larger_is_better = None
 
-    def __init__(self):
+    def __init__(self, name=None, dtype=None):
+        if name is not None and (not isinstance(name, str) or not name):
+            raise ArgumentError(f"name is {name!r}; expected a text, the name of the metric in the history.")
+        if dtype not in (None, "float32", "float64"):
+            raise ArgumentError(f"dtype is {dtype!r}; metrics compute in float64. Leave it out.")
+        self.name = type(self).name if name is None else name
         self.reset()
 
     def reset(self):
@@ -48,4 +58,4 @@ class Metric:
 
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a truth value for right or wrong."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no score(y_true, y_pred), which gives a number for each.")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import minitl.optimizers
 
-NAMES = {"adam": "Adam", "sgd": "SGD"}  # Keras's name -> the class in minitl.optimizers
+NAMES = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}  # Keras's name -> the class in minitl.optimizers
 
 
 class OptimizerCase(NamedTuple):
@@ -50,6 +50,11 @@ def adam(name, keras=True, golden=False, **arguments):
     return OptimizerCase(name, lambda optimizers: optimizers.Adam(0.01, **arguments), keras, "tanh", 5e-5, golden)
 
 
+def rmsprop(name, **arguments):
+    """Return a case of RMSprop."""
+    return OptimizerCase(name, lambda optimizers: optimizers.RMSprop(0.01, **arguments), True, "tanh", 5e-5)
+
+
 OPTIMIZERS = [
     sgd("plain", momentum=0.0),
     sgd("momentum", golden=True, momentum=0.9),
@@ -66,6 +71,9 @@ OPTIMIZERS = [
     adam("adam-clipnorm", clipnorm=0.05),
     adam("adam-clipvalue", clipvalue=0.01),
     adam("adam-global-clipnorm", global_clipnorm=0.08),
+    rmsprop("rmsprop"),
+    rmsprop("rmsprop-momentum-decay", rho=0.8, momentum=0.7, weight_decay=0.05),
+    rmsprop("rmsprop-centered", momentum=0.5, centered=True, clipnorm=0.5),
     # Rates that change
     OptimizerCase(
         "cosine", lambda optimizers: optimizers.SGD(optimizers.schedules.CosineDecay(0.05, 15, alpha=0.1), momentum=0.9)
