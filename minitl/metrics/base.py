@@ -5,7 +5,7 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError, DataError, MinitlError
 
 
 class Metric:
@@ -38,6 +38,8 @@ class Metric:
         """
         try:
             scores = self.score(np.asarray(y_true), np.asarray(y_pred))
+        except MinitlError:
+            raise
         except ValueError:
             raise DataError(
                 f"metric '{self.name}' cannot compare labels {np.shape(y_true)} with predictions {np.shape(y_pred)}: "

@@ -34,6 +34,59 @@ class CosineDecay:
         return largest * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
 
 
+class ExponentialDecay:
+    """A learning rate that is multiplied by the same factor again and again: initial * decay_rate^(step / decay_steps).
+
+    staircase   True: step / decay_steps is rounded down, so that the rate falls once in decay_steps steps
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
+        self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
+        self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        passed = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return self.initial * self.decay_rate**passed
+
+
+class InverseTimeDecay:
+    """A learning rate that falls as 1 / time: initial / (1 + decay_rate * step / decay_steps).
+
+    staircase   as in `ExponentialDecay`
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
+        self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
+        self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        passed = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return self.initial / (1 + self.decay_rate * passed)
+
+
+class PolynomialDecay:
+    """A learning rate that falls to `end_learning_rate` within `decay_steps` steps, and then stays there:
+    (initial - end) * (1 - step / decay_steps)^power + end.
+
+    cycle   True: it does not stay. decay_steps is doubled, tripled, ... whenever `step` passes it
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False):
+        self.initial, self.end = rate(initial_learning_rate), rate(end_learning_rate)
+        self.decay_steps, self.power = whole_number(decay_steps, "decay_steps"), number(power, "power", 0, 100)
+        self.cycle = cycle
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        steps = self.decay_steps
+        if self.cycle:
+            steps *= max(1, math.ceil(step / steps))
+        left = 1 - min(step, steps) / steps
+        return (self.initial - self.end) * left**self.power + self.end
+
+
 class PiecewiseConstantDecay:
     """A learning rate that is constant between boundaries.
 

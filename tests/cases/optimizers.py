@@ -90,6 +90,17 @@ OPTIMIZERS = [
         activation="tanh",
         tolerance=5e-5,
     ),
+    *(
+        OptimizerCase(name, lambda optimizers, make=make: optimizers.SGD(make(optimizers.schedules), momentum=0.9))
+        for name, make in {
+            "exponential": lambda schedules: schedules.ExponentialDecay(0.05, 6, 0.5),
+            "exponential-steps": lambda schedules: schedules.ExponentialDecay(0.05, 6, 0.5, staircase=True),
+            "inverse-time": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0),
+            "inverse-time-steps": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0, staircase=True),
+            "polynomial": lambda schedules: schedules.PolynomialDecay(0.05, 15, 0.01, power=2.0),
+            "polynomial-cycle": lambda schedules: schedules.PolynomialDecay(0.05, 6, 0.01, cycle=True),
+        }.items()
+    ),
     OptimizerCase(
         "adam-cosine",
         lambda optimizers: optimizers.Adam(optimizers.schedules.CosineDecay(0.02, 15, alpha=0.1)),
