@@ -38,9 +38,10 @@ class ExponentialDecay:
     """A learning rate that is multiplied by the same factor again and again: initial * decay_rate^(step / decay_steps).
 
     staircase   True: step / decay_steps is rounded down, so that the rate falls once in decay_steps steps
+    name        Keras's name of the schedule; it is not used
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
         self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
         self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
 
@@ -53,10 +54,10 @@ class ExponentialDecay:
 class InverseTimeDecay:
     """A learning rate that falls as 1 / time: initial / (1 + decay_rate * step / decay_steps).
 
-    staircase   as in `ExponentialDecay`
+    staircase, name   as in `ExponentialDecay`
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False):
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
         self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
         self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
 
@@ -71,9 +72,10 @@ class PolynomialDecay:
     (initial - end) * (1 - step / decay_steps)^power + end.
 
     cycle   True: it does not stay. decay_steps is doubled, tripled, ... whenever `step` passes it
+    name    as in `ExponentialDecay`
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False):
+    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name=None):
         self.initial, self.end = rate(initial_learning_rate), rate(end_learning_rate)
         self.decay_steps, self.power = whole_number(decay_steps, "decay_steps"), number(power, "power", 0, 100)
         self.cycle = cycle

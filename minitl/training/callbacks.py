@@ -118,9 +118,27 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 class LambdaCallback(Callback):
     """A callback made of functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs))`. They take the
-    arguments of the methods of `Callback` that they are named after."""
+    arguments of the methods of `Callback` that they are named after. Every method may be given by its name."""
 
-    def __init__(self, **functions):
+    def __init__(
+        self,
+        on_epoch_begin=None,
+        on_epoch_end=None,
+        on_train_begin=None,
+        on_train_end=None,
+        on_train_batch_begin=None,
+        on_train_batch_end=None,
+        **others,
+    ):
+        functions = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **others,
+        }
         for name, function in functions.items():
             if name not in HOOKS or not (function is None or callable(function)):
                 raise ArgumentError(
@@ -133,9 +151,15 @@ class LambdaCallback(Callback):
 
 class TerminateOnNaN(Callback):
     """Keras's callback that ends a training whose loss is not finite. Here `fit` does this by itself, with or without
-    it: it raises DivergedError before the weights are changed."""
+    it: it raises DivergedError before the weights are changed.
+
+    raise_error   Keras stops in silence unless it is True. An error is raised here in either case
+    """
 
     added_logs = ()
+
+    def __init__(self, raise_error=False):
+        self.raise_error = raise_error
 
 
 class LearningRateScheduler(Callback):
@@ -204,6 +228,10 @@ class CSVLogger(Callback):
     added_logs = ()
 
     def __init__(self, filename, separator=",", append=False):
+        if not isinstance(filename, (str, os.PathLike)) or not os.fspath(filename):
+            raise ArgumentError(f"filename is {filename!r}; expected the path of a file to write.")
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '\r\n"':
+            raise ArgumentError(f"separator is {separator!r}; expected a single character.")
         self.filename, self.separator, self.append = os.fspath(filename), separator, append
         self.file = None
 

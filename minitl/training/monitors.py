@@ -9,7 +9,7 @@ import string
 import warnings
 from pathlib import Path
 
-from ..arguments import whole_number
+from ..arguments import number, whole_number
 from ..errors import ArgumentError
 from ..files.writable import check_can_write
 from ..weights.saving import check_target
@@ -18,6 +18,8 @@ from .callbacks import Callback
 # What the last words of a metric's name say about its direction, for metrics that do not say it themselves.
 LARGER_IS_BETTER = ("acc", "accuracy", "auc", "dice", "f1", "f1_score", "iou", "precision", "r2_score", "recall")
 SMALLER_IS_BETTER = ("crossentropy", "error", "hinge", "loss", "mae", "mape", "mse", "msle", "perplexity", "rmse")
+
+LARGEST = 1e30  # of the numbers that are arguments
 
 
 def moving_layers(model):
@@ -41,7 +43,8 @@ class _Monitor(Callback):
             raise ArgumentError(f"mode is {mode!r}; expected 'auto', 'min' or 'max'.")
         if not isinstance(monitor, str) or not monitor:
             raise ArgumentError(f"monitor is {monitor!r}; expected the name of a number in the history.")
-        self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
+        self.monitor, self.mode = monitor, mode
+        self.min_delta = abs(number(min_delta, "min_delta", -LARGEST, LARGEST))
         self.larger_is_better = _direction_of_name(monitor) if mode == "auto" else mode == "max"
 
     def prepare(self):
@@ -120,8 +123,10 @@ class EarlyStopping(_Monitor):
         start_from_epoch=0,
     ):
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.baseline = whole_number(patience, "patience", 0), baseline
-        self.verbose, self.restore_best_weights, self.start_from_epoch = verbose, restore_best_weights, start_from_epoch
+        self.patience, self.verbose = whole_number(patience, "patience", 0), verbose
+        self.baseline = None if baseline is None else number(baseline, "baseline", -LARGEST, LARGEST)
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = whole_number(start_from_epoch, "start_from_epoch", 0)
         self._forget()
 
     remembers = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
@@ -196,10 +201,11 @@ class ReduceLROnPlateau(_Monitor):
         min_lr=0.0,
     ):
         super().__init__(monitor, mode, min_delta)
-        if not 0 < factor < 1:
+        self.factor = number(factor, "factor", 0, 1)
+        if self.factor in (0, 1):
             raise ArgumentError(f"factor is {factor!r}; expected a number between 0 and 1.")
-        self.factor, self.patience, self.verbose = factor, whole_number(patience, "patience", 0), verbose
-        self.cooldown, self.min_lr = cooldown, min_lr
+        self.patience, self.verbose = whole_number(patience, "patience", 0), verbose
+        self.cooldown, self.min_lr = whole_number(cooldown, "cooldown", 0), number(min_lr, "min_lr", 0, LARGEST)
 
     remembers = ("wait", "cooldown_left", "best")
 
@@ -258,7 +264,9 @@ class ModelCheckpoint(_Monitor):
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq = save_freq if save_freq == "epoch" else whole_number(save_freq, "save_freq")
-        self.best, self.batches = initial_value_threshold, 0
+        self.best, self.batches = None, 0
+        if initial_value_threshold is not None:
+            self.best = number(initial_value_threshold, "initial_value_threshold", -LARGEST, LARGEST)
         check_target(self.filepath)
 
     remembers = ("best", "batches")

@@ -39,9 +39,10 @@ class BackupAndRestore(Callback):
 
     backup_dir          the folder; only one run at a time may use it
     save_freq           "epoch", or a number of batches: then a checkpoint is also saved after each such number
-    seconds_between     skip a checkpoint that would come sooner than this after the last one
+    double_checkpoint   True in Keras: keep the checkpoint before the newest one as well. It is always kept here
     delete_checkpoint   True: remove the checkpoints once the training is finished. False: keep them, and calling `fit`
                         again restores the finished model
+    seconds_between     skip a checkpoint that would come sooner than this after the last one
     despite_changes     continue even if the data, the code or the machine have changed
     conditions          {name: value} of further things that must not change between the runs, such as a seed
 
@@ -57,8 +58,9 @@ class BackupAndRestore(Callback):
         self,
         backup_dir,
         save_freq="epoch",
-        seconds_between=0,
+        double_checkpoint=False,
         delete_checkpoint=True,
+        seconds_between=0,
         despite_changes=False,
         conditions=None,
     ):
