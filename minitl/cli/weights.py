@@ -5,7 +5,7 @@ minitl weights get vgg16-notop             fetch them and check them
 minitl weights convert vgg16.pth vgg16.h5  convert to HDF5 for minitl and Keras
 minitl weights verify model.h5             check that no number has changed
 minitl weights inspect model.h5            list the tensors and their origins
-minitl weights diff before.h5 after.h5     show which tensors differ, how much
+minitl weights diff before.h5 after.h5     show the tensors that differ
 
 Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra
 `convert`) .pth.

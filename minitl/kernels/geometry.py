@@ -1,4 +1,4 @@
-"""Where a window lands: output sizes and padding, by TensorFlow's rules.
+"""The places of sliding windows: output sizes and padding, by TensorFlow's rules.
 
 Along one axis of `size` pixels, a window of `kernel` pixels moves `stride` pixels at a time.
 

@@ -26,7 +26,7 @@ from ..errors import ArgumentError, GraphError, ShapeError
 
 _serial_numbers = itertools.count()
 
-# Arguments of Keras's layers that minitl does not have, and the values of them that describe what it does anyway.
+# Arguments of Keras's layers that minitl does not have, with the values that are accepted: those that change nothing.
 KERAS_DEFAULTS = {
     "activity_regularizer": (None,),
     "bias_constraint": (None,),

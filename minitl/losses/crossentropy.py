@@ -11,7 +11,7 @@ has not been rounded to 0. `kernels.activations.softmax` therefore never returns
 to z = +-10,000), and each step is still the exact gradient of its own function. The loss *value* stops growing at
 -log(1.2e-32) = 73.5 (in float32).
 
-A softmax that is not ours may return an exact 0 for the label. `_above_zero` says what happens then. With
+A softmax that is not ours may return an exact 0 for the label. The docstring of `_above_zero` describes this case. With
 `from_logits=True` the model ends without a softmax, and value and gradient are computed directly from z, so this cannot
 happen. Sigmoid and `BinaryCrossentropy` work together in the same way as softmax and cross-entropy.
 """

@@ -32,7 +32,7 @@ class Adam(Optimizer):
         return np.zeros_like(parameter), np.zeros_like(parameter)
 
     def update(self, parameter, gradient, mean, square):
-        """Move a part of one parameter in place, and its m and v."""
+        """Update a part of one parameter in place, with its m and v."""
         t = self.iterations
         corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         # Keras computes m + (g - m) (1 - beta_1). Its rounding leaves something of an old, large m even for beta_1 = 0.

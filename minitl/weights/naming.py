@@ -127,7 +127,7 @@ def has_keras_layout(file):
 
 
 def owner_of(tensor):
-    """Return what stands before the parameter in a tensor's name: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
+    """Return the part of a tensor's name before the parameter: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
     if isinstance(tensor.parameter, int):
         return tensor.name.removesuffix(f"/vars/{tensor.parameter}")
     return tensor.layer or tensor.name.rpartition(".")[0]
@@ -258,7 +258,7 @@ def _places_by_tensor_name(file, layers, names, flattened):
     prefixes = {tensor.name: tensor.name.rpartition(".")[0] for tensor in tensors}
     if prefixes and all(prefix.startswith("module.") for prefix in prefixes.values()):  # torch.nn.DataParallel's
         prefixes = {name: prefix.removeprefix("module.") for name, prefix in prefixes.items()}
-    words = {}  # what stands before the last dot -> the words behind it
+    words = {}  # the name up to the last dot -> the words behind it
     for tensor in tensors:
         words.setdefault(prefixes[tensor.name], set()).add(tensor.name.rpartition(".")[2])
     for table in TORCHVISION.values():
