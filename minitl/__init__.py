@@ -31,13 +31,14 @@ from . import (
     utils,
     weights,
 )
-from .layers import Input
+from .layers import Input, Layer
 from .models import Model, Sequential
 from .utils import set_random_seed
 from .version import __version__ as __version__
 
 __all__ = [
     "Input",
+    "Layer",
     "Model",
     "Sequential",
     "applications",

@@ -8,7 +8,15 @@ from ..errors import ArgumentError
 LARGEST_RATE = 1e30  # far above every rate that makes sense
 
 
-class CosineDecay:
+class LearningRateSchedule:
+    """The base of the schedules, for a schedule of your own. An optimizer takes any function of the number of steps."""
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        raise ArgumentError(f"class {type(self).__name__} has no __call__(step), which returns the learning rate.")
+
+
+class CosineDecay(LearningRateSchedule):
     """A learning rate that falls along half a cosine, after a linear warm-up.
 
         warm-up, step < warmup_steps     initial + (warmup_target - initial) * step / warmup_steps
@@ -34,7 +42,7 @@ class CosineDecay:
         return largest * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
 
 
-class ExponentialDecay:
+class ExponentialDecay(LearningRateSchedule):
     """A learning rate that is multiplied by the same factor again and again: initial * decay_rate^(step / decay_steps).
 
     staircase   True: step / decay_steps is rounded down, so that the rate falls once in decay_steps steps
@@ -51,7 +59,7 @@ class ExponentialDecay:
         return self.initial * self.decay_rate**passed
 
 
-class InverseTimeDecay:
+class InverseTimeDecay(LearningRateSchedule):
     """A learning rate that falls as 1 / time: initial / (1 + decay_rate * step / decay_steps).
 
     staircase, name   as in `ExponentialDecay`
@@ -67,7 +75,7 @@ class InverseTimeDecay:
         return self.initial / (1 + self.decay_rate * passed)
 
 
-class PolynomialDecay:
+class PolynomialDecay(LearningRateSchedule):
     """A learning rate that falls to `end_learning_rate` within `decay_steps` steps, and then stays there:
     (initial - end) * (1 - step / decay_steps)^power + end.
 
@@ -89,7 +97,7 @@ class PolynomialDecay:
         return (self.initial - self.end) * left**self.power + self.end
 
 
-class PiecewiseConstantDecay:
+class PiecewiseConstantDecay(LearningRateSchedule):
     """A learning rate that is constant between boundaries.
 
     It is values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], and so on. After the
@@ -109,7 +117,7 @@ class PiecewiseConstantDecay:
         return self.values[sum(step > boundary for boundary in self.boundaries)]
 
 
-class WarmUp:
+class WarmUp(LearningRateSchedule):
     """A linear warm-up within `steps` steps, then `after`: a rate, or a schedule from its beginning.
 
     Step k = 0, 1, ... of the warm-up has the rate (k + 1) / (steps + 1) times the first rate of `after`. In the first

@@ -67,11 +67,22 @@ def test_keras_import_paths():
     from minitl.metrics import BinaryAccuracy  # noqa: F401
     from minitl.models import load_model
     from minitl.optimizers import RMSprop  # noqa: F401
-    from minitl.optimizers.schedules import CosineDecay, ExponentialDecay  # noqa: F401
+    from minitl.optimizers.schedules import CosineDecay, ExponentialDecay, LearningRateSchedule
     from minitl.saving import load_model as same
     from minitl.utils import set_random_seed, to_categorical  # noqa: F401
 
-    assert minitl.saving.load_model is load_model is same and minitl.callbacks.History is History
+    class Halving(LearningRateSchedule):
+        def __call__(self, step):
+            return 0.5**step
+
+    assert optimizers.SGD(Halving()).learning_rate == 1 and issubclass(ExponentialDecay, CosineDecay.__base__)
+    with pytest.raises(ArgumentError, match="class LearningRateSchedule has no __call__"):
+        optimizers.SGD(LearningRateSchedule())
+    assert (
+        issubclass(Dense, minitl.Layer)
+        and minitl.saving.load_model is load_model is same
+        and minitl.callbacks.History is History
+    )
 
 
 # ---- names and numbers of the history ----
