@@ -12,6 +12,7 @@ import pytest
 import minitl
 from minitl import metrics, optimizers, training
 from minitl.errors import ArgumentError, CheckpointError, DataError, MinitlError
+from minitl.files import locks
 from minitl.layers import BatchNormalization, Dense, Input
 from minitl.losses import MeanSquaredError, SparseCategoricalCrossentropy
 from minitl.models import Model, Sequential
@@ -424,6 +425,27 @@ def test_other_mistakes_are_found_before_the_first_batch():
 
 
 # ---- nothing is left behind ----
+
+
+def test_a_lock_leaves_no_file_and_is_held_by_one(tmp_path, monkeypatch):
+    first = locks.Lock(tmp_path / "run", "busy")
+    with pytest.raises(CheckpointError, match="busy"):
+        locks.Lock(tmp_path / "run", "busy")
+    first.release()
+    assert os.listdir(tmp_path) == []
+    opened, found = [], locks._lock_file
+
+    def open_it(target):
+        """Open the file just before its owner removes it, the first time."""
+        opened.append(found(target))
+        if len(opened) == 1:
+            os.unlink(opened[0].name)
+        return opened[-1]
+
+    monkeypatch.setattr(locks, "_lock_file", open_it)
+    second = locks.Lock(tmp_path / "run", "busy")
+    assert len(opened) == 2 and second.file is opened[1] and os.listdir(tmp_path) == [".run.lock"]
+    second.release()
 
 
 def test_a_finished_training_leaves_no_files(tmp_path):
