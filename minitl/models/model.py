@@ -121,6 +121,10 @@ class Model(Graph):
             raise ArgumentError(f"steps_per_execution is {steps_per_execution!r}; minitl does one step at a time: 1.")
         compiled_with = loss, loss_weights, metrics, weighted_metrics
         optimizer, (loss, metrics) = optimizers.get(optimizer), training.compiled(self, *compiled_with)
+        advice = (
+            "An optimizer defines start(parameter) and update(parameter, gradient, *state): course/add_your_own.md."
+        )
+        refuse_methods(optimizer, ("update_step",), advice)
         self.optimizer, self.loss, self.metrics, self.compiled_with = optimizer, loss, metrics, compiled_with
         training.about_loss(self)
 

@@ -14,7 +14,7 @@ from minitl import metrics, optimizers, training
 from minitl.errors import ArgumentError, CheckpointError, DataError, MinitlError
 from minitl.files import locks
 from minitl.layers import BatchNormalization, Dense, Input
-from minitl.losses import MeanSquaredError, SparseCategoricalCrossentropy
+from minitl.losses import Loss, MeanSquaredError, SparseCategoricalCrossentropy
 from minitl.models import Model, Sequential
 from minitl.training import (
     BackupAndRestore,
@@ -175,6 +175,24 @@ def test_metrics_of_keras_are_refused():
         small([OfKeras()])
     with pytest.raises(MinitlError, match="has no score"):
         small([metrics.Metric()]).fit(X, Y, verbose=0)
+
+
+def test_losses_and_optimizers_of_keras_are_refused():
+    def written(call):
+        return type("Mine", (Loss,), {"call": call} if call else {"forward": lambda self, y_true, y_pred: 0.0})()
+
+    model = small()
+    before = model.loss, model.optimizer
+    for loss, message in (
+        (written(print), r"class Mine defines call\(\).*backward"),
+        (written(None), "Mine has no backw"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            model.compile("sgd", loss)
+    stepping = type("Stepping", (optimizers.SGD,), {"update_step": print})()
+    with pytest.raises(ArgumentError, match=r"class Stepping defines update_step\(\).*update\(parameter, gradient"):
+        model.compile(stepping, "mse")
+    assert before == (model.loss, model.optimizer)
 
 
 # ---- callbacks ----
