@@ -48,7 +48,7 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
 
 
 def _loss(given):
-    """Return the loss that `given` stands for. Raises ArgumentError for a class that is written as Keras's losses are."""
+    """Return the loss that `given` stands for. Raises ArgumentError for an object that is written as Keras's losses."""
     loss = losses.get(given)
     advice = "A loss defines forward(y_true, y_pred, sample_weight=None) and backward(): course/add_your_own.md."
     refuse_methods(loss, ("call",), advice)
