@@ -93,8 +93,8 @@ OPTIMIZERS = [
     *(
         OptimizerCase(name, lambda optimizers, make=make: optimizers.SGD(make(optimizers.schedules), momentum=0.9))
         for name, make in {
-            "exponential": lambda schedules: schedules.ExponentialDecay(0.05, 6, 0.5),
-            "exponential-steps": lambda schedules: schedules.ExponentialDecay(0.05, 6, 0.5, staircase=True),
+            "exponential": lambda schedules: schedules.ExponentialDecay(0.05, 15, 0.8),
+            "exponential-steps": lambda schedules: schedules.ExponentialDecay(0.05, 15, 0.8, staircase=True),
             "inverse-time": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0),
             "inverse-time-steps": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0, staircase=True),
             "polynomial": lambda schedules: schedules.PolynomialDecay(0.05, 15, 0.01, power=2.0),
