@@ -38,5 +38,5 @@ def generator(seed=None):
     """Return a new random generator. It starts from `seed` or, without one, from the next number in the sequence that
     `set_random_seed` began."""
     if seed is not None:
-        return np.random.default_rng(seed)
+        return np.random.default_rng(whole_number(seed, "seed", least=0))
     return np.random.default_rng(int(_generator.integers(2**63)))

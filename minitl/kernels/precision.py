@@ -31,3 +31,10 @@ def all_finite(array):
     """
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(array.sum())) or bool(np.isfinite(array).all())
+
+
+def is_finite_and_moderate(array):
+    """Return whether all numbers of an array are finite and below about 1e19, so that the sum of their squares is
+    finite, too. BLAS computes this sum three times as fast as NumPy finds a maximum."""
+    flat = array.reshape(-1)
+    return bool(np.isfinite(np.dot(flat, flat)))

@@ -21,23 +21,21 @@ import re
 import numpy as np
 
 from .. import initializers
-from ..arguments import refuse_methods
+from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, refuse_methods, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
 
 _serial_numbers = itertools.count()
 
-# Arguments of Keras's layers that minitl does not have, with the values that are accepted: those that change nothing.
-KERAS_DEFAULTS = {
-    "activity_regularizer": (None,),
-    "bias_constraint": (None,),
-    "bias_regularizer": (None,),
-    "data_format": (None, "channels_last"),
-    "dilation_rate": (1, (1, 1)),
-    "dtype": (None, "float32"),
-    "groups": (1,),
-    "kernel_constraint": (None,),
-    "kernel_regularizer": (None,),
+# Keras's arguments of the layers with a kernel
+NO_REGULARIZERS = {
+    "kernel_regularizer": REGULARIZER,
+    "bias_regularizer": REGULARIZER,
+    "activity_regularizer": REGULARIZER,
+    "kernel_constraint": CONSTRAINT,
+    "bias_constraint": CONSTRAINT,
 }
+# Keras's arguments of all layers
+OF_ALL_LAYERS = {"activity_regularizer": REGULARIZER, "autocast": NotHere(True), "dtype": DTYPE}
 
 
 class Call:
@@ -106,17 +104,20 @@ class Layer:
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
 
-    def __init__(self, name=None, trainable=True, input_shape=None, **unsupported):
+    def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
         refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")
-        for argument, value in unsupported.items():
-            if argument not in KERAS_DEFAULTS or value not in KERAS_DEFAULTS[argument]:
+        for argument, value in others.items():
+            if argument not in OF_ALL_LAYERS:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
+            OF_ALL_LAYERS[argument].check(type(self).__name__, argument, value)
         if name is not None and (not isinstance(name, str) or not name):
             raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
         self.class_name = snake_case(type(self).__name__)
         self.name, self.name_is_final, self.is_named = name or self.class_name, name is not None, name is not None
-        self.trainable = trainable
-        self.first_input_shape = input_shape  # of one example, without the batch; for Sequential
+        self.trainable = truth_value(trainable, "trainable")
+        self.first_input_shape = (
+            None if input_shape is None else sizes(input_shape, "input_shape")
+        )  # of one example, without the batch; for Sequential
         self.parameter_names = []  # learned by gradient descent
         self.statistic_names = []  # measured on the data in training (batch-norm's moving mean and variance)
         self.gradients = {}
@@ -229,7 +230,7 @@ class Layer:
     def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
         """Create the parameter `self.<name>`. With trainable=False it is a statistic: saved, but without a gradient."""
         self.built = True
-        setattr(self, name, initializers.get(initializer)(shape))
+        setattr(self, name, initializers.get(initializer, f"{name}_initializer")(shape))
         (self.parameter_names if trainable else self.statistic_names).append(name)
 
     @property

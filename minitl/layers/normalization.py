@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError, warn_of_mistake
+from .. import initializers
+from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, keras_arguments, number, truth_value
+from ..errors import ShapeError, warn_of_mistake
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
 from .base import Layer
@@ -41,23 +43,50 @@ class BatchNormalization(Layer):
         "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
     }  # fmt: skip
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
+    @keras_arguments(
+        after="moving_variance_initializer",
+        beta_regularizer=REGULARIZER,
+        gamma_regularizer=REGULARIZER,
+        beta_constraint=CONSTRAINT,
+        gamma_constraint=CONSTRAINT,
+        renorm=NotHere(False),
+        renorm_clipping=NotHere(),
+        renorm_momentum=NotHere(0.99),
+        synchronized=NotHere(False),
+    )
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        for argument, value in ("momentum", momentum), ("epsilon", epsilon):
-            if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
-                raise ArgumentError(f"{argument} is {value!r}; expected a number from 0 to 1.")
-        self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
-        self.center, self.scale = center, scale
+        self.axis = axes(axis, "axis")
+        self.momentum, self.epsilon = number(momentum, "momentum", 0, 1), number(epsilon, "epsilon", 0, 1)
+        self.center, self.scale = truth_value(center, "center"), truth_value(scale, "scale")
+        self.initializers = {
+            "beta": initializers.get(beta_initializer, "beta_initializer"),
+            "gamma": initializers.get(gamma_initializer, "gamma_initializer"),
+            "moving_mean": initializers.get(moving_mean_initializer, "moving_mean_initializer"),
+            "moving_variance": initializers.get(moving_variance_initializer, "moving_variance_initializer"),
+        }
         self.gamma = self.beta = self.moving_mean = self.moving_variance = None
 
     def build(self, input_shape):
         channels = (input_shape[-1],)
         if self.scale:
-            self.add_weight("gamma", channels, "ones")
+            self.add_weight("gamma", channels, self.initializers["gamma"])
         if self.center:
-            self.add_weight("beta", channels, "zeros")
-        self.add_weight("moving_mean", channels, "zeros", trainable=False)
-        self.add_weight("moving_variance", channels, "ones", trainable=False)
+            self.add_weight("beta", channels, self.initializers["beta"])
+        for name in "moving_mean", "moving_variance":
+            self.add_weight(name, channels, self.initializers[name], trainable=False)
 
     def check_input(self, input_shape):
         if self.axis not in (-1, len(input_shape) - 1):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import number, whole_number
+from ..arguments import DTYPE, keras_arguments, number, whole_number
 from .base import Metric
 
 
@@ -11,6 +11,10 @@ class CategoricalAccuracy(Metric):
 
     name = "categorical_accuracy"
     larger_is_better = True
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None):
+        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return whether each prediction is right."""
@@ -22,6 +26,10 @@ class SparseCategoricalAccuracy(Metric):
 
     name = "sparse_categorical_accuracy"
     larger_is_better = True
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None):
+        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return whether each prediction is right."""
@@ -36,8 +44,9 @@ class BinaryAccuracy(Metric):
     name = "binary_accuracy"
     larger_is_better = True
 
-    def __init__(self, name=None, dtype=None, threshold=0.5):
-        super().__init__(name, dtype)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None, threshold=0.5):
+        super().__init__(name=name)
         self.threshold = number(threshold, "threshold", -1e30, 1e30)
 
     def score(self, y_true, y_pred):
@@ -51,8 +60,9 @@ class TopKCategoricalAccuracy(Metric):
     name = "top_k_categorical_accuracy"
     larger_is_better = True
 
-    def __init__(self, k=5, name=None, dtype=None):
-        super().__init__(name, dtype)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, k=5, name=None):
+        super().__init__(name=name)
         self.k = whole_number(k, "k")
 
     def score(self, y_true, y_pred):

@@ -5,6 +5,7 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
+from ..arguments import DTYPE, keras_arguments
 from ..errors import ArgumentError, DataError, MinitlError
 
 
@@ -18,12 +19,10 @@ class Metric:
     name = "metric"
     larger_is_better = None
 
-    def __init__(self, name=None, dtype=None):
-        if name is not None and (not isinstance(name, str) or not name):
-            raise ArgumentError(f"name is {name!r}; expected a text, the name of the metric in the history.")
-        if dtype not in (None, "float32", "float64"):
-            raise ArgumentError(f"dtype is {dtype!r}; metrics compute in float64. Leave it out.")
-        self.name = type(self).name if name is None else name
+    @keras_arguments(dtype=DTYPE)
+    def __init__(self, name=None):
+        if name is not None:
+            self.name = metric_name(name)
         self.reset()
 
     def reset(self):
@@ -61,3 +60,10 @@ class Metric:
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
         raise ArgumentError(f"class {type(self).__name__} has no score(y_true, y_pred), which gives a number for each.")
+
+
+def metric_name(name):
+    """Return the name of a metric in the history. Raises ArgumentError unless it is a string that is not empty."""
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
+    return name

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..arguments import number
-from .base import Optimizer
+from ..arguments import NotHere, keras_arguments, number
+from .base import OF_ALL_OPTIMIZERS, Optimizer
 
 
 class Adam(Optimizer):
@@ -20,10 +20,22 @@ class Adam(Optimizer):
 
     name = "adam"
 
+    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
+    @keras_arguments(after="epsilon", amsgrad=NotHere(False))
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **shared
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        **shared,
     ):
-        super().__init__(learning_rate, weight_decay, lr, **shared)
+        clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        super().__init__(learning_rate, weight_decay, **clipping, **shared)
         self.beta_1, self.beta_2 = number(beta_1, "beta_1", 0, 1 - 1e-9), number(beta_2, "beta_2", 0, 1 - 1e-9)
         self.epsilon = number(epsilon, "epsilon", 0, 1)
 

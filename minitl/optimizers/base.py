@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..arguments import number
+from ..arguments import NAME, NotHere, keras_arguments, number
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
 from .schedules import LARGEST_RATE, rate
@@ -20,6 +20,16 @@ from .schedules import LARGEST_RATE, rate
 BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam computes, still fits into float32 (up to 3.4e38)
 LARGEST_STEP = LARGEST_RATE  # of rate times gradient: parameters and momentum stay far below 3.4e38
+
+# Keras's arguments of all optimizers, which stand behind global_clipnorm
+OF_ALL_OPTIMIZERS = {
+    "use_ema": NotHere(False),
+    "ema_momentum": NotHere(0.99),
+    "ema_overwrite_frequency": NotHere(),
+    "loss_scale_factor": NotHere(instead="float32 needs no scaling of the loss."),
+    "gradient_accumulation_steps": NotHere(instead="Use a larger batch_size."),
+    "name": NAME,
+}
 
 
 class Optimizer:
@@ -57,6 +67,7 @@ class Optimizer:
     working_state = ("iterations", "rate", "start_points", "state")  # checkpoints know these by name
     remembers = ()
 
+    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
     def __init__(
         self,
         learning_rate,
@@ -67,7 +78,11 @@ class Optimizer:
         global_clipnorm=None,
         l2_sp=None,
         rate_factors=None,
+        **others,
     ):
+        if others:
+            found = ", ".join(f"{name}={value!r}" for name, value in others.items())
+            raise ArgumentError(f"{type(self).__name__} has no argument {found} in minitl.")
         self.iterations = 0  # steps taken
         self.learning_rate = learning_rate if lr is None else lr
         self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, 1e6)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..arguments import number
-from .base import Optimizer
+from ..arguments import keras_arguments, number
+from .base import OF_ALL_OPTIMIZERS, Optimizer
 
 
 class RMSprop(Optimizer):
@@ -19,6 +19,7 @@ class RMSprop(Optimizer):
 
     name = "rmsprop"
 
+    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
     def __init__(
         self,
         learning_rate=0.001,
@@ -30,12 +31,10 @@ class RMSprop(Optimizer):
         clipnorm=None,
         clipvalue=None,
         global_clipnorm=None,
-        *,
-        lr=None,
         **shared,
     ):
         clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        super().__init__(learning_rate, weight_decay, lr, **clipping, **shared)
+        super().__init__(learning_rate, weight_decay, **clipping, **shared)
         self.rho, self.momentum = number(rho, "rho", 0, 1), number(momentum, "momentum", 0, 1)
         self.epsilon, self.centered = number(epsilon, "epsilon", 0, 1), centered
 

@@ -2,7 +2,7 @@
 
 import math
 
-from ..arguments import number, whole_number
+from ..arguments import NAME, keras_arguments, number, whole_number
 from ..errors import ArgumentError
 
 LARGEST_RATE = 1e30  # far above every rate that makes sense
@@ -26,6 +26,7 @@ class CosineDecay(LearningRateSchedule):
     warmup_target there is no warm-up, and s = step.
     """
 
+    @keras_arguments(after="alpha", name=NAME)
     def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0):
         self.initial, self.target = rate(initial_learning_rate), warmup_target and rate(warmup_target)
         self.decay_steps, self.warmup_steps = whole_number(decay_steps, "decay_steps"), warmup_steps
@@ -104,6 +105,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     last boundary it is values[-1].
     """
 
+    @keras_arguments(after="values", name=NAME)
     def __init__(self, boundaries, values):
         if len(values) != len(boundaries) + 1 or list(boundaries) != sorted(boundaries):
             raise ArgumentError(
