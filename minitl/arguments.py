@@ -11,6 +11,14 @@ import numpy as np
 from .errors import ArgumentError, ShapeError
 
 
+def refuse_methods(thing, names, advice):
+    """Raise ArgumentError if the class of `thing` defines a method that Keras would call and minitl would not: it would
+    be ignored in silence. `advice` says what to write here."""
+    found = [name for name in names if getattr(type(thing), name, None) is not None]
+    if found:
+        raise ArgumentError(f"class {type(thing).__name__} defines {found[0]}(), which minitl never calls. {advice}")
+
+
 def whole_number(value, argument, least=1):
     """Return `value` as an int. Raises ArgumentError unless it is a whole number of at least `least`."""
     if not _is_whole(value) or value < least:

@@ -21,7 +21,7 @@ import re
 import numpy as np
 
 from .. import initializers
-from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, sizes, truth_value
+from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, refuse_methods, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
 
 _serial_numbers = itertools.count()
@@ -105,6 +105,7 @@ class Layer:
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
+        refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")
         for argument, value in others.items():
             if argument not in OF_ALL_LAYERS:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
@@ -112,7 +113,7 @@ class Layer:
         if name is not None and (not isinstance(name, str) or not name):
             raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
         self.class_name = snake_case(type(self).__name__)
-        self.name, self.name_is_final = name or self.class_name, name is not None
+        self.name, self.name_is_final, self.is_named = name or self.class_name, name is not None, name is not None
         self.trainable = truth_value(trainable, "trainable")
         self.first_input_shape = (
             None if input_shape is None else sizes(input_shape, "input_shape")
@@ -146,11 +147,11 @@ class Layer:
 
     def forward(self, x, training=False):
         """Return the output y of the input x, and hand the arrays that `backward` needs to `self.remember`."""
-        raise NotImplementedError
+        raise GraphError(f"class {type(self).__name__} has no forward(x, training=False), which computes its output.")
 
     def backward(self, grad):
         """Return dL/dx, given grad = dL/dy of the latest `forward`. Fills `gradients` if the layer is trainable."""
-        raise NotImplementedError
+        raise GraphError(f"class {type(self).__name__} has no backward(grad), which returns the gradient dL/dx.")
 
     def backward_to_parameters(self, grad):
         """Fill `gradients` alone. A graph calls this if nothing before this layer needs a gradient."""

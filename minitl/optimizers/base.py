@@ -36,7 +36,8 @@ class Optimizer:
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`. `lr` is another name for it
+                    such as `CosineDecay`, in the place of which only another schedule can be set. `lr` is another name
+                    for it
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction
@@ -108,6 +109,11 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value):
+        if not callable(value) and getattr(self, "_schedule", None) is not None:
+            raise ArgumentError(
+                f"learning_rate is {value!r}, but the optimizer has a schedule ({type(self._schedule).__name__}), "
+                "which sets the rate of every step. Set another schedule, or make the optimizer with a number."
+            )
         self._schedule = value if callable(value) else None
         self._learning_rate = self._scheduled(self.iterations) if callable(value) else rate(value)
 

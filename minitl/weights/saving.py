@@ -53,9 +53,9 @@ def save_model(model, path):
 
 
 def check_target(path):
-    """Raise ArgumentError if the ending of `path` belongs to a format that minitl does not write."""
+    """Raise ArgumentError if `path` has the ending of another format than HDF5, which minitl writes."""
     suffix = Path(path).suffix if isinstance(path, (str, os.PathLike)) else ""
-    if suffix in (".keras", ".pth", ".pt", ".onnx", ".safetensors"):
+    if suffix.lower() not in ("", ".h5", ".hdf5", ".part"):
         raise ArgumentError(f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well.")
 
 
