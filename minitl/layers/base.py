@@ -102,8 +102,10 @@ class Layer:
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
     output_size_argument = None  # name of the argument that sets the size of the output's last axis: "units", "filters"
     input_axes = {}  # {parameter: the axis of it that runs over the last axis of the input}; {"kernel": 0} in Dense
+    training_only = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
+    torch_defaults = {}  # {argument: what PyTorch's layer has unless told otherwise}, which its files do not state
 
     def __init__(self, name=None, trainable=True, input_shape=None, **unsupported):
         for argument, value in unsupported.items():

@@ -15,7 +15,7 @@ class Dropout(Layer):
     inference returns x as it is. Srivastava et al. 2014. `seed` fixes the sequence of masks.
     """
 
-    config_names = ("rate", "seed")
+    config_names = training_only = ("rate", "seed")
     keeps_channels = is_elementwise = passes_numbers_on = True
 
     def __init__(self, rate, seed=None, **kwargs):
