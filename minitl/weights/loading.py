@@ -76,7 +76,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
     shared = [name for name in layers if name in wanted]
     for name in shared:
         problems += _differences(layers[name], wanted[name])
-    stated, remarks = ([], []) if restore else differences(file, model, found)
+    stated, remarks = ([], []) if restore else differences(file, model, found, partial)
     if problems or (stated and not partial):
         raise WeightsError(_all_problems(file.path, problems + stated, only_stated=not problems))
     warnings = stated + ([] if restore or has_keras_layout(file) else implied([layers[n] for n in shared], found))

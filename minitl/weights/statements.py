@@ -33,12 +33,16 @@ MERGING = ("Add", "Concatenate")  # how many of them there are is a matter of no
 ENDS = ("softmax", "sigmoid")  # activations that a file for another program may leave to its reader
 
 
-def differences(file, model, places):
-    """Return (sentences on what the file states and the model has otherwise, remarks on what is left to the reader)."""
+def differences(file, model, places, partial=False):
+    """Return (sentences on what the file states and the model has otherwise, remarks on what is left to the reader).
+
+    With `partial`, file and model may have other layers, so only those that both have are compared.
+    """
     try:
         operations = json.loads(file.listing.texts.get(STATED) or "[]")
-        is_keras = bool(operations) and "layer" in operations[0]
-        return _compared(operations, model, places, is_keras)
+        if not operations:
+            return [], []
+        return _compared(operations, model, places, "layer" in operations[0], partial)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return [], []  # the text comes from an unknown file, and only the arrays are needed
 
@@ -69,7 +73,7 @@ def _named(layers):
     return names + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
 
 
-def _compared(operations, model, places, is_keras):
+def _compared(operations, model, places, is_keras, partial):
     """Return the sentences and remarks of `differences`."""
     calls = {call.layer.name: call for call in reversed(model.calls)}  # the first call of each
     owners = {}  # tensor or layer of the file -> names in the model
@@ -91,7 +95,7 @@ def _compared(operations, model, places, is_keras):
         elif then not in (None, "unknown") and own != "unknown" and not _same(then, own):
             problems.append(f"'{call.layer.name}': {_through(then)} in the file, {_through(own)} in the model")
             is_told = True
-    return problems + _of_others(operations, others, model, is_keras, is_told), remarks
+    return problems + _of_others(operations, others, model, is_keras, is_told, partial), remarks
 
 
 def _through(activation):
@@ -148,7 +152,7 @@ def _plain_activation(layer):
     return layer.output_activation or "linear"
 
 
-def _of_others(operations, others, model, is_keras, activations_differ):
+def _of_others(operations, others, model, is_keras, activations_differ, partial):
     """Return sentences on layers without weights: poolings and activations. They are compared as a collection, since
     programs give them other names and orders."""
     theirs = [each for operation in others for each in _steps(operation["class"], operation["config"])]
@@ -158,8 +162,10 @@ def _of_others(operations, others, model, is_keras, activations_differ):
         own = [step for layer in model.layers for step in _own_steps(layer, None)]
     else:
         own = [step for call in model.calls for step in _own_steps(call.layer, call)]
-    own_left = list(own)
-    left = []
+    if partial:
+        equally_many = {kind for kind, *_ in own if _count(kind, own) == _count(kind, theirs)}
+        own, theirs = ([step for step in steps if step[0] in equally_many] for steps in (own, theirs))
+    own_left, left = list(own), []
     for step in theirs:
         match = next((each for each in own_left if _equal_steps(step, each)), None)
         if match is None:
@@ -178,6 +184,11 @@ def _of_others(operations, others, model, is_keras, activations_differ):
         ends = [step for step in own_left if step[1].get("activation") in ENDS]
         sides[1] = ([step for step in own_left if step not in ends], "model")
     return [f"only the {side} has {_words(step)}" for steps, side in sides for step in _without_repeats(steps)]
+
+
+def _count(kind, steps):
+    """Return how many steps are of a kind."""
+    return sum(step[0] == kind for step in steps)
 
 
 def _without_repeats(steps):

@@ -28,6 +28,9 @@ def _operations(model, depth):
     """Yield the operations of a model, and of the models within it."""
     if depth > DEEPEST:
         return
+    if "config" not in model:  # minitl's own architecture
+        layers = [{"class_name": e["class"], "config": e["config"]} for e in model["layers"] if "class" in e]
+        model = {"class_name": model["class"], "config": {"layers": layers}}
     config = model["config"]
     layers = config if isinstance(config, list) else config.get("layers", [])  # Keras 1 and early 2: a bare list
     is_row = model["class_name"] == "Sequential"

@@ -34,6 +34,8 @@ from .stored_file import FLOATS, WITHIN, Listing, StoredTensor
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
 ARCHITECTURE, CONFIG = "minitl_architecture", "model_config"  # a whole model's, for minitl and for Keras
 TEXTS = (ARCHITECTURE, "minitl_ledger")  # the datasets that minitl adds to either layout
+TAKEN = {*TEXTS, "model_weights", "layers", "vars", "_layer_checkpoint_dependencies"}  # names with a meaning at the root
+VERSION = "2.15.0"
 TEXTS_DIGEST = "minitl_texts_sha256"  # the attribute with the sha256 over these texts
 MOST_TEXT = 2**24  # bytes
 
@@ -66,8 +68,8 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
                 "group 'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
             )
         texts = _texts(file, name)
-        if CONFIG in file.attrs and ARCHITECTURE not in texts:
-            texts[STATED] = json.dumps(stated(file.attrs[CONFIG]))
+        if CONFIG in file.attrs or ARCHITECTURE in texts:
+            texts[STATED] = json.dumps(stated(file.attrs.get(CONFIG, texts.get(ARCHITECTURE))))
         return Listing(kind, tuple(tensors), texts)
 
 
@@ -204,7 +206,7 @@ def write_legacy(root, layers):
     Keras loads by the order of the layers, which is that of `model.layers`.
     """
     root.attrs["backend"] = "minitl"
-    root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
+    root.attrs["keras_version"] = VERSION  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [name for name, _ in layers])
     for layer_name, arrays in layers:
         group = root.require_group(layer_name)
@@ -232,6 +234,13 @@ def write_layers(root, layers, numbered):
         write_numbered(root, [(key, layer.name, arrays[layer]) for key, layer in class_keys(layers)])
     else:
         write_legacy(root, [(layer.name, arrays[layer]) for layer in layers])
+
+
+def write_config(file, text):
+    """Write Keras's configuration of a whole model, whose weights lie in the group `model_weights`."""
+    file.attrs[CONFIG] = text
+    file.attrs["keras_version"] = VERSION
+    file.attrs["backend"] = "minitl"
 
 
 def write_texts(file, texts):
