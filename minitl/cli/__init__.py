@@ -7,9 +7,8 @@ import argparse
 import sys
 import warnings
 
-from ..errors import MinitlError, MistakeWarning
+from ..errors import MinitlError, MistakeWarning, WeightsWarning
 from ..interruption import StoppedAtOnce
-from ..recipes.settings import SettingError
 from ..version import __version__
 from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
@@ -39,7 +38,7 @@ def main(arguments=None):
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:
-        text = error.for_command_line() if isinstance(error, SettingError) else str(error)
+        text = error.for_command_line() if hasattr(error, "for_command_line") else str(error)
         line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, even for an error of several lines
         return 1
@@ -55,8 +54,8 @@ def main(arguments=None):
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):
-    """Print a warning of a mistake in one line, like an error, and any other warning as Python does."""
-    if issubclass(category, MistakeWarning):
+    """Print a warning of a mistake or of weights in one line, like an error, and any other warning as Python does."""
+    if issubclass(category, (MistakeWarning, WeightsWarning)):
         print(f"minitl: warning: {message}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)

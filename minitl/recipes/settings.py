@@ -98,6 +98,7 @@ class PhotographSettings:
     class_weights    let rare classes count more, as if there were as many photographs of each
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
+    weights          the file of the base's weights, without its head (default: ImageNet's)
     seed             of all random numbers
 
     The other settings do not change the result. (With `despite_changes`, other data, other code or another machine may
@@ -132,6 +133,7 @@ class PhotographSettings:
     class_weights: bool = False
     mirror: bool = False
     augment: bool = False
+    weights: str | None = None
     seed: int = 0
     strict: bool = False
     keep_features: bool = True
@@ -187,8 +189,11 @@ class PhotographSettings:
         if not is_number(self.warm_up) or not 0 <= self.warm_up <= self.epochs:
             text = "{} is {found!r}; expected a number of epochs, {most} at most."
             raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
-        if self.run_folder is not None:
-            require_path("run_folder", self.run_folder)
+        for name in "run_folder", "weights":
+            if getattr(self, name) is not None:
+                require_path(name, getattr(self, name))
+        if self.weights is not None and not os.path.isfile(self.weights):
+            raise SettingError("{} is {found}; expected a file of weights, found none.", "weights", found=self.weights)
         if self.augment and (self.start == "ridge" or self.mirror):
             text = "{} does not go with {} ridge and {}, which need kept features."
             raise SettingError(text, "augment", "start", "mirror")
@@ -196,7 +201,8 @@ class PhotographSettings:
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""
         names = [field.name for field in fields(self)]
-        return {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
+        data = {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
+        return {**data, "weights": None if self.weights is None else str(self.weights)}
 
 
 def parts_before(base, cut):

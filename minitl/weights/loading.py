@@ -16,7 +16,7 @@ from ..kernels.precision import all_finite
 from .distrust import known_files
 from .distrust.opening import open_weights
 from .formats.stored_file import FLOATS, array_digest
-from .ledger import AS_IT_IS, KEY, Origin, from_text
+from .ledger import AS_IT_IS, KEY, Origin, from_text, restored
 from .naming import has_keras_layout, own_places, places
 from .published.catalogue import network_of
 from .statements import differences, implied
@@ -106,7 +106,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
                 )
             arrays[name, key] = array
             if restore and before:
-                origins[name, key] = before.origin
+                origins[name, key] = restored(before, saved)
             else:
                 numbers = digest if array is stored else array_digest(array)
                 origins[name, key] = Origin(
