@@ -47,7 +47,8 @@ def run(options):
     check_writable(options.json)
     whole_number(options.seeds, "--seeds")
     limits = {"within": options.within, "memory": options.memory}
-    given = {name: getattr(options, name) for name in ("base", "weights", "image_size") if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in ("base", "weights", "image_size")}
+    given = {name: value for name, value in given.items() if value is not None}
     with interruption.graceful():
         if options.photos is not None:
             advice = advise_photographs(options.photos, **limits, **given, keep_features=not options.no_cache)

@@ -64,8 +64,8 @@ def run(options):
     results = action[options.action](options)
     write_json(options.json, results)
     if options.action == "diff" and results["different"]:  # as the command diff of Unix
-        count = len(results["different"])
-        raise WeightsError(f"{options.first} and {options.second} differ in {count} of {count + results['equal']} tensors.")
+        count, equal = len(results["different"]), results["equal"]
+        raise WeightsError(f"{options.first} and {options.second} differ in {count} of {count + equal} tensors.")
 
 
 def show_list(options):

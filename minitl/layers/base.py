@@ -16,14 +16,13 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 """
 
 import itertools
-import re
 
 import numpy as np
 
 from .. import initializers
 from ..errors import ArgumentError, GraphError, ShapeError
+from .names import check_name, snake_case
 
-LONGEST_NAME = 1_000  # characters of a layer's name
 _serial_numbers = itertools.count()
 
 # Arguments of Keras's layers that minitl does not have, and the values of them that describe what it does anyway.
@@ -112,13 +111,7 @@ class Layer:
         for argument, value in unsupported.items():
             if argument not in KERAS_DEFAULTS or value not in KERAS_DEFAULTS[argument]:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
-        if name is not None and (not isinstance(name, str) or not name):
-            raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
-        if name is not None and not _can_be_saved(name):
-            raise ArgumentError(
-                f"name is {name!r:.80}; expected one that a file of weights can hold: no null character, no '/' at the "
-                f"beginning, no '.' alone between two '/', and at most {LONGEST_NAME:,} characters."
-            )
+        check_name(name)
         self.class_name = snake_case(type(self).__name__)
         self.name, self.name_is_final = name or self.class_name, name is not None
         self.trainable = trainable
@@ -343,19 +336,6 @@ class Layer:
         return f"<{type(self).__name__} '{self.name}'{' ' + arguments if arguments else ''}>"
 
 
-def _can_be_saved(name):
-    """Return whether HDF5, in which models are saved, can hold a layer's name as the path of a group."""
-    is_text = name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)  # no halves of letters
-    is_path = not name.startswith("/") and "." not in name.split("/") and "\0" not in name
-    return is_text and is_path and len(name) <= LONGEST_NAME
-
-
 def _shape_text(shape):
     """Return a shape as text, with N for the batch."""
     return "(" + ", ".join("N" if i == 0 else str(size) for i, size in enumerate(shape)) + ")"
-
-
-def snake_case(class_name):
-    """Return a class name as Keras's layer name: MaxPooling2D -> max_pooling2d."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -99,8 +99,10 @@ def inspect(path):
                             "min_mean_max": [v if np.isfinite(v) else str(v) for v in values]})  # fmt: skip
         lines = ledger_lines(file, digests)
         text = "\n".join([header, "", _tensors_as_text(rows), *(["", "Ledger", *lines] if lines else [])])
-        return _wrapped(text), {"file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": tensors,
-                      "ledger": lines}  # fmt: skip
+        return _wrapped(text), {
+            "file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": tensors,
+            "ledger": lines,
+        }  # fmt: skip
 
 
 def _tensors_as_text(rows):
@@ -138,8 +140,8 @@ def ledger_lines(file, digests):
 def differences(first_path, second_path):
     """Return (text, data) of the tensors that differ between two files, and by how much.
 
-    data   "A" and "B" are the files, "equal", "other_numbers", "other_shapes", "only_in_a" and "only_in_b" count tensors,
-           and "different" lists [name, how it differs]
+    data   "A" and "B" are the files; "equal", "other_numbers", "other_shapes", "only_in_a" and "only_in_b" count
+           tensors; "different" lists [name, how it differs]
     """
     with opened(first_path) as a, opened(second_path) as b:
         first, second = ({(p.layer, p.parameter): p for p in own_places(file)} for file in (a, b))
@@ -167,7 +169,7 @@ def differences(first_path, second_path):
                  for side, file, places in (("A", a, first), ("B", b, second))]  # fmt: skip
         lines = [f"{equal} tensors are equal, {len(rows)} are not" + (f" ({kinds}):" if rows else ".")]
         lines += ["  " + "  ".join(row) for row in rows]
-        data = {"A": str(a.path), "B": str(b.path), "equal": equal, "different": [row[:2] for row in rows], **{
-            "other_numbers": counts["numbers"], "other_shapes": counts["shape"], "only_in_a": counts["A"],
-            "only_in_b": counts["B"]}}  # fmt: skip
+        data = {"A": str(a.path), "B": str(b.path), "equal": equal, "different": [row[:2] for row in rows],
+                "other_numbers": counts["numbers"], "other_shapes": counts["shape"], "only_in_a": counts["A"],
+                "only_in_b": counts["B"]}  # fmt: skip
         return _wrapped("\n".join([*heads, *lines])), data

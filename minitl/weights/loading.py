@@ -22,6 +22,9 @@ from .published.catalogue import network_of
 from .statements import differences, implied
 
 
+WARN_FROM = 1e-3  # of the outputs of a layer
+
+
 class LoadReport(NamedTuple):
     """The result of a load: the names of the layers that were loaded and that were not."""
 
@@ -79,7 +82,6 @@ def load_from(file, model, partial=False, names=None, restore=False):
     stated, remarks = ([], []) if restore else differences(file, model, found, partial)
     if problems or (stated and not partial):
         raise WeightsError(_all_problems(file.path, problems + stated, only_stated=not problems))
-    warnings = stated + ([] if restore or has_keras_layout(file) else implied([layers[n] for n in shared], found))
     if not shared:
         raise WeightsError(
             f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}). Choose the file of "
@@ -119,6 +121,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
         setattr(layers[name], key, array)
         layers[name].updates += 1
         layers[name].origins[key] = origins[name, key]
+    of_torch = [] if restore or has_keras_layout(file) else implied([layers[name] for name in shared], found)
+    warnings = stated + [text for text, change in of_torch if change > WARN_FROM]
     report = LoadReport(
         path=str(file.path),
         loaded=shared,
@@ -126,10 +130,11 @@ def load_from(file, model, partial=False, names=None, restore=False):
         not_in_model=[name for name in wanted if name not in layers],
         parameters=sum(array.size for array in arrays.values()),
         sha256=file.sha256,
-        remarks=warnings + remarks,
+        remarks=[*stated, *(text for text, _ in of_torch), *remarks],
     )
     if warnings:
-        warn_of_weights(f"{file.path}: the model's outputs may not be those of the file's network. " + "; ".join(warnings))
+        text = f"{file.path}: the model's outputs may not be those of the file's network."
+        warn_of_weights(" ".join([text, *(f"{each.rstrip('.')}." for each in warnings)]))
     _note_skipped(model, layers, report, notes if restore and recorded else None)
     if not restore:
         _note_preprocessing(model, network)

@@ -62,8 +62,8 @@ def check_target(path):
     suffix = Path(path).suffix.lower() if isinstance(path, (str, os.PathLike)) else ""
     if suffix not in ENDINGS and not suffix[1:].isdecimal():
         raise ArgumentError(
-            f"{path}: minitl writes HDF5, which Keras loads as well, and not '{suffix}'. Name the file .h5 "
-            "(or .weights.h5 for weights alone in Keras 3's layout, .hdf5)."
+            f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well. Found the ending "
+            f"'{suffix}', expected one of {', '.join(filter(None, ENDINGS))}."
         )
 
 
@@ -79,11 +79,10 @@ def _write(model, path, architecture_text, keras_text=None):
     with replacing(path, check) as temporary:
         with h5py.File(temporary, "w") as file:
             numbered = str(path).endswith(KERAS_3)
-            is_whole = keras_text is not None and not numbered
-            needs_group = is_whole or keras_h5.TAKEN & {layer.name.split("/")[0] for layer in model.layers}
-            root = file.create_group("model_weights") if needs_group and not numbered else file
+            needs_group = keras_h5.TAKEN & {layer.name.split("/")[0] for layer in model.layers}
+            root = file.create_group(keras_h5.WEIGHTS) if needs_group and not numbered else file
             keras_h5.write_layers(root, model.layers, numbered)
-            if is_whole:
+            if keras_text is not None and not numbered:
                 keras_h5.write_config(file, keras_text)
             texts = {ledger.KEY: ledger.as_text(model), ARCHITECTURE: architecture_text}
             keras_h5.write_texts(file, {name: text for name, text in texts.items() if text is not None})

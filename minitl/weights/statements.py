@@ -7,7 +7,8 @@ their configuration, and ONNX in its operations. Both readers turn it into the w
     stated and different     `differences`: nothing is loaded. With partial=True, which says that the file is of another
                              network, the arrays are loaded, and a warning and the report name the differences
     implied and different    `implied`: PyTorch's layers have epsilon 1e-5 unless they were made otherwise, but its
-                             files do not state it. The arrays are loaded, and a warning and the report say so
+                             files do not state it. The arrays are loaded, the report says so, and so does a warning
+                             if outputs change by more than a thousandth
 
 What changes the training alone is not compared: `Layer.training_only`.
 """
@@ -16,9 +17,12 @@ import inspect
 import json
 import math
 
+import numpy as np
+
 from .. import layers as all_layers
 from ..layers import Layer, ZeroPadding2D
 from .formats.keras_config import STATED
+from .formats.stored_file import WITHIN
 
 # What the layers here compute where they have no argument of that name.
 FIXED = {"dilation_rate": 1, "groups": 1, "data_format": "channels_last", "alpha": 1, "beta": 1, "transA": 0,
@@ -48,9 +52,10 @@ def differences(file, model, places, partial=False):
 
 
 def implied(layers, places):
-    """Return sentences on what PyTorch's layers have unless told otherwise, where the model's layers have it otherwise.
+    """Return [(sentence, largest relative change of the outputs), ...] on what PyTorch's layers have unless told
+    otherwise, where the model's layers, which have their arrays already, have it otherwise.
 
-    layers   the layers that are loaded;   places   their `Place`s in a file with PyTorch's words
+    layers   the layers that were loaded;   places   their `Place`s in a file with PyTorch's words
     """
     words = {place.layer: place.tensor.name.rpartition(".")[2] for place in places}
     found = {}
@@ -60,11 +65,29 @@ def implied(layers, places):
         for argument, value in layer.torch_defaults.items():
             if not _same(value, getattr(layer, argument)):
                 found.setdefault((type(layer).__name__, argument, value, getattr(layer, argument)), []).append(layer)
-    return [
-        f"{_named(each)}: {argument} is {own:g}; PyTorch's {kind} has {value:g} unless it was made otherwise, and the "
-        f"file does not say. If so, make the layer with {argument}={value:g}."
-        for (kind, argument, value, own), each in found.items()
-    ]
+    sentences = []
+    for (kind, argument, value, own), each in found.items():
+        change = max(_change(layer, argument, value) for layer in each)
+        sentences.append((
+            f"{_named(each)}: {argument} is {own:g}; PyTorch's {kind} has {value:g} unless it was made otherwise, and "
+            f"the file does not say. With {argument}={value:g} outputs change by up to {change:.2g} of themselves.",
+            change,
+        ))  # fmt: skip
+    return sentences
+
+
+def _change(layer, argument, value):
+    """Return by which part of itself the layer's response to an input changes with another argument."""
+    sizes = [size or 1 for size in layer.input_shape[1:]]
+    inputs, responses, own = np.ones((1, *sizes), "f"), [], getattr(layer, argument)
+    try:
+        for each in own, value:
+            setattr(layer, argument, each)
+            responses.append(layer.run(inputs)[0] - layer.run(0 * inputs)[0])
+    finally:
+        setattr(layer, argument, own)
+    before, after = responses
+    return float(np.abs(after - before).max() / max(np.abs(before).max(), 1e-30))
 
 
 def _named(layers):
@@ -78,14 +101,16 @@ def _compared(operations, model, places, is_keras, partial):
     calls = {call.layer.name: call for call in reversed(model.calls)}  # the first call of each
     owners = {}  # tensor or layer of the file -> names in the model
     for place in places:
-        for key in (place.tensor.name, (place.tensor.layer or "").split("//")[-1]):
+        named = (place.tensor.layer or "").split(WITHIN)[-1]
+        for key in {place.tensor.name, named, named.rpartition("/")[2]}:
             owners.setdefault(key, set()).add(place.layer)
     problems, remarks, others, is_told = [], [], [], False
     for operation in operations:
         name = operation.get("layer" if is_keras else "tensor")
         owner = owners.get(name, set()) & set(calls)
         if len(owner) != 1:
-            others += [] if name in owners else [operation]
+            if name not in owners and not _has_weights(operation["class"]):
+                others.append(operation)
             continue
         call = calls[owner.pop()]
         problems += _of_layer(operation, call, is_keras)
@@ -93,9 +118,15 @@ def _compared(operations, model, places, is_keras, partial):
         if then is None and not is_keras and own in ENDS:
             remarks.append(f"'{call.layer.name}': the file ends before the {own} that the model has behind it")
         elif then not in (None, "unknown") and own != "unknown" and not _same(then, own):
-            problems.append(f"'{call.layer.name}': {_through(then)} in the file, {_through(own)} in the model")
+            text = f"'{call.layer.name}': {_through(then)} in the file, {_through(own)} in the model"
+            (remarks if partial else problems).append(text)  # a part may end before its activation
             is_told = True
     return problems + _of_others(operations, others, model, is_keras, is_told, partial), remarks
+
+
+def _has_weights(kind):
+    """Return whether layers of a class have weights; what is missing of them shows in the arrays."""
+    return bool(getattr(getattr(all_layers, kind, None), "input_axes", None))
 
 
 def _through(activation):

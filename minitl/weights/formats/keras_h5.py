@@ -34,7 +34,8 @@ from .stored_file import FLOATS, WITHIN, Listing, StoredTensor
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
 ARCHITECTURE, CONFIG = "minitl_architecture", "model_config"  # a whole model's, for minitl and for Keras
 TEXTS = (ARCHITECTURE, "minitl_ledger")  # the datasets that minitl adds to either layout
-TAKEN = {*TEXTS, "model_weights", "layers", "vars", "_layer_checkpoint_dependencies"}  # names with a meaning at the root
+TAKEN = {*TEXTS, "model_weights", "layers", "vars", "_layer_checkpoint_dependencies"}  # names of no layers
+WEIGHTS = "model_weights"  # the group with the weights of a whole model
 VERSION = "2.15.0"
 TEXTS_DIGEST = "minitl_texts_sha256"  # the attribute with the sha256 over these texts
 MOST_TEXT = 2**24  # bytes
@@ -56,8 +57,8 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
     with hdf5.opened(source, name) as file:
         place = {"file_name": name, "file_bytes": file_bytes, "start": start, "copy": copy}
         is_legacy = "layer_names" in file.attrs or "layer_names0" in file.attrs
-        is_whole = "model_weights" in file and not is_legacy
-        root = hdf5.member(file, "model_weights", h5py.Group, name) if is_whole else file
+        is_whole = WEIGHTS in file and not is_legacy
+        root = hdf5.member(file, WEIGHTS, h5py.Group, name) if is_whole else file
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
             kind, tensors = "Keras HDF5, legacy layout (.h5)", list(_legacy(root, place))
         elif any(key in file for key in ("layers", "_layer_checkpoint_dependencies", "vars")):
@@ -237,10 +238,19 @@ def write_layers(root, layers, numbered):
 
 
 def write_config(file, text):
-    """Write Keras's configuration of a whole model, whose weights lie in the group `model_weights`."""
+    """Write Keras's configuration of a whole model. Keras looks for its weights in a group of their own, which is made
+    of links to the groups at the root."""
     file.attrs[CONFIG] = text
     file.attrs["keras_version"] = VERSION
     file.attrs["backend"] = "minitl"
+    if WEIGHTS not in file:
+        members = dict(file.items())
+        group = file.create_group(WEIGHTS)
+        for name, member in members.items():
+            group[name] = member
+        for name, value in file.attrs.items():
+            if name != CONFIG:
+                group.attrs[name] = value
 
 
 def write_texts(file, texts):
