@@ -15,6 +15,7 @@ from ..graph.graph import Graph
 from ..kernels.precision import all_finite
 from .distrust import known_files
 from .distrust.opening import open_weights
+from .formats.keras_config import STATED
 from .formats.stored_file import FLOATS, array_digest
 from .ledger import AS_IT_IS, KEY, Origin, from_text, restored
 from .naming import has_keras_layout, own_places, places
@@ -121,7 +122,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
         setattr(layers[name], key, array)
         layers[name].updates += 1
         layers[name].origins[key] = origins[name, key]
-    of_torch = [] if restore or has_keras_layout(file) else implied([layers[name] for name in shared], found)
+    states_nothing = not restore and not has_keras_layout(file) and STATED not in file.listing.texts
+    of_torch = implied([layers[name] for name in shared], found) if states_nothing else []
     warnings = stated + [text for text, change in of_torch if change > WARN_FROM]
     report = LoadReport(
         path=str(file.path),
@@ -191,6 +193,8 @@ def _differences(layer, places):
         expected = getattr(layer, key).shape
         if key not in places:
             problems.append(f"'{layer.name}' {key}: expected {expected}, missing in the file")
+        elif places[key].tensor.dtype not in FLOATS and not places[key].tensor.shape:
+            problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].tensor.dtype}")
         elif places[key].shape != expected:
             in_file = "" if places[key].conversion == AS_IT_IS else f" ({places[key].tensor.shape} in the file)"
             problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].shape}{in_file}")

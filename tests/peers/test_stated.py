@@ -80,7 +80,8 @@ def own_network(**changes):
 def export(network, path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (torch.zeros(1, 3, 14, 14),), str(path), dynamo=False)
+        keep = torch.onnx.TrainingMode.PRESERVE  # otherwise batch normalization is folded into the convolutions
+        torch.onnx.export(network, (torch.zeros(1, 3, 14, 14),), str(path), dynamo=False, training=keep)
     return path
 
 
