@@ -1,8 +1,8 @@
 """The errors that minitl raises on purpose, and its warnings of mistakes.
 
-Every error is a `MinitlError`, so `except MinitlError` catches whatever can be wrong with a file, a shape, a label or a
-run. The command line prints the text of the error and nothing else. The text names the layer, file or argument, says
-what was expected and what was found, and ends with what to do next.
+Every error is a `MinitlError`, so `except MinitlError` catches every problem with a file, a shape, a label or a run.
+The command line prints the text of the error and nothing else. The text names the layer, file or argument, says what
+was expected and what was found, and ends with what to do next.
 """
 
 import os
@@ -14,7 +14,7 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 class MinitlError(Exception):
-    """The base of all errors: to catch this one is to catch them all."""
+    """The base of all errors: `except MinitlError` catches every one of them."""
 
 
 class ArgumentError(MinitlError, ValueError):
@@ -60,7 +60,7 @@ class MissingExtraError(MinitlError, ImportError):
 
 
 class MismatchError(MinitlError, AssertionError):
-    """A number that the engine computed differs from what its formula gives (`minitl explain`)."""
+    """A number that the engine computed differs from the result of its formula (`minitl explain`)."""
 
 
 class MistakeWarning(UserWarning):

@@ -40,15 +40,15 @@ class Interrupted(StoppedAtOnce):
 def graceful():
     """Catch both signals within the block.
 
-    Within another such block this changes nothing, nor in a thread other than the main one: Python delivers signals to
-    the main thread alone.
+    A block within another one changes nothing. Neither does a block in another thread than the main one: Python
+    delivers signals to the main thread alone.
     """
     global _requested, _is_caught
     if _is_caught or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    # A background job ignores Ctrl-C, and that stays so.
+    # A background job ignores Ctrl-C, and continues to do so.
     before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
     _requested, _is_caught = None, True
     try:

@@ -116,7 +116,7 @@ def _in_form_of(form, arrays):
 
 
 def _in_float64(array):
-    """Return a copy in float64. Integers and truth values keep their type."""
+    """Return a copy in float64. Integers and booleans keep their type."""
     array = np.asarray(array)
     return array.copy() if array.dtype.kind in "iub" else array.astype(np.float64)
 

@@ -131,9 +131,9 @@ def adapt_channels(kernel, channels, axis=2):
         any other        the mean over the old channels, times          to 2: [3, 3]
                          their number / the new number                  to 3: [2, 2, 2]
 
-    1 channel: the one channel stands for all the old ones, so their kernels are added. A grey pixel of 5 gives what it
-    gave as three equal channels: 5 * 6 = 5 * 1 + 5 * 2 + 5 * 3. (After VGG16's `preprocess_input` the three channels
-    are not equal, because each has lost a mean of its own.)
+    1 channel: the one channel stands for all the old ones, so their kernels are added. A grey pixel of 5 gives the same
+    number as three channels of 5 did: 5 * 6 = 5 * 1 + 5 * 2 + 5 * 3. (After VGG16's `preprocess_input` the three
+    channels are not equal, because each has lost a mean of its own.)
 
     More channels: the old channels keep their kernels, and the new ones do not count yet. RGBA starts as if alpha were
     absent, and training can find a use for it. Beware of 1 -> 3: the layer sees only the red channel of a colour image,

@@ -25,7 +25,7 @@ SESSION_SEED = int(os.environ.get("MINITL_TEST_SEED", 17))
 
 
 def seed_of(name):
-    """Return the seed of what is called `name`: a test, or a fixture that several tests share."""
+    """Return the seed of the test, or of the shared fixture, called `name`."""
     return zlib.crc32(f"{SESSION_SEED} {name}".encode())
 
 

@@ -94,7 +94,7 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
     ]
 
     def digest_or_error(entry):
-        """Return the sha256 of a photograph, or the error that says what is wrong with its file."""
+        """Return the sha256 of a photograph, or the error that describes the fault of its file."""
         _, _, file = entry
         try:
             open_photo(file, most_pixels)

@@ -45,7 +45,7 @@ class PhotoStream:
 
     @property
     def is_augmented(self):
-        """Whether the images differ in each epoch. Then nothing that is computed from them can be kept."""
+        """True if the images differ in each epoch. Then nothing that is computed from them can be kept."""
         return self.augment is not None
 
     @property

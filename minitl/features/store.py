@@ -3,8 +3,8 @@
     FOLDER/rows         the numbers, one row after the other
     FOLDER/index.json   {key: [number of its row, checksum of its row]}
 
-Rows are only appended, and the index is replaced after they are on the disk. So the next run finds what an interrupted
-run has written, and a row never changes while another process reads it.
+Rows are only appended, and the index is replaced after they are on the disk. So the next run finds the rows of an
+interrupted run, and a row never changes while another process reads it.
 """
 
 import json
@@ -63,8 +63,8 @@ class Store:
 
     @contextmanager
     def writing(self):
-        """Lock the store for writing in the `with` block. At its beginning the block reads what others have written. At
-        its end its own rows are saved, even after an exception."""
+        """Lock the store for writing in the `with` block. At its beginning the block reads the rows that others have
+        written. At its end its own rows are saved, even after an exception."""
         if self.folder is None:
             yield
             return

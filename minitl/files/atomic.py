@@ -1,4 +1,4 @@
-"""Atomic writing: whatever happens in between, a file is either the old one or the complete new one."""
+"""Atomic writing: at every moment, a file is either the old one or the complete new one."""
 
 import os
 import tempfile

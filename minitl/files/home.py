@@ -1,4 +1,4 @@
-"""The home folder: where minitl keeps what it has downloaded and computed."""
+"""The home folder: it keeps the files that minitl has downloaded and computed."""
 
 import os
 from pathlib import Path

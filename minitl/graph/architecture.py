@@ -9,7 +9,7 @@ Building a graph from them builds those layers and nothing else. No code is stor
 
 An entry is a call. If a layer is called again, the entry is {"call": its name, "inputs": [...]}. The outputs of such
 calls, and of layers with several outputs, are named [layer, call, output], counted from 0. A graph begins with the
-first entry and ends with the last one. A graph that does not says so in "inputs" and "outputs": {"form": "one", "list"
+first entry and ends with the last one. Any other graph has the entries "inputs" and "outputs": {"form": "one", "list"
 or "dict", "tensors": [...], "keys": [...]}. Files with any of these three are of format 2.
 """
 

@@ -100,9 +100,9 @@ class Graph(LayerGroup):
 
         training    layers behave as in training: Dropout drops, BatchNormalization uses the batch
         gradients   the gradients that `backward` will compute, which decide what is kept in memory for it:
-                    "trainable"  those of trainable parameters. Kept is what the trainable layers, and all layers that
-                                 depend on them, need; nothing for the layers before the first trainable one
-                    "input"      these and dL/dx
+                    "trainable"  those of trainable parameters. Arrays are kept for the trainable layers and for all
+                                 layers that depend on them, and none for the layers before the first of these
+                    "input"      these gradients and dL/dx
                     "none"       no gradients: `backward` cannot be called
         """
         arrays = self.input_structure.flat(x, "x")
@@ -138,7 +138,7 @@ class Graph(LayerGroup):
         return self.output_structure.packed([values[tensor] for tensor in outputs])
 
     def _operations(self, path, training):
-        """Return what forward computes, in order: the calls, some of them fused (`fusion`). A call through which a
+        """Return the operations of forward in order: the calls, some of them fused (`fusion`). A call through which a
         gradient will pass is not fused, nor one that uses statistics of the batch. This is decided anew in each
         forward, since layers may have been frozen or unfrozen."""
 
@@ -277,7 +277,7 @@ class Graph(LayerGroup):
     @property
     def cuts(self):
         """Return the symbolic tensors at which the graph can be cut in two: everything behind such a tensor is computed
-        from it alone. A tensor within a branch of a block is none, since the other branch begins before it."""
+        from it alone. A tensor within a branch of a block is no cut, since the other branch begins before it."""
         tensors = self.tensors
         position = {tensor: k for k, tensor in enumerate(tensors)}
         last_use = {tensor: position[call.outputs[0]] for call in self.calls for tensor in call.inputs}

@@ -48,13 +48,13 @@ def inputs_needed(inputs, outputs):
 def layers_in_keras_order(inputs, outputs):
     """Return the layers in the order of Keras's `model.layers`.
 
-    Why in this order, and not in that of the calls: programs and files rely on it. A Keras program freezes by position,
+    Programs and files rely on this order, which is not that of the calls. A Keras program freezes by position,
     as in `model.layers[:249]` of InceptionV3. Keras reads the arrays of an older HDF5 file by position, unless it is
     told to go by name; a file of Keras 3 numbers the layers of a class (conv2d, conv2d_1, ...) in this order.
 
     The layers are sorted by distance: the number of calls on the longest way from a layer to the outputs. The largest
-    distance comes first. Among layers of equal distance, the one comes first that a walk back from the outputs meets
-    first. An example, a small residual block:
+    distance comes first. Among layers of equal distance, a walk back from the outputs decides: the layer that it meets
+    first comes first. An example, a small residual block:
 
         x = Input((8,)); s = Dense(4, name="shortcut")(x)
         a = Dense(4, name="a")(x); b = Dense(4, name="b")(a); y = Add()([b, s])
@@ -109,7 +109,7 @@ def _nodes_before(node, inputs):
 
 
 def name_unnamed_layers(layers):
-    """Give a name to each layer that nobody has named. Raises GraphError if two layers have the same name.
+    """Give a name to each unnamed layer. Raises GraphError if two layers have the same name.
 
     Names are unique in a model, since weight files go by them. The first model that an unnamed layer joins names it
     after its class, with a number where that name is taken (dense, dense_1, ...). From then on the name stays.

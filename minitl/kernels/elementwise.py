@@ -1,7 +1,7 @@
 """Sums and copies of whole arrays, shared out to all cores.
 
 One core reads and writes about 10 GB a second, whatever it computes on the way. Several cores together move more, so
-each takes some of the examples. The results lie in memory that earlier arrays have left (see `memory`).
+each takes some of the examples. The results use memory that earlier arrays have released (see `memory`).
 """
 
 import numpy as np

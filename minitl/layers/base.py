@@ -25,7 +25,7 @@ from .names import check_name, snake_case
 
 _serial_numbers = itertools.count()
 
-# Arguments of Keras's layers that minitl does not have, and the values of them that describe what it does anyway.
+# Arguments of Keras's layers that minitl does not have, with the values that are accepted: those that change nothing.
 KERAS_DEFAULTS = {
     "activity_regularizer": (None,),
     "bias_constraint": (None,),

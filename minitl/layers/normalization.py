@@ -11,22 +11,23 @@ from .base import Layer
 class BatchNormalization(Layer):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, channel by channel.  x (N, ..., C) -> same shape.
 
-    The layer's state decides which mean and variance are used. To mix them up is the classic mistake of fine-tuning:
+    The layer's state decides which mean and variance are used. Using the wrong ones is the classic mistake of
+    fine-tuning:
 
         training     those of this batch, and moving = momentum * moving + (1 - momentum) * batch for both
         inference    the moving mean and variance
         frozen       the moving mean and variance, even in training, and they stay as they are (trainable = False)
 
-    Why a frozen layer uses its moving statistics: frozen means that an example comes out as it did before, in training
-    as in inference. The frozen layers behind it, and gamma and beta, were trained for numbers on the scale of the old
-    data, which the moving statistics hold. Statistics of the batch would put the new data on another scale, let an
-    example's output depend on the other examples of its batch, and train the head on numbers that it never gets in
+    Why a frozen layer uses its moving statistics: a frozen layer gives an example the same output as before, in
+    training as in inference. The frozen layers behind it, and gamma and beta, were trained for numbers on the scale of
+    the old data, which the moving statistics hold. Statistics of the batch would put the new data on another scale, let
+    an example's output depend on the other examples of its batch, and train the head on numbers that it never gets in
     inference. In numbers, for a channel with moving mean 10, moving variance 4, gamma 1, beta 0 (and epsilon 0):
 
         batch (12, 14)    frozen: (1, 2)    by the batch's own mean 13 and variance 1: (-1, 1)
         batch (12, 10)    frozen: (1, 0)    by the batch's own mean 11 and variance 1: (1, -1)
 
-    Frozen, the example 12 always gives 1. By the batch's statistics it gives -1 or 1, as its neighbour decides.
+    Frozen, the example 12 always gives 1. By the batch's statistics it gives -1 or 1, depending on the other example.
     `minitl mistakes batch-norm-runs-in-frozen-base` shows what this costs.
 
     Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.

@@ -9,7 +9,7 @@ from .base import Layer
 
 
 class Dropout(Layer):
-    """In training each number becomes 0 with probability `rate`; the others are divided by (1 - rate).
+    """Dropout: in training, sets each number to 0 with probability `rate` and divides the others by (1 - rate).
 
     The division (*inverted* dropout) keeps the expected value of each number: (1 - rate) * x / (1 - rate) = x. So
     inference returns x as it is. Srivastava et al. 2014. `seed` fixes the sequence of masks.

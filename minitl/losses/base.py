@@ -54,7 +54,7 @@ class Loss:
         """Raise DataError if these labels do not fit outputs of this shape: (N, ..., classes); None fits any size."""
 
     def counted(self, y_true, y_pred, sample_weight=None):
-        """Return which predictions count, as truth values with the leading axes of y_pred; None where all count.
+        """Return which predictions count, as booleans with the leading axes of y_pred; None where all count.
 
         A prediction of weight 0 does not count. Metrics use this to average over the same predictions as the loss.
         """

@@ -23,7 +23,7 @@ class Metric:
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch to the mean.
 
-        sample_weight   the weight of each score, or truth values: False leaves a score out. Its axes are the first axes
+        sample_weight   the weight of each score, or booleans: False leaves a score out. Its axes are the first axes
                         of the scores
         """
         try:
@@ -47,5 +47,5 @@ class Metric:
         return self.total / self.count if self.count else 0.0
 
     def score(self, y_true, y_pred):
-        """Return a score for each prediction (N, ...): a number, or a truth value for right or wrong."""
+        """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
         raise NotImplementedError

@@ -25,7 +25,7 @@ class SGD(Optimizer):
         return (np.zeros_like(parameter),) if self.momentum else ()
 
     def update(self, parameter, gradient, velocity=None):
-        """Move a part of one parameter in place, and its velocity."""
+        """Update a part of one parameter in place, with its velocity."""
         downhill = gradient * -self.rate
         if velocity is None:
             parameter += downhill

@@ -5,14 +5,14 @@
     print(result.evaluation)
     result.model.save("model.h5")
 
-The packages below have no defaults and print nothing on a terminal; recipes do both. The command line calls these
+Recipes have defaults and print on a terminal. The packages that they use do neither. The command line calls these
 functions and adds nothing of its own.
 
 Read in this order:
 
     clothing          transfer learning in six steps, on the bundled images
-    photographs       the order of events on a folder of your own photographs;   two_stages   each of these events
-    settings          what can be chosen
+    photographs       the job on a folder of your own photographs;   two_stages   each step of this job
+    settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model

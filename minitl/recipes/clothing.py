@@ -157,7 +157,7 @@ def finetune_clothing(settings=None, verbose=1, **changes):
 
 
 def _finetuned(settings):
-    """Do the whole job, in order."""
+    """Run the whole job, step by step."""
     start = time.perf_counter()
     set_random_seed(settings.seed)
     images, watch = data.fashion_mnist_few_shot(), bool(settings.report)
@@ -204,7 +204,7 @@ def prepared(images):
 def six_steps(cut, images):
     """Take the six steps of transfer learning, and print each.
 
-    Returns the model, ready for training, and [(name, text)] of what was printed.
+    Returns the model, ready for training, and the printed steps as [(name, text)].
     """
     classes, steps = len(images.class_names), []
 

@@ -19,7 +19,7 @@ def known_models():
 
 
 def convert_weights(source, target, model=None, names=None, partial=False):
-    """Convert the file `source` to HDF5 at `target`. Returns what was done, as (text, data).
+    """Convert the file `source` to HDF5 at `target`. Returns a report of it, as (text, data).
 
     target    ends in .h5, or in .weights.h5 for Keras 3's own layout
     model     the model that has these layers, as in `model_by_name` (default: the application that has these names)

@@ -27,7 +27,8 @@ def model_by_name(name, include_top=True, input_shape=None):
 
 
 def summary_as_data(model):
-    """Return what `model.summary()` prints, as JSON can hold it, and the FLOP of an image where its size is known."""
+    """Return the content of `model.summary()`, as JSON can hold it, and the FLOP of an image where its size is
+    known."""
     results = {
         "name": model.name,
         "parameters": model.count_params(),

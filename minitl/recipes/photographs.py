@@ -10,7 +10,7 @@ and the features are kept on the disk. Then there are two stages. In the first, 
 the second, the base's last block learns with it, at a small learning rate. The result is measured on photographs that
 were held back.
 
-`finetune_photographs` has the order of events, `two_stages` has each of them, and `settings` has what can be chosen.
+`finetune_photographs` calls the steps in order, `two_stages` has the steps, and `settings` has the options.
 The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.
 """
 
@@ -107,7 +107,7 @@ def _prepared(folder, settings, verbose):
 
 
 def _in_two_stages(folder, job):
-    """Do the whole job, in order. `job` is a `TwoStages` that has not begun."""
+    """Run the whole job, step by step. `job` is a `TwoStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
     job.find_photographs(folder)
     job.build()

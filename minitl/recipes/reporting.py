@@ -1,4 +1,4 @@
-"""From a finished fine-tuning to its report: the recipes' results as the plain data that the report is made from.
+"""The way from a finished fine-tuning to its report: results become the plain data that the report is made from.
 
 The recipes call `check_outputs` before they work, and `report_on_clothing` or `report_on_photographs` afterwards. The
 package `report` writes the page.

@@ -145,7 +145,8 @@ class PhotographSettings:
     json: str | None = None
 
     def settled(self):
-        """Return these settings with the defaults of the base filled in. Raises SettingError for values of no sense."""
+        """Return these settings with the defaults of the base filled in. Raises SettingError for values that make no
+        sense."""
         require_one_of("base", self.base, bases())
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("start", self.start, STARTS)

@@ -132,8 +132,9 @@ def fit(
 
 
 def call_each(callbacks, event, *arguments):
-    """Call the method named `event` of each callback. A signal (Ctrl-C) waits until all callbacks have run. In between,
-    a checkpoint could record the event neither as done nor as not done."""
+    """Call the method named `event` of each callback. A signal (Ctrl-C) waits until all callbacks have run. A
+    checkpoint in between would hold the counts of some callbacks from before the event, and those of others from after
+    it."""
     with interruption.deferred():
         for callback in callbacks:
             getattr(callback, event)(*arguments)

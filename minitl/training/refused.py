@@ -1,7 +1,7 @@
 """The errors of training: arguments and updates that are refused.
 
 The checks of arguments raise before any work is done. The check for divergence raises before the weights are changed.
-Read next: `warned`, for what is possible but nearly always a mistake.
+Read next: `warned`, for settings that are possible but nearly always a mistake.
 """
 
 import copy

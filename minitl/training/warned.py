@@ -1,6 +1,6 @@
 """Likely mistakes: each gives a `MistakeWarning`, and training goes on.
 
-What is impossible is refused with an error (`refused`). The settings in this module are possible but nearly never
+Impossible settings are refused with an error (`refused`). The settings in this module are possible but nearly never
 intended, and an hour of training can be lost before a number shows it. Each warning states a fact about the model or
 the data. A `compile`, `fit`, `evaluate` or `predict` checks it once. That costs one look at the layers, the labels or
 the first batch. Two more warnings are given where their mistakes happen: an update that moves nothing (`optimizers`),

@@ -23,7 +23,7 @@ from .saving import KERAS_3, check_target
 
 
 class ConversionReport(NamedTuple):
-    """The counts of what a conversion wrote."""
+    """The counts of the layers and arrays that a conversion wrote."""
 
     layers: int
     tensors: int

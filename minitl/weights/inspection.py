@@ -33,7 +33,7 @@ def opened(path):
 
 
 class Verified:
-    """The comparison of a file with what was published or saved. Raises WeightsError if it holds NaN or infinity.
+    """The comparison of a file with the published or saved weights. Raises WeightsError if it holds NaN or infinity.
 
     text      the file's format and digests, for people
     data      the same for programs

@@ -203,7 +203,7 @@ def _initialised(layer, name):
 def as_text(model, layers=None):
     """Return the ledger as JSON, for a file with all or some of the model's `layers`.
 
-    Each entry also has the digest of the array as it is now, so that a reader can recognise a damaged file.
+    Each entry also has the digest of the array as it is now, so that a reader can recognize a damaged file.
     """
     entries = []
     for layer in model.layers if layers is None else layers:

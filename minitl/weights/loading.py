@@ -22,7 +22,6 @@ from .naming import has_keras_layout, own_places, places
 from .published.catalogue import network_of
 from .statements import differences, implied
 
-
 WARN_FROM = 1e-3  # of the outputs of a layer
 
 

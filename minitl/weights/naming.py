@@ -129,7 +129,7 @@ def has_keras_layout(file):
 
 
 def owner_of(tensor):
-    """Return what stands before the parameter in a tensor's name: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
+    """Return the part of a tensor's name before the parameter: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
     if isinstance(tensor.parameter, int):
         return tensor.name.removesuffix(f"/vars/{tensor.parameter}")
     return (tensor.layer or tensor.name.rpartition(".")[0]).replace(WITHIN, "/")
@@ -233,7 +233,7 @@ def _places_by_tensor_name(file, layers, names, flattened):
     prefixes = {tensor.name: tensor.name.rpartition(".")[0] for tensor in tensors}
     prefixes, known = without_wrappers(prefixes, {*names, *layers})
     names = {**known, **names}
-    words = {}  # what stands before the last dot -> the words behind it
+    words = {}  # the name up to the last dot -> the words behind it
     for tensor in tensors:
         words.setdefault(prefixes[tensor.name], set()).add(tensor.name.rpartition(".")[2])
     producer = file.listing.texts.get("producer", "")

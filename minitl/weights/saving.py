@@ -62,8 +62,8 @@ def check_target(path):
     suffix = Path(path).suffix.lower() if isinstance(path, (str, os.PathLike)) else ""
     if suffix not in ENDINGS and not suffix[1:].isdecimal():
         raise ArgumentError(
-            f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well. Found the ending "
-            f"'{suffix}', expected one of {', '.join(filter(None, ENDINGS))}."
+            f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well. Found the "
+            f"ending '{suffix}', expected one of {', '.join(filter(None, ENDINGS))}."
         )
 
 

@@ -15,7 +15,6 @@ What changes the training alone is not compared: `Layer.training_only`.
 
 import inspect
 import json
-import math
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from .. import layers as all_layers
 from ..layers import Layer, ZeroPadding2D
 from .formats.keras_config import STATED
 from .formats.stored_file import WITHIN
+from .stated_values import as_text, has_rest, pads_in, pads_of, same
 
 # What the layers here compute where they have no argument of that name.
 FIXED = {"dilation_rate": 1, "groups": 1, "data_format": "channels_last", "alpha": 1, "beta": 1, "transA": 0,
@@ -63,7 +63,7 @@ def implied(layers, places):
         if words.get(layer.name) not in layer.torch_names.values():
             continue
         for argument, value in layer.torch_defaults.items():
-            if not _same(value, getattr(layer, argument)):
+            if not same(value, getattr(layer, argument)):
                 found.setdefault((type(layer).__name__, argument, value, getattr(layer, argument)), []).append(layer)
     sentences = []
     for (kind, argument, value, own), each in found.items():
@@ -117,7 +117,7 @@ def _compared(operations, model, places, is_keras, partial):
         then, own = operation.get("then"), _then(call, model)
         if then is None and not is_keras and own in ENDS:
             remarks.append(f"'{call.layer.name}': the file ends before the {own} that the model has behind it")
-        elif then not in (None, "unknown") and own != "unknown" and not _same(then, own):
+        elif then not in (None, "unknown") and own != "unknown" and not same(then, own):
             text = f"'{call.layer.name}': {_through(then)} in the file, {_through(own)} in the model"
             (remarks if partial else problems).append(text)  # a part may end before its activation
             is_told = True
@@ -141,7 +141,7 @@ def _of_layer(operation, call, is_keras):
         if key in SEEN_BY_SHAPE or key in layer.training_only or key in ("activation", "name", "trainable"):
             continue
         if key == "pads" or (key == "padding" and not is_keras):
-            own, value = pads_of(call), _pads(value, call)
+            own, value = pads_of(call), pads_in(value, call)
             key = "padding"
             if own is None or value is None:
                 continue
@@ -150,8 +150,8 @@ def _of_layer(operation, call, is_keras):
         else:
             continue
         rank = len(call.inputs[0].shape)
-        if not _same(value, own, rank if key == "axis" else None):
-            found.append(f"'{layer.name}': {WORDS.get(key, key)} is {_text(value)} in the file, {_text(own)} in the "
+        if not same(value, own, rank if key == "axis" else None):
+            found.append(f"'{layer.name}': {WORDS.get(key, key)} is {as_text(value)} in the file, {as_text(own)} in the "
                          "model")  # fmt: skip
     return found
 
@@ -230,14 +230,14 @@ def _without_repeats(steps):
 def _words(step):
     """Return a step as text: MaxPooling2D(pool_size=(3, 3))."""
     kind, config, _ = step
-    return f"{kind}({', '.join(f'{key}={_text(value)}' for key, value in config.items() if value is not None)})"
+    return f"{kind}({', '.join(f'{key}={as_text(value)}' for key, value in config.items() if value is not None)})"
 
 
 def _steps(kind, config):
     """Return the steps of one operation without weights of the file: none if it changes nothing in inference."""
     if kind in NEUTRAL or kind in MERGING or kind.startswith("Random"):
         return []
-    if kind in ("MaxPooling2D", "AveragePooling2D") and _same(config.get("pool_size"), 1) and _same(
+    if kind in ("MaxPooling2D", "AveragePooling2D") and same(config.get("pool_size"), 1) and same(
         config.get("strides"), 1
     ):  # fmt: skip
         return []
@@ -287,73 +287,17 @@ def _equal_steps(theirs, own):
         return False
     for key, value in config.items():
         if key in ("pads", "padding") and call is not None:
-            own_pads, found = pads_of(call), _pads(value, call)
-            if own_pads is not None and found is not None and not _same(found, own_pads):
+            own_pads, found = pads_of(call), pads_in(value, call)
+            if own_pads is not None and found is not None and not same(found, own_pads):
                 return False
         elif key == "ceil_mode":
-            if value and call is not None and _has_rest(call, config.get("pads")):
+            if value and call is not None and has_rest(call, config.get("pads")):
                 return False
         elif key == "count_include_pad":
             counts = call is not None and isinstance(call.inputs[0].layer, ZeroPadding2D)
             if any(map(any, config.get("pads", []))) and bool(value) != counts:
                 return False
         elif key in own_config or key in FIXED:
-            if not _same(value, own_config.get(key, FIXED.get(key)), -1 if key == "axis" else None):
+            if not same(value, own_config.get(key, FIXED.get(key)), -1 if key == "axis" else None):
                 return False
     return True
-
-
-def _has_rest(call, pads):
-    """Return whether the windows of a pooling leave rows or columns over, so that rounding up gives one more."""
-    sizes, layer = call.inputs[0].shape[1:-1], call.layer
-    pads = pads or [[0, 0]] * len(sizes)
-    axes = zip(sizes, pads, layer.pool_size, layer.strides)
-    return any(size is None or (size + sum(pad) - window) % stride for size, pad, window, stride in axes)
-
-
-def pads_of(call):
-    """Return [[before, after], ...] of a call's zero padding with that of the layer before it; None if unknown."""
-    own = _pads(getattr(call.layer, "padding", "valid"), call)
-    before = call.inputs[0].call
-    if own is not None and isinstance(before.layer, ZeroPadding2D):
-        return [[a + c, b + d] for (a, b), (c, d) in zip(own, before.layer.padding)]
-    return own
-
-
-def _pads(padding, call):
-    """Return a padding as [[before, after], ...] for the input of this call; None if its size is not known."""
-    if not isinstance(padding, str):
-        return padding
-    layer, sizes = call.layer, call.inputs[0].shape[1:-1]
-    window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", (1,) * len(sizes))
-    strides = getattr(layer, "strides", (1,) * len(sizes))
-    if padding == "valid":
-        return [[0, 0] for _ in sizes]
-    found = []
-    for size, length, stride in zip(sizes, window, strides):
-        if size is None and stride != 1:
-            return None
-        total = length - 1 if size is None else max((math.ceil(size / stride) - 1) * stride + length - size, 0)
-        found.append([total // 2, total - total // 2])
-    return [each[::-1] for each in found] if padding == "same_lower" else found
-
-
-def _same(a, b, rank=None):
-    """Return whether two values are equal: numbers up to rounding, one number for a list of equal ones."""
-    if isinstance(a, (list, tuple)) or isinstance(b, (list, tuple)):
-        many, other = (a, b) if isinstance(a, (list, tuple)) else (b, a)
-        if not isinstance(other, (list, tuple)):
-            other = [other] * len(many)
-        return len(many) == len(other) and all(_same(x, y, rank) for x, y in zip(many, other))
-    if isinstance(a, str) or isinstance(b, str) or a is None or b is None:
-        return (a or "linear") == (b or "linear") if not (a == 0 or b == 0) else a == b
-    if rank is not None:
-        return a == b or (rank > 0 and a % rank == b % rank) or (rank < 0 and (a < 0) != (b < 0))
-    return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-12)
-
-
-def _text(value):
-    """Return a value as text, a list as a tuple."""
-    if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(map(_text, value)) + ("," if len(value) == 1 else "") + ")"
-    return f"{value:g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)

@@ -3,7 +3,7 @@
 Whoever adds a layer adds a case to `layers.py`, and all that is promised of a layer is tested of the new one: its
 shapes, its gradients, freezing, saving, and Keras's numbers. `losses.py`, `optimizers.py`, `networks.py` and
 `formats.py` do the same for the others. The head of each file says what a case consists of. Nothing here imports
-PyTorch or Keras: what belongs to them is a function, which only the tests in `tests/peers` call.
+PyTorch or Keras: their code stands in functions that only the tests in `tests/peers` call.
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ To add a layer, write one line for each kind of argument that changes what it co
 Its name is the name of the tests. The function makes the layer from a module, `minitl.layers` or `keras.layers`, and so
 gives Keras's twin as well. Then come the shapes of input and output, found by hand, with the batch; a list of shapes
 where the layer takes several inputs. Sizes should be odd and different from each other: a mistake in the order of axes
-shows. `LayerCase` tells what else may be said.
+shows. The fields of `LayerCase` explain further options.
 
 `test_layers.py` fails for a class of `minitl.layers` without a case.
 """
@@ -21,7 +21,7 @@ import minitl.layers
 
 from . import random
 
-# ---- what goes in ----
+# ---- the inputs ----
 
 
 def normal(shape, seed):
@@ -39,11 +39,12 @@ def far_from_zero(shape, seed):
     return 3 * random(*shape, seed=seed) + 5
 
 
-def apart(shape, seed):
+def distinct(shape, seed):
     """Return numbers from about -3 to 3 in random order, none of them near another or near zero.
 
     For layers with kinks, such as ReLU and the maximum: a gradient check moves each number by a small step, which must
-    not carry it over the kink."""
+    not carry it over the kink.
+    """
     size = int(np.prod(shape))
     numbers = (np.arange(size) - size // 2 + 0.3) * (6 / size)
     return np.random.default_rng([seed, *shape]).permutation(numbers).reshape(shape).astype(np.float32)
@@ -58,20 +59,20 @@ def whole_numbers(below):
 
 
 class LayerCase(NamedTuple):
-    """A layer, what goes into it, and what is known of it."""
+    """A layer with its inputs, and the facts that are known about it."""
 
     name: str
     make: Callable  # of a module like minitl.layers: makes the layer, a fresh one each time
     input_shape: tuple | list  # with the batch; a list of shapes for a layer that takes several inputs
     output_shape: tuple
-    numbers: Callable = normal  # (shape, seed) -> an input; `apart` for a layer with kinks
+    numbers: Callable = normal  # (shape, seed) -> an input; `distinct` for a layer with kinks
     in_training: str = "the same"  # as in inference; or "batch": it depends on the batch; or "random"
     golden: str | None = None  # the state in which tests/golden/layers.npz has Keras's results, under the case's name
     keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
     torch: Callable | None = None  # PyTorch's twin: (torch.nn.functional, layer, x, **parameters) -> y
 
     def inputs(self, seed=0, dtype=np.float32):
-        """Return an input, or a list of inputs. Whole numbers stay what they are, whatever the type."""
+        """Return an input, or a list of inputs. Whole numbers keep their type."""
         if isinstance(self.input_shape, list):
             found = [self.numbers(shape, seed + number) for number, shape in enumerate(self.input_shape)]
             return [converted(each, dtype) for each in found]
@@ -215,13 +216,13 @@ CONVOLUTIONS = [
 
 POOLINGS = [
     LayerCase("max-valid", lambda layers: layers.MaxPooling2D((3, 2), strides=(2, 1)),
-              (2, 8, 5, 3), (2, 3, 4, 3), apart, golden="training", torch=torch_max_pooling),
+              (2, 8, 5, 3), (2, 3, 4, 3), distinct, golden="training", torch=torch_max_pooling),
     LayerCase("max-same", lambda layers: layers.MaxPooling2D(3, strides=2, padding="same"),
-              (2, 8, 7, 3), (2, 4, 4, 3), apart, golden="training", torch=torch_max_pooling),
-    LayerCase("max-default", lambda layers: layers.MaxPooling2D(), (2, 7, 9, 2), (2, 3, 4, 2), apart),
-    LayerCase("max-2", lambda layers: layers.MaxPooling2D(pool_size=2), (2, 7, 9, 3), (2, 3, 4, 3), apart),
+              (2, 8, 7, 3), (2, 4, 4, 3), distinct, golden="training", torch=torch_max_pooling),
+    LayerCase("max-default", lambda layers: layers.MaxPooling2D(), (2, 7, 9, 2), (2, 3, 4, 2), distinct),
+    LayerCase("max-2", lambda layers: layers.MaxPooling2D(pool_size=2), (2, 7, 9, 3), (2, 3, 4, 3), distinct),
     LayerCase("max-strides-1-2", lambda layers: layers.MaxPooling2D((2, 3), strides=(1, 2)),
-              (3, 7, 6, 4), (3, 6, 2, 4), apart, torch=torch_max_pooling),
+              (3, 7, 6, 4), (3, 6, 2, 4), distinct, torch=torch_max_pooling),
     LayerCase("average-valid", lambda layers: layers.AveragePooling2D((2, 3), strides=(1, 2)),
               (2, 6, 7, 3), (2, 5, 3, 3), golden="training", torch=torch_average_pooling),
     LayerCase("average-same", lambda layers: layers.AveragePooling2D(3, strides=2, padding="same"),
@@ -238,8 +239,8 @@ POOLINGS = [
     LayerCase("global-average-keepdims", lambda layers: layers.GlobalAveragePooling2D(keepdims=True),
               (2, 7, 9, 2), (2, 1, 1, 2)),
     LayerCase("global-max", lambda layers: layers.GlobalMaxPooling2D(keepdims=True),
-              (3, 4, 5, 2), (3, 1, 1, 2), apart, golden="training", torch=torch_global_max_pooling),
-    LayerCase("global-max-flat", lambda layers: layers.GlobalMaxPooling2D(), (3, 5, 7, 4), (3, 4), apart),
+              (3, 4, 5, 2), (3, 1, 1, 2), distinct, golden="training", torch=torch_global_max_pooling),
+    LayerCase("global-max-flat", lambda layers: layers.GlobalMaxPooling2D(), (3, 5, 7, 4), (3, 4), distinct),
 ]  # fmt: skip
 
 DENSE = [
@@ -280,12 +281,12 @@ NORMALIZATIONS = [
 ACTIVATION_LAYERS = [
     *(LayerCase(f"activation-{activation}-{'x'.join(map(str, shape))}",
                 lambda layers, activation=activation: layers.Activation(activation), shape, shape,
-                apart if activation == "relu" else wide)
+                distinct if activation == "relu" else wide)
       for activation in ACTIVATIONS for shape in ((5, 7), (2, 3, 5, 4))),
     LayerCase("relu", lambda layers: layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.25),
-              (4, 30), (4, 30), apart, golden="training"),
+              (4, 30), (4, 30), distinct, golden="training"),
     *(LayerCase("relu-" + ("-".join(f"{name}-{value}" for name, value in arguments.items()) or "plain"),
-                lambda layers, arguments=arguments: layers.ReLU(**arguments), (3, 5, 7, 4), (3, 5, 7, 4), apart)
+                lambda layers, arguments=arguments: layers.ReLU(**arguments), (3, 5, 7, 4), (3, 5, 7, 4), distinct)
       for arguments in (
           {},
           {"max_value": 1.5},

@@ -69,7 +69,7 @@ def yes_or_no(shape, seed):
 
 
 def between_yes_and_no(shape, seed):
-    """Return answers that are not sure, 0.1 and 0.7."""
+    """Return labels between no and yes: 0.1 and 0.7."""
     return np.clip(yes_or_no(shape, seed), 0.1, 0.7)
 
 

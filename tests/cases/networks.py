@@ -14,11 +14,11 @@ from minitl import initializers
 
 
 class BesideKeras(NamedTuple):
-    """A comparison with Keras's network: sizes of images, what is frozen, and the rate."""
+    """A comparison with Keras's network: sizes of images, frozen layers, and the learning rate."""
 
     sizes: list  # (height, width) of images whose outputs are compared: native, smaller, not square
     training_size: tuple  # of images that gradients are compared for
-    unfrozen_after: str  # the layer before what is fine-tuned
+    unfrozen_after: str  # the layer before the fine-tuned ones
     rate: float  # of ten steps of SGD with momentum
 
 
@@ -30,7 +30,7 @@ class NetworkCase(NamedTuple):
     parameters: int  # with its top
     parameters_without_top: int
     layers: int  # with its top and with the input layer
-    native_size: int  # pixels, what the published weights were trained on
+    native_size: int  # pixels; the size that the published weights were trained on
     smallest_size: int  # pixels, of which one is left at the end
     map_shape: tuple  # at the end, without the top, of an image of the native size
     beside_keras: BesideKeras | None = None

@@ -10,7 +10,7 @@ from . import random
 CLASSES = 4
 CONV1, NORM, CONV2 = "conv1", "norm", "conv2"
 
-# Which layers are frozen: the beginning; the beginning but for its batch normalization, which then learns from each
+# The kinds of freezing: the beginning; the beginning but for its batch normalization, which then learns from each
 # batch and moves its statistics; none at all.
 FREEZING = {"frozen-beginning": (CONV1, NORM), "trainable-norm": (CONV1,), "all-trainable": ()}
 

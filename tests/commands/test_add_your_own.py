@@ -16,10 +16,10 @@ def copy(tmp_path_factory):
 
 def test_each_addition_is_a_file_a_line_and_a_case():
     places = [place for place, _ in blocks() if place]
-    for room in "layers", "losses", "optimizers", "applications":
-        table = "networks" if room == "applications" else room
-        own, line, *cases = [place for place in places if f"/{room}/" in place or place.endswith(f"/{table}.py")]
-        assert line == f"minitl/{room}/__init__.py" and set(cases) == {f"tests/cases/{table}.py"}, own
+    for package in "layers", "losses", "optimizers", "applications":
+        table = "networks" if package == "applications" else package
+        own, line, *cases = [place for place in places if f"/{package}/" in place or place.endswith(f"/{table}.py")]
+        assert line == f"minitl/{package}/__init__.py" and set(cases) == {f"tests/cases/{table}.py"}, own
     assert [place for place in places if "/weights/" in place or place.endswith("/formats.py")] == [
         "minitl/weights/formats/npz_file.py",
         "minitl/weights/distrust/child_process.py",

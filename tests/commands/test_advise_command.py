@@ -1,5 +1,5 @@
 """`minitl advise`, as a person meets it: with a network small enough to be measured in a moment, and with the bundled
-pictures."""
+images."""
 
 import json
 import shlex
@@ -50,7 +50,7 @@ def network(monkeypatch):
 
 
 def advise(capsys, tmp_path, *arguments):
-    """Return (results, what was printed)."""
+    """Return (results, printed text)."""
     path = tmp_path / "advice.json"
     assert cli.main(["advise", *map(str, arguments), "--json", str(path)]) == 0
     return json.loads(path.read_text()), capsys.readouterr().out
@@ -76,11 +76,12 @@ def test_photographs(network, photos, tmp_path, capsys):
 
     program, *command = shlex.split(results["advised"]["command"])
     assert program == "minitl" and cli.main([*command, "--json", str(tmp_path / "r.json")]) == 0
-    assert json.loads((tmp_path / "r.json").read_text())["accuracy"] >= 0.8, "what was advised can be done"
+    assert json.loads((tmp_path / "r.json").read_text())["accuracy"] >= 0.8, "the advised plan can be carried out"
 
 
 def test_limits(network, photos, tmp_path, capsys):
-    """What fits, what does not, and what is said then; without ImageNet's head, as pictures are smaller."""
+    """Check which plans fit the limits and what is printed if none does. ImageNet's head is left out: the images are
+    smaller."""
     small = [photos, "--base", "tiny", "--image-size", 16]
     results, text = advise(capsys, tmp_path, *small, "--within", 1e-6)
     fastest = min(results["plans"], key=lambda plan: plan["seconds"])
@@ -94,7 +95,7 @@ def test_limits(network, photos, tmp_path, capsys):
 
 
 def test_the_backtest(network, photos, tmp_path, capsys, monkeypatch):
-    """Every plan is carried out; here within this process, which alone knows the small network."""
+    """Check that every plan is carried out; here within this process, the only one that knows the small network."""
     done = []
 
     def run_here(subject, plan, seed, folder):
@@ -124,7 +125,7 @@ def test_a_backtest_whose_run_fails(tmp_path):
 
 @pytest.mark.slow
 def test_a_plan_is_carried_out_in_a_process_of_its_own(tmp_path):
-    """What comes back is what the function gives here, and the process has weighed itself."""
+    """Check that a process of its own returns the results of a direct call and its own peak memory."""
     settings = clothing.ClothingSettings(cut="block1_pool", epochs=1, scratch=False)
     subject, plan = SimpleNamespace(photos=None, settings_for=lambda plan: settings), SimpleNamespace(arguments=[])
     there = advise_backtest.carried_out(subject, plan, 3, tmp_path)
@@ -134,7 +135,7 @@ def test_a_plan_is_carried_out_in_a_process_of_its_own(tmp_path):
 
 
 def test_the_adviser_and_the_command_call_the_same_function_with_the_same_settings(network, photos, monkeypatch):
-    """The command that is printed for a plan means what a backtest of it carries out."""
+    """Check that the command printed for a plan means what a backtest of the plan carries out."""
     for recipe in "finetune_photographs", "finetune_clothing":
         assert getattr(carry_out, recipe) is getattr(finetune, recipe) is getattr(recipes, recipe)
     called = []
@@ -150,8 +151,8 @@ def test_the_adviser_and_the_command_call_the_same_function_with_the_same_settin
     assert found.command == shlex.join(["minitl", "finetune", *found.advised.arguments])
 
 
-def test_the_bundled_pictures(tmp_path, capsys, monkeypatch):
-    """A few of them, and smaller; all of them are judged in --backtest."""
+def test_the_bundled_images(tmp_path, capsys, monkeypatch):
+    """Check the advice for a few of the bundled images, made smaller; with --backtest all of them are judged."""
     whole = data.fashion_mnist_few_shot()
     few = np.concatenate([np.flatnonzero(whole.y_train == k)[:8] for k in range(10)])
     part = whole._replace(x_train=whole.x_train[few], y_train=whole.y_train[few], x_test=whole.x_test[:20])

@@ -56,7 +56,7 @@ def test_vgg16_takes_the_multiplications_that_are_published():
 
 
 def test_every_group_of_the_plan_has_a_table():
-    """With made-up measurements: each kind of result finds its way into the text."""
+    """Check with made-up measurements that each kind of result finds its way into the text."""
     for group in [*plan.full_plan(), *plan.quick_plan()]:
         for k, program in enumerate(group.programs):
             program.seconds, program.peak_bytes = [0.25 + k, 0.5 + k, 1.0 + k], 10**9
@@ -72,9 +72,9 @@ def test_every_group_of_the_plan_has_a_table():
                 assert f"| {program.label}" in text
 
 
-def test_without_matplotlib_there_are_no_pictures(monkeypatch, tmp_path):
+def test_without_matplotlib_there_are_no_figures(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert report.plots([], tmp_path / "pictures") == []
+    assert report.plots([], tmp_path / "figures") == []
 
 
 def test_the_command(capsys, tmp_path):

@@ -65,7 +65,7 @@ def test_the_main_job(finetuned):
 
 @pytest.mark.slow
 def test_the_comparison(capsys, monkeypatch, tmp_path):
-    """The whole job with one epoch from scratch: both columns, and JSON for both."""
+    """Run the whole job with one epoch from scratch: both columns are printed, and the JSON has both."""
     monkeypatch.setattr(clothing, "FROM_SCRATCH", clothing.FROM_SCRATCH._replace(epochs=1))
     status, output, _ = run(capsys, "finetune", "--cut", "block1_pool", "--epochs", 1, "--json", tmp_path / "r.json")
     results = json.loads((tmp_path / "r.json").read_text())
@@ -167,7 +167,7 @@ def two_files(tmp_path):
 
 
 def weights_command(capsys, tmp_path, *arguments):
-    """Return (exit status, what was printed, the JSON)."""
+    """Return (exit status, printed text, JSON)."""
     result = tmp_path / "result.json"
     result.unlink(missing_ok=True)
     status, out, err = run(capsys, "weights", *arguments, "--json", result)

@@ -1,6 +1,6 @@
 """Every command of the course runs, in its order and in one folder, as a reader runs them.
 
-They see a fifth of the pictures, and the long ones are made shorter: SHORTER says what is added to a command, and
+They see a fifth of the images, and the long ones are made shorter: SHORTER says what is added to a command, and
 nothing else of it is changed.
 """
 
@@ -14,7 +14,7 @@ from minitl import cli, data
 from minitl.course.study import whole
 from minitl.weights.distrust import known_files as known
 
-FEWER = 100  # pictures to learn from, and to test on
+FEWER = 100  # images to learn from, and to test on
 
 # command -> what is added so that it takes seconds
 SHORTER = {
@@ -45,10 +45,10 @@ def folder(tmp_path_factory):
 def less_to_do(monkeypatch, command):
     if "mistakes" in command:  # they choose for themselves, and remember it
         return
-    pictures = data.fashion_mnist_few_shot()
+    image_set = data.fashion_mnist_few_shot()
     fewer = data.ImageSet(
-        *(array[:FEWER] for array in pictures[:4]),
-        class_names=pictures.class_names,
+        *(array[:FEWER] for array in image_set[:4]),
+        class_names=image_set.class_names,
     )
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: fewer)
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))

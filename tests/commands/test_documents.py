@@ -2,8 +2,8 @@
 
 A program is a block that is marked `python`. It runs as a reader runs it: in a process of its own, in a folder that the
 programs and commands of the same document share. Where it needs more than a bare clone has (photographs, Pillow,
-PyTorch), a stand-in is put there, or the test is skipped and says why. What stands after "It prints" is compared with
-the output. No Python block is left out: `ELSEWHERE` names the documents whose programs another test runs.
+PyTorch), a stand-in is put there, or the test is skipped and says why. The text after "It prints" is compared with the
+output. No Python block is left out: `ELSEWHERE` names the documents whose programs another test runs.
 """
 
 import os
@@ -63,7 +63,7 @@ class Block:
 
     @property
     def expected(self):
-        """Return what stands after "It prints", in a block or as inline code; None where nothing does."""
+        """Return the text after "It prints", in a block or as inline code; None where there is none."""
         quoted = re.match(r"\s*It prints\s*(?:```\w*\n(.*?)```|`([^`]+)`)", self.after, re.DOTALL)
         return (quoted[1] or quoted[2]) if quoted else None
 
@@ -303,7 +303,7 @@ def test_the_front_page_is_short():
 
 @pytest.mark.slow
 def test_the_main_job_prints_the_table_of_the_front_page(capsys):
-    """All but the last line, the time, which is another one on another machine."""
+    """Compare all lines but the last one: it is the time, which differs by machine."""
     promised = re.search(r"^ +transferred +from scratch\n.*?(?=^time)", read("README.md"), re.DOTALL | re.MULTILINE)[0]
     assert cli.main(["finetune"]) == 0
     printed = capsys.readouterr().out
@@ -312,7 +312,7 @@ def test_the_main_job_prints_the_table_of_the_front_page(capsys):
 
 
 def test_the_test_command_is_the_first_line_with_pytest():
-    """`.ci/run` takes it from there."""
+    """Check the line of README.md that `.ci/run` takes as the test command."""
     line = next(line for line in read("README.md").splitlines() if "pytest" in line)
     assert line.startswith("python3 -m venv ") and line.endswith("-m pytest")
 

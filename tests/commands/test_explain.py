@@ -109,21 +109,21 @@ def test_a_line_that_did_not_run_is_not_cited():
 
 def test_nothing_is_left_behind():
     model = small_network.small_network(0)
-    x, truth = small_network.small_image()
+    x, label = small_network.small_image()
     trace = sys.gettrace()
-    recording.record_step(model, SparseCategoricalCrossentropy(), SGD(0.1), x, np.array([truth]))
+    recording.record_step(model, SparseCategoricalCrossentropy(), SGD(0.1), x, np.array([label]))
     assert sys.gettrace() is trace
     for layer in model.layers:
         assert layer.forward.__func__ is type(layer).forward and layer.backward.__func__ is type(layer).backward
 
 
 def test_the_watched_step_is_an_ordinary_one():
-    """Watching changes no number: the same step without it gives the same weights."""
+    """Check that watching changes no number: the same step without it gives the same weights."""
     watched, plain = small_network.small_network(3), small_network.small_network(3)
-    x, truth = small_network.small_image()
-    recording.record_step(watched, SparseCategoricalCrossentropy(), SGD(0.1), x, np.array([truth]))
+    x, label = small_network.small_image()
+    recording.record_step(watched, SparseCategoricalCrossentropy(), SGD(0.1), x, np.array([label]))
     criterion = SparseCategoricalCrossentropy()
-    criterion.forward(np.array([truth]), plain.forward(x, training=True))
+    criterion.forward(np.array([label]), plain.forward(x, training=True))
     plain.backward(criterion.backward())
     SGD(0.1).step(plain)
     for mine, theirs in zip(watched.get_weights(), plain.get_weights()):

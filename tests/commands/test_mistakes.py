@@ -10,8 +10,8 @@ import pytest
 from minitl import cli
 from minitl.course.mistakes import MISTAKES, THEMES
 
-# {name: (the wrong program at its best, the mended one at its worst)}: bounds with room beside what was seen. Seen with
-# seeds 0 to 4, wrong and mended: the numbers behind each.
+# {name: (the wrong program at its best, the mended one at its worst)}: bounds at some distance from the measured
+# numbers. Those of seeds 0 to 4, of the wrong and of the mended program, stand behind each.
 BOUNDS = {
     "another-networks-preprocessing": (0.25, 0.60),  # 0.08 to 0.14, 0.68 to 0.72
     "pixels-from-0-to-1": (0.42, 0.55),  # 0.24 to 0.33, 0.63 to 0.69

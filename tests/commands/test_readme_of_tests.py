@@ -15,7 +15,7 @@ def test_every_path_on_the_page_exists():
 
 def test_every_file_of_tests_shows_a_promise():
     page = PAGE.read_text("utf-8")
-    # What tests the documents themselves shows no promise of the product.
+    # Tests of the documents themselves show no promise of the product.
     files = {path for path in (REPOSITORY / "tests").glob("*/test_*.py") if "readme" not in path.name}
     missing = [str(path.relative_to(REPOSITORY)) for path in files if f"`{path.relative_to(REPOSITORY)}`" not in page]
     assert missing == []

@@ -26,13 +26,13 @@ def pillow():
 
 @pytest.fixture
 def photos(pillow, photos):
-    """The folder that all tests share, asked for after Pillow: without it, a test is skipped before they are drawn."""
+    """Return the folder that all tests share. Without Pillow, the test is skipped before the photographs are drawn."""
     return photos
 
 
 @pytest.fixture
 def base(full_base):
-    """Put VGG16's convolutions where they are looked for."""
+    """Put VGG16's convolutions into the folder where minitl looks for them."""
     (known_files.home_folder() / "models").mkdir(parents=True)
     (known_files.home_folder() / "models" / full_base.name).symlink_to(full_base)
 
@@ -58,7 +58,7 @@ def without_what_differs(data):
 
 
 def test_a_program_of_ten_lines_gives_the_numbers_of_the_command(photos, base, monkeypatch, capsys):
-    """Same seed, same folder: to the last bit."""
+    """Check that the same seed and folder give the same numbers, to the last bit."""
     monkeypatch.chdir(photos.parent)
     assert len(PROGRAM.strip().splitlines()) <= 10
     names = {}
@@ -167,7 +167,7 @@ def test_true_is_no_number(tmp_path):
         ({"save": 3}, "save is 3; expected a path"),
     ],
 )
-def test_refusals_of_the_bundled_pictures(changes, message):
+def test_refusals_of_the_bundled_images(changes, message):
     with pytest.raises(SettingError) as refused:
         recipes.finetune_clothing(**changes)
     assert str(refused.value).startswith(message)
@@ -212,7 +212,7 @@ def test_every_option_is_a_setting_and_every_setting_an_option():
 
 
 @pytest.mark.slow
-def test_the_bundled_pictures_give_the_numbers_of_the_command(tmp_path, monkeypatch, capsys):
+def test_the_bundled_images_give_the_numbers_of_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(clothing, "FROM_SCRATCH", clothing.FROM_SCRATCH._replace(epochs=1))
     monkeypatch.setattr(clothing, "IMAGE_SIZE", 32)
     result = recipes.finetune_clothing(ClothingSettings(cut="block1_pool"), epochs=2, seed=1, verbose=0)

@@ -50,7 +50,8 @@ def in_float64(model, rng):
 
 
 def test_grad_cam_is_cam_where_there_is_a_closed_form(rng):
-    """A network that ends in an average and a dense layer: the maps, weighed by the class's column of the kernel."""
+    """A network ends in an average and a dense layer. Grad-CAM is then the maps, weighted by the class's column of the
+    kernel."""
     maps = Conv2D(6, 3, activation="relu", name="maps", input_shape=(9, 7, 3))
     model = in_float64(Sequential([maps, GlobalAveragePooling2D(), Dense(4, activation="softmax")]), rng)
     x, classes = rng.normal(size=(5, 9, 7, 3)), np.array([0, 3, 1, 2, 2])
@@ -63,8 +64,9 @@ def test_grad_cam_is_cam_where_there_is_a_closed_form(rng):
 
 
 @pytest.mark.parametrize("head", ["softmax in the dense layer", "softmax of its own", "flat"])
-def test_grad_cam_weighs_by_finite_differences(head, rng):
+def test_grad_cam_weighs_by_finite_differences(head):
     """Raise a whole channel by a little: the score rises by that much, times the pixels of a map, times its weight."""
+    rng = np.random.default_rng(1)  # with other numbers, no part of a map may speak for the class
     layers = [
         Conv2D(4, 3, activation="relu", name="first", input_shape=(10, 10, 3)),
         MaxPooling2D(2),
@@ -144,8 +146,8 @@ def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
     def read(position):
         return np.random.default_rng(position).uniform(0, 255, (size, size, 3)).astype(np.float32)
 
-    def prepare(pictures):
-        return np.asarray(pictures, np.float32)[..., ::-1] / 127.5 - 1
+    def prepare(images):
+        return np.asarray(images, np.float32)[..., ::-1] / 127.5 - 1
 
     history = {"loss": [2.0, 1.1, 0.7], "accuracy": [0.3, 0.6, 0.8]}
     history.update({f"val_{key}": values for key, values in list(history.items())})
@@ -154,7 +156,7 @@ def a_run(class_names, wrong=7, size=SIZE, held_back=60, **more):
         **{
             "task": f"{classes} kinds of things",
             "class_names": class_names,
-            "training": Pictures(np.arange(2 * classes) % classes, ["a picture"] * 2 * classes, read, prepare),
+            "training": Pictures(np.arange(2 * classes) % classes, ["an image"] * 2 * classes, read, prepare),
             "held_back": Pictures(labels, names, read, prepare),
             "steps": [("Choose", "a network"), ("Load", "its numbers"), ("Freeze", "some of them")],
             "stages": [Stage("Stage 1", history, [0.1, 0.1, 0.01], 30, 0.8), Stage("Stage 2", short, [0.01], 50)],
@@ -188,7 +190,7 @@ FEW, MANY = ["ants", "bees"], [f"kind number {number}" for number in range(100)]
 
 
 class WellFormed(html.parser.HTMLParser):
-    """Every tag that is opened is closed, in order; collects texts, tags and attributes."""
+    """A parser that checks that every tag is opened and closed in order; it collects texts, tags and attributes."""
 
     def __init__(self, text):
         super().__init__()
@@ -213,7 +215,7 @@ class WellFormed(html.parser.HTMLParser):
 
 
 def test_the_page_is_whole_and_alone():
-    text = page_of(a_run(FEW, skipped=[("bees/notes.txt", "is no picture")], duplicates=[["a.jpg", "b.jpg"]]))
+    text = page_of(a_run(FEW, skipped=[("bees/notes.txt", "is no image")], duplicates=[["a.jpg", "b.jpg"]]))
     found = WellFormed(text)
     assert [each for each in found.texts if each in SECTIONS and each] and all(
         f">{each}</h2>" in text for each in SECTIONS
@@ -222,7 +224,7 @@ def test_the_page_is_whole_and_alone():
     assert all("aria-label" in svg for svg in found.of("svg"))
     assert not re.search(r'(?:href|src)="(?!#|data:)|url\(|@import|<script|<link', text)
     assert "88.3%" in text and "between 77.8% and 94.2%" in text, "53 of 60, and Wilson's interval"
-    for expected in "notes.txt", "is no picture", "The same image twice", "Stage 2", "conv2", "bees, predicted as ants":
+    for expected in "notes.txt", "is no image", "The same image twice", "Stage 2", "conv2", "bees, predicted as ants":
         assert expected in text
     ids = {each["id"] for _, each in found.tags if "id" in each}
     assert {link["href"].removeprefix("#") for link in found.of("a")} <= ids
@@ -243,7 +245,7 @@ def test_a_hundred_classes_are_told_as_pairs():
     found = WellFormed(page_of(a_run(MANY, wrong=40, held_back=200)))
     assert not [each for each in found.of("table") if each.get("class") == "matrix"]
     assert any("10,000 cells" in each for each in found.texts)
-    WellFormed(page_of(a_run(MANY, held_back=60))), "no picture was held back of some of them"
+    WellFormed(page_of(a_run(MANY, held_back=60))), "no image was held back of some of them"
     few = WellFormed(page_of(a_run(FEW)))
     assert [each for each in few.of("table") if each.get("class") == "matrix"]
 
@@ -260,7 +262,8 @@ def test_the_confusion_matrix_has_the_numbers():
 
 
 def test_lines_lie_where_their_numbers_are():
-    """0 at the bottom, the largest tick at the top, the first epoch to the left; and ticks are round."""
+    """Check that 0 lies at the bottom, the largest tick at the top, and the first epoch at the left; and that ticks are
+    round."""
     from minitl.recipes.report.charts import line_chart, ticks
 
     points = re.findall(r'points="(.*?)"', line_chart("Loss", [("training", "a", [2.0, 0.5, 1.0])]))
@@ -279,7 +282,7 @@ def test_nothing_to_show_is_said():
     assert "No image was predicted rightly." in text
 
 
-def test_pictures_that_have_vanished():
+def test_photographs_that_have_vanished():
     from minitl.errors import DataError
     from minitl.recipes.report import Pictures
 
@@ -310,7 +313,7 @@ def test_costs_and_kernels_of_a_network(rng):
     stages = (2, 3), (3, 4), (4, 6), (5, 3)
     blocks = [f"conv{stage}_block{block}_out" for stage, count in stages for block in range(1, count + 1)]
     assert [each.layers[-1] for each in parts if each.multiply_adds] == ["conv1_relu", *blocks]
-    kernels = first_kernels(run.model, run.held_back.prepare)  # which turns the channels round
+    kernels = first_kernels(run.model, run.held_back.prepare)  # which reverses the channels
     kernel = run.model.get_layer("conv1").kernel
     largest = np.abs(kernel).max(axis=(0, 1, 2))
     np.testing.assert_allclose(kernels[3], 0.5 + 0.5 * kernel[:, :, ::-1, 3] / largest[3], atol=1e-6)
@@ -411,7 +414,7 @@ def test_nothing_is_missing_and_nothing_overflows(kind, chromium, tmp_path):
 
 
 @pytest.fixture
-def few_pictures(monkeypatch):
+def few_images(monkeypatch):
     """Return a tenth of the bundled images."""
     whole = data.fashion_mnist_few_shot()
     x_train, y_train, x_test, y_test = whole.x_train[::10], whole.y_train[::10], whole.x_test[::20], whole.y_test[::20]
@@ -419,7 +422,7 @@ def few_pictures(monkeypatch):
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: part)
 
 
-def test_the_bundled_pictures(few_pictures, tmp_path, capsys):
+def test_the_bundled_images(few_images, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
     results, folder = tmp_path / "results.json", tmp_path / "report"
     command = ["finetune", "--cut", "block1_pool", "--epochs", "3", "--no-scratch", "--json", str(results)]
@@ -427,7 +430,7 @@ def test_the_bundled_pictures(few_pictures, tmp_path, capsys):
     alone = json.loads(results.read_text())
     assert cli.main([*command, "--report", str(folder)]) == 0
     watched = json.loads(results.read_text())
-    assert watched["test_accuracy"] == alone["test_accuracy"], "looking on changes nothing"
+    assert watched["test_accuracy"] == alone["test_accuracy"], "the report changes no number"
     assert watched["transferred"]["history"]["loss"] == alone["transferred"]["history"]["loss"]
     assert f"Report: {folder / 'index.html'}" in capsys.readouterr().out
     from minitl.recipes.report.plots import NAMES
@@ -451,8 +454,11 @@ def tiny_base(include_top, input_shape, pooling):
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """Bright and dark pictures, a file that is none, and the same picture twice; the base is a tiny one. The PNG files,
-    which take most of the time, are drawn for the bundled pictures alone."""
+    """Return a folder of bright and dark photographs, a file that is none, and the same photograph twice; the base is
+    tiny.
+
+    The PNG files, which take most of the time, are drawn for the bundled images alone.
+    """
     Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images'")
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
     monkeypatch.setattr("minitl.recipes.report.plots.drawings", lambda fine_tuning, findings: [])
@@ -479,11 +485,11 @@ def test_a_folder_of_photographs(photos, options, tmp_path, capsys):
     assert all(f">{each}</h2>" in text for each in SECTIONS) and "dark &lt;b&gt;" in text and "<b>dark" not in text
     assert "notes.jpg" in text and "The same image twice" in text and "Stage 1" in text
     assert ("Stage 2" in text) == ("none" not in options)
-    assert "learned from 13 photographs" in " ".join(found.texts), "a mirror image is no photograph more"
+    assert "learned from 13 photographs" in " ".join(found.texts), "a mirror image does not count as a photograph"
 
 
 def test_a_resumed_run_has_the_same_curves(photos, tmp_path, monkeypatch, capsys):
-    """Ctrl-C in the second stage: what the first one noted comes from its checkpoint."""
+    """Press Ctrl-C in the second stage: the curves of the first stage come from its checkpoint."""
     from minitl import interruption
     from minitl.recipes.two_stages import EpochLines
 

@@ -1,4 +1,5 @@
-"""`minitl study transfer`: what is copied, frozen and renewed; what is concluded; the commands from end to end."""
+"""`minitl study transfer`: which layers are copied, frozen and renewed; the conclusions; the commands from end
+to end."""
 
 import json
 import sys
@@ -20,7 +21,7 @@ CLASSES = 5
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def image_set():
     """Return four training and two test images of each class."""
     few = data.fashion_mnist_few_shot()
     train, test = (
@@ -36,25 +37,25 @@ def pictures():
 
 
 @pytest.mark.parametrize("split", halves.HALVES)
-def test_the_halves_are_halves(split, pictures):
+def test_the_halves_are_halves(split, image_set):
     a, b = halves.HALVES[split]["A"], halves.HALVES[split]["B"]
-    assert len(a) == len(b) == CLASSES and sorted(a + b) == sorted(pictures.class_names)
-    task = halves.task(pictures, b)
+    assert len(a) == len(b) == CLASSES and sorted(a + b) == sorted(image_set.class_names)
+    task = halves.task(image_set, b)
     for label, name in enumerate(b):
-        of_class = pictures.x_test[pictures.y_test == pictures.class_names.index(name)]
+        of_class = image_set.x_test[image_set.y_test == image_set.class_names.index(name)]
         assert np.array_equal(task.x_test[task.y_test == label], halves.prepare(of_class))
     assert task.x_train.shape == (20, 28, 28, 1) and task.x_train.dtype == np.float32
     with pytest.raises(ArgumentError, match="class 'Hat' is unknown"):
-        halves.task(pictures, ["Hat"])
+        halves.task(image_set, ["Hat"])
 
 
-def test_prepared_pictures_have_about_mean_0_and_variance_1():
+def test_prepared_images_have_about_mean_0_and_variance_1():
     x = halves.prepare(data.fashion_mnist_few_shot().x_train)
     assert abs(x.mean()) < 0.02 and abs(x.std() - 1) < 0.02
 
 
-def test_fewer_pictures_are_drawn_by_seed(pictures):
-    task = halves.task(pictures, pictures.class_names)
+def test_fewer_images_are_drawn_by_seed(image_set):
+    task = halves.task(image_set, image_set.class_names)
     drawn = [halves.fewer(task, 2, seed) for seed in (0, 0, 1)]
     assert all((np.bincount(each.y_train) == 2).all() and each.x_test is task.x_test for each in drawn)
     digests = [sources_digest((each.x_train,)) for each in drawn]
@@ -80,8 +81,8 @@ def bases():
 
 @pytest.mark.parametrize("cut", [1, 4, 6])
 @pytest.mark.parametrize("treatment", TREATMENTS)
-def test_what_is_copied_frozen_and_renewed(treatment, cut, bases, pictures):
-    task = halves.task(pictures, halves.HALVES["similar"]["B"])
+def test_what_is_copied_frozen_and_renewed(treatment, cut, bases, image_set):
+    task = halves.task(image_set, halves.HALVES["similar"]["B"])
     base, frozen = TREATMENTS[treatment]
     model = transfer_study.operated(treatment, cut, bases.get(base), CLASSES, seed=7)
     utils.set_random_seed(7)
@@ -102,19 +103,19 @@ def test_what_is_copied_frozen_and_renewed(treatment, cut, bases, pictures):
         assert moved == (place >= cut or not frozen), f"{name} behind cut {cut}"
 
 
-def tiny_study(pictures, seeds=2, splits=("similar",)):
-    return transfer_study.new_study(pictures, splits, seeds, epochs=1, cuts=(1, 3, 6), per_class=2)
+def tiny_study(image_set, seeds=2, splits=("similar",)):
+    return transfer_study.new_study(image_set, splits, seeds, epochs=1, cuts=(1, 3, 6), per_class=2)
 
 
-def test_a_renewed_layer_does_not_start_where_the_lost_one_did(pictures, monkeypatch):
+def test_a_renewed_layer_does_not_start_where_the_lost_one_did(image_set, monkeypatch):
     started = []
 
-    def look(model, task, epochs, batch_size):
+    def record_start(model, task, epochs, batch_size):
         started.append(model.get_layer("dense2").kernel.copy())
         return 0.5, 0.5
 
-    monkeypatch.setattr(transfer_study, "train", look)
-    study = tiny_study(pictures)
+    monkeypatch.setattr(transfer_study, "train", record_start)
+    study = tiny_study(image_set)
     _, layers = transfer_study.train_base(study, Job("similar", BASE, 0, 1))
     for treatment in "BnB", "AnB+":
         transfer_study.train_treated(study, Job("similar", treatment, 3, 1), layers)
@@ -123,8 +124,8 @@ def test_a_renewed_layer_does_not_start_where_the_lost_one_did(pictures, monkeyp
     assert np.array_equal(*treated), "but treatments of a seed are pairs"
 
 
-def test_processes_train_what_one_alone_does(pictures):
-    study = tiny_study(pictures)
+def test_processes_train_what_one_alone_does(image_set):
+    study = tiny_study(image_set)
     alone, together = (sorted(transfer_study.run(study, workers)) for workers in (1, 2))
     assert [each[:-1] for each in alone] == [each[:-1] for each in together]  # all but the seconds
     assert len(alone) == study.trainings == 2 * (1 + 3 * len(TREATMENTS))
@@ -140,9 +141,9 @@ def test_processes_train_what_one_alone_does(pictures):
         ({"epochs": 0}, "epochs is 0"),
     ],
 )
-def test_studies_that_make_no_sense(pictures, changed, message):
+def test_studies_that_make_no_sense(image_set, changed, message):
     with pytest.raises(ArgumentError, match=message):
-        transfer_study.new_study(pictures, **{"splits": ["similar"], "seeds": 2, "epochs": 1, **changed})
+        transfer_study.new_study(image_set, **{"splits": ["similar"], "seeds": 2, "epochs": 1, **changed})
 
 
 # ---- what is concluded ----
@@ -243,11 +244,11 @@ def test_the_stored_results_say_what_the_documentation_says():
         assert f" {mean} ({low} to {high}){words[found.verdict]}" in line
 
 
-# ---- the picture ----
+# ---- the figure ----
 
 
 @pytest.mark.parametrize("suffix, start", [(".png", b"\x89PNG"), (".svg", b"<?xml")])
-def test_the_picture(tmp_path, suffix, start):
+def test_the_figure(tmp_path, suffix, start):
     pytest.importorskip("matplotlib", reason="needs the extra 'plots'")
     path = tmp_path / f"study{suffix}"
     plot.check(path)
@@ -269,8 +270,8 @@ def test_without_matplotlib_it_says_so_before_any_work(monkeypatch, capsys):
 
 
 @pytest.fixture
-def tiny(monkeypatch, pictures):
-    monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: pictures)
+def tiny(monkeypatch, image_set):
+    monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: image_set)
     monkeypatch.setattr(whole, "threads", lambda: 1)
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
@@ -291,7 +292,7 @@ def test_the_command(tiny, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("pictures, epochs", [(None, 12), (10, 100), (50, 20), (1000, 12)])
-def test_few_pictures_are_looked_at_more_often(pictures, epochs):
+def test_few_images_are_looked_at_more_often(pictures, epochs):
     assert whole.extent_of("folder", pictures=pictures).epochs == epochs
 
 
@@ -333,8 +334,8 @@ def test_refusals(capsys, arguments, message):
     assert captured.out == "" and message in captured.err and captured.err.count("\n") == 1
 
 
-def test_pretraining(capsys, tmp_path, monkeypatch, pictures):
-    monkeypatch.setattr(data, "fashion_mnist", lambda folder: pictures)
+def test_pretraining(capsys, tmp_path, monkeypatch, image_set):
+    monkeypatch.setattr(data, "fashion_mnist", lambda folder: image_set)
     for file, seed in ("a.h5", 1), ("b.h5", 1), ("c.h5", 2):
         arguments = ["--classes", "A", "--split", "dissimilar", "--epochs", "2", "--seed", str(seed)]
         saved = ["--save", str(tmp_path / file), "--json", str(tmp_path / "r.json")]
@@ -353,7 +354,7 @@ def test_pretraining(capsys, tmp_path, monkeypatch, pictures):
 
 @pytest.mark.parametrize("split, published", [("similar", 0.9674), ("dissimilar", 0.9796)])
 def test_the_bundled_bases(split, published):
-    """Their published accuracy is that on 5,000 test pictures, of which 500 are here."""
+    """The published accuracy of the bases is that on 5,000 test images, of which 500 are here."""
     model, half = pretraining.bundled_base(split), halves.HALVES[split]["A"]
     assert model.metadata["class_names"] == list(half)
     assert model.metadata["test_accuracy"] == pytest.approx(published, abs=1e-6)

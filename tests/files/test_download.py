@@ -1,4 +1,4 @@
-"""Downloads, with a pretended network: a good file or none, whoever asks and however often it is cut."""
+"""Downloads, with a pretended network: the result is a good file or none, whoever asks and however often it is cut."""
 
 import hashlib
 import io
@@ -39,7 +39,7 @@ class Response(io.BytesIO):
 
 
 class Network:
-    """Answers one after the other, or by a function of the request; remembers from which byte it was asked."""
+    """A pretended network. It gives one answer after the other and notes from which byte each was requested."""
 
     def __init__(self):
         self.answers, self.asked_from = [], []
@@ -64,7 +64,7 @@ def network(monkeypatch):
 
 
 def rest(start):
-    """Return what a server answers that can resume."""
+    """Return the response of a server that can resume a download."""
     return Response(CONTENT[start:], status=206, start=start)
 
 
@@ -111,7 +111,7 @@ def test_the_part_of_an_earlier_process(network, tmp_path):
         (
             [Response(CONTENT[:99], size=len(CONTENT)), *[OSError("unplugged")] * 2],
             "unplugged",
-            ["weights.h5.part"],  # which the next attempt goes on with; it does not count as the file
+            ["weights.h5.part"],  # the next attempt continues it; it does not count as the file
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_redirect_out_of_https_is_refused():
 
 
 def test_eight_processes_at_once(tmp_path):
-    """All want one file; the lock lets one of them fetch it, and the others find it there."""
+    """All processes want one file. The lock lets one of them fetch it, and the others find it there."""
     program = textwrap.dedent(
         f"""
         import hashlib, os, sys, time
@@ -189,7 +189,7 @@ def no_official_address(monkeypatch):
 
 
 def test_no_network_at_all(no_official_address, monkeypatch):
-    """One line says what to do."""
+    """Check that one line says what to do."""
     monkeypatch.setattr(mirror, "_pip", lambda: [sys.executable, "-c", "import sys; sys.exit('ERROR: no index')"])
     with pytest.raises(WeightsError) as error:
         VGG16(include_top=False)
@@ -230,7 +230,7 @@ def test_the_mirror_serves_where_the_address_does_not(no_official_address, monke
 
 
 def test_the_arrays_decide_not_the_file(monkeypatch, tmp_path):
-    """Another file with the same arrays is as good; the official file with one changed number is not."""
+    """Another file with the same arrays is accepted. The official file with one changed number is not."""
     content = small_published(monkeypatch, tmp_path, ARRAYS)
     target = store.models_folder() / "small.h5"
     target.parent.mkdir(parents=True)
@@ -246,7 +246,8 @@ def test_the_arrays_decide_not_the_file(monkeypatch, tmp_path):
 
 
 def test_equal_arrays_in_other_layers_are_other_weights(monkeypatch, tmp_path):
-    """Two layers of one shape that have changed their names have the same digest in the order of the file."""
+    """Swap the names of two layers of one shape: in the order of the file the digest is the same. The weights
+    differ."""
     numbers = [np.full((2, 3), value, "<f4") for value in (1, 2)]
     arrays = hashlib.sha256(b"".join(array.tobytes() for array in numbers)).hexdigest()
     tensors = (("a", "kernel"), ("b", "kernel"))

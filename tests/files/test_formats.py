@@ -1,4 +1,5 @@
-"""Names and layouts: which tensor of a file is which parameter. Files as other programs write them, made by hand."""
+"""Names and layouts: files as other programs write them, made by hand, and the parameter that each tensor
+belongs to."""
 
 import json
 import zipfile
@@ -50,7 +51,7 @@ def equal(a, b):
 
 
 def strip_names(path):
-    """Leave what Keras before 3.4 wrote: no layer's name anywhere."""
+    """Remove all names of layers. Keras before 3.4 wrote such files."""
     with h5py.File(path, "r+") as file:
         file.visititems(lambda name, group: group.attrs.pop("name", None) and None)
 
@@ -82,7 +83,7 @@ def test_keras_3_files_without_names_are_ambiguous_for_branches(tmp_path):
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_keras_archives(tmp_path, rng, named, compression):
-    """Compressed or not; where the weights have no names, the architecture has them."""
+    """Check archives compressed or not. Where the weights have no names, the names come from the architecture."""
     model = randomized(row(), rng)
     model.save_weights(tmp_path / "inner.weights.h5")
     if not named:
@@ -117,7 +118,8 @@ def test_a_model_within_a_model_in_the_legacy_layout(tmp_path, rng):
 
 
 def in_torchs_layout(model, names):
-    """{PyTorch's name: array} with PyTorch's axes, for a row with a Flatten of (H, W, C) before the last layer."""
+    """Return {PyTorch's name: array} with PyTorch's axes, for layers with a Flatten of (H, W, C) before the
+    last one."""
     words = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
     state = {}
     for layer in model.layers:
@@ -154,7 +156,8 @@ NUMBERED = {"c1": "features.0", "norm": "features.1", "c2": "features.3", "out":
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("naming", [OWN, NUMBERED])
 def test_pytorchs_axes_and_order(tmp_path, rng, naming, prefix):
-    """Kernels turned, and the inputs of the dense layer behind the Flatten in another order."""
+    """The axes of kernels are transposed, and the inputs of the dense layer behind the Flatten come in another
+    order."""
     model = randomized(row(), rng)
     state = {prefix + name: array for name, array in in_torchs_layout(model, naming).items()}
     state[f"{prefix}{naming['norm']}.num_batches_tracked"] = np.zeros(1, "<f4")
@@ -168,7 +171,7 @@ def test_pytorchs_axes_and_order(tmp_path, rng, naming, prefix):
 
 
 def test_batch_normalization_between_flatten_and_dense(tmp_path, rng):
-    """Its statistics stand in the same order as the pixels, and so do the inputs of the dense layer behind it."""
+    """The statistics are in the same order as the pixels, and so are the inputs of the dense layer behind them."""
 
     def model():
         layers = [MaxPooling2D(input_shape=(4, 6, 3), name="pool"), Flatten(), BatchNormalization(name="norm"),
@@ -227,7 +230,7 @@ def test_every_difference_with_the_shape_in_the_file(tmp_path):
 
 
 def test_words_of_keras_in_another_format(tmp_path, rng):
-    """safetensors with Keras's names have Keras's axes."""
+    """A safetensors file with Keras's names has Keras's axes."""
     model = randomized(row(), rng)
     state = {
         f"{la.name}.{key}": np.ascontiguousarray(getattr(la, key)) for la in model.layers for key in la.weight_names
@@ -260,7 +263,7 @@ def test_bfloat16(tmp_path):
 
 
 def test_kerass_order_of_layers():
-    """By the length of the way to the output: Keras reads both layouts by position."""
+    """Keras orders layers by the longest path to the output, and reads both layouts by position."""
     images = Input((6, 6, 2))
     x = Conv2D(2, 3, padding="same", name="stem")(images)
     short = Conv2D(2, 1, name="short")(x)
@@ -282,7 +285,8 @@ def test_names_that_promise_another_format(tmp_path):
 
 
 def test_floats_that_numpy_does_not_know(tmp_path):
-    """HDF5 can describe any float; h5py converts these while it reads, so their bytes must not be taken as they are."""
+    """HDF5 can describe any float. h5py converts unknown ones while it reads, so their bytes must not be taken as they
+    are."""
     bfloat16 = h5py.h5t.IEEE_F32LE.copy()
     bfloat16.set_fields(15, 7, 8, 0, 7)
     bfloat16.set_precision(16)
@@ -352,7 +356,7 @@ def test_equal_names_in_two_inner_models(tmp_path):
 
 
 def test_tensors_that_bear_another_layers_name(tmp_path):
-    """TensorFlow 1 renamed what it found twice. The group is what counts, also where the model lacks it."""
+    """TensorFlow 1 renamed repeated names. The group decides, also where the model has no layer of its name."""
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.attrs["layer_names"] = [b"c1", b"c1_1"]
         for number, group in enumerate(["c1", "c1_1"]):
@@ -410,7 +414,7 @@ def converted(source, target, **options):
 
 
 def test_archives_keep_the_order_that_keras_goes_by(tmp_path, rng):
-    """By class in the file, by position in the layout that it becomes: the architecture knows."""
+    """The file orders layers by class, the converted layout by position. The architecture connects the two."""
     model = randomized(row(), rng)
     model.save_weights(tmp_path / "inner.weights.h5")
     layers = [{"class_name": type(la).__name__, "config": {"name": la.name}} for la in model.layers]

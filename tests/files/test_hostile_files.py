@@ -1,5 +1,8 @@
-"""Weight files that are broken, or that attack whoever reads them: each is refused by an error that says why, the model
-stays as it was, and what the file points at is never opened. `fuzz_weights.py` does the same by the thousand."""
+"""Weight files that are broken, or that attack the program that reads them.
+
+Each file is refused by an error that says why, the model stays as it was, and no file is opened that a link in it
+points at. `fuzz_weights.py` does the same with thousands of files.
+"""
 
 import io
 import json
@@ -70,7 +73,8 @@ def first_dataset(file):
 @pytest.mark.parametrize("link", ["soft", "external"])
 @pytest.mark.parametrize("depth", [0, 1, 2, 3])
 def test_links_anywhere_along_the_path(saved, tmp_path, link, depth):
-    """Also half-way. The target of an external link is a trap: a file that would hang whoever opens it."""
+    """Links are refused half-way along a path, too. The target of the external link is a trap: opening it would
+    hang."""
     trap = tmp_path / "trap.h5"
     if hasattr(os, "mkfifo"):
         os.mkfifo(trap)
@@ -146,7 +150,7 @@ def test_a_model_of_too_many_layers(legacy, tmp_path):
 def test_a_circle_in_the_legacy_layout_is_only_a_name_too_many(legacy):
     with h5py.File(legacy, "r+") as file:
         file["conv/conv/around"] = file["conv"]
-    network().load_weights(legacy)  # nothing names it, so nobody goes there
+    network().load_weights(legacy)  # no attribute names it, so no reader opens it
 
 
 def test_unknown_filters(legacy):
@@ -163,7 +167,7 @@ def test_unknown_filters(legacy):
 
 @pytest.mark.parametrize("chunks", [None, (1024, 3)])
 def test_petabyte_shapes(legacy, chunks):
-    """10^15 bytes that the file does not hold: only the shape is looked at."""
+    """The shape promises 10^15 bytes that the file does not hold. Only the shape is read."""
     with h5py.File(legacy, "r+") as file:
         del file["out/out/kernel:0"]
         file.create_dataset("out/out/kernel:0", (10**14, 3), "f4", chunks=chunks)
@@ -172,7 +176,8 @@ def test_petabyte_shapes(legacy, chunks):
 
 
 def test_more_numbers_than_a_file_of_its_size_can_hold(legacy):
-    """Compressed zeros unpack to a thousand times their size: a bomb. The shape fits, the amount does not."""
+    """Compressed zeros unpack to a thousand times their size. The shape of this bomb fits, its number of bytes does
+    not."""
     with h5py.File(legacy, "r+") as file:
         del file["out/out/kernel:0"]
         file.create_dataset("out/out/kernel:0", (2**26, 3), "f4", chunks=(2**20, 3), compression="gzip")
@@ -202,7 +207,7 @@ def test_attributes_that_are_no_list_of_names(legacy, content):
         file.attrs["layer_names"] = content if content != ["conv", 3] else np.array([1.5, 2])
     model = network()
     if content == [["conv"], ["out"]]:
-        model.load_weights(legacy)  # odd, but it says what it means
+        model.load_weights(legacy)  # unusual, but clear
     else:
         refused(legacy, "layer_names|damaged")
 
@@ -273,7 +278,7 @@ def test_a_zip_bomb(tmp_path):
 
 
 def test_a_zip_bomb_that_lies_about_its_size(tmp_path, inner):
-    """The directory says 10 bytes; reading stops there, whatever comes out."""
+    """The directory says 10 bytes. Reading stops there, however much the entry unpacks to."""
     path = keras_archive(tmp_path / "liar.keras", [("model.weights.h5", inner)])
     content = bytearray(path.read_bytes())
     directory = content.index(b"PK\x01\x02")
@@ -409,7 +414,7 @@ def test_onnx_without_constants(tmp_path):
 
 
 def test_pytorchs_files_need_pytorch(tmp_path, monkeypatch):
-    """The restricted reader is PyTorch's own; without it there is none."""
+    """The restricted reader is PyTorch's own. Without PyTorch there is none."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", b"cos\nsystem\n(S'touch pwned'\ntR.")
@@ -424,7 +429,7 @@ def test_pytorchs_files_need_pytorch(tmp_path, monkeypatch):
 
 
 def test_an_unknown_file_is_read_in_a_child_process(legacy, monkeypatch):
-    """And a known one is not; and in this process, libhdf5 never sees either."""
+    """An unknown file is read in a child process, and a known one is not. libhdf5 sees neither in this process."""
     monkeypatch.setattr(h5py, "File", None)
     known._listings.clear()
     asked = []
@@ -494,7 +499,7 @@ def test_the_child_limits_itself():
 
 
 def test_a_damaged_file_of_ours_is_never_loaded(tmp_path, rng):
-    """What minitl saves carries the digest of each tensor: not one wrong bit goes through."""
+    """A file that minitl saves has the digest of each tensor: a single wrong bit is found."""
     path = tmp_path / "model.h5"
     network().save(path)
     content = bytearray(path.read_bytes())
@@ -511,7 +516,7 @@ def test_a_damaged_file_of_ours_is_never_loaded(tmp_path, rng):
 
 @pytest.mark.parametrize("name", ["minitl_ledger", "minitl_architecture"])
 def test_a_damaged_ledger_cannot_vouch_for_anything(tmp_path, name):
-    """Nor can one that is gone."""
+    """A ledger that is damaged or missing proves nothing."""
     path = tmp_path / "model.h5"
     network().save(path)
     for change in "damaged", "gone", "no digest":
@@ -528,7 +533,7 @@ def test_a_damaged_ledger_cannot_vouch_for_anything(tmp_path, name):
 
 
 def test_a_file_that_changes_is_seen_again(legacy, rng):
-    """Same name, same size, other numbers, at once: the digest is taken anew."""
+    """A file changes its numbers at once, but not its name or size. Its digest is taken anew."""
     first, second = network(), network()
     second.set_weights([rng.standard_normal(each.shape) for each in second.get_weights()])
     for model in first, second, first:
@@ -539,7 +544,7 @@ def test_a_file_that_changes_is_seen_again(legacy, rng):
 
 
 def test_a_file_that_changes_while_it_is_read(legacy, tmp_path, monkeypatch):
-    """Between taking its digest and opening it, somebody puts another file in its place."""
+    """Somebody puts another file in its place between the taking of the digest and the opening."""
     ordinary = reading._digest
 
     def slow_digest(*arguments):
@@ -563,7 +568,7 @@ def test_a_damaged_memory_of_known_files_is_left_out(legacy, monkeypatch):
 
 
 def test_a_changed_memory_of_known_files_is_left_out(tmp_path, rng, monkeypatch):
-    """An offset that is wrong would give wrong numbers, so every entry has a checksum."""
+    """A wrong offset would give wrong numbers, so every entry has a checksum."""
     monkeypatch.setattr(known, "SETTLED", -1)
     model, path = network(), tmp_path / "model.h5"
     model.set_weights([rng.standard_normal(each.shape) for each in model.get_weights()])
@@ -649,7 +654,7 @@ def test_the_list_of_threats_names_guards_that_exist():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
 def test_a_few_mutants_of_each_format():
-    """`fuzz_weights.py` does thousands; this is to see that it still runs."""
+    """`fuzz_weights.py` does thousands of mutants. This test checks that the program still runs."""
     program = REPOSITORY / "tests" / "programs" / "fuzz_weights.py"
     formats = ["h5", "whole-h5", "weights-h5", "chunked-h5", "keras", "minitl", "published"]
     command = [sys.executable, str(program), "--count", "20", "--formats", *formats]

@@ -73,7 +73,7 @@ def test_a_bomb_is_not_unpacked(tmp_path):
 
 
 def test_damage_is_an_error_or_other_pixels(tmp_path, rng):
-    """Whatever bytes change: DataError, or an array, which gzip's checksum makes the right one."""
+    """Change any byte: the result is a DataError, or an array. gzip's checksum makes sure that it is the right one."""
     packed, refused = gzip.compress(GOOD), 0
     for content in (GOOD, packed):
         for _ in range(150):
@@ -106,10 +106,10 @@ def folder(tmp_path, rng):
 
 
 def test_the_four_files(folder):
-    pictures = data.fashion_mnist(folder)
-    assert pictures.x_train.shape == (20, 28, 28) and pictures.x_test.shape == (10, 28, 28)
-    assert pictures.y_train.tolist() == [*range(10), *range(10)]
-    assert pictures.class_names == data.fashion_mnist_few_shot().class_names
+    image_set = data.fashion_mnist(folder)
+    assert image_set.x_train.shape == (20, 28, 28) and image_set.x_test.shape == (10, 28, 28)
+    assert image_set.y_train.tolist() == [*range(10), *range(10)]
+    assert image_set.class_names == data.fashion_mnist_few_shot().class_names
 
 
 def test_missing_files_are_named_with_where_to_get_them(folder, tmp_path):
@@ -133,7 +133,7 @@ def test_missing_files_are_named_with_where_to_get_them(folder, tmp_path):
         ("y_test", np.zeros((10,), np.uint8), "no image is of class 'Trouser'"),
     ],
 )
-def test_pictures_and_labels_must_belong_together(folder, part, array, message):
+def test_images_and_labels_must_belong_together(folder, part, array, message):
     write(folder / FILES[part], idx(array))
     with pytest.raises(DataError, match=f"{FILES[part]}: .*{message}"):
         data.fashion_mnist(folder)

@@ -1,4 +1,5 @@
-"""The ledger: whatever is done to a model, it says of every tensor where it comes from and whether it still is that."""
+"""The ledger: it says of every tensor where it comes from, and whether it is still unchanged, after any surgery on a
+model."""
 
 import hashlib
 import json
@@ -72,7 +73,7 @@ def test_training_and_setting_are_seen_without_bookkeeping(base, rng):
     found = states(model)
     assert found["conv/kernel"] == ("copied", "unchanged") and found["out/kernel"] == ("copied", "changed")
     assert found["norm/moving_mean"] == ("copied", "changed")
-    model.get_layer("conv").bias[0] += 1  # by hand, past everything
+    model.get_layer("conv").bias[0] += 1  # by hand, without any method
     assert states(model)["conv/bias"] == ("copied", "changed")
     assert "changed since" in str(model.ledger)
 
@@ -97,7 +98,7 @@ def test_surgery(base, tmp_path):
 
 
 def test_trained_and_then_adapted(base):
-    """What was trained before it was adapted is nobody's published weight."""
+    """An array that was trained before it was adapted is no published weight."""
     model = network()
     model.load_weights(base)
     model.get_layer("conv").kernel += 1
@@ -109,7 +110,7 @@ def test_trained_and_then_adapted(base):
 
 
 def test_a_long_history_keeps_its_beginning(base, tmp_path):
-    """Saved, loaded and trained thirty times: the ledger does not grow without end, and does not forget the source."""
+    """Save, load and train thirty times: the ledger does not grow without end, and does not forget the source."""
     model, path = network(), tmp_path / "round.h5"
     model.load_weights(base)
     for _ in range(30):
@@ -162,7 +163,8 @@ def test_it_is_saved_with_the_model_and_comes_back(base, tmp_path, rng):
 
 
 def test_weights_that_went_through_several_files(base, tmp_path):
-    """What is ImageNet's stays ImageNet's, however often it is saved and loaded; what was trained in between is not."""
+    """ImageNet's weights remain ImageNet's, however often they are saved and loaded. Weights trained in between
+    do not."""
     model = network()
     model.load_weights(base)
     model.get_layer("out").kernel += 1

@@ -1,4 +1,5 @@
-"""Files: what is written comes back, what does not fit is named, and nothing is ever half there."""
+"""Files: saved weights come back, weights that do not fit are named, and a file is never half written nor half
+loaded."""
 
 import json
 import os
@@ -185,7 +186,7 @@ def keras_file(path, names, arrays, layer="conv", wrap=np.bytes_, root="/"):
     "names", [("conv/kernel:0", "conv/bias:0"), ("conv_W_1:0", "conv_b_1:0"), ("a/b/kernel", "a/b/bias")]
 )
 def test_names_of_every_keras(tmp_path, rng, names, wrap, root):
-    """Keras 1, 2 and 3 named their tensors differently, in bytes or text; whole models have a group around them."""
+    """Keras 1, 2 and 3 named their tensors differently, in bytes or text. Whole models have a group around them."""
     arrays = rng.standard_normal((3, 3, 2, 4)).astype(np.float32), rng.standard_normal(4).astype(np.float32)
     keras_file(tmp_path / "file.h5", names, arrays, wrap=wrap, root=root)
     model = Sequential([Conv2D(4, 3, input_shape=(6, 6, 2), name="conv")])
@@ -346,7 +347,7 @@ def two_convolutions(first, rng):
 
 @pytest.mark.parametrize("first", [1, 5], ids=["numbers that overlap", "other numbers"])
 def test_layers_that_were_counted_on(tmp_path, rng, first):
-    """Unnamed layers may bear other numbers in the file. The ledger's digests are those of the file's own names."""
+    """Unnamed layers may have other numbers in the file. The ledger's digests are those of the file's own names."""
     theirs, ours, path = two_convolutions(first, rng), two_convolutions(0, rng), tmp_path / "m.h5"
     theirs.save_weights(path)
     ours.load_weights(path)

@@ -1,9 +1,9 @@
-"""Make explain.npz: what PyTorch computes in the two updates that `minitl explain step` traces.
+"""Make explain.npz: the numbers that PyTorch computes in the two updates that `minitl explain step` traces.
 
     pip install torch
     python tests/golden/make_explain.py
 
-Picture and initial weights are minitl's; every result is PyTorch's, in float64. For `tests/commands/test_explain.py`.
+Image and initial weights are minitl's; every result is PyTorch's, in float64. For `tests/commands/test_explain.py`.
 """
 
 import sys
@@ -17,20 +17,20 @@ import torch  # noqa: E402
 
 from minitl.course.explain.small_network import LEARNING_RATE, MOMENTUM, SEED, small_image, small_network  # noqa: E402
 
-x, truth = small_image()
+x, label = small_image()
 kernel, bias, dense, dense_bias = (torch.tensor(w, dtype=torch.float64) for w in small_network(SEED).get_weights())
 parameters = [kernel.permute(3, 2, 0, 1).clone(), bias, dense, dense_bias]  # PyTorch's kernels are (F, C, KH, KW)
 for parameter in parameters:
     parameter.requires_grad_()
 optimizer = torch.optim.SGD(parameters, lr=LEARNING_RATE, momentum=MOMENTUM)
-picture = torch.tensor(x, dtype=torch.float64).permute(0, 3, 1, 2)
+image = torch.tensor(x, dtype=torch.float64).permute(0, 3, 1, 2)
 
 
 def loss():
-    maps = torch.nn.functional.conv2d(picture, *parameters[:2])
+    maps = torch.nn.functional.conv2d(image, *parameters[:2])
     pooled = torch.nn.functional.max_pool2d(torch.relu(maps), 2)
     scores = pooled.permute(0, 2, 3, 1).flatten(1) @ parameters[2] + parameters[3]  # in the order (H, W, C)
-    return torch.nn.functional.cross_entropy(scores, torch.tensor([truth]))
+    return torch.nn.functional.cross_entropy(scores, torch.tensor([label]))
 
 
 arrays = {}

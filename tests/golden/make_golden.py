@@ -1,4 +1,4 @@
-"""Make the .npz files beside this script: what PyTorch and Keras compute, for `tests/math/test_golden.py`.
+"""Make the .npz files beside this script: the numbers of PyTorch and Keras, for `tests/math/test_golden.py`.
 
     pip install -e '.[peers]'
     python tests/golden/make_golden.py
@@ -83,7 +83,7 @@ def training():
 
 
 def drawn_image():
-    """Draw 64x64 RGB from whole numbers: three slopes, a disc, a frame and a chequered corner."""
+    """Draw a 64x64 RGB image from whole numbers: three slopes, a disc, a frame and a chequered corner."""
     row, column = np.mgrid[:64, :64]
     image = np.stack([4 * column, 4 * row, 2 * (63 - row) + 2 * (63 - column)], axis=-1)
     image[(row - 24) ** 2 + (column - 38) ** 2 < 200] = (230, 40, 60)

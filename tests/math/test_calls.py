@@ -1,4 +1,4 @@
-"""A graph is calls: layers used several times, several inputs and outputs, integers, and what is kept in between."""
+"""A graph of calls: layers used several times, several inputs and outputs, integer inputs, and kept features."""
 
 import numpy as np
 import pytest
@@ -198,7 +198,7 @@ def test_integers_get_no_gradient(rng):
 
 def test_a_corrupted_gradient_of_one_call_is_noticed(rng):
     class Forgetful(Dense):
-        """Its second call loses the bias's gradient."""
+        """A layer whose second call loses the bias's gradient."""
 
         def backward_to_parameters(self, grad):
             grad = super().backward_to_parameters(grad)
@@ -332,7 +332,8 @@ def test_arrays_that_do_not_fit_are_refused(rng):
 
 
 def test_a_frozen_beginning_of_several_inputs_runs_once(rng, capsys):
-    """Of a siamese network it is two calls of one layer, and both are kept; the numbers are those of training all."""
+    """The frozen beginning of a siamese network is two calls of one layer. Both are kept, and the numbers are those of
+    a training without kept features."""
     x, y = pairs(rng)
     seen = []
 
@@ -363,7 +364,8 @@ def test_a_frozen_beginning_of_several_inputs_runs_once(rng, capsys):
 
 
 def test_a_frozen_beginning_that_never_meets(rng):
-    """One frozen branch, one raw input beside it: what is kept is the branch's output, and the raw input goes past."""
+    """One branch is frozen, and a raw input stands beside it. The branch's output is kept, and the raw input
+    goes past."""
     image, numbers = Input((6, 6, 2), name="image"), Input((3,), name="numbers")
     base = Flatten(name="flat")(Conv2D(2, 3, trainable=False, name="conv")(image))
     side = Dense(4, activation="relu", name="side")(numbers)
@@ -485,7 +487,7 @@ def test_a_file_of_the_first_edition_loads():
     ],
 )
 def test_calls_that_cannot_be(change, message, tmp_path):
-    """What a file says of calls is data from a stranger."""
+    """The calls in a file are data from a stranger."""
     from minitl.graph.architecture import architecture
     from minitl.models.loading import NO_MODEL, _model
 

@@ -1,4 +1,5 @@
-"""Steps computed at once give what they give one by one, and are done one by one where somebody looks between."""
+"""Fused steps give the numbers of single steps, and are run one by one where a program looks at a layer between
+them."""
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_an_average_and_a_1x1_convolution_change_places(rng, padding, with_norm)
 
 
 def test_what_does_not_change_places():
-    """More filters than channels would make the averages dearer; other windows or strides would see other pixels."""
+    """More filters than channels would make the averages slower. Other windows or strides would see other pixels."""
     for strides, convolution in (1, Conv2D(9, 1)), (2, Conv2D(2, 1)), (1, Conv2D(2, 3)), (1, Conv2D(2, 1, strides=2)):
         images = Input((9, 9, 6))
         model = Model(images, convolution(AveragePooling2D(3, strides=strides, padding="same")(images)))
@@ -97,7 +98,7 @@ def test_what_does_not_change_places():
 
 
 def test_changed_numbers_are_seen(rng):
-    """Nothing is kept that belongs to an earlier kernel, gamma or statistic."""
+    """The fused step keeps no result of an earlier kernel, gamma or statistic."""
     model = random_statistics(residual_network(), rng)
     x = rng.standard_normal((3, 16, 12, 3), np.float32)
     before = model.forward(x, gradients="none")
@@ -131,7 +132,7 @@ def test_what_somebody_else_looks_at_is_not_joined():
 
 
 def test_memory_does_not_grow_with_depth(rng):
-    """At inference, only what is still needed is there: two maps and one more at a time, however many blocks."""
+    """Inference keeps only maps that are still needed: two and one more at a time, however many blocks there are."""
     import tracemalloc
 
     peaks = []
@@ -150,7 +151,7 @@ def test_memory_does_not_grow_with_depth(rng):
 
 @pytest.mark.parametrize("first, second", [((3, 3), (2, 3)), ((2, 3), (3, 3)), ((3, 3), (6, 6)), ((6, 6), (3, 3))])
 def test_images_of_any_size(first, second):
-    """Whether the summands of an Add are of one size is known only when an image comes."""
+    """Only when an image comes is it known whether the summands of an Add are of one size."""
     inputs = Input((None, None, 3))
     model = Model(inputs, Add()([Conv2D(4, first)(inputs), Conv2D(4, second)(inputs)]))
     x = np.random.default_rng(0).standard_normal((2, 6, 6, 3), np.float32)

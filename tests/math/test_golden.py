@@ -67,7 +67,7 @@ def test_layer(case):
 @pytest.mark.parametrize("freezing", FREEZING)
 @pytest.mark.parametrize("case", GOLDEN_OPTIMIZERS, ids=lambda case: case.name)
 def test_twenty_updates(case, freezing):
-    """Every loss is the peer's, the weights end where the peer's end, and what is frozen has not moved by a bit."""
+    """Every loss is the peer's, the final weights are the peer's, and frozen weights have not changed by a bit."""
     stored = golden("training")
     model = trained_part(small_network(minitl, case.activation), frozen=FREEZING[freezing])
     model.set_weights(list(golden("training", below="initial/").values()))
@@ -82,7 +82,7 @@ def test_twenty_updates(case, freezing):
 
 
 def test_adam_leaves_keras_moving_statistics():
-    """After twenty training steps of batch-norm: Keras's statistics, in which the variance is the biased one."""
+    """Twenty training steps of batch-norm leave Keras's statistics, in which the variance is the biased one."""
     stored = golden("training")
     model = small_network(minitl, "tanh")
     model.set_weights(list(golden("training", below="initial/").values()))
@@ -95,7 +95,7 @@ def test_adam_leaves_keras_moving_statistics():
 
 
 def test_imagenet_weights_give_pytorchs_numbers():
-    """The bundled blocks 1 to 3 of VGG16 on a drawn image: every seventh number of block3_pool."""
+    """The bundled blocks 1 to 3 of VGG16 run on a drawn image: every seventh number of block3_pool is PyTorch's."""
     stored = golden("vgg16_blocks1to3")
     model = remove_layers(VGG16(weights=None, include_top=False, input_shape=(64, 64, 3)), after="block3_pool")
     model.load_weights(bundled_file("vgg16_imagenet_blocks1to3.h5"))

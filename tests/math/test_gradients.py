@@ -136,7 +136,7 @@ def test_a_missing_gradient_fails(rng):
 
 
 def test_a_readers_own_layer(rng):
-    """What the README promises: a subclass with forward, backward and a parameter can be checked as it is."""
+    """The README promises: a subclass with forward, backward and a parameter can be checked as it is."""
 
     class Scale(Layer):
         def build(self, input_shape):

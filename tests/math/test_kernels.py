@@ -1,4 +1,4 @@
-"""Every fast kernel against its loop twin, and both against answers known by hand."""
+"""Every fast kernel against its loop twin, and both against results known by hand."""
 
 import itertools
 import tracemalloc
@@ -61,7 +61,7 @@ def test_convolution_equals_its_twin(rng, image, window, strides, padding):
 @pytest.mark.parametrize("block_bytes", [1, 3_000, 20_000, 10**9], ids=lambda b: f"{b}-byte-blocks")
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_blocks_of_any_size_give_the_same_numbers(rng, monkeypatch, block_bytes, padding):
-    """From one output row at a time to several images at once, with a smaller last block."""
+    """Blocks go from one output row to several images at once, and the last one is smaller."""
     monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", block_bytes)
     monkeypatch.setattr(im2col, "GRADIENT_BLOCK_BYTES", block_bytes)
     x, kernel = rng.standard_normal((5, 7, 6, 2)), rng.standard_normal((3, 2, 2, 3))
@@ -91,7 +91,7 @@ def all_three(x, kernel, grad, padding):
 @pytest.mark.parametrize("padding", ["same", "valid", ((1, 0), (2, 1))], ids=str)
 @pytest.mark.parametrize("image", [(4, 4), (6, 9), (11, 8)], ids=str)
 def test_winograd_equals_the_twin(rng, monkeypatch, choose, image, padding, block_tiles):
-    """On sizes that leave tiles half empty, in blocks of any size; in float64, where both are exact."""
+    """The sizes leave tiles half empty, the blocks have any size, and in float64 both are exact."""
     monkeypatch.setattr(winograd, "BLOCK_TILES", block_tiles)
     monkeypatch.setattr(winograd, "TRANSFORM_SIZE", 5 * block_tiles)
     monkeypatch.setattr(winograd, "GRADIENT_BLOCK_BYTES", 2000 * block_tiles)
@@ -105,7 +105,7 @@ def test_winograd_equals_the_twin(rng, monkeypatch, choose, image, padding, bloc
 
 
 def test_winograd_in_float32(rng, choose):
-    """1e-5 of the largest value, over a layer of 64 channels."""
+    """The error is at most 1e-5 of the largest value, over a layer of 64 channels."""
     arrays = [rng.standard_normal(shape) for shape in ((2, 20, 20, 64), (3, 3, 64, 64), (2, 20, 20, 64))]
     choose("im2col")
     expected = all_three(*arrays, "same")
@@ -164,7 +164,7 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
 
 
 def test_input_in_any_memory_order(rng):
-    """A transposed view has its channels far apart in memory; the windows must be read from a contiguous copy."""
+    """A transposed view has its channels far apart in memory. The windows must be read from a contiguous copy."""
     x, kernel = rng.standard_normal((2, 3, 6, 7)).transpose(0, 2, 3, 1), rng.standard_normal((3, 3, 3, 4))
     grad = rng.standard_normal((2, 4, 6, 7)).transpose(0, 2, 3, 1)
     assert_close(kernels.conv2d(x, kernel, padding="same"), kernels.conv2d_naive(x, kernel, padding="same"))
@@ -180,8 +180,11 @@ def test_input_in_any_memory_order(rng):
 
 @pytest.mark.parametrize("strides, padding", list(itertools.product(STRIDES, ["same", "valid"])))
 def test_one_hot_sweep(strides, padding):
-    """One bright pixel, kernel entries 1, 2, 3, ...: each output must read exactly the entry that the pixel falls on,
-    by TensorFlow's rule written out here a second time."""
+    """One pixel is bright, and the kernel's entries are 1, 2, 3, ... Each output must be the entry that the pixel falls
+    on.
+
+    TensorFlow's rule is written out here a second time.
+    """
     h, w, kh, kw = 5, 6, 3, 2
     kernel = np.arange(1.0, kh * kw + 1).reshape(kh, kw, 1, 1)
     if padding == "same":
@@ -218,7 +221,7 @@ def test_wrong_windows_are_refused():
 
 @pytest.mark.parametrize("algorithm, most", [("im2col", 20e6), ("winograd", 30e6)])
 def test_memory_stays_bounded(choose, algorithm, most):
-    """All columns of this layer would take 115 MB an image; blocks must get by with a small part of one."""
+    """All columns of this layer would take 115 MB an image. Blocks must use only a small part of it."""
     choose(algorithm)
     memory.release()
     x = np.zeros((2, 224, 224, 64), np.float32)
@@ -266,7 +269,7 @@ def test_global_pooling_equals_its_twin(rng):
 
 
 def test_equal_maxima_share_nothing():
-    """Of several equal pixels the first one gets the whole gradient, in the fast kernel and in its twin."""
+    """The first one of several equal pixels gets the whole gradient, in the fast kernel and in its twin."""
     x, grad = np.zeros((1, 4, 4, 1)), np.arange(1.0, 5).reshape(1, 2, 2, 1)
     expected = np.zeros((4, 4))
     expected[::2, ::2] = [[1, 2], [3, 4]]
@@ -326,7 +329,7 @@ def test_no_images_at_all(choose, algorithm):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_windows_of_all_kinds(monkeypatch, seed):
-    """Sizes, windows, strides, paddings (wider than the window, too) and blocks that nobody would think of."""
+    """Windows, strides, paddings (wider than the window, too) and blocks are drawn in unlikely sizes."""
     rng = np.random.default_rng(seed)
     monkeypatch.setattr(im2col, "FORWARD_BLOCK_BYTES", int(rng.choice([100, 2_000, 10**6])))
     monkeypatch.setattr(im2col, "GRADIENT_BLOCK_BYTES", int(rng.choice([100, 2_000, 10**6])))
@@ -339,7 +342,7 @@ def test_windows_of_all_kinds(monkeypatch, seed):
 @pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
 @pytest.mark.parametrize("view", [lambda a: a[..., 0][..., None], lambda a: a[..., :1][..., ::-1]], ids=["0", "-8"])
 def test_images_of_one_channel_as_views(rng, choose, algorithm, view):
-    """NumPy calls such a view contiguous, whatever it says the step from channel to channel is."""
+    """NumPy calls such a view contiguous, whatever its step from channel to channel is."""
     x, kernel, grad = view(rng.random((2, 9, 8, 2))), rng.random((3, 3, 1, 1)), view(rng.random((2, 7, 6, 2)))
     choose(algorithm)
     found = all_three(x, kernel, grad, "valid")
@@ -397,7 +400,7 @@ def test_variance_far_from_zero(rng):
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("window, strides", [((3, 3), (1, 1)), ((1, 3), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (2, 2))])
 def test_kernel_gradient_shared_out_by_channels(rng, choose, window, strides, padding):
-    """With small maps of many channels; and by pixels with large ones."""
+    """Threads share small maps with many channels by channels, and large maps by pixels."""
     choose("im2col")
     for size, filters in (4, 40), (9, 3):
         x = rng.standard_normal((2, size, size, 64))

@@ -1,5 +1,7 @@
-"""Labels and weights of any leading shape: pixels, time steps, masks, an ignored label; averages count what the loss
-counted."""
+"""Labels and weights of any leading shape: pixels, time steps, masks, an ignored label.
+
+An average counts the same predictions as the loss.
+"""
 
 import numpy as np
 import pytest
@@ -64,7 +66,7 @@ OF_ANOTHER_SHAPE = [
 
 @pytest.mark.parametrize("loss, shape", OF_ANOTHER_SHAPE, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_labels_of_another_shape_are_refused_by_both_shapes(loss, shape):
-    """NumPy would stretch most of them over the pixels without a word."""
+    """NumPy would broadcast most of them over the pixels without a warning."""
     labels = np.zeros(shape, int)
     if loss is CategoricalCrossentropy:
         labels[..., 0] = 1
@@ -91,7 +93,8 @@ def test_sizes_that_vary_are_checked_when_they_are_known():
 
 
 def test_ignored_labels_count_neither_in_the_loss_nor_in_its_divisor():
-    """Two classes, scores of zero, labels 0 1 and twice nothing: log 2, and not half of it."""
+    """Two classes have scores of zero; the labels are 0, 1 and twice the ignored one. The loss is log 2, not half of
+    it."""
     criterion = SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
     z = np.zeros((1, 4, 2), np.float32)
     assert criterion.forward(np.array([[0, 1, 255, 255]]), z) == pytest.approx(np.log(2)) and criterion.count == 2
@@ -106,7 +109,7 @@ def test_ignored_labels_count_neither_in_the_loss_nor_in_its_divisor():
 
 
 def test_averages_count_what_the_loss_counted(maps, rng):
-    """Batches in which more pixels are ignored weigh less, in loss and accuracy alike."""
+    """Batches with more ignored pixels weigh less, in loss and accuracy alike."""
     x, labels = maps
     labels = labels.copy()
     labels[:10][rng.random((10, 8, 7)) < 0.9] = 255
@@ -141,7 +144,7 @@ def test_a_mask_of_weights_is_an_ignored_label_up_to_the_divisor(maps, rng):
     ignored = model.evaluate(x, np.where(mask, labels, 255), verbose=0)
     masked = model.evaluate(x, labels, verbose=0, sample_weight=mask)
     assert masked[0] == pytest.approx(ignored[0] * mask.mean(), rel=1e-5), "Keras divides by all labels"
-    assert masked[1] == pytest.approx(ignored[1]), "what has no weight is not counted as right or wrong"
+    assert masked[1] == pytest.approx(ignored[1]), "a prediction of weight 0 is neither right nor wrong"
 
 
 WEIGHTS = [(), (1,), (8,), (8, 7), (8, 7, 1)]
@@ -149,7 +152,7 @@ WEIGHTS = [(), (1,), (8,), (8, 7), (8, 7, 1)]
 
 @pytest.mark.parametrize("rest", WEIGHTS, ids=str)
 def test_weights_have_the_first_axes_of_the_labels(maps, rest, rng):
-    """(N,) for images, (N, 1) as Keras takes it, (N, H) for rows, (N, H, W) for pixels."""
+    """Weights are (N,) for images, (N, 1) as Keras takes them, (N, H) for rows, (N, H, W) for pixels."""
     x, labels = maps
     weight = rng.uniform(0, 2, (20, *rest)).astype(np.float32)
     model = segmentation()
@@ -232,11 +235,12 @@ def test_a_weighted_metric_weighs_and_a_metric_counts(rng):
     weighted.update(labels, p, weight)
     assert metric.result() == pytest.approx(2 / 3) and weighted.result() == pytest.approx(4 / 5)
     weighted.update(labels, p, np.zeros(4))
-    assert weighted.result() == pytest.approx(4 / 5), "a batch in which nothing counts changes nothing"
+    assert weighted.result() == pytest.approx(4 / 5), "a batch without a label that counts changes nothing"
 
 
 def test_keras_argument_order(maps):
-    """compile(optimizer, loss, loss_weights, metrics): metrics in the third place are still taken for metrics."""
+    """Keras has compile(optimizer, loss, loss_weights, metrics). Metrics in the third place are still taken for
+    metrics."""
     model = segmentation()
     for arguments in (["accuracy"],), (None, ["accuracy"]), (0.5, ["accuracy"]), ("accuracy",):
         model.compile("sgd", "sparse_categorical_crossentropy", *arguments)
@@ -255,7 +259,7 @@ def test_a_range_test_of_pixels(maps):
 
 
 def test_labels_of_one_number_each_time_step(rng):
-    """(N, T) for outputs (N, T, 1): the last axis may be left out, the leading ones may not."""
+    """Labels (N, T) fit outputs (N, T, 1): the last axis may be left out, the leading ones may not."""
     x = Input((5, 3))
     model = Model(x, Dense(1)(x))
     model.compile("sgd", "mse")

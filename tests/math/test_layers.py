@@ -1,6 +1,6 @@
 """The promises of the layers besides their numbers: shapes, names, states, and errors that help.
 
-What holds for every layer is tested for every case of the table in `cases/layers.py`. Gradients are checked in
+Promises of all layers are tested for every case of the table in `cases/layers.py`. Gradients are checked in
 `test_gradients.py`."""
 
 import json
@@ -68,7 +68,7 @@ def assert_same_bits(found, expected):
 
 
 def test_every_layer_is_in_the_table():
-    """A layer of `minitl.layers` that no case names is tested by nobody: see `cases/layers.py`."""
+    """Every layer of `minitl.layers` has a case in `cases/layers.py`: without one, no test would run it."""
     names = [case.name for case in LAYERS]
     assert len(names) == len(set(names))
     tried = {type(case.make(minitl.layers)).__name__ for case in LAYERS}
@@ -77,7 +77,7 @@ def test_every_layer_is_in_the_table():
 
 @every_layer
 def test_symbolic_and_real_shapes_agree(case):
-    """The shape that a graph is built with is the array's, and the one that the table says."""
+    """The shape that a graph is built with is the shape of the array, and the one in the table."""
     layer, x = case.make(minitl.layers), case.inputs()
     expected = (None, *case.output_shape[1:])
     inputs = symbolic(case)
@@ -91,7 +91,7 @@ def test_symbolic_and_real_shapes_agree(case):
 
 @every_layer
 def test_types_are_those_that_the_graph_promises(case):
-    """float32 stays float32, gradients too; whole numbers become what the symbolic output says."""
+    """float32 stays float32, in gradients too. Whole numbers become the type of the symbolic output."""
     found = results(case.layer(), case.inputs(), training=True)
     assert found.pop("y").dtype == case.make(minitl.layers)(symbolic(case)).dtype
     assert {array.dtype for array in found.values()} <= {np.dtype(np.float32)}
@@ -99,7 +99,7 @@ def test_types_are_those_that_the_graph_promises(case):
 
 @every_layer
 def test_a_frozen_layer_passes_the_gradient_on_and_gets_none(case):
-    """With fixed statistics the gradient that passes is the trainable layer's, to the last bit."""
+    """A frozen layer with fixed statistics passes on the same gradient as a trainable one, to the last bit."""
     layer, x = case.layer(), case.inputs()
     expected = results(layer, x)
     assert set(layer.gradients) == set(layer.trainable_names) == set(layer.parameter_names)
@@ -120,7 +120,7 @@ def test_a_frozen_layer_passes_the_gradient_on_and_gets_none(case):
 
 @every_layer
 def test_an_equal_layer_is_made_from_the_config(case):
-    """What `get_config` gives is plain data, also after it was text, and the layer made of it computes the same."""
+    """`get_config` gives plain data that survives JSON, and the layer made of it computes the same numbers."""
     layer, x = case.layer(), case.inputs()
     for config in layer.get_config(), json.loads(json.dumps(layer.get_config())):
         equal = type(layer)(**config)
@@ -132,7 +132,7 @@ def test_an_equal_layer_is_made_from_the_config(case):
 
 @every_layer
 def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
-    """Architecture, parameters and statistics; layer by layer and with layers joined."""
+    """The loaded model has the same architecture, parameters and statistics; layer by layer and with fused layers."""
     layer, x, inputs = case.make(minitl.layers), case.inputs(), symbolic(case)
     model = Model(inputs, layer(inputs))
     layer.set_weights(case.layer().get_weights())
@@ -147,7 +147,7 @@ def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.layer().parameter_names], ids=lambda case: case.name)
 def test_the_way_to_the_parameters_alone_gives_the_same_gradients(case, training):
-    """`backward_to_parameters`, for the first layer that learns, leaves out dL/dx and nothing else."""
+    """`backward_to_parameters`, for the first trainable layer, leaves out only dL/dx."""
     layer, x = case.layer(), case.inputs()
     whole = results(layer, x, training)
     layer.gradients.clear()
@@ -158,8 +158,10 @@ def test_the_way_to_the_parameters_alone_gives_the_same_gradients(case, training
 @every_layer
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 def test_an_example_alone_is_as_in_a_batch(case, training):
-    """Output and input gradient. Only a layer that the table says so of looks at the batch, or behaves at random; only
-    such a layer behaves in training as it does not in inference."""
+    """An example has the same output and input gradient alone as in a batch, and the same in training as in inference.
+
+    Exceptions are layers that the table marks as using the batch or random numbers.
+    """
     layer, x = case.layer(dtype=np.float64), case.inputs(dtype=np.float64)
     assert layer.uses_batch == (case.in_training == "batch") and layer.random == (case.in_training == "random")
     together = layer.forward(x, training=training)
@@ -181,8 +183,8 @@ def test_an_example_alone_is_as_in_a_batch(case, training):
 
 @not_random
 def test_nothing_is_left_of_an_earlier_call(case, training):
-    """The second of two calls gives what it gives in a layer that has seen nothing else; nor does it change what was
-    given or returned before."""
+    """The second of two calls gives the numbers of a fresh layer, and changes no array that was passed in or returned
+    before."""
     fresh, used = case.layer(), case.layer()
     first, second = case.inputs(seed=20), case.inputs(seed=30)
     given = [each.copy() for each in several(first)]
@@ -199,7 +201,7 @@ def test_nothing_is_left_of_an_earlier_call(case, training):
 
 @not_random
 def test_layers_of_a_class_share_nothing(case, training):
-    """Two layers that are run forward in turn, and backward in turn, give what each gives alone."""
+    """Two layers run forward in turn, then backward in turn. Each gives the numbers that it gives alone."""
     layers, inputs = [case.layer(), case.layer()], [case.inputs(seed=20), case.inputs(seed=30)]
     alone = [results(case.layer(), x, training=training) for x in inputs]
     outputs = [layer.forward(x, training=training) for layer, x in zip(layers, inputs)]

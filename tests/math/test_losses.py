@@ -1,6 +1,6 @@
 """Losses and metrics: values known by hand, the joined softmax, and labels that cannot be right.
 
-What holds for every loss is tested for every case of the table in `cases/losses.py`. Gradients are checked in
+Promises of all losses are tested for every case of the table in `cases/losses.py`. Gradients are checked in
 `test_gradients.py`; that a training with any of them can be resumed, in `test_checkpoints.py`."""
 
 import numpy as np
@@ -16,7 +16,7 @@ every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 
 
 def test_every_loss_is_in_the_table():
-    """A loss of `minitl.losses` that no case names is tested by nobody: see `cases/losses.py`."""
+    """Every loss of `minitl.losses` has a case in `cases/losses.py`: without one, no test would run it."""
     names = [case.name for case in LOSSES]
     assert len(names) == len(set(names))
     public = {name for name in losses.__all__ if isinstance(getattr(losses, name), type)} - {"Loss", "WeightedSum"}
@@ -30,7 +30,8 @@ def test_a_loss_is_found_by_its_name_in_keras(name):
 
 @every_loss
 def test_a_loss_is_a_number_and_its_gradient_has_the_shape_of_the_predictions(case):
-    """In the type of the predictions; `backward` may be called twice; what was given is left as it is."""
+    """The gradient has the type of the predictions. `backward` may be called twice, and the arguments are not
+    changed."""
     for dtype in np.float32, np.float64:
         criterion, labels, predictions = case.loss(), case.labels(), case.predictions(dtype=dtype)
         given = labels.copy(), predictions.copy()
@@ -44,7 +45,7 @@ def test_a_loss_is_a_number_and_its_gradient_has_the_shape_of_the_predictions(ca
 
 @every_loss
 def test_a_loss_is_the_mean_over_the_examples(case):
-    """Examples of equal size count alike, wherever they stand in the batch; a weight of one changes nothing."""
+    """Examples of equal size count alike, wherever they stand in the batch. A weight of one changes nothing."""
     criterion, labels, predictions = case.loss(), case.labels(), case.predictions(dtype=np.float64)
     value, gradient = criterion.forward(labels, predictions), criterion.backward()
     alone = []
@@ -72,7 +73,7 @@ def test_values_known_by_hand():
 @pytest.mark.parametrize("scale", [1, 100, 10_000])
 @pytest.mark.parametrize("layer", [Softmax(), Activation("softmax")], ids=["Softmax", "Activation"])
 def test_softmax_and_crossentropy_are_joined(rng, scale, layer):
-    """However wrong the network is, softmax.backward(loss.backward()) is (p - t) / N, in float32."""
+    """softmax.backward(loss.backward()) is (p - t) / N in float32, however wrong the network is."""
     z = (rng.standard_normal((6, 4)) * scale).astype(np.float32)
     t = np.eye(4, dtype=np.float32)[z.argmin(axis=1)]  # always the most unlikely class
     criterion, p = CategoricalCrossentropy(), layer.forward(z)
@@ -84,7 +85,7 @@ def test_softmax_and_crossentropy_are_joined(rng, scale, layer):
 @pytest.mark.parametrize("logit", [1.0, 30.0, 1000.0, -30.0, -1000.0])
 def test_sigmoid_and_crossentropy_are_joined(logit):
     layer, criterion = Activation("sigmoid"), BinaryCrossentropy()
-    z, t = np.array([[logit]], np.float32), np.array([float(logit < 0)])  # always the wrong answer
+    z, t = np.array([[logit]], np.float32), np.array([float(logit < 0)])  # always the wrong prediction
     assert np.isfinite(criterion.forward(t, layer.forward(z)))
     assert layer.backward(criterion.backward())[0, 0] == pytest.approx((1 + np.tanh(logit / 2)) / 2 - t[0], rel=1e-5)
 

@@ -1,6 +1,6 @@
-"""Update rules, step by step with a pencil; and no step at all where a gradient is not finite.
+"""Update rules, computed step by step with a pencil; and no step at all where a gradient is not finite.
 
-What holds for every optimizer is tested for every case of the table in `cases/optimizers.py`. That a training with any
+Promises of all optimizers are tested for every case of the table in `cases/optimizers.py`. That a training with any
 of them can be resumed is tested in `test_checkpoints.py`."""
 
 import numpy as np
@@ -19,7 +19,7 @@ every_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: c
 
 
 def test_every_optimizer_is_in_the_table():
-    """An optimizer of `minitl.optimizers` that no case names is tested by nobody: see `cases/optimizers.py`."""
+    """Every optimizer of `minitl.optimizers` has a case in `cases/optimizers.py`: without one, no test would run it."""
     names = [case.name for case in OPTIMIZERS]
     assert len(names) == len(set(names))
     public = {name for name in optimizers.__all__ if hasattr(getattr(optimizers, name), "step")} - {"Optimizer"}
@@ -33,7 +33,8 @@ def test_an_optimizer_is_found_by_its_name_in_keras(name):
 
 
 class Bowl:
-    """Two layers of numbers p, and L(p) = sum of steepness * (p - lowest)^2 / 2, whose gradient is known."""
+    """A model of two layers with numbers p, and L(p) = sum of steepness * (p - lowest)^2
+    2, whose gradient is known."""
 
     def __init__(self):
         self.model = Sequential([Dense(3, input_shape=(4,), name="early"), Dense(2, name="late")])
@@ -58,7 +59,7 @@ class Bowl:
 
 @every_optimizer
 def test_every_optimizer_goes_downhill(case):
-    """On a quadratic, twenty steps after twenty, until it is near the lowest point."""
+    """The loss of a quadratic falls in each twenty steps until it is near its lowest point."""
     bowl, optimizer = Bowl(), case.optimizer()
     values = [bowl.value()]
     for _ in range(10):
@@ -71,7 +72,8 @@ def test_every_optimizer_goes_downhill(case):
 
 @every_optimizer
 def test_a_layer_that_is_frozen_in_between_stays_where_it_is(case):
-    """To the last bit, while the other one moves; afterwards it goes on, and both come down."""
+    """A frozen layer keeps its parameters to the last bit while the other one moves. Unfrozen, it goes on, and both
+    come down."""
     bowl, optimizer = Bowl(), case.optimizer()
     early, late = bowl.model.layers
     start = bowl.value()
@@ -90,7 +92,7 @@ def test_a_layer_that_is_frozen_in_between_stays_where_it_is(case):
 
 @every_optimizer
 def test_the_same_steps_give_the_same_numbers(case):
-    """Nothing is shared between optimizers of a class."""
+    """Optimizers of a class share no state."""
     first, second = (Bowl(), case.optimizer()), (Bowl(), case.optimizer())
     for _ in range(5):
         for bowl, optimizer in first, second:
@@ -135,9 +137,10 @@ def test_weight_decay_is_decoupled():
 
 
 def test_adam_steps_by_the_learning_rate():
-    """At the first step m / sqrt(v) is the gradient's sign, whatever its size."""
+    """In the first step Adam moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
     for gradient in 0.1, 1.0, 1e3:
         assert steps(Adam(0.1), [gradient]) == pytest.approx(0.9, abs=1e-4)
+    assert steps(Adam(0.1), [1e-6]) == pytest.approx(1 - 0.1 * 0.24, abs=1e-4)
     m, v = 0.1 * 2 * 0.9 + 0.1 * -1, 0.001 * 4 * 0.999 + 0.001 * 1
     second = 0.1 * np.sqrt(1 - 0.999**2) / (1 - 0.9**2) * m / (np.sqrt(v) + 1e-7)
     assert steps(Adam(0.1), [2, -1]) == pytest.approx(0.9 - second, abs=1e-5)
@@ -235,7 +238,7 @@ def test_rates_by_layer_are_checked():
 
 
 def test_l2_sp_pulls_towards_what_was_loaded():
-    """With no gradient, a loaded parameter goes back to where it began, and a new one to zero."""
+    """A loaded parameter without a gradient returns to its loaded value, and a new one goes to zero."""
     for make in (optimizers.SGD, optimizers.Adam):
         layers = [Dense(2, input_shape=(2,), name="loaded"), Dense(2, name="new")]
         model = Sequential(layers)

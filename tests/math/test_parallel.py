@@ -1,4 +1,4 @@
-"""Work shared out to threads, memory that is used again, and transforms that are kept: fast, and never wrong."""
+"""Threads that share work, buffers that are used again, and kept transforms: each is fast and never wrong."""
 
 import gc
 import multiprocessing
@@ -32,7 +32,7 @@ def test_every_part_is_worked_on_once(count):
 
 @needs_two_threads
 def test_parts_go_to_several_threads_and_products_to_one():
-    """While work is shared out, BLAS keeps to one thread in each of ours; afterwards it has its own again."""
+    """BLAS uses one thread in each of our threads while they share work. Afterwards it has all of its threads again."""
     seen = set()
     both_are_there = threading.Barrier(2)
 
@@ -85,7 +85,7 @@ def test_what_numpy_does_about_overflow_holds_in_all_threads():
 
 
 def test_two_threads_of_the_program_at_once(rng):
-    """One gets the cores, the other works alone; both get what they would get by themselves."""
+    """One thread gets the cores, the other works alone. Both get the numbers that they would get by themselves."""
     x, kernel = rng.standard_normal((4, 40, 40, 32), np.float32), rng.standard_normal((3, 3, 32, 32), np.float32)
     expected = kernels.conv2d(x, kernel)
     before = parallel._openblas.get() if parallel._openblas else None
@@ -132,7 +132,7 @@ def test_threads_stay_and_a_late_one_is_not_waited_for(rng):
 
 @needs_two_threads
 def test_nothing_is_kept_by_waiting_threads():
-    """Neither arrays nor errors of the latest work: they may be large."""
+    """Waiting threads keep no arrays or errors of their latest work: these may be large."""
 
     class Part:
         pass
@@ -198,7 +198,7 @@ def test_idle_memory_has_a_limit(monkeypatch):
 
 
 def test_predictions_that_are_kept_stay_as_they_are(rng):
-    """Each forward works in memory that the one before has left; what the user still holds is not among it."""
+    """Each forward uses the buffers of the one before again, but never an array that the user still holds."""
     inputs = Input((64, 64, 3))
     model = Model(inputs, Conv2D(64, 3, padding="same")(Conv2D(32, 3, padding="same", activation="relu")(inputs)))
     images = [rng.standard_normal((2, 64, 64, 3), np.float32) for _ in range(4)]
@@ -290,7 +290,7 @@ def test_other_poolings_stay_on_their_own(convolution, pooling):
 
 
 def test_subclasses_are_asked_themselves(rng):
-    """Layers of one's own may compute something else, and know nothing of pooling at once."""
+    """A layer of one's own may compute something else, and does not know that pooling is fused with it."""
 
     class MinPooling2D(MaxPooling2D):
         def forward(self, x, training=False):
@@ -336,7 +336,7 @@ def test_threads_that_alternate_kernels_get_the_right_transform(rng):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_starts_anew():
-    """Even if a thread was sharing work at that moment."""
+    """A forked process works even if a thread was sharing work at the moment of the fork."""
     program = """
 import os, threading, warnings
 warnings.simplefilter("ignore")
@@ -364,7 +364,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 @needs_two_threads
 def test_ctrl_c_waits_for_the_other_threads():
-    """Nobody works on the arrays any more when KeyboardInterrupt comes out of `share`."""
+    """No thread works on the arrays any more when KeyboardInterrupt comes out of `share`."""
     both, written = threading.Barrier(2), []
 
     def worker(parts):

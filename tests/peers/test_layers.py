@@ -1,8 +1,9 @@
-"""Every layer against Keras (and the sliding windows against PyTorch too): outputs, input gradients and parameter
-gradients in float32, for random numbers, random parameters and a random gradient from above.
+"""Every layer against Keras (and the sliding windows against PyTorch too): outputs, input and parameter gradients.
 
-Every case of the table in `tests/cases/layers.py` is compared. Sliding windows are tried in more sizes here, and a few
-layers at the edge of what float32 can do."""
+All are float32, with random numbers, parameters and upstream gradients. Every case of the table in
+`tests/cases/layers.py` is compared. Sliding windows are tried in more sizes here, and a few layers at the limits of
+float32.
+"""
 
 import keras
 import numpy as np
@@ -40,7 +41,8 @@ paddings = pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("state", ["training", "inference", "frozen"])
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.keras], ids=lambda case: case.name)
 def test_a_layer_gives_what_keras_gives(case, state):
-    """Frozen, it passes the same gradient on and gets none. What is random in training is compared in inference."""
+    """A frozen layer passes on the same gradient and gets none. Layers that are random in training are compared in
+    inference."""
     training = state != "inference" and case.in_training != "random"
     twin = None if case.keras is True else case.keras
     compare_with_keras(case.make, case.inputs(), 1e-5, training, state != "frozen", make_twin=twin)
@@ -63,13 +65,13 @@ def test_conv2d(image_hw, window, strides, padding):
 
 
 def test_conv2d_of_many_images_and_channels():
-    """Large enough that the column matrix is made in several blocks."""
+    """The batch is large enough that the column matrix is made in several blocks."""
     compare_with_keras(lambda layers: layers.Conv2D(24, (3, 5), padding="same"), random(5, 57, 43, 20))
 
 
 @paddings
 def test_conv2d_by_winograd(padding):
-    """3x3 with enough channels: the fast path, whose rounding errors are larger."""
+    """3x3 kernels with enough channels take the fast path, whose rounding errors are larger."""
     compare_with_keras(lambda layers: layers.Conv2D(48, 3, padding=padding), random(3, 26, 15, 64), 3e-5)
 
 
@@ -86,7 +88,7 @@ def test_max_pooling(image_hw, window, strides, padding):
 
 @windows
 def test_max_pooling_of_equal_pixels(image_hw, window, strides):
-    """Whole numbers, many of them equal: the first pixel in reading order gets the gradient, as in PyTorch."""
+    """Many of these whole numbers are equal. The first pixel in reading order gets the gradient, as in PyTorch."""
     x = np.round(random(2, *image_hw, 3))
     compare_with_torch(lambda layers: layers.MaxPooling2D(window, strides), torch_max_pooling, x)
     compare_with_torch(lambda layers: layers.GlobalMaxPooling2D(keepdims=True), torch_global_max_pooling, x)
@@ -95,8 +97,11 @@ def test_max_pooling_of_equal_pixels(image_hw, window, strides):
 @windows
 @paddings
 def test_average_pooling(image_hw, window, strides, padding):
-    """'same' against PyTorch alone: where one side gets a pixel more than the other, Keras on PyTorch repeats the
-    border and counts it (on TensorFlow it does not), and its mean is then not that of the pixels in the window."""
+    """Compare 'same' with PyTorch alone.
+
+    Where one side gets a pixel more than the other, Keras on PyTorch repeats the border and counts it (on TensorFlow it
+    does not). Its mean is then not that of the pixels in the window.
+    """
 
     def make(layers):
         return layers.AveragePooling2D(window, strides=strides, padding=padding)
@@ -108,13 +113,13 @@ def test_average_pooling(image_hw, window, strides, padding):
 
 
 def test_batch_normalization_far_from_zero():
-    """Keras's own momentum and epsilon, and numbers of the size that VGG16's layers give."""
+    """Use Keras's own momentum and epsilon, and numbers of the size that VGG16's layers give."""
     x = 100 + 20 * random(8, 5, 5, 3)
     compare_with_keras(lambda layers: layers.BatchNormalization(), x, tolerance=2e-5, training=True)
 
 
 def test_layers_are_named_as_keras_names_them():
-    """A layer that nobody named: weight files go by the name. The first of each class in a model has no number."""
+    """Weight files refer to layers by name, also to unnamed ones. The first of each class in a model has no number."""
     keras.backend.clear_session()
     one_of_each = {type(case.make(minitl.layers)): case for case in LAYERS if case.keras}
     for case in one_of_each.values():

@@ -1,5 +1,5 @@
-"""Losses against Keras and PyTorch: every case of the table in `tests/cases/losses.py`, also of networks that are very
-wrong."""
+"""Losses against Keras and PyTorch: every case of the table in `tests/cases/losses.py`, also for very wrong
+predictions."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from .compare import as_numpy, assert_close, leaf
 
 @pytest.mark.parametrize("case", [case for case in LOSSES if case.keras], ids=lambda case: case.name)
 def test_a_loss_gives_what_keras_gives(case):
-    """Value and gradient."""
+    """Compare the value and the gradient."""
     criterion, labels, predictions = case.loss(), case.labels(), case.predictions()
     tensor = leaf(predictions)
     expected = case.keras_twin(keras.losses)(labels, tensor)
@@ -67,8 +67,10 @@ class TestCrossentropy:
     @logits_of_each_size
     @pytest.mark.parametrize("softmax", [Softmax(), Activation("softmax")], ids=["Softmax", "Activation"])
     def test_behind_softmax(self, criterion, labels, z, softmax):
-        """The gradient that reaches the logits is PyTorch's, however wrong the network is. The value is, up to the
-        73.5 where it stops growing."""
+        """The gradient that reaches the logits is PyTorch's, however wrong the network is.
+
+        The value is PyTorch's up to 73.5, where it stops growing.
+        """
         expected, gradient = torch_loss(F.cross_entropy, z, LABELS)
         criterion = criterion()
         found = criterion.forward(labels, softmax.forward(z))
@@ -80,7 +82,7 @@ class TestCrossentropy:
 
     @logits_of_each_size
     def test_behind_a_dense_layer(self, criterion, labels, z):
-        """Dense(activation='softmax') on an identity kernel passes on the same gradient."""
+        """Dense(activation='softmax') with an identity kernel passes on the same gradient."""
         dense = minitl.layers.Dense(5, activation="softmax")
         dense.accept(z.shape)
         dense.kernel[...] = np.eye(5)
@@ -91,7 +93,7 @@ class TestCrossentropy:
 
 
 def test_soft_labels():
-    """Rows that add up to 1 without being one-hot."""
+    """Soft labels are rows that add up to 1 without being one-hot."""
     labels = np.exp(random(7, 5, seed=2))
     labels /= labels.sum(axis=1, keepdims=True)
     expected, gradient = torch_loss(F.cross_entropy, LOGITS["ordinary"], labels)
@@ -101,7 +103,7 @@ def test_soft_labels():
 
 
 def test_crossentropy_of_every_pixel():
-    """(N, H, W, classes): the mean is over all pixels."""
+    """Predictions are (N, H, W, classes), and the mean is over all pixels."""
     z = random(2, 3, 4, 5)
     labels = np.random.default_rng(0).integers(5, size=(2, 3, 4))
     expected, gradient = torch_loss(F.cross_entropy, z.reshape(-1, 5), labels.ravel())

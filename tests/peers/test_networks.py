@@ -1,5 +1,7 @@
-"""ResNet50 and InceptionV3 beside Keras's own: random weights and statistics, written by Keras as its published files
-are."""
+"""ResNet50 and InceptionV3 beside Keras's own, with random weights and statistics in files written by Keras.
+
+The files have the layout of the published ones.
+"""
 
 import h5py
 import keras
@@ -67,7 +69,8 @@ def test_outputs(name, include_top, files):
 
 @every_network
 def test_layers_are_keras(name):
-    """Their names, shapes and order: programs freeze `model.layers[:249]`, and set_weights(get_weights()) works."""
+    """Names, shapes and order of layers are Keras's: programs freeze `model.layers[:249]`, and
+    set_weights(get_weights()) works."""
     theirs, ours = peer(name), getattr(applications, name)(weights=None)
     assert [layer.name for layer in ours.layers[1:]] == [layer.name for layer in theirs.layers[1:]]
     assert [layer.output_shape for layer in ours.layers[1:]] == [layer.output.shape for layer in theirs.layers[1:]]
@@ -77,8 +80,10 @@ def test_layers_are_keras(name):
 
 
 def fresh(name, files, open_relus=False):
-    """Both networks without top, an average over the map and a new dense layer; (ours, Keras's, x, labels). With
-    `open_relus`, their inputs lie around 3: few are near zero."""
+    """Return both networks without top, an average over the map and a new dense layer, as (ours, Keras's, x, labels).
+
+    With `open_relus`, the inputs of the ReLUs lie around 3: few are near zero.
+    """
     size, arguments = BESIDE_KERAS[name].training_size, {"include_top": False, "pooling": "avg"}
     theirs = peer(name, input_shape=(*size, 3), **arguments)
     logits = keras.layers.Dense(CLASSES, name="logits")(theirs.output)
@@ -100,8 +105,11 @@ def fresh(name, files, open_relus=False):
 
 
 def errors(ours, gradient_of):
-    """{"layer/parameter": difference of the gradients, of the largest one}. The bias of a convolution in front of a
-    batch normalization has no effect, and a gradient of rounding: it is held against the kernel's."""
+    """Return {"layer/parameter": difference of the gradients, relative to the largest one}.
+
+    The bias of a convolution in front of a batch normalization has no effect, and its gradient is rounding: its
+    difference is relative to the kernel's gradient.
+    """
     found = {}
     for layer in ours.layers:
         for key, gradient in layer.gradients.items():
@@ -119,11 +127,14 @@ KERNELS_AND_BETAS = ("conv2d", "kernel"), ("batch_normalization", "beta")
 
 @every_network
 def test_gradients_are_keras(name, files):
-    """Of all parameters, with fixed statistics, and away from the kinks. A ReLU whose input is zero up to rounding is
-    open in one library and closed in the other, and one such pixel changes a gradient by 0.01: Keras's own gradients in
-    float32 are as far from the exact ones. So im2col, which rounds as PyTorch does, is held to 1e-4 and Winograd, which
-    rounds ten times as coarsely, to 0.02. Before InceptionV3's early 3x3 max poolings there is a kink more: the two
-    largest of nine pixels may be equal up to rounding. `test_gradients_of_a_training_step` compares all in float64."""
+    """Compare the gradients of all parameters, with fixed statistics, and away from the kinks.
+
+    A ReLU whose input is zero up to rounding is open in one library and closed in the other, and one such pixel changes
+    a gradient by 0.01: Keras's own gradients in float32 are as far from the exact ones. So im2col, which rounds as
+    PyTorch does, is held to 1e-4 and Winograd, which rounds ten times as coarsely, to 0.02. Before InceptionV3's early
+    3x3 max poolings there is one more kink: the two largest of nine pixels may be equal up to rounding.
+    `test_gradients_of_a_training_step` compares all in float64.
+    """
     ours, theirs, x, labels = fresh(name, files, open_relus=True)
     criterion = SparseCategoricalCrossentropy(from_logits=True)
     expected = torch.nn.functional.cross_entropy(theirs(torch.tensor(x), training=False), torch.tensor(labels))
@@ -162,7 +173,7 @@ def test_loss_and_statistics_of_a_training_step(name, files):
 
 @every_network
 def test_gradients_of_a_training_step(name, files):
-    """Of all parameters, with the statistics of the batch; beside PyTorch, in float64."""
+    """Compare the gradients of all parameters with PyTorch's, with the statistics of the batch, in float64."""
     ours, _, x, labels = fresh(name, files)
     criterion = SparseCategoricalCrossentropy(from_logits=True)
     for layer in ours.layers:
@@ -189,7 +200,7 @@ def test_gradients_of_a_training_step(name, files):
 
 @every_network
 def test_ten_steps_of_fine_tuning(name, files):
-    """The last stage and the head learn; batch-norm stays as it is, and so does all before."""
+    """The last stage and the head learn. Batch-norm does not change, and neither do the layers before."""
     ours, theirs, x, labels = fresh(name, files)
     transfer.freeze(ours)
     transfer.unfreeze(ours, after=BESIDE_KERAS[name].unfrozen_after)
@@ -218,7 +229,8 @@ def test_ten_steps_of_fine_tuning(name, files):
 
 
 def test_names_that_keras_has_counted_on(files, tmp_path):
-    """The second InceptionV3 of a session, and the published file, count from other numbers."""
+    """Keras numbers unnamed layers on: in the second InceptionV3 of a session, and in the published file, the numbers
+    differ."""
     for start in 1, 94:
         path = tmp_path / f"{start}.h5"
         with h5py.File(files["InceptionV3", False]) as old, h5py.File(path, "w") as new:

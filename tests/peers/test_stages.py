@@ -1,5 +1,8 @@
-"""The two stages of `minitl finetune PHOTOS/` on real photographs with the real base: PyTorch's losses for fifty
-updates of each on the same batches. And their parts: rates by layer, L2-SP, class weights, label smoothing."""
+"""The two stages of `minitl finetune PHOTOS/` on real photographs with the real base, beside PyTorch.
+
+The losses of fifty updates of each stage, on the same batches, are PyTorch's. The parts are compared too: rates by
+layer, L2-SP, class weights, label smoothing.
+"""
 
 import keras
 import numpy as np
@@ -89,7 +92,7 @@ def our_losses(rest, x, y, optimizer):
 
 
 def test_both_stages(photos, full_base):
-    """First the head, then block5 with it; the second stage begins where the first one ended."""
+    """Train first the head, then block5 with it. The second stage begins where the first one ended."""
     images, y = photos
     prefix, rest = fresh(full_base)
     x = prefix.predict(images, verbose=0)
@@ -128,7 +131,7 @@ def test_both_stages(photos, full_base):
 
 @pytest.mark.parametrize("name", ["categorical", "sparse", "binary", "mse"])
 def test_class_weights(name):
-    """Keras's loss of each step, and its weights, with class_weight."""
+    """Compare the loss of each step, and the weights, with Keras's under class_weight."""
     x, labels = random(64, 5), np.random.default_rng(1).integers(0, 3, 64)
     y = {"categorical": np.eye(3, dtype=np.float32)[labels], "sparse": labels}.get(name)
     y = (labels > 0).astype(np.float32)[:, None] if y is None else y
@@ -164,7 +167,7 @@ def test_weighted_gradients(from_logits):
 
 
 def test_rates_by_layer_and_decay():
-    """Parameter groups of PyTorch's AdamW-like SGD: rates, decoupled decay and a schedule together."""
+    """Compare with parameter groups of PyTorch's SGD: rates, decoupled decay as in AdamW, and a schedule together."""
     x, y = random(32, 6), np.eye(3, dtype=np.float32)[np.random.default_rng(0).integers(0, 3, 32)]
     model = Sequential([Dense(7, "tanh", input_shape=(6,), name="early"), Dense(3, "softmax", name="late")])
     schedule = CosineDecay(0.2, 30)

@@ -70,7 +70,8 @@ def own_network(**changes):
             Conv2D(4, 3, name="4"),
             BatchNormalization(epsilon=1e-3, name="5"),
             ReLU(negative_slope=changes.get("slope", 0.25)),
-            *([ZeroPadding2D(), AveragePooling2D(3, 2)] if changes.get("counts", True) else [AveragePooling2D(3, 2, "same")]),
+            *([ZeroPadding2D(), AveragePooling2D(3, 2)] if changes.get("counts",
+                True) else [AveragePooling2D(3, 2, "same")]),
             Flatten(),
             Dense(5, activation=changes.get("end", "tanh"), name="9"),
         ]
@@ -124,14 +125,16 @@ def test_a_pooling_that_counts_its_padding(tmp_path):
 def test_pytorchs_padding_is_not_tensorflows_with_a_stride(tmp_path):
     """Padding 1 on either side against 'same', which pads one row at the end alone."""
     path = export(torch_network(stride=2), tmp_path / "net.onnx")
-    model = Sequential([Input((14, 14, 3)), Conv2D(4, 3, strides=2, padding="same", name="0"), BatchNormalization(name="1"),
+    model = Sequential([Input((14, 14, 3)), Conv2D(4, 3, strides=2, padding="same", name="0"),
+        BatchNormalization(name="1"),
                         ReLU(), MaxPooling2D(), Conv2D(4, 3, name="4")])  # fmt: skip
     with pytest.warns(
         WeightsWarning, match=r"'0': padding is \(\(1, 1\), \(1, 1\)\) in the file, \(\(0, 1\), \(0, 1\)\) in"
     ):
         report = model.load_weights(path, partial=True)
     assert "'0': padding is" in str(report)
-    model = Sequential([Input((14, 14, 3)), ZeroPadding2D(), Conv2D(4, 3, strides=2, name="0"), BatchNormalization(name="1"),
+    model = Sequential([Input((14, 14, 3)), ZeroPadding2D(), Conv2D(4, 3, strides=2, name="0"),
+        BatchNormalization(name="1"),
                         ReLU(), MaxPooling2D(), Conv2D(4, 3, name="4")])  # fmt: skip
     assert not model.load_weights(path, partial=True).remarks
 
@@ -233,8 +236,10 @@ def test_constants_that_several_layers_share(tmp_path):
     nodes = [
         helper.make_node("Conv", ["x", "c1.weight", "c1.bias"], ["h"]),
         helper.make_node("Conv", ["h", "c2.weight", "c1.bias"], ["i"]),
-        helper.make_node("BatchNormalization", ["i", "n.weight", "n.bias", "n.bias", "n.weight"], ["j"], "/n1/BatchNormalization"),
-        helper.make_node("BatchNormalization", ["j", "n.weight", "n.bias", "n.bias", "n.weight"], ["y"], "/n2/BatchNormalization"),
+        helper.make_node("BatchNormalization", ["i", "n.weight", "n.bias", "n.bias", "n.weight"], ["j"],
+            "/n1/BatchNormalization"),
+        helper.make_node("BatchNormalization", ["j", "n.weight", "n.bias", "n.bias", "n.weight"], ["y"],
+            "/n2/BatchNormalization"),
     ]  # fmt: skip
     values = [helper.make_tensor_value_info(n, 1, [1, k, 2, 2]) for n, k in (("x", 3), ("y", 4))]
     constants = [numpy_helper.from_array(a.astype("f"), n) for n, a in {**weights, **norm}.items()]
@@ -308,7 +313,8 @@ def test_keras_opens_whole_models(tmp_path, rng):
     """A row, and a model with several inputs and outputs in which a layer is called twice."""
     row = Sequential(
         [
-            Input((12, 12, 3)), ZeroPadding2D(((1, 2), (0, 1))), Conv2D(4, 3, strides=2, padding="same", activation="relu"),
+            Input((12, 12, 3)), ZeroPadding2D(((1, 2), (0, 1))), Conv2D(4, 3, strides=2, padding="same",
+                activation="relu"),
             BatchNormalization(epsilon=1e-2), ReLU(6.0, 0.1, 0.2), MaxPooling2D(3, 2, "same"), AveragePooling2D(2, 1),
             Flatten(), Dense(5, activation="tanh", use_bias=False), Activation("sigmoid"),
         ]
@@ -350,7 +356,8 @@ def test_what_pytorchs_layers_imply_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("wrap", [
-    lambda s: {"net": s, "epoch": 3}, lambda s: {"model": {"state_dict": s}}, lambda s: {"ema": s}, lambda s: {"x": {"y": s}},
+    lambda s: {"net": s, "epoch": 3}, lambda s: {"model": {"state_dict": s}}, lambda s: {"ema": s},
+        lambda s: {"x": {"y": s}},
     lambda s: {"model_state_dict": s, "optimizer": {"state": {"m": s}}, "loss": torch.tensor(1.0)},
     lambda s: {f"module.{key}": each for key, each in s.items()},
     lambda s: {"state_dict": {f"module._orig_mod.{key}": each for key, each in s.items()}},
@@ -399,7 +406,8 @@ def test_timms_vgg16_has_convolutions_for_dense_layers(tmp_path):
         {f"{n}.{key}": each for n, m in modules.items() for key, each in m.state_dict().items()},
         tmp_path / "a.safetensors",
     )
-    model = Sequential([Input((5, 5, 3)), *(Conv2D(a, 3, padding="same", name=name) for _, name, _, a in names), Flatten(),
+    model = Sequential([Input((5, 5, 3)), *(Conv2D(a, 3, padding="same", name=name) for _, name, _,
+        a in names), Flatten(),
                         Dense(6, name="fc1"), Dense(6, name="fc2"), Dense(2, name="predictions")])  # fmt: skip
     model.load_weights(tmp_path / "a.safetensors")
     x = random(2, 5, 5, 3)

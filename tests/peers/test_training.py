@@ -40,7 +40,7 @@ def network():
 
 
 def losses_of(model, optimizer):
-    """Take twenty of minitl's updates, and check that what is frozen stays as it is, to the last bit."""
+    """Take twenty of minitl's updates, and check that frozen layers do not change by a single bit."""
     model.compile(optimizer=optimizer, loss="categorical_crossentropy")
     before = frozen_digest(model)
     found = twenty_steps(model.train_on_batch)
@@ -79,7 +79,7 @@ BESIDE_KERAS = [
 
 @pytest.mark.parametrize("case, frozen", BESIDE_KERAS)
 def test_an_optimizer_moves_as_in_keras(case, frozen):
-    """The losses, the weights, and the moving statistics of batch-norm with them."""
+    """Compare the losses, the weights, and the moving statistics of batch-norm."""
     network = network_of(case.activation)
     initial = weights_by_name(trained_part(network, frozen))
     found = losses_of(network, case.optimizer())
@@ -105,7 +105,8 @@ def test_schedules(name, options):
 
 
 def test_freezing_in_the_middle_takes_effect_at_once(network):
-    """The first convolution frozen, then not, then again: one optimizer, one compile, and PyTorch's losses."""
+    """Freeze, unfreeze and freeze the first convolution, with one optimizer and one compile: the losses are
+    PyTorch's."""
     schedule = [(CONV1, NORM)] * 6 + [(NORM,)] * 8 + [(CONV1, NORM)] * 6
     initial = weights_by_name(network)
     network.compile(optimizers.SGD(0.02, momentum=0.9), "categorical_crossentropy")
@@ -200,7 +201,7 @@ def test_minitl_loads_a_keras_sequential(keras_trained, tmp_path, save):
 
 
 def test_weights_survive_the_way_to_keras_and_back(trained, tmp_path):
-    """To the last bit."""
+    """Check that the weights are the same to the last bit."""
     trained.save_weights(tmp_path / "there.h5")
     peer = small_network(keras)
     peer.load_weights(tmp_path / "there.h5")

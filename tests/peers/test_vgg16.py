@@ -37,7 +37,8 @@ def torch_blocks(full_base, images):
 
 
 def test_preprocessing_is_keras(photographs):
-    """To the last bit, for bytes and for floats, for one image and for several; and the images stay as they were."""
+    """The results agree to the last bit, for bytes and floats, for one image and several. The images are not
+    changed."""
     peer = keras.applications.vgg16.preprocess_input
     for x in photographs, photographs[0], photographs.astype(np.float32) * 0.7:
         before = x.copy()
@@ -59,7 +60,7 @@ def test_features_are_keras(features, images, full_base):
 
 @pytest.mark.parametrize("block", range(1, 6))
 def test_each_block_alone(block, base, images, torch_blocks):
-    """From PyTorch's output of the block before, so that an error is seen where it is made."""
+    """Run each block on PyTorch's output of the block before, so that an error is seen where it is made."""
     if block == 1:
         start, x = base.input, images
     else:
@@ -69,7 +70,7 @@ def test_each_block_alone(block, base, images, torch_blocks):
 
 
 def test_gradient_through_all_blocks(full_base, images):
-    """dL/d(image) of a small crop, through everything frozen."""
+    """Compare dL/d(image) of a small crop, through all frozen layers."""
     base = VGG16(weights=full_base, include_top=False, input_shape=(64, 64, 3))
     freeze(base)
     crop = np.ascontiguousarray(images[:, 80:144, 80:144])
@@ -91,7 +92,7 @@ def test_pooled_features_are_keras(pooling, full_base, images):
 
 
 def test_the_architecture_is_keras():
-    """Names, shapes and counts of all layers, with the top; images are small to keep the top small."""
+    """Names, shapes and counts of all layers are Keras's, with the top. Images are small to keep the top small."""
     arguments = {"weights": None, "input_shape": (32, 40, 3), "classes": 10}
     mine, peer = VGG16(**arguments), keras.applications.VGG16(**arguments)
     assert [layer.name for layer in mine.layers[1:]] == [layer.name for layer in peer.layers[1:]]

@@ -1,4 +1,4 @@
-"""Features kept on disk are those that would be computed, bit for bit; and the command that is built on them."""
+"""Features kept on disk are those that would be computed, bit for bit. The command that uses them is tested, too."""
 
 import hashlib
 import signal
@@ -85,7 +85,7 @@ def test_kept_features_are_the_computed_ones(photos, looked_at):
     assert np.allclose(first, expected, rtol=1e-5)
 
 
-def test_only_new_pictures_are_looked_at(photos, looked_at):
+def test_only_new_photographs_are_looked_at(photos, looked_at):
     base = small_base()
     few = features(base, photos[:10])
     looked_at.clear()
@@ -160,34 +160,34 @@ def test_a_photograph_is_left_out_with_its_mirror_image(photos):
 
 
 def test_room_for_what_is_not_there_yet(photos):
-    def pictures(photos, mirrored=False):
+    def stream(photos, mirrored=False):
         return PhotoStream(photos, preprocess_input, 20, 24, mirrored=mirrored)
 
     base, row = small_base(), 4 * 4
-    assert on_disk.room_for(base, pictures(photos)) == (True, 19 * row)
-    assert on_disk.room_for(base, pictures(photos), keep=False) == (True, 19 * row)
+    assert on_disk.room_for(base, stream(photos)) == (True, 19 * row)
+    assert on_disk.room_for(base, stream(photos), keep=False) == (True, 19 * row)
     features(base, photos[:10])
-    assert on_disk.room_for(base, pictures(photos)) == (True, 9 * row)
-    assert on_disk.room_for(base, pictures(photos, mirrored=True)) == (True, (9 + 19) * row)
-    assert on_disk.room_for(base, pictures(photos), keep=False) == (True, 19 * row)
+    assert on_disk.room_for(base, stream(photos)) == (True, 9 * row)
+    assert on_disk.room_for(base, stream(photos, mirrored=True)) == (True, (9 + 19) * row)
+    assert on_disk.room_for(base, stream(photos), keep=False) == (True, 19 * row)
 
 
 def test_what_would_make_kept_features_wrong_is_refused(photos):
     base = small_base()
     with pytest.raises(ArgumentError, match="the photographs differ in each epoch"):
         kept(base, photos, augment=Augmentation())
-    pictures = PhotoStream(photos, lambda images: images, 20, 24)
+    stream = PhotoStream(photos, lambda images: images, 20, 24)
     with pytest.raises(ArgumentError, match="a name that does not identify one function"):
-        on_disk.kept_features(base, pictures, verbose=0)
+        on_disk.kept_features(base, stream, verbose=0)
     base.trainable = True
     with pytest.raises(ArgumentError, match="layer 'conv' is not frozen"):
         kept(base, photos)
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_a_picture_that_has_vanished_is_left_out(photos, keep):
+def test_a_photograph_that_has_vanished_is_left_out(photos, keep):
     photos[4].path.unlink()
-    photos[18].path.write_bytes(b"no picture")
+    photos[18].path.write_bytes(b"no image")
     rows = kept(small_base(), photos, keep)
     assert [photo.path.name for photo in rows.photos] == [f"{n}.png" for n in range(18) if n != 4]
     (first, reason), (second, why) = rows.left_out
@@ -198,8 +198,8 @@ def test_a_picture_that_has_vanished_is_left_out(photos, keep):
         kept(small_base(seed=2), photos, keep)
 
 
-def test_a_picture_that_has_changed_is_left_out(photos):
-    """Its features must not be kept under the digest of what it was."""
+def test_a_photograph_that_has_changed_is_left_out(photos):
+    """The features of a changed photograph must not be kept under its old digest."""
     before = photos[4].path.read_bytes()
     photos[4].path.write_bytes(photos[5].path.read_bytes())
     rows = kept(small_base(), photos)
@@ -236,7 +236,7 @@ def test_an_interrupted_run_has_kept_what_it_did(photos, looked_at, monkeypatch)
 
 
 def test_several_processes_at_once(photos, tmp_path):
-    """They take turns, and the second one finds the work done."""
+    """The processes work one after the other, and the second one finds the features of the first."""
     program = """
         import sys, numpy as np
         sys.path.insert(0, sys.argv[1])
@@ -284,7 +284,7 @@ def test_a_full_disk(photos, monkeypatch):
 
 
 class Recordings:
-    """Sounds of a test's own, each cut into `parts`: whatever has keys can be kept."""
+    """Sounds of a test's own, each cut into `parts`: any source with keys can be kept."""
 
     is_stream, noun, dtype = True, "recording", np.dtype("float32")
 
@@ -355,7 +355,7 @@ def test_examples_of_a_source_that_cannot_be_read(sounds):
 
 
 def test_a_graph_for_inputs_of_any_size(photos):
-    """The source knows the size."""
+    """The graph allows any size. The source states its own."""
     model = Sequential([Conv2D(4, 3, input_shape=(None, None, 3), name="conv")], name="base")
     transfer.freeze(model)
     rows = kept(model, photos)

@@ -35,7 +35,7 @@ def finetune(photos, *options):
 
 
 def test_a_folder_of_photographs(photographs_folder, base, tmp_path, capsys):
-    """Ants and bees with the real base: a few of them, and one file that is no photograph."""
+    """A few ants and bees train with the real base, and one file is no photograph."""
     photos = tmp_path / "photos"
     for part, count in ("train", 8), ("val", 5):
         for name in "ants", "bees":
@@ -166,7 +166,7 @@ def command(photos, *options):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of other processes are POSIX")
 def test_stopped_and_killed_and_going_on(photos, base):
-    """SIGINT in the first stage, SIGTERM in the second, then a kill, and the end is that of an unbroken run."""
+    """SIGINT comes in the first stage, SIGTERM in the second, then a kill. The result is that of an unbroken run."""
     whole, results = finetune(photos, *FAST, "--epochs", "300", "--tune-epochs", "8"), photos.parent / "resumed.json"
     longer = ["--epochs", "300", "--tune-epochs", "8", "--json", str(results)]
     for number, after, expected in (
@@ -200,7 +200,8 @@ def test_what_is_not_ours_stays(photos, base, tmp_path):
 
 
 def test_an_unfinished_run_survives_what_trains_nothing(photos, base, capsys):
-    """Mistyped options, a mistyped folder, a search for a rate: only a run that starts anew clears it away."""
+    """Mistyped options, a mistyped folder or a search for a rate leave an unfinished run as it is. A new run clears it
+    away."""
     run = ["--run", str(photos.parent / "run")]
     process = command(photos, *run, "--epochs", "2000")
     for line in process.stdout:
@@ -235,7 +236,8 @@ def test_two_runs_of_one_folder(photos, base, capsys):
 
 
 def test_a_saved_model_predicts_the_same_elsewhere(photos, base, tmp_path):
-    """Moved to another folder, read by a process with another home that knows nothing of where it was made."""
+    """The model is moved to another folder, and read by a process with another home that has no other file of the
+    training."""
     model = tmp_path / "model.h5"
     finetune(photos, *FAST, "--save", str(model))
     moved = tmp_path / "another place" / "ünïcode model.h5"
@@ -258,7 +260,7 @@ def test_a_saved_model_predicts_the_same_elsewhere(photos, base, tmp_path):
 
 @pytest.mark.parametrize("name, part", [("resnet50", "conv5"), ("inception_v3", "mixed10")])
 def test_other_bases(photos, name, part, monkeypatch, tmp_path, capsys):
-    """Random weights, since the published ones are not here: what is tested is the way through both stages."""
+    """The weights are random, since the published ones are not here: only the way through both stages is tested."""
     application = applications.NETWORKS[name]
     build = application.build
     weights = tmp_path / "random.h5"
@@ -276,7 +278,7 @@ def test_other_bases(photos, name, part, monkeypatch, tmp_path, capsys):
         assert not (before and layer.name in unfrozen)
         before = before and layer.name != application.fine_tuning[part]
     assert unfrozen and not any(isinstance(model.get_layer(each), BatchNormalization) for each in unfrozen)
-    picture = next((photos / "val" / "lying").iterdir())
-    assert cli.main(["predict", str(tmp_path / "model.h5"), str(picture)]) == 0
+    photograph = next((photos / "val" / "lying").iterdir())
+    assert cli.main(["predict", str(tmp_path / "model.h5"), str(photograph)]) == 0
     assert cli.main(["finetune", str(photos), "--base", name, "--unfreeze", "block5"]) == 1
     assert f"expected none or a part of {name}: {part}" in capsys.readouterr().err

@@ -1,5 +1,7 @@
-"""Sixty nasty files in one folder: each is seen as a viewer shows it, or left out by name with its reason; and training
-on the folder works all the same."""
+"""Sixty nasty files in one folder: each is seen as a viewer shows it, or left out by name with its reason.
+
+Training on the folder works all the same.
+"""
 
 import io
 import json
@@ -15,10 +17,10 @@ from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 from PIL import Image
-from test_photos import RED, USUAL, corners, is_close, picture
+from test_photos import RED, USUAL, corners, drawing, is_close
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and newlines in names are POSIX")
-GREY = [(114, 114, 114), (82, 82, 82), (82, 82, 82), (82, 82, 82)]  # what picture() is without colour
+GREY = [(114, 114, 114), (82, 82, 82), (82, 82, 82), (82, 82, 82)]  # what drawing() is without colour
 HOLE = [(255, 255, 255), RED, RED, RED]
 
 
@@ -35,12 +37,12 @@ def turned(orientation):
             ways.TRANSVERSE, ways.ROTATE_270][orientation - 1]  # fmt: skip
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image = picture() if back is None else picture().transpose(back)
+    image = drawing() if back is None else drawing().transpose(back)
     return stored(image, "jpg", exif=exif, quality=95, subsampling=0)
 
 
 def with_hole(mode):
-    image = picture().convert("RGBA")
+    image = drawing().convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 20, 15))
     return image if mode == "RGBA" else image.quantize(8)
 
@@ -54,35 +56,35 @@ def sixteen_bits():
 def good_files():
     """Return {name: (bytes, the colours to be seen)}."""
     fine = {"quality": 95, "subsampling": 0}
-    palette = picture().convert("P", palette=Image.Palette.ADAPTIVE)
+    palette = drawing().convert("P", palette=Image.Palette.ADAPTIVE)
     files = {f"turned {n}.jpg": (turned(n), USUAL) for n in range(1, 9)}
     files |= {
-        "cmyk.jpg": (stored(picture().convert("CMYK"), "jpg", **fine), USUAL),
-        "cmyk.tif": (stored(picture().convert("CMYK"), "tif"), USUAL),
-        "ycbcr.jpg": (stored(picture().convert("YCbCr"), "jpg", **fine), USUAL),
-        "progressive.jpg": (stored(picture(), "jpg", progressive=True, **fine), USUAL),
+        "cmyk.jpg": (stored(drawing().convert("CMYK"), "jpg", **fine), USUAL),
+        "cmyk.tif": (stored(drawing().convert("CMYK"), "tif"), USUAL),
+        "ycbcr.jpg": (stored(drawing().convert("YCbCr"), "jpg", **fine), USUAL),
+        "progressive.jpg": (stored(drawing(), "jpg", progressive=True, **fine), USUAL),
         "palette.png": (stored(palette, "png"), USUAL),
         "palette.gif": (stored(palette, "gif"), USUAL),
         "palette and hole.png": (stored(with_hole("P"), "png"), HOLE),
         "hole.png": (stored(with_hole("RGBA"), "png"), HOLE),
         "hole.webp": (stored(with_hole("RGBA"), "webp", lossless=True), HOLE),
-        "opaque.png": (stored(picture().convert("RGBA"), "png"), USUAL),
-        "grey.jpg": (stored(picture().convert("L"), "jpg", **fine), GREY),
-        "grey.png": (stored(picture().convert("L"), "png"), GREY),
-        "grey and alpha.png": (stored(picture().convert("LA"), "png"), GREY),
+        "opaque.png": (stored(drawing().convert("RGBA"), "png"), USUAL),
+        "grey.jpg": (stored(drawing().convert("L"), "jpg", **fine), GREY),
+        "grey.png": (stored(drawing().convert("L"), "png"), GREY),
+        "grey and alpha.png": (stored(drawing().convert("LA"), "png"), GREY),
         "sixteen.png": (stored(sixteen_bits(), "png"), GREY),
         "sixteen.tif": (stored(sixteen_bits(), "tif"), GREY),
-        "plain.bmp": (stored(picture(), "bmp"), USUAL),
-        "plain.webp": (stored(picture(), "webp", lossless=True), USUAL),
-        "plain.tif": (stored(picture(), "tif"), USUAL),
-        "wrong suffix.jpg": (stored(picture(), "png"), USUAL),
-        "no suffix": (stored(picture(), "png"), USUAL),
-        "ünï cödé 蜂.png": (stored(picture(), "png"), USUAL),
-        "new\nline.png": (stored(picture(), "png"), USUAL),
-        "-- option.png": (stored(picture(), "png"), USUAL),
-        "\x1b[31mred.png": (stored(picture(), "png"), USUAL),
-        "tiny.png": (stored(picture(4, 4), "png"), None),
-        "thin.png": (stored(picture(300, 2), "png"), None),
+        "plain.bmp": (stored(drawing(), "bmp"), USUAL),
+        "plain.webp": (stored(drawing(), "webp", lossless=True), USUAL),
+        "plain.tif": (stored(drawing(), "tif"), USUAL),
+        "wrong suffix.jpg": (stored(drawing(), "png"), USUAL),
+        "no suffix": (stored(drawing(), "png"), USUAL),
+        "ünï cödé 蜂.png": (stored(drawing(), "png"), USUAL),
+        "new\nline.png": (stored(drawing(), "png"), USUAL),
+        "-- option.png": (stored(drawing(), "png"), USUAL),
+        "\x1b[31mred.png": (stored(drawing(), "png"), USUAL),
+        "tiny.png": (stored(drawing(4, 4), "png"), None),
+        "thin.png": (stored(drawing(300, 2), "png"), None),
     }
     return files
 
@@ -95,17 +97,17 @@ def bad_files():
         whole = stored(noise, suffix)
         for share in (0.1, 0.6):
             files[f"cut at {share}.{suffix}"] = whole[: int(len(whole) * share)], "cannot be read as an image"
-    frames = [picture(), Image.new("RGB", (40, 30), RED)]
+    frames = [drawing(), Image.new("RGB", (40, 30), RED)]
     for suffix in "gif", "webp", "png":
         files[f"film.{suffix}"] = stored(frames[0], suffix, save_all=True, append_images=frames[1:]), "is animated"
     files |= {
         "empty.jpg": (b"", "it is empty"),
-        "text.jpg": (b"no picture", "cannot be read as an image"),
+        "text.jpg": (b"no image", "cannot be read as an image"),
         "page.jpg": (b"<html>404 not found</html>", "cannot be read as an image"),
         "noise.png": (os.urandom(3000), "cannot be read as an image"),
         "large.png": (stored(Image.new("1", (11_000, 10_000)), "png"), "more than the limit of 100,000,000"),
-        "cut\nline.png": (stored(picture(), "png")[:50], "cannot be read as an image"),
-        "header only.png": (stored(picture(), "png")[:33], "cannot be read as an image"),
+        "cut\nline.png": (stored(drawing(), "png")[:50], "cannot be read as an image"),
+        "header only.png": (stored(drawing(), "png")[:33], "cannot be read as an image"),
     }
     return files
 
@@ -122,7 +124,7 @@ def folder(tmp_path):
     (nasty / "links" / "in a circle").symlink_to(nasty)
     (nasty / "to itself.jpg").symlink_to(nasty / "to itself.jpg")
     (nasty / "dangling.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    (tmp_path / "outside.png").write_bytes(stored(picture(), "png"))
+    (tmp_path / "outside.png").write_bytes(stored(drawing(), "png"))
     (nasty / "outside.png").symlink_to(tmp_path / "outside.png")
     (nasty / "inside.png").symlink_to(nasty / "plain.bmp")
     os.mkfifo(nasty / "pipe.jpg")
@@ -151,7 +153,7 @@ def test_sixty_files(folder):
     assert sorted(seen) == sorted([*good, "inside.png"])
 
 
-@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # rightly: one picture in many formats
+@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # rightly: one image in many formats
 def test_training_on_them(folder, full_base, capsys):
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / full_base.name).symlink_to(full_base)
@@ -166,9 +168,9 @@ def test_training_on_them(folder, full_base, capsys):
     assert "minitl: " in capsys.readouterr().err
 
 
-@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # rightly: one picture in many formats
-def test_pictures_that_vanish_while_it_works(folder, full_base, capsys, monkeypatch):
-    """Between the look through the folder and the network's look at the picture."""
+@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # rightly: one image in many formats
+def test_photographs_that_vanish_while_it_works(folder, full_base, capsys, monkeypatch):
+    """The photographs vanish after the folder was searched and before the network reads them."""
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / full_base.name).symlink_to(full_base)
     ordinary = data.audit_folder

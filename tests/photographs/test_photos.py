@@ -1,4 +1,4 @@
-"""Folders of photographs as they really are: each nasty file is shown as a person sees it, or named."""
+"""Folders of photographs as they really are: each nasty file is shown as a person sees it, or left out by name."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 RED, GREEN = (200, 30, 40), (20, 180, 60)
 
 
-def picture(width=40, height=30):
+def drawing(width=40, height=30):
     """Draw red, with a green upper left corner, in large areas, so that JPEG changes little."""
     image = Image.new("RGB", (width, height), RED)
     ImageDraw.Draw(image).rectangle((0, 0, width // 2 - 1, height // 2 - 1), fill=GREEN)
@@ -58,13 +58,13 @@ USUAL = [GREEN, RED, RED, RED]
 def test_formats_and_modes(tmp_path, name, convert, options):
     if "\n" in name and os.name == "nt":
         pytest.skip("Windows has no newlines in names")
-    convert(picture()).save(tmp_path / name, **options)
+    convert(drawing()).save(tmp_path / name, **options)
     image = data.open_photo(tmp_path / name)
     assert image.mode == "RGB" and image.size == (40, 30) and is_close(corners(image), USUAL)
 
 
 def test_grey_is_three_equal_channels(tmp_path):
-    picture().convert("L").save(tmp_path / "grey.jpg", quality=95)
+    drawing().convert("L").save(tmp_path / "grey.jpg", quality=95)
     colours = corners(data.open_photo(tmp_path / "grey.jpg"))
     assert all(max(colour) == min(colour) for colour in colours) and abs(colours[1][0] - 82) < 4
 
@@ -79,10 +79,10 @@ def test_16_bits_a_pixel(tmp_path):
 
 
 def test_what_is_transparent_is_white(tmp_path):
-    image = picture().convert("RGBA")
+    image = drawing().convert("RGBA")
     ImageDraw.Draw(image).rectangle((0, 0, 19, 14), fill=(0, 0, 0, 0))
     image.save(tmp_path / "alpha.png")
-    flat = picture().convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
+    flat = drawing().convert("P", palette=Image.Palette.ADAPTIVE, colors=8)
     flat.save(tmp_path / "palette.png", transparency=flat.getpixel((5, 5)))
     Image.merge("LA", (Image.new("L", (40, 30), 90), image.getchannel("A"))).save(tmp_path / "grey.png")
     for name, rest in ("alpha.png", RED), ("palette.png", RED), ("grey.png", (90, 90, 90)):
@@ -91,11 +91,11 @@ def test_what_is_transparent_is_white(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_turned_by_a_note(tmp_path, orientation):
-    """The eight ways that a camera can have been held: stored turned, shown upright."""
+    """A camera can be held in eight ways. The image is stored turned, and shown upright."""
     back = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
             5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
             8: Image.Transpose.ROTATE_270}  # fmt: skip
-    image = picture()
+    image = drawing()
     stored = image.transpose(back[orientation]) if orientation in back else image
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -105,17 +105,17 @@ def test_turned_by_a_note(tmp_path, orientation):
 
 
 def nasty_files(folder):
-    """Return {name: what is said of it}."""
-    picture().save(folder / "whole.jpg")
+    """Return {name: the reason why it is left out}."""
+    drawing().save(folder / "whole.jpg")
     whole = (folder / "whole.jpg").read_bytes()
     (folder / "whole.jpg").unlink()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "head.jpg").write_bytes(whole[:30])
     (folder / "empty.jpg").write_bytes(b"")
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_text("no image")
     (folder / "page.jpg").write_text("<html>404</html>")
     (folder / "noise.png").write_bytes(os.urandom(2000))
-    frames = [picture(), Image.new("RGB", (40, 30), GREEN)]
+    frames = [drawing(), Image.new("RGB", (40, 30), GREEN)]
     for name in "film.gif", "film.webp", "film.png":
         frames[0].save(folder / name, save_all=True, append_images=frames[1:])
     Image.new("1", (1000, 500)).save(folder / "huge.png")
@@ -162,7 +162,7 @@ def test_a_file_that_vanishes(folder, monkeypatch):
     assert [reason for _, reason in found.skipped] == ["is not there (any more)"] * 2
 
 
-def test_the_split_does_not_move_when_pictures_are_added(folder):
+def test_the_split_does_not_move_when_photographs_are_added(folder):
     before = data.audit_folder(folder, verbose=0)
     assert 2 <= len(before.val) <= 16
     for number in range(30):
@@ -173,7 +173,7 @@ def test_the_split_does_not_move_when_pictures_are_added(folder):
     for name in "train", "val":
         assert all(part[photo.path] == name for photo in getattr(before, name))
     copy, original = part[folder / "bees" / "copy of one.png"], part[folder / "bees" / "1.png"]
-    assert copy == original, "or the validation would know the answer"
+    assert copy == original, "or the validation would know the label"
     assert [sorted(path.name for path in paths) for paths in after.duplicates] == [["1.png", "copy of one.png"]]
 
 
@@ -206,7 +206,7 @@ def test_folders_that_are_no_task(tmp_path, folder):
     (tmp_path / "bare" / "ants").mkdir()
     with pytest.raises(DataError, match="the folder of class 'ants' is empty"):
         data.audit_folder(tmp_path / "bare")
-    picture().save(tmp_path / "bare" / "ants" / "a.png")
+    drawing().save(tmp_path / "bare" / "ants" / "a.png")
     with pytest.raises(DataError, match="has one class only, 'ants'"):
         data.audit_folder(tmp_path / "bare")
     (tmp_path / "bare" / "bees").mkdir()
@@ -218,7 +218,7 @@ def test_folders_that_are_no_task(tmp_path, folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs privileges to make symbolic links")
 def test_links(folder, tmp_path):
     (tmp_path / "outside").mkdir()
-    picture().save(tmp_path / "outside" / "secret.png")
+    drawing().save(tmp_path / "outside" / "secret.png")
     (folder / "ants" / "out.png").symlink_to(tmp_path / "outside" / "secret.png")
     (folder / "ants" / "nowhere.png").symlink_to(tmp_path / "nothing")
     (folder / "ants" / "circle").symlink_to(folder / "ants")
@@ -232,7 +232,7 @@ def test_links(folder, tmp_path):
 
 def test_subfolders_and_other_files(folder):
     (folder / "ants" / "more" / "deep").mkdir(parents=True)
-    picture().save(folder / "ants" / "more" / "deep" / "a.png")
+    drawing().save(folder / "ants" / "more" / "deep" / "a.png")
     (folder / "readme.txt").write_text("hello")
     (folder / ".DS_Store").write_text("x")
     (folder / "ants" / ".hidden.jpg").write_text("x")
@@ -262,17 +262,17 @@ def test_the_published_way_to_resize_and_crop(tmp_path, size):
 
 
 def test_ants_and_bees(photographs_folder):
-    """The real example: 245 and 153, all readable, one of them a GIF that says that there was no image."""
+    """The real data set has 245 and 153 readable files. One of them is a GIF that says that there was no image."""
     found = data.audit_folder(photographs_folder, verbose=0)
     assert found.counts(found.train) == [124, 121] and found.counts(found.val) == [70, 83] and not found.skipped
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows needs privileges to make symbolic links")
 def test_folders_that_link_to_each_other(folder):
-    """Each is visited once, and no picture becomes one of another class."""
+    """Each folder is visited once, and no photograph becomes one of another class."""
     for number in range(12):
         (folder / "ants" / f"f{number}").mkdir()
-        picture(16 + number).save(folder / "ants" / f"f{number}" / "a.png")
+        drawing(16 + number).save(folder / "ants" / f"f{number}" / "a.png")
         for other in range(number):
             (folder / "ants" / f"f{number}" / f"to{other}").symlink_to(folder / "ants" / f"f{other}")
             (folder / "ants" / f"f{other}" / f"to{number}").symlink_to(folder / "ants" / f"f{number}")

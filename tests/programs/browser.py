@@ -81,11 +81,11 @@ class Browser:
         return self._send("POST", path, {"cmd": name, "params": parameters})
 
     def run(self, script, *arguments):
-        """Return what a JavaScript function with this body returns."""
+        """Return the result of a JavaScript function with this body."""
         return self._send("POST", f"/session/{self.session}/execute/sync", {"script": script, "args": list(arguments)})
 
     def messages(self, kind):
-        """Return what came since the last call: "browser" for the console, "performance" for requests."""
+        """Return the messages since the last call: "browser" for the console, "performance" for requests."""
         return self._send("POST", f"/session/{self.session}/se/log", {"type": kind})
 
     def screenshot(self, path, clip=None):

@@ -1,4 +1,4 @@
-"""Damaged weight files by the thousand: nothing may crash, hang, or raise anything but minitl's own errors.
+"""Damaged weight files by the thousand: a check that loading never crashes, hangs, or raises a foreign exception.
 
     python tests/programs/fuzz_weights.py                              20,000 mutants of each format (about an hour)
     python tests/programs/fuzz_weights.py --formats h5 onnx --count 2000 --seed 3
@@ -8,7 +8,7 @@ short. It goes through `Model.load_weights` as any file does. Only the child pro
 this one, which takes milliseconds instead of 0.3 s, with the same program, the same limits on memory, and ten seconds
 instead of sixty. (Every 500th mutant takes the ordinary way.) Linux and macOS only.
 
-What can come out, and is counted:
+The results that are counted:
 
     refused    a MinitlError. Those in which the child crashed or ran out of time are counted once more.
     equal      loaded, and every number is right (the bytes that changed carry no numbers)
@@ -175,7 +175,7 @@ def mutate(content, rng):
 
 
 def ask_forked_child(path, copy, most_bytes, file_bytes):
-    """Do what `reading._ask_child` does, by a fork."""
+    """Replace `reading._ask_child`: ask a forked process."""
     read_end, write_end = os.pipe()
     process = os.fork()
     if process == 0:

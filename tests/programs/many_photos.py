@@ -1,4 +1,4 @@
-"""Fine-tuning on many photographs: how much memory does it take?
+"""Fine-tuning on many photographs: a measurement of the memory that it takes.
 
     python tests/programs/many_photos.py --count 20000
 
@@ -32,7 +32,7 @@ def make_photos(folder, count):
 
 
 def finetune(folder, *options):
-    """Return (megabytes at most, seconds, what it printed)."""
+    """Return (megabytes at most, seconds, printed text)."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "minitl", "finetune", str(folder), *options]
     result = subprocess.run(command, capture_output=True, text=True)

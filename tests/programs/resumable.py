@@ -25,8 +25,8 @@ from minitl.training.recovery.checkpoints import CheckpointFolder
 EPOCHS, BATCH = 6, 8
 
 
-class Thaw(Callback):
-    """Freezes and unfreezes layers on the way, as two-stage training does."""
+class FreezeAndUnfreeze(Callback):
+    """A callback that freezes and unfreezes layers on the way, as two-stage training does."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.get_layer("early").trainable = epoch >= 2
@@ -47,20 +47,20 @@ def network(optimizer):
     return model
 
 
-def pictures():
+def examples():
     rng = np.random.default_rng(3)
     x = rng.standard_normal((44, 5)).astype(np.float32)
     return x, (x @ rng.standard_normal((5, 3))).argmax(axis=1)
 
 
 def train(folder, kind="sgd", callbacks=(), **backup_options):
-    """Train, or go on. Returns everything that came of it, as one digest, and the history."""
+    """Train, or go on. Return a digest of all results, and the history."""
     folder = Path(folder)
     utils.set_random_seed(5)
     rate = CosineDecay(0.05, 30) if kind == "sgd" else 0.02
     options = {"l2_sp": 0.1, "rate_factors": {"early": 0.5}, "global_clipnorm": 1.0}
     model = network(SGD(rate, momentum=0.9, **options) if kind == "sgd" else Adam(rate, **options))
-    x, y = pictures()
+    x, y = examples()
     plateau = [] if kind == "sgd" else [ReduceLROnPlateau("loss", patience=1, factor=0.7)]
     options = {"save_freq": 1, "delete_checkpoint": False, **backup_options}
     several = [
@@ -68,7 +68,7 @@ def train(folder, kind="sgd", callbacks=(), **backup_options):
         EarlyStopping("val_loss", patience=5, restore_best_weights=True),
         *plateau,
         CSVLogger(folder.with_suffix(".csv")),
-        Thaw(),
+        FreezeAndUnfreeze(),
         *callbacks,
     ]
     history = model.fit(
@@ -92,8 +92,8 @@ def train(folder, kind="sgd", callbacks=(), **backup_options):
     return digest.hexdigest(), history.history
 
 
-class Tell(Callback):
-    """Writes into a pipe after each batch, when its checkpoint is on the disk."""
+class WriteToPipe(Callback):
+    """A callback that writes into a pipe after each batch, when its checkpoint is on the disk."""
 
     comes_last = True
 
@@ -111,7 +111,7 @@ def in_child(folder, kind, pipe):
         return process
     try:
         sys.stdout = open(os.devnull, "w")
-        Path(f"{folder}.result").write_text(train(folder, kind, [Tell(pipe)])[0])
+        Path(f"{folder}.result").write_text(train(folder, kind, [WriteToPipe(pipe)])[0])
     except BaseException as error:
         os.write(2, f"the child failed: {error!r}\n".encode())
         os._exit(1)
@@ -119,8 +119,10 @@ def in_child(folder, kind, pipe):
 
 
 def killed_at_random(count, seed, place):
-    """Kill `count` trainings, some of them several times, and let them go on. Returns (killed, not finished when
-    killed, worst problem or None)."""
+    """Kill `count` trainings, some of them several times, and let them go on.
+
+    Returns (killed, not finished when killed, worst problem or None).
+    """
     rng, wanted, seconds, kills, problems = np.random.default_rng(seed), {}, {}, 0, []
     read, write = os.pipe()
     os.set_blocking(read, False)

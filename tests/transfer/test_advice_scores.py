@@ -35,7 +35,7 @@ def log_likelihood(features, y, alpha, beta):
 
 
 def largest_evidence(features, y):
-    """Search alpha and beta everywhere, and then nearer and nearer."""
+    """Search alpha and beta in the whole range, then ever closer to the best."""
     centre, width, best = np.array([0.0, 0.0]), 12.0, -np.inf
     for _ in range(8):
         steps = np.linspace(-width, width, 13)
@@ -165,7 +165,7 @@ def test_scores_of_what_is_hardly_data(rng, score):
         np.zeros_like(features),
         np.ones_like(features),
         np.repeat(features[:, :1], 30, axis=1),  # thirty times the same feature
-        np.repeat(features[:4], 3, axis=0),  # the same picture in every class
+        np.repeat(features[:4], 3, axis=0),  # the same image in every class
         np.concatenate([features, features])[::2],
         np.eye(3)[labels],  # perfect: no error at all
         np.concatenate([np.eye(3)[labels], np.zeros((12, 30))], axis=1),
@@ -174,7 +174,7 @@ def test_scores_of_what_is_hardly_data(rng, score):
     large = (15_000 * np.abs(features)).astype(np.float32)
     assert score(large, labels) == pytest.approx(score(large.astype(np.float64) / 15_000, labels), rel=1e-4)
     assert score(1e12 * large, labels) == pytest.approx(score(large, labels), rel=1e-4), "squares leave float32"
-    assert score(features, labels * 7) == pytest.approx(score(features, labels)), "classes without pictures"
+    assert score(features, labels * 7) == pytest.approx(score(features, labels)), "classes without examples"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_what_has_no_score(features, labels, message):
 
 @pytest.mark.parametrize("n, d", [(24, 6), (15, 40)])
 def test_the_ridge_heads_left_out_scores_are_those_of_heads_made_without_each(rng, n, d):
-    """With the strength and the normalization that all pictures gave, each is left out of the regression by itself."""
+    """Strength and normalization come from all examples. Each example is then left out of the regression by itself."""
     features, labels = made_up(rng, n, d)
     head = ridge_head(features, labels)
     x = (features - features.mean(axis=0)) / np.sqrt(features.var(axis=0) + 1e-3)
@@ -253,7 +253,7 @@ def test_what_cannot_be_told_apart_is_decided_by_its_price():
     assert advice.rank([cheap, dear], [1.95, 2]).advised is dear, "hardly cheaper"
     assert advice.rank([cheap, dear], [3, 2]).advised is dear
     worse = cut("worse", [0] * 25 + [1] * 56 + [0] * 19)
-    assert advice.rank([worse, dear], [1, 2]).advised is dear, "25 pictures are more than chance"
+    assert advice.rank([worse, dear], [1, 2]).advised is dear, "25 images are more than chance"
     right = [1] * 95 + [0] * 5
     dear, unsure = cut("dear", right, logme=1), cut("unsure", right, sure=0.6)
     assert advice.rank([unsure, dear], [1, 2]).advised is dear, "as often right, but less sure of it"
@@ -317,7 +317,7 @@ def test_blocks_are_measured_and_left_as_they_were(small, rng):
     assert (a.name, b.name) == ("a", "b") and a.flops + b.flops == flops(small)
     assert a.step is None and 0 < b.forward < b.step_seconds(32, is_first=False) < 5
     assert b.step_seconds(32, True) <= b.step_seconds(32, False)
-    # Of b's products back, 9 * 8 * 12 + 12 * 4 for the kernels and as many for the inputs, b1's input is 9 * 8 * 12.
+    # b's backward products: 9 * 8 * 12 + 12 * 4 for the kernels and as many for the inputs. b1's input has 9 * 8 * 12.
     assert b.first_share == pytest.approx(864 / (2 * (864 + 48)))
     assert 8 * 16 * 16 * 8 * 4 <= a.forward_bytes <= b.forward_bytes < 50e6
     assert max(a.kept_bytes, b.kept_bytes) < 1e5, "no kernel was worth a transform"
@@ -366,7 +366,7 @@ def test_the_time_of_blocks_that_learn():
     assert plan.first_pass == pytest.approx(3 + 120 * (0.10 + 0.005)), (
         "the learning blocks, too, for the head to begin on"
     )
-    # Four batches of 25 pictures. In c, the first to learn, a quarter of the way back is not gone.
+    # Four batches of 25 images. In c, the first part that learns, a quarter of the backward products is left out.
     step = 0.5 + 25 * (0.07 - 0.25 * 0.04) + 0.2 + 25 * 0.10
     assert plan.stage_2 == pytest.approx(2 * 4 * step + 4 * 20 * (0.03 + 0.04))
     assert plan.peak_bytes == 5000 + 30 + 7000 and plan.unfreeze == "c"
@@ -394,7 +394,7 @@ def test_the_order_of_plans():
     blocks = [a_plan("d", 3, 1, "last"), a_plan("d", 4, 1, "last two")]
     ranking = advice.Ranking([first, second], [(0, 0, 0)] * 2, ["d"], first)
     names = [(plan.cut, plan.unfreeze) for plan in plans.in_order(heads + blocks, ranking, 50)]
-    assert names == [("d", None), ("c", None), ("d", "last"), ("d", "last two")], "few pictures: a frozen base"
+    assert names == [("d", None), ("c", None), ("d", "last"), ("d", "last two")], "few images: a frozen base"
     assert plans.in_order(heads + blocks, ranking, 500)[0].unfreeze == "last"
     early = ranking._replace(advised=second)
-    assert plans.in_order(heads + blocks, early, 500)[0].cut == "c", "what is cut off cannot be unfrozen"
+    assert plans.in_order(heads + blocks, early, 500)[0].cut == "c", "blocks that are cut off cannot be unfrozen"

@@ -1,7 +1,8 @@
-"""VGG16, ResNet50 and InceptionV3: the published numbers of parameters, sizes of images, VGG16's published weights, and
-arguments that do not go together.
+"""VGG16, ResNet50 and InceptionV3: published numbers of parameters, sizes of images, VGG16's published weights.
 
-What holds for every network is tested for every case of the table in `cases/networks.py`."""
+Arguments that do not go together are refused. Tests that hold for every network take every case of the table in
+`cases/networks.py`.
+"""
 
 import hashlib
 import sys
@@ -23,13 +24,13 @@ every_network = pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case.
 
 
 def test_every_network_is_in_the_table():
-    """A network of `minitl.applications` that no case names is tested by nobody: see `cases/networks.py`."""
+    """Every network of `minitl.applications` has a case in `cases/networks.py`: without one, no test would run it."""
     assert sorted(case.name for case in NETWORKS) == sorted(each.title for each in applications.NETWORKS.values())
 
 
 @every_network
 def test_the_published_networks(case):
-    """Numbers of parameters and of layers as Keras gives them, and the same names however often they are built."""
+    """Numbers of parameters and layers are Keras's, and the names are the same however often a network is built."""
     model, channels = case.build(), case.map_shape[-1]
     assert model.count_params() == case.parameters
     assert model.output_shape == (None, 1000) and len(model.layers) == case.layers
@@ -44,7 +45,7 @@ def test_the_published_networks(case):
 
 @every_network
 def test_the_sizes_of_images(case):
-    """The native one is the default with the top; of the smallest one, one pixel is left; a smaller one is refused."""
+    """The default with the top is the native size. The smallest size leaves one pixel, and a smaller one is refused."""
     native, smallest, channels = case.native_size, case.smallest_size, case.map_shape[-1]
     assert case.build().input_shape == (None, native, native, 3)
     assert case.build(include_top=False).input_shape == (None, None, None, 3)
@@ -93,7 +94,7 @@ def test_shapes_and_pooling_of_vgg16():
 
 
 def test_bundled_weights_are_vgg16s():
-    """The published first values of the original release, to 8 digits."""
+    """The first values are those of the original release, to 8 digits."""
     model = built_without_drawing(include_top=False)
     report = model.load_weights(bundled_file("vgg16_imagenet_blocks1to3.h5"), partial=True)
     assert report.parameters == 1_735_488 and report.loaded[-1] == "block3_conv3"
@@ -155,7 +156,7 @@ def test_the_keras_program(full_base, tmp_path, monkeypatch, rng):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource to measure memory with")
 def test_a_training_step_of_the_whole_network_fits_into_6_gb():
-    """All 138 million parameters trainable, 224x224, batch 8; measured in a process of its own."""
+    """All 138 million parameters are trainable, at 224x224 and batch 8; a process of its own measures the memory."""
     import subprocess
 
     program = (
@@ -210,7 +211,7 @@ def test_weights_that_are_not_here(tmp_path):
 
 
 def test_imagenets_classes():
-    """Keras's own file, by the md5 sum that Keras asks for."""
+    """Keras's own file is recognized by the md5 sum that Keras asks for."""
     assert hashlib.md5(bundled_file("imagenet_class_index.json").read_bytes()).hexdigest() == (
         "c2c37ea517e94d9795004a39431a14cb"
     )
@@ -226,7 +227,7 @@ def test_imagenets_classes():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource to measure memory with")
 def test_loading_makes_no_second_copy(full_base):
-    """59 MB of weights take 59 MB, whether the file is known or not; measured in a process of its own."""
+    """59 MB of weights take 59 MB, whether the file is known or not; a process of its own measures the memory."""
     import subprocess
 
     program = (

@@ -1,4 +1,4 @@
-"""Callbacks: by Keras's rules (`peers/test_callbacks.py` compares), and tried on small trainings."""
+"""Callbacks: they follow Keras's rules (`peers/test_callbacks.py` compares), and are tried on small trainings."""
 
 import csv
 
@@ -29,8 +29,8 @@ def task(rng):
     return model, x, y
 
 
-class Say(Callback):
-    """Makes the epochs' numbers what the test wants them to be."""
+class Logs(Callback):
+    """A callback that replaces the numbers of the epochs with those of the test."""
 
     def __init__(self, **numbers):
         self.numbers = numbers
@@ -53,7 +53,7 @@ def test_early_stopping_and_the_best_weights(task):
             seen.append(self.model.get_weights())
 
     stop = EarlyStopping(patience=2, restore_best_weights=True)
-    history = fit(task, Say(val_loss=[5, 4, 3, 3.5, 3.2, 1, 0]), Watch(), stop)
+    history = fit(task, Logs(val_loss=[5, 4, 3, 3.5, 3.2, 1, 0]), Watch(), stop)
     assert len(history.epoch) == 5 and stop.stopped_epoch == 4 and stop.best_epoch == 2 and stop.best == 3
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), seen[2]))
 
@@ -61,11 +61,11 @@ def test_early_stopping_and_the_best_weights(task):
 def test_early_stopping_the_other_way_round(task):
     for mode, monitor in ("auto", "accuracy"), ("max", "val_something"):
         stop = EarlyStopping(monitor, mode=mode, patience=1, min_delta=0.05)
-        assert len(fit(task, Say(**{monitor: [0.5, 0.6, 0.62, 0.9]}), stop, epochs=4).epoch) == 3
+        assert len(fit(task, Logs(**{monitor: [0.5, 0.6, 0.62, 0.9]}), stop, epochs=4).epoch) == 3
     stop = EarlyStopping("loss", start_from_epoch=3, patience=0)
-    assert len(fit(task, Say(loss=[1, 2, 3, 4, 5, 6]), stop, epochs=6).epoch) == 5
+    assert len(fit(task, Logs(loss=[1, 2, 3, 4, 5, 6]), stop, epochs=6).epoch) == 5
     stop = EarlyStopping("loss", baseline=0.5, patience=2)
-    assert len(fit(task, Say(loss=[9, 8, 8.5, 6]), stop, epochs=4).epoch) == 3, "better, but not good enough"
+    assert len(fit(task, Logs(loss=[9, 8, 8.5, 6]), stop, epochs=4).epoch) == 3, "better, but not good enough"
 
 
 def test_the_best_weights_come_back_after_an_error_too(task):
@@ -81,7 +81,13 @@ def test_the_best_weights_come_back_after_an_error_too(task):
             kept.append(self.model.get_weights())
 
     with pytest.raises(RuntimeError, match="the power is gone"):
-        fit(task, Say(loss=[1, 2, 3]), EarlyStopping("loss", patience=9, restore_best_weights=True), Keep(), Fail())
+        fit(
+            task,
+            Logs(loss=[1, 2, 3]),
+            EarlyStopping("loss", patience=9, restore_best_weights=True),
+            Keep(),
+            Fail(),
+        )
     assert all(np.array_equal(a, b) for a, b in zip(task[0].get_weights(), kept[0]))
 
 
@@ -93,13 +99,13 @@ def test_reducing_the_rate_on_a_plateau(task):
             rates.append(self.model.optimizer.learning_rate)
 
     reduce = ReduceLROnPlateau("loss", factor=0.5, patience=2, cooldown=1, min_lr=0.03)
-    fit(task, Say(loss=[1, 1, 1, 1, 1, 1, 1, 0.5, 1, 1]), reduce, Watch())
+    fit(task, Logs(loss=[1, 1, 1, 1, 1, 1, 1, 0.5, 1, 1]), reduce, Watch())
     assert np.allclose(rates, [0.1, 0.1, 0.05, 0.05, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03], rtol=1e-6)
 
 
 def test_checkpoints(task, tmp_path):
     path = tmp_path / "{epoch:02d}-{loss:.1f}.h5"
-    fit(task, Say(loss=[3, 2, 2.5, 1]), ModelCheckpoint(path, "loss", save_best_only=True), epochs=4)
+    fit(task, Logs(loss=[3, 2, 2.5, 1]), ModelCheckpoint(path, "loss", save_best_only=True), epochs=4)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["01-3.0.h5", "02-2.0.h5", "04-1.0.h5"]
     saved = load_model(tmp_path / "04-1.0.h5")
     assert all(np.array_equal(a, b) for a, b in zip(saved.get_weights(), task[0].get_weights()))

@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of disk, damaged: the training that goes on ends as if nothing had happened, bit for bit.
+"""Killed, interrupted, out of disk, damaged: the resumed training ends like an undisturbed one, bit for bit.
 
 `resumable.py` is the training, and kills it at random moments; it can be run by itself for more of them.
 """
@@ -17,7 +17,7 @@ from cases.losses import LOSSES, probabilities, yes_or_no_probabilities
 from cases.optimizers import OPTIMIZERS
 from conftest import REPOSITORY
 from programs import resumable
-from programs.resumable import Thaw, network, pictures, train
+from programs.resumable import FreezeAndUnfreeze, examples, network, train
 
 from minitl import interruption, utils
 from minitl.errors import CheckpointError, DivergedError
@@ -46,7 +46,7 @@ def whole(tmp_path_factory):
 
 
 class Stop(Callback):
-    """Calls `act` after the batch number `at`, counted over all epochs."""
+    """A callback that calls `act` after the batch number `at`, counted over all epochs."""
 
     def __init__(self, at, act):
         self.at, self.act, self.batches = at, act, 0
@@ -100,7 +100,7 @@ def test_kill_9(tmp_path):
 
 
 class Disk:
-    """A disk on which the operation number `fails_at` fails, as does all after it."""
+    """A disk whose operation number `fails_at` fails, and every one after it."""
 
     def __init__(self, monkeypatch, fails_at, error):
         self.operations, self.fails_at, self.error = 0, fails_at, error
@@ -139,7 +139,7 @@ class Disk:
 @pytest.mark.slow
 @pytest.mark.parametrize("error, each, steps", [(errno.ENOSPC, 60, 7), (errno.EROFS, 14, 15)])
 def test_a_write_that_fails_at_every_save(tmp_path, whole, error, each, steps):
-    """A disk that is full, or read-only, from some moment on: at each operation of the first saves, then at some."""
+    """The disk is full or read-only from some moment on: at each operation of the first saves, then at some."""
     fails_at, tried = 1, 0
     while True:
         folder = tmp_path / str(fails_at)
@@ -176,7 +176,7 @@ def test_a_damaged_newest_checkpoint(tmp_path, whole, capsys, damage):
 def test_one_callback_for_several_trainings(tmp_path):
     backup, model = BackupAndRestore(tmp_path / "run", conditions={"seed": 3}), network("sgd")
     for _ in range(2):
-        model.fit(*pictures(), 8, 2, verbose=0, callbacks=backup)
+        model.fit(*examples(), 8, 2, verbose=0, callbacks=backup)
     assert backup.more_conditions == {"seed": 3}
 
 
@@ -241,17 +241,17 @@ def test_a_second_signal_stops_at_once(tmp_path, whole):
 
 def test_what_has_changed_is_named(tmp_path, whole, monkeypatch, capsys):
     interrupted_at(tmp_path / "run", 6)
-    ordinary = resumable.pictures
+    ordinary = resumable.examples
 
     def others():
         x, y = ordinary()
         x[3, 2] += 1e-3
         return x, y
 
-    monkeypatch.setattr(resumable, "pictures", others)
+    monkeypatch.setattr(resumable, "examples", others)
     with pytest.raises(CheckpointError, match="something has changed: training data .* start anew .*despite_changes"):
         train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
-    monkeypatch.setattr(resumable, "pictures", ordinary)
+    monkeypatch.setattr(resumable, "examples", ordinary)
     monkeypatch.setattr(backup.parallel, "threads", lambda: 7)
     monkeypatch.setattr(backup, "_code_digest", lambda: "other code")
     with pytest.raises(CheckpointError, match=r"changed: code \(.*, now other code\); threads \(\d+, now 7\)"):
@@ -283,7 +283,7 @@ def small_run(tmp_path, stop_at, *callbacks, optimizer, layers=None):
             backup = BackupAndRestore(tmp_path / folder, save_freq=1)
             several = [*(make() for make in callbacks), Stop(stop, power_cut), backup]
             try:
-                history = model.fit(*pictures(), 8, 5, verbose=0, callbacks=several).history
+                history = model.fit(*examples(), 8, 5, verbose=0, callbacks=several).history
                 results.append((history, [w.tolist() for w in model.get_weights()], model.optimizer.learning_rate))
             except RuntimeError:
                 assert stop == stop_at
@@ -308,7 +308,8 @@ ENDINGS = {probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}
 
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_a_training_with_any_loss_goes_on(tmp_path, case):
-    """What a loss keeps for its backward, here from another use, is not held against the training that goes on."""
+    """A loss keeps arrays for its backward. Arrays left over from another use do not prevent a training from
+    going on."""
     shape, used = (8, *case.shape[1:]), case.loss()
     used.forward(case.labels(), case.predictions())
     used.backward()
@@ -331,13 +332,14 @@ def test_a_training_with_any_loss_goes_on(tmp_path, case):
 
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
 def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
-    """With all that it remembers of each parameter, also of layers that are frozen at that moment."""
+    """The optimizer comes back with all that it remembers of each parameter, also of layers that are frozen at that
+    moment."""
 
     def trained(folder, stop):
         utils.set_random_seed(5)
         model = network(case.optimizer())
-        callbacks = [Thaw(), Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
-        history = model.fit(*pictures(), 16, 6, verbose=0, callbacks=callbacks).history
+        callbacks = [FreezeAndUnfreeze(), Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
+        history = model.fit(*examples(), 16, 6, verbose=0, callbacks=callbacks).history
         remembered = {(layer.name, name): arrays for (layer, name), arrays in model.optimizer.state.items()}
         return history, model.get_weights(), remembered, model.optimizer.iterations, model.optimizer.learning_rate
 
@@ -355,7 +357,7 @@ def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
 
 
 def test_statistics_that_were_unfrozen_once(tmp_path):
-    """Without gamma and beta, no optimizer has ever seen the layer."""
+    """No optimizer has ever seen the layer, because it has neither gamma nor beta."""
 
     class Freeze(Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -394,7 +396,7 @@ def test_a_table_that_is_appended_to(tmp_path):
             model.compile(SGD(0.1), "sparse_categorical_crossentropy")
             several = [CSVLogger(path, append=True), StopInEpochEnd(stop), BackupAndRestore(tmp_path / folder, 1)]
             try:
-                model.fit(*pictures(), 8, 3, verbose=0, callbacks=several)
+                model.fit(*examples(), 8, 3, verbose=0, callbacks=several)
             except RuntimeError:
                 pass
         return path.read_text()
@@ -411,13 +413,13 @@ def test_a_table_that_is_appended_to(tmp_path):
 
 
 def test_a_signal_waits_for_the_callbacks(tmp_path):
-    """Some of them have done what belongs to the epoch, and some have not: nothing can be saved there."""
+    """Some callbacks have run at the end of an epoch, and others have not: no checkpoint can be saved then."""
 
     class Ask(Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 1 and armed:
                 signal.raise_signal(signal.SIGINT)
-                self.model.evaluate(*pictures(), verbose=0)
+                self.model.evaluate(*examples(), verbose=0)
 
     results = []
     for folder, armed in ("whole", False), ("broken", True), ("broken", False):
@@ -426,7 +428,7 @@ def test_a_signal_waits_for_the_callbacks(tmp_path):
         model.compile(SGD(0.1), "sparse_categorical_crossentropy")
         halve = LearningRateScheduler(lambda epoch, rate: rate * 0.5)
         try:
-            model.fit(*pictures(), 8, 3, verbose=0, callbacks=[halve, Ask(), BackupAndRestore(tmp_path / folder)])
+            model.fit(*examples(), 8, 3, verbose=0, callbacks=[halve, Ask(), BackupAndRestore(tmp_path / folder)])
             results.append([model.optimizer.learning_rate, *(w.tolist() for w in model.get_weights())])
         except interruption.Interrupted:
             assert armed
@@ -434,7 +436,7 @@ def test_a_signal_waits_for_the_callbacks(tmp_path):
 
 
 def test_a_signal_when_nobody_listens(tmp_path, whole, monkeypatch):
-    """As in `... | tee log`, where Ctrl-C ends tee first."""
+    """Ctrl-C in `... | tee log` ends tee first."""
 
     def broken_pipe(*arguments):
         raise BrokenPipeError
@@ -456,7 +458,7 @@ def test_an_ignored_signal_stays_ignored():
 
 
 def test_frozen_numbers_that_have_changed(tmp_path):
-    x, y = pictures()
+    x, y = examples()
     for scale, error in ((1, RuntimeError), (1, None), (2, CheckpointError)):
         model = network("sgd")
         early = model.get_layer("early")
@@ -472,7 +474,7 @@ def test_frozen_numbers_that_have_changed(tmp_path):
 
 
 class CheckpointFolderLook:
-    """The newest content of a folder."""
+    """A look at a folder of checkpoints: its newest content."""
 
     def __init__(self, folder):
         self.folder = CheckpointFolder(folder)
@@ -486,7 +488,7 @@ class CheckpointFolderLook:
 
 def test_divergence_leaves_the_last_checkpoint(tmp_path):
     model = network("sgd")
-    x, y = pictures()
+    x, y = examples()
     x[40:] = np.inf
     with pytest.raises(DivergedError, match="Nothing was updated"), np.errstate(invalid="ignore"):
         model.fit(x, y, 8, verbose=0, shuffle=False, callbacks=[BackupAndRestore(tmp_path / "run", save_freq=1)])

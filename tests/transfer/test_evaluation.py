@@ -55,7 +55,7 @@ def test_calibration(evaluation):
 
 
 def test_wilsons_interval():
-    """Figures of Brown, Cai & DasGupta's kind: 0 of 10 does not mean that nothing is possible."""
+    """The figures are of Brown, Cai & DasGupta's kind: 0 of 10 does not mean that the probability is zero."""
     low, high = wilson_interval(0.0, 10)
     assert low == pytest.approx(0, abs=1e-12) and high == pytest.approx(0.2775, abs=1e-3)
     low, high = wilson_interval(0.941, 153)
@@ -83,7 +83,7 @@ def test_what_is_no_evaluation(labels, probabilities, classes, message):
 
 
 def test_minitl_evaluate(tmp_path, capsys):
-    """A model that knows red from green by one rule, on a folder with a wrong label and a file that is no picture."""
+    """A model that tells red from green by one rule meets a folder with a wrong label and a file that is no image."""
     image_module = pytest.importorskip("PIL.Image", reason="needs the extra 'images'")
     model = Sequential([Flatten(input_shape=(4, 4, 3), name="flat"), Dense(2, activation="softmax", name="out")])
     kernel = np.zeros((4, 4, 3, 2), np.float32)
@@ -96,7 +96,7 @@ def test_minitl_evaluate(tmp_path, capsys):
         for number in range(4):
             image_module.new("RGB", (9, 7 + number), colour).save(tmp_path / "photos" / name / f"{number}.png")
     image_module.new("RGB", (9, 9), (0, 250, 0)).save(tmp_path / "photos" / "red" / "really green.png")
-    (tmp_path / "photos" / "red" / "text.jpg").write_text("no picture")
+    (tmp_path / "photos" / "red" / "text.jpg").write_text("no image")
     arguments = ["evaluate", str(tmp_path / "model.h5"), str(tmp_path / "photos"), "--json", str(tmp_path / "r.json")]
     assert cli.main(arguments) == 0
     text, results = capsys.readouterr().out, json.loads((tmp_path / "r.json").read_text())

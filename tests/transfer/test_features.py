@@ -1,4 +1,4 @@
-"""A frozen beginning runs once, and nobody can tell from the numbers."""
+"""A frozen beginning runs once, and the numbers are the same as without this."""
 
 from functools import partial
 
@@ -139,7 +139,7 @@ def test_too_much_to_keep(task, capsys, monkeypatch):
 
 
 def test_a_callback_that_unfreezes_is_followed(task):
-    """Gradual unfreezing: from the second epoch on conv2 trains, from the third everything does."""
+    """A callback unfreezes layers: from the second epoch on conv2 trains, from the third all layers do."""
 
     class Unfreeze(training.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -1,5 +1,8 @@
-"""The engine sees some mistakes happen. Each warning comes for the mistake, and not for the program without it:
-warnings are errors in these tests, so that whatever runs without `pytest.warns` is silent."""
+"""Warnings that the engine gives when it sees a mistake.
+
+Each warning comes for the mistake, and not for the program without it. Warnings are errors in these tests, so that a
+program without `pytest.warns` has to be silent.
+"""
 
 import re
 import warnings
@@ -70,7 +73,7 @@ def test_an_end_that_goes_with_the_loss(layers, loss):
     ending_with(*layers).compile("sgd", loss)
 
 
-# ---- what is frozen, and what a layer begins with ----
+# ---- freezing, and the first values of a layer ----
 
 X = np.random.default_rng(0).standard_normal((40, 8, 8, 1)).astype(np.float32)
 Y = np.arange(40) % 4
@@ -114,7 +117,7 @@ def test_batch_norm_that_learns_between_frozen_layers():
 
 
 def test_batch_norm_in_branches():
-    """In a ResNet50, what lies behind a normalization is found through the sums."""
+    """The layers that follow a normalization in a ResNet50 are found through the sums."""
     model = ResNet50(weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg")
     model = compiled(transfer.replace_head(model, Dense(2, activation="softmax", name="predictions")))
     x, y = X[:8].repeat(6, axis=1).repeat(6, axis=2)[:, :32, :32].repeat(3, axis=3), Y[:8] % 2
@@ -140,7 +143,7 @@ def test_batch_norm_of_a_batch_of_one():
     model = compiled(ending_with(BatchNormalization(name="normalize"), Dense(4, activation="softmax")))
     with warned("'normalize' takes mean and variance from a batch of one", "batch-of-one"):
         first, second = (model.forward(X[n : n + 1], training=True) for n in (0, 1))
-    assert np.array_equal(first, second), "what comes out does not depend on the picture"
+    assert np.array_equal(first, second), "the output does not depend on the image"
     with warned("'normalize'", "batch-of-one"):
         model.fit(X[:33], Y[:33], batch_size=32, verbose=0)
     model.forward(X[:1])
@@ -185,10 +188,10 @@ def test_a_split_that_holds_back_a_whole_class():
     with warned("holds back the last 10 examples, and with them all examples of class 3", "classes-in-order"):
         model.fit(X, np.sort(Y), validation_split=0.25, verbose=0)
     model.fit(X, Y, validation_split=0.25, verbose=0)
-    model.fit(X[:30], np.sort(Y)[:30], validation_data=(X[30:], Y[30:]), verbose=0)  # said by hand: so it is meant
+    model.fit(X[:30], np.sort(Y)[:30], validation_data=(X[30:], Y[30:]), verbose=0)  # set by hand, so it is intended
 
 
-def test_training_pictures_in_the_validation_set():
+def test_training_examples_in_the_validation_set():
     model = compiled(ending_with(Dense(4, "softmax")))
     both = np.concatenate([X[30:], X[5:7]])
     with warned("2 of the 12 validation examples are also training examples", "same-picture-in-both-sets"):
@@ -236,7 +239,7 @@ def pretrained():
     ],
     ids=["0 to 1", "0 to 1, then preprocessed", "-1 to 1", "PyTorch's", "0 to 255", "preprocessed twice"],
 )
-def test_pictures_that_were_not_prepared_for_the_network(pretrained, x, mistake):
+def test_images_that_were_not_prepared_for_the_network(pretrained, x, mistake):
     x, y = x.astype(np.float32), Y[:8] % 2
     for call in (
         lambda: pretrained.predict(x, verbose=0),
@@ -254,7 +257,7 @@ def test_pictures_that_were_not_prepared_for_the_network(pretrained, x, mistake)
     [PIXELS, PIXELS * 0, PIXELS * 0 + 255, PIXELS // 16, 255 - PIXELS // 16, PIXELS[:1]],
     ids=["usual", "black", "white", "dark", "pale", "one"],
 )
-def test_pictures_that_were(pretrained, pixels):
+def test_images_that_were(pretrained, pixels):
     x, y = vgg16.preprocess_input(pixels), Y[: len(pixels)] % 2
     pretrained.predict(x, verbose=0)
     pretrained.evaluate(x, y, verbose=0)
@@ -268,7 +271,7 @@ def test_noise_is_no_mistake(pretrained, rng):
 
 def test_what_a_network_expects_is_known_or_not_asked(pretrained, tmp_path):
     fresh = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
-    fresh.predict(PIXELS / 255, verbose=0)  # nobody has trained it on anything yet
+    fresh.predict(PIXELS / 255, verbose=0)  # it has not been trained yet
     pretrained.save(tmp_path / "model.h5")
     with warned("trained on about -124 to 151", "pixels-from-0-to-1"):
         load_model(tmp_path / "model.h5").predict(PIXELS / 255, verbose=0)
@@ -283,7 +286,8 @@ def test_what_a_network_expects_is_known_or_not_asked(pretrained, tmp_path):
 
 
 def test_the_original_program_is_silent():
-    """The program that the project was described with, smaller; its x_train is whatever the user has."""
+    """A typical Keras program for transfer learning, made smaller, gives no warning; its x_train is whatever the user
+    has."""
     base_model = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3))
     base_model.load_weights(bundled_file("vgg16_imagenet_blocks1to3.h5"), partial=True)
     x = Flatten()(base_model.output)

@@ -1,4 +1,4 @@
-"""The graph: forward in order, backward in reverse, no further than needed, and nothing kept for nothing."""
+"""The graph: forward in order, backward in reverse and no further than needed, and no array kept without need."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from minitl.optimizers import SGD
 
 
 class Spy(Layer):
-    """Passes everything on and counts what it is asked for."""
+    """A layer that passes everything on and counts its calls."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -106,7 +106,7 @@ def test_a_tensor_used_twice_gets_the_sum_of_both_gradients(rng):
 
 
 def test_memory_of_a_deep_forward_is_two_maps_not_all(rng):
-    """Without gradients a layer's output is let go as soon as the next layer has used it."""
+    """A layer's output is released as soon as the next layer has used it, if there are no gradients."""
     import tracemalloc
 
     model = Sequential([Spy(input_shape=(50, 50, 40)), *(Spy() for _ in range(9))])
@@ -214,8 +214,8 @@ def test_backward_wants_a_forward_of_its_own(rng):
 
 
 def test_models_that_share_layers_need_not_take_turns(rng):
-    """Their forwards may come first and their backwards later: the gradients are, to the last bit, those of each model
-    by itself."""
+    """Both forwards may come first and both backwards later. The gradients are those of each model alone, to the last
+    bit."""
     model, *_ = spied_row()
     part = Model(model.input, model.get_layer("b").output)
     x, grads = rng.standard_normal((5, 3)).astype(np.float32), [rng.standard_normal((5, n), np.float32) for n in (2, 4)]
@@ -238,7 +238,7 @@ def test_models_that_share_layers_need_not_take_turns(rng):
 
 
 def test_a_step_between_forward_and_backward_is_refused(rng):
-    """The gradient would be of weights that are no longer those of the forward."""
+    """The gradient would belong to weights that differ from those of the forward."""
     model, *_ = spied_row()
     part = Model(model.input, model.get_layer("b").output)
     x = rng.standard_normal((5, 3)).astype(np.float32)
@@ -300,7 +300,7 @@ def test_a_name_stays_what_it_was_in_the_first_model():
 
 
 def test_only_what_is_asked_for_comes_back(rng):
-    """The way past the trainable layer has a gradient too, but a part of dL/dx is not dL/dx."""
+    """The branch past the trainable layer has a gradient too, but a part of dL/dx is not dL/dx."""
     images = Input((4,))
     model = Model(images, Add()([images, Dense(4)(images)]))
     x = rng.standard_normal((2, 4)).astype(np.float32)

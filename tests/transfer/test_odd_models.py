@@ -1,4 +1,4 @@
-"""Models and programs that are allowed and unusual: each gave a wrong number or a bare traceback once."""
+"""Models and programs that are allowed and unusual: each of them once gave a wrong number or a bare traceback."""
 
 import json
 
@@ -29,7 +29,8 @@ def test_a_row_that_calls_a_layer_twice_is_saved_as_it_is(tmp_path):
 
 
 class Absolute(Loss):
-    """A loss of one's own that says nothing of how many predictions it counts, and calls an attribute `weights`."""
+    """A loss of one's own. It does not say how many predictions it counts, and one of its attributes is named
+    `weights`."""
 
     weights = (5.0, 1.0)
 
@@ -51,7 +52,7 @@ def test_a_loss_of_ones_own_need_not_count():
 
 
 class Same(Layer):
-    """Gives back what it gets."""
+    """A layer that returns its input."""
 
     def forward(self, x, training=False):
         return x
@@ -125,7 +126,7 @@ def test_a_gradient_that_another_model_has_replaced_moves_nothing():
 
 
 def test_a_part_of_a_model_may_step_after_the_whole_ran_backward():
-    """Two lists of parameters, as the two networks of a GAN have: each steps by itself."""
+    """A GAN has two networks and so two lists of parameters: each steps by itself."""
     x = Input((3,))
     first = Model(x, Dense(4, name="first")(x))
     whole = Model(x, Dense(1, name="second")(first.output))
@@ -172,7 +173,7 @@ def test_a_frozen_beginning_behind_which_are_outputs_in_a_dict():
 
 
 class OldMetric(Metric):
-    """Knows labels and predictions alone."""
+    """A metric that takes labels and predictions, and no weights."""
 
     name = "old"
 

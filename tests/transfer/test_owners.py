@@ -1,5 +1,4 @@
-"""No closed lists: a layer, a loss, an optimizer or a network of one's own is taken as if it had always been there,
-without a change in any other file."""
+"""No closed lists: a layer, loss, optimizer or network of one's own works without a change in any other file."""
 
 import json
 
@@ -43,7 +42,7 @@ def write_safetensors(path, state):
 
 
 class Embed(Layer):
-    """A row of `table` for each number: (N, T) -> (N, T, D)."""
+    """A layer that returns a row of `table` for each number: (N, T) -> (N, T, D)."""
 
     config_names = ("count", "size")
     torch_names = {"table": "weight"}  # with its own axes: (V, D) in both
@@ -98,7 +97,7 @@ class Swish(Layer):
 
 
 class Centred(Layer):
-    """Takes off the mean of the batch, or in inference a moving one."""
+    """A layer that subtracts the mean of the batch, or in inference the moving mean."""
 
     keeps_channels = is_elementwise = True
 
@@ -122,7 +121,7 @@ class Centred(Layer):
 
 
 class Normalized(Layer):
-    """Ends with a softmax of its own."""
+    """A layer that ends with a softmax of its own."""
 
     output_activation = "softmax"
 
@@ -132,7 +131,7 @@ class Normalized(Layer):
 
 
 class Passed(Layer):
-    """Hands on what it gets."""
+    """A layer that passes its input on."""
 
     passes_numbers_on = keeps_channels = is_elementwise = True
 
@@ -153,7 +152,8 @@ class Row(Layer):
 
 
 def test_a_rank_2_weight_is_not_turned_unless_the_layer_says_so(tmp_path, rng):
-    """An embedding (V, D), square so that no shape would betray it, and a dense layer (units, inputs) behind it."""
+    """An embedding is (V, D), square so that its shape does not give it away, and a dense layer behind it is (units,
+    inputs)."""
     table, weight, bias = rng.normal(size=(5, 5)), rng.normal(size=(5, 5)), rng.normal(size=5)
     file = write_safetensors(
         tmp_path / "torch.safetensors", {"tokens.weight": table, "out.weight": weight, "out.bias": bias}
@@ -193,7 +193,7 @@ def test_a_layer_that_says_nothing_is_matched_by_its_own_names_alone(tmp_path, r
 
 
 def test_the_order_behind_a_flatten_of_ones_own(tmp_path, rng):
-    """A map (2, 2, 3), put in a row: PyTorch's row is (C, H, W)."""
+    """A map (2, 2, 3) is flattened. PyTorch's order is (C, H, W)."""
     state = {"out.weight": rng.normal(size=(4, 12)), "out.bias": np.zeros(4)}
     file = write_safetensors(tmp_path / "torch.safetensors", state)
     kernels = []
@@ -257,7 +257,7 @@ def test_the_report_knows_what_a_layer_adds(rng):
     model = Model(images, Dense(2, name="out")(GlobalAveragePooling2D()(x)))
     assert map_layer(model) == "passed", "a pooling sees nothing of its own"
     parts = [each.layers for each in costs(model, rng.normal(size=(1, 8, 8, 3)).astype(np.float32))]
-    assert parts[0] == ["mix", "swish", "passed"], "what is done number by number counts as part of it"
+    assert parts[0] == ["mix", "swish", "passed"], "an elementwise layer counts as part of it"
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_what_layers_answer_belongs_to_their_parameters(layer):
 
 
 class Difference(Loss):
-    """A squared error that declares nothing, and keeps what it likes."""
+    """A squared error that declares nothing and keeps arrays as it likes."""
 
     def __init__(self, scale=1.0):
         self.scale = scale
@@ -295,7 +295,7 @@ class Difference(Loss):
 
 
 class Centring(Difference):
-    """Its weight grows from batch to batch: that has to be in a checkpoint."""
+    """A loss that counts its batches, and grows with them: a checkpoint has to hold the count."""
 
     remembers = ("batches", "seen")
 
@@ -314,7 +314,7 @@ class Centring(Difference):
 
 
 class Warming(Optimizer):
-    """Gradient descent whose steps grow: it counts them by itself."""
+    """Gradient descent with growing steps that it counts by itself."""
 
     working_state = (*Optimizer.working_state, "last")
     remembers = ("taken",)
@@ -484,8 +484,8 @@ def test_a_network_of_ones_own_is_a_base(known, folder, tmp_path, capsys):
     assert cli.main(["finetune", str(folder), "--base", "stripes", *fast, "--json", str(results)]) == 0
     assert "Stage 2: from part2 on" in capsys.readouterr().out
     assert json.loads(results.read_text())["options"]["image_size"] == 16
-    picture = str(next((folder / "val" / "dark").iterdir()))
-    assert cli.main(["predict", str(model), picture]) == 0
+    photograph = str(next((folder / "val" / "dark").iterdir()))
+    assert cli.main(["predict", str(model), photograph]) == 0
     assert cli.main(["summary", "Stripes"]) == 0 and "part2_conv" in capsys.readouterr().out
     assert cli.main(["summary", "stripes", "--no-top", "--input-shape", "8", "8", "3"]) == 0
     assert cli.main(["advise", str(folder), "--base", "stripes", "--no-cache"]) == 0
@@ -545,7 +545,7 @@ def test_loading_published_weights_says_how_images_are_prepared(tmp_path):
     assert model.metadata == {}, "these are other weights"
     model.metadata["preprocessing"] = "inception_v3"
     model.load_weights(tmp_path / "random.h5")
-    assert model.metadata["preprocessing"] == "inception_v3", "what a person wrote stays"
+    assert model.metadata["preprocessing"] == "inception_v3", "an entry that a person wrote stays"
     assert load_model(tmp_path / "model.h5").metadata == {"preprocessing": "vgg16"}
 
 

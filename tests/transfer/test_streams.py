@@ -1,4 +1,4 @@
-"""Photographs and features that are read as they are needed train as arrays do; augmentation."""
+"""Photographs and features that are read when they are needed train as arrays do; augmentation."""
 
 import hashlib
 from functools import partial
@@ -55,7 +55,7 @@ def stream(photos, **options):
 LABELS = np.arange(21) % 3
 
 
-@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # of the array: it is validated on what it learns
+@pytest.mark.filterwarnings("ignore::minitl.errors.MistakeWarning")  # of the array: it validates on its training data
 def test_a_stream_trains_as_its_array_does(photos):
     x = stream(photos)
     array = x.read(slice(None))
@@ -77,9 +77,9 @@ def test_a_frozen_beginning_runs_once_over_a_stream(photos, capsys):
 
 
 def test_features_are_dropped_when_the_beginning_is_unfrozen(photos):
-    """The same numbers as without any features, from the epoch on in which a callback unfreezes."""
+    """The numbers are those without features, from the epoch on in which a callback unfreezes the beginning."""
 
-    class Thaw(Callback):
+    class Unfreeze(Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 2:
                 self.model.get_layer("early").trainable = True
@@ -88,16 +88,16 @@ def test_features_are_dropped_when_the_beginning_is_unfrozen(photos):
     for fit in training.fit, partial(training.fit, frozen_once=False):
         model = network()
         transfer.freeze(model, until="pool")
-        histories.append(fit(model, stream(photos), LABELS, 4, 5, verbose=0, callbacks=Thaw()).history["loss"])
+        histories.append(fit(model, stream(photos), LABELS, 4, 5, verbose=0, callbacks=Unfreeze()).history["loss"])
         assert not np.array_equal(model.get_layer("early").kernel, network().get_layer("early").kernel)
     assert np.allclose(*histories, rtol=1e-5)
 
 
-def test_augmented_pictures_are_others_in_each_epoch(photos):
+def test_augmented_photographs_are_others_in_each_epoch(photos):
     x = stream(photos, augment=Augmentation(), seed=4)
     first, second = x.read(slice(0, 5), epoch=0), x.read(slice(0, 5), epoch=1)
     assert not np.allclose(first, second)
-    assert np.array_equal(first[[3, 1]], x.read(np.array([3, 1]), epoch=0)), "by epoch and picture alone"
+    assert np.array_equal(first[[3, 1]], x.read(np.array([3, 1]), epoch=0)), "by epoch and photograph alone"
     assert np.array_equal(x.read(slice(0, 5)), stream(photos).read(slice(0, 5))), "to measure, as they are"
     assert not np.allclose(first, stream(photos, augment=Augmentation(), seed=5).read(slice(0, 5), epoch=0))
     digests = {stream(photos, **o).digest for o in ({}, {"crop": 0.5}, {"augment": Augmentation()}, {"seed": 3})}
@@ -105,7 +105,7 @@ def test_augmented_pictures_are_others_in_each_epoch(photos):
 
 
 def test_augmentation_and_a_frozen_beginning(photos, capsys):
-    """Features are not kept: those of the first epoch's pictures would be trained on for ever."""
+    """Features are not kept here: all epochs would train on the first epoch's photographs."""
     histories = []
     for fit in training.fit, partial(training.fit, frozen_once=False):
         model = network()
@@ -136,8 +136,8 @@ def test_augmented_training_goes_on_where_it_was(photos, tmp_path):
     assert len(results) == 2 and results[0] == results[1]
 
 
-def test_augmentation_of_a_known_picture():
-    """What may change and what may not."""
+def test_augmentation_of_a_known_image():
+    """Check which properties of a known image may change, and which may not."""
     gradient = np.zeros((40, 60, 3), np.uint8)
     gradient[:, :, 0], gradient[:, :, 1] = np.arange(60) * 4, np.arange(40)[:, None] * 6
     image = Image.fromarray(gradient)
@@ -161,7 +161,7 @@ def test_augmentation_of_a_known_picture():
     assert np.allclose(Augmentation(brightness=0)(grey, 9, 9, np.random.default_rng(2)), 90, atol=0.01)
 
 
-def test_a_picture_that_vanishes_in_training_is_named(photos):
+def test_a_photograph_that_vanishes_in_training_is_named(photos):
     photos[7].path.unlink()
     with pytest.raises(DataError, match="7.png: is not there"):
         network().fit(stream(photos), LABELS, 4, verbose=0)
@@ -263,7 +263,7 @@ def task(rng):
 
 
 def test_the_ridge_head_is_the_minimum(task):
-    """Its gradient is zero, and leave-one-out is what leaving out one after the other gives."""
+    """The gradient is zero, and the leave-one-out score is that of leaving out one after the other."""
     x, y = task
     head = training.ridge_head(x, y)
     z, t = (x - head.mean) / head.deviation, np.eye(3)[y]
@@ -281,7 +281,7 @@ def test_the_ridge_head_is_the_minimum(task):
     assert right / 60 == pytest.approx(head.accuracy, abs=1e-9)
 
 
-def test_more_features_than_pictures(rng):
+def test_more_features_than_examples(rng):
     x, y = rng.standard_normal((20, 300)).astype(np.float32), np.arange(20) % 2
     x[:, 0] = 7.0  # a feature that never changes
     head = training.ridge_head(x, y)

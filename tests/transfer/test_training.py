@@ -1,4 +1,4 @@
-"""The loop: it learns, it is repeatable, it refuses what cannot be right, and it stops before it does harm."""
+"""The training loop: it learns, it is repeatable, it refuses wrong arguments, and it stops before it does harm."""
 
 import subprocess
 import sys
@@ -61,7 +61,7 @@ def test_it_learns(rng, capsys):
 
 
 def test_the_loop_without_compile_and_fit(rng):
-    """The four lines that the README shows first."""
+    """Run the four lines that the README shows first."""
     x, y = blobs(rng)
     model, criterion, optimizer = small_network(), SparseCategoricalCrossentropy(), SGD(0.1)
     losses = []
@@ -83,7 +83,7 @@ def test_one_batch_at_a_time(rng):
 
 
 def test_losses_are_weighted_by_batch_size(rng):
-    """A last batch of one image must not count as much as a full one."""
+    """The last batch has one image, and must not count as much as a full one."""
     x, y = blobs(rng, 33)
     model = small_network()
     assert model.evaluate(x, y, batch_size=32, verbose=0) == pytest.approx(
@@ -214,7 +214,7 @@ def test_a_model_must_be_compiled_and_have_something_to_learn():
         model.fit(np.zeros((2, 2), np.float32), np.zeros((2, 3)))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # overflow is what this is about
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the test overflows on purpose
 @pytest.mark.parametrize("optimizer", [SGD(1e30), Adam(1e30)], ids=["SGD", "Adam"])
 def test_divergence_stops_before_the_update(rng, optimizer):
     x, y = blobs(rng)

@@ -1,4 +1,4 @@
-"""Surgery on models: what is cut, what is shared, what is frozen, and the proof that it did not move."""
+"""Surgery on models: layers that are cut, shared and frozen, and the proof that frozen ones did not change."""
 
 import numpy as np
 import pytest
@@ -134,7 +134,7 @@ def test_models_cut_from_one_another_train_the_same_arrays(rng):
 
 
 def test_only_kernels_that_look_at_the_image_are_adapted():
-    """Behind padding or pooling the image is still the image; a mixture with feature maps is not guessed at."""
+    """The image is still the image behind padding or pooling. A mixture with feature maps is not guessed at."""
     images = Input((8, 8, 3))
     padded = Model(images, Conv2D(4, 3, name="first")(ZeroPadding2D(name="pad")(images)))
     assert transfer.adapt_input(padded, (8, 8, 1)).get_layer("first").kernel.shape == (3, 3, 1, 4)

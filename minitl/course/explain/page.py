@@ -58,7 +58,7 @@ class Page:
         self.lines += wrapped
 
     def arrays(self, label, *titled, decimals=3):
-        """Add arrays (rows, columns) side by side. What does not fit goes below.
+        """Add arrays (rows, columns) side by side. Arrays that do not fit go below.
 
         titled    (title, array) or (title, array, decimals) of each
         """

@@ -59,7 +59,7 @@ def record_step(model, criterion, optimizer, x, y_true):
 
 @contextmanager
 def watched_layers(records):
-    """Write to each record what passes through its layer. A method set on the object hides that of its class."""
+    """Record the arrays that pass through each layer. A method set on the object hides that of its class."""
     records = list(records)
     for record in records:
         _watch_forward(record)

@@ -1,4 +1,4 @@
-"""One update of the last layers of VGG16 on one image: of each array, the numbers that matter most.
+"""One update of the last layers of VGG16 on one image, with the most important numbers of each array.
 
 The network is VGG16's base, of which only the last convolution is trainable, and a new head for the ten kinds of
 clothing: the second stage of fine-tuning. The head starts from ridge regression on some of the bundled images, so it

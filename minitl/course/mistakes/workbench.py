@@ -1,9 +1,9 @@
 """The parts that the mistakes share: real images, a real base, and a head that is trained in a tenth of a second.
 
 The images are the first 200 for training and the first 200 for testing of the bundled Fashion-MNIST set. The base is
-VGG16's first two blocks with their ImageNet weights, at the images' own size: 28x28 -> 7x7x128. What does not change is
-computed once in a process. No random number is drawn for it, so a mistake gives the same figures alone and after
-others.
+VGG16's first two blocks with their ImageNet weights, at the images' own size: 28x28 -> 7x7x128. The arrays that never
+change are computed once in a process. No random number is drawn for it, so a mistake gives the same figures alone and
+after others.
 """
 
 import functools
@@ -25,7 +25,7 @@ IMAGE_SIZE = 28
 
 
 class Outcome(NamedTuple):
-    """The two numbers that show a mistake. `quantity` names what was measured of the wrong and the mended program."""
+    """The two numbers that show a mistake. `quantity` names the number that both programs give."""
 
     quantity: str
     wrong: float

@@ -17,9 +17,9 @@ for the similar and the dissimilar halves (`benchmarks/results/` has every numbe
 
 So layers become specific towards the end of the network. The first three can be copied without loss. Copying all six
 costs nine and twelve points. These six are still better than random ones, and fine-tuned they help where the tasks are
-related. The fragile co-adaptation of the paper does not appear: training finds again what was cut off behind layer n.
-Maybe this is easy here, because the network is small: that of the paper is eight layers deep and six hundred times as
-large.
+related. The fragile co-adaptation of the paper does not appear: training restores the layers that were cut off behind
+layer n. Maybe this is easy here, because the network is small: that of the paper is eight layers deep and six hundred
+times as large.
 
 One thing differs from the paper and helps A: its base was trained on 30,000 images, and baseB on 250. Another may hurt
 the last frozen layers: all trainings have the same length, and ten times as many epochs add up to four points there.

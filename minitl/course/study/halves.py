@@ -40,16 +40,16 @@ class Task(NamedTuple):
     class_names: tuple
 
 
-def task(pictures, class_names):
+def task(image_set, class_names):
     """Return the images of these classes of a `data.ImageSet` as a `Task`. Labels are counted from 0 in this order."""
-    unknown = [name for name in class_names if name not in pictures.class_names]
+    unknown = [name for name in class_names if name not in image_set.class_names]
     if unknown:
-        raise ArgumentError(f"class {unknown[0]!r} is unknown; expected some of {', '.join(pictures.class_names)}.")
-    new_label = np.full(len(pictures.class_names), -1)
+        raise ArgumentError(f"class {unknown[0]!r} is unknown; expected some of {', '.join(image_set.class_names)}.")
+    new_label = np.full(len(image_set.class_names), -1)
     for label, name in enumerate(class_names):
-        new_label[pictures.class_names.index(name)] = label
+        new_label[image_set.class_names.index(name)] = label
     arrays = []
-    for images, labels in (pictures.x_train, pictures.y_train), (pictures.x_test, pictures.y_test):
+    for images, labels in (image_set.x_train, image_set.y_train), (image_set.x_test, image_set.y_test):
         chosen = new_label[labels] >= 0
         arrays += [prepare(images[chosen]), new_label[labels[chosen]]]
     return Task(*arrays, tuple(class_names))

@@ -8,8 +8,8 @@
     RnB     the first n layers are random, frozen: the accuracy when they have learned nothing
 
 Each pair of these answers a question. BnB below baseB: layers that were trained together depend on each other, and
-training does not find the lost ones again ("fragile co-adaptation"). AnB below BnB: the layers have become specific to
-A. AnB above RnB: they are not *only* specific to A. AnB+ above BnB+: layers trained on A help even where all layers are
+training does not restore the lost ones ("fragile co-adaptation"). AnB below BnB: the layers have become specific to A.
+AnB above RnB: they are not *only* specific to A. AnB+ above BnB+: layers trained on A help even where all layers are
 trainable.
 
 For one seed, all treatments train on the same images in the same order, and their new layers start from the same random
@@ -111,7 +111,7 @@ class Study(NamedTuple):
         return len(self.base_jobs) + len(self.treatment_jobs)
 
 
-def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
+def new_study(image_set, splits, seeds, epochs, cuts=None, per_class=None):
     """Return a `Study` of the tasks B in a `data.ImageSet`.
 
     splits      names in `halves.HALVES`
@@ -126,7 +126,7 @@ def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
         raise ArgumentError(f"cuts are {cuts}; expected at least three of 1 to {len(CUTTABLE)}.")
     tasks, bases_a = {}, {}
     for split in splits:
-        whole = task(pictures, HALVES[split]["B"])
+        whole = task(image_set, HALVES[split]["B"])
         bases_a[split] = layers_of(bundled_base(split))
         for seed in range(seeds):
             tasks[split, seed] = whole if per_class is None else fewer(whole, per_class, seed)
@@ -134,7 +134,7 @@ def new_study(pictures, splits, seeds, epochs, cuts=None, per_class=None):
 
 
 def run(study, workers=1):
-    """Do all trainings, and yield a `Result` as each of them ends.
+    """Run all trainings, and yield a `Result` as each of them ends.
 
     Each of `workers` is a process, because the layers are too small to be divided among threads. With several, the
     order of the results varies.
@@ -161,7 +161,7 @@ def train_base(study, job):
 
 
 def train_treated(study, job, layers_b):
-    """Do any other training. Returns its `Result`."""
+    """Run the training of a treatment. Returns its `Result`."""
     layers = {"A": study.bases_a[job.split], "B": layers_b, None: {}}[TREATMENTS[job.treatment].base]
     classes = len(study.tasks[job.split, job.seed].class_names)
     model = operated(job.treatment, job.cut, layers, classes, 2 * job.seed + 1)

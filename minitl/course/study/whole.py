@@ -15,7 +15,7 @@ from . import findings, halves, plot, transfer_study, words
 from .network import CUTTABLE
 
 MOST_PROCESSES = 16  # each takes a core and 100 MB; Windows allows 61
-BUNDLED_PICTURES = 50  # of each class
+BUNDLED_IMAGES = 50  # of each class
 
 
 class Extent(NamedTuple):
@@ -44,12 +44,12 @@ def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
     given = {"seeds": seeds, "pictures": pictures}
     if pictures is not None:  # with fewer images more epochs, so that the number of steps is that of the bundled set
         require_whole_number("pictures", pictures)
-        given["epochs"] = max(extent.epochs, -(-BUNDLED.epochs * BUNDLED_PICTURES // pictures))
+        given["epochs"] = max(extent.epochs, -(-BUNDLED.epochs * BUNDLED_IMAGES // pictures))
     return extent._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
-    """Do the study, and print its progress and its result. Returns the results as data.
+    """Run the study, and print its progress and its result. Returns the results as data.
 
     folder_of_files    Fashion-MNIST's four original files (default: the bundled images)
     quick      three seeds and three cuts, with the bundled images

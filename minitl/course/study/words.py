@@ -1,4 +1,4 @@
-"""The study in words and tables: what is done, and what the result is."""
+"""The study in words and tables: its plan and its result."""
 
 import textwrap
 
@@ -10,7 +10,7 @@ WIDTH = 80  # columns
 
 
 def about(study, seeds):
-    """Return what was measured, in one line."""
+    """Return a description of the measurement, in one line."""
     task = next(iter(study.tasks.values()))
     return (
         f"{len(task.x_train):,} training images of B, {len(task.x_test):,} test images; "

@@ -1,4 +1,4 @@
-"""Where to cut: the features of every cut are judged on the training images alone, and ranked.
+"""The choice of the cut: the features of every cut are judged on the training images alone, and ranked.
 
 A ridge head (`training.ridge`) judges the features. It is the same model as a new head, with another loss. Its closed
 form gives the prediction for each image by a head that was made without this image. So the accuracy is unbiased without

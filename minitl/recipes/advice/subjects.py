@@ -157,7 +157,7 @@ class Photographs(Subject):
         self.images = self.prepare(np.stack([self.read(photo) for photo in self.first_photos]))
 
     def read(self, photo):
-        """Return the pixels of a photograph as the network is shown it."""
+        """Return the pixels of a photograph as they are shown to the network."""
         return photograph_pixels(photo, self.settings.image_size, self.settings.image_size)
 
     def plans(self, blocks):
@@ -273,8 +273,8 @@ class Clock(Callback):
 def some_of(photos):
     """Return the training photographs that are judged: at most MOST_PHOTOGRAPHS, chosen by their digests.
 
-    Of photographs with the same content, one is judged: if a photograph is left out and its copy is not, the head has
-    learned from it.
+    Among photographs with the same content, only one is judged. Otherwise a head that leaves out a photograph would
+    have learned from its copy.
     """
     by_content = {photo.sha256: photo for photo in photos}
     return [by_content[sha256] for sha256 in sorted(by_content)][:MOST_PHOTOGRAPHS]

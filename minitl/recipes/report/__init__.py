@@ -8,7 +8,7 @@
     page        the whole page;  page.css   its style
     charts      inline SVG;  heat   numbers as colours;  html   tags and escaping;  plots   the same as PNG files
 
-Of the recipes, `reporting` alone imports it. It needs matplotlib and Pillow (the extra `plots` installs both).
+Only one recipe module, `reporting`, imports it. It needs matplotlib and Pillow (the extra `plots` installs both).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What is computed for the report: the images to show, Grad-CAM maps, kernels, feature maps and costs.
+"""The contents of the report: the images to show, Grad-CAM maps, kernels, feature maps and costs.
 
 It is computed once, for the page and for the PNG files.
 """

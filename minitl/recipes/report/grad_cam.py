@@ -12,7 +12,7 @@ So a_k, the spatial mean of the gradient, is the contribution of a unit of chann
     L_ij = relu(sum_k a_k A_ijk)
 
 The relu leaves out the places that speak against the class. The map uses the score, not the probability: the gradient
-of the softmax vanishes where the network is sure, and it includes what the other classes lose.
+of the softmax vanishes where the network is sure, and it contains the gradients of the other scores.
 
 For a network that ends in an average over the map and a dense layer, y_c = sum_k w_kc mean_ij A_ijk + b_c, and so
 dy_c/dA_ijk = w_kc / HW. Up to that factor, Grad-CAM is the class activation map sum_k w_kc A_ijk of Zhou et al. 2016.

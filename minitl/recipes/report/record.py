@@ -17,7 +17,7 @@ class Pictures:
 
     labels    (N,) positions in the class names
     names     the name of each image, or of its file
-    read      position -> float32 RGB (H, W, 3), 0 to 255, as the network is shown it
+    read      position -> float32 RGB (H, W, 3), 0 to 255, as it is shown to the network
     prepare   RGB (N, H, W, 3) -> the network's input: its `preprocess_input`
     """
 

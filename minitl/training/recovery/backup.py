@@ -195,7 +195,7 @@ def _remembered(thing):
 
 
 def restore(content, model, state):
-    """Restore what `captured` has returned. Raises CheckpointError where it does not fit the model and its training."""
+    """Restore the result of `captured`. Raises CheckpointError where it does not fit the model and its training."""
     try:
         _restore(content, model, state)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:

@@ -46,7 +46,7 @@ Wrong numbers
     a bad download                            `download.HttpsOnly`, the md5 sum in `download.download`, the digest of
                                               the wheel in `mirror._download_wheel`
 
-Three limits remain. The child process has a limit of time and memory, but the rights of the user: a file that takes it
-over is not confined. A ledger recognises damage, not forgery: whoever makes a file can write fitting digests into it.
-And a file without a ledger whose digest nobody has published may hold any finite numbers.
+Three limits remain. The child process is limited in time and memory, but it has the rights of the user: a file that
+takes over the process is not confined. A ledger recognizes damage, not forgery: whoever makes a file can write fitting
+digests into it. And a file without a ledger whose digest nobody has published may hold any finite numbers.
 """

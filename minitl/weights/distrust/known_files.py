@@ -122,7 +122,7 @@ def _load():
 
 
 def _checksum(entry):
-    """Return the digest of an entry, by which a damaged one is recognised: a wrong offset would give wrong numbers."""
+    """Return the digest of an entry, by which a damaged one is recognized: a wrong offset would give wrong numbers."""
     return hashlib.sha256(json.dumps([LISTINGS, entry], sort_keys=True).encode("utf-8")).hexdigest()
 
 

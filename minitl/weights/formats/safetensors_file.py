@@ -4,7 +4,7 @@
     header       {"conv1.weight": {"dtype": "F32", "shape": [64, 3, 3, 3], "data_offsets": [0, 6912]}, ...}
     the rest     the arrays, one after the other: no overlaps, no holes, nothing behind the last
 
-The specification demands what the last line says. It makes the format safe to read, so all of it is checked.
+The specification forbids overlaps and holes. This makes the format safe to read, so all of it is checked.
 """
 
 import json

@@ -107,7 +107,7 @@ def _holds_tensors(value, tensor_class, depth=0):
 
 
 def _tensor(name, tensor, copy):
-    """Return the `StoredTensor` of one tensor; its array goes into the copy, if there is room."""
+    """Return the `StoredTensor` of one tensor; its array goes into the copy, if there is space."""
     if str(tensor.dtype) == BFLOAT16:
         tensor = tensor.float() if copy.fits(4 * tensor.numel()) else tensor
     dtype = FLOATS.get(str(tensor.dtype), str(tensor.dtype))
