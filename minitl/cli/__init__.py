@@ -6,7 +6,7 @@
 import sys
 import warnings
 
-from ..errors import MinitlError, MistakeWarning
+from ..errors import MinitlError, MistakeWarning, WeightsWarning
 from ..interruption import StoppedAtOnce
 from ..progress import watched
 from ..terminal import wrapped
@@ -59,8 +59,8 @@ def main(arguments=None):
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):
-    """Print a warning of a mistake in one line, like an error, and any other warning as Python does."""
-    if issubclass(category, MistakeWarning):
+    """Print a warning of a mistake or of weights in one line, like an error, and any other warning as Python does."""
+    if issubclass(category, (MistakeWarning, WeightsWarning)):
         print(f"minitl: warning: {message}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)

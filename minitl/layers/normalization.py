@@ -40,6 +40,8 @@ class BatchNormalization(Layer):
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
     keeps_channels = is_elementwise = True
     input_axes = {"gamma": 0, "beta": 0, "moving_mean": 0, "moving_variance": 0}
+    training_only = ("momentum",)
+    torch_defaults = {"epsilon": 1e-5}
     torch_names = {
         "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
     }  # fmt: skip

@@ -80,7 +80,8 @@ class TwoStages:
     def build(self):
         """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
         settings, size = self.settings, self.settings.image_size
-        self.base = self.application(include_top=False, input_shape=(size, size, 3), pooling="avg")
+        weights = settings.weights or "imagenet"
+        self.base = self.application(weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
         if settings.cut != cuts(settings.base)[-1]:
             self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
         transfer.freeze(self.base)
