@@ -16,6 +16,7 @@ def add_arguments(parser):
     networks = [NETWORKS[name] for name in bases()]
     add = group.add_argument
     add("--base", choices=bases(), help=f"choose the pre-trained network (default: {DEFAULTS.base})")
+    add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add(
         "--unfreeze",
         metavar="PART",

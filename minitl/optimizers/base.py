@@ -36,7 +36,8 @@ class Optimizer:
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`. `lr` is another name for it
+                    such as `CosineDecay`, in the place of which only another schedule can be set. `lr` is another name
+                    for it
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction
@@ -95,6 +96,12 @@ class Optimizer:
         self.state = {}  # (layer, parameter name) -> the arrays that `update` keeps for it
         self.start_points = {}  # (layer, parameter name) -> p0, its copy before the first step; for l2_sp
 
+    def __repr__(self):
+        settings = {"momentum": getattr(self, "momentum", None), "weight_decay": self.weight_decay, "l2_sp": self.l2_sp}
+        settings = {**settings, **self.clipping}
+        shown = "".join(f", {name}={value:g}" for name, value in settings.items() if value)
+        return f"<{type(self).__name__}: learning_rate={self.learning_rate:g}{shown}, {self.iterations:,} steps taken>"
+
     @property
     def learning_rate(self):
         """Return the learning rate of the next step. During a step, `rate` is the rate of this step."""
@@ -102,6 +109,11 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value):
+        if not callable(value) and getattr(self, "_schedule", None) is not None:
+            raise ArgumentError(
+                f"learning_rate is {value!r}, but the optimizer has a schedule ({type(self._schedule).__name__}), "
+                "which sets the rate of every step. Set another schedule, or make the optimizer with a number."
+            )
         self._schedule = value if callable(value) else None
         self._learning_rate = self._scheduled(self.iterations) if callable(value) else rate(value)
 

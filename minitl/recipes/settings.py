@@ -103,6 +103,7 @@ class PhotographSettings:
     class_weights    let rare classes count more, as if there were as many photographs of each
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
+    weights          the file of the base's weights, without its head (default: ImageNet's)
     validation       the share of each class to hold back, where the folder has no train/ and val/
     follow_links     follow links that lead out of the folder
     seed             of all random numbers
@@ -140,6 +141,7 @@ class PhotographSettings:
     class_weights: bool = False
     mirror: bool = False
     augment: bool = False
+    weights: str | None = None
     validation: float = 0.2
     follow_links: bool = False
     seed: int = 0
@@ -213,8 +215,11 @@ class PhotographSettings:
         if not is_number(self.validation) or not 0 < self.validation < 1:
             text = "{} is {found!r}; expected the share to hold back, above 0 and below 1."
             raise SettingError(text, "validation", found=self.validation)
-        if self.run_folder is not None:
-            require_path("run_folder", self.run_folder)
+        for name in "run_folder", "weights":
+            if getattr(self, name) is not None:
+                require_path(name, getattr(self, name))
+        if self.weights is not None and not os.path.isfile(self.weights):
+            raise SettingError("{} is {found}; expected a file of weights, found none.", "weights", found=self.weights)
         if self.augment and (self.start == "ridge" or self.mirror):
             text = "{} does not go with {} ridge and {}, which need kept features."
             raise SettingError(text, "augment", "start", "mirror")
@@ -222,7 +227,8 @@ class PhotographSettings:
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""
         names = [field.name for field in fields(self)]
-        return {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
+        data = {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
+        return {**data, "weights": None if self.weights is None else str(self.weights)}
 
 
 def parts_before(base, cut):

@@ -27,6 +27,7 @@ REQUIRED = {
     "activation": "relu",
     "backup_dir": "run",
     "boundaries": [10],
+    "decay_rate": 0.5,
     "decay_steps": 10,
     "filepath": "model.h5",
     "filename": "log.csv",
