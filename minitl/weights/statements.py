@@ -151,8 +151,8 @@ def _of_layer(operation, call, is_keras):
             continue
         rank = len(call.inputs[0].shape)
         if not same(value, own, rank if key == "axis" else None):
-            found.append(f"'{layer.name}': {WORDS.get(key, key)} is {as_text(value)} in the file, {as_text(own)} in the "
-                         "model")  # fmt: skip
+            setting = f"'{layer.name}': {WORDS.get(key, key)}"
+            found.append(f"{setting} is {as_text(value)} in the file, {as_text(own)} in the model")
     return found
 
 
