@@ -1,4 +1,4 @@
-"""What a file states about its network beside the arrays, compared with the model that the arrays go into.
+"""Statements of a file about its network, beside the arrays, compared with the model that the arrays go into.
 
 The same numbers give other outputs if epsilon, a stride or an activation differs. Whole models of Keras state this in
 their configuration, and ONNX in its operations. Both readers turn it into the words of Keras's layers, as data

@@ -1,4 +1,4 @@
-"""What files state beside their arrays, against the programs that write them: PyTorch, ONNX's library, Keras.
+"""Statements of files beside their arrays, against the programs that write them: PyTorch, ONNX's library, Keras.
 
 A file loads into the network that it is of, and gives its outputs. Into a network that differs in one argument it does
 not load, and the message names the argument."""
@@ -389,7 +389,7 @@ def test_what_is_no_state_dict_is_named(tmp_path):
 
 
 def test_timms_vgg16_has_convolutions_for_dense_layers(tmp_path):
-    """Its first dense layer is a convolution over the whole map."""
+    """The first dense layer of timm is a convolution over the whole map."""
     from safetensors.torch import save_file
 
     names = [(0, "block1_conv1", 3, 4), (2, "block1_conv2", 4, 4)]
