@@ -137,6 +137,12 @@ def get(initializer, argument="initializer"):
     raise ArgumentError(f"{argument} is {initializer!r}; expected one of {', '.join(INITIALIZERS)}, or an Initializer.")
 
 
+def checked(initializer, argument):
+    """Return `initializer` as it is. Raises ArgumentError, which names the `argument`, if `get` does not know it."""
+    get(initializer, argument)
+    return initializer
+
+
 @contextmanager
 def weights_will_be_loaded():
     """Make new parameters zeros inside this block, because a file will replace them.

@@ -9,7 +9,7 @@ import numpy as np
 from .memory import Scratch, empty
 from .parallel import example_slices, share
 from .precision import as_float, smallest_probability
-from .products import sums
+from .products import sum_dtype, sums
 
 
 def linear(x, out=None):
@@ -98,7 +98,7 @@ def softmax(x, out=None, axis=-1):
     x = as_float(x)
     y = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     np.exp(y, out=y)
-    y /= sums(y, axis)
+    y /= y.sum(axis=axis, keepdims=True, dtype=sum_dtype(y, axis))
     return np.maximum(y, smallest_probability(y.dtype), out=y)
 
 

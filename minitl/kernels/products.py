@@ -20,12 +20,15 @@ def matmul(a, b):
 
     def some_rows(parts):
         for rows in parts:
-            product(a[rows], b, out=y[rows])
+            np.matmul(a[rows], b, out=y[rows])
 
     def some_columns(parts):
         for columns in parts:
-            product(a, b[:, columns], out=y[:, columns])
+            np.matmul(a, b[:, columns], out=y[:, columns])
 
+    if _is_long_and_small(a, b):
+        share(lambda _: product(a, b, out=y), [...])
+        return y
     share(some_rows if p > r else some_columns, slices(max(p, r), count))
     return y
 
@@ -37,15 +40,21 @@ def product(a, b, out):
     term after the other. Of 50,176 equal terms the sum is then 6e-4 off. So long sums of small matrices are cut into
     parts here, whose results are added in float64 (see `column_sums`).
     """
-    (p, q), r = a.shape, b.shape[1]
-    if q < 8 * ROWS_OF_A_PARTIAL_SUM or p * q * r > SMALL_OPERATIONS:
+    if not _is_long_and_small(a, b):
         return np.matmul(a, b, out=out)
+    (p, q), r = a.shape, b.shape[1]
     parts, rest = divmod(q, ROWS_OF_A_PARTIAL_SUM)
     whole = q - rest
     left = a[:, :whole].reshape(p, parts, -1).transpose(1, 0, 2)  # (parts, P, rows)
     total = np.matmul(left, b[:whole].reshape(parts, -1, r)).sum(axis=0, dtype=np.float64)
     out[...] = total + np.matmul(a[:, whole:], b[whole:])
     return out
+
+
+def _is_long_and_small(a, b):
+    """Return whether BLAS would add up many numbers of a @ b one after the other: see `product`."""
+    (p, q), r = a.shape, b.shape[1]
+    return q >= 8 * ROWS_OF_A_PARTIAL_SUM and p * q * r <= SMALL_OPERATIONS
 
 
 def column_sums(x):
@@ -89,11 +98,14 @@ def channel_sums(x):
 
 
 def sums(x, axis):
-    """Return the sums along one or several axes, which stay with size 1, in the type of x.
+    """Return the sums along one or several axes, which stay with size 1, in the type of x."""
+    return x.sum(axis=axis, keepdims=True, dtype=sum_dtype(x, axis)).astype(x.dtype, copy=False)
+
+
+def sum_dtype(x, axis):
+    """Return the type in which NumPy has to add up x along one or several axes: None for the type of x.
 
     NumPy adds numbers that lie side by side in pairs, and then pairs of sums: the error grows with the logarithm of
     their number. Numbers that lie apart it adds one after the other. Those are therefore added up in float64.
     """
-    axes = {each % x.ndim for each in np.atleast_1d(axis)}
-    dtype = None if x.ndim - 1 in axes else np.float64
-    return x.sum(axis=tuple(axes), keepdims=True, dtype=dtype).astype(x.dtype, copy=False)
+    return None if x.ndim - 1 in {each % x.ndim for each in np.atleast_1d(axis)} else np.float64

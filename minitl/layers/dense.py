@@ -45,8 +45,8 @@ class Dense(Layer):
         self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation)
         self.use_bias = truth_value(use_bias, "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
-        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
+        self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
         self.kernel = self.bias = None
 
     def build(self, input_shape):

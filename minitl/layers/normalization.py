@@ -75,10 +75,10 @@ class BatchNormalization(Layer):
         self.momentum, self.epsilon = number(momentum, "momentum", 0, 1), number(epsilon, "epsilon", 0, 1)
         self.center, self.scale = truth_value(center, "center"), truth_value(scale, "scale")
         self.initializers = {
-            "beta": initializers.get(beta_initializer, "beta_initializer"),
-            "gamma": initializers.get(gamma_initializer, "gamma_initializer"),
-            "moving_mean": initializers.get(moving_mean_initializer, "moving_mean_initializer"),
-            "moving_variance": initializers.get(moving_variance_initializer, "moving_variance_initializer"),
+            "beta": initializers.checked(beta_initializer, "beta_initializer"),
+            "gamma": initializers.checked(gamma_initializer, "gamma_initializer"),
+            "moving_mean": initializers.checked(moving_mean_initializer, "moving_mean_initializer"),
+            "moving_variance": initializers.checked(moving_variance_initializer, "moving_variance_initializer"),
         }
         self.gamma = self.beta = self.moving_mean = self.moving_variance = None
 

@@ -139,7 +139,7 @@ def _backward(page, step, label, y):
     conv, relu, pool, flatten, dense, softmax = (step.layers[name] for name in LAYERS)
     page.heading("Backward: how does the loss change with each number?")
     t = [float(k == label) for k in range(3)]
-    dp = [-t[k] / y["softmax"][k] for k in range(3)]
+    dp = [1 - t[k] / y["softmax"][k] for k in range(3)]  # L = -log(p[label] / sum of p)
     dz = [y["softmax"][k] - t[k] for k in range(3)]
     weights = dense.before["kernel"].tolist()
     d = {"dense": [formulas.dense_input_gradient(dz, weights, i) for i in range(8)]}
@@ -154,7 +154,8 @@ def _backward(page, step, label, y):
     dbias = [formulas.convolution_bias_gradient(d["relu"], f) for f in (0, 1)]
     dweights = [[pixel * dz[u] for u in range(3)] for pixel in y["flatten"]]
 
-    page.layer("loss", "dL/dp[k] = -t[k] / p[k], with t = 1 for the right class, else 0")
+    page.layer("loss", "dL/dp[k] = 1 - t[k] / p[k], of L = -log(p[right class] / sum of p)")
+    page.item("", "t is 1 for the right class, else 0.")
     page.arrays("numbers", ("dL/dp", softmax.grad), decimals=4)
     page.source(*source_line(step.lines, *LOSS_GRADIENT))
     describe_backward(page, 6, softmax)

@@ -39,7 +39,7 @@ KINDS = {
             "dL/dbias[f] = sum over i, j of dL/dy[i, j, f]",
         ),
         (
-            (im2col.kernel_gradient_im2col, "np.matmul("),
+            (im2col.kernel_gradient_im2col, "product(*operands"),
             (im2col.kernel_gradient_im2col, "matmul(x.reshape"),
             (winograd.kernel_gradient_winograd, "np.matmul("),
         ),
@@ -72,7 +72,7 @@ KINDS = {
         "the mean of each channel",
         (IMAGE, ("N", "C")),
         "y[c] = sum over h, w of x[h, w, c] / (H*W)",
-        ((pooling.global_average_pool, "x.mean("),),
+        ((pooling.global_average_pool, "return (column_sums("),),
         ("dL/dx[h, w, c] = dL/dy[c] / (H*W)",),
         ((pooling.global_average_pool_gradient, "grad / (h * w)"),),
     ),
@@ -106,7 +106,7 @@ KINDS = {
 }
 
 LOSS = ((losses.crossentropy._Crossentropy.forward, "return float(-"),)
-LOSS_GRADIENT = ((losses.crossentropy._Crossentropy.backward, "return -self.t"),)
+LOSS_GRADIENT = ((losses.crossentropy._Crossentropy.backward, "return slope"),)
 UPDATE = ((optimizers.SGD.update, "parameter += velocity"),)
 
 
