@@ -16,6 +16,10 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 class MinitlError(Exception):
     """The base of all errors: `except MinitlError` catches every one of them."""
 
+    def for_command_line(self):
+        """Return the message with the names of options instead of arguments, where it names some."""
+        return str(self)
+
 
 class ArgumentError(MinitlError, ValueError):
     """An argument has a value that the function cannot work with."""

@@ -9,7 +9,6 @@ import warnings
 
 from ..errors import MinitlError, MistakeWarning
 from ..interruption import StoppedAtOnce
-from ..recipes.settings import SettingError
 from ..version import __version__
 from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
 
@@ -39,8 +38,7 @@ def main(arguments=None):
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:
-        text = error.for_command_line() if isinstance(error, SettingError) else str(error)
-        line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(error.for_command_line().split()))
         print(f"minitl: {line}", file=sys.stderr)  # one line, even for an error of several lines
         return 1
     except StoppedAtOnce as stopped:  # it has printed what is kept

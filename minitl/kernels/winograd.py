@@ -44,8 +44,8 @@ do not depend on each other, so each thread takes a block of them through all th
 The sums run over numbers of very different size (A^T holds 1 and 8), which costs digits. In float32 the error is up to
 2e-5 of the largest value, where that of im2col is 1e-6. One NaN or infinite pixel spoils all 16 outputs of its tiles
 (0 * infinity is NaN), and so does an overflow on the way. This is noticed, and im2col computes the convolution:
-`convolution.conv2d` says what holds. float64 is there for exactness, so im2col computes it. Larger tiles would save more multiplications, but need more points and lose more
-digits. Lavin & Gray 2016, arXiv 1509.09308.
+`convolution.conv2d` says what holds. float64 is there for exactness, so im2col computes it. Larger tiles would save
+more multiplications, but need more points and lose more digits. Lavin & Gray 2016, arXiv 1509.09308.
 
 On VGG16's layers at batch 8, this is 1.3 to 2.6 times as fast as im2col, and its kernel gradient 1.2 to 2.7 times
 (`python -m benchmarks.kernels`).

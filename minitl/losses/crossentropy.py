@@ -4,6 +4,12 @@ Softmax and cross-entropy fit together. With p = softmax(z) and a one-hot label 
 
     L = -sum_k t_k log p_k        dL/dz_k = p_k - t_k
 
+The last formula follows from the gradient of softmax, dL/dz_k = p_k g_k - p_k sum_j g_j p_j, with g_j = -t_j / p_j:
+
+    dL/dz_k = -t_k + p_k sum_j t_j = p_k - t_k        since t adds up to 1
+
+For p = (0.7, 0.2, 0.1) and t = (0, 1, 0) it is (0.7, -0.8, 0.1).
+
 Training needs the last formula. Its values lie between -1 and 1, and it is exact however wrong the prediction is. It is
 computed in two steps: this loss divides by p, and the backward of softmax multiplies by p. The two cancel as long as p
 has not been rounded to 0. `kernels.activations.softmax` therefore never returns less than 1.2e-32

@@ -9,13 +9,19 @@ from .base import OF_ALL_OPTIMIZERS, Optimizer
 
 
 class Adam(Optimizer):
-    """Adam: each parameter moves by about lr a step, whatever the size of its gradient. Kingma & Ba 2015.
+    """Adam: each parameter moves by about lr a step, unless its gradient is tiny. Kingma & Ba 2015.
 
         m <- beta_1 m + (1 - beta_1) g            moving mean of the gradient g
         v <- beta_2 v + (1 - beta_2) g^2          moving mean of its square
         p <- p - lr' m / (sqrt(v) + epsilon)      lr' = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
 
-    m and v start at 0, so they are too small at first. The factor in lr' corrects this. t is the number of the step.
+    m and v start at 0, so they are too small at first. The factor in lr' corrects this. t is the number of the step. In
+    the first one, m = (1 - beta_1) g and v = (1 - beta_2) g^2, so
+
+        m / sqrt(v) = sign(g) (1 - beta_1) / sqrt(1 - beta_2)
+
+    lr' has the inverse of this factor, and the parameter moves by lr. That holds while |g| is far above epsilon /
+    sqrt(1 - beta_2) = 3e-6: for g = 1e-6 the first step is 0.24 lr.
     """
 
     name = "adam"

@@ -201,7 +201,7 @@ class Optimizer:
                     parameter *= 1 - self.weight_decay * self.rate
                 self.update(parameter, gradient, *state)
 
-        share(work, parts)
+        _share(work, parts, sum(arrays[0].size for _, arrays in updates))
 
     def _refuse_overflow(self, updates):
         """Raise DivergedError if a gradient is not finite, or so large that its update would not be finite."""
@@ -212,7 +212,8 @@ class Optimizer:
                 found.extend([block.max(), -block.min()])
 
         flat = [(found, gradient.reshape(-1)) for found, (_, _, gradient) in zip(extremes, updates)]
-        share(find, [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)])
+        parts = [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)]
+        _share(find, parts, sum(gradient.size for _, gradient in flat))
         for (layer, name, _), found in zip(updates, extremes):
             largest = float(np.max(found))  # NaN if the gradient holds one
             if largest <= LARGEST_GRADIENT and largest * self.learning_rate <= LARGEST_STEP:
@@ -237,6 +238,17 @@ def _checked_factors(factors):
     if not isinstance(factors, dict) or not all(isinstance(pattern, str) for pattern in factors):
         raise ArgumentError(f"rate_factors is {factors!r}; expected {{pattern of layer names: factor}}.")
     return {pattern: number(factor, f"rate_factors['{pattern}']", 0, 1e3) for pattern, factor in factors.items()}
+
+
+def _share(work, parts, size):
+    """Share parts of `size` numbers in all between the threads, if they are more than a block.
+
+    For less, as in a small head, waking another thread takes longer than the work itself.
+    """
+    if size > BLOCK_SIZE:
+        share(work, parts)
+    else:
+        work(parts)
 
 
 def _norm(gradient):

@@ -40,8 +40,9 @@ class Callback:
         on_epoch_end           acts from the next epoch on
 
     There is one exception. While `fit` keeps the output of a frozen beginning (`features.prefix`), the layers in that
-    beginning do not run at all. A layer that a batch callback unfreezes there is first trained in the next epoch. With
-    `fit(frozen_once=False)` the table holds for all layers.
+    beginning do not run at all, and `fit` decides only before each epoch which layers belong to it. So a layer that a
+    batch callback unfreezes there is first trained in the next epoch. With `fit(frozen_once=False)` the table holds for
+    all layers.
     """
 
     model = state = None

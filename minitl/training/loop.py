@@ -1,7 +1,7 @@
 """The training loop. `train_step` does one update, and `fit` repeats it over batches and epochs.
 
-`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. Layers in a
-frozen beginning whose output is kept are the exception: unfreezing them acts from the next epoch on (`_run_epoch`).
+`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. The one
+exception is described in `callbacks.Callback`.
 
 Who calls this: `Model.fit` and `train_on_batch`. Read next: `optimizers.base`, and `measuring` for `evaluate` and
 `predict`.
@@ -96,8 +96,8 @@ def fit(
                        those in a list, which counts them from 1
     steps_per_epoch    must be None: an epoch is one pass over all examples
     frozen_once        True: run a frozen beginning of the model only once and keep its output (`features`). The numbers
-                       are the same up to rounding, and training is faster. A layer of that beginning that a callback
-                       unfreezes within an epoch trains from the next epoch on
+                       are the same up to rounding, and training is faster. If a callback unfreezes layers, see
+                       `training.Callback`
 
     The training loss of an epoch is the mean over its batches. Each is measured before its update.
     Raises DataError for arrays that do not fit. Raises DivergedError as soon as a loss or a gradient is not finite, or
@@ -176,9 +176,8 @@ def _validation_options(batch_size, steps, of_its_own, freq):
 def _train_epoch(model, part, x, task, weights, state, epochs, batch_size, shuffle, verbose):
     """Train on the rest of this epoch's examples. `part` is the trained end of the model, and x its examples.
 
-    `part` stays the same for the whole epoch. A layer that was in the kept frozen beginning when the epoch began is not
-    in `part`, so unfreezing it in a batch callback acts from the next epoch on. For a layer in `part`, freezing and
-    unfreezing act on the next update.
+    `part` stays the same for the whole epoch; hence the exception described in `callbacks.Callback`. For a layer in
+    `part`, freezing and unfreezing act on the next update.
     """
     state.started, epoch, count = time.perf_counter(), state.epoch, len(x[0])
     state.moved.update(layer.name for layer in part.layers if layer.trainable)

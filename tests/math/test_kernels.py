@@ -1,4 +1,4 @@
-"""Every fast kernel against its loop twin, and both against results known by hand."""
+"""Every fast function against its loop twin, and both against results known by hand."""
 
 import itertools
 import tracemalloc
@@ -269,7 +269,7 @@ def test_global_pooling_equals_its_twin(rng):
 
 
 def test_equal_maxima_share_nothing():
-    """The first one of several equal pixels gets the whole gradient, in the fast kernel and in its twin."""
+    """The first one of several equal pixels gets the whole gradient, in the fast function and in its twin."""
     x, grad = np.zeros((1, 4, 4, 1)), np.arange(1.0, 5).reshape(1, 2, 2, 1)
     expected = np.zeros((4, 4))
     expected[::2, ::2] = [[1, 2], [3, 4]]
@@ -478,7 +478,7 @@ def test_winograd_does_not_spread_what_is_not_finite(rng, choose, number, argume
 
 @pytest.mark.parametrize("size, of_kernel", [(1e18, 1e18), (3e36, 0.05), (1e37, 1e-3), (-1e37, 1e-3), (1e25, 1e-10)])
 def test_winograd_overflows_nowhere_else(rng, choose, size, of_kernel):
-    """Without a warning, too."""
+    """The result is im2col's, and no warning is given."""
     x = (rng.standard_normal((1, 16, 16, 48)) * size).astype(np.float32)
     kernel = (rng.standard_normal((3, 3, 48, 32)) * of_kernel).astype(np.float32)
     found, expected = convolved(choose, x, kernel)

@@ -214,7 +214,7 @@ def test_layers_of_a_class_share_nothing(case, training):
 @every_layer
 @pytest.mark.parametrize("state", ["training", "inference", "frozen"])
 def test_an_empty_batch_goes_forward_and_backward(case, state):
-    """Of no examples, all results have their shapes, the gradients of parameters are 0, and statistics stay."""
+    """All results have their shapes, the gradients of parameters are 0, and the statistics stay."""
     layer = case.layer(trainable=state != "frozen")
     before = layer.get_weights()
     x = [each[:0] for each in several(case.inputs())]

@@ -137,9 +137,10 @@ def test_weight_decay_is_decoupled():
 
 
 def test_adam_steps_by_the_learning_rate():
-    """Adam's m / sqrt(v) is the gradient's sign at the first step, whatever its size."""
+    """In the first step Adam moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
     for gradient in 0.1, 1.0, 1e3:
         assert steps(Adam(0.1), [gradient]) == pytest.approx(0.9, abs=1e-4)
+    assert steps(Adam(0.1), [1e-6]) == pytest.approx(1 - 0.1 * 0.24, abs=1e-4)
     m, v = 0.1 * 2 * 0.9 + 0.1 * -1, 0.001 * 4 * 0.999 + 0.001 * 1
     second = 0.1 * np.sqrt(1 - 0.999**2) / (1 - 0.9**2) * m / (np.sqrt(v) + 1e-7)
     assert steps(Adam(0.1), [2, -1]) == pytest.approx(0.9 - second, abs=1e-5)

@@ -117,7 +117,7 @@ def test_the_gradient_of_a_broadcast_input():
 
 
 def test_losses(rng):
-    """Their means over a million predictions."""
+    """The mean over a million predictions keeps its digits."""
     p, labels = np.full((1_000_000, 2), 0.3, np.float32), np.ones(1_000_000, int)
     exact = -math.log(np.float32(0.3))
     mse = losses.MeanSquaredError()

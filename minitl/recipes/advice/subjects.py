@@ -106,7 +106,7 @@ class Photographs(Subject):
         self.learning = self.cuts[-UNFROZEN:]
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
-        self.folder = data.audit_folder(photos)
+        self.folder = data.audit_folder(photos, settings.validation, follow_links=settings.follow_links)
         print(printable(str(self.folder)), flush=True)
         self.class_names = self.folder.class_names
         program = peak_bytes() or 0
