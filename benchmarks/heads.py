@@ -51,7 +51,6 @@ def prepared(photos, seed, **settings):
     job.find_photographs(photos)
     job.build()
     job.run_frozen_part()
-    job.pool()
     job.choose_head()
     return job
 

@@ -15,7 +15,7 @@ import argparse
 
 from ..files.results import check_writable, write_json
 from ..recipes.conversion import convert_weights
-from ..terminal import printable
+from ..terminal import fitted, printable, wrapped
 from ..weights import inspection
 from ..weights.published import catalogue
 
@@ -65,10 +65,9 @@ def run(options):
 def show_list(options):
     """Print the published weights. Returns them as data, as all actions do."""
     found = catalogue.overview()
-    rows = [["name", "contents", "on this machine"]]
-    rows += [[name, each["about"], f"yes: {each['path']}" if each["path"] else "no"] for name, each in found.items()]
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    print("\n".join(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows))
+    for name, each in found.items():
+        print(wrapped(f"{name}: {each['about']}", "    "))
+        print(f"    on this machine: {each['path'] or 'no'}")
     print(f"\nminitl weights get NAME fetches one into {catalogue.models_folder()}.")
     return found
 
@@ -90,7 +89,7 @@ def convert(options):
 def verify(options):
     """Check that a file is as it was published or saved."""
     found = inspection.Verified(options.file)
-    print(printable(found.text))
+    print(fitted(printable(found.text)))
     print(found.verdict())
     return found.data
 
@@ -98,12 +97,12 @@ def verify(options):
 def inspect(options):
     """Print the contents of a file."""
     text, results = inspection.inspect(options.file)
-    print(printable(text))
+    print(fitted(printable(text)))
     return results
 
 
 def diff(options):
     """Print the differences of two files."""
     text, results = inspection.differences(options.first, options.second)
-    print(printable(text))
+    print(fitted(printable(text)))
     return results

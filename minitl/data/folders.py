@@ -82,6 +82,12 @@ class PhotoFolder:
         """Lists of the paths of one photograph that is in training and in validation."""
         return self.repeated(lambda train, val: bool(train and val))
 
+    def __repr__(self):
+        return (
+            f"<PhotoFolder {self.path}: {len(self.class_names)} classes, {len(self.train):,} photographs for training, "
+            f"{len(self.val):,} for validation, {len(self.skipped):,} left out>"
+        )
+
     def __str__(self):
         train, val = self.counts(self.train), self.counts(self.val)
         rows = [("class", "training", "validation"), *zip(self.class_names, train, val), ("all", sum(train), sum(val))]

@@ -21,6 +21,7 @@ import time
 
 import numpy as np
 
+from ..terminal import wrapped
 from .one_pass import all_outputs, output_shapes
 
 # The largest output that is kept. After VGG16's first block it has 3.2 MB an image, more than the image itself.
@@ -75,7 +76,7 @@ class KeptFeatures:
         def shortened(sources):
             """Return the sources of the rest: the outputs of the prefix, and inputs that bypass it."""
             known = dict(zip(self.graph.inputs, sources))
-            title = "Predicting" if verbose == 1 else None
+            title = "Frozen beginning" if verbose else None
             known.update(zip(computed, all_outputs(prefix, of_prefix(sources), batch_size, title)))
             return tuple(known[tensor] for tensor in rest.inputs)
 
@@ -138,4 +139,4 @@ def _megabytes(count):
 
 def _print_if(verbose, line):
     if verbose:
-        print(line, flush=True)
+        print(wrapped(line, "  "), flush=True)

@@ -57,6 +57,17 @@ class Lock:
             self.file.close()
 
 
+def is_held(path):
+    """Return whether a process holds a file (see `hold`), or locks it. A file that is not there is free."""
+    try:
+        with open(path, "r+b") as file:
+            return not _try_lock(file)
+    except FileNotFoundError:
+        return False
+    except (OSError, WeightsError):
+        return True
+
+
 def _is_file_of(file):
     """Return whether an open file still is the one at its path."""
     try:
@@ -104,6 +115,13 @@ try:
         """Release the lock."""
         fcntl.flock(file, fcntl.LOCK_UN)
 
+    def hold(file):
+        """Mark an open file as in use, until it is closed. Several processes may hold the same file."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH)
+        except OSError:  # some network file systems have no locks
+            pass
+
 except ImportError:  # Windows
     import msvcrt
 
@@ -120,3 +138,6 @@ except ImportError:  # Windows
         """Release the lock."""
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+    def hold(file):
+        """Do nothing: Windows does not remove a file that is open."""

@@ -334,8 +334,8 @@ class Layer:
         return [t.shape for t in self.output] if isinstance(self.output, list) else self.output.shape
 
     def __repr__(self):
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.config_names)
-        return f"<{type(self).__name__} '{self.name}'{' ' + arguments if arguments else ''}>"
+        arguments = "".join(f", {name}={getattr(self, name)!r}" for name in self.config_names)
+        return f"<{type(self).__name__} '{self.name}'{arguments}{'' if self.trainable else ', frozen'}>"
 
 
 def _shape_text(shape):

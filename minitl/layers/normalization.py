@@ -199,11 +199,8 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        axes = axis if isinstance(axis, (list, tuple)) else (axis,)
-        if not axes or any(isinstance(each, bool) or not isinstance(each, (int, np.integer)) for each in axes):
-            raise ArgumentError(f"axis is {axis!r}; expected a whole number, or several.")
-        self.axis = axis if isinstance(axis, (int, np.integer)) else list(axis)
-        self._axes = tuple(int(each) for each in axes)
+        self.axis = axes(axis, "axis")
+        self._axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
 
     def check_input(self, input_shape):
         rank = len(input_shape)

@@ -96,6 +96,12 @@ class Optimizer:
         self.state = {}  # (layer, parameter name) -> the arrays that `update` keeps for it
         self.start_points = {}  # (layer, parameter name) -> p0, its copy before the first step; for l2_sp
 
+    def __repr__(self):
+        settings = {"momentum": getattr(self, "momentum", None), "weight_decay": self.weight_decay, "l2_sp": self.l2_sp}
+        settings = {**settings, **self.clipping}
+        shown = "".join(f", {name}={value:g}" for name, value in settings.items() if value)
+        return f"<{type(self).__name__}: learning_rate={self.learning_rate:g}{shown}, {self.iterations:,} steps taken>"
+
     @property
     def learning_rate(self):
         """Return the learning rate of the next step. During a step, `rate` is the rate of this step."""

@@ -25,12 +25,12 @@ from ..data import PhotoFolder
 from ..files.results import write_json
 from ..kernels.memory import peak_bytes
 from ..models import Model
-from ..terminal import silent_unless
+from ..terminal import silent_unless, wrapped
 from ..version import __version__
 from .evaluation import Evaluation
 from .head_choice import HeadChoice
 from .reporting import check_outputs, report_on_photographs
-from .run_folder import RunFolder
+from .run_folder import RunFolder, settings_named
 from .settings import PhotographSettings, SettingError, require_path, settings_from
 from .two_stages import TwoStages
 from .view import CROP
@@ -61,6 +61,9 @@ class FinetunedPhotographs:
     training_pictures: int
     seconds: float
     peak_bytes: int | None
+
+    def __repr__(self):
+        return f"<{type(self).__name__} from {self.folder.path}: {self.evaluation!r}, {self.model!r}>"
 
     def as_data(self):
         """Return everything but the model, as JSON can hold it."""
@@ -101,7 +104,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 @contextmanager
 def _prepared(folder, settings, verbose):
     """Check all settings, lock the run folder, and yield a `TwoStages` that has not begun."""
-    with silent_unless(verbose), interruption.graceful():
+    with silent_unless(verbose), interruption.graceful(), settings_named():
         check_outputs(settings)
         settings = settings.settled()
         runs = RunFolder(folder, settings.run_folder)
@@ -117,7 +120,6 @@ def _in_two_stages(folder, job):
     job.find_photographs(folder)
     job.build()
     job.run_frozen_part()
-    job.pool()
     job.choose_head()
     settings = job.settings  # with what was chosen
     accuracy = {"ridge": job.fit_ridge()}
@@ -134,7 +136,7 @@ def _in_two_stages(folder, job):
     print(f"\nOn the photographs that were held back:\n{evaluation}")
     job.model.metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": CROP}
     print("\nWhere the model's parameters come from:")
-    print("\n".join(job.model.ledger.summary()))
+    print("\n".join(wrapped(line, " " * 12) for line in job.model.ledger.summary()))
     if settings.save:
         job.model.save(settings.save)
         print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ...")
@@ -163,7 +165,6 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
         job.find_photographs(folder)
         job.build()
         job.run_frozen_part()
-        job.pool()
         job.choose_head()
         found = job.find_rate()
         print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of it as well.")

@@ -10,13 +10,13 @@ import numpy as np
 from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
 from ..data.labels import to_categorical
-from ..features.on_disk import kept_features, room_for
 from ..layers import GlobalAveragePooling2D, Input
 from ..losses import CategoricalCrossentropy
 from ..models import Model, Sequential
 from ..optimizers import SGD
+from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import printable
+from ..terminal import printable, wrapped
 from ..training import (
     BackupAndRestore,
     Callback,
@@ -28,6 +28,7 @@ from ..training import (
 )
 from ..training.history import epoch_line
 from ..weights.saving import check_target
+from .base_features import features_of, room_for_features
 from .evaluation import Evaluation
 from .head_choice import HeadChoice, candidates, choose_head
 from .heads import learning_layers
@@ -100,18 +101,19 @@ class TwoStages:
         last_frozen = self.last_layer_to_keep()
         if last_frozen is None:
             augment = data.Augmentation() if settings.augment else None
-            self.part = self.model
+            self.part, self.pooled = self.model, None
             self.x = self.stream(folder.train, augment=augment, seed=settings.seed)
             self.x_val = self.stream(folder.val)
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
-            self.x, self.x_val = (
-                kept_features(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
+            (self.x, end), (self.x_val, end_val) = (
+                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path)
                 for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
             )
+            self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
             vanished = [*self.x.left_out, *self.x_val.left_out]
             for path, reason in vanished:
-                print(printable(f"left out: {path}: {reason}"))
+                print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
             folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
 
@@ -127,7 +129,7 @@ class TwoStages:
         last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
         prefix = transfer.remove_layers(self.model, last_frozen)
         for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
-            enough, size = room_for(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
+            enough, size = room_for_features(prefix, self.model, self.stream(photos, mirrored=mirrored), settings)
             bytes_wanted += size
             if not enough:
                 print(
@@ -151,16 +153,6 @@ class TwoStages:
             "No second stage: on sets of this size a better head gained more than training\n"
             f"the last block did, in a fraction of the time. --unfreeze {last} adds it."
         )
-
-    def pool(self):
-        """Run the frozen base once to its end. Ridge regression and the first stage use its output, `pooled`."""
-        if self.part is self.model:
-            self.pooled = None
-        elif self.part.input.layer.name == self.base_end:
-            self.pooled = tuple(x.read(slice(None)) for x in (self.x, self.x_val))
-        else:
-            end_of_base = transfer.remove_layers(self.part, self.base_end)
-            self.pooled = tuple(end_of_base.predict(x, verbose=0) for x in (self.x, self.x_val))
 
     def choose_head(self):
         """Choose a head by cross-validation on the training photographs, and put it on.
@@ -213,7 +205,8 @@ class TwoStages:
             return None
         *first, normalization, dense = self.head  # first: nothing, or the layer that brings rows to length 1
         x, x_val = (first[0].forward(x) if first else x for x in self.pooled)
-        ridge = ridge_head(x, self.y, len(self.folder.class_names))
+        with Progress("Ridge regression"):
+            ridge = ridge_head(x, self.y, len(self.folder.class_names))
         accuracy = float((ridge.predict(x_val).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.settings.start == "ridge":
@@ -258,7 +251,7 @@ class TwoStages:
         for layer in self.model.layers:
             layer.trainable = layer.trainable and not layer.statistic_names
         print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
-        factors = {"predictions": settings.head_factor}
+        factors, self.pooled = {"predictions": settings.head_factor}, None  # from now on the base changes
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
 
     def freeze_base(self):
@@ -325,7 +318,12 @@ class TwoStages:
     def evaluation(self):
         """Return the `Evaluation` on the photographs that were held back."""
         names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
-        return Evaluation(self.y_val, self.part.predict(self.x_val, verbose=0), self.folder.class_names, names)
+        if self.pooled is None:
+            probabilities = self.part.predict(self.x_val, verbose=0)
+        else:  # the base is as it was
+            head = Model(self.model.output_of(self.base_end), self.model.output)
+            probabilities = head.predict(self.pooled[1], verbose=0)
+        return Evaluation(self.y_val, probabilities, self.folder.class_names, names)
 
 
 class EpochLines(Callback):

@@ -16,6 +16,10 @@ class History(Callback):
         self.history = {}
         self.epoch = []
 
+    def __repr__(self):
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
+        return f"<History of {len(self.epoch)} epochs{': at the end ' + last if last else ''}>"
+
     def add(self, epoch, results):
         self.epoch.append(epoch)
         for name, value in results.items():

@@ -29,6 +29,9 @@ class RangeTest(NamedTuple):
     losses: list
     suggestion: float
 
+    def __repr__(self):
+        return f"<RangeTest of {len(self.losses)} learning rates: {self.suggestion:.1e} suggested; print it for a plot>"
+
     def __str__(self):
         """Return a plot for the terminal: up to 47 lines, each with a rate, its loss, and the loss as a bar."""
         step = max(1, len(self.losses) // 24)

@@ -134,6 +134,10 @@ class Ledger:
                 return entry
         raise KeyError(key)
 
+    def __repr__(self):
+        numbers = sum(math.prod(entry.shape) for entry in self.entries)
+        return f"<Ledger of {len(self)} arrays with {numbers:,} numbers; print it to see where each comes from>"
+
     def summary(self):
         """Return one line for each source and state, with its count of parameters and tensors."""
         counts = {}

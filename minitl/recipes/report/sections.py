@@ -24,7 +24,8 @@ def headline(fine_tuning):
         tag("p", percent(evaluation.accuracy), class_="big"),
         tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back images were predicted rightly. With so many "
             "images, the true accuracy lies ",
-            tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval)."),
+            tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval). ",
+            f"Chance (always predicting the most frequent class) is right for {percent(_chance(fine_tuning))}."),
     )  # fmt: skip
     tiles = [
         ("training images", f"{len(fine_tuning.training):,}", ""),
@@ -40,6 +41,12 @@ def headline(fine_tuning):
     )
 
 
+def _chance(fine_tuning):
+    """Return the accuracy of always predicting the class with the most training images."""
+    usual = int(fine_tuning.training.counts(len(fine_tuning.class_names)).argmax())
+    return float((fine_tuning.evaluation.labels == usual).mean())
+
+
 def _tile(what, value, unit):
     """Show one figure with its name and unit."""
     return tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit)))
@@ -49,8 +56,7 @@ def _comparison(fine_tuning):
     """Show the accuracies of all models on the same images; if there is no other model, that of guessing."""
     evaluation, others = fine_tuning.evaluation, list(fine_tuning.others)
     if not others:
-        usual = int(fine_tuning.training.counts(len(fine_tuning.class_names)).argmax())
-        others = [("Always the most frequent class", float((evaluation.labels == usual).mean()), None, None)]
+        others = [("Always the most frequent class", _chance(fine_tuning), None, None)]
     rows = [("This model", evaluation.accuracy, "a"), *((what, accuracy, "b") for what, accuracy, _, _ in others)]
     count = len(evaluation.labels)
     chart = intervals([(what, share, *wilson_interval(share, count), class_) for what, share, class_ in rows])
