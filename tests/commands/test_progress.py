@@ -97,7 +97,7 @@ def test_a_table_fits(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     rows = [["file", *"abcdefghij"], ["a/very/long/path/" * 9 + "end.jpg", *(f"{10**7 + k}" for k in range(10))]]
     text = terminal.table(rows)
-    assert all(len(line) <= 80 for line in text.splitlines()) and text.count("a/ve...jpg") == 2
+    assert all(len(line) <= 80 for line in text.splitlines()) and text.count("a/very/long/") == text.count("end.jpg") >= 2
     assert all(str(10**7 + k) in text for k in range(10)), "no number is shortened"
     assert terminal.table([["a", "b"], ["x", 1]]) == "a  b\nx  1"
     assert terminal.shortened("abcdefghijklmnop", 9) == "abc...nop" and terminal.shortened("abc", 9) == "abc"
