@@ -175,6 +175,8 @@ class _Screen:
             terminal = stream.isatty()
             shown = [bar for bar in self.work if is_watched or (bar.enabled and (terminal or bar.lines))]
             patience = PATIENCE if terminal else PATIENCE_ELSEWHERE
+            if shown and not terminal and not shown[-1].lines:
+                patience = BETWEEN_LINES
             if not shown or now - self.printed < patience or (is_watched and not stream.is_new_line):
                 return
             is_first = self.drawn < self.printed
