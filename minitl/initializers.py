@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from .arguments import NotHere, keras_arguments
 from .errors import ArgumentError
 from .randomness import generator
 
@@ -35,6 +36,7 @@ class Initializer:
     With a `seed` the numbers are the same every time.
     """
 
+    @keras_arguments(after="seed", input_axes=NotHere(), output_axes=NotHere())
     def __init__(self, seed=None):
         self.seed = seed
 
@@ -123,15 +125,16 @@ INITIALIZERS = {
 }
 
 
-def get(initializer):
-    """Return the `Initializer` that Keras calls by this name. A function or an initializer is returned as it is."""
+def get(initializer, argument="initializer"):
+    """Return the `Initializer` that Keras calls by this name. A function or an initializer is returned as it is.
+
+    Raises ArgumentError, which names the `argument`, for anything else.
+    """
     if isinstance(initializer, str) and initializer in INITIALIZERS:
         return INITIALIZERS[initializer]()
-    if callable(initializer):
+    if callable(initializer) and not isinstance(initializer, type):
         return initializer
-    raise ArgumentError(
-        f"initializer is {initializer!r}; expected one of {', '.join(INITIALIZERS)}, or an Initializer."
-    )
+    raise ArgumentError(f"{argument} is {initializer!r}; expected one of {', '.join(INITIALIZERS)}, or an Initializer.")
 
 
 @contextmanager

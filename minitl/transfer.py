@@ -18,6 +18,7 @@ import numpy as np
 
 from .errors import ArgumentError, GraphError, ShapeError
 from .graph.digest import frozen_digest as frozen_digest
+from .kernels.products import sums
 from .layers import Input, InputLayer, Layer
 from .models import Model
 from .weights.ledger import adapted
@@ -149,11 +150,11 @@ def adapt_channels(kernel, channels, axis=2):
     """
     old = kernel.shape[axis]
     if channels == 1:
-        return kernel.sum(axis=axis, keepdims=True)
+        return sums(kernel, axis)
     if channels > old:
         missing = (*kernel.shape[:axis], channels - old, *kernel.shape[axis + 1 :])
         return np.concatenate([kernel, np.zeros(missing, kernel.dtype)], axis=axis)
-    return np.repeat(kernel.mean(axis=axis, keepdims=True) * (old / channels), channels, axis=axis)
+    return np.repeat(sums(kernel, axis) / channels, channels, axis=axis)
 
 
 def _with_channels(layer, input_shape):
@@ -260,9 +261,8 @@ def unfreeze(model, since=None, batch_normalization=False, after=None):
     statistics of a few batches are worse than the pre-trained ones, and changing them changes the input of every layer
     behind.
 
-    Unfreezing acts at once, without another `compile`. There is one exception: in a callback between two batches of
-    `fit`, a layer in the frozen beginning that `fit` has run only once (`frozen_once`) is trained from the next epoch
-    on.
+    Unfreezing acts at once, without another `compile`. The one exception, in a callback between two batches of `fit`,
+    is described in `training.Callback`.
     """
     if since is not None and after is not None:
         raise ArgumentError(f"since is {since!r} and after is {after!r}; expected one of them.")

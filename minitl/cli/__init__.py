@@ -6,7 +6,7 @@
 import sys
 import warnings
 
-from ..errors import MinitlError, MistakeWarning
+from ..errors import MinitlError, MistakeWarning, WeightsWarning
 from ..interruption import StoppedAtOnce
 from ..progress import watched
 from ..terminal import wrapped
@@ -41,8 +41,7 @@ def main(arguments=None):
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:
-        text = error.for_command_line() if hasattr(error, "for_command_line") else str(error)
-        line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(error.for_command_line().split()))
         line = (
             f"minitl: {line}"  # one line, even for an error of several lines; a terminal gets it without broken words
         )
@@ -60,8 +59,8 @@ def main(arguments=None):
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):
-    """Print a warning of a mistake in one line, like an error, and any other warning as Python does."""
-    if issubclass(category, MistakeWarning):
+    """Print a warning of a mistake or of weights in one line, like an error, and any other warning as Python does."""
+    if issubclass(category, (MistakeWarning, WeightsWarning)):
         print(f"minitl: warning: {message}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)

@@ -1,10 +1,17 @@
 """The frozen prefix: the beginning of a graph that gives the same features in every epoch, so it runs only once.
 
 A network with a frozen base spends nearly all of its time computing numbers that it computed in the epoch before. The
-frozen *prefix* of a graph is the longest beginning in which nothing can change: no trainable parameter, no batch
-statistics, no Dropout. Training runs the prefix once over all examples and keeps its output. Then it trains the rest on
-this output, with the same batches in the same order. The result is the same as that of training the whole model, up to
-rounding (BLAS may sum in another order when an example comes in another batch). Only the time differs.
+frozen *prefix* of a graph is the longest beginning up to a cut in which nothing can change: no trainable parameter, no
+batch statistics, no Dropout. Training runs the prefix once over all examples and keeps its output. Then it trains the
+rest on this output, with the same batches in the same order. The result is the same as that of training the whole
+model, up to rounding (BLAS may sum in another order when an example comes in another batch). Only the time differs.
+
+The prefix runs in every epoch, and nothing is kept, where
+  - `fit` is called with frozen_once=False,
+  - the examples differ in each epoch (augmentation),
+  - the output would take more than `MOST_KEPT_BYTES`.
+There is no prefix at all where the first layer with weights is trainable, or where nothing before the first trainable
+layer is a cut: a tensor that all the rest is computed from.
 
 Who calls this: `training.fit`, before each epoch. Read next: `on_disk`, which keeps features for the next run.
 """
@@ -33,8 +40,8 @@ class KeptFeatures:
         """Return what to train in this epoch: (the rest of the graph, its examples, its validation examples).
 
         `fit` calls this before each epoch, because a callback may have frozen or unfrozen layers. Then the prefix has
-        changed and runs again. Within an epoch the prefix stays the same. So a layer of the prefix that is unfrozen
-        within an epoch, in a batch callback, is trained from the next epoch on.
+        changed and runs again. Within an epoch the prefix stays the same (`training.Callback` says what follows
+        for a batch callback).
 
         x, x_val   tuples of sources, one for each input; x_val may be None
         """

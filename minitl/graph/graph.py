@@ -66,7 +66,7 @@ class Graph(LayerGroup):
         first_layers = [tensor.layer for tensor in starts.tensors if isinstance(tensor.layer, InputLayer)]
         name_unnamed_layers(list(dict.fromkeys([*first_layers, *(call.layer for call in calls)])))
         self.input_structure, self.output_structure, self.calls = starts, ends, calls
-        self.layers = layers_in_keras_order(starts.tensors, ends.tensors)
+        self._layers = layers_in_keras_order(starts.tensors, ends.tensors)
         self.overwritten = []  # names of layers whose gradients another graph has replaced since the latest backward
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)

@@ -9,6 +9,7 @@ import numpy as np
 from .memory import Scratch, empty
 from .parallel import example_slices, share
 from .precision import as_float, smallest_probability
+from .products import sums
 
 
 def linear(x, out=None):
@@ -97,7 +98,7 @@ def softmax(x, out=None, axis=-1):
     x = as_float(x)
     y = np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
     np.exp(y, out=y)
-    y /= y.sum(axis=axis, keepdims=True)
+    y /= sums(y, axis)
     return np.maximum(y, smallest_probability(y.dtype), out=y)
 
 
@@ -109,7 +110,7 @@ def softmax_gradient(grad, y, axis=-1):
         dL/dx_i = sum_j g_j y_j (1[i = j] - y_i) = g_i y_i - y_i sum_j g_j y_j
     """
     weighted = grad * y
-    return weighted - y * weighted.sum(axis=axis, keepdims=True)
+    return weighted - y * sums(weighted, axis)
 
 
 def log_softmax(x, axis=-1):
@@ -118,7 +119,7 @@ def log_softmax(x, axis=-1):
     No probability is rounded to 0 on the way, so the result is right however far apart the entries of x are.
     """
     shifted = x - x.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    return shifted - np.log(sums(np.exp(shifted), axis))
 
 
 # Keras's names -> (function, gradient)

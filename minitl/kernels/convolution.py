@@ -69,6 +69,16 @@ def conv2d(
                 the activation, so `activate` must be monotonic: it never maps a smaller number to a larger one
     scale       (F,): y = scale * convolution + bias. A batch normalization with fixed statistics has this form
     other       (N, OH, OW, F): the other branch of a residual block, added before `activate`. Not with `pool`
+
+    What holds for the numbers of y, by whichever algorithm:
+
+    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile of 6x6 pixels holds, times the sum
+      of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those beside it therefore
+      hides them.
+    - A NaN, an infinity or an overflow is where the definition has it. Winograd would spread them over whole tiles, so
+      im2col computes a batch again in which it finds one, or a number above 1e19. (Of the kernel's gradient, this is
+      not promised.)
+    - Numbers below 1e-30 lose digits: their products fall below 1.2e-38, the smallest number with all its digits.
     """
     x, kernel = _same_type(x, kernel)
     rows, cols = window(x.shape[1:3], kernel.shape[:2], strides, padding)
@@ -80,9 +90,9 @@ def conv2d(
             u = winograd.transformed_kernel(kernel if scale is None else kernel * scale)
         else:
             u = transform.of(kernel, scale)
-        if other is None:
-            return winograd.conv2d_winograd(x, u, bias, rows, cols, activate, pool)
-        return activate(add(winograd.conv2d_winograd(x, u, bias, rows, cols, linear), other))
+        y = winograd.conv2d_winograd(x, u, bias, rows, cols, activate if other is None else linear, pool)
+        if y is not None:
+            return y if other is None else activate(add(y, other))
     if algorithm == "naive":
         y = conv2d_naive(x, kernel if scale is None else kernel * scale, bias, strides, padding)
         y = activate(y if other is None else y + other)
@@ -129,8 +139,9 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
 
         dx[h] = sum over a of  grad[h + a - top'] * turned[a]       turned[a] = kernel[KH-1-a],  top' = KH - 1 - top
 
-    Its padding above is therefore top' = KH - 1 - top. The padding below, after', follows from the sizes. The forward
-    pass gives OH = top + H + after - KH + 1 rows, and this convolution has to give H of them:
+    Its padding above is therefore top' = KH - 1 - top. The padding below is `after` rows in the forward pass and after'
+    rows here. It follows from the sizes. The forward pass gives OH = top + H + after - KH + 1 rows, and this
+    convolution has to give H of them:
 
         top' + OH + after' - KH + 1 = H       so       after' = KH - 1 - after
 
@@ -153,7 +164,9 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     turned_shape = *kernel.shape[:2], kernel.shape[3], kernel.shape[2]  # (KH, KW, F, C)
     if _algorithm(len(grad), turned_shape, grad.dtype, rows, cols) == "winograd":
         u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (36, F, C)
-        return winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
+        dx = winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
+        if dx is not None:
+            return dx
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     if kernel.shape[:2] != (1, 1):
         if has_small_maps(grad):

@@ -20,6 +20,10 @@ Examples of 'same', for an image of 5 pixels:
 So at stride 1 an even kernel always has one pixel more after the image than before it. With kernel 2 and stride 2 the
 three windows hold the pixels (0, 1), (2, 3) and (4, padding).
 
+For an even kernel at stride 2, the padding depends on the size of the image. If the size is even, the padding is
+kernel - 2, half before and half after: 6 pixels and kernel 4 give (1, 1). If it is odd, the padding is kernel - 1, with
+the extra pixel after the image, as in the table.
+
 PyTorch's `padding=1` adds a pixel on both sides. For a 3x3 kernel on an image of even size at stride 2, 'same' adds one
 pixel after the image only. The windows of the two then lie one pixel apart.
 """

@@ -28,7 +28,7 @@ from .elementwise import concatenate
 from .geometry import blocks_of_rows, crop, taps
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
-from .products import matmul
+from .products import matmul, product
 
 # The most bytes of the column matrix that a thread holds at a time. On 56x56 maps of 256 channels, ms an image by the
 # size of a block: 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 on an Intel Xeon (`python -m benchmarks.kernels`).
@@ -102,9 +102,9 @@ def kernel_gradient_im2col(x, grad, rows, cols):
                 columns = _columns(x[..., channels], block, rows, cols, scratch)
                 operands = columns.T, grad[block].reshape(-1, f)
                 if sums[k] is None:
-                    sums[k] = np.matmul(*operands, out=empty((window_size, f), x.dtype))
+                    sums[k] = product(*operands, out=empty((window_size, f), x.dtype))
                 else:
-                    sums[k] += np.matmul(*operands, out=scratch.array("product", window_size, f))
+                    sums[k] += product(*operands, out=scratch.array("product", window_size, f))
 
     share(add, list(enumerate(parts)))
     sums = [each.reshape(rows.kernel, cols.kernel, -1, f) for each in sums]

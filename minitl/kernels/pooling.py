@@ -14,8 +14,10 @@ from .geometry import blocks_of_rows, crop, pad, taps, window
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import as_float
+from .products import column_sums
 
 BLOCK_BYTES = 4 * 2**20  # bytes of the image that a thread works on at a time
+MOST_IN_A_ROW = 32  # pixels that are added up one after the other
 
 
 def max_pool(x, pool_hw, strides, padding="valid"):
@@ -45,28 +47,38 @@ def _reduce(combine, padded, y, rows, cols, finish=None):
                 padded[images, a : a + rows.out * rows.stride : rows.stride][:, out_rows] for a in range(rows.kernel)
             )
             col_taps = (lines[:, :, b : b + cols.out * cols.stride : cols.stride] for b in range(cols.kernel))
-            _combine(combine, row_taps, lines)
-            _combine(combine, col_taps, block)
+            _combine(combine, row_taps, lines, scratch)
+            _combine(combine, col_taps, block, scratch)
             if finish is not None:
                 finish(block, out_rows)
 
     share(pool, _blocks(y, rows))
 
 
-def _combine(combine, arrays, out):
-    """Combine several arrays into `out`, two at a time."""
-    first, *others = arrays
-    if not others:
-        np.copyto(out, first)
-    for k, other in enumerate(others):
-        combine(out if k else first, other, out=out)
+def _combine(combine, arrays, out, scratch):
+    """Combine several arrays into `out`, two at a time.
+
+    More than MOST_IN_A_ROW arrays are combined in groups, and then the results of the groups: a sum of hundreds of
+    float32 numbers loses digits if each is added to the sum of all before it.
+    """
+    arrays = list(arrays)
+    groups = [arrays[k : k + MOST_IN_A_ROW] for k in range(0, len(arrays), MOST_IN_A_ROW)]
+    for number, (first, *others) in enumerate(groups):
+        target = out if number == 0 else scratch.array("group", *out.shape)
+        if not others:
+            np.copyto(target, first)
+        for k, other in enumerate(others):
+            combine(target if k else first, other, out=target)
+        if number:
+            combine(out, target, out=out)
 
 
 def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
     """Return dL/dx (N, H, W, C) from grad = dL/dy (N, OH, OW, C), the input x and the output y.
 
     y equals one of the window's pixels, so its gradient goes to that pixel and to no other. Where several pixels are
-    equal, the first in reading order gets all of it. The gradients of overlapping windows add up.
+    equal, the first in reading order gets all of it. If a window holds NaN, its maximum is NaN, and the last NaN gets
+    the gradient, as in PyTorch. The gradients of overlapping windows add up.
     """
     x, grad = as_float(x), as_float(grad)
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
@@ -92,6 +104,12 @@ def max_pool_gradient(grad, x, y, pool_hw, strides, padding="valid"):
                         np.multiply(dblock, is_here, out=dtap)
                     else:
                         dtap += np.multiply(dblock, is_here, out=product)
+                if is_waiting.any():  # NaN, which equals nothing
+                    taps_of_block = (list(taps(each[images], rows, cols, out_rows)) for each in (padded, dx))
+                    for tap, dtap in reversed(list(zip(*taps_of_block))):
+                        is_here = is_waiting & np.isnan(tap)
+                        is_waiting ^= is_here
+                        dtap[is_here] += dblock[is_here]
 
     # If windows overlap, blocks of one image may share pixels. Then one thread does all blocks of an image, in turn.
     blocks_by_image = groupby(_blocks(y, rows), key=None if is_disjoint else lambda block: block[0].start)
@@ -128,6 +146,8 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
     """Return dL/dx (N, H, W, C).
 
     y = (sum of the window's pixels) / count, so each of these pixels receives grad / count.
+
+    This goes back through the two steps of `_reduce`: from the windows to their lines, from the lines to their pixels.
     """
     grad = as_float(grad)
     rows, cols = window(image_hw, pool_hw, strides, padding)
@@ -139,8 +159,12 @@ def average_pool_gradient(grad, image_hw, pool_hw, strides, padding="valid"):
         for part in parts:
             dx[part] = 0
             weighted = np.multiply(grad[part], weight, out=scratch.array("weighted", *grad[part].shape))
-            for dtap in taps(dx[part], rows, cols):
-                dtap += weighted
+            lines = scratch.array("lines", *weighted.shape[:2], *dx.shape[2:])  # (n, OH, padded W, C)
+            lines[...] = 0
+            for b in range(cols.kernel):
+                lines[:, :, b : b + cols.out * cols.stride : cols.stride] += weighted
+            for a in range(rows.kernel):
+                dx[part, a : a + rows.out * rows.stride : rows.stride] += lines
 
     share(hand_back, slices(len(grad), len(grad)))
     return crop(dx, rows, cols)
@@ -154,7 +178,9 @@ def _blocks(y, rows):
 
 def global_average_pool(x):
     """Return the mean of each channel over the whole image: (N, H, W, C) -> (N, C)."""
-    return x.mean(axis=(1, 2))
+    x = as_float(x)
+    n, h, w, c = x.shape
+    return (column_sums(x.reshape(n, h * w, c)) / (h * w)).astype(x.dtype)
 
 
 def global_average_pool_gradient(grad, image_hw):
@@ -171,9 +197,14 @@ def global_max_pool(x):
 
 
 def global_max_pool_gradient(grad, x):
-    """Return dL/dx: (N, C) -> (N, H, W, C). The first pixel that holds the maximum receives all of grad."""
+    """Return dL/dx: (N, C) -> (N, H, W, C). The first pixel that holds the maximum receives all of grad; where there
+    is NaN, the last NaN, as in `max_pool_gradient`."""
     n, h, w, c = x.shape
-    winner = x.reshape(n, h * w, c).argmax(axis=1)  # (N, C): index into H*W
+    pixels = x.reshape(n, h * w, c)
+    winner = pixels.argmax(axis=1)  # (N, C): index into H*W. The first NaN counts as the maximum
+    if np.isnan(np.take_along_axis(pixels, winner[:, None], axis=1)).any():
+        is_nan = np.isnan(pixels[:, ::-1])
+        winner = np.where(is_nan.any(axis=1), h * w - 1 - is_nan.argmax(axis=1), winner)
     dx = np.zeros((n, h * w, c), grad.dtype)
     np.put_along_axis(dx, winner[:, None, :], grad[:, None, :], axis=1)
     return dx.reshape(n, h, w, c)
@@ -205,13 +236,23 @@ def _windows_naive(rows, cols):
         yield i, j, [(h, w) for h in window_rows for w in window_cols]
 
 
+def _largest_naive(x, n, c, pixels):
+    """Return the pixel (h, w) with the largest number: the first of equal ones, and the last NaN if there is one."""
+    best = pixels[0]
+    for pixel in pixels[1:]:
+        number = x[(n, *pixel, c)]
+        if number > x[(n, *best, c)] or np.isnan(number):
+            best = pixel
+    return best
+
+
 def max_pool_naive(x, pool_hw, strides, padding="valid"):
     """Take the maximum of each window, one window at a time."""
     rows, cols = window(x.shape[1:3], pool_hw, strides, padding)
     y = np.zeros((len(x), rows.out, cols.out, x.shape[3]), x.dtype)
     for i, j, pixels in _windows_naive(rows, cols):
         for n, c in np.ndindex(len(x), x.shape[3]):
-            y[n, i, j, c] = max(x[n, h, w, c] for h, w in pixels)
+            y[n, i, j, c] = x[(n, *_largest_naive(x, n, c, pixels), c)]
     return y
 
 
@@ -221,7 +262,7 @@ def max_pool_gradient_naive(grad, x, y, pool_hw, strides, padding="valid"):
     dx = np.zeros(x.shape, grad.dtype)
     for i, j, pixels in _windows_naive(rows, cols):
         for n, c in np.ndindex(len(x), x.shape[3]):
-            h, w = max(pixels, key=lambda pixel: x[n, pixel[0], pixel[1], c])  # the first of equal ones
+            h, w = _largest_naive(x, n, c, pixels)
             dx[n, h, w, c] += grad[n, i, j, c]
     return dx
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..arguments import axes, is_number
+from ..errors import ArgumentError, ShapeError
 from ..kernels import ACTIVATIONS
 from ..kernels.activations import softmax, softmax_gradient
 from .base import Layer
@@ -50,7 +51,7 @@ class ReLU(Layer):
         for argument, value in (("max_value", max_value), ("negative_slope", negative_slope), ("threshold", threshold)):
             if value is None and argument == "max_value":
                 continue  # no maximum
-            if not (isinstance(value, (int, float, np.number)) and value >= 0):
+            if not (is_number(value) and value >= 0):
                 raise ArgumentError(f"{argument} is {value!r}; expected a number of at least 0.")
         self.max_value = None if max_value is None else float(max_value)
         self.negative_slope, self.threshold = float(negative_slope), float(threshold)
@@ -84,9 +85,17 @@ class Softmax(Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axes(axis, "axis")
+
+    def check_input(self, input_shape):
+        rank = len(input_shape)
+        if not all(-rank <= axis < rank for axis in np.atleast_1d(self.axis)):
+            raise ShapeError(
+                f"layer '{self.name}': axis is {self.axis}; the input {tuple(input_shape)} has no such axis."
+            )
 
     def forward(self, x, training=False):
+        self.accept(x.shape)
         y = softmax(x, axis=self.axis)
         self.remember(y)
         return y

@@ -1,14 +1,13 @@
 """Convolution, and zero padding as a layer of its own. The math is in `kernels/convolution.py`."""
 
-import operator
-
-from ..arguments import pair, whole_number
+from .. import initializers
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
 from ..kernels.winograd import KernelTransform
 from .activations import activation_functions
-from .base import Layer
+from .base import NO_REGULARIZERS, Layer
 
 
 class Conv2D(Layer):
@@ -24,6 +23,13 @@ class Conv2D(Layer):
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(F, C, KH, KW) -> (KH, KW, C, F)"}
 
+    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS)
+    @keras_arguments(
+        after="padding",
+        data_format=DATA_FORMAT,
+        dilation_rate=NotHere((1, 1), (1, [1, 1])),
+        groups=NotHere(1, instead="Every filter sees all channels here."),
+    )
     def __init__(
         self,
         filters,
@@ -41,10 +47,11 @@ class Conv2D(Layer):
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
-        self.activation = activation or "linear"
+        self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation)
-        self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.use_bias = truth_value(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel = self.bias = None
         self.transform = KernelTransform()
 
@@ -113,19 +120,20 @@ class ZeroPadding2D(Layer):
     config_names = ("padding",)
     keeps_channels = True
 
+    @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(self, padding=(1, 1), **kwargs):
         super().__init__(**kwargs)
         try:
             rows, cols = padding if isinstance(padding, (tuple, list)) else (padding, padding)
             sides = [side if isinstance(side, (tuple, list)) else (side, side) for side in (rows, cols)]
-            self.padding = tuple((operator.index(before), operator.index(after)) for before, after in sides)
-        except (TypeError, ValueError):
-            self.padding = ((-1, -1), (-1, -1))
-        if min(*self.padding[0], *self.padding[1]) < 0:
+            self.padding = tuple(
+                (whole_number(before, "padding", 0), whole_number(after, "padding", 0)) for before, after in sides
+            )
+        except ValueError:  # an ArgumentError is one, too
             raise ArgumentError(
                 f"padding is {padding!r}; expected n, (rows, columns) or ((top, bottom), (left, right)), all at "
                 "least 0."
-            )
+            ) from None
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")

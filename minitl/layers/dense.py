@@ -2,11 +2,12 @@
 
 import math
 
-from ..arguments import whole_number
+from .. import initializers
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments, truth_value, whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
 from .activations import activation_functions
-from .base import Layer
+from .base import NO_REGULARIZERS, Layer
 
 
 class Dense(Layer):
@@ -23,6 +24,13 @@ class Dense(Layer):
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(units, inputs) -> (inputs, units)"}
 
+    @keras_arguments(
+        after="bias_initializer",
+        **NO_REGULARIZERS,
+        lora_rank=NotHere(),
+        lora_alpha=NotHere(),
+        quantization_config=NotHere(),
+    )
     def __init__(
         self,
         units,
@@ -34,10 +42,11 @@ class Dense(Layer):
     ):
         super().__init__(**kwargs)
         self.units = whole_number(units, "units")
-        self.activation = activation or "linear"
+        self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation)
-        self.use_bias = use_bias
-        self.kernel_initializer, self.bias_initializer = kernel_initializer, bias_initializer
+        self.use_bias = truth_value(use_bias, "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer, "kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "bias_initializer")
         self.kernel = self.bias = None
 
     def build(self, input_shape):
@@ -104,6 +113,10 @@ class Flatten(Layer):
 
     passes_numbers_on = True
     keeps_integers = True
+
+    @keras_arguments(data_format=DATA_FORMAT)
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def compute_output_shape(self, input_shape):
         sizes = input_shape[1:]

@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..arguments import NotHere, keras_arguments, sizes, whole_number
+from ..errors import ArgumentError
 from .base import Call, Layer
+
+DENSE_TENSORS = {"sparse": NotHere(None, (False,)), "ragged": NotHere(None, (False,))}
 
 
 class InputLayer(Layer):
@@ -16,14 +19,19 @@ class InputLayer(Layer):
     config_names = ("shape", "dtype")
     keeps_channels = True
 
-    def __init__(self, shape, dtype=None, **kwargs):
-        super().__init__(**kwargs)
-        sizes = list(shape) if isinstance(shape, (tuple, list)) else ["not a sequence"]
-        if any(size is not None and not (isinstance(size, (int, np.integer)) and size > 0) for size in sizes):
-            raise ShapeError(
-                f"Input shape is {shape!r}; expected the sizes of one example without the batch, as (224, 224, 3)."
-            )
-        self.shape = tuple(None if size is None else int(size) for size in sizes)
+    @keras_arguments(after="batch_shape", input_tensor=NotHere(), optional=NotHere(False))
+    @keras_arguments(after="dtype", **DENSE_TENSORS)
+    def __init__(self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
+        if batch_shape is not None:
+            if shape is not None:
+                raise ArgumentError("shape and batch_shape are both given; expected one of them.")
+            if not isinstance(batch_shape, (tuple, list)):
+                raise ArgumentError(f"batch_shape is {batch_shape!r}; expected a shape such as (None, 224, 224, 3).")
+            shape = sizes(batch_shape[1:], "batch_shape without its first number")
+        if batch_size is not None:
+            whole_number(batch_size, "batch_size")
+        self.shape = sizes(shape, "Input shape")
         self.dtype = type_name(dtype)
         self.output = Call(self, (), [(None, *self.shape)], self.dtype).outputs[0]
 
@@ -51,11 +59,14 @@ def type_name(dtype):
     return found.name
 
 
-def Input(shape, batch_size=None, dtype=None, name=None):
+@keras_arguments(after="name", tensor=NotHere(), optional=NotHere(False))
+@keras_arguments(after="dtype", **DENSE_TENSORS)
+def Input(shape=None, batch_size=None, dtype=None, batch_shape=None, name=None):
     """Return the symbolic input of a model.
 
     shape        of one example, without the batch: `Input((224, 224, 3))`
     batch_size   accepted as in Keras, and ignored: a model takes batches of any size
     dtype        the type of the numbers: `Input((128,), dtype="int32")` for 128 tokens
+    batch_shape  instead of `shape`: the shape with the batch, which is ignored: `(None, 224, 224, 3)`
     """
-    return InputLayer(shape, dtype=dtype, name=name).output
+    return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name).output

@@ -4,8 +4,10 @@ from functools import reduce
 
 import numpy as np
 
+from ..arguments import axes
 from ..errors import ArgumentError, ShapeError
 from ..kernels.elementwise import add, concatenate
+from ..kernels.products import sums
 from .base import Layer
 
 
@@ -45,7 +47,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = axes(axis, "axis")
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)
@@ -111,4 +113,4 @@ def _sum_over_broadcast_axes(grad, shape):
     """Return grad in an input's `shape`. Where a size of 1 was broadcast, one number was used many times: its gradient
     is the sum over all the places where it was used."""
     axes = tuple(axis for axis, (found, own) in enumerate(zip(grad.shape, shape)) if own == 1 and found > 1)
-    return grad.sum(axis=axes, keepdims=True) if axes else grad
+    return sums(grad, axes) if axes else grad

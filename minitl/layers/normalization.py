@@ -1,8 +1,11 @@
-"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift."""
+"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift. Unit
+normalization: brings every row of numbers to length 1."""
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError, warn_of_mistake
+from .. import initializers
+from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, keras_arguments, number, truth_value
+from ..errors import ShapeError, warn_of_mistake
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
 from .base import Layer
@@ -37,27 +40,56 @@ class BatchNormalization(Layer):
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
     keeps_channels = is_elementwise = True
     input_axes = {"gamma": 0, "beta": 0, "moving_mean": 0, "moving_variance": 0}
+    training_only = ("momentum",)
+    torch_defaults = {"epsilon": 1e-5}
     torch_names = {
         "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
     }  # fmt: skip
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, **kwargs):
+    @keras_arguments(
+        after="moving_variance_initializer",
+        beta_regularizer=REGULARIZER,
+        gamma_regularizer=REGULARIZER,
+        beta_constraint=CONSTRAINT,
+        gamma_constraint=CONSTRAINT,
+        renorm=NotHere(False),
+        renorm_clipping=NotHere(),
+        renorm_momentum=NotHere(0.99),
+        synchronized=NotHere(False),
+    )
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        for argument, value in ("momentum", momentum), ("epsilon", epsilon):
-            if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
-                raise ArgumentError(f"{argument} is {value!r}; expected a number from 0 to 1.")
-        self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
-        self.center, self.scale = center, scale
+        self.axis = axes(axis, "axis")
+        self.momentum, self.epsilon = number(momentum, "momentum", 0, 1), number(epsilon, "epsilon", 0, 1)
+        self.center, self.scale = truth_value(center, "center"), truth_value(scale, "scale")
+        self.initializers = {
+            "beta": initializers.get(beta_initializer, "beta_initializer"),
+            "gamma": initializers.get(gamma_initializer, "gamma_initializer"),
+            "moving_mean": initializers.get(moving_mean_initializer, "moving_mean_initializer"),
+            "moving_variance": initializers.get(moving_variance_initializer, "moving_variance_initializer"),
+        }
         self.gamma = self.beta = self.moving_mean = self.moving_variance = None
 
     def build(self, input_shape):
         channels = (input_shape[-1],)
         if self.scale:
-            self.add_weight("gamma", channels, "ones")
+            self.add_weight("gamma", channels, self.initializers["gamma"])
         if self.center:
-            self.add_weight("beta", channels, "zeros")
-        self.add_weight("moving_mean", channels, "zeros", trainable=False)
-        self.add_weight("moving_variance", channels, "ones", trainable=False)
+            self.add_weight("beta", channels, self.initializers["beta"])
+        for name in "moving_mean", "moving_variance":
+            self.add_weight(name, channels, self.initializers[name], trainable=False)
 
     def check_input(self, input_shape):
         if self.axis not in (-1, len(input_shape) - 1):
@@ -123,8 +155,9 @@ class BatchNormalization(Layer):
             dmean/dx_i     = 1/M
             dvariance/dx_i = 1/M sum_j 2 (x_j - mean) (1[i = j] - dmean/dx_i)
                            = 2 (x_i - mean)/M - 2/M^2 sum_j (x_j - mean)  =  2 (x_i - mean)/M
-        Its path through the mean is zero, since sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3,
-        (-2) + (-1) + 3 = 0, and dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
+        x_i changes the variance also through the mean: the term -2/M^2 sum_j (x_j - mean). This term is zero, since
+        sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3, (-2) + (-1) + 3 = 0, and
+        dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
             dinverse_std/dx_i = -inverse_std^3 / 2 * dvariance/dx_i = -inverse_std^2 v_i / M
             dv_j/dx_i  = inverse_std * (1[i = j] - 1/M - v_i v_j / M)
             dL/dx_i    = sum_j dL/dv_j dv_j/dx_i
@@ -149,3 +182,55 @@ class BatchNormalization(Layer):
         pixels = grad.size // grad.shape[-1]  # M
         b = -scale * inverse_std * sum_grad_v / pixels
         return weighted_sum(grad, x, scale, b, -b * mean - scale * sum_grad / pixels)
+
+
+class UnitNormalization(Layer):
+    """y = x / |x| along `axis`, where |x| is the square root of the sum of squares.  x (N, ..., D) -> same shape.
+
+    It takes the length out of each row and keeps the direction. In front of a new head this takes out how bright and
+    contrasty a photograph is: a pre-trained network answers a pale photograph with the same pattern of features as a
+    vivid one, but with smaller numbers.
+
+    axis   one axis, or several, over which the sum runs
+
+    A row of zeros has no direction: it stays zero, and so does its gradient.
+    """
+
+    takes_integers = False
+    config_names = ("axis",)
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axes(axis, "axis")
+        self._axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+
+    def check_input(self, input_shape):
+        rank = len(input_shape)
+        positions = [each + rank if each < 0 else each for each in self._axes]
+        if not all(0 < each < rank for each in positions) or len(set(positions)) < len(positions):
+            raise ShapeError(
+                f"layer '{self.name}': axis is {self.axis}, the input has shape {tuple(input_shape)}; expected axes of "
+                f"an example, 1 to {rank - 1}, each once."
+            )
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        x = as_float(x)
+        # The square of the largest number may overflow, that of a small one vanish: so it is taken out first.
+        largest = np.abs(x).max(axis=self._axes, keepdims=True, initial=0)
+        scaled = x / np.where(largest > 0, largest, 1)
+        scaled_length = np.sqrt(np.square(scaled).sum(axis=self._axes, keepdims=True))
+        y = scaled / np.where(largest > 0, scaled_length, 1)
+        self.remember(y, largest * scaled_length)
+        return y
+
+    def backward(self, grad):
+        """Return dL/dx. With n = |x|, y_j = x_j / n and dn/dx_i = x_i / n = y_i:
+
+        dy_j/dx_i = (1[i = j] - y_j y_i) / n      so      dL/dx_i = (grad_i - y_i sum_j grad_j y_j) / n
+
+        The gradient has no part along y: to make x longer changes nothing.
+        """
+        y, length = self.remembered()
+        along = (grad * y).sum(axis=self._axes, keepdims=True)
+        return np.where(length > 0, (grad - y * along) / np.where(length > 0, length, 1), 0)

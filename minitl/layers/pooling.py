@@ -1,7 +1,7 @@
 """Pooling layers. The math is in `kernels/pooling.py`."""
 
 from .. import kernels
-from ..arguments import pair
+from ..arguments import DATA_FORMAT, keras_arguments, pair, truth_value
 from .base import Layer
 from .convolutional import check_padding, windowed_shape
 
@@ -12,8 +12,9 @@ class _Pooling2D(Layer):
     config_names = ("pool_size", "strides", "padding")
     keeps_channels = True
 
-    def __init__(self, pool_size=(2, 2), strides=None, padding="valid", **kwargs):
-        super().__init__(**kwargs)
+    @keras_arguments(after="padding", data_format=DATA_FORMAT)
+    def __init__(self, pool_size=(2, 2), strides=None, padding="valid", name=None, **kwargs):
+        super().__init__(name=name, **kwargs)
         self.pool_size = pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else pair(strides, "strides")
         self.padding = check_padding(padding)
@@ -58,9 +59,10 @@ class _GlobalPooling2D(Layer):
     config_names = ("keepdims",)
     keeps_channels = True
 
+    @keras_arguments(data_format=DATA_FORMAT)
     def __init__(self, keepdims=False, **kwargs):
         super().__init__(**kwargs)
-        self.keepdims = keepdims
+        self.keepdims = truth_value(keepdims, "keepdims")
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")
@@ -85,7 +87,7 @@ class GlobalAveragePooling2D(_GlobalPooling2D):
 
     def backward(self, grad):
         (image_hw,) = self.remembered()
-        return kernels.global_average_pool_gradient(grad.reshape(len(grad), -1), image_hw)
+        return kernels.global_average_pool_gradient(grad.reshape(len(grad), grad.shape[-1]), image_hw)
 
 
 class GlobalMaxPooling2D(_GlobalPooling2D):
@@ -98,4 +100,4 @@ class GlobalMaxPooling2D(_GlobalPooling2D):
 
     def backward(self, grad):
         (x,) = self.remembered()
-        return kernels.global_max_pool_gradient(grad.reshape(len(grad), -1), x)
+        return kernels.global_max_pool_gradient(grad.reshape(len(grad), grad.shape[-1]), x)

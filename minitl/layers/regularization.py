@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..arguments import NotHere, is_number, keras_arguments
 from ..errors import ArgumentError
 from ..kernels import as_float
 from ..randomness import generator
@@ -15,12 +16,13 @@ class Dropout(Layer):
     inference returns x as it is. Srivastava et al. 2014. `seed` fixes the sequence of masks.
     """
 
-    config_names = ("rate", "seed")
+    config_names = training_only = ("rate", "seed")
     keeps_channels = is_elementwise = passes_numbers_on = True
 
+    @keras_arguments(after="rate", noise_shape=NotHere(instead="Each number is dropped on its own."))
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(rate, (int, float, np.floating)) or not 0 <= rate < 1:
+        if not is_number(rate) or not 0 <= rate < 1:
             raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to set to 0.")
         self.rate, self.seed = float(rate), seed
         self.random = rate > 0

@@ -15,7 +15,11 @@ padding mask and an ignored region are weights of 0.
 
 import numpy as np
 
+from ..arguments import DTYPE, NAME, NotHere, keras_arguments
 from ..errors import DataError
+
+REDUCTION = NotHere("sum_over_batch_size", instead="A loss is a mean; multiply it, or use loss_weights.")
+LAST_AXIS = NotHere(-1, instead="Classes are the last axis of the predictions.")
 
 
 class Loss:
@@ -37,6 +41,10 @@ class Loss:
     count = None
     working_state = ("count",)
     remembers = ()
+
+    @keras_arguments(name=NAME, reduction=REDUCTION, dtype=DTYPE)
+    def __init__(self):
+        pass
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return `forward` of the same arguments."""
@@ -87,6 +95,11 @@ def predictions_in(y_pred):
     return max(int(np.prod(leading_shape(y_pred.shape))), 1)
 
 
+def mean(losses):
+    """Return the mean of the losses of all outputs as a float; 0 for an empty batch."""
+    return float(losses.sum() / max(losses.size, 1))
+
+
 def weights(sample_weight, y_pred):
     """Return sample weights in a shape that multiplies y_pred row by row; ones where `sample_weight` is None.
 
@@ -117,9 +130,9 @@ def check_weights(weight, leading):
 
 
 def check_count(y_true, output_shape):
-    """Raise DataError unless there are as many labels as examples, and at least one."""
+    """Raise DataError unless there are as many labels as examples. No labels fit an empty batch alone."""
     count = np.shape(y_true)[0] if np.ndim(y_true) else 0
-    if count == 0 or output_shape[0] not in (None, count):
+    if output_shape[0] != count and (count == 0 or output_shape[0] is not None):
         raise DataError(
             f"there are {count} labels for {output_shape[0]} predictions; expected one label for each, at least one."
         )

@@ -2,7 +2,13 @@
 
 Softmax and cross-entropy fit together. With p = softmax(z) and a one-hot label t,
 
-    L = -sum_k t_k log p_k        dL/dp_k = -t_k / p_k        dL/dz_k = p_k - t_k
+    L = -sum_k t_k log p_k        dL/dz_k = p_k - t_k
+
+The last formula follows from the gradient of softmax, dL/dz_k = p_k g_k - p_k sum_j g_j p_j, with g_j = -t_j / p_j:
+
+    dL/dz_k = -t_k + p_k sum_j t_j = p_k - t_k        since t adds up to 1
+
+For p = (0.7, 0.2, 0.1) and t = (0, 1, 0) it is (0.7, -0.8, 0.1).
 
 Training needs the last formula. Its values lie between -1 and 1, and it is exact however wrong the prediction is. It is
 computed in two steps: this loss divides by p, and the backward of softmax multiplies by p. The two cancel as long as p
@@ -11,25 +17,47 @@ has not been rounded to 0. `kernels.activations.softmax` therefore never returns
 to z = +-10,000), and each step is still the exact gradient of its own function. The loss *value* stops growing at
 -log(1.2e-32) = 73.5 (in float32).
 
-A softmax that is not ours may return an exact 0 for the label. The docstring of `_above_zero` describes this case. With
-`from_logits=True` the model ends without a softmax, and value and gradient are computed directly from z, so this cannot
-happen. Sigmoid and `BinaryCrossentropy` work together in the same way as softmax and cross-entropy.
+Predictions that do not come from our softmax or sigmoid are taken as Keras takes them:
+
+- Rows that do not add up to 1 are divided by their sums s, so L = -sum_k t_k log(p_k / s). With T = sum_k t_k,
+
+      dL/dp_k = -t_k / p_k + T / s
+
+  The second term is the same for all k of a row. If p is a softmax, a common change of all p_k leads to no z, and the
+  backward of softmax takes the term away again.
+- A probability of 0 counts as 1e-7, and a yes-or-no probability of 1 as 1 - 1e-7. L is constant there, so its slope
+  is 0: such a prediction teaches nothing. Our softmax and sigmoid never return an exact 0, nor sigmoid an exact 1.
+  (Where one of several classes has a probability of 1, L is exactly 0, in Keras 1.2e-7.)
+
+A probability of 1e-10, say, stays what it is: L = 23.03. Keras gives this number if it finds the softmax before the
+loss (on TensorFlow), otherwise 16.12 = -log(1e-7) and the slope 0: on PyTorch, the examples that are most wrong stop
+teaching.
+
+With `from_logits=True` the model ends without a softmax, and value and gradient are computed directly from z. Sigmoid
+and `BinaryCrossentropy` work together in the same way as softmax and cross-entropy.
 """
 
 import numpy as np
 
+from ..arguments import DTYPE, NAME, keras_arguments
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float, log_softmax
+from ..kernels.precision import smallest_probability
 from .base import (
+    LAST_AXIS,
+    REDUCTION,
     Loss,
     check_count,
     check_one_for_each_output,
     leading_shape,
+    mean,
     one_number_each,
     predictions_in,
     same_sizes,
     weights,
 )
+
+ZERO = 1e-7  # what a probability of 0 counts as; Keras's epsilon
 
 
 class _Crossentropy(Loss):
@@ -58,7 +86,11 @@ class _Crossentropy(Loss):
                 )
         self.t = self.one_hot(y_true, y_pred) * self.weight
         self.y_pred = y_pred
-        log_p = log_softmax(y_pred) if self.from_logits else np.log(_above_zero(y_pred))
+        if self.from_logits:
+            log_p = log_softmax(y_pred)
+        else:
+            self.is_zero, self.row_sums = y_pred < smallest_probability(y_pred.dtype), _row_sums(y_pred)
+            log_p = np.log(np.where(self.is_zero, ZERO, y_pred / self.row_sums))
         return float(-(self.t * log_p).sum() / max(self.count, 1))
 
     def count_labels(self, y_true, y_pred):
@@ -68,14 +100,17 @@ class _Crossentropy(Loss):
     def backward(self):
         """Return dL/dy_pred, from probabilities or from logits.
 
-        Probabilities: dL/dp = -t / p / M.
+        Probabilities: dL/dp = (-t / p + T / s) / M, without the terms of probabilities that count as 1e-7: these are
+        constant.
 
         Logits: dL/dz = (p - t) / M. The formula at the head of this file holds for a row of t that adds up to 1. With
         weight w the row is w t, which adds up to w, so dL/dz = (w p - w t) / M.
         """
         if self.from_logits:
             return (np.exp(log_softmax(self.y_pred)) * self.weight - self.t) / max(self.count, 1)
-        return -self.t / _above_zero(self.y_pred) / max(self.count, 1)
+        t = np.where(self.is_zero, 0, self.t)
+        slope = t.sum(axis=-1, keepdims=True) / self.row_sums - t / np.where(self.is_zero, 1, self.y_pred)
+        return slope / max(self.count, 1)
 
 
 class CategoricalCrossentropy(_Crossentropy):
@@ -88,6 +123,7 @@ class CategoricalCrossentropy(_Crossentropy):
 
     names = ("categorical_crossentropy",)
 
+    @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, from_logits=False, label_smoothing=0.0):
         super().__init__(from_logits)
         self.label_smoothing = _checked_smoothing(label_smoothing)
@@ -116,7 +152,7 @@ class CategoricalCrossentropy(_Crossentropy):
                 f"labels have shape {shape}; expected one-hot rows (N, {', '.join(map(str, expected))}). {hint}"
             )
         sums = np.asarray(y_true).sum(axis=-1)
-        if not np.allclose(sums, 1, atol=1e-3) or np.min(y_true) < 0:
+        if not np.allclose(sums, 1, atol=1e-3) or np.min(y_true, initial=0) < 0:
             raise DataError(
                 "one-hot labels must add up to 1 in each row, with nothing below 0; row "
                 f"{int(np.abs(sums - 1).argmax())} does not. minitl.utils.to_categorical makes them from integers."
@@ -135,6 +171,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     names = ("sparse_categorical_crossentropy",)
     accuracy = "sparse_categorical_accuracy"
 
+    @keras_arguments(after="ignore_class", reduction=REDUCTION, axis=LAST_AXIS, name=NAME, dtype=DTYPE)
     def __init__(self, from_logits=False, ignore_class=None):
         super().__init__(from_logits)
         if ignore_class is not None and not isinstance(ignore_class, (int, np.integer)):
@@ -197,6 +234,7 @@ class BinaryCrossentropy(Loss):
     accuracy = "binary_accuracy"
     final_activation = "sigmoid"
 
+    @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, from_logits=False, label_smoothing=0.0):
         self.from_logits, self.label_smoothing = from_logits, _checked_smoothing(label_smoothing)
 
@@ -224,20 +262,24 @@ class BinaryCrossentropy(Loss):
             # L = log(1 + exp(-z)) + (1 - t) z = max(z, 0) - t z + log(1 + exp(-|z|)), where nothing can overflow.
             z = y_pred
             self.p = ACTIVATIONS["sigmoid"][0](z)
-            return float(np.mean(self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z))))))
-        self.p = np.clip(y_pred, np.finfo(y_pred.dtype).tiny, 1 - np.finfo(y_pred.dtype).epsneg)
-        return float(-np.mean(self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p))))
+            return mean(self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z)))))
+        is_zero, is_one = y_pred < smallest_probability(y_pred.dtype), y_pred >= 1
+        self.is_certain = is_zero | is_one
+        self.p = np.where(is_zero, ZERO, np.where(is_one, 1 - ZERO, y_pred)).astype(y_pred.dtype)
+        return -mean(self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p)))
 
     def backward(self):
         """Return dL/dy_pred, where M is the number of entries.
 
-        Probabilities: dL/dp = (-t/p + (1 - t)/(1 - p)) / M = (p - t) / (p (1 - p)) / M.
+        Probabilities: dL/dp = (-t/p + (1 - t)/(1 - p)) / M = (p - t) / (p (1 - p)) / M, and 0 where p counts as 1e-7
+        or 1 - 1e-7 and L is constant.
 
         Logits: dp/dz = p (1 - p) for a sigmoid, which cancels the divisor: dL/dz = (p - t) / M.
         """
         if self.from_logits:
-            return self.weight * (self.p - self.t) / self.p.size
-        return self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / self.p.size
+            return self.weight * (self.p - self.t) / max(self.p.size, 1)
+        slope = self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / max(self.p.size, 1)
+        return np.where(self.is_certain, 0, slope)
 
 
 def _checked_smoothing(label_smoothing):
@@ -247,16 +289,10 @@ def _checked_smoothing(label_smoothing):
     return float(label_smoothing)
 
 
-def _above_zero(p):
-    """Return probabilities, with an exact 0 raised to the smallest normal number: 1.2e-38 in float32.
-
-    Our softmax never returns 0, but a layer of one's own may. If the label's probability is 0, the loss of this
-    prediction is -log(1.2e-38) = 87.3, and dL/dp = -1 / 1.2e-38 = -8.5e37 (divided by M). Both are finite. But that
-    layer's backward multiplies dL/dp by its p = 0, so dL/dz is 0 where it should be p - t = -1. The prediction is as
-    wrong as possible and changes nothing. (A weight of 4 or more makes dL/dp infinite, and dL/dz NaN.) So end the
-    model with our softmax, or without a softmax and use from_logits=True.
-    """
-    return np.maximum(p, np.finfo(p.dtype).tiny)
+def _row_sums(p):
+    """Return the sum of each row, (N, ..., 1); 1 for a row of zeros, which stays what it is."""
+    sums = p.sum(axis=-1, keepdims=True)
+    return np.where(sums == 0, 1, sums)
 
 
 def _flat_labels(y_true, output_shape):

@@ -5,15 +5,24 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
-from ..errors import DataError
+from ..arguments import DTYPE, keras_arguments
+from ..errors import ArgumentError, DataError, MinitlError
 
 
 class Metric:
-    """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...)."""
+    """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...).
+
+    name               the metric's name in the history; the class has a default
+    larger_is_better   whether larger numbers are better, for callbacks with mode="auto"; None: not said
+    """
 
     name = "metric"
+    larger_is_better = None
 
-    def __init__(self):
+    @keras_arguments(dtype=DTYPE)
+    def __init__(self, name=None):
+        if name is not None:
+            self.name = metric_name(name)
         self.reset()
 
     def reset(self):
@@ -28,6 +37,8 @@ class Metric:
         """
         try:
             scores = self.score(np.asarray(y_true), np.asarray(y_pred))
+        except MinitlError:
+            raise
         except ValueError:
             raise DataError(
                 f"metric '{self.name}' cannot compare labels {np.shape(y_true)} with predictions {np.shape(y_pred)}: "
@@ -48,4 +59,11 @@ class Metric:
 
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no score(y_true, y_pred), which gives a number for each.")
+
+
+def metric_name(name):
+    """Return the name of a metric in the history. Raises ArgumentError unless it is a string that is not empty."""
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
+    return name

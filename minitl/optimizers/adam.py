@@ -4,26 +4,44 @@ import math
 
 import numpy as np
 
-from ..arguments import number
-from .base import Optimizer
+from ..arguments import NotHere, keras_arguments, number
+from .base import OF_ALL_OPTIMIZERS, Optimizer
 
 
 class Adam(Optimizer):
-    """Adam: each parameter moves by about lr a step, whatever the size of its gradient. Kingma & Ba 2015.
+    """Adam: each parameter moves by about lr a step, unless its gradient is tiny. Kingma & Ba 2015.
 
         m <- beta_1 m + (1 - beta_1) g            moving mean of the gradient g
         v <- beta_2 v + (1 - beta_2) g^2          moving mean of its square
         p <- p - lr' m / (sqrt(v) + epsilon)      lr' = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
 
-    m and v start at 0, so they are too small at first. The factor in lr' corrects this. t is the number of the step.
+    m and v start at 0, so they are too small at first. The factor in lr' corrects this. t is the number of the step. In
+    the first one, m = (1 - beta_1) g and v = (1 - beta_2) g^2, so
+
+        m / sqrt(v) = sign(g) (1 - beta_1) / sqrt(1 - beta_2)
+
+    lr' has the inverse of this factor, and the parameter moves by lr. That holds while |g| is far above epsilon /
+    sqrt(1 - beta_2) = 3e-6: for g = 1e-6 the first step is 0.24 lr.
     """
 
     name = "adam"
 
+    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
+    @keras_arguments(after="epsilon", amsgrad=NotHere(False))
     def __init__(
-        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, lr=None, **shared
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        **shared,
     ):
-        super().__init__(learning_rate, weight_decay, lr, **shared)
+        clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        super().__init__(learning_rate, weight_decay, **clipping, **shared)
         self.beta_1, self.beta_2 = number(beta_1, "beta_1", 0, 1 - 1e-9), number(beta_2, "beta_2", 0, 1 - 1e-9)
         self.epsilon = number(epsilon, "epsilon", 0, 1)
 
@@ -35,8 +53,11 @@ class Adam(Optimizer):
         """Update a part of one parameter in place, with its m and v."""
         t = self.iterations
         corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        mean += (gradient - mean) * (1 - self.beta_1)
-        square += (gradient * gradient - square) * (1 - self.beta_2)
+        # Keras computes m + (g - m) (1 - beta_1). Its rounding leaves something of an old, large m even for beta_1 = 0.
+        mean *= self.beta_1
+        mean += gradient * (1 - self.beta_1)
+        square *= self.beta_2
+        square += gradient * gradient * (1 - self.beta_2)
         step = np.sqrt(square)
         step += self.epsilon
         np.divide(mean, step, out=step)

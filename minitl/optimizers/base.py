@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..arguments import number
+from ..arguments import NAME, NotHere, keras_arguments, number
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
 from .schedules import LARGEST_RATE, rate
@@ -21,12 +21,23 @@ BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam computes, still fits into float32 (up to 3.4e38)
 LARGEST_STEP = LARGEST_RATE  # of rate times gradient: parameters and momentum stay far below 3.4e38
 
+# Keras's arguments of all optimizers, which stand behind global_clipnorm
+OF_ALL_OPTIMIZERS = {
+    "use_ema": NotHere(False),
+    "ema_momentum": NotHere(0.99),
+    "ema_overwrite_frequency": NotHere(),
+    "loss_scale_factor": NotHere(instead="float32 needs no scaling of the loss."),
+    "gradient_accumulation_steps": NotHere(instead="Use a larger batch_size."),
+    "name": NAME,
+}
+
 
 class Optimizer:
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`. `lr` is another name for it
+                    such as `CosineDecay`, in the place of which only another schedule can be set. `lr` is another name
+                    for it
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction
@@ -56,6 +67,7 @@ class Optimizer:
     working_state = ("iterations", "rate", "start_points", "state")  # checkpoints know these by name
     remembers = ()
 
+    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
     def __init__(
         self,
         learning_rate,
@@ -66,7 +78,11 @@ class Optimizer:
         global_clipnorm=None,
         l2_sp=None,
         rate_factors=None,
+        **others,
     ):
+        if others:
+            found = ", ".join(f"{name}={value!r}" for name, value in others.items())
+            raise ArgumentError(f"{type(self).__name__} has no argument {found} in minitl.")
         self.iterations = 0  # steps taken
         self.learning_rate = learning_rate if lr is None else lr
         self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, 1e6)
@@ -93,6 +109,11 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value):
+        if not callable(value) and getattr(self, "_schedule", None) is not None:
+            raise ArgumentError(
+                f"learning_rate is {value!r}, but the optimizer has a schedule ({type(self._schedule).__name__}), "
+                "which sets the rate of every step. Set another schedule, or make the optimizer with a number."
+            )
         self._schedule = value if callable(value) else None
         self._learning_rate = self._scheduled(self.iterations) if callable(value) else rate(value)
 
@@ -186,7 +207,7 @@ class Optimizer:
                     parameter *= 1 - self.weight_decay * self.rate
                 self.update(parameter, gradient, *state)
 
-        share(work, parts)
+        _share(work, parts, sum(arrays[0].size for _, arrays in updates))
 
     def _refuse_overflow(self, updates):
         """Raise DivergedError if a gradient is not finite, or so large that its update would not be finite."""
@@ -197,7 +218,8 @@ class Optimizer:
                 found.extend([block.max(), -block.min()])
 
         flat = [(found, gradient.reshape(-1)) for found, (_, _, gradient) in zip(extremes, updates)]
-        share(find, [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)])
+        parts = [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)]
+        _share(find, parts, sum(gradient.size for _, gradient in flat))
         for (layer, name, _), found in zip(updates, extremes):
             largest = float(np.max(found))  # NaN if the gradient holds one
             if largest <= LARGEST_GRADIENT and largest * self.learning_rate <= LARGEST_STEP:
@@ -222,6 +244,17 @@ def _checked_factors(factors):
     if not isinstance(factors, dict) or not all(isinstance(pattern, str) for pattern in factors):
         raise ArgumentError(f"rate_factors is {factors!r}; expected {{pattern of layer names: factor}}.")
     return {pattern: number(factor, f"rate_factors['{pattern}']", 0, 1e3) for pattern, factor in factors.items()}
+
+
+def _share(work, parts, size):
+    """Share parts of `size` numbers in all between the threads, if they are more than a block.
+
+    For less, as in a small head, waking another thread takes longer than the work itself.
+    """
+    if size > BLOCK_SIZE:
+        share(work, parts)
+    else:
+        work(parts)
 
 
 def _norm(gradient):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..arguments import number
-from .base import Optimizer
+from ..arguments import keras_arguments, number
+from .base import OF_ALL_OPTIMIZERS, Optimizer
 
 
 class SGD(Optimizer):
@@ -16,8 +16,20 @@ class SGD(Optimizer):
 
     name = "sgd"
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, lr=None, **shared):
-        super().__init__(learning_rate, weight_decay, lr, **shared)
+    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
+    def __init__(
+        self,
+        learning_rate=0.01,
+        momentum=0.0,
+        nesterov=False,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        **shared,
+    ):
+        clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        super().__init__(learning_rate, weight_decay, **clipping, **shared)
         self.momentum, self.nesterov = number(momentum, "momentum", 0, 1), nesterov
 
     def start(self, parameter):

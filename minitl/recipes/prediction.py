@@ -215,17 +215,17 @@ def classified_table(results):
     return "\n".join([lines.header(), *map(lines.line, results)])
 
 
-def evaluate_folder(model, folder, strict=False, verbose=1):
+def evaluate_folder(model, folder, strict=False, verbose=1, follow_links=False):
     """Measure a model, or the file of one, on a folder of photographs.
 
     The folder has a subfolder for each class, with the name of one of the model's classes.
     Returns (`Evaluation`, [(path, reason) of every file that was left out]). With `strict`, raises DataError for the
-    first of these files instead.
+    first of these files instead. With `follow_links`, links that lead out of the folder are followed.
     """
     with silent_unless(verbose):
         classifier = Classifier(model)
         class_names = classifier.class_names
-        folder_found = data.audit_folder(folder, val_share=0, strict=strict)
+        folder_found = data.audit_folder(folder, val_share=0, strict=strict, follow_links=follow_links)
         unknown = [name for name in folder_found.class_names if name not in class_names]
         if unknown:
             raise DataError(

@@ -70,6 +70,7 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
     rates, losses, average = np.geomspace(lowest, highest, steps).tolist(), [], 0.0
     with np.errstate(over="ignore", invalid="ignore"), Progress("Trying learning rates", steps) as bar:
         try:
+            optimizer._schedule = None
             for number, (batch, examples) in enumerate(zip(batches, read_ahead(x, batches, 0)), start=1):
                 optimizer.learning_rate = rates[number - 1]
                 examples = model.input_structure.packed(examples)

@@ -76,9 +76,16 @@ def ridge_head(features, labels, classes=None):
 
         B = X^T U diag(1 / (s^2 + lambda)) U^T Y
 
-    Lambda is chosen by leaving one example out at a time. No other fit is needed for that (Allen 1974): if example n is
-    left out, its error e_n becomes e_n / (1 - h_nn - 1/N). Here h_nn is the n-th diagonal element of H, and 1/N is the
-    share of the example in the means. The lambda with the smallest sum of the squares of these errors is chosen.
+    Lambda is chosen by leaving one example out at a time. No other fit is needed for that (Allen 1974). Let q be the
+    prediction for example n by the head that was fitted to the others. Replace the label y_n by q. A fit to all N gives
+    the same head, since example n adds no error to it. The prediction for n is linear in the labels; its own label has
+    the weight h = h_nn + 1/N, where h_nn is the n-th diagonal element of H and 1/N the share of n in the means. So with
+    the prediction p_n and the error e_n = y_n - p_n of the head that was fitted to all labels as they are,
+
+        q = p_n - h (y_n - q)      so      y_n - q = e_n + h (y_n - q) = e_n / (1 - h)
+
+    The lambda with the smallest sum of the squares of these errors is chosen. (The deviations that normalize X stay
+    those of all examples.)
     """
     features = np.asarray(features)
     if features.ndim != 2 or len(features) != len(labels) or len(features) < 3:

@@ -43,6 +43,11 @@ def probabilities(shape, seed):
     return p / p.sum(axis=-1, keepdims=True)
 
 
+def uneven_probabilities(shape, seed):
+    """Return positive rows that add up to less or more than 1."""
+    return yes_or_no_probabilities(shape, seed)
+
+
 def yes_or_no_probabilities(shape, seed):
     """Return numbers between 0 and 1, as a sigmoid gives them."""
     return 1 / (1 + np.exp(-random(*shape, seed=seed)))
@@ -85,7 +90,7 @@ class LossCase(NamedTuple):
     labels_of: Callable
     predictions_of: Callable
     keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
-    keras_gradient: bool = True  # is Keras's gradient the derivative of the same formula?
+    keras_gradient: bool = True  # False where Keras on PyTorch fails in its backward
 
     def loss(self):
         """Return a new loss."""
@@ -108,24 +113,30 @@ class LossCase(NamedTuple):
 
 SHAPES = {"rows": (7, 5), "steps": (3, 4, 5), "maps": (2, 3, 4, 5)}
 
-# From probabilities, Keras divides each row by its sum first: the same value, but another gradient.
 OF_ALL_SHAPES = [
     case
     for where, shape in SHAPES.items()
     for case in (
         LossCase(f"categorical-{where}", lambda losses: losses.CategoricalCrossentropy(),
-                 shape, one_hot, probabilities, keras_gradient=False),
+                 shape, one_hot, probabilities),
         LossCase(f"categorical-logits-{where}", lambda losses: losses.CategoricalCrossentropy(from_logits=True),
                  shape, one_hot, numbers),
         LossCase(f"categorical-soft-labels-{where}", lambda losses: losses.CategoricalCrossentropy(from_logits=True),
                  shape, probabilities, numbers),
         LossCase(f"categorical-smoothing-{where}", lambda losses: losses.CategoricalCrossentropy(label_smoothing=0.2),
-                 shape, one_hot, probabilities, keras_gradient=False),
+                 shape, one_hot, probabilities),
         LossCase(f"categorical-smoothing-logits-{where}",
                  lambda losses: losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2),
                  shape, one_hot, numbers),
+        LossCase(f"categorical-uneven-{where}", lambda losses: losses.CategoricalCrossentropy(),
+                 shape, one_hot, uneven_probabilities),
+        LossCase(f"categorical-uneven-smoothing-{where}",
+                 lambda losses: losses.CategoricalCrossentropy(label_smoothing=0.2),
+                 shape, one_hot, uneven_probabilities),
+        LossCase(f"sparse-uneven-{where}", lambda losses: losses.SparseCategoricalCrossentropy(),
+                 shape, classes, uneven_probabilities, keras_gradient=where != "maps"),
         LossCase(f"sparse-{where}", lambda losses: losses.SparseCategoricalCrossentropy(),
-                 shape, classes, probabilities, keras_gradient=False),
+                 shape, classes, probabilities, keras_gradient=where != "maps"),
         LossCase(f"sparse-logits-{where}", lambda losses: losses.SparseCategoricalCrossentropy(from_logits=True),
                  shape, classes, numbers),
         LossCase(f"sparse-column-{where}", lambda losses: losses.SparseCategoricalCrossentropy(from_logits=True),

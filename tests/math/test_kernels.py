@@ -1,4 +1,4 @@
-"""Every fast kernel against its loop twin, and both against results known by hand."""
+"""Every fast function against its loop twin, and both against results known by hand."""
 
 import itertools
 import tracemalloc
@@ -140,7 +140,7 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
     taken = []
     for name in "conv2d_im2col", "conv2d_naive":
         monkeypatch.setattr(convolution, name, lambda *_, name=name: taken.append(name))
-    monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd"))
+    monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd") or "y")
 
     def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1, transform=None):
         x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
@@ -269,7 +269,7 @@ def test_global_pooling_equals_its_twin(rng):
 
 
 def test_equal_maxima_share_nothing():
-    """The first one of several equal pixels gets the whole gradient, in the fast kernel and in its twin."""
+    """The first one of several equal pixels gets the whole gradient, in the fast function and in its twin."""
     x, grad = np.zeros((1, 4, 4, 1)), np.arange(1.0, 5).reshape(1, 2, 2, 1)
     expected = np.zeros((4, 4))
     expected[::2, ::2] = [[1, 2], [3, 4]]
@@ -425,3 +425,77 @@ def test_gradients_in_blocks(rng, monkeypatch, window, strides, block_bytes):
     grad = rng.standard_normal(y.shape)
     arguments = grad, x, y, window, strides
     assert_close(kernels.max_pool_gradient(*arguments), kernels.max_pool_gradient_naive(*arguments))
+
+
+# ---- NaN in a window ----
+
+
+@pytest.mark.parametrize("window, strides", [((2, 2), (2, 2)), ((3, 3), (2, 1)), ((3, 2), (1, 1))], ids=str)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_window_with_nan_keeps_its_gradient(rng, window, strides, padding):
+    """The output is NaN, and the last NaN of the window gets the gradient, as in PyTorch."""
+    x = rng.standard_normal((2, 9, 8, 3))
+    x[rng.random(x.shape) < 0.1] = np.nan
+    y = kernels.max_pool(x, window, strides, padding)
+    np.testing.assert_array_equal(y, kernels.max_pool_naive(x, window, strides, padding))
+    grad = rng.standard_normal(y.shape)
+    dx = kernels.max_pool_gradient(grad, x, y, window, strides, padding)
+    assert_close(dx, kernels.max_pool_gradient_naive(grad, x, y, window, strides, padding))
+    assert np.isclose(dx.sum(), grad.sum())
+    assert_close(
+        kernels.global_max_pool_gradient(grad[:, 0, 0], x), kernels.global_max_pool_gradient_naive(grad[:, 0, 0], x)
+    )
+
+
+# ---- what Winograd promises of unusual numbers ----
+
+
+def convolved(choose, x, kernel, **arguments):
+    """Return a convolution by Winograd and by im2col."""
+    results = []
+    for algorithm in "winograd", "im2col":
+        choose(algorithm)
+        results.append(kernels.conv2d(x, kernel, padding="same", **arguments))
+    return results
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("arguments", [{}, {"pool": True}, {"activate": kernels.ACTIVATIONS["relu"][0]}], ids=str)
+def test_winograd_does_not_spread_what_is_not_finite(rng, choose, number, arguments):
+    """A pixel spoils the nine outputs that see it and no others; so do outputs' gradients on the way back."""
+    x, kernel = rng.standard_normal((2, 14, 13, 48), np.float32), rng.standard_normal((3, 3, 48, 32), np.float32)
+    x[1, 6, 7, 3] = number
+    with np.errstate(invalid="ignore"):
+        found, expected = convolved(choose, x, kernel, **arguments)
+    np.testing.assert_array_equal(found, expected)
+    if not arguments:
+        assert (~np.isfinite(found[..., 0])).sum() == 9
+    choose("winograd")
+    with np.errstate(invalid="ignore"):
+        dx = kernels.conv2d_input_gradient(x, kernel.transpose(0, 1, 3, 2), (14, 13), padding="same")
+    assert (~np.isfinite(dx[..., 0])).sum() == 9
+
+
+@pytest.mark.parametrize("size, of_kernel", [(1e18, 1e18), (3e36, 0.05), (1e37, 1e-3), (-1e37, 1e-3), (1e25, 1e-10)])
+def test_winograd_overflows_nowhere_else(rng, choose, size, of_kernel):
+    """The result is im2col's, and no warning is given."""
+    x = (rng.standard_normal((1, 16, 16, 48)) * size).astype(np.float32)
+    kernel = (rng.standard_normal((3, 3, 48, 32)) * of_kernel).astype(np.float32)
+    found, expected = convolved(choose, x, kernel)
+    assert np.isfinite(found).all()
+    assert np.abs(found - expected).max() <= 3e-5 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-20, 1.0, 1e10])
+def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, choose, size):
+    x = (rng.standard_normal((1, 32, 32, 64)) * size).astype(np.float32)
+    x[0, 8, 8, 0] = 1e6 * size  # hides the pixels of its tiles, and no others
+    kernel = rng.standard_normal((3, 3, 64, 32)).astype(np.float32)
+    found, _ = convolved(choose, x, kernel)
+    choose("im2col")
+    exact = kernels.conv2d(x.astype(float), kernel.astype(float), padding="same")
+    error, weight = np.abs(found - exact)[0], np.abs(kernel).sum(axis=(0, 1, 2))
+    assert (error <= 3e-5 * 1e6 * size * weight).all()
+    far = np.ones((32, 32), bool)
+    far[4:14, 4:14] = False  # the tiles of four pixels that see it
+    assert (error[far] <= 3e-5 * 5 * size * weight).all()

@@ -3,9 +3,13 @@
 An average counts the same predictions as the loss.
 """
 
+import re
+
 import numpy as np
 import pytest
+from cases.losses import NAMES
 
+from minitl import losses, metrics
 from minitl.errors import ArgumentError, DataError
 from minitl.layers import Conv2D, Dense, Input
 from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
@@ -267,3 +271,32 @@ def test_labels_of_one_number_each_time_step(rng):
     assert model.evaluate(pixels, y, verbose=0) == pytest.approx(model.evaluate(pixels, y[..., None], verbose=0))
     with pytest.raises(DataError, match=r"labels have shape \(4, 1\); .*one number for each output: \(N, 5, 1\)"):
         model.evaluate(pixels, y[:, :1], verbose=0)
+
+
+@pytest.mark.parametrize(
+    "shape", [(5, 1, 1), (5, 12, 1), (5, 1, 12), (5, 1, 1, 3), (5, 12, 1, 3), (5, 12, 1, 1)], ids=str
+)
+@pytest.mark.parametrize("logits", [False, True])
+def test_labels_that_numpy_would_stretch_are_refused_by_every_loss(shape, logits):
+    """Both shapes are named. (5, 12, 12, 1) are labels of one number a pixel; all others would be broadcast."""
+    p = np.full((5, 12, 12, 3), 0.3, np.float32)
+    for name in NAMES.values():
+        try:
+            criterion = getattr(losses, name)(from_logits=logits)
+        except (TypeError, ArgumentError):
+            criterion = getattr(losses, name)()
+        labels = (
+            np.ones(shape, np.float32) if shape[-1] != 3 else np.eye(3, dtype=np.float32)[np.zeros(shape[:-1], int)]
+        )
+        for call in lambda: criterion.forward(labels, p), lambda: criterion.check_labels(labels, (None, 12, 12, 3)):
+            with pytest.raises(DataError, match=rf"{re.escape(str(shape))}.*12, 12, 3\)"):
+                call()
+
+
+@pytest.mark.parametrize(
+    "shape", [(5, 1, 1), (5, 12, 1), (5, 1, 12), (5, 1, 1, 3), (5, 12, 1, 3), (5, 12, 1, 1)], ids=str
+)
+def test_labels_that_numpy_would_stretch_are_refused_by_every_metric(shape):
+    for name in metrics.METRICS.values():
+        with pytest.raises(DataError, match=rf"{re.escape(str(shape))}.*\(5, 12, 12, 3\)"):
+            name().update(np.ones(shape), np.full((5, 12, 12, 3), 0.3))

@@ -3,6 +3,7 @@
 Promises of all layers are tested for every case of the table in `cases/layers.py`. Gradients are checked in
 `test_gradients.py`."""
 
+import inspect
 import json
 
 import numpy as np
@@ -210,6 +211,24 @@ def test_layers_of_a_class_share_nothing(case, training):
         assert_same_bits(results_by_name(y, dx, layer.gradients), expected)
 
 
+@every_layer
+@pytest.mark.parametrize("state", ["training", "inference", "frozen"])
+def test_an_empty_batch_goes_forward_and_backward(case, state):
+    """All results have their shapes, the gradients of parameters are 0, and the statistics stay."""
+    layer = case.layer(trainable=state != "frozen")
+    before = layer.get_weights()
+    x = [each[:0] for each in several(case.inputs())]
+    found = results(layer, x if isinstance(case.input_shape, list) else x[0], training=state == "training")
+    expected = results(case.layer(trainable=state != "frozen"), case.inputs(), training=state == "training")
+    assert found.keys() == expected.keys()
+    for name, array in found.items():
+        of_parameter = name.startswith("d") and not name.startswith("dx")
+        assert array.shape == (expected[name].shape if of_parameter else (0, *expected[name].shape[1:])), name
+        assert array.dtype == expected[name].dtype and not array.any(), name
+    for old, new in zip(before, layer.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
 @pytest.mark.parametrize("state", ["training", "inference", "frozen"])
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.in_training == "batch"], ids=lambda case: case.name)
 def test_statistics_follow_the_batch_in_training_alone(case, state):
@@ -349,6 +368,78 @@ MISUSES = [
 def test_errors_say_what_is_wrong(misuse, error, message):
     with pytest.raises(error, match=message):
         misuse()
+
+
+# What no argument of these names can be, whatever the layer
+NO_SIZES = [None, "3", 2.5, True, -1, 0, [[1, 2], [3, 4]], [1, 2, 3], object(), {}]
+NO_FLAGS = [None, "yes", 2.5, -1, [True], object()]
+NO_NUMBERS = ["1", True, [0.5], object(), -0.5, float("nan")]
+NO_AXES = [None, "last", 1.5, True, [], [[1]], object()]
+NO_NAMES = ["", 5, True, ["relu"], object(), {}]
+WRONG = {
+    "activation": ["no such", *NO_NAMES],
+    "axis": NO_AXES,
+    "batch_size": ["8", 2.5, -1, [8]],
+    "batch_shape": [3, "3", (None, -1)],
+    "center": NO_FLAGS,
+    "dtype": ["text", "float64", 5, []],
+    "epsilon": [None, *NO_NUMBERS],
+    "filters": NO_SIZES,
+    "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
+    "keepdims": NO_FLAGS,
+    "kernel_size": NO_SIZES,
+    "max_value": NO_NUMBERS,
+    "momentum": [None, *NO_NUMBERS],
+    "name": NO_NAMES,
+    "negative_slope": [None, *NO_NUMBERS],
+    "pool_size": NO_SIZES,
+    "rate": [None, *NO_NUMBERS, 1],
+    "scale": NO_FLAGS,
+    "seed": ["1", 2.5, True, -1, [1], object()],
+    "shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
+    "strides": NO_SIZES[1:],  # None is a default of the poolings
+    "threshold": [None, *NO_NUMBERS],
+    "trainable": NO_FLAGS,
+    "units": NO_SIZES,
+    "use_bias": NO_FLAGS,
+    **{
+        f"{name}_initializer": ["no such", 5, None, ["ones"], GlorotUniform]
+        for name in ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
+    },
+}
+NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  # 'valid', or the pixels of ZeroPadding2D
+
+
+def arguments_of_layers():
+    """Yield (class, values for arguments without a default, name of an argument, a value that it cannot have)."""
+    required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,), "units": 2}
+    of_all = inspect.signature(minitl.layers.Layer).parameters
+    for name in minitl.layers.__all__:
+        if name in ("Input", "Layer", "SymbolicTensor"):
+            continue
+        own = {**of_all, **inspect.signature(getattr(minitl.layers, name)).parameters}
+        needed = {each: required[each] for each in own if each in required and own[each].default is own[each].empty}
+        if name == "InputLayer":
+            needed["shape"] = (4,)
+        for argument in own:
+            for wrong in [*WRONG.get(argument, ()), *(NO_PADDINGS if argument == "padding" else ())]:
+                yield pytest.param(name, needed, argument, wrong, id=f"{name}-{argument}-{str(wrong)[:20]}")
+
+
+@pytest.mark.parametrize("name, needed, argument, wrong", list(arguments_of_layers()))
+def test_an_argument_of_the_wrong_kind_is_refused_by_its_name(name, needed, argument, wrong):
+    if name == "InputLayer" and argument == "batch_shape":
+        needed = {}
+    with pytest.raises((ArgumentError, ShapeError), match=rf"(?i)\b{argument}\b"):
+        getattr(minitl.layers, name)(**{**needed, argument: wrong})
+
+
+def test_the_arguments_of_every_layer_are_known_to_the_test_above():
+    """An argument that minitl has, and for which no wrong values are known, is tested by nobody."""
+    known = {*WRONG, "padding", "others", "kwargs", "self"}
+    for case in LAYERS:
+        own = inspect.signature(inspect.unwrap(type(case.make(minitl.layers)).__init__)).parameters
+        assert set(own) <= known, case.name
 
 
 def test_a_built_layer_refuses_other_channels():

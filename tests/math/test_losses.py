@@ -70,6 +70,43 @@ def test_values_known_by_hand():
     assert MeanSquaredError().forward(np.array([[1.0, 2], [3, 4]]), np.array([[1.0, 2], [3, 0]])) == pytest.approx(4)
 
 
+def test_rows_that_do_not_add_up_to_1_are_divided_by_their_sums():
+    p = np.array([[0.9, 0.05, 0.05], [0.5, 0.89, 0.6], [0.05, 0.01, 0.94]], np.float32)
+    expected = -np.mean(np.log([0.9, 0.89 / 1.99, 0.94]))  # 0.3240
+    assert CategoricalCrossentropy().forward(np.eye(3), p) == pytest.approx(expected, rel=1e-6)
+    assert SparseCategoricalCrossentropy().forward(np.arange(3), p) == pytest.approx(expected, rel=1e-6)
+    criterion = CategoricalCrossentropy()
+    halved = criterion.forward(np.eye(3), p / 2), criterion.backward()
+    assert halved[0] == pytest.approx(expected, rel=1e-6), "a common factor changes nothing"
+    assert np.abs((halved[1] * p).sum(axis=-1)).max() < 1e-6, "so there is no slope in its direction"
+
+
+def test_probabilities_of_exactly_0_and_1_count_as_nearly_so():
+    """And teach nothing: the loss is constant there. No weight makes the gradient infinite."""
+    binary = BinaryCrossentropy()
+    y, p = np.array([[1, 0], [1, 0]]), np.array([[1, 1], [1, 0]], np.float32)
+    assert binary.forward(y, p) == pytest.approx(3.98559, abs=1e-5)
+    assert not binary.backward().any()
+    sparse = SparseCategoricalCrossentropy()
+    zero = np.array([[0, 1, 0]], np.float32)
+    assert sparse.forward([0], zero, [1e6]) == pytest.approx(1e6 * 16.1181, rel=1e-5)
+    assert not sparse.backward().any()
+    for row in np.zeros((1, 3), np.float32), np.full((1, 3), 1e-40, np.float32):
+        assert sparse.forward([0], row) == pytest.approx(16.1181, rel=1e-5)
+        assert np.isfinite(sparse.backward()).all()
+    small = np.array([[1e-10, 1 - 1e-10]], np.float32)
+    assert sparse.forward([0], small) == pytest.approx(23.0259, rel=1e-5), "what is not 0 stays what it is"
+    assert sparse.backward()[0, 0] == pytest.approx(-1e10, rel=1e-5)
+
+
+def test_a_perfect_prediction_costs_nothing():
+    z = np.array([[200.0, 0, -50]], np.float32)
+    for layer in Softmax(), Activation("softmax"):
+        criterion = SparseCategoricalCrossentropy()
+        assert criterion.forward([0], layer.forward(z)) == 0
+        assert np.abs(layer.backward(criterion.backward())).max() < 1e-30
+
+
 @pytest.mark.parametrize("scale", [1, 100, 10_000])
 @pytest.mark.parametrize("layer", [Softmax(), Activation("softmax")], ids=["Softmax", "Activation"])
 def test_softmax_and_crossentropy_are_joined(rng, scale, layer):
@@ -182,6 +219,16 @@ def test_as_many_labels_as_predictions(count):
     ):
         with pytest.raises(DataError, match=f"{count} labels for 2 predictions"):
             criterion.forward(labels.get(type(criterion), np.zeros((count, 2))), p)
+
+
+@every_loss
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_examples_cost_nothing(case, weighted):
+    criterion, p = case.loss(), case.predictions()[:0]
+    weight = [np.ones(0)] if weighted else []
+    assert criterion.forward(case.labels()[:0], p, *weight) == 0
+    grad = criterion.backward()
+    assert grad.shape == p.shape and grad.dtype == p.dtype
 
 
 def test_integers_and_half_precision_are_computed_in_float():

@@ -8,6 +8,7 @@ float32.
 import keras
 import numpy as np
 import pytest
+import torch
 from cases.layers import LAYERS, torch_average_pooling, torch_convolution, torch_global_max_pooling, torch_max_pooling
 
 import minitl.layers
@@ -124,3 +125,17 @@ def test_layers_are_named_as_keras_names_them():
     one_of_each = {type(case.make(minitl.layers)): case for case in LAYERS if case.keras}
     for case in one_of_each.values():
         assert case.make(minitl.layers).name == case.keras_twin(keras.layers).name
+
+
+@windows
+def test_max_pooling_of_nan(image_hw, window, strides):
+    """The gradient of a window that holds NaN goes to the last NaN, as in PyTorch."""
+    x = random(2, *image_hw, 3)
+    x[np.random.default_rng(0).random(x.shape) < 0.05] = np.nan
+    layer = minitl.layers.MaxPooling2D(window, strides)
+    y = layer.forward(x)
+    upstream, tensor = random(*y.shape, seed=1), torch.tensor(x, requires_grad=True)
+    expected = torch_max_pooling(torch.nn.functional, layer, tensor)
+    expected.backward(torch.tensor(upstream))
+    np.testing.assert_array_equal(y, expected.detach().numpy())
+    np.testing.assert_allclose(layer.backward(upstream), tensor.grad.numpy(), atol=1e-6)

@@ -28,6 +28,21 @@ def test_a_loss_gives_what_keras_gives(case):
         assert_close(criterion.backward(), tensor.grad, 1e-5)
 
 
+@pytest.mark.parametrize("name", ["CategoricalCrossentropy", "SparseCategoricalCrossentropy", "BinaryCrossentropy"])
+@pytest.mark.parametrize("smoothing", [0, 0.3])
+def test_probabilities_of_exactly_0_and_1(name, smoothing):
+    """They count as 1e-7 and 1 - 1e-7, in rows that add up to 1, to less, and to more."""
+    p = np.array([[1, 0, 0.1], [0, 0.5, 0.5], [0, 1, 1], [0.2, 0, 0.3], [1, 0.7, 0.2]], np.float32)
+    labels = np.array([1, 0, 0, 0, 2])
+    t = labels if name == "SparseCategoricalCrossentropy" else np.eye(3, dtype=np.float32)[labels]
+    arguments = {"label_smoothing": smoothing} if smoothing and name != "SparseCategoricalCrossentropy" else {}
+    criterion, twin, tensor = getattr(losses, name)(**arguments), getattr(keras.losses, name)(**arguments), leaf(p)
+    expected = twin(t, tensor)
+    expected.backward()
+    assert criterion.forward(t, p) == pytest.approx(expected.item(), rel=1e-6)
+    assert_close(criterion.backward(), tensor.grad, 1e-5)
+
+
 LOGITS = {
     "ordinary": 2 * random(7, 5),
     "large": 30 * random(7, 5),

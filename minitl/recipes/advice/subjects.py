@@ -110,7 +110,7 @@ class Photographs(Subject):
         self.learning = self.cuts[-UNFROZEN:]
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
-        self.folder = data.audit_folder(photos)
+        self.folder = data.audit_folder(photos, settings.validation, follow_links=settings.follow_links)
         print(printable(str(self.folder)), flush=True)
         self.class_names = self.folder.class_names
         program = peak_bytes() or 0
@@ -133,13 +133,15 @@ class Photographs(Subject):
         name, size = self.settings.base, self.settings.image_size
         network = NETWORKS[name]
         native = size == network.native_size
-        has_head = native and present(name) is not None
-        whole = network.build(include_top=has_head, input_shape=(size, size, 3))
+        weights = self.settings.weights
+        has_head = native and weights is None and present(name) is not None
+        whole = network.build(weights or "imagenet", include_top=has_head, input_shape=(size, size, 3))
         self.base = Model(whole.input, whole.output_of(network.last_layer), name=name)
         transfer.freeze(whole)
         self.no_leep = ""
         if not has_head:
             reason = f"its weights ({name}) are not on this machine" if native else f"the images have {size} pixels"
+            reason = reason if weights is None else "the base has weights of your own"
             self.no_leep = f"There is no LEEP, which needs the predictions of ImageNet's head of {name}: {reason}."
         return whole
 

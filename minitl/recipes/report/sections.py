@@ -113,17 +113,25 @@ def _audit(fine_tuning):
         parts.append(table(["file", "why"], rows, "Files that were left out"))
     else:
         parts.append(tag("p", "None: every file is an image that can be read."))
-    if fine_tuning.duplicates:
-        rows = [
-            (name(first, 60), join([name(each, 60) for each in rest], by=", "))
-            for first, *rest in fine_tuning.duplicates
-        ]
-        parts += [
-            tag("h3", "The same image twice"),
-            tag("p", "These files have the same content. An image in both parts makes the accuracy a little too good."),
-            table(["file", "is the same as"], rows, "Files with the same content"),
-        ]  # fmt: skip
+    two_labels = [sorted(paths) for paths in fine_tuning.two_labels]
+    others = [paths for paths in fine_tuning.duplicates if sorted(paths) not in two_labels]
+    parts += _repeated(
+        "One image, two labels", "Each of these images is in two classes. Leave it in the right one alone.", two_labels
+    )
+    parts += _repeated(
+        "The same image twice",
+        "These files have the same content. An image in both parts makes the accuracy a little too good.",
+        others,
+    )
     return join(parts)
+
+
+def _repeated(title, text, files):
+    """Show the files that have the same content, if there are any."""
+    if not files:
+        return []
+    rows = [(name(first, 60), join([name(each, 60) for each in rest], by=", ")) for first, *rest in files]
+    return [tag("h3", title), tag("p", text), table(["file", "is the same as"], rows, title)]
 
 
 def steps(fine_tuning):
