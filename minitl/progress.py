@@ -31,7 +31,8 @@ class Progress:
     total     the amount of work; 0 or None if it is unknown
     enabled   False shows nothing, except within `watched`
     unit      of the total: "" for things that are counted, "MB" for bytes
-    lines     print plain lines if the output is no terminal; False: nothing is shown there, except within `watched`
+    lines     print plain lines if the output is no terminal; False: nothing is shown there, but on the standard error
+              within `watched`
 
     The bar is removed from a terminal at the end.
     """
@@ -95,10 +96,10 @@ def watched():
     before = sys.stdout
     sys.stdout = _screen.stream = _WatchedStream(before)
     try:
-        with Progress("Working") as _screen.base:
+        with Progress("Working", lines=False):
             yield
     finally:
-        _screen.stream = _screen.base = None
+        _screen.stream = None
         if isinstance(sys.stdout, _WatchedStream):
             sys.stdout = before
 
@@ -130,7 +131,7 @@ class _Screen:
 
     def __init__(self):
         self.lock, self.work, self.thread = threading.RLock(), [], None
-        self.stream = self.base = None  # the `_WatchedStream` of `watched`, and the work that stands for all
+        self.stream = None  # the `_WatchedStream` of `watched`
         self.printed = self.drawn = 0.0  # when text was printed, and when a bar was drawn
         self.bar_stream = None  # the terminal on which a bar is to be seen
 
@@ -174,8 +175,8 @@ class _Screen:
             terminal = stream.isatty()
             shown = [bar for bar in self.work if is_watched or (bar.enabled and (terminal or bar.lines))]
             patience = PATIENCE if terminal else PATIENCE_ELSEWHERE
-            if shown and shown[-1] is self.base and not terminal:
-                patience = BETWEEN_LINES  # a line that names no work is worth less in a file
+            if shown and not terminal and not shown[-1].lines:
+                patience = BETWEEN_LINES
             if not shown or now - self.printed < patience or (is_watched and not stream.is_new_line):
                 return
             is_first = self.drawn < self.printed
@@ -184,6 +185,8 @@ class _Screen:
             if not is_watched and now - shown[-1].start < patience:
                 return
             raw, self.drawn = (stream.stream if is_watched else stream), now
+            if not terminal and not shown[-1].lines:
+                raw = sys.stderr or raw  # results of other kinds go to `raw`, perhaps to be read by a program
             raw.write(f"\r\033[K{shown[-1].line()}" if terminal else f"{shown[-1].line()}\n")
             raw.flush()
             self.bar_stream = raw if terminal else None

@@ -25,6 +25,7 @@ from ..data import PhotoFolder
 from ..files.results import write_json
 from ..kernels.memory import peak_bytes
 from ..models import Model
+from ..progress import Progress
 from ..terminal import silent_unless, wrapped
 from ..version import __version__
 from .evaluation import Evaluation
@@ -118,7 +119,8 @@ def _in_two_stages(folder, job):
     """Run the whole job, step by step. `job` is a `TwoStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
     job.find_photographs(folder)
-    job.build()
+    with Progress(f"Loading {settings.base}"):
+        job.build()
     job.run_frozen_part()
     job.choose_head()
     settings = job.settings  # with what was chosen

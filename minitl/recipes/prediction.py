@@ -121,7 +121,7 @@ def classify_each(model, files=(), top=MOST_PROBABLE, verbose=1):
         yield from _bundled(classifier, top)
         return
     paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
-    with Progress("Predicting", len(paths), enabled=bool(verbose)) as bar:
+    with Progress("Predicting", len(paths), enabled=bool(verbose), lines=False) as bar:
         batch = []
         for path, image in zip(paths, in_threads(classifier.image_or_reason, paths)):
             batch.append((path, image))

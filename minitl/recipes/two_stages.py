@@ -321,7 +321,7 @@ class TwoStages:
         """Return the `Evaluation` on the photographs that were held back."""
         names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
         if self.pooled is None:
-            probabilities = self.part.predict(self.x_val, verbose=0)
+            probabilities = self.part.predict(self.x_val, verbose=0)  # its bar is shown within a recipe
         else:  # the base is as it was
             head = Model(self.model.output_of(self.base_end), self.model.output)
             probabilities = head.predict(self.pooled[1], verbose=0)
