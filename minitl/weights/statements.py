@@ -1,4 +1,4 @@
-"""What a file states about its network beside the arrays, compared with the model that the arrays go into.
+"""Comparison of what a file states about its network, beside the arrays, with the model that the arrays go into.
 
 The same numbers give other outputs if epsilon, a stride or an activation differs. Whole models of Keras state this in
 their configuration, and ONNX in its operations. Both readers turn it into the words of Keras's layers, as data
@@ -151,8 +151,8 @@ def _of_layer(operation, call, is_keras):
             continue
         rank = len(call.inputs[0].shape)
         if not same(value, own, rank if key == "axis" else None):
-            found.append(f"'{layer.name}': {WORDS.get(key, key)} is {as_text(value)} in the file, {as_text(own)} in the "
-                         "model")  # fmt: skip
+            what = WORDS.get(key, key)
+            found.append(f"'{layer.name}': {what} is {as_text(value)} in the file, {as_text(own)} in the model")
     return found
 
 
