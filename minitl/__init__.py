@@ -24,19 +24,21 @@ from . import (
     metrics,
     models,
     optimizers,
+    saving,
     testing,
     training,
     transfer,
     utils,
     weights,
 )
-from .layers import Input
+from .layers import Input, Layer
 from .models import Model, Sequential
 from .utils import set_random_seed
 from .version import __version__ as __version__
 
 __all__ = [
     "Input",
+    "Layer",
     "Model",
     "Sequential",
     "applications",
@@ -51,6 +53,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "saving",
     "set_random_seed",
     "testing",
     "training",

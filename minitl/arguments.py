@@ -1,6 +1,7 @@
 """Checks of single arguments: each returns the value, or raises an ArgumentError that names the argument. And
 `keras_arguments`, for the arguments of Keras's classes that minitl does not have."""
 
+import difflib
 import functools
 import inspect
 from typing import NamedTuple
@@ -8,6 +9,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .errors import ArgumentError, ShapeError
+
+
+def refuse_methods(thing, names, advice):
+    """Raise ArgumentError if the class of `thing` defines a method that Keras would call and minitl would not: it would
+    be ignored in silence. `advice` says what to write here."""
+    found = [name for name in names if getattr(type(thing), name, None) is not None]
+    if found:
+        raise ArgumentError(f"class {type(thing).__name__} defines {found[0]}(), which minitl never calls. {advice}")
 
 
 def whole_number(value, argument, least=1):
@@ -61,6 +70,18 @@ def pair(value, argument):
     if len(values) != 2 or any(not _is_whole(v) or v < 1 for v in values):
         raise ArgumentError(f"{argument} is {value!r}; expected a positive whole number or a pair of them.")
     return int(values[0]), int(values[1])
+
+
+def nearest(word, known, count=3):
+    """Return up to `count` of the `known` names that are nearest to a word: for an error about a name that is unknown.
+
+    A name is near if it is spelt alike, or if it begins with the word.
+    """
+    word, by_lower = str(word).lower(), {str(name).lower(): str(name) for name in known}
+    near = difflib.get_close_matches(word, by_lower, n=count, cutoff=0.5)
+    if word.strip("-"):
+        near += [name for name in by_lower if name.startswith(word) and name not in near]
+    return [by_lower[name] for name in near[:count]]
 
 
 def _is_whole(value):

@@ -6,10 +6,12 @@ from .training import (
     CSVLogger,
     EarlyStopping,
     History,
+    LambdaCallback,
     LearningRateHistory,
     LearningRateScheduler,
     ModelCheckpoint,
     ReduceLROnPlateau,
+    TerminateOnNaN,
 )
 
 __all__ = [
@@ -18,8 +20,10 @@ __all__ = [
     "Callback",
     "EarlyStopping",
     "History",
+    "LambdaCallback",
     "LearningRateHistory",
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
+    "TerminateOnNaN",
 ]

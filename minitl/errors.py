@@ -16,6 +16,10 @@ _PACKAGE = str(Path(__file__).parent) + os.sep
 class MinitlError(Exception):
     """The base of all errors: `except MinitlError` catches every one of them."""
 
+    def for_command_line(self):
+        """Return the message with the names of options instead of arguments, where it names some."""
+        return str(self)
+
 
 class ArgumentError(MinitlError, ValueError):
     """An argument has a value that the function cannot work with."""
@@ -71,12 +75,26 @@ class MistakeWarning(UserWarning):
     """
 
 
+class WeightsWarning(UserWarning):
+    """A warning that a file of weights may give other outputs in this model than in the one that it was saved from."""
+
+
+def warn_of_weights(text):
+    """Warn with a `WeightsWarning`, which shows the line of the user's program that loaded the file."""
+    _warn(text, WeightsWarning)
+
+
 def warn_of_mistake(text, mistake):
     """Warn that something looks like the `mistake` of this name in `minitl mistakes`.
 
     The warning shows the line of the user's program that did it: the nearest caller outside this package.
     """
-    frame, level = sys._getframe(1), 2
+    _warn(f"{text} (minitl mistakes {mistake})", MistakeWarning)
+
+
+def _warn(text, kind):
+    """Warn, and show the line of the nearest caller outside this package."""
+    frame, level = sys._getframe(2), 3
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(f"{text} (minitl mistakes {mistake})", MistakeWarning, stacklevel=level)
+    warnings.warn(text, kind, stacklevel=level)

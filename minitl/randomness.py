@@ -1,5 +1,7 @@
 """The one seed of everything random: initial weights, Dropout's masks, the order of examples."""
 
+import random
+
 import numpy as np
 
 from .arguments import whole_number
@@ -9,13 +11,17 @@ _generator = np.random.default_rng(0)
 
 def set_random_seed(seed):
     """Start all random numbers of the library again from `seed`, an int: initial weights, shuffling, and the masks of
-    Dropout layers that are made from now on.
+    Dropout layers that are made from now on. As in Keras, Python's `random` and NumPy's `np.random` start again as
+    well: minitl does not use them, but programs do.
 
     Without a call, a new process starts from seed 0, so the same program gives the same numbers on the same machine.
     (The random numbers are the same on all machines, but matrix products may round differently.)
     """
     global _generator
-    _generator = np.random.default_rng(whole_number(seed, "seed", least=0))
+    seed = whole_number(seed, "seed", least=0)
+    _generator = np.random.default_rng(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (this is the legacy generator); it takes no larger seeds
 
 
 def random_state():

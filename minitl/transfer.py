@@ -261,9 +261,8 @@ def unfreeze(model, since=None, batch_normalization=False, after=None):
     statistics of a few batches are worse than the pre-trained ones, and changing them changes the input of every layer
     behind.
 
-    Unfreezing acts at once, without another `compile`. There is one exception: in a callback between two batches of
-    `fit`, a layer in the frozen beginning that `fit` has run only once (`frozen_once`) is trained from the next epoch
-    on.
+    Unfreezing acts at once, without another `compile`. The one exception, in a callback between two batches of `fit`,
+    is described in `training.Callback`.
     """
     if since is not None and after is not None:
         raise ArgumentError(f"since is {since!r} and after is {after!r}; expected one of them.")

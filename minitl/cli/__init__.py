@@ -3,15 +3,16 @@
 `finetune` is the main job, and a tour of the library.
 """
 
-import argparse
 import sys
 import warnings
 
-from ..errors import MinitlError, MistakeWarning
+from ..errors import MinitlError, MistakeWarning, WeightsWarning
 from ..interruption import StoppedAtOnce
-from ..recipes.settings import SettingError
+from ..progress import watched
+from ..terminal import wrapped
 from ..version import __version__
-from . import advise, bench, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from . import advise, bench, cache, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from .parser import HelpFormatter, Parser
 
 COMMANDS = {
     "finetune": finetune,
@@ -24,6 +25,7 @@ COMMANDS = {
     "pretrain": pretrain,
     "mistakes": mistakes,
     "weights": weights,
+    "cache": cache,
     "bench": bench,
 }
 
@@ -35,13 +37,15 @@ def main(arguments=None):
             stream.reconfigure(errors="backslashreplace")
     options = build_parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), watched():
             warnings.showwarning = show_warning
             options.run(options)
     except MinitlError as error:
-        text = error.for_command_line() if isinstance(error, SettingError) else str(error)
-        line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-        print(f"minitl: {line}", file=sys.stderr)  # one line, even for an error of several lines
+        line = "".join(c if c.isprintable() else "?" for c in " ".join(error.for_command_line().split()))
+        line = (
+            f"minitl: {line}"  # one line, even for an error of several lines; a terminal gets it without broken words
+        )
+        print(wrapped(line, "  ") if sys.stderr.isatty() else line, file=sys.stderr)
         return 1
     except StoppedAtOnce as stopped:  # it has printed what is kept
         return stopped.exit_status
@@ -55,8 +59,8 @@ def main(arguments=None):
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):
-    """Print a warning of a mistake in one line, like an error, and any other warning as Python does."""
-    if issubclass(category, MistakeWarning):
+    """Print a warning of a mistake or of weights in one line, like an error, and any other warning as Python does."""
+    if issubclass(category, (MistakeWarning, WeightsWarning)):
         print(f"minitl: warning: {message}", file=sys.stderr)
     else:
         print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
@@ -64,7 +68,8 @@ def show_warning(message, category, filename, lineno, file=None, line=None):
 
 def build_parser():
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="minitl", description="Transfer learning in plain NumPy, written to be read.")
+    about = "Transfer learning in plain NumPy, written to be read."
+    parser = Parser(prog="minitl", description=about, formatter_class=HelpFormatter)
     parser.add_argument("--version", action="version", version=f"minitl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, module in COMMANDS.items():
@@ -72,7 +77,7 @@ def build_parser():
             name,
             help=module.HELP,
             description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         module.add_arguments(command)
         command.add_argument("--json", metavar="FILE", help="write the results to this file as JSON")

@@ -20,6 +20,7 @@ from ..errors import ArgumentError
 from ..files.results import check_writable, write_json
 from ..recipes.advice import advise_clothing, advise_photographs
 from ..recipes.settings import PhotographSettings, option
+from . import photos_options
 
 HELP = "advise where to cut, what to unfreeze, and what it will cost"
 
@@ -31,7 +32,9 @@ def add_arguments(parser):
     add("--within", type=float, metavar="MINUTES", help="advise the best plan that takes no longer than this")
     add("--memory", type=float, metavar="GB", help="advise the best plan that takes no more memory than this")
     add("--base", choices=bases(), help=f"choose the pre-trained network (default: {PhotographSettings.base})")
+    add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")
+    photos_options.add_which_photographs(add)
     add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
     add(
         "--backtest",
@@ -46,7 +49,8 @@ def run(options):
     check_writable(options.json)
     whole_number(options.seeds, "--seeds")
     limits = {"within": options.within, "memory": options.memory}
-    given = {name: getattr(options, name) for name in ("base", "image_size") if getattr(options, name) is not None}
+    names = ("base", "weights", "image_size", "validation", "follow_links")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) not in (None, False)}
     with interruption.graceful():
         if options.photos is not None:
             advice = advise_photographs(options.photos, **limits, **given, keep_features=not options.no_cache)

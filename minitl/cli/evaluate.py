@@ -20,11 +20,14 @@ def add_arguments(parser):
     parser.add_argument("model", metavar="MODEL", help="a file from `minitl finetune --save`")
     parser.add_argument("folder", metavar="FOLDER", help="a folder with a subfolder of photographs for each class")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photograph")
+    parser.add_argument("--follow-links", action="store_true", help="follow links that lead out of the folder")
 
 
 def run(options):
     """Run the command."""
     check_writable(options.json)
-    evaluation, left_out = evaluate_folder(options.model, options.folder, options.strict)
+    evaluation, left_out = evaluate_folder(
+        options.model, options.folder, options.strict, follow_links=options.follow_links
+    )
     print(evaluation)
     write_json(options.json, {**evaluation.as_data(), "left_out": [[str(path), reason] for path, reason in left_out]})

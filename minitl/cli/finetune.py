@@ -75,8 +75,19 @@ def run(options):
         return
     photos_options.refuse_without_photos(options)
     result = finetune_clothing(settings_of(options))
-    print(f"\n{result.seconds:.0f} s in all. Now try minitl finetune --cut block2_pool --no-scratch,")
-    print("or read minitl/recipes/clothing.py, which did this.")
+    print(f"\n{result.seconds:.0f} s in all. {what_comes_next(result.settings)}")
+
+
+def what_comes_next(settings):
+    """Return what to try after the job on the bundled images with these settings, as two lines of text."""
+    if settings.cut == CUTS[-1]:
+        command = "Now try minitl finetune --cut block2_pool --no-scratch,"
+        return f"{command}\nor read minitl/recipes/clothing.py, which did this."
+    if settings.save is None:
+        again = f"minitl finetune --cut {settings.cut} --no-scratch --save model.h5"
+        return f"To keep the model and use it:\n{again}, then minitl predict model.h5"
+    own = "Now try photographs of your own, with a subfolder for each class:"
+    return f"{own}\nminitl advise PHOTOS/, then minitl finetune PHOTOS/"
 
 
 def settings_of(options):

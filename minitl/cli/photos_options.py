@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from ..applications import NETWORKS, bases
 from ..errors import ArgumentError
-from ..recipes.settings import SCHEDULES, STARTS, PhotographSettings, option
+from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, PhotographSettings, option
 
 DEFAULTS = PhotographSettings()
 OF_BOTH = ("cut", "epochs", "learning_rate", "seed", "save", "report", "json")  # go with the bundled images as well
@@ -16,15 +16,22 @@ def add_arguments(parser):
     networks = [NETWORKS[name] for name in bases()]
     add = group.add_argument
     add("--base", choices=bases(), help=f"choose the pre-trained network (default: {DEFAULTS.base})")
+    add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add(
         "--unfreeze",
         metavar="PART",
         help="train from this part on in the second stage: none, or one of "
         + "; ".join(f"{', '.join(reversed(network.fine_tuning))} ({network.name})" for network in networks)
-        + " (default: the last)",
+        + " (default: none, or the last if --tune-epochs or --tune-rate is given)",
     )
-    add("--tune-epochs", type=int, help=f"set the epochs of the second stage (default: {DEFAULTS.tune_epochs})")
-    add("--tune-rate", type=float, help=f"set its learning rate (default: {DEFAULTS.tune_rate})")
+    add("--tune-epochs", type=int, help=f"set the epochs of the second stage (default: {TUNE_EPOCHS})")
+    add("--tune-rate", type=float, help=f"set its learning rate (default: {TUNE_RATE})")
+    add(
+        "--head",
+        choices=HEADS,
+        help="bring each photograph's features to length 1 first (unit), or leave them (plain); the default chooses by "
+        "cross-validation on the training photographs, with the learning rate and the label smoothing",
+    )
     add("--head-factor", type=float, help="multiply the head's rate by this in the second stage (default: 1)")
     add("--schedule", choices=SCHEDULES, help=f"choose the learning rate schedule (default: {DEFAULTS.schedule})")
     add("--warm-up", type=float, metavar="EPOCHS", help="let the rate rise from 0 so long, in both stages (default: 0)")
@@ -40,7 +47,7 @@ def add_arguments(parser):
     add(
         "--label-smoothing",
         type=float,
-        help=f"spread this share of a label over all classes (default: {DEFAULTS.label_smoothing})",
+        help="spread this share of a label over all classes (default: chosen by cross-validation)",
     )
     add("--clip-norm", type=float, help="limit the norm of all gradients together (default: no limit)")
     add("--class-weights", action="store_true", help="let rare classes count more, as if all had the same size")
@@ -58,12 +65,25 @@ def add_arguments(parser):
         + ", ".join(f"{network.native_size} for {network.name}" for network in networks)
         + "); smaller images are faster and less accurate",
     )
+    add_which_photographs(add)
     add("--find-rate", action="store_true", help="only find a learning rate for the head, and print it")
     add("--strict", action="store_true", help="stop at the first file that is no photograph")
     add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
     add("--run", dest="run_folder", metavar="DIR", help="keep checkpoints here (default: in $MINITL_HOME/runs)")
     add("--resume", action="store_true", help="go on with a run that was stopped or killed")
     add("--despite-changes", action="store_true", help="go on even if data, code or machine have changed")
+
+
+def add_which_photographs(add):
+    """Add the options that say which photographs are used, with argparse's `add`."""
+    add(
+        "--validation",
+        type=float,
+        metavar="SHARE",
+        help="hold back this share of each class to measure on, where the folder has no train/ and val/ (default: "
+        f"{DEFAULTS.validation})",
+    )
+    add("--follow-links", action="store_true", help="follow links that lead out of the folder")
 
 
 def settings_of(options):

@@ -3,27 +3,58 @@
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
 minitl predict model.h5 shirt.jpg bag.png    your own files
+minitl predict model.h5 photos/ --top 3      all photographs of a folder
+minitl predict model.h5 photos/ --csv predictions.csv
 
-Photographs need Pillow (the extra `images`); .npy files work without it.
+Each line is printed as soon as it is known. A file that cannot be read is
+named, the others are classified, and the exit status is 1. Photographs need
+Pillow (the extra `images`); .npy files work without it.
 """
 
-from ..files.results import check_writable, write_json
-from ..recipes.prediction import classified_table, classify
+import sys
+
+from ..arguments import whole_number
+from ..errors import DataError
+from ..files.results import check_writable, csv_rows, json_list
+from ..recipes.prediction import MOST_PROBABLE, ClassifiedLines, Classifier, classify_each, files_in
+from ..terminal import printable
 
 HELP = "classify images with a saved model"
 
 
 def add_arguments(parser):
     """Add the arguments of the command."""
-    parser.add_argument("model", metavar="MODEL", help="a file from `minitl finetune --save`")
-    parser.add_argument(
-        "files", metavar="FILE", nargs="*", help="photographs or .npy files (default: ten bundled test images)"
+    add = parser.add_argument
+    add("model", metavar="MODEL", help="a file from `minitl finetune --save`")
+    add(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="photographs, folders of them, or .npy files (default: ten bundled test images)",
     )
+    add("--top", type=int, metavar="K", default=MOST_PROBABLE, help="name the K most probable classes (default: 2)")
+    add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
 
 
 def run(options):
     """Run the command."""
-    check_writable(options.json)
-    results = classify(options.model, options.files)
-    print(classified_table(results))
-    write_json(options.json, results)
+    check_writable(options.json, options.csv)
+    top, failed = whole_number(options.top, "--top"), 0
+    classifier, files = Classifier(options.model), files_in(options.files)
+    names = files or ["test image 0"]
+    lines = ClassifiedLines(names, classifier.class_names, top, with_label=not files)
+    with json_list(options.json) as add, csv_rows(options.csv) as write:
+        write(["file", *(f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability")), "error"])
+        for number, result in enumerate(classify_each(classifier, files, top)):
+            if number == 0:
+                print(lines.header())
+            add(result)
+            cells = [cell for each in result.get("predictions", ()) for cell in (each["class"], each["probability"])]
+            write([result["file"], *cells, *[""] * (2 * top - len(cells)), result.get("error", "")])
+            if "error" in result:
+                failed += 1
+                print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
+            else:
+                print(lines.line(result), flush=True)
+    if failed:
+        raise DataError(f"{failed} of {len(files)} files could not be read. They are named above.")

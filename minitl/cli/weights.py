@@ -5,7 +5,8 @@ minitl weights get vgg16-notop             fetch them and check them
 minitl weights convert vgg16.pth vgg16.h5  convert to HDF5 for minitl and Keras
 minitl weights verify model.h5             check that no number has changed
 minitl weights inspect model.h5            list the tensors and their origins
-minitl weights diff before.h5 after.h5     show the tensors that differ
+minitl weights diff before.h5 after.h5     show which tensors differ, how much
+                                           (exit status 1 if any does)
 
 Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra
 `convert`) .pth.
@@ -13,9 +14,10 @@ Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra
 
 import argparse
 
+from ..errors import WeightsError
 from ..files.results import check_writable, write_json
 from ..recipes.conversion import convert_weights
-from ..terminal import printable
+from ..terminal import fitted, printable, wrapped
 from ..weights import inspection
 from ..weights.published import catalogue
 
@@ -48,7 +50,7 @@ def add_arguments(parser):
         ("inspect", "show what a file holds"),
     ):
         add(name, help=text).add_argument("file", metavar="FILE")
-    difference = add("diff", help="compare two files, tensor by tensor")
+    difference = add("diff", help="compare two files, tensor by tensor; exit status 1 if they differ")
     difference.add_argument("first", metavar="A")
     difference.add_argument("second", metavar="B")
     for action in actions.choices.values():  # the option may follow the action as well
@@ -59,16 +61,19 @@ def run(options):
     """Run the command."""
     check_writable(options.json)
     action = {"list": show_list, "get": get, "convert": convert, "verify": verify, "inspect": inspect, "diff": diff}
-    write_json(options.json, action[options.action](options))
+    results = action[options.action](options)
+    write_json(options.json, results)
+    if options.action == "diff" and results["different"]:  # as the command diff of Unix
+        count, equal = len(results["different"]), results["equal"]
+        raise WeightsError(f"{options.first} and {options.second} differ in {count} of {count + equal} tensors.")
 
 
 def show_list(options):
     """Print the published weights. Returns them as data, as all actions do."""
     found = catalogue.overview()
-    rows = [["name", "contents", "on this machine"]]
-    rows += [[name, each["about"], f"yes: {each['path']}" if each["path"] else "no"] for name, each in found.items()]
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    print("\n".join(f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]}" for row in rows))
+    for name, each in found.items():
+        print(wrapped(f"{name}: {each['about']}", "    "))
+        print(f"    on this machine: {each['path'] or 'no'}")
     print(f"\nminitl weights get NAME fetches one into {catalogue.models_folder()}.")
     return found
 
@@ -90,7 +95,7 @@ def convert(options):
 def verify(options):
     """Check that a file is as it was published or saved."""
     found = inspection.Verified(options.file)
-    print(printable(found.text))
+    print(fitted(printable(found.text)))
     print(found.verdict())
     return found.data
 
@@ -98,12 +103,12 @@ def verify(options):
 def inspect(options):
     """Print the contents of a file."""
     text, results = inspection.inspect(options.file)
-    print(printable(text))
+    print(fitted(printable(text)))
     return results
 
 
 def diff(options):
     """Print the differences of two files."""
     text, results = inspection.differences(options.first, options.second)
-    print(printable(text))
+    print(fitted(printable(text)))
     return results

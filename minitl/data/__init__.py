@@ -1,7 +1,8 @@
 """Data: images and labels, from the bundled set, from files, and from folders of photographs.
 
 The set that comes with the project is in `bundled`, and the larger set that it was taken from in `idx`. `images` and
-`photos` read single files. `folders` reads a folder of photographs, and `stream` its images when they are needed.
+`photos` read single files, in the colours of `colours`. `folders` reads a folder of photographs, which `walk`, `parts`
+and `split` find, recognize and divide, and `stream` reads its images when they are needed.
 `augmentation` varies them, and `preparation` prepares them as a network expects.
 """
 

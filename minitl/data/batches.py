@@ -4,6 +4,7 @@ overlap.
 A *source* is an array or a stream. A stream (`data.PhotoStream`, `features.on_disk.FeatureRows`) is any object with
 
     is_stream                  True
+    __len__()                  the number of examples
     shape, dtype               those of the array that it stands for
     read(positions, epoch)     returns the examples at these positions
     digest                     a text that changes whenever the examples change

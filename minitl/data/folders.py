@@ -5,19 +5,25 @@
 
 A problem in the files can cost hours of training. So the audit reads every file once. It reports which files were left
 out and why, how many photographs each class has, and which are the same. A photograph that is in the training set *and*
-in the validation set makes the measured accuracy wrong.
+in the validation set makes the measured accuracy wrong, and one that is in two classes teaches both labels.
+
+`audit_folder` has the order of events. `walk` finds the files, `parts` recognizes two sets, and `split` divides one.
 """
 
 import hashlib
-import os
+import textwrap
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from ..progress import Progress
+from .parts import require_no_parts
 from .photos import MOST_PIXELS, in_threads, open_photo
+from .split import held_back
+from .walk import OUTSIDE, AdviceError, Walk
 
-TRAIN, VALIDATION = ("train", "training"), ("val", "valid", "validation", "test")
+WIDTH = 80  # characters of a printed line
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,37 @@ class PhotoFolder:
         labels = [photo.label for photo in photos]
         return [labels.count(label) for label in range(len(self.class_names))]
 
+    def repeated(self, wanted):
+        """Return lists of the paths of the same photograph, of those for which `wanted(train, val)` is true.
+
+        wanted   takes the `Photo`s with the same content in `train` and in `val`
+        """
+        by_content = {}
+        for part, photos in enumerate((self.train, self.val)):
+            for photo in photos:
+                by_content.setdefault(photo.sha256, ([], []))[part].append(photo)
+        return [
+            [photo.path.relative_to(self.path) for photo in [*train, *val]]
+            for train, val in by_content.values()
+            if len(train) + len(val) > 1 and wanted(train, val)
+        ]
+
+    @property
+    def with_two_labels(self):
+        """Lists of the paths of one photograph that is in two or more classes."""
+        return self.repeated(lambda train, val: len({photo.label for photo in (*train, *val)}) > 1)
+
+    @property
+    def in_both_parts(self):
+        """Lists of the paths of one photograph that is in training and in validation."""
+        return self.repeated(lambda train, val: bool(train and val))
+
+    def __repr__(self):
+        return (
+            f"<PhotoFolder {self.path}: {len(self.class_names)} classes, {len(self.train):,} photographs for training, "
+            f"{len(self.val):,} for validation, {len(self.skipped):,} left out>"
+        )
+
     def __str__(self):
         train, val = self.counts(self.train), self.counts(self.val)
         rows = [("class", "training", "validation"), *zip(self.class_names, train, val), ("all", sum(train), sum(val))]
@@ -59,33 +96,41 @@ class PhotoFolder:
         if max(train) > 3 * min(train):
             lines.append(f"The classes are out of balance: {min(train)} to {max(train)} training photographs.")
         lines += [f"left out: {one_line(path)}: {reason}" for path, reason in self.skipped]
-        lines += [f"the same photograph: {', '.join(map(one_line, paths))}" for paths in self.duplicates]
-        return "\n".join(lines)
+        if any(reason == OUTSIDE for _, reason in self.skipped):
+            lines.append("To follow the links: --follow-links (in Python: follow_links=True).")
+        warned = [
+            (self.with_two_labels, "WARNING: one photograph, two labels. Leave it in the right class alone:"),
+            (self.in_both_parts, "WARNING: in training and in validation, the same photograph:"),
+        ]
+        said = set()
+        for repeated, words in warned:
+            lines += [f"{words} {', '.join(map(one_line, paths))}" for paths in repeated]
+            said.update(frozenset(paths) for paths in repeated)
+        harmless = [paths for paths in self.duplicates if frozenset(paths) not in said]
+        lines += [f"the same photograph: {', '.join(map(one_line, paths))}" for paths in harmless]
+        return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))
 
 
-def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1):
+def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1, follow_links=False):
     """Check all files in a folder of photographs. Returns a `PhotoFolder`.
 
-    val_share     the share to hold back for validation if the folder has no `val/`. Whether a photograph is held back
-                  depends on its content alone. So adding photographs never moves another one between the two parts,
-                  and a copy is in the same part as its original
+    val_share     the share to hold back for validation if the folder is not divided into `train/` and `val/`: from 0
+                  (none) to below 1. `split` has the rule: close to the share in each class, at least one photograph on
+                  either side, copies beside their original, and hardly any that moves when photographs are added
     strict        True: raise DataError for the first file that would be left out
     most_pixels   a larger photograph is left out
+    follow_links  True: follow links that lead out of the folder as well, once each
 
-    Raises DataError if there are no photographs, only one class, an empty class, or classes that differ between
-    training and validation.
+    Raises DataError if there are no photographs, only one class, an empty class, a class with one photograph alone, or
+    classes that differ between training and validation; ArgumentError for another share.
     """
-    root = Path(path)
-    if not _is_folder(root):
-        raise DataError(f"{root}: is no folder. Expected a folder with a subfolder of photographs for each class.")
-    skipped = []
-    parts = {part: _subfolder(root, names) for part, names in (("train", TRAIN), ("val", VALIDATION))}
-    if parts["train"] is None or parts["val"] is None:
-        parts = {"all": root}
-    files = {part: _files_by_class(folder, root, skipped) for part, folder in parts.items()}
-    class_names = _class_names(root, files)
-    found = {part: [] for part in parts}
-    total = sum(len(paths) for classes in files.values() for paths in classes.values())
+    if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
+        raise ArgumentError(f"val_share is {val_share!r}; expected a share to hold back, from 0 to below 1.")
+    walk = Walk(path, follow_links)
+    root, skipped = walk.root, walk.skipped
+    files = walk.files_by_part()
+    class_names = _class_names(walk, files)
+    found = {part: [] for part in files}
     everything = [
         (part, label, file)
         for part, classes in files.items()
@@ -102,28 +147,49 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
         except (DataError, OSError) as error:
             return error
 
-    with Progress(f"Looking through {root.name}", total, enabled=bool(verbose), lines=True) as bar:
+    with Progress(f"Looking through {root.name}", len(everything), enabled=bool(verbose), lines=True) as bar:
         for (part, label, file), result in zip(everything, in_threads(digest_or_error, everything)):
             if isinstance(result, str):
                 found[part].append(Photo(file, label, result))
             elif strict:
-                raise DataError(f"{result} Leave out --strict to go on without such files.") from None
+                go_on = "to go on without such files."
+                raise AdviceError(f"{result}", f"Give strict=False {go_on}", f"Leave out --strict {go_on}") from None
             else:
                 skipped.append((file.relative_to(root), _reason(result, file)))
             bar.advance(1)
     if "all" in found:
-        held_back = [is_held_back(photo.sha256, val_share) for photo in found["all"]]
-        found["train"] = [photo for photo, held in zip(found["all"], held_back) if not held]
-        found["val"] = [photo for photo, held in zip(found["all"], held_back) if held]
-    folder = PhotoFolder(root, class_names, found["train"], found["val"], skipped, _duplicates(root, found))
-    for part in ("train", "val") if val_share or "all" not in found else ("train",):
-        empty = [name for name, count in zip(class_names, folder.counts(getattr(folder, part))) if not count]
-        if empty:
-            raise DataError(
-                f"{root}: class '{empty[0]}' has no readable photograph for {_PURPOSES[part]}. Add some, or divide the "
-                "photographs yourself into train/ and val/."
-            )
+        held = held_back(found["all"], val_share)
+        found["train"] = [photo for photo in found["all"] if photo.sha256 not in held]
+        found["val"] = [photo for photo in found["all"] if photo.sha256 in held]
+    folder = PhotoFolder(root, class_names, found["train"], found["val"], skipped)
+    folder.duplicates = folder.repeated(lambda train, val: True)
+    _require_photographs(folder, "all" in found, val_share)
     return folder
+
+
+def _require_photographs(folder, is_divided_here, val_share):
+    """Raise DataError unless each class has photographs to learn from, and, where some are held back, to measure on."""
+    counts = {"training": folder.counts(folder.train), "validation": folder.counts(folder.val)}
+    if is_divided_here:
+        counts = {"training": [sum(both) for both in zip(*counts.values())]}
+    for label, name in enumerate(folder.class_names):
+        for purpose, count in counts.items():
+            if not count[label]:
+                raise DataError(
+                    f"{folder.path}: class '{name}' has no readable photograph for {purpose}. Add some, or remove the "
+                    "folder of this class."
+                )
+    if not is_divided_here or not val_share:
+        return
+    sides = zip(folder.class_names, folder.counts(folder.train), folder.counts(folder.val))
+    few = [name for name, learned, measured in sides if not learned or not measured]
+    if few:
+        which = f"class '{few[0]}' has" if len(few) == 1 else f"the classes {', '.join(map(repr, few))} have each"
+        raise DataError(
+            f"{folder.path}: {which} one photograph only (not counting copies, and photographs that are in another "
+            "class as well). Expected two or more in each class: one to learn from, and one to measure on. Add some, "
+            "or remove the folder of this class."
+        )
 
 
 def one_line(path):
@@ -131,113 +197,53 @@ def one_line(path):
     return str(path).replace("\n", "\\n")
 
 
-_PURPOSES = {"train": "training", "val": "validation"}
+def _wrapped(line):
+    """Return a line as lines of at most 80 characters. Only long names make longer ones."""
+    if len(line) <= WIDTH:
+        return [line]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
-def is_held_back(sha256, share):
-    """Return whether a file with this digest belongs to the validation part. A digest serves as a random number."""
-    return int(sha256[:8], 16) < share * 2**32
-
-
-def _is_folder(path):
-    """Return whether `path` is a folder. A path that the system does not accept is none."""
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long, say
-        return False
-
-
-def _subfolder(root, names):
-    return next((root / name for name in names if (root / name).is_dir()), None)
-
-
-def _entries(folder, root, skipped):
-    """Yield the paths in a folder, sorted by name, without hidden files. Links that lead out of `root` are skipped."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        skipped.append((Path(folder).relative_to(root), f"cannot be read ({error.strerror})"))
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if _leaves(path, root):
-            skipped.append((path.relative_to(root), "is a link out of the folder, or in a circle"))
-        elif not entry.name.startswith("."):
-            yield path
-
-
-def _files_by_class(folder, root, skipped):
-    """Return {class name: sorted files} of the subfolders of `folder`."""
-    classes = {}
-    for path in _entries(folder, root, skipped):
-        if path.is_dir():
-            classes[path.name] = _files(path, path.resolve(), root, skipped, {path.resolve()})
-        else:
-            skipped.append((path.relative_to(root), "lies beside the classes' folders"))
-    return classes
-
-
-def _files(folder, top, root, skipped, visited):
-    """Return all files below the folder `top` of a class. `visited` collects the folders, so that each one is visited
-    only once, even if links form a circle."""
-    found = []
-    for path in _entries(folder, root, skipped):
-        if path.is_dir():
-            if path.resolve() in visited:
-                skipped.append((path.relative_to(root), "is a link to a folder that was visited already"))
-            elif not path.resolve().is_relative_to(top):
-                skipped.append((path.relative_to(root), "is a link to a folder of another class"))
-            else:
-                visited.add(path.resolve())
-                found += _files(path, top, root, skipped, visited)
-        elif path.is_file():
-            found.append(path)
-        else:
-            skipped.append((path.relative_to(root), "is no file"))
-    return found
-
-
-def _leaves(path, root):
-    """Return whether `path` is a link that leads out of `root`, or to nothing."""
-    if not path.is_symlink():
-        return False
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return True
-    return not target.is_relative_to(root.resolve())
-
-
-def _class_names(root, files):
+def _class_names(walk, files):
     """Return the names of the classes, sorted. Raises DataError unless every part has the same classes, at least two,
-    and none of them is empty."""
+    and none of them is empty or looks like a part."""
+    root = walk.root
+    for part, classes in files.items():
+        if not classes:
+            place = root if part == "all" else walk.parts[part]
+            raise walk.nothing_in(place, f"{place}: has no subfolders. Expected one with photographs for each class.")
     if "train" in files:
         train, val = set(files["train"]), set(files["val"])
         if train != val:
             only = [f"'{name}' only in training" for name in sorted(train - val)]
             only += [f"'{name}' only in validation" for name in sorted(val - train)]
-            raise DataError(f"{root}: training and validation have different classes: {', '.join(only)}.")
+            raise DataError(
+                f"{root}: training ({walk.parts['train'].name}/) and validation ({walk.parts['val'].name}/) have "
+                f"different classes: {', '.join(only)}."
+            )
     names = sorted(next(iter(files.values())))
-    if not names:
-        raise DataError(f"{root}: has no subfolders. Expected one with photographs for each class.")
     for part, classes in files.items():
+        folder = root if part == "all" else walk.parts[part]
         empty = [name for name in names if not classes[name]]
         if empty:
             place = "" if part == "all" else f" in {part}"
-            raise DataError(f"{root}: the folder of class '{empty[0]}'{place} is empty. Remove it, or add photographs.")
-    if len(names) == 1:
-        raise DataError(
-            f"{root}: has one class only, '{names[0]}'. Expected a subfolder for each of two or more classes."
-        )
+            raise walk.nothing_in(
+                folder / empty[0],
+                f"{root}: the folder of class '{empty[0]}'{place} is empty. Remove it, or add photographs.",
+            )
+        inner = {name: walk.subfolders(folder / name, classes[name]) for name in names}
+        if len(names) == 1:
+            below, hint = inner[names[0]], ""
+            if below and len(below) > 1:
+                hint = f" It holds the folders {', '.join(sorted(below)[:4])}: if these are the classes, give "
+                hint += f"{folder / names[0]}."
+            raise DataError(
+                f"{folder}: has one class only, '{names[0]}'. Expected a subfolder for each of two or more "
+                f"classes.{hint}"
+            )
+        if part == "all":
+            require_no_parts(root, inner)
     return names
-
-
-def _duplicates(root, found):
-    """Return lists of paths of files with the same content, and so with the same photograph."""
-    by_content = {}
-    for photo in found.get("all") or [*found["train"], *found["val"]]:
-        by_content.setdefault(photo.sha256, []).append(photo.path.relative_to(root))
-    return [paths for paths in by_content.values() if len(paths) > 1]
 
 
 def _reason(error, file):

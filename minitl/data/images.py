@@ -1,12 +1,16 @@
 """Images from files, as arrays. Pixels run from 0 to 255, and the channels are RGB and last."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
 from ..kernels.images import grey_to_rgb, resize
-from .photos import open_photo
+from .colours import colour_management
+from .photos import MOST_PIXELS, open_photo, require_file
+
+EDITION = 2  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
 
 
 def read_image(path, height, width, crop=1.0):
@@ -19,6 +23,7 @@ def read_image(path, height, width, crop=1.0):
     which needs no extra. Raises DataError, naming the file.
     """
     path = Path(path)
+    require_file(path)
     if path.suffix == ".npy" and _is_npy(path):
         return _read_npy(path, height, width, crop)
     image = open_photo(path)
@@ -30,7 +35,7 @@ def read_image(path, height, width, crop=1.0):
 
 def _is_npy(path):
     """Return whether a file called .npy is a NumPy file, and not a JPEG or PNG image with a wrong name. For a file that
-    cannot be opened, return True: NumPy then raises the error."""
+    cannot be opened, return True: `_read_npy` then raises the error."""
     try:
         with open(path, "rb") as file:
             return file.read(3) not in (b"\xff\xd8\xff", b"\x89PN")
@@ -38,13 +43,17 @@ def _is_npy(path):
         return True
 
 
+def reading():
+    """Return a description, as plain data, of how a file becomes pixels on this machine."""
+    return [EDITION, {None: "without Pillow", False: "without colour profiles", True: "in sRGB"}[colour_management()]]
+
+
 def _read_npy(path, height, width, crop):
     try:
-        image = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read as a NumPy array ({error}).") from None
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-        raise DataError(f"{path}: holds {image.dtype} {image.shape}; expected uint8 (H, W) or (H, W, 3).")
+        with open(path, "rb") as file:
+            image = _array_of_pixels(path, file)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as a NumPy array ({error.strerror}).") from None
     if 0 in image.shape:
         raise DataError(f"{path}: holds an empty array, {image.shape}.")
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
@@ -53,3 +62,25 @@ def _read_npy(path, height, width, crop):
     kept_rows, kept_cols = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (rows - kept_rows) // 2, (cols - kept_cols) // 2
     return resize(image[None, top : top + kept_rows, left : left + kept_cols], height, width)[0]
+
+
+def _array_of_pixels(path, file):
+    """Return the array in an open .npy file. Its header is checked before any number is read: a few bytes can announce
+    an array that no memory holds."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        shape, _, dtype = read_header[version](file)
+        if dtype.hasobject:
+            raise ValueError("it holds objects of Python, not numbers")
+        if dtype == np.uint8 and len(shape) in (2, 3) and shape[2:] in ((), (3,)):
+            if math.prod(shape[:2]) > MOST_PIXELS:
+                raise DataError(f"{path}: has {shape[1]}x{shape[0]} pixels, more than the limit of {MOST_PIXELS:,}.")
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged header makes NumPy raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: cannot be read as a NumPy array ({reason}).") from None
+    raise DataError(f"{path}: holds {dtype} {shape}; expected uint8 (H, W) or (H, W, 3).")

@@ -3,48 +3,72 @@
 The files in a folder of photographs come from phones, editors and web sites. A photograph may be rotated by its EXIF
 data, in the colours of a printer, with a palette or an alpha channel, or with 16 bits a pixel. A file may be cut short,
 or no image at all. Each file either becomes the image that a person sees, or an error names it.
+
+`open_photo` is the only place where minitl opens an image. It accepts only formats that are images: what a file holds
+never starts another program. (Pillow gives PostScript to Ghostscript, whatever the name of its file.) `colours` makes
+sRGB of all kinds of pixels, and `file_kinds` says what a file is that cannot be read.
 """
 
+import importlib
 import os
+import re
+import stat
+import threading
 import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import DataError, MissingExtraError
 from ..kernels.parallel import threads
+from .colours import to_rgb
+from .file_kinds import kind_of
 
 # A larger image is not decoded. Phones with up to 200 megapixels need a higher limit.
 MOST_PIXELS = 100_000_000
-ANIMATED = ("GIF", "PNG", "WEBP")  # formats in which several frames are a film; an MPO file is one photograph
-BACKGROUND = (255, 255, 255)  # behind transparent pixels, as on a web page
+# Pillow's names of the formats that it decodes itself, as images of 8 or 16 bits. Not among them: EPS and WMF (drawn by
+# other programs), IPTC (which opens the file within it as any format), and formats of measurements.
+FORMATS = (
+    "JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO", "ICNS", "PSD", "QOI", "SGI", "PCX",
+    "DCX", "DIB", "DDS", "CUR", "BLP", "FLI", "FTEX", "GBR", "MSP", "PIXAR", "SUN", "XBM", "XPM", "XVTHUMB",
+)  # fmt: skip
+# Formats without a mark at the beginning of the file. Only the suffix tells.
+FORMATS_BY_SUFFIX = {
+    ".tga": "TGA", ".targa": "TGA", ".icb": "TGA", ".vda": "TGA", ".vst": "TGA", ".im": "IM", ".pcd": "PCD",
+}  # fmt: skip
+# Formats of other packages: {format: (package, the function that adds it to Pillow)}.
+ADDED_FORMATS = {"HEIF": ("pillow_heif", "register_heif_opener")}
+# Formats in which several frames are a film. In others they are versions or pages, of which the first is shown.
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")
 
 
 def open_photo(path, most_pixels=MOST_PIXELS):
-    """Return a photograph as an upright Pillow image in RGB. Raises DataError with the name of the file and the
-    reason."""
+    """Return a photograph as an upright Pillow image in RGB (sRGB, as a viewer shows it).
+
+    Raises DataError with the name of the file, the reason, and what to do.
+    """
     Image, ImageOps = _pillow(path)
+    require_file(path)
     try:
-        if os.path.getsize(path) == 0:
-            raise DataError(f"{path}: cannot be read as an image (it is empty).")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of images that it can read; the size is checked below
-            with Image.open(path) as image:
-                width, height = image.size
-                if width * height > most_pixels:
-                    raise DataError(f"{path}: has {width}x{height} pixels, more than the limit of {most_pixels:,}.")
-                if image.format in ANIMATED and getattr(image, "n_frames", 1) > 1:
-                    raise DataError(f"{path}: is animated ({image.n_frames} frames).")
-                return to_rgb(ImageOps.exif_transpose(image))
+        with _pillow_is_quiet, Image.open(path, formats=_formats(path)) as image:
+            width, height = image.size
+            if width * height > most_pixels:
+                raise _too_large(path, f"{width}x{height}", most_pixels)
+            if image.format in ANIMATED and getattr(image, "n_frames", 1) > 1:
+                raise DataError(f"{path}: is animated ({image.n_frames} frames). Save one frame as a JPEG or PNG file.")
+            image.load()
+            return to_rgb(_upright(image, ImageOps))
     except FileNotFoundError:
         raise DataError(f"{path}: is not there (any more).") from None
-    except (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError,
-            TypeError, ValueError, Image.DecompressionBombError) as error:  # fmt: skip
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: cannot be read as an image ({_reason(error, path)}).") from None
+    except DataError:
+        raise
+    except Image.DecompressionBombError as error:  # raised before the size is known here
+        pixels = re.search(r"\((\d+) pixels\)", str(error))
+        raise _too_large(path, f"{int(pixels[1]):,}" if pixels else "too many", most_pixels) from None
+    except Exception as error:  # a damaged file makes Pillow raise nearly anything
+        is_unknown = isinstance(error, Image.UnidentifiedImageError)
+        reason = kind_of(path, "HEIF" in Image.OPEN) if is_unknown else _reason(error, path)
+        raise DataError(f"{path}: cannot be read as an image ({reason}).") from None
 
 
 def in_threads(work, things):
@@ -60,22 +84,83 @@ def in_threads(work, things):
             yield ahead.popleft().result()
 
 
-def to_rgb(image):
-    """Return any kind of Pillow image as RGB, as a viewer shows it."""
+def require_file(path):
+    """Raise DataError unless `path` is a file that has content. A pipe is not opened: it might never end."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: is not there (any more).") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise DataError(f"{path}: cannot be read as an image ({getattr(error, 'strerror', None) or error}).") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise DataError(f"{path}: is a folder; expected a photograph. Name the files in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"{path}: is a pipe or a device; expected a file with a photograph.")
+    if status.st_size == 0:
+        raise DataError(f"{path}: cannot be read as an image (it is empty).")
+
+
+def _upright(image, ImageOps):
+    """Return the image as the camera was held. Damaged EXIF data do not turn it."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as for damaged files; a viewer shows such a photograph as it is stored
+        return image
+
+
+def _too_large(path, found, most_pixels):
+    return DataError(
+        f"{path}: has {found} pixels, more than the limit of {most_pixels:,}. Save it smaller: a network is shown a "
+        "few hundred pixels of each side."
+    )
+
+
+_adding = threading.Lock()
+_was_asked = set()  # names of ADDED_FORMATS whose package was looked for
+
+
+def _formats(path):
+    """Return the names of the formats that Pillow may try on a file."""
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16 bits a pixel (32 in older files), of which a viewer shows the upper eight
-        grey = np.asarray(image, np.float64)
-        largest = 65535 if grey.max(initial=0) > 255 or image.mode != "I" else 255
-        return Image.fromarray((np.clip(grey / largest, 0, 1) * 255 + 0.5).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("its pixels are floating-point numbers, and it is unknown which of them is white")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        shown = Image.new("RGBA", image.size, (*BACKGROUND, 255))
-        shown.alpha_composite(image)
-        return shown.convert("RGB")
-    return image.convert("RGB")
+    with _adding:  # Pillow's list of formats is filled once
+        Image.init()
+        for name, (package, function) in ADDED_FORMATS.items():
+            if name not in _was_asked:
+                _was_asked.add(name)
+                try:
+                    getattr(importlib.import_module(package), function)()
+                except Exception:  # not installed, or not for this Pillow: `kind_of` says what to install
+                    continue
+    by_suffix = FORMATS_BY_SUFFIX.get(os.path.splitext(path)[1].lower())
+    return [name for name in (*FORMATS, *ADDED_FORMATS, by_suffix) if name in Image.OPEN]
+
+
+class _Quiet(threading.local):
+    """A block in which Pillow's warnings are ignored, in this thread alone. They are of files that it can read.
+
+    `warnings.catch_warnings` is not for threads: it puts back the filters of the whole program, and where two threads
+    overlap, the wrong ones. Here a filter is added once, and stays. Instead of the text of a warning, it looks at
+    whether its thread is in such a block.
+    """
+
+    depth = 0
+
+    def __enter__(self):
+        self.depth += 1
+        if warnings.filters[:1] != [_IGNORE]:  # or somebody has put a filter in front of it
+            warnings.filters.insert(0, _IGNORE)
+
+    def __exit__(self, *error):
+        self.depth -= 1
+
+    def match(self, text):
+        """Return whether a warning is ignored: `warnings` asks this, in the thread that warns."""
+        return self.depth > 0
+
+
+_pillow_is_quiet = _Quiet()
+_IGNORE = ("ignore", _pillow_is_quiet, Warning, None, 0)
 
 
 def _pillow(path):
@@ -90,4 +175,5 @@ def _pillow(path):
 
 def _reason(error, path):
     """Return Pillow's message without the path, because our message begins with it."""
-    return str(error).replace(repr(str(path)), "it").replace(str(Path(path)), "it") or type(error).__name__
+    text = str(error).replace(repr(str(path)), "it").replace(str(Path(path)), "it")
+    return " ".join(text.split()) or type(error).__name__

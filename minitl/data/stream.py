@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from ..errors import ArgumentError, DataError
-from .images import read_image
+from .images import read_image, reading
 from .photos import in_threads, open_photo
 
 
@@ -65,7 +65,7 @@ class PhotoStream:
                 f"the images are prepared by {name}, a name that does not identify one function. Give PhotoStream a "
                 "function that is defined at the top level of a module, such as an application's preprocess_input."
             )
-        return ["photographs", name, self.crop]
+        return ["photographs", name, self.crop, *reading()]
 
     def read(self, positions, epoch=None):
         """Return the images at `positions` (a slice or an array): (n, height, width, 3). They are augmented for this

@@ -8,6 +8,12 @@ another version may round differently.
 
     $MINITL_HOME/features/<key>/         a `store.Store`: one row for each example
 
+The key does not contain the names of the input and of a last pooling. So the pooled output of a block has the same key
+whichever network it was computed with: the base alone, the base with ImageNet's head, or a saved model.
+
+`kept_features` keeps the output of one graph. `kept_together` keeps those of several graphs that begin with the same
+input, such as the pooled outputs of all blocks. An example that is not there yet goes through their layers only once.
+
 The features of any source can be kept that is a stream (see `data.batches`) and also has
 
     keys            for each example a text that identifies it, and that changes whenever the example changes
@@ -22,12 +28,16 @@ The features of any source can be kept that is a stream (see `data.batches`) and
 
 The base runs on batches of one fixed size, and the last batch is filled up to it. So the features of an example do not
 depend on the other examples, and kept features are equal to computed ones, bit for bit.
+
+Read next: `store`, the files; `cache`, which lists and removes them.
 """
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +45,9 @@ import numpy as np
 from ..errors import ArgumentError, DataError, MinitlError
 from ..files.home import home_folder
 from ..graph.architecture import architecture
-from ..graph.digest import frozen_digest
+from ..layers import GlobalAveragePooling2D
 from ..version import __version__
+from .cache import keep_within_limit, limit_bytes, size_text
 from .one_pass import output_shapes, outputs
 from .store import Store
 
@@ -55,9 +66,12 @@ class FeatureRows:
     def __init__(self, store, source, positions, left_out):
         self.store, self.source, self.positions, self.left_out = store, source, positions, left_out
         keys = [source.keys[position] for position in positions]
-        self.rows = [store.index[key][0] for key in keys]
+        self.rows = [store.place_of(key) for key in keys]
         self.shape, self.dtype = (len(keys), *store.shape), store.dtype
         self.digest = hashlib.sha256("".join(keys).encode() + store.key.encode()).hexdigest()[:16]
+
+    def __repr__(self):
+        return f"<FeatureRows {self.shape}, {self.dtype}, from {self.store.folder or 'a temporary file'}>"
 
     def __len__(self):
         return len(self.rows)
@@ -76,60 +90,157 @@ class FeatureRows:
         return features
 
 
-def kept_features(graph, source, keep=True, verbose=1):
+def kept_features(graph, source, keep=True, verbose=1, half=False, about=None):
     """Return the output of the frozen `graph` for each example of `source`, as `FeatureRows`.
 
-    keep   True: use the features that are on the disk, and keep the computed ones there. False: compute all of them,
-           in a temporary file
+    keep    True: use the features that are on the disk, and keep the computed ones there. False: compute all of them,
+            in a temporary file
+    half    True: maps (outputs with more than one axis) take two bytes a number on the disk, rounded to 11 bits
+    about   {"base": ..., "folder": ...} for the list of `minitl cache`
 
     The next examples are read while the graph computes. An example that has vanished or changed since the source was
     made is left out.
     """
-    keys, origins, store = source.keys, source.origins, open_store(graph, source, keep)
-    with store.writing():
-        wanted = {key: position for position, key in enumerate(keys)}
-        missing = [position for key, position in wanted.items() if key not in store.index]
-        reasons = _compute(store, graph, source, missing, verbose)
+    return kept_together([graph], source, keep, verbose, half, about)[0]
+
+
+def kept_together(graphs, source, keep=True, verbose=1, half=False, about=None):
+    """Return `FeatureRows` for each of several `graphs` that begin with the same input; the rest as `kept_features`.
+
+    All of them have rows for the same examples. An example whose features are missing somewhere goes through the layers
+    once, however many graphs share them.
+    """
+    keys, origins = source.keys, source.origins
+    if keep:
+        limit_bytes()  # refused now, if it is no number
+    digests = {}
+    graph_of, stores = _distinct(graphs, [open_store(each, source, keep, half, about, digests) for each in graphs])
+    wanted = {key: position for position, key in enumerate(keys)}
+    with ExitStack() as locks:
+        for _, store in sorted(graph_of.items()):  # always in the same order: two runs do not wait for each other
+            locks.enter_context(store[1].writing(wanted))
+        missing = {
+            name: [position for key, position in wanted.items() if key not in store.index]
+            for name, (_, store) in graph_of.items()
+        }
+        positions = sorted(set().union(*missing.values()))
+        if verbose and positions:
+            size = sum(len(missing[name]) * store.row_bytes for name, (_, store) in graph_of.items())
+            place = "on the disk" if keep else "of a temporary file"
+            print(f"Features: {_count(origins, positions, source)} to go through the base: {size_text(size)} {place}.")
+        lacking = [graph_of[name] for name in missing if missing[name]]
+        reasons = _compute(lacking, source, positions, verbose)
     left_out = list(dict.fromkeys((origin, reasons[key]) for origin, key in zip(origins, keys) if key in reasons))
     gone = {origin for origin, _ in left_out}
     there = [position for position, origin in enumerate(origins) if origin not in gone]
     if not there:
         reason = left_out[0][1] if left_out else ""
         raise DataError(f"none of the {len(set(origins))} {source.noun}s could be read: {reason}")
+    folder = stores[0].home
     if verbose:
-        computed = len({origins[position] for position in missing})
+        computed = len({origins[position] for position in positions})
         kept = len({origins[position] for position in wanted.values()}) - computed
-        size = len(store.index) * store.row_bytes / 1e6
         print(f"Features: {computed} {source.noun}s went through the base, {kept} were kept from before", end="")
-        print(f" ({size:,.0f} MB in {store.folder}).", flush=True) if store.folder else print(".", flush=True)
-    return FeatureRows(store, source, there, left_out)
+        print("." if folder is None else f"\n({folder.parent}).", flush=True)
+    if folder is not None:
+        keep_within_limit(folder.parent)
+    return [FeatureRows(store, source, there, left_out) for store in stores]
 
 
-def room_for(graph, source, keep=True):
-    """Return (whether there is room, the bytes that `kept_features` would write). Room for twice as many is needed."""
-    store = open_store(graph, source, keep)
-    store.load()
-    wanted = len(set(source.keys) - set(store.index)) * store.row_bytes
-    folder = store.folder or Path(tempfile.gettempdir())
+def _distinct(graphs, stores):
+    """Return ({key of a store: (graph, store)}, the store of each graph): equal graphs share one."""
+    first = {}
+    for graph, store in zip(graphs, stores):
+        first.setdefault(store.key, (graph, store))
+    return first, [first[store.key][1] for store in stores]
+
+
+def _count(origins, positions, source):
+    """Return the number of origins at these positions, with their noun."""
+    count = len({origins[position] for position in positions})
+    return f"{count:,} {source.noun}{'s' * (count != 1)}"
+
+
+def room_for(graphs, source, keep=True, half=False):
+    """Return (whether there is room, the bytes that `kept_together` would write). Room for twice as many is needed.
+
+    graphs   one graph, or several
+    """
+    graphs, digests = graphs if isinstance(graphs, list) else [graphs], {}
+    stores = [open_store(graph, source, keep, half, digests=digests) for graph in graphs]
+    wanted = 0
+    for store in {store.key: store for store in stores}.values():
+        store.load(set(source.keys))
+        wanted += len(set(source.keys) - set(store.index)) * store.row_bytes
+    folder = stores[0].folder or Path(tempfile.gettempdir())
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return 2 * wanted <= shutil.disk_usage(folder).free, wanted
 
 
-def open_store(graph, source, keep):
+def has_kept(graph, source):
+    """Return whether an earlier run has kept features of this graph, of examples that are prepared as this source's."""
+    return any((home_folder() / "features" / key_of(graph, source)).glob("*/index.json"))
+
+
+def open_store(graph, source, keep, half=False, about=None, digests=None):
     """Return the `Store` for this graph's features of this source. If the home folder cannot be used, the store is in a
-    temporary file."""
+    temporary file. `digests` is that of `weights_digest`."""
     _check(graph, source)
-    what = [frozen_digest(graph), architecture(graph), source.preparation, list(source.shape[1:]), source.dtype.str,
-            BATCH, __version__, np.__version__]  # fmt: skip
-    key = hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()[:32]
+    key = key_of(graph, source, half, digests)
     (shape,), dtype = output_shapes(graph, (source,)), source.dtype if graph.dtype is None else graph.dtype
+    about = {"base": graph.name, "noun": f"{source.noun}s", "folder": _folder(source), **(about or {})}
+    about |= {"example": list(source.shape[1:]), "features": list(shape)}
+    name = hashlib.sha256(str(about["folder"]).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    half = half and len(shape) > 1
     if keep:
         try:
-            return Store(key, shape, dtype, home_folder() / "features" / key)
+            return Store(key, shape, dtype, home_folder() / "features" / key, name, half, about)
         except (OSError, MinitlError) as error:
             print(f"The features cannot be kept for the next run ({error}).", flush=True)
-    return Store(key, shape, dtype, None)
+    return Store(key, shape, dtype, None, half=half)
+
+
+def key_of(graph, source, half=False, digests=None):
+    """Return the key of this graph's features of this source: equal for networks that compute the same. `digests` is
+    that of `weights_digest`."""
+    layers = architecture(graph)["layers"]
+    names = {layers[0]["config"]["name"]: "input"}
+    if isinstance(graph.calls[-1].layer, GlobalAveragePooling2D):
+        names[graph.calls[-1].layer.name] = "pooled"
+    described = json.loads(json.dumps(layers))
+    for entry in described:
+        entry["inputs"] = [names.get(each, each) if isinstance(each, str) else each for each in entry["inputs"]]
+        if "config" in entry:
+            entry["config"]["name"] = names.get(entry["config"]["name"], entry["config"]["name"])
+            entry["config"].pop("trainable", None)
+    described[0]["config"].pop("shape", None)  # the source's counts
+    is_half = half and len(graph.outputs[0].shape) > 2
+    what = [weights_digest(graph, digests), described, source.preparation, list(source.shape[1:]), source.dtype.str,
+            is_half, BATCH, __version__, np.__version__]  # fmt: skip
+    return hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()[:32]
+
+
+def weights_digest(graph, known=None):
+    """Return a sha256 over all weights of a graph, frozen or not.
+
+    known   {layer: its digest}, to which new ones are added: graphs that share layers are digested faster
+    """
+    known = {} if known is None else known
+    for layer in graph.layers:
+        if layer not in known:
+            known[layer] = digest = hashlib.sha256()
+            for name in layer.weight_names:
+                array = np.ascontiguousarray(getattr(layer, name))
+                digest.update(f"{layer.name}/{name} {array.dtype.str} {array.shape}\n".encode())
+                digest.update(array)
+    return hashlib.sha256(b"".join(known[layer].digest() for layer in graph.layers)).hexdigest()
+
+
+def _folder(source):
+    """Return the folder that all origins of a source lie in, as text; "" if they are no paths."""
+    paths = {str(Path(origin).parent) for origin in source.origins if isinstance(origin, os.PathLike)}
+    return os.path.commonpath([os.path.abspath(path) for path in paths]) if paths else ""
 
 
 def _check(graph, source):
@@ -148,20 +259,32 @@ def _check(graph, source):
         )
 
 
-def _compute(store, graph, source, positions, verbose):
-    """Compute the features of the examples at `positions`, and put them into the store. Return {key: reason} of the
-    examples that cannot be read."""
+def _compute(lacking, source, positions, verbose):
+    """Compute the features of the examples at `positions`, and put them where they are missing.
+
+    lacking   (graph, store) of each graph whose features are missing for some of the examples
+
+    Returns {key: reason} of the examples that cannot be read.
+    """
     readable, keys = _FullBatches(source), source.keys
+    if not positions:
+        return {}
+    first = lacking[0][0]
+    graph = first if len(lacking) == 1 else first.part(first.input, [each.output for each, _ in lacking])
     title = "Features" if verbose else None
-    for batch, features in outputs(graph, readable, _batches(positions, source.origins), title, lines=True):
-        try:
-            store.append([keys[position] for position in batch if position not in readable.reasons], features)
-        except OSError as error:
-            size = store.row_bytes / 1e6
-            raise DataError(
-                f"{store.folder or tempfile.gettempdir()}: no room for features of {size:.1f} MB a {source.noun} "
-                f"({error.strerror}). Make room, or set MINITL_HOME to a folder on a larger disk."
-            ) from None
+    for batch, output in outputs(graph, readable, _batches(positions, source.origins), title, lines=True):
+        there = [position for position in batch if position not in readable.reasons]
+        for (_, store), features in zip(lacking, graph.output_structure.flat(output, "outputs")):
+            new = [k for k, position in enumerate(there) if keys[position] not in store.index]
+            try:
+                store.append([keys[there[k]] for k in new], features[new])
+            except OSError as error:
+                size = store.row_bytes / 1e6
+                raise DataError(
+                    f"{store.folder or tempfile.gettempdir()}: no room for features of {size:.1f} MB a {source.noun} "
+                    f"({error.strerror}). Make room (`minitl cache clean`), or set MINITL_HOME to a folder on a larger "
+                    "disk."
+                ) from None
     return {keys[position]: reason for position, reason in readable.reasons.items()}
 
 

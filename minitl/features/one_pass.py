@@ -12,7 +12,7 @@ from ..data.batches import in_order, read_ahead
 from ..progress import Progress
 
 
-def outputs(graph, x, batches, title=None, lines=False):
+def outputs(graph, x, batches, title=None, lines=True):
     """Run `graph` on each of the `batches` of `x`, and yield (batch, output of `graph.forward`) after each one.
 
     x         a source (an array or a stream, see `data.batches`), or a tuple of sources, one for each input. If the
@@ -27,14 +27,14 @@ def outputs(graph, x, batches, title=None, lines=False):
     sources = x if isinstance(x, tuple) else (x,)
     positions = range(len(sources[0]))
     sizes = [len(positions[batch]) if isinstance(batch, slice) else len(batch) for batch in batches]
-    with Progress(title, sum(sizes), enabled=title is not None, lines=lines) as bar:
+    with Progress(title or "Computing", sum(sizes), enabled=title is not None, lines=lines) as bar:
         for batch, size, examples in zip(batches, sizes, read_ahead(sources, batches)):
             if all(each is not None for each in examples):
                 yield batch, graph.forward(graph.input_structure.packed(examples), gradients="none")
             bar.advance(size)
 
 
-def all_outputs(graph, x, batch_size, title=None, lines=False):
+def all_outputs(graph, x, batch_size, title=None, lines=True):
     """Return the outputs of `graph` for all examples of `x`, computed `batch_size` at a time, as a tuple of arrays.
     Return None if there are no examples. The other arguments are those of `outputs`."""
     found, count = None, len(x[0] if isinstance(x, tuple) else x)

@@ -2,9 +2,9 @@
 
 A network with a frozen base spends nearly all of its time computing numbers that it computed in the epoch before. The
 frozen *prefix* of a graph is the longest beginning up to a cut in which nothing can change: no trainable parameter, no
-batch statistics, no Dropout. Training runs the prefix once over all examples and keeps its output. Then it trains the rest on
-this output, with the same batches in the same order. The result is the same as that of training the whole model, up to
-rounding (BLAS may sum in another order when an example comes in another batch). Only the time differs.
+batch statistics, no Dropout. Training runs the prefix once over all examples and keeps its output. Then it trains the
+rest on this output, with the same batches in the same order. The result is the same as that of training the whole
+model, up to rounding (BLAS may sum in another order when an example comes in another batch). Only the time differs.
 
 The prefix runs in every epoch, and nothing is kept, where
   - `fit` is called with frozen_once=False,
@@ -21,6 +21,7 @@ import time
 
 import numpy as np
 
+from ..terminal import wrapped
 from .one_pass import all_outputs, output_shapes
 
 # The largest output that is kept. After VGG16's first block it has 3.2 MB an image, more than the image itself.
@@ -39,8 +40,8 @@ class KeptFeatures:
         """Return what to train in this epoch: (the rest of the graph, its examples, its validation examples).
 
         `fit` calls this before each epoch, because a callback may have frozen or unfrozen layers. Then the prefix has
-        changed and runs again. Within an epoch the prefix stays the same. So a layer of the prefix that is unfrozen
-        within an epoch, in a batch callback, is trained from the next epoch on.
+        changed and runs again. Within an epoch the prefix stays the same (`training.Callback` says what follows
+        for a batch callback).
 
         x, x_val   tuples of sources, one for each input; x_val may be None
         """
@@ -75,7 +76,7 @@ class KeptFeatures:
         def shortened(sources):
             """Return the sources of the rest: the outputs of the prefix, and inputs that bypass it."""
             known = dict(zip(self.graph.inputs, sources))
-            title = "Predicting" if verbose == 1 else None
+            title = "Frozen beginning" if verbose else None
             known.update(zip(computed, all_outputs(prefix, of_prefix(sources), batch_size, title)))
             return tuple(known[tensor] for tensor in rest.inputs)
 
@@ -138,4 +139,4 @@ def _megabytes(count):
 
 def _print_if(verbose, line):
     if verbose:
-        print(line, flush=True)
+        print(wrapped(line, "  "), flush=True)

@@ -9,12 +9,15 @@ libhdf5 itself can crash or run for ever on a damaged file. So the reader of wei
 process, unless it knows the file's digest.
 """
 
+import errno
+import re
 from contextlib import contextmanager
 
 import h5py
 
 from ..errors import MinitlError, UnsafeFileError, WeightsError
 
+IN_USE = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY, errno.ETXTBSY, errno.EDEADLK)
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}  # the compressions that come with h5py
 MOST_OBJECTS = 200_000  # groups and names in one file; ResNet152 has 3,000
@@ -31,7 +34,33 @@ def opened(source, name):
             ValueError, AttributeError) as error:  # fmt: skip
         if isinstance(error, MinitlError):
             raise
-        raise WeightsError(f"{name}: the HDF5 file is damaged ({error}). Download or save it again.") from None
+        raise WeightsError(_reason(name, error)) from None
+
+
+def _reason(name, error):
+    """Return the message for an error of libhdf5. A file that cannot be opened now is not damaged."""
+    number = getattr(error, "errno", None) or _error_number(error)
+    if number in IN_USE or "unable to lock file" in str(error) or "already open for" in str(error):
+        return (
+            f"{name}: is open in another program that writes to it, or locked by it. Close it there, or copy the file, "
+            "and try again."
+        )
+    if isinstance(error, PermissionError) or number == errno.EACCES:
+        return f"{name}: cannot be read (permission denied). Change its permissions, or copy it to your own folder."
+    if isinstance(error, MemoryError) or number == errno.ENOMEM:
+        return f"{name}: there is not enough memory to read it."
+    if "file is already open" in str(error) or "consistency flags" in str(error):
+        return (
+            f"{name}: a program that wrote to it did not close it, or writes to it still. Close it there. If it was "
+            "stopped, save the file again, or clear the mark with h5clear -s, which comes with HDF5."
+        )
+    return f"{name}: the HDF5 file is damaged ({error}). Download or save it again."
+
+
+def _error_number(error):
+    """Return the number of a system's error that libhdf5 names in its text, or None."""
+    found = re.search(r"errno = (\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 def member(group, name, kind, file_name):

@@ -3,6 +3,7 @@
 The system releases a lock when its process ends, however that happens, so nothing stays locked.
 """
 
+import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,19 +35,53 @@ class Lock:
     process, or another `Lock` of this process, holds it."""
 
     def __init__(self, target, refusal):
-        try:
-            self.file = _lock_file(target)
-        except WeightsError:
-            raise CheckpointError(f"{Path(target).parent}: cannot be written. Choose another folder.") from None
-        if not _try_lock(self.file):
-            self.file.close()
-            raise CheckpointError(refusal)
+        self.file, is_current = None, False
+        while not is_current:
+            try:
+                self.file = _lock_file(target)
+            except WeightsError:
+                raise CheckpointError(f"{Path(target).parent}: cannot be written. Choose another folder.") from None
+            if not _try_lock(self.file):
+                self.file.close()
+                raise CheckpointError(refusal)
+            # Between opening and locking, its owner may have removed the file. Then others lock a new one.
+            is_current = _is_file_of(self.file)
+            if not is_current:
+                self.file.close()
 
     def release(self):
-        """Release the lock. A second call does nothing."""
+        """Release the lock, and remove its file. A second call does nothing."""
         if not self.file.closed:
+            _remove(self.file)
             _unlock(self.file)
             self.file.close()
+
+
+def is_held(path):
+    """Return whether a process holds a file (see `hold`), or locks it. A file that is not there is free."""
+    try:
+        with open(path, "r+b") as file:
+            return not _try_lock(file)
+    except FileNotFoundError:
+        return False
+    except (OSError, WeightsError):
+        return True
+
+
+def _is_file_of(file):
+    """Return whether an open file still is the one at its path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(file.name))
+    except FileNotFoundError:
+        return False
+
+
+def _remove(file):
+    """Remove an open file if possible. Windows does not remove a file that is open."""
+    try:
+        os.unlink(file.name)
+    except OSError:
+        pass
 
 
 def _lock_file(target):
@@ -80,6 +115,13 @@ try:
         """Release the lock."""
         fcntl.flock(file, fcntl.LOCK_UN)
 
+    def hold(file):
+        """Mark an open file as in use, until it is closed. Several processes may hold the same file."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH)
+        except OSError:  # some network file systems have no locks
+            pass
+
 except ImportError:  # Windows
     import msvcrt
 
@@ -96,3 +138,6 @@ except ImportError:  # Windows
         """Release the lock."""
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+    def hold(file):
+        """Do nothing: Windows does not remove a file that is open."""

@@ -27,6 +27,7 @@ import weakref
 
 import numpy as np
 
+from ..arguments import nearest
 from ..errors import DataError, GraphError, ShapeError
 from ..kernels.elementwise import add
 from ..layers import InputLayer
@@ -34,6 +35,7 @@ from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
 from .structure import Structure
+from .summary import described
 
 GRADIENTS = ("none", "trainable", "input")
 
@@ -64,10 +66,13 @@ class Graph(LayerGroup):
         first_layers = [tensor.layer for tensor in starts.tensors if isinstance(tensor.layer, InputLayer)]
         name_unnamed_layers(list(dict.fromkeys([*first_layers, *(call.layer for call in calls)])))
         self.input_structure, self.output_structure, self.calls = starts, ends, calls
-        self.layers = layers_in_keras_order(starts.tensors, ends.tensors)
+        self._layers = layers_in_keras_order(starts.tensors, ends.tensors)
         self.overwritten = []  # names of layers whose gradients another graph has replaced since the latest backward
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
+
+    def __repr__(self):
+        return described(self) if "calls" in vars(self) else f"<{type(self).__name__} '{self.name}' without layers>"
 
     @property
     def inputs(self):
@@ -304,9 +309,11 @@ class Graph(LayerGroup):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise GraphError(
-            f"the model has no layer '{name}'. Its layers: {', '.join(each.name for each in self.layers)}."
-        )
+        names = [each.name for each in self.layers]
+        near = nearest(name, names) if len(names) > 8 else names
+        shown = near or [*names[:4], "..."]
+        text = f"The nearest of its {len(names)} layers" if near and near is not names else "Its layers"
+        raise GraphError(f"the model has no layer '{name}'. {text}: {', '.join(shown)}.")
 
     def output_of(self, name, call=None):
         """Return the symbolic output of the layer named `name` in this graph. If the layer is called several times,

@@ -1,12 +1,24 @@
 """A group of layers: freeze them together, count and copy their weights."""
 
-from ..errors import ShapeError
+from ..errors import GraphError, ShapeError
 
 
 class LayerGroup:
     """The part of a graph that needs only its `layers`, not how they are connected."""
 
-    layers = ()
+    _layers = ()
+
+    @property
+    def layers(self):
+        """Return the layers as a new list. To change it changes no model, as in Keras."""
+        return list(self._layers)
+
+    @layers.setter
+    def layers(self, value):
+        raise GraphError(
+            f"layers of '{self.name}' cannot be set: the layers follow from the graph. Make a new Model, or use "
+            "transfer.remove_layers and transfer.replace_head."
+        )
 
     @property
     def trainable(self):

@@ -109,22 +109,27 @@ def _nodes_before(node, inputs):
 
 
 def name_unnamed_layers(layers):
-    """Give a name to each unnamed layer. Raises GraphError if two layers have the same name.
+    """Give a name to each unnamed layer. Raises GraphError if two layers were given the same name.
 
     Names are unique in a model, since weight files go by them. The first model that an unnamed layer joins names it
-    after its class, with a number where that name is taken (dense, dense_1, ...). From then on the name stays.
+    after its class, with a number where that name is taken (dense, dense_1, ...). From then on the name stays, unless
+    the layer joins another one of this name in a new model. Then the one that comes later is numbered again.
     """
-    taken = set()
+    taken, unnamed = set(), []
     for layer in layers:
-        if layer.name_is_final and layer.name in taken:
+        if layer.is_named and layer.name in taken:
             raise GraphError(f"two layers are named '{layer.name}'; give one of them another name (name=...).")
-        if layer.name_is_final:
+        if layer.is_named:
             taken.add(layer.name)
     for layer in layers:
-        if not layer.name_is_final:
-            number = 0
-            while layer.name in taken:
-                number += 1
-                layer.name = f"{layer.class_name}_{number}"
+        if layer.name_is_final and not layer.is_named and layer.name not in taken:
             taken.add(layer.name)
-            layer.name_is_final = True
+        elif not layer.is_named:
+            unnamed.append(layer)
+    for layer in unnamed:
+        number = 0
+        while layer.name in taken:
+            number += 1
+            layer.name = f"{layer.class_name}_{number}"
+        taken.add(layer.name)
+        layer.name_is_final = True

@@ -13,13 +13,13 @@ product of letters is one axis: (N, OH*OW, F) has three axes, the second of OH t
 `grad` is always the upstream gradient: the gradient of the loss with respect to a function's *output*. It has that
 output's shape. A `*_gradient` function turns it into the gradient with respect to one of the function's inputs.
 
-Most fast kernels have a twin beside them whose name ends in `_naive`: the definition, written as loops. Read the twins
-first. The tests call them and require the same numbers of both. A program calls them only after
+Most fast functions have a twin beside them whose name ends in `_naive`: the definition, written as loops. Read the
+twins first. The tests call them and require the same numbers of both. A program calls them only after
 `set_convolution("naive")`.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
-`normalization`, `elementwise`, `products`, `precision`, `images`. Then read `parallel` and `memory`, which make the
-kernels fast.
+`normalization`, `elementwise`, `products`, `precision`, `images`. Then read `parallel` and `memory`, which make these
+functions fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

@@ -139,8 +139,9 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
 
         dx[h] = sum over a of  grad[h + a - top'] * turned[a]       turned[a] = kernel[KH-1-a],  top' = KH - 1 - top
 
-    Its padding above is therefore top' = KH - 1 - top. The padding below, after', follows from the sizes. The forward
-    pass gives OH = top + H + after - KH + 1 rows, and this convolution has to give H of them:
+    Its padding above is therefore top' = KH - 1 - top. The padding below is `after` rows in the forward pass and after'
+    rows here. It follows from the sizes. The forward pass gives OH = top + H + after - KH + 1 rows, and this
+    convolution has to give H of them:
 
         top' + OH + after' - KH + 1 = H       so       after' = KH - 1 - after
 

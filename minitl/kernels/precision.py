@@ -18,7 +18,8 @@ def smallest_probability(dtype):
     - Upwards: 1 / p is at most 2**106, so t / p is finite for every weight below 2**22 (4 million). With tiny itself as
       the limit, 1 / p could be 2**126, and a weight of 4 would make t / p infinite.
     - Downwards: the probability may be multiplied by numbers down to 2**-20, such as 1 / M for a million predictions,
-      and still keeps all its digits.
+      and still keeps all its digits. The loss divides its gradient by M, so the last line of `softmax_gradient`
+      multiplies the probability, y, by sum_j g_j y_j = -1 / M.
     """
     return np.finfo(dtype).tiny * 2**20
 

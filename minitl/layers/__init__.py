@@ -15,7 +15,7 @@ from .convolutional import Conv2D, ZeroPadding2D
 from .dense import Dense, Flatten
 from .input import Input, InputLayer
 from .merging import Add, Concatenate
-from .normalization import BatchNormalization
+from .normalization import BatchNormalization, UnitNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .regularization import Dropout
 
@@ -38,5 +38,6 @@ __all__ = [
     "ReLU",
     "Softmax",
     "SymbolicTensor",
+    "UnitNormalization",
     "ZeroPadding2D",
 ]

@@ -16,13 +16,13 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 """
 
 import itertools
-import re
 
 import numpy as np
 
 from .. import initializers
-from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, sizes, truth_value
+from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, refuse_methods, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
+from .names import check_name, snake_case
 
 _serial_numbers = itertools.count()
 
@@ -101,18 +101,20 @@ class Layer:
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
     output_size_argument = None  # name of the argument that sets the size of the output's last axis: "units", "filters"
     input_axes = {}  # {parameter: the axis of it that runs over the last axis of the input}; {"kernel": 0} in Dense
+    training_only = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
+    torch_defaults = {}  # {argument: what PyTorch's layer has unless told otherwise}, which its files do not state
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
+        refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")
         for argument, value in others.items():
             if argument not in OF_ALL_LAYERS:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
             OF_ALL_LAYERS[argument].check(type(self).__name__, argument, value)
-        if name is not None and (not isinstance(name, str) or not name):
-            raise ArgumentError(f"name is {name!r}; expected a string that is not empty.")
+        check_name(name)
         self.class_name = snake_case(type(self).__name__)
-        self.name, self.name_is_final = name or self.class_name, name is not None
+        self.name, self.name_is_final, self.is_named = name or self.class_name, name is not None, name is not None
         self.trainable = truth_value(trainable, "trainable")
         self.first_input_shape = (
             None if input_shape is None else sizes(input_shape, "input_shape")
@@ -146,11 +148,11 @@ class Layer:
 
     def forward(self, x, training=False):
         """Return the output y of the input x, and hand the arrays that `backward` needs to `self.remember`."""
-        raise NotImplementedError
+        raise GraphError(f"class {type(self).__name__} has no forward(x, training=False), which computes its output.")
 
     def backward(self, grad):
         """Return dL/dx, given grad = dL/dy of the latest `forward`. Fills `gradients` if the layer is trainable."""
-        raise NotImplementedError
+        raise GraphError(f"class {type(self).__name__} has no backward(grad), which returns the gradient dL/dx.")
 
     def backward_to_parameters(self, grad):
         """Fill `gradients` alone. A graph calls this if nothing before this layer needs a gradient."""
@@ -333,16 +335,10 @@ class Layer:
         return [t.shape for t in self.output] if isinstance(self.output, list) else self.output.shape
 
     def __repr__(self):
-        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.config_names)
-        return f"<{type(self).__name__} '{self.name}'{' ' + arguments if arguments else ''}>"
+        arguments = "".join(f", {name}={getattr(self, name)!r}" for name in self.config_names)
+        return f"<{type(self).__name__} '{self.name}'{arguments}{'' if self.trainable else ', frozen'}>"
 
 
 def _shape_text(shape):
     """Return a shape as text, with N for the batch."""
     return "(" + ", ".join("N" if i == 0 else str(size) for i, size in enumerate(shape)) + ")"
-
-
-def snake_case(class_name):
-    """Return a class name as Keras's layer name: MaxPooling2D -> max_pooling2d."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,4 +1,5 @@
-"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift."""
+"""Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift. Unit
+normalization: brings every row of numbers to length 1."""
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class BatchNormalization(Layer):
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
     keeps_channels = is_elementwise = True
     input_axes = {"gamma": 0, "beta": 0, "moving_mean": 0, "moving_variance": 0}
+    training_only = ("momentum",)
+    torch_defaults = {"epsilon": 1e-5}
     torch_names = {
         "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
     }  # fmt: skip
@@ -152,8 +155,9 @@ class BatchNormalization(Layer):
             dmean/dx_i     = 1/M
             dvariance/dx_i = 1/M sum_j 2 (x_j - mean) (1[i = j] - dmean/dx_i)
                            = 2 (x_i - mean)/M - 2/M^2 sum_j (x_j - mean)  =  2 (x_i - mean)/M
-        Its path through the mean is zero, since sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3,
-        (-2) + (-1) + 3 = 0, and dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
+        x_i changes the variance also through the mean: the term -2/M^2 sum_j (x_j - mean). This term is zero, since
+        sum_j (x_j - mean) = M mean - M mean = 0. For x = (1, 2, 6): mean 3, (-2) + (-1) + 3 = 0, and
+        dvariance/dx_3 = 2 * 3/3 = 2. With v_i = (x_i - mean) * inverse_std:
             dinverse_std/dx_i = -inverse_std^3 / 2 * dvariance/dx_i = -inverse_std^2 v_i / M
             dv_j/dx_i  = inverse_std * (1[i = j] - 1/M - v_i v_j / M)
             dL/dx_i    = sum_j dL/dv_j dv_j/dx_i
@@ -178,3 +182,55 @@ class BatchNormalization(Layer):
         pixels = grad.size // grad.shape[-1]  # M
         b = -scale * inverse_std * sum_grad_v / pixels
         return weighted_sum(grad, x, scale, b, -b * mean - scale * sum_grad / pixels)
+
+
+class UnitNormalization(Layer):
+    """y = x / |x| along `axis`, where |x| is the square root of the sum of squares.  x (N, ..., D) -> same shape.
+
+    It takes the length out of each row and keeps the direction. In front of a new head this takes out how bright and
+    contrasty a photograph is: a pre-trained network answers a pale photograph with the same pattern of features as a
+    vivid one, but with smaller numbers.
+
+    axis   one axis, or several, over which the sum runs
+
+    A row of zeros has no direction: it stays zero, and so does its gradient.
+    """
+
+    takes_integers = False
+    config_names = ("axis",)
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = axes(axis, "axis")
+        self._axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+
+    def check_input(self, input_shape):
+        rank = len(input_shape)
+        positions = [each + rank if each < 0 else each for each in self._axes]
+        if not all(0 < each < rank for each in positions) or len(set(positions)) < len(positions):
+            raise ShapeError(
+                f"layer '{self.name}': axis is {self.axis}, the input has shape {tuple(input_shape)}; expected axes of "
+                f"an example, 1 to {rank - 1}, each once."
+            )
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        x = as_float(x)
+        # The square of the largest number may overflow, that of a small one vanish: so it is taken out first.
+        largest = np.abs(x).max(axis=self._axes, keepdims=True, initial=0)
+        scaled = x / np.where(largest > 0, largest, 1)
+        scaled_length = np.sqrt(np.square(scaled).sum(axis=self._axes, keepdims=True))
+        y = scaled / np.where(largest > 0, scaled_length, 1)
+        self.remember(y, largest * scaled_length)
+        return y
+
+    def backward(self, grad):
+        """Return dL/dx. With n = |x|, y_j = x_j / n and dn/dx_i = x_i / n = y_i:
+
+        dy_j/dx_i = (1[i = j] - y_j y_i) / n      so      dL/dx_i = (grad_i - y_i sum_j grad_j y_j) / n
+
+        The gradient has no part along y: to make x longer changes nothing.
+        """
+        y, length = self.remembered()
+        along = (grad * y).sum(axis=self._axes, keepdims=True)
+        return np.where(length > 0, (grad - y * along) / np.where(length > 0, length, 1), 0)

@@ -16,7 +16,7 @@ class Dropout(Layer):
     inference returns x as it is. Srivastava et al. 2014. `seed` fixes the sequence of masks.
     """
 
-    config_names = ("rate", "seed")
+    config_names = training_only = ("rate", "seed")
     keeps_channels = is_elementwise = passes_numbers_on = True
 
     @keras_arguments(after="rate", noise_shape=NotHere(instead="Each number is dropped on its own."))

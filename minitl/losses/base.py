@@ -50,6 +50,12 @@ class Loss:
         """Return `forward` of the same arguments."""
         return self.forward(y_true, y_pred, sample_weight)
 
+    def __repr__(self):
+        kept = (*self.working_state, *self.remembers)
+        plain = {name: value for name, value in vars(self).items() if isinstance(value, (bool, int, float, str))}
+        shown = ", ".join(f"{name}={value!r}" for name, value in plain.items() if name not in kept and name[0] != "_")
+        return f"<{type(self).__name__}{': ' if shown else ''}{shown}>"
+
     def forward(self, y_true, y_pred, sample_weight=None):
         """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""
         raise NotImplementedError

@@ -1,5 +1,6 @@
 """Metrics under Keras's names. Reading order: `base` (what a metric is), `accuracy`."""
 
+from ..arguments import refuse_methods
 from ..errors import ArgumentError
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
 from .base import Metric
@@ -13,26 +14,34 @@ __all__ = [
     "get",
 ]
 
-# {Keras's name: class}. The name stands in each class.
+# {Keras's name: class}. The name stands in each class. Keras also finds a class by its own name.
 METRICS = {each.name: each for each in map(globals().get, __all__) if each not in (None, Metric)}
+CLASSES = {each.__name__: each for each in METRICS.values()}
 
 
 def get(metric, loss, output_shape=(None, None)):
-    """Return the name that a metric has in the history, and the `Metric`.
+    """Return the name that a metric has in the history, and the `Metric`. A metric that is given as text is called as
+    the text says, in the history and to callbacks.
 
-    'accuracy' stands for the accuracy that the loss names. For a single output it is the binary one, as in Keras,
-    unless the loss takes integer labels.
+    'accuracy' or 'acc' stands for the accuracy that the loss names. For a single output it is the binary one, as in
+    Keras, unless the loss takes integer labels.
     """
-    if isinstance(metric, str) and metric in ("accuracy", "acc"):
+    if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
         name = getattr(loss, "accuracy", CategoricalAccuracy.name)
         if name == CategoricalAccuracy.name and output_shape[-1] == 1:
             name = BinaryAccuracy.name
         if name == BinaryAccuracy.name:  # the logit 0 is the probability 1/2
-            return "accuracy", BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
-        return "accuracy", METRICS[name]()
-    if isinstance(metric, str) and metric in METRICS:
-        return metric, METRICS[metric]()
+            return metric, BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
+        return metric, METRICS[name]()
+    if isinstance(metric, str) and metric in {**METRICS, **CLASSES}:
+        return metric, {**METRICS, **CLASSES}[metric]()
     if isinstance(metric, Metric):
+        refuse_methods(
+            metric,
+            ("update_state", "reset_state", "reset_states"),
+            "A metric defines score(y_true, y_pred), with a number for each prediction; or update(y_true, y_pred), "
+            "result() and reset().",
+        )
         return metric.name, metric
     raise ArgumentError(
         f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or an object of minitl.metrics."

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments
+from ..arguments import DTYPE, keras_arguments, number, whole_number
 from .base import Metric
 
 
@@ -10,6 +10,7 @@ class CategoricalAccuracy(Metric):
     """The share of predictions whose largest output is the labelled class, for one-hot labels."""
 
     name = "categorical_accuracy"
+    larger_is_better = True
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, name=None):
@@ -24,6 +25,7 @@ class SparseCategoricalAccuracy(Metric):
     """The share of predictions whose largest output is the labelled class, for integer labels."""
 
     name = "sparse_categorical_accuracy"
+    larger_is_better = True
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, name=None):
@@ -36,29 +38,32 @@ class SparseCategoricalAccuracy(Metric):
 
 
 class BinaryAccuracy(Metric):
-    """The share of outputs on the right side of `threshold`: above it for the label 1, else for the label 0."""
+    """The share of outputs on the right side of `threshold`: above it for the label 1, else for the label 0. For a
+    label in between, such as 0.7, no output is right."""
 
     name = "binary_accuracy"
+    larger_is_better = True
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, name=None, threshold=0.5):
         super().__init__(name=name)
-        self.threshold = threshold
+        self.threshold = number(threshold, "threshold", -1e30, 1e30)
 
     def score(self, y_true, y_pred):
         """Return whether each output is on the right side."""
-        return (y_true.reshape(y_pred.shape) > 0.5) == (y_pred > self.threshold)
+        return y_true.reshape(y_pred.shape) == (y_pred > self.threshold)
 
 
 class TopKCategoricalAccuracy(Metric):
     """The share of predictions with the labelled class among the k largest outputs, for one-hot labels."""
 
     name = "top_k_categorical_accuracy"
+    larger_is_better = True
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, k=5, name=None):
         super().__init__(name=name)
-        self.k = k
+        self.k = whole_number(k, "k")
 
     def score(self, y_true, y_pred):
         """Return whether fewer than k outputs are larger than that of the labelled class."""

@@ -6,13 +6,18 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 import numpy as np
 
 from ..arguments import DTYPE, keras_arguments
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError, DataError, MinitlError
 
 
 class Metric:
-    """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...)."""
+    """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...).
+
+    name               the metric's name in the history; the class has a default
+    larger_is_better   whether larger numbers are better, for callbacks with mode="auto"; None: not said
+    """
 
     name = "metric"
+    larger_is_better = None
 
     @keras_arguments(dtype=DTYPE)
     def __init__(self, name=None):
@@ -32,6 +37,8 @@ class Metric:
         """
         try:
             scores = self.score(np.asarray(y_true), np.asarray(y_pred))
+        except MinitlError:
+            raise
         except ValueError:
             raise DataError(
                 f"metric '{self.name}' cannot compare labels {np.shape(y_true)} with predictions {np.shape(y_pred)}: "
@@ -52,7 +59,7 @@ class Metric:
 
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no score(y_true, y_pred), which gives a number for each.")
 
 
 def metric_name(name):

@@ -5,10 +5,14 @@ work: `minitl.training` for training, `minitl.weights` for files.
 """
 
 from .. import optimizers, training, weights
-from ..errors import GraphError
+from ..arguments import refuse_methods
+from ..errors import ArgumentError, GraphError
 from ..graph.graph import Graph
 from ..graph.structure import Structure
 from ..graph.summary import summary_text
+
+# What a subclass of Keras's Model may define, and no method here calls.
+KERAS_METHODS = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
 class Model(Graph):
@@ -20,7 +24,19 @@ class Model(Graph):
 
     optimizer = loss = None  # set by `compile`
     metrics = ()  # set by `compile`: the `CompiledMetric`s of `training.compiled`
-    stop_training = False  # a callback sets it to True to end `fit` after the current epoch
+    history = None  # set by `fit`: its latest `History`
+    # A callback sets these to True to end `fit`, `evaluate` or `predict` after the current batch.
+    stop_training = stop_evaluating = stop_predicting = False
+
+    def __new__(cls, *arguments, **named_arguments):
+        model = super().__new__(cls)
+        refuse_methods(
+            model,
+            KERAS_METHODS,
+            "Describe the model as Model(inputs, outputs) with inputs = Input(shape), and write a step of your own as "
+            "a loop: model.forward, loss.forward, model.backward, optimizer.step.",
+        )
+        return model
 
     def __init__(self, inputs, outputs, name=None):
         super().__init__(inputs, outputs, name or "model")
@@ -75,7 +91,18 @@ class Model(Graph):
 
     # ---- methods that call the packages which do the work ----
 
-    def compile(self, optimizer="sgd", loss=None, loss_weights=None, metrics=None, weighted_metrics=None):
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
         """Choose how to train: objects of `minitl.optimizers`, `losses` and `metrics`, or their Keras names.
 
         loss               one loss for all outputs, or a list or dict with one for each; None for an output without
@@ -84,13 +111,21 @@ class Model(Graph):
                            pixel, or a time step) of weight 0 does not count, and all others count equally
         weighted_metrics   the same, but weighted as the loss is
 
-        Layers may be frozen and unfrozen after `compile`: `fit` reads `layer.trainable` at each update.
+        Layers may be frozen and unfrozen after `compile`: `fit` reads `layer.trainable` at each update. If an argument
+        is refused, the model stays as it was compiled before. Keras's last four arguments say how Keras computes; they
+        change nothing here.
         """
         if metrics is None and training.holds_metrics(loss_weights):  # compile(optimizer, loss, ["accuracy"])
             loss_weights, metrics = None, loss_weights
-        self.optimizer = optimizers.get(optimizer)
-        self.compiled_with = loss, loss_weights, metrics, weighted_metrics
-        self.loss, self.metrics = training.compiled(self, *self.compiled_with)
+        if steps_per_execution not in (None, 1, "auto"):
+            raise ArgumentError(f"steps_per_execution is {steps_per_execution!r}; minitl does one step at a time: 1.")
+        compiled_with = loss, loss_weights, metrics, weighted_metrics
+        optimizer, (loss, metrics) = optimizers.get(optimizer), training.compiled(self, *compiled_with)
+        advice = (
+            "An optimizer defines start(parameter) and update(parameter, gradient, *state): course/add_your_own.md."
+        )
+        refuse_methods(optimizer, ("update_step",), advice)
+        self.optimizer, self.loss, self.metrics, self.compiled_with = optimizer, loss, metrics, compiled_with
         training.about_loss(self)
 
     def fit(self, x, y=None, *options, **named_options):
@@ -98,17 +133,27 @@ class Model(Graph):
         frozen beginning of the model is run only once (`minitl.features`)."""
         return training.fit(self, x, y, *options, **named_options)
 
-    def evaluate(self, x, y=None, batch_size=32, verbose=1, sample_weight=None, return_dict=False):
+    def evaluate(
+        self, x, y=None, batch_size=32, verbose=1, sample_weight=None, steps=None, callbacks=None, return_dict=False
+    ):
         """Return the loss on (x, y), or [loss, metrics...] as compiled."""
-        return training.evaluate(self, x, y, batch_size, verbose, sample_weight, return_dict)
+        return training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
 
-    def predict(self, x, batch_size=32, verbose=1):
+    def predict(self, x, batch_size=32, verbose=1, steps=None, callbacks=None):
         """Return the outputs for all examples of x, computed batch by batch."""
-        return training.predict(self, x, batch_size, verbose)
+        return training.predict(self, x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """Do one update on one batch. Returns the loss before the update, or [loss, metrics...]."""
         return training.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
+        return training.test_on_batch(self, x, y, sample_weight, return_dict)
+
+    def predict_on_batch(self, x):
+        """Return the outputs for one batch."""
+        return training.predict_on_batch(self, x)
 
     def save(self, path):
         """Write the architecture and the weights to one HDF5 file, for `load_model`."""

@@ -1,9 +1,14 @@
 """`Sequential`: a model whose layers form one row, each on the output of the one before."""
 
 from .. import training
-from ..errors import GraphError
+from ..errors import GraphError, MinitlError
 from ..layers import Input, InputLayer, Layer, SymbolicTensor
 from .model import Model
+
+
+class NoLayersYet(GraphError, AttributeError):
+    """An empty Sequential was asked for what only layers can tell. `hasattr` takes it for an attribute that is missing,
+    as in Keras."""
 
 
 class Sequential(Model):
@@ -16,7 +21,7 @@ class Sequential(Model):
 
     def __init__(self, layers=(), name=None):
         self.name, self.metadata, self.notes = name or "sequential", {}, []
-        self.layers = []  # until there is a first layer
+        self._layers = []  # until there is a first layer
         self._members = []  # the layers and models that were added
         self._start = self._end = None  # the symbolic tensors before the first and behind the last layer
         for layer in layers:
@@ -27,12 +32,17 @@ class Sequential(Model):
 
     def add(self, layer):
         """Put `layer` behind the last one. If that raises an error, the model does not change."""
+        before = self._start, self._end
         start, end = self._with(layer)
         self.connect(start, end)
+        if self.loss is not None:  # the last layer has changed, so "accuracy" may mean another metric
+            try:
+                self.loss, self.metrics = training.compiled(self, *self.compiled_with)
+            except MinitlError:
+                self.connect(*before)
+                raise
         self._start, self._end = start, end
         self._members.append(layer)
-        if self.loss is not None:  # the last layer has changed, so "accuracy" may mean another metric
-            self.loss, self.metrics = training.compiled(self, *self.compiled_with)
 
     @property
     def kind(self):
@@ -43,13 +53,14 @@ class Sequential(Model):
 
     def connect(self, inputs, outputs):
         super().connect(inputs, outputs)
-        self.layers = [layer for layer in self.layers if not isinstance(layer, InputLayer)]
+        self._layers = [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     def __getattr__(self, name):
-        """Raise an error for an attribute that does not exist. An empty Sequential has no graph yet."""
-        if name in ("input_structure", "output_structure", "calls"):
-            raise GraphError(f"model '{self.name}' has no layers yet; the first one needs input_shape=(28, 28, 1).")
-        raise AttributeError(name)
+        """Raise an error for an attribute that does not exist. An empty Sequential has no graph yet, and so no shapes
+        and no inputs."""
+        if name in ("input_structure", "output_structure", "calls") or hasattr(type(self), name):
+            raise NoLayersYet(f"model '{self.name}' has no layers yet; the first one needs input_shape=(28, 28, 1).")
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def _with(self, member):
         """Return (start, end) of the row with one more layer or model. The first member gives the start."""
@@ -63,6 +74,11 @@ class Sequential(Model):
                 "Make a second layer, or a Model, in which a layer can be called several times."
             )
         if self._start is not None:
+            if isinstance(member, InputLayer):
+                raise GraphError(
+                    f"the Input '{member.name}' stands behind other members of '{self.name}'; a Sequential has one "
+                    "Input, as its first member. Leave this one out."
+                )
             return self._start, member(self._end)
         if isinstance(member, Model):
             return member.input, member.output

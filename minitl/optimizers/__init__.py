@@ -1,4 +1,5 @@
-"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `sgd`, `adam`, `schedules`.
+"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `sgd`, `rmsprop`, `adam`,
+`schedules`.
 
 `minitl/course/add_your_own.md` shows how to add one.
 """
@@ -7,10 +8,11 @@ from ..errors import ArgumentError
 from . import schedules
 from .adam import Adam
 from .base import Optimizer
+from .rmsprop import RMSprop
 from .schedules import CosineDecay, PiecewiseConstantDecay, WarmUp
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", "WarmUp", "get", "schedules"]
+__all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", "RMSprop", "WarmUp", "get", "schedules"]
 
 # {Keras's name: class}. The name stands in each class.
 OPTIMIZERS = {

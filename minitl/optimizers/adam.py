@@ -53,8 +53,11 @@ class Adam(Optimizer):
         """Update a part of one parameter in place, with its m and v."""
         t = self.iterations
         corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        mean += (gradient - mean) * (1 - self.beta_1)
-        square += (gradient * gradient - square) * (1 - self.beta_2)
+        # Keras computes m + (g - m) (1 - beta_1). Its rounding leaves something of an old, large m even for beta_1 = 0.
+        mean *= self.beta_1
+        mean += gradient * (1 - self.beta_1)
+        square *= self.beta_2
+        square += gradient * gradient * (1 - self.beta_2)
         step = np.sqrt(square)
         step += self.epsilon
         np.divide(mean, step, out=step)

@@ -36,7 +36,8 @@ class Optimizer:
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`. `lr` is another name for it
+                    such as `CosineDecay`, in the place of which only another schedule can be set. `lr` is another name
+                    for it
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction
@@ -95,6 +96,12 @@ class Optimizer:
         self.state = {}  # (layer, parameter name) -> the arrays that `update` keeps for it
         self.start_points = {}  # (layer, parameter name) -> p0, its copy before the first step; for l2_sp
 
+    def __repr__(self):
+        settings = {"momentum": getattr(self, "momentum", None), "weight_decay": self.weight_decay, "l2_sp": self.l2_sp}
+        settings = {**settings, **self.clipping}
+        shown = "".join(f", {name}={value:g}" for name, value in settings.items() if value)
+        return f"<{type(self).__name__}: learning_rate={self.learning_rate:g}{shown}, {self.iterations:,} steps taken>"
+
     @property
     def learning_rate(self):
         """Return the learning rate of the next step. During a step, `rate` is the rate of this step."""
@@ -102,6 +109,11 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value):
+        if not callable(value) and getattr(self, "_schedule", None) is not None:
+            raise ArgumentError(
+                f"learning_rate is {value!r}, but the optimizer has a schedule ({type(self._schedule).__name__}), "
+                "which sets the rate of every step. Set another schedule, or make the optimizer with a number."
+            )
         self._schedule = value if callable(value) else None
         self._learning_rate = self._scheduled(self.iterations) if callable(value) else rate(value)
 
@@ -195,7 +207,7 @@ class Optimizer:
                     parameter *= 1 - self.weight_decay * self.rate
                 self.update(parameter, gradient, *state)
 
-        share(work, parts)
+        _share(work, parts, sum(arrays[0].size for _, arrays in updates))
 
     def _refuse_overflow(self, updates):
         """Raise DivergedError if a gradient is not finite, or so large that its update would not be finite."""
@@ -206,7 +218,8 @@ class Optimizer:
                 found.extend([block.max(), -block.min()])
 
         flat = [(found, gradient.reshape(-1)) for found, (_, _, gradient) in zip(extremes, updates)]
-        share(find, [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)])
+        parts = [(found, gradient[block]) for found, gradient in flat for block in _blocks(gradient)]
+        _share(find, parts, sum(gradient.size for _, gradient in flat))
         for (layer, name, _), found in zip(updates, extremes):
             largest = float(np.max(found))  # NaN if the gradient holds one
             if largest <= LARGEST_GRADIENT and largest * self.learning_rate <= LARGEST_STEP:
@@ -231,6 +244,17 @@ def _checked_factors(factors):
     if not isinstance(factors, dict) or not all(isinstance(pattern, str) for pattern in factors):
         raise ArgumentError(f"rate_factors is {factors!r}; expected {{pattern of layer names: factor}}.")
     return {pattern: number(factor, f"rate_factors['{pattern}']", 0, 1e3) for pattern, factor in factors.items()}
+
+
+def _share(work, parts, size):
+    """Share parts of `size` numbers in all between the threads, if they are more than a block.
+
+    For less, as in a small head, waking another thread takes longer than the work itself.
+    """
+    if size > BLOCK_SIZE:
+        share(work, parts)
+    else:
+        work(parts)
 
 
 def _norm(gradient):

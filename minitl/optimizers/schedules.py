@@ -8,7 +8,15 @@ from ..errors import ArgumentError
 LARGEST_RATE = 1e30  # far above every rate that makes sense
 
 
-class CosineDecay:
+class LearningRateSchedule:
+    """The base of the schedules, for a schedule of your own. An optimizer takes any function of the number of steps."""
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        raise ArgumentError(f"class {type(self).__name__} has no __call__(step), which returns the learning rate.")
+
+
+class CosineDecay(LearningRateSchedule):
     """A learning rate that falls along half a cosine, after a linear warm-up.
 
         warm-up, step < warmup_steps     initial + (warmup_target - initial) * step / warmup_steps
@@ -35,7 +43,62 @@ class CosineDecay:
         return largest * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
 
 
-class PiecewiseConstantDecay:
+class ExponentialDecay(LearningRateSchedule):
+    """A learning rate that is multiplied by the same factor again and again: initial * decay_rate^(step / decay_steps).
+
+    staircase   True: step / decay_steps is rounded down, so that the rate falls once in decay_steps steps
+    name        Keras's name of the schedule; it is not used
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
+        self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
+        self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        passed = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return self.initial * self.decay_rate**passed
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """A learning rate that falls as 1 / time: initial / (1 + decay_rate * step / decay_steps).
+
+    staircase, name   as in `ExponentialDecay`
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
+        self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
+        self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        passed = step // self.decay_steps if self.staircase else step / self.decay_steps
+        return self.initial / (1 + self.decay_rate * passed)
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """A learning rate that falls to `end_learning_rate` within `decay_steps` steps, and then stays there:
+    (initial - end) * (1 - step / decay_steps)^power + end.
+
+    cycle   True: it does not stay. decay_steps is doubled, tripled, ... whenever `step` passes it
+    name    as in `ExponentialDecay`
+    """
+
+    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name=None):
+        self.initial, self.end = rate(initial_learning_rate), rate(end_learning_rate)
+        self.decay_steps, self.power = whole_number(decay_steps, "decay_steps"), number(power, "power", 0, 100)
+        self.cycle = cycle
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        steps = self.decay_steps
+        if self.cycle:
+            steps *= max(1, math.ceil(step / steps))
+        left = 1 - min(step, steps) / steps
+        return (self.initial - self.end) * left**self.power + self.end
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
     """A learning rate that is constant between boundaries.
 
     It is values[0] up to and including step boundaries[0], then values[1] up to boundaries[1], and so on. After the
@@ -56,7 +119,7 @@ class PiecewiseConstantDecay:
         return self.values[sum(step > boundary for boundary in self.boundaries)]
 
 
-class WarmUp:
+class WarmUp(LearningRateSchedule):
     """A linear warm-up within `steps` steps, then `after`: a rate, or a schedule from its beginning.
 
     Step k = 0, 1, ... of the warm-up has the rate (k + 1) / (steps + 1) times the first rate of `after`. In the first

@@ -103,6 +103,9 @@ class FinetunedClothing:
     seconds: float
     peak_bytes: int | None
 
+    def __repr__(self):
+        return f"<{type(self).__name__}: accuracy {self.accuracy:.3f} on the test images, {self.model!r}>"
+
     @property
     def accuracy(self):
         """Return the accuracy on the test images."""

@@ -12,7 +12,9 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
-from ..terminal import printable, table
+from ..terminal import columns, printable, table
+
+MOST_PAIRS = 10  # of confused classes that are listed where the confusion matrix is too wide
 
 
 class Evaluation:
@@ -42,6 +44,13 @@ class Evaluation:
         self.labels, self.probabilities, self.class_names = labels, probabilities, list(class_names)
         self.names = [str(i) for i in range(len(labels))] if names is None else list(names)
         self.predicted = probabilities.argmax(axis=1)
+
+    def __repr__(self):
+        low, high = self.accuracy_interval
+        return (
+            f"<Evaluation of {len(self.labels):,} images of {len(self.class_names)} classes: accuracy "
+            f"{self.accuracy:.3f} ({low:.3f} to {high:.3f})>"
+        )
 
     @cached_property
     def confusion(self):
@@ -122,9 +131,7 @@ class Evaluation:
             shown = ["" if np.isnan(figure) else f"{figure:.3f}" for figure in figures]
             rows.append([name, int(self.confusion[k].sum()), *shown])
         lines += ["", printable(table(rows))]
-        lines += ["", "Labels (rows) and predictions (columns):"]
-        rows = [["", *names], *([name, *counts] for name, counts in zip(names, self.confusion))]
-        lines.append(printable(table(rows)))
+        lines += ["", *self._confusion_lines()]
         error, bins = self.calibration()
         lines += ["", f"Calibration error {error:.3f}: mean probability and accuracy, by probability"]
         rows = [["probability", "images", "mean", "accuracy"]]
@@ -135,6 +142,32 @@ class Evaluation:
             rows += [[name, label, predicted, f"{p:.3f}"] for name, label, predicted, p in mistakes]
             lines += ["", "The most confident mistakes:", printable(table(rows))]
         return "\n".join(lines)
+
+    def _confusion_lines(self):
+        """Return the confusion matrix as lines. Where it does not fit the terminal: the classes confused most often."""
+        names = [printable(name) for name in self.class_names]
+        rows = [["", *names], *([name, *counts] for name, counts in zip(names, self.confusion))]
+        widths = [max(len(str(row[k])) for row in rows) + 2 for k in range(len(rows[0]))]
+        if sum(widths) - 2 <= columns():
+            return ["Labels (rows) and predictions (columns):", table(rows)]
+        pairs = self.confused(MOST_PAIRS)
+        if not pairs:
+            return ["No class was taken for another one."]
+        rows = [["label", "taken for", "images", "of the label"]]
+        rows += [[label, predicted, count, f"{count / of:.0%}"] for label, predicted, count, of in pairs]
+        return ["The classes that were confused most often:", printable(table(rows))]
+
+    def confused(self, count=10):
+        """Return the pairs of classes that were confused most often, as (label, prediction, images, images of the
+        label)."""
+        wrong = self.confusion * (1 - np.eye(len(self.class_names), dtype=int))
+        order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+        pairs = [np.unravel_index(place, wrong.shape) for place in order]
+        return [
+            (self.class_names[i], self.class_names[j], int(wrong[i, j]), int(self.confusion[i].sum()))
+            for i, j in pairs
+            if wrong[i, j]
+        ]
 
     def as_data(self):
         """Return all figures, as JSON can hold them."""

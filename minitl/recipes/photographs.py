@@ -6,9 +6,9 @@
     result.model.save("model.h5")
 
 The folder is searched for photographs. Each of them goes once through the part of a pre-trained base that stays frozen,
-and the features are kept on the disk. Then there are two stages. In the first, a new head learns on the frozen base. In
-the second, the base's last block learns with it, at a small learning rate. The result is measured on photographs that
-were held back.
+and the features are kept on the disk. A head is chosen by cross-validation on the training photographs, and learns on
+the frozen base. If asked for, the base's last block learns with it in a second stage, at a small learning rate. The
+result is measured on photographs that were held back.
 
 `finetune_photographs` calls the steps in order, `two_stages` has the steps, and `settings` has the options.
 The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.
@@ -25,11 +25,13 @@ from ..data import PhotoFolder
 from ..files.results import write_json
 from ..kernels.memory import peak_bytes
 from ..models import Model
-from ..terminal import silent_unless
+from ..progress import Progress
+from ..terminal import silent_unless, wrapped
 from ..version import __version__
 from .evaluation import Evaluation
+from .head_choice import HeadChoice
 from .reporting import check_outputs, report_on_photographs
-from .run_folder import RunFolder
+from .run_folder import RunFolder, settings_named
 from .settings import PhotographSettings, SettingError, require_path, settings_from
 from .two_stages import TwoStages
 from .view import CROP
@@ -43,6 +45,7 @@ class FinetunedPhotographs:
     evaluation    `Evaluation` on the photographs that were held back
     accuracy      {stage: accuracy on them}: "ridge" (a head in closed form, or None), "head", "last"
     history       {stage: {"loss": [of each epoch], "accuracy": ..., "val_loss": ..., ...}}: "head" and "blocks"
+    choice        `head_choice.HeadChoice`: which head was taken, and the cross-validation that it was chosen by
     folder        the `data.PhotoFolder`: its photographs, and the files that were left out
     settings      the `PhotographSettings`, with all defaults filled in
     training_pictures   the number of photographs that it learned from, mirror images counted
@@ -53,11 +56,15 @@ class FinetunedPhotographs:
     evaluation: Evaluation
     accuracy: dict
     history: dict
+    choice: HeadChoice
     folder: PhotoFolder
     settings: PhotographSettings
     training_pictures: int
     seconds: float
     peak_bytes: int | None
+
+    def __repr__(self):
+        return f"<{type(self).__name__} from {self.folder.path}: {self.evaluation!r}, {self.model!r}>"
 
     def as_data(self):
         """Return everything but the model, as JSON can hold it."""
@@ -65,8 +72,10 @@ class FinetunedPhotographs:
             **self.evaluation.as_data(),
             "accuracy_by_stage": self.accuracy,
             "history": self.history,
+            "head": self.choice.as_data(),
             "training_pictures": self.training_pictures,
             "left_out": [[str(path), reason] for path, reason in self.folder.skipped],
+            "two_labels": [[str(path) for path in paths] for paths in self.folder.with_two_labels],
             "ledger": self.model.ledger.summary(),
             "options": self.settings.as_data(),
             "seconds": self.seconds,
@@ -96,7 +105,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 @contextmanager
 def _prepared(folder, settings, verbose):
     """Check all settings, lock the run folder, and yield a `TwoStages` that has not begun."""
-    with silent_unless(verbose), interruption.graceful():
+    with silent_unless(verbose), interruption.graceful(), settings_named():
         check_outputs(settings)
         settings = settings.settled()
         runs = RunFolder(folder, settings.run_folder)
@@ -110,21 +119,26 @@ def _in_two_stages(folder, job):
     """Run the whole job, step by step. `job` is a `TwoStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
     job.find_photographs(folder)
-    job.build()
+    with Progress(f"Loading {settings.base}"):
+        job.build()
     job.run_frozen_part()
-    job.pool()
+    job.choose_head()
+    settings = job.settings  # with what was chosen
     accuracy = {"ridge": job.fit_ridge()}
     history = {"head": job.train_head()}
+    job.calibrate()
     accuracy["head"] = job.evaluation().accuracy
     print(f"Accuracy on the held-back photographs after this stage: {accuracy['head']:.3f}", flush=True)
     if job.has_second_stage:
         history["blocks"] = job.train_blocks()
+    else:
+        print(f"\n{job.why_no_second_stage()}", flush=True)
     evaluation = job.evaluation()
     accuracy["last"] = evaluation.accuracy
     print(f"\nOn the photographs that were held back:\n{evaluation}")
     job.model.metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": CROP}
     print("\nWhere the model's parameters come from:")
-    print("\n".join(job.model.ledger.summary()))
+    print("\n".join(wrapped(line, " " * 12) for line in job.model.ledger.summary()))
     if settings.save:
         job.model.save(settings.save)
         print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ...")
@@ -134,7 +148,7 @@ def _in_two_stages(folder, job):
     if settings.report:
         report_on_photographs(job, evaluation, history, accuracy, seconds)
     return FinetunedPhotographs(
-        job.model, evaluation, accuracy, history, job.folder, settings, len(job.y), seconds, peak_bytes()
+        job.model, evaluation, accuracy, history, job.choice, job.folder, settings, len(job.y), seconds, peak_bytes()
     )
 
 
@@ -153,6 +167,7 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
         job.find_photographs(folder)
         job.build()
         job.run_frozen_part()
+        job.choose_head()
         found = job.find_rate()
         print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of it as well.")
         write_json(job.settings.json, found._asdict())

@@ -9,21 +9,26 @@ The metadata of a model that a recipe has made name its classes, and how images 
 without these metadata is refused: nothing is guessed.
 """
 
-from pathlib import Path
+import os
 
 import numpy as np
 
-from .. import data
+from .. import data, transfer
 from ..applications import preprocessing
+from ..arguments import whole_number
+from ..data.photos import in_threads
 from ..errors import ArgumentError, DataError
+from ..features.on_disk import kept_features
 from ..features.one_pass import all_outputs
 from ..models import Model, load_model
-from ..terminal import printable, silent_unless, table
+from ..progress import Progress
+from ..terminal import columns, printable, shortened, silent_unless, wrapped
+from .base_features import kept_beginning
 from .evaluation import Evaluation
 
 EXAMPLES = 10  # bundled images that are classified when no file is named
 MOST_PROBABLE = 2  # classes that are named for each image
-BATCH = 32
+BATCH = 8  # as fast as 32, and a quarter of the memory
 
 
 class Classifier:
@@ -37,7 +42,11 @@ class Classifier:
     """
 
     def __init__(self, model):
-        name, model = (f"model '{model.name}'", model) if isinstance(model, Model) else (model, load_model(model))
+        if isinstance(model, Model):
+            name = f"model '{model.name}'"
+        else:
+            name, model = model, load_model(model)
+            transfer.freeze(model)  # it predicts, and is not trained: what is kept of its base can be used
         self.model = model
         self.class_names = model.metadata.get("class_names")
         self.crop, classes = model.metadata.get("crop", 1.0), model.output_shape[-1]
@@ -61,59 +70,162 @@ class Classifier:
         """Return (height, width) of the model's input."""
         return self.model.input_shape[1:3]
 
+    def image_or_reason(self, path):
+        """Return the image of a file as the model is shown it (H, W, 3), or the reason why there is none, as text."""
+        try:
+            return self.prepare(data.read_image(path, *self.size, self.crop)[None])[0]
+        except (DataError, OSError) as error:
+            return str(error).removeprefix(f"{path}: ").rstrip(".")
+
+    def probabilities(self, images):
+        """Return the outputs of the model for prepared images: (N, classes)."""
+        return self.model.forward(images, gradients="none")
+
+    def best(self, probabilities, top):
+        """Return the `top` most probable classes of one image, as `classify` does."""
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        return [{"class": self.class_names[k], "probability": float(probabilities[k])} for k in order]
+
     def stream(self, photos):
         """Return `data.Photo`s as a source of examples, cropped and prepared for the model."""
         return data.PhotoStream(photos, self.prepare, *self.size, self.crop)
 
 
-def classify(model, files=(), verbose=1):
+def classify(model, files=(), verbose=1, top=MOST_PROBABLE):
     """Classify images with a model, or with the file of one.
 
+    files   photographs and .npy files; a folder means all files in it and below
+    top     the number of classes to name for each image
+
     Returns for each image {"file", "predictions": [{"class", "probability"}, ...]}, the most probable class first.
-    Without `files`, ten of the bundled images are classified, and each entry has its label as well: "truth".
+    Without `files`, ten of the bundled images are classified, and each entry has its label as well: "truth". Raises
+    DataError for a file that cannot be read; `classify_each` goes on.
     """
-    classifier, labels = Classifier(model), None
-    class_names = classifier.class_names
-    if files:
-        names = [str(file) for file in files]
-        photos = [data.Photo(Path(name), label=None, sha256=None) for name in names]  # the classes are not known
-        images = classifier.stream(photos)
-    else:
-        test = data.fashion_mnist_few_shot()
-        if class_names != test.class_names:
-            raise ArgumentError("no files to predict. The bundled images do not have this model's classes: name files.")
-        names = [f"test image {i}" for i in range(EXAMPLES)]
-        labels = [class_names[label] for label in test.y_test[:EXAMPLES]]
-        images = classifier.prepare(data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), *classifier.size))
     results = []
-    for i, (name, probabilities) in enumerate(zip(names, classifier.model.predict(images, verbose=verbose))):
-        best = np.argsort(probabilities)[::-1][:MOST_PROBABLE]
-        predictions = [{"class": class_names[k], "probability": float(probabilities[k])} for k in best]
-        results.append({"file": name, "predictions": predictions, **({"truth": labels[i]} if labels else {})})
+    for result in classify_each(model, files, top, verbose):
+        if "error" in result:
+            raise DataError(f"{result['file']}: {result['error']}.")
+        results.append(result)
     return results
+
+
+def classify_each(model, files=(), top=MOST_PROBABLE, verbose=1):
+    """Yield the entries of `classify`, one after the other, while later files are read.
+
+    A file that cannot be read has {"file", "error": the reason}. Only a few images are in memory, however many files
+    there are. `model` may be a `Classifier`.
+    """
+    classifier = model if isinstance(model, Classifier) else Classifier(model)
+    whole_number(top, "top")
+    if not files:
+        yield from _bundled(classifier, top)
+        return
+    paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
+    with Progress("Predicting", len(paths), enabled=bool(verbose), lines=False) as bar:
+        batch = []
+        for path, image in zip(paths, in_threads(classifier.image_or_reason, paths)):
+            batch.append((path, image))
+            if len(batch) == BATCH or path is paths[-1]:
+                yield from _classified(classifier, batch, top)
+                bar.advance(len(batch))
+                batch = []
+
+
+def _classified(classifier, batch, top):
+    """Yield the entries of a batch of (path, image or the reason why there is none)."""
+    images = [image for _, image in batch if not isinstance(image, str)]
+    rows = iter(classifier.probabilities(np.stack(images)) if images else ())
+    for path, image in batch:
+        if isinstance(image, str):
+            yield {"file": path, "error": image}
+        else:
+            yield {"file": path, "predictions": classifier.best(next(rows), top)}
+
+
+def _bundled(classifier, top):
+    """Yield the entries of the bundled test images."""
+    test = data.fashion_mnist_few_shot()
+    if classifier.class_names != test.class_names:
+        raise ArgumentError("no files to predict. The bundled images do not have this model's classes: name files.")
+    images = data.resize(data.grey_to_rgb(test.x_test[:EXAMPLES]), *classifier.size)
+    for k, row in enumerate(classifier.probabilities(classifier.prepare(images))):
+        found = {"file": f"test image {k}", "predictions": classifier.best(row, top)}
+        yield {**found, "truth": classifier.class_names[test.y_test[k]]}
+
+
+def files_in(paths):
+    """Return the paths of files as a list of texts. In place of a folder stand all files in it and below, sorted by
+    name, without hidden ones. Raises DataError for a folder without files."""
+    found = []
+    for path in paths:
+        if not os.path.isdir(path):
+            found.append(str(path))
+            continue
+        before = len(found)
+        for folder, below, names in os.walk(path):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            found += [os.path.join(folder, name) for name in sorted(names) if not name.startswith(".")]
+        if len(found) == before:
+            raise DataError(f"{path}: there are no files in this folder.")
+    return found
+
+
+class ClassifiedLines:
+    """The lines of a table of classified images, each of which can be printed as soon as it is known.
+
+    names   the names of all images;   top   the number of classes of each;   with_label   whether labels are shown
+    """
+
+    def __init__(self, names, class_names, top=MOST_PROBABLE, with_label=False):
+        longest = max(map(len, class_names), default=1)
+        self.word = min(max(longest, 10), 24)
+        self.pair, self.with_label = self.word + 2 + 4, with_label
+        left = columns() - (self.word + 2) * with_label
+        shown = max(1, min(top, len(class_names), (left - 20) // (self.pair + 2)))
+        self.image = max(5, min(max(map(len, names)), left - shown * (self.pair + 2)))
+        self.per_line = shown
+
+    def header(self):
+        """Return the line above the columns."""
+        label = ["label".rjust(self.word)] * self.with_label
+        titles = ["prediction", *["or"] * (self.per_line - 1)]
+        pairs = [title.rjust(self.word) + " " * 6 for title in titles]
+        return "  ".join(["image".ljust(self.image), *label, *pairs]).rstrip()
+
+    def line(self, result):
+        """Return the line of an image; several lines where its classes do not fit on one."""
+        first = shortened(printable(result["file"]), self.image).ljust(self.image)
+        label = [shortened(result["truth"], self.word).rjust(self.word)] if self.with_label else []
+        pairs = [
+            f"{shortened(printable(p['class']), self.word):>{self.word}}  {p['probability']:>4.0%}"
+            for p in result["predictions"]
+        ]
+        lines = []
+        for k in range(0, len(pairs), self.per_line):
+            start = [first, *label] if k == 0 else [" " * self.image, *[" " * self.word] * self.with_label]
+            lines.append("  ".join([*start, *pairs[k : k + self.per_line]]).rstrip())
+        return "\n".join(lines)
 
 
 def classified_table(results):
     """Return the results of `classify` as a table."""
-    has_labels = "truth" in results[0]
-    rows = [["image", *["label"] * has_labels, "prediction", "", "or", ""]]
-    for result in results:
-        predictions = [cell for p in result["predictions"] for cell in (p["class"], f"{p['probability']:.0%}")]
-        rows.append([result["file"], *([result["truth"]] if has_labels else []), *predictions])
-    return table(rows)
+    names = [result["file"] for result in results]
+    classes = {p["class"] for result in results for p in result["predictions"]} | {r.get("truth", "") for r in results}
+    lines = ClassifiedLines(names, classes, len(results[0]["predictions"]), "truth" in results[0])
+    return "\n".join([lines.header(), *map(lines.line, results)])
 
 
-def evaluate_folder(model, folder, strict=False, verbose=1):
+def evaluate_folder(model, folder, strict=False, verbose=1, follow_links=False):
     """Measure a model, or the file of one, on a folder of photographs.
 
     The folder has a subfolder for each class, with the name of one of the model's classes.
     Returns (`Evaluation`, [(path, reason) of every file that was left out]). With `strict`, raises DataError for the
-    first of these files instead.
+    first of these files instead. With `follow_links`, links that lead out of the folder are followed.
     """
     with silent_unless(verbose):
         classifier = Classifier(model)
         class_names = classifier.class_names
-        folder_found = data.audit_folder(folder, val_share=0, strict=strict)
+        folder_found = data.audit_folder(folder, val_share=0, strict=strict, follow_links=follow_links)
         unknown = [name for name in folder_found.class_names if name not in class_names]
         if unknown:
             raise DataError(
@@ -122,8 +234,18 @@ def evaluate_folder(model, folder, strict=False, verbose=1):
         photos = [*folder_found.train, *folder_found.val]
         labels = np.array([class_names.index(folder_found.class_names[photo.label]) for photo in photos])
         images = classifier.stream(photos)
-        (probabilities,) = all_outputs(classifier.model, images, BATCH, "Classifying photographs", lines=True)
+        split = kept_beginning(classifier.model, images)
+        if split is None:
+            (probabilities,) = all_outputs(classifier.model, images, BATCH, "Classifying photographs", lines=True)
+        else:  # the same base has seen photographs before: the features are used, and those of new ones kept
+            beginning, head = split
+            about = {"base": beginning.name, "folder": str(folder_found.path)}
+            features = kept_features(beginning, images, about=about)
+            probabilities = head.predict(features.read(slice(None)), verbose=0)
+            photos, labels = features.photos, labels[features.positions]
+            vanished = [(path.relative_to(folder_found.path), reason) for path, reason in features.left_out]
+            folder_found.skipped += vanished
         names = [str(photo.path.relative_to(folder_found.path)) for photo in photos]
         for path, reason in folder_found.skipped:
-            print(printable(f"left out: {path}: {reason}"))
+            print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
     return Evaluation(labels, probabilities, class_names, names), folder_found.skipped

@@ -118,6 +118,7 @@ def report_on_photographs(job, evaluation, history, accuracy, seconds):
             others=others,
             skipped=folder.skipped,
             duplicates=folder.duplicates,
+            two_labels=folder.with_two_labels,
             resumed=settings.resume,
             facts=_facts(settings, seconds),
         ),

@@ -1,13 +1,18 @@
 """The folder for the checkpoints of a fine-tuning on photographs, from which a stopped run goes on."""
 
 import hashlib
+import json
+import os
+import re
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
+from ..errors import CheckpointError
 from ..files.home import home_folder
 from ..files.locks import Lock
 from ..training.recovery.checkpoints import clear
-from .settings import SettingError
+from .settings import PhotographSettings, SettingError, option
 
 STAGES = ("head", "blocks")
 
@@ -18,6 +23,31 @@ def default_run_folder(photos):
     return home_folder() / "runs" / name
 
 
+class RunRefused(CheckpointError):
+    """An error about checkpoints. Its text names settings as in Python, and `for_command_line` names the options."""
+
+    def __init__(self, on_command_line):
+        names = {option(field.name): field.name for field in fields(PhotographSettings)}
+        super().__init__(re.sub(r"--[a-z-]+", lambda found: names.get(found[0], found[0]), on_command_line))
+        self.on_command_line = on_command_line
+
+    def for_command_line(self):
+        """Return the message with the names of the options."""
+        return self.on_command_line
+
+
+@contextmanager
+def settings_named():
+    """Let errors about checkpoints within the block name settings and not options, unless they are printed by a
+    command."""
+    try:
+        yield
+    except CheckpointError as error:
+        if isinstance(error, RunRefused) or "--" not in str(error):
+            raise
+        raise RunRefused(str(error)) from None
+
+
 class RunFolder:
     """A folder for the checkpoints of both stages, each in a subfolder.
 
@@ -25,7 +55,7 @@ class RunFolder:
     """
 
     def __init__(self, photos, path=None):
-        self.path = Path(path) if path else default_run_folder(photos)
+        self.path, self.photos = Path(path) if path else default_run_folder(photos), photos
 
     def __str__(self):
         return str(self.path)
@@ -42,9 +72,18 @@ class RunFolder:
             f"{self}: another run is at work in this folder. Wait for it, or choose another folder with --run DIR.",
         )
         try:
+            self._say_whose()
             yield
         finally:
             lock.release()
+
+    def _say_whose(self):
+        """Write which photographs the folder belongs to, for `minitl cache list`."""
+        try:
+            text = json.dumps({"folder": os.path.abspath(self.photos)})
+            (self.path / "about.json").write_text(text, encoding="utf-8")
+        except (OSError, ValueError):
+            pass
 
     def is_unfinished(self):
         """Return whether the folder holds a checkpoint, from which a run can go on."""
@@ -60,3 +99,4 @@ class RunFolder:
         """Remove all checkpoints."""
         for name in STAGES:
             clear(self.stage(name))
+        (self.path / "about.json").unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from ..errors import ArgumentError
 
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 STARTS = ("zeros", "ridge")
+HEADS = ("auto", "unit", "plain")
+TUNE_EPOCHS, TUNE_RATE = 2, 0.0003  # of the second stage
 LARGEST_SIZE = 4096  # pixels
 LARGEST_FACTOR, LARGEST_DECAY, LARGEST_NUMBER = 1e3, 1e6, 1e30  # the optimizers take no larger ones
 
@@ -82,9 +84,12 @@ class PhotographSettings:
 
     base             the pre-trained network: vgg16, resnet50, inception_v3
     cut              the last layer of the base that is kept (default: its last)
+    head             "unit": bring each photograph's features to length 1 first; "plain": do not; "auto": choose, with
+                     learning_rate and label_smoothing where these are None, by cross-validation (`head_choice`)
     epochs, learning_rate       of the first stage, in which the head learns alone
-    unfreeze         the part of the base from which on the second stage learns as well, or "none" (default: the last)
-    tune_epochs, tune_rate      of the second stage
+    unfreeze         the part of the base from which on a second stage learns as well, or "none". The default is "none",
+                     or the last part if tune_epochs or tune_rate is given
+    tune_epochs, tune_rate      of the second stage (default: 2, 0.0003)
     head_factor      in the second stage, the head's learning rate is tune_rate times this
     schedule         of the learning rate, in both stages: one of SCHEDULES
     warm_up          epochs in which the rate rises from 0, in both stages
@@ -98,6 +103,9 @@ class PhotographSettings:
     class_weights    let rare classes count more, as if there were as many photographs of each
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
+    weights          the file of the base's weights, without its head (default: ImageNet's)
+    validation       the share of each class to hold back, where the folder has no train/ and val/
+    follow_links     follow links that lead out of the folder
     seed             of all random numbers
 
     The other settings do not change the result. (With `despite_changes`, other data, other code or another machine may
@@ -113,11 +121,12 @@ class PhotographSettings:
 
     base: str = "vgg16"
     cut: str | None = None
+    head: str = "auto"
     epochs: int = 60
-    learning_rate: float = 0.001
+    learning_rate: float | None = None
     unfreeze: str | None = None
-    tune_epochs: int = 2
-    tune_rate: float = 0.00003
+    tune_epochs: int | None = None
+    tune_rate: float | None = None
     head_factor: float = 1.0
     schedule: str = "cosine"
     warm_up: float = 0.0
@@ -125,13 +134,16 @@ class PhotographSettings:
     batch_size: int = 32
     weight_decay: float = 0.0
     l2_sp: float = 0.0
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
     clip_norm: float | None = None
     start: str = "zeros"
     image_size: int | None = None
     class_weights: bool = False
     mirror: bool = False
     augment: bool = False
+    weights: str | None = None
+    validation: float = 0.2
+    follow_links: bool = False
     seed: int = 0
     strict: bool = False
     keep_features: bool = True
@@ -148,19 +160,30 @@ class PhotographSettings:
         require_one_of("base", self.base, bases())
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("start", self.start, STARTS)
+        require_one_of("head", self.head, HEADS)
         network, ends = NETWORKS[self.base], cuts(self.base)
         cut = ends[-1] if self.cut is None else self.cut
         if cut not in ends:
             wanted = f"a block's end in {self.base}: {', '.join(ends)}"
             raise SettingError("{} is {found}; expected {wanted}.", "cut", found=cut, wanted=wanted)
         parts = parts_before(self.base, cut)
-        unfreeze = next(iter(parts), "none") if self.unfreeze is None else self.unfreeze
+        # Whoever says how long a second stage shall take, or how fast it shall learn, wants one.
+        wants_a_second_stage = bool(self.tune_epochs) or self.tune_rate is not None
+        last = next(iter(parts), "none") if wants_a_second_stage else "none"
+        unfreeze = last if self.unfreeze is None else self.unfreeze
         if unfreeze not in (*parts, "none"):
             kept = "" if cut == ends[-1] else f" cut at {cut}"
             wanted = f"none or a part of {self.base}{kept}: {', '.join(parts) or 'there is none'}"
             raise SettingError("{} is {found!r}; expected {wanted}.", "unfreeze", found=unfreeze, wanted=wanted)
         size = network.native_size if self.image_size is None else self.image_size
-        settled = replace(self, cut=cut, unfreeze=unfreeze, image_size=size)
+        settled = replace(
+            self,
+            cut=cut,
+            unfreeze=unfreeze,
+            tune_epochs=TUNE_EPOCHS if self.tune_epochs is None else self.tune_epochs,
+            tune_rate=TUNE_RATE if self.tune_rate is None else self.tune_rate,
+            image_size=size,
+        )
         settled._check_values(network.smallest_size)
         return settled
 
@@ -176,7 +199,8 @@ class PhotographSettings:
         for name in "tune_epochs", "seed":
             require_whole_number(name, getattr(self, name), least=0)
         for name in "learning_rate", "tune_rate":
-            require_above_0(name, getattr(self, name))
+            if getattr(self, name) is not None:
+                require_above_0(name, getattr(self, name))
         require_number("head_factor", self.head_factor, most=LARGEST_FACTOR)
         for name in "weight_decay", "l2_sp":
             if getattr(self, name) is not None:
@@ -188,8 +212,14 @@ class PhotographSettings:
         if not is_number(self.warm_up) or not 0 <= self.warm_up <= self.epochs:
             text = "{} is {found!r}; expected a number of epochs, {most} at most."
             raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
-        if self.run_folder is not None:
-            require_path("run_folder", self.run_folder)
+        if not is_number(self.validation) or not 0 < self.validation < 1:
+            text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
+            raise SettingError(text, "validation", found=self.validation)
+        for name in "run_folder", "weights":
+            if getattr(self, name) is not None:
+                require_path(name, getattr(self, name))
+        if self.weights is not None and not os.path.isfile(self.weights):
+            raise SettingError("{} is {found}; expected a file of weights, found none.", "weights", found=self.weights)
         if self.augment and (self.start == "ridge" or self.mirror):
             text = "{} does not go with {} ridge and {}, which need kept features."
             raise SettingError(text, "augment", "start", "mirror")
@@ -197,7 +227,8 @@ class PhotographSettings:
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""
         names = [field.name for field in fields(self)]
-        return {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
+        data = {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
+        return {**data, "weights": None if self.weights is None else str(self.weights)}
 
 
 def parts_before(base, cut):

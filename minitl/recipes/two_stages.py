@@ -1,20 +1,22 @@
-"""The two stages of fine-tuning on photographs. The head learns first, then the last block learns with it.
+"""The stages of fine-tuning on photographs: the head learns first, and then, if asked for, the last block with it.
 
 `TwoStages` has a method for each step. `photographs.finetune_photographs` calls them in order.
 """
+
+from dataclasses import replace
 
 import numpy as np
 
 from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
 from ..data.labels import to_categorical
-from ..features.on_disk import kept_features, room_for
-from ..layers import GlobalAveragePooling2D
+from ..layers import GlobalAveragePooling2D, Input
 from ..losses import CategoricalCrossentropy
-from ..models import Model
+from ..models import Model, Sequential
 from ..optimizers import SGD
+from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import printable
+from ..terminal import printable, wrapped
 from ..training import (
     BackupAndRestore,
     Callback,
@@ -26,9 +28,12 @@ from ..training import (
 )
 from ..training.history import epoch_line
 from ..weights.saving import check_target
+from .base_features import features_of, room_for_features
 from .evaluation import Evaluation
+from .head_choice import HeadChoice, candidates, choose_head
 from .heads import learning_layers
 from .schedules import learning_rate_schedule
+from .settings import parts_before
 from .view import photograph_stream
 
 
@@ -36,6 +41,7 @@ class TwoStages:
     """One fine-tuning on the photographs of a folder, step by step.
 
     settings        settled `PhotographSettings`;   runs   the `RunFolder` for its checkpoints
+    heads           the `head_choice.Head`s that may be chosen;   choice   a `HeadChoice`, with the one that is
     base, head, model           the pre-trained network, the new layers, and both together
     x, x_val, y, y_val          the outputs of the model's frozen part for the photographs, and the labels
     part            the rest of the model, whose input is x
@@ -54,29 +60,38 @@ class TwoStages:
     def check_settings(self):
         """Make the optimizers, callbacks and loss once, so that a wrong setting is refused now, not after an hour."""
         settings = self.settings
-        for rate in settings.learning_rate, settings.tune_rate:
+        self.heads = candidates(
+            None if settings.head == "auto" else settings.head, settings.learning_rate, settings.label_smoothing
+        )
+        for rate in self.heads[0].learning_rate, settings.tune_rate:
             factors = {"*": settings.head_factor}
             self.optimizer(rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
         self.callbacks("head", 1)
-        CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+        CategoricalCrossentropy(label_smoothing=self.heads[0].label_smoothing)
         if settings.save:
             check_target(settings.save)
 
     def find_photographs(self, path):
         """Find the photographs in the folder, and print what was found."""
-        self.folder = data.audit_folder(path, strict=self.settings.strict)
+        settings = self.settings
+        self.folder = data.audit_folder(path, settings.validation, settings.strict, follow_links=settings.follow_links)
         print(printable(str(self.folder)), flush=True)
 
     def build(self):
         """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
         settings, size = self.settings, self.settings.image_size
-        self.base = self.application(include_top=False, input_shape=(size, size, 3), pooling="avg")
+        weights = settings.weights or "imagenet"
+        self.base = self.application(weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
         if settings.cut != cuts(settings.base)[-1]:
             self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
         transfer.freeze(self.base)
-        self.head = learning_layers(len(self.folder.class_names))
-        self.model = transfer.replace_head(self.base, self.head)
         self.base_end = self.base.layers[-1].name
+        self.put_on(self.heads[0])
+
+    def put_on(self, head):
+        """Put the new layers of a `head_choice.Head` on the base."""
+        self.head = learning_layers(len(self.folder.class_names), head.rows == "unit")
+        self.model = transfer.replace_head(self.base, self.head)
 
     def run_frozen_part(self):
         """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
@@ -87,18 +102,19 @@ class TwoStages:
         last_frozen = self.last_layer_to_keep()
         if last_frozen is None:
             augment = data.Augmentation() if settings.augment else None
-            self.part = self.model
+            self.part, self.pooled = self.model, None
             self.x = self.stream(folder.train, augment=augment, seed=settings.seed)
             self.x_val = self.stream(folder.val)
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
-            self.x, self.x_val = (
-                kept_features(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
+            (self.x, end), (self.x_val, end_val) = (
+                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path)
                 for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
             )
+            self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
             vanished = [*self.x.left_out, *self.x_val.left_out]
             for path, reason in vanished:
-                print(printable(f"left out: {path}: {reason}"))
+                print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
             folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
 
@@ -114,7 +130,7 @@ class TwoStages:
         last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
         prefix = transfer.remove_layers(self.model, last_frozen)
         for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
-            enough, size = room_for(prefix, self.stream(photos, mirrored=mirrored), settings.keep_features)
+            enough, size = room_for_features(prefix, self.model, self.stream(photos, mirrored=mirrored), settings)
             bytes_wanted += size
             if not enough:
                 print(
@@ -129,15 +145,58 @@ class TwoStages:
         """Return whether blocks of the base learn as well, in a second stage."""
         return self.settings.unfreeze != "none" and bool(self.settings.tune_epochs)
 
-    def pool(self):
-        """Run the frozen base once to its end. Ridge regression and the first stage use its output, `pooled`."""
-        if self.part is self.model:
-            self.pooled = None
-        elif self.part.input.layer.name == self.base_end:
-            self.pooled = tuple(x.read(slice(None)) for x in (self.x, self.x_val))
+    def why_no_second_stage(self):
+        """Return why no block of the base learns, in a sentence, with what would change that."""
+        last = next(iter(parts_before(self.settings.base, self.settings.cut)), None)
+        if last is None or self.settings.unfreeze != "none":
+            return "No second stage: there is nothing to train in it."
+        return (
+            "No second stage: on 245 photographs of ants and bees, training the last block as\n"
+            "well changed the accuracy on unseen ones by less than its error, and took ten\n"
+            f"times as long. --unfreeze {last} adds it."
+        )
+
+    def choose_head(self):
+        """Choose a head by cross-validation on the training photographs, and put it on.
+
+        Where no features are kept, every candidate would need its own run over the photographs: the first is taken.
+        """
+        settings = self.settings
+        if self.pooled is None:
+            self.choice = HeadChoice(self.heads[0], [], reason="nothing is chosen where no features are kept")
         else:
-            end_of_base = transfer.remove_layers(self.part, self.base_end)
-            self.pooled = tuple(end_of_base.predict(x, verbose=0) for x in (self.x, self.x_val))
+            groups = np.unique([photo.sha256 for photo in self.x.photos], return_inverse=True)[1]
+            classes = len(self.folder.class_names)
+            self.choice = choose_head(
+                self.heads, self.head_trained_on, self.pooled[0], self.y, groups, classes, settings.seed
+            )
+        print(f"\n{self.choice}", flush=True)
+        chosen = self.choice.head
+        self.settings = replace(
+            settings, head=chosen.rows, learning_rate=chosen.learning_rate, label_smoothing=chosen.label_smoothing
+        )
+        if chosen != self.heads[0]:
+            self.put_on(chosen)
+            if self.pooled is None:
+                self.part = self.model
+            else:
+                _, self.part = features.split(self.model, self.model.output_of(self.part.input.layer.name))
+        set_random_seed(settings.seed)  # the choice leaves no trace: the same head, asked for, gives the same numbers
+
+    def head_trained_on(self, head, x, y):
+        """Return a new head, trained as stage 1 trains it, on features (N, D) and labels (N,)."""
+        settings, classes = self.settings, len(self.folder.class_names)
+        set_random_seed(settings.seed)
+        if len(y) % settings.batch_size == 1:  # the last batch would be one example, which is its own mean
+            x, y = x[:-1], y[:-1]
+        model = Sequential([Input(x.shape[1:]), *learning_layers(classes, head.rows == "unit")])
+        steps_an_epoch = -(-len(y) // settings.batch_size)
+        warm_up = round(settings.warm_up * steps_an_epoch)
+        optimizer = self.optimizer(head.learning_rate, settings.epochs * steps_an_epoch, warm_up)
+        model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
+        weights = balanced_weights(y, classes) if settings.class_weights else None
+        model.fit(x, to_categorical(y, classes), settings.batch_size, settings.epochs, verbose=0, class_weight=weights)
+        return model
 
     def fit_ridge(self):
         """Compute a head in closed form, as a baseline. Returns its accuracy, or None without kept features.
@@ -146,11 +205,14 @@ class TwoStages:
         """
         if self.pooled is None:
             return None
-        ridge = ridge_head(self.pooled[0], self.y, len(self.folder.class_names))
-        accuracy = float((ridge.predict(self.pooled[1]).argmax(axis=1) == self.y_val).mean())
+        *first, normalization, dense = self.head  # first: nothing, or the layer that brings rows to length 1
+        x, x_val = (first[0].forward(x) if first else x for x in self.pooled)
+        with Progress("Ridge regression"):
+            ridge = ridge_head(x, self.y, len(self.folder.class_names))
+        accuracy = float((ridge.predict(x_val).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.settings.start == "ridge":
-            ridge.put_into(*self.head)
+            ridge.put_into(normalization, dense)
         return accuracy
 
     def find_rate(self):
@@ -175,6 +237,11 @@ class TwoStages:
         head = Model(self.model.output_of(self.base_end), self.model.output)
         return self.fit(head, *self.pooled, "head", settings.epochs, settings.learning_rate)
 
+    def calibrate(self):
+        """Divide the head's scores by the temperature of the choice: softmax((x @ kernel + bias) / T)."""
+        dense = self.head[-1]
+        dense.set_weights([array / np.float32(self.choice.temperature) for array in dense.get_weights()])
+
     def train_blocks(self):
         """Train stage 2: the last blocks learn with the head. Returns its `History`.
 
@@ -186,7 +253,7 @@ class TwoStages:
         for layer in self.model.layers:
             layer.trainable = layer.trainable and not layer.statistic_names
         print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
-        factors = {"predictions": settings.head_factor}
+        factors, self.pooled = {"predictions": settings.head_factor}, None  # from now on the base changes
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
 
     def freeze_base(self):
@@ -247,13 +314,18 @@ class TwoStages:
             verbose=0,
             callbacks=self.callbacks(stage, epochs),
             validation_data=(x_val, to_categorical(self.y_val, classes)),
-            class_weight=balanced_weights(self.y) if settings.class_weights else None,
+            class_weight=balanced_weights(self.y, classes) if settings.class_weights else None,
         )
 
     def evaluation(self):
         """Return the `Evaluation` on the photographs that were held back."""
         names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
-        return Evaluation(self.y_val, self.part.predict(self.x_val, verbose=0), self.folder.class_names, names)
+        if self.pooled is None:
+            probabilities = self.part.predict(self.x_val, verbose=0)  # its bar is shown within a recipe
+        else:  # the base is as it was
+            head = Model(self.model.output_of(self.base_end), self.model.output)
+            probabilities = head.predict(self.pooled[1], verbose=0)
+        return Evaluation(self.y_val, probabilities, self.folder.class_names, names)
 
 
 class EpochLines(Callback):
@@ -268,7 +340,7 @@ class EpochLines(Callback):
             print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
 
 
-def balanced_weights(labels):
+def balanced_weights(labels, classes):
     """Return {class: weight} by which all classes count the same: N / (classes * photographs of this class)."""
-    counts = np.bincount(labels)
-    return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts.tolist()) if count}
+    counts = np.bincount(labels, minlength=classes)
+    return {label: len(labels) / (classes * count) for label, count in enumerate(counts.tolist()) if count}

@@ -5,7 +5,7 @@ import inspect
 from typing import NamedTuple
 
 from .. import losses, metrics
-from ..arguments import number
+from ..arguments import number, refuse_methods
 from ..errors import ArgumentError
 from ..metrics import Metric
 
@@ -35,7 +35,7 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
             raise ArgumentError(
                 f"loss has no entry for the output '{missing[0]}'. Give it a loss, or None for an output without one."
             )
-    of_each = [each if each is None else losses.get(each) for each in structure.settings(loss, "loss")]
+    of_each = [each if each is None else _loss(each) for each in structure.settings(loss, "loss")]
     if len(of_each) == 1 and loss_weights is None and of_each[0] is not None and structure.kind != "dict":
         criterion = of_each[0]
     else:
@@ -45,6 +45,17 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
     found = list(_metrics(structure, of_each, wanted, weighted))
     # `evaluate` returns a list in this order. With several outputs, Keras sorts the metrics by name.
     return criterion, found if len(of_each) == 1 else sorted(found, key=lambda each: each.name)
+
+
+def _loss(given):
+    """Return the loss that `given` stands for. Raises ArgumentError for an object that is written as Keras's losses."""
+    loss = losses.get(given)
+    advice = "A loss defines forward(y_true, y_pred, sample_weight=None) and backward(): course/add_your_own.md."
+    refuse_methods(loss, ("call",), advice)
+    for name in "forward", "backward":
+        if getattr(type(loss), name, None) is getattr(losses.Loss, name):
+            raise ArgumentError(f"class {type(loss).__name__} has no {name}(). {advice}")
+    return loss
 
 
 def _metrics(structure, of_each, wanted, weighted):

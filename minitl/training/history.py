@@ -1,13 +1,24 @@
 """The record of a training that `fit` returns, and the line that it prints after each epoch."""
 
+from .callbacks import Callback
 
-class History:
+
+class History(Callback):
     """The record of a training. `history.history` maps each name ("loss", "accuracy", "val_loss", "val_accuracy") to a
-    list with one number per epoch."""
+    list with one number per epoch.
+
+    `fit` makes one and returns it. As in Keras, a History among its callbacks is used instead.
+    """
+
+    added_logs = ()
 
     def __init__(self):
         self.history = {}
         self.epoch = []
+
+    def __repr__(self):
+        last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
+        return f"<History of {len(self.epoch)} epochs{': at the end ' + last if last else ''}>"
 
     def add(self, epoch, results):
         self.epoch.append(epoch)
@@ -17,5 +28,7 @@ class History:
 
 def epoch_line(epoch, epochs, results, seconds=None):
     """Return the line of an epoch: `Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`."""
-    numbers = "  ".join(f"{name} {value:.4f}" for name, value in results.items())
+    numbers = "  ".join(
+        f"{name} {value:.3g}" if name == "learning_rate" else f"{name} {value:.4f}" for name, value in results.items()
+    )
     return f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}" + ("" if seconds is None else f"  {seconds:.1f} s")

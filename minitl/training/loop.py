@@ -1,13 +1,15 @@
 """The training loop. `train_step` does one update, and `fit` repeats it over batches and epochs.
 
-`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. Layers in a
-frozen beginning whose output is kept are the exception: unfreezing them acts from the next epoch on (`_run_epoch`).
+`layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. The one
+exception is described in `callbacks.Callback`.
 
-Who calls this: `Model.fit`, `evaluate`, `predict`, `train_on_batch`. Read next: `optimizers.base`.
+Who calls this: `Model.fit` and `train_on_batch`. Read next: `optimizers.base`, and `measuring` for `evaluate` and
+`predict`.
 """
 
 import copy
 import time
+from collections.abc import Collection
 from contextlib import ExitStack, nullcontext
 
 import numpy as np
@@ -15,30 +17,37 @@ import numpy as np
 from .. import interruption
 from ..arguments import whole_number
 from ..data.batches import in_order, read_ahead
-from ..features import KeptFeatures, all_outputs, outputs
+from ..errors import ArgumentError
+from ..features import KeptFeatures
 from ..kernels.memory import release
 from ..progress import Progress
 from ..randomness import generator
+from .calling import as_list, call_each, introduce, refuse_schedule
 from .history import epoch_line
+from .measuring import measure, returned
 from .recovery.backup import BackupAndRestore, sources_digest
-from .refused import as_list, check_batch, check_examples, check_task, refuse_divergence, statistics_survive_divergence
+from .refused import check_batch, check_task, refuse_divergence, statistics_survive_errors
 from .state import Averages, TrainingState
-from .warned import about_range, before_training
+from .warned import before_training
 from .weighting import batch_of, combined_weights
 
 
-def train_step(model, x, y_true, sample_weight=None, part=None):
-    """Do one update on one batch. Returns the loss before the update and the predictions that it was computed from.
+def train_step(model, x, y_true, sample_weight=None, part=None, averages=None):
+    """Do one update on one batch. Returns the loss before the update and the predictions that it was computed from. If
+    that raises an error, the weights do not change.
 
-    part   the trained end of the model, if the frozen beginning has been run before: then x is the output of that
-           beginning. Default: the whole model
+    part       the trained end of the model, if the frozen beginning has been run before: then x is the output of that
+               beginning. Default: the whole model
+    averages   `state.Averages` to which the batch is added before the update
     """
     graph = model if part is None else part
-    with statistics_survive_divergence(graph):
+    with statistics_survive_errors(graph):
         y_pred = graph.forward(x, training=True)
         weights = () if sample_weight is None else (sample_weight,)
         loss = model.loss.forward(y_true, y_pred, *weights)
         refuse_divergence(model, graph, x, loss)
+        if averages is not None:
+            averages.add(loss, y_true, y_pred, sample_weight)
         graph.backward(model.loss.backward())
         model.optimizer.step(graph)
     return loss, y_pred
@@ -58,6 +67,11 @@ def fit(
     class_weight=None,
     sample_weight=None,
     initial_epoch=0,
+    steps_per_epoch=None,
+    validation_steps=None,
+    validation_batch_size=None,
+    validation_freq=1,
+    *,
     frozen_once=True,
 ):
     """Train `model` on examples x (N, ...) and labels y. Returns a `History`.
@@ -68,7 +82,8 @@ def fit(
     epochs             the number of passes over all examples, less those before `initial_epoch`
     verbose            0 silent; 1 a progress bar (on a terminal) and a line per epoch; 2 a line per epoch
     callbacks          a `training.Callback` or several, called before and after every epoch and batch
-    validation_split   the share of x and y, taken from their end, that is held back as validation data
+    validation_split   the share of x and y, taken from their end, that is held back as validation data. Rounded as in
+                       Keras: floor(N * (1 - share)) examples are left for training
     validation_data    (x, y) or (x, y, sample_weight) to evaluate on after each epoch: the "val_" numbers
     shuffle            True: a new random order of the examples in each epoch, from `utils.set_random_seed`
     class_weight       {class: weight}: how much a label of this class counts in the loss (1 if it is not named), for
@@ -76,20 +91,34 @@ def fit(
     sample_weight      how much each label counts in the loss: (N,) for examples, (N, H, W) for pixels. A label of
                        weight 0 does not count. With several outputs: a list or dict, or one for all. If there is a
                        class_weight as well, the two are multiplied
+    validation_*       validation_steps: None, or the number of batches to evaluate on; validation_batch_size: None
+                       (batch_size), or their size; validation_freq: evaluate after every so many epochs, or after
+                       those in a list, which counts them from 1
+    steps_per_epoch    must be None: an epoch is one pass over all examples
     frozen_once        True: run a frozen beginning of the model only once and keep its output (`features`). The numbers
-                       are the same up to rounding, and training is faster. A layer of that beginning that a callback
-                       unfreezes within an epoch trains from the next epoch on
+                       are the same up to rounding, and training is faster. If a callback unfreezes layers, see
+                       `training.Callback`
 
     The training loss of an epoch is the mean over its batches. Each is measured before its update.
     Raises DataError for arrays that do not fit. Raises DivergedError as soon as a loss or a gradient is not finite, or
     a gradient is so large that the update would not be finite.
     """
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
+    validation = _validation_options(batch_size, validation_steps, validation_batch_size, validation_freq)
+    if steps_per_epoch is not None:
+        raise ArgumentError(
+            f"steps_per_epoch is {steps_per_epoch!r}; in minitl an epoch is one pass over all examples. Leave it "
+            "out, or fit a part of the examples."
+        )
+    if shuffle not in (True, False):
+        raise ArgumentError(f"shuffle is {shuffle!r}; expected True or False.")
+    verbose = 1 if verbose == "auto" else verbose
+    callbacks = as_list(callbacks)
     epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
     task = check_task(model, x, y, sample_weight, validation_split, validation_data)
     before_training(model, task, batch_size, shuffle)
     weights = combined_weights(model, class_weight, task.sample_weight, task.y)
-    callbacks = as_list(callbacks)
+    refuse_schedule(callbacks, model.optimizer)
 
     def conditions():
         of_val = f"{sources_digest(task.x_val)} {sources_digest(task.y_val)}" if task.x_val is not None else False
@@ -97,28 +126,31 @@ def fit(
             "training data": f"{sources_digest(task.x)} {sources_digest(task.y)}",
             "validation data": of_val,
             "sample weights": sources_digest(task.sample_weight),
-            "options": f"batch_size {batch_size}, epochs {epochs}, shuffle {shuffle}, class_weight {class_weight}",
+            "options": f"batch_size {batch_size}, epochs {epochs}, shuffle {shuffle}, class_weight {class_weight}, "
+            f"validation {validation[:2]} {validation_freq}",
         }
 
     # `fit` has its own copy of the metrics, because a callback may call `evaluate` between two batches.
     averages = Averages(model, copy.deepcopy(model.metrics))
-    state = TrainingState(initial_epoch, generator(), averages, callbacks, conditions)
-    model.stop_training = False
+    state = TrainingState(initial_epoch, generator(), averages, callbacks, conditions, task.x_val is not None)
+    model.stop_training, model.history = False, state.history
+    introduce(callbacks, model, verbose, epochs, -(-len(task.x[0]) // batch_size))
     for callback in callbacks:
-        callback.model, callback.state = model, state
+        callback.state = state
     is_backed_up = any(isinstance(callback, BackupAndRestore) for callback in callbacks)
     kept = KeptFeatures(model)
     with interruption.graceful() if is_backed_up else nullcontext():
         try:
-            call_each(callbacks, "on_train_begin")  # BackupAndRestore may restore an earlier state here
-            while state.epoch < epochs and not (model.stop_training or state.finished):
+            call_each(callbacks, "on_train_begin", {})  # BackupAndRestore may restore an earlier state here
+            while state.epoch < epochs and not (state.finished or model.stop_training and not state.begun):
                 interruption.check()
                 if not state.begun:
-                    call_each(callbacks, "on_epoch_begin", state.epoch)
+                    call_each(callbacks, "on_epoch_begin", state.epoch, {})
                     state.begun = True
                 whole = model, task.x, task.x_val
                 part, *shortened = kept.shorten(*whole[1:], batch_size, verbose) if frozen_once else whole
-                _run_epoch(model, part, *shortened, task, weights, state, epochs, batch_size, shuffle, verbose)
+                _train_epoch(model, part, shortened[0], task, weights, state, epochs, batch_size, shuffle, verbose)
+                _end_epoch(model, part, shortened[1], task, state, epochs, validation, verbose)
             state.finished = True
         except interruption.Interrupted:
             call_each(callbacks, "on_interrupt")
@@ -127,28 +159,27 @@ def fit(
             with ExitStack() as ending:  # calls each callback, even if one before it fails
                 ending.callback(release)
                 for callback in reversed(callbacks):
-                    ending.callback(callback.on_train_end)
+                    ending.callback(callback.on_train_end, state.logs)
     return state.history
 
 
-def call_each(callbacks, event, *arguments):
-    """Call the method named `event` of each callback. A signal (Ctrl-C) waits until all callbacks have run. A
-    checkpoint in between would hold the counts of some callbacks from before the event, and those of others from after
-    it."""
-    with interruption.deferred():
-        for callback in callbacks:
-            getattr(callback, event)(*arguments)
+def _validation_options(batch_size, steps, of_its_own, freq):
+    """Return (batch size, number of batches or None, function that says whether epoch 0, 1, ... is evaluated)."""
+    size = batch_size if of_its_own is None else whole_number(of_its_own, "validation_batch_size")
+    steps = None if steps is None else whole_number(steps, "validation_steps")
+    if isinstance(freq, Collection) and not isinstance(freq, str):
+        return size, steps, lambda epoch: epoch + 1 in freq
+    freq = whole_number(freq, "validation_freq")
+    return size, steps, lambda epoch: (epoch + 1) % freq == 0
 
 
-def _run_epoch(model, part, x, x_val, task, weights, state, epochs, batch_size, shuffle, verbose):
-    """Train on the rest of this epoch's examples, validate, and report both. `part` is the trained end of the model,
-    and x its examples.
+def _train_epoch(model, part, x, task, weights, state, epochs, batch_size, shuffle, verbose):
+    """Train on the rest of this epoch's examples. `part` is the trained end of the model, and x its examples.
 
-    `part` stays the same for the whole epoch. A layer that was in the kept frozen beginning when the epoch began is not
-    in `part`, so unfreezing it in a batch callback acts from the next epoch on. For a layer in `part`, freezing and
-    unfreezing act on the next update.
+    `part` stays the same for the whole epoch; hence the exception described in `callbacks.Callback`. For a layer in
+    `part`, freezing and unfreezing act on the next update.
     """
-    start, epoch, count = time.perf_counter(), state.epoch, len(x[0])
+    state.started, epoch, count = time.perf_counter(), state.epoch, len(x[0])
     state.moved.update(layer.name for layer in part.layers if layer.trainable)
     # The lengths differ if a training was resumed with other data (`despite_changes`).
     if state.order is None or len(state.order) != count:
@@ -157,52 +188,45 @@ def _run_epoch(model, part, x, x_val, task, weights, state, epochs, batch_size, 
     with Progress(f"Epoch {epoch + 1}/{epochs}", count, enabled=verbose == 1) as bar:
         bar.advance(state.examples_done)
         _train_on_rest(model, part, x, task.y, weights, state, batch_size, bar)
-    results = state.averages.results()
-    if task.y_val is not None:
-        averages = Averages(model, model.metrics)
-        validation = _measure(model, part, x_val, task.y_val, task.sample_weight_val, batch_size, averages)
-        results.update({f"val_{name}": value for name, value in validation.items()})
-    state.history.add(epoch, results)
+
+
+def _end_epoch(model, part, x_val, task, state, epochs, validation, verbose):
+    """Validate, report the numbers of the epoch, and put them into the history."""
+    epoch, logs = state.epoch, state.averages.results()
+    size, steps, is_evaluated = validation
+    if task.y_val is not None and is_evaluated(epoch):
+        averages, batches = Averages(model, model.metrics), in_order(len(x_val[0]), size)[:steps]
+        of_part = task.y_val, task.sample_weight_val, batches, averages
+        found = measure(model, part, x_val, *of_part, callbacks=state.callbacks)
+        logs.update({f"val_{name}": value for name, value in found.items()})
     if verbose:
-        print(epoch_line(epoch + 1, epochs, results, time.perf_counter() - start), flush=True)
+        print(epoch_line(epoch + 1, epochs, logs, time.perf_counter() - state.started), flush=True)
     state.start_epoch(epoch + 1)
-    call_each(state.callbacks, "on_epoch_end", epoch, results)
+    with interruption.deferred():
+        call_each([each for each in state.callbacks if not each.comes_last], "on_epoch_end", epoch, logs)
+        state.history.add(epoch, logs)  # with what the callbacks have added
+        state.logs = logs
+        call_each([each for each in state.callbacks if each.comes_last], "on_epoch_end", epoch, logs)
 
 
 def _train_on_rest(model, part, x, y, weights, state, batch_size, bar):
-    """Do an update for each batch from `state.examples_done` on. The state is up to date at each call of a callback."""
+    """Do an update for each batch from `state.examples_done` on, until a callback sets `stop_training`. The state is up
+    to date at each call of a callback."""
+    if model.stop_training and state.examples_done:
+        return  # resumed from a checkpoint behind the batch that was the last one
     starts = range(state.examples_done, len(state.order), batch_size)
     batches = [state.order[first : first + batch_size] for first in starts]
     for batch, examples in zip(batches, read_ahead(x, batches, state.epoch)):
         number = state.examples_done // batch_size
-        call_each(state.callbacks, "on_train_batch_begin", number)
+        call_each(state.callbacks, "on_train_batch_begin", number, {})
+        call_each(state.callbacks, "before_update")
         labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
-        loss, y_pred = train_step(model, part.input_structure.packed(examples), labels, sample_weight, part)
-        state.averages.add(loss, labels, y_pred, sample_weight)
+        train_step(model, part.input_structure.packed(examples), labels, sample_weight, part, state.averages)
         state.examples_done += len(batch)
         call_each(state.callbacks, "on_train_batch_end", number, state.averages.results())
         bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted after Ctrl-C
-
-
-def evaluate(model, x, y=None, batch_size=32, verbose=1, sample_weight=None, return_dict=False):
-    """Return the loss on examples x and labels y, or [loss, metrics...] if the model was compiled with metrics."""
-    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
-    x, y, weights = check_batch(model, x, y, sample_weight)
-    about_range(model, x)
-    averages = Averages(model, model.metrics)
-    results = _measure(model, model, x, y, weights, batch_size, averages, "Evaluating" if verbose else None)
-    if verbose:
-        print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
-    return _returned(results, return_dict)
-
-
-def predict(model, x, batch_size=32, verbose=1):
-    """Return the model's output for each example of x, computed `batch_size` at a time. The layers keep nothing for
-    `backward`."""
-    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
-    x = check_examples(model, x)
-    about_range(model, x)
-    return model.output_structure.packed(all_outputs(model, x, batch_size, "Predicting" if verbose == 1 else None))
+        if model.stop_training:
+            break
 
 
 def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -214,25 +238,5 @@ def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, retu
     everything = slice(None)
     labels, sample_weight = batch_of(model, y, everything), batch_of(model, weights, everything)
     (examples,) = read_ahead(x, [everything])
-    loss, y_pred = train_step(model, model.input_structure.packed(examples), labels, sample_weight)
-    averages.add(loss, labels, y_pred, sample_weight)
-    return _returned(averages.results(), return_dict)
-
-
-def _measure(model, part, x, y, weights, batch_size, averages, title=None):
-    """Return the loss and the metrics of the model on these examples, by name. Nothing is updated."""
-    averages.reset()
-    batches = in_order(len(x[0]), batch_size)
-    for batch, y_pred in outputs(part, x, batches, title):
-        labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
-        given = () if sample_weight is None else (sample_weight,)
-        averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight)
-    return averages.results()
-
-
-def _returned(results, return_dict):
-    """Return results as Keras does: the loss alone, or a list that begins with the loss."""
-    if return_dict:
-        return results
-    values = list(results.values())
-    return values if len(values) > 1 else values[0]
+    train_step(model, model.input_structure.packed(examples), labels, sample_weight, averages=averages)
+    return returned(averages.results(), return_dict)

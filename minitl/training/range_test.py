@@ -29,6 +29,9 @@ class RangeTest(NamedTuple):
     losses: list
     suggestion: float
 
+    def __repr__(self):
+        return f"<RangeTest of {len(self.losses)} learning rates: {self.suggestion:.1e} suggested; print it for a plot>"
+
     def __str__(self):
         """Return a plot for the terminal: up to 47 lines, each with a rate, its loss, and the loss as a bar."""
         step = max(1, len(self.losses) // 24)
@@ -67,6 +70,7 @@ def range_test(model, x, y, batch_size=32, lowest=1e-6, highest=10.0, steps=100)
     rates, losses, average = np.geomspace(lowest, highest, steps).tolist(), [], 0.0
     with np.errstate(over="ignore", invalid="ignore"), Progress("Trying learning rates", steps) as bar:
         try:
+            optimizer._schedule = None
             for number, (batch, examples) in enumerate(zip(batches, read_ahead(x, batches, 0)), start=1):
                 optimizer.learning_rate = rates[number - 1]
                 examples = model.input_structure.packed(examples)

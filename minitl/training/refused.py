@@ -15,18 +15,8 @@ from ..data.batches import is_stream
 from ..errors import ArgumentError, DataError, DivergedError, GraphError
 from ..losses import WeightedSum
 from ..metrics import Metric
-from .callbacks import Callback
 from .compiled import losses_of
 from .weighting import flat_weights
-
-
-def as_list(callbacks):
-    """Return `callbacks` (None, one callback or several) as a list, with those that come last at its end."""
-    callbacks = [] if callbacks is None else list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    for callback in callbacks:
-        if not isinstance(callback, Callback):
-            raise ArgumentError(f"callbacks holds {callback!r}; expected objects of minitl.training.Callback.")
-    return sorted(callbacks, key=lambda callback: callback.comes_last)
 
 
 class Task(NamedTuple):
@@ -54,8 +44,8 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
         return Task(x, y, weights, *check_batch(model, *validation_data), was_split=False)
     if not validation_split:
         return Task(x, y, weights, None, None, None, was_split=False)
-    count = len(x[0])
-    held_back = int(count * validation_split) if isinstance(validation_split, (int, float)) else 0
+    count, is_share = len(x[0]), isinstance(validation_split, (int, float, np.number))
+    held_back = count - math.floor(count * (1.0 - validation_split)) if is_share else 0  # rounded as Keras does
     if not 0 < held_back < count:
         raise ArgumentError(
             f"validation_split is {validation_split!r}: of {count} examples it would hold back {held_back}. Expected a "
@@ -82,6 +72,8 @@ def check_examples(model, x):
         what = "x" if len(sources) == 1 else f"x for '{name}'"
         if not isinstance(each, np.ndarray) and not is_stream(each):
             raise DataError(f"{what} is {type(each).__name__}; expected a NumPy array of examples, as (N, H, W, C).")
+        if is_stream(each):
+            _check_stream(each, what)
         if not each.shape:
             raise DataError(f"{what} is a single number; expected an array of examples (N, ...).")
         if len(each) == 0:
@@ -89,6 +81,24 @@ def check_examples(model, x):
         _check_type(each, tensor, what, model.dtype or np.dtype("float32"))
     model.check_shape(*(each.shape for each in sources))
     return sources
+
+
+def _check_stream(stream, what):
+    """Raise DataError if a stream lacks something that `data.batches` says a stream has."""
+    needed = {
+        "__len__": "the number of examples",
+        "shape": "(N, ...), that of the array that it stands for",
+        "dtype": "that of the array",
+        "read": "a method read(positions, epoch) that returns these examples",
+    }
+    missing = [name for name in needed if not hasattr(type(stream) if name == "__len__" else stream, name)]
+    if missing:
+        raise DataError(
+            f"{what} is a stream ({type(stream).__name__}) without {', '.join(missing)}. A stream has "
+            f"{'; '.join(f'{name}: {meaning}' for name, meaning in needed.items())}."
+        )
+    if len(stream) != tuple(stream.shape)[0]:
+        raise DataError(f"{what} is a stream of length {len(stream)} and of shape {stream.shape}; expected (N, ...).")
 
 
 def _check_type(x, tensor, what, expected):
@@ -157,15 +167,15 @@ def _checked_labels(y, count, what):
 
 
 @contextmanager
-def statistics_survive_divergence(model):
-    """Restore the moving statistics if the step in the `with` block is refused. A refused step must change nothing, but
-    its forward pass has already updated the statistics of BatchNormalization."""
+def statistics_survive_errors(model):
+    """Restore the moving statistics if the step in the `with` block raises an error. Such a step must change nothing,
+    but its forward pass has already updated the statistics of BatchNormalization."""
     before = [
         (getattr(layer, name), getattr(layer, name).copy()) for layer in model.layers for name in layer.statistic_names
     ]
     try:
         yield
-    except DivergedError:
+    except BaseException:
         for statistic, value in before:
             statistic[...] = value
         raise

@@ -6,6 +6,7 @@ Together with the model and the optimizer, this state is all that the rest of a 
 import numpy as np
 
 from ..losses import WeightedSum
+from .calling import added_logs
 from .compiled import takes_weights
 from .history import History
 
@@ -22,15 +23,24 @@ class TrainingState:
     history         the `History` of the earlier epochs
     finished        True once the training has come to its end
     moved           the names of the layers that have been trainable in some epoch
+    log_names       the names of the numbers that an epoch will have, as far as they are known
+    logs            the numbers of the last epoch
     task            a function without arguments that describes the data and options; only a checkpoint calls it
     """
 
-    def __init__(self, epoch, generator, averages, callbacks, task):
+    def __init__(self, epoch, generator, averages, callbacks, task, has_validation=False):
         self.epoch, self.generator, self.averages = epoch, generator, averages
         self.callbacks, self.task = callbacks, task
-        self.history = History()
-        self.finished, self.moved = False, set()
+        self.history = next((each for each in callbacks if isinstance(each, History)), None) or History()
+        self.finished, self.moved, self.logs = False, set(), {}
+        names, added = averages.names(), added_logs(callbacks)
+        of_validation = [f"val_{name}" for name in names] if has_validation else []
+        self.log_names, self.all_names_known = [*names, *of_validation, *(added or ())], added is not None
         self.start_epoch(epoch)
+
+    def may_hold(self, name):
+        """Return whether an epoch may have a number of this name. A callback of your own may add any."""
+        return name in self.log_names or not self.all_names_known
 
     def start_epoch(self, epoch):
         self.epoch, self.begun, self.order, self.examples_done = epoch, False, None, 0
@@ -89,6 +99,14 @@ class Averages:
 
     def _means(self):
         return {k: total / count if count else 0.0 for k, (total, count) in self.totals.items()}
+
+    def names(self):
+        """Return the names of `results`."""
+        is_sum = isinstance(self.loss_function, WeightedSum)
+        criteria = self.loss_function.losses if is_sum else [self.loss_function]
+        with_loss = [name for name, criterion in zip(self.structure.names, criteria) if criterion is not None]
+        of_outputs = [f"{name}_loss" for name in with_loss] if len(with_loss) > 1 else []
+        return ["loss", *of_outputs, *(each.name for each in self.metrics)]
 
     def results(self):
         """Return {name: number} with Keras's names: the loss, with several outputs the loss of each, the metrics."""

@@ -84,7 +84,8 @@ def as_it_is(file, target):
         else:
             keras_h5.write_legacy(written, list(arrays.items()))
 
-    texts = dict(file.listing.texts) or {ledger.KEY: _ledger_of(file)}
+    texts = {key: text for key, text in file.listing.texts.items() if key in keras_h5.TEXTS}
+    texts = texts or {ledger.KEY: _ledger_of(file)}
     file.check_unchanged()
     return _write(target, arrays, write, texts)
 

@@ -3,6 +3,7 @@
 Each function returns a text for people and data for programs.
 """
 
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from .distrust.opening import open_weights
 from .formats.stored_file import FLOATS, array_digest
 from .naming import own_places
 from .published.catalogue import names_of
+
+WIDTH = 80  # columns of a terminal
 
 
 def opened(path):
@@ -80,7 +83,7 @@ class Verified:
 def inspect(path):
     """Return (text, data) of a file's contents: every tensor, and the ledger of where it comes from."""
     with opened(path) as file:
-        header = f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes, sha256 {file.sha256}"
+        header = f"{file.path}: {file.listing.format}, {file.path.stat().st_size:,} bytes\nsha256 {file.sha256}"
         rows, tensors, digests = [["tensor", "shape", "type", "at byte", "smallest", "mean", "largest"]], [], {}
         for tensor in file.tensors:
             values = []
@@ -95,9 +98,29 @@ def inspect(path):
                             "offset": tensor.offset,
                             "min_mean_max": [v if np.isfinite(v) else str(v) for v in values]})  # fmt: skip
         lines = ledger_lines(file, digests)
-        text = "\n".join([header, "", table(rows), *(["", "Ledger", *lines] if lines else [])])
-        return text, {"file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": tensors,
-                      "ledger": lines}  # fmt: skip
+        text = "\n".join([header, "", _tensors_as_text(rows), *(["", "Ledger", *lines] if lines else [])])
+        return _wrapped(text), {
+            "file": str(file.path), "format": file.listing.format, "sha256": file.sha256, "tensors": tensors,
+            "ledger": lines,
+        }  # fmt: skip
+
+
+def _tensors_as_text(rows):
+    """Return the table of tensors. Where it is too wide, each name has a line of its own above its numbers."""
+    text = table(rows)
+    if max(map(len, text.splitlines())) <= WIDTH:
+        return text
+    numbers = table([["   ", *row[1:]] for row in rows]).splitlines()
+    return "\n".join(line for row, numbers_line in zip(rows, numbers) for line in (row[0], numbers_line))
+
+
+def _wrapped(text):
+    """Return a text whose lines fit a terminal; what goes on in the next line is indented."""
+    lines = []
+    for line in text.splitlines():
+        options = {"subsequent_indent": "        ", "break_long_words": False, "break_on_hyphens": False}
+        lines += textwrap.wrap(line, WIDTH, **options) if len(line) > WIDTH else [line]
+    return "\n".join(lines)
 
 
 def ledger_lines(file, digests):
@@ -115,23 +138,38 @@ def ledger_lines(file, digests):
 
 
 def differences(first_path, second_path):
-    """Return (text, data) of the tensors that differ between two files, and by how much."""
+    """Return (text, data) of the tensors that differ between two files, and by how much.
+
+    data   "A" and "B" are the files; "equal", "other_numbers", "other_shapes", "only_in_a" and "only_in_b" count
+           tensors; "different" lists [name, how it differs]
+    """
     with opened(first_path) as a, opened(second_path) as b:
         first, second = ({(p.layer, p.parameter): p for p in own_places(file)} for file in (a, b))
-        equal, rows = 0, []
+        equal, rows, counts = 0, [], {"numbers": 0, "shape": 0, "A": 0, "B": 0}
         for key in [*first, *(key for key in second if key not in first)]:
             label = "/".join(key)
             if key not in first or key not in second:
-                rows.append([label, f"only in {(b if key in second else a).path}"])
+                side = "B" if key in second else "A"
+                counts[side] += 1
+                rows.append([label, f"only in {side}"])
                 continue
             x, y = (file.read(places[key].tensor, dtype=None) for file, places in ((a, first), (b, second)))
             if x.shape != y.shape:
-                rows.append([label, f"shape {x.shape}, {y.shape}"])
+                counts["shape"] += 1
+                rows.append([label, f"shape {x.shape} in A, {y.shape} in B"])
             elif np.array_equal(x, y, equal_nan=True):
                 equal += 1
             else:
+                counts["numbers"] += 1
                 worst = float(np.abs(x.astype(np.float64) - y).max())
                 rows.append([label, f"differs by up to {worst:.3g}", f"{np.mean(x != y):.1%} of its numbers"])
-        lines = [f"{equal} tensors are equal, {len(rows)} are not" + (":" if rows else ".")]
+        words = {"numbers": "other numbers", "shape": "another shape", "A": "only in A", "B": "only in B"}
+        kinds = ", ".join(f"{count} {words[kind]}" for kind, count in counts.items() if count)
+        heads = [f"{side}  {file.path}: {file.listing.format}, {len(places)} tensors"
+                 for side, file, places in (("A", a, first), ("B", b, second))]  # fmt: skip
+        lines = [f"{equal} tensors are equal, {len(rows)} are not" + (f" ({kinds}):" if rows else ".")]
         lines += ["  " + "  ".join(row) for row in rows]
-        return "\n".join(lines), {"equal": equal, "different": [row[:2] for row in rows]}
+        data = {"A": str(a.path), "B": str(b.path), "equal": equal, "different": [row[:2] for row in rows],
+                "other_numbers": counts["numbers"], "other_shapes": counts["shape"], "only_in_a": counts["A"],
+                "only_in_b": counts["B"]}  # fmt: skip
+        return _wrapped("\n".join([*heads, *lines])), data

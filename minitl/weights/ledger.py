@@ -4,7 +4,8 @@ A fine-tuned file holds published weights, a new head, and arrays in between, su
 steps of surgery nobody can tell them apart. So each layer keeps an `Origin` for each of its arrays: the file that it
 was copied from and the sha256 of this file, how it was converted, and the sha256 of the array as it was put into the
 model. A layer that is shared between models, removed or added keeps its origins. Training records nothing: `ledger_of`
-takes the digest of each array again and compares it with the digest in the origin.
+takes the digest of each array again and compares it with the digest in the origin. Of an array that came from no file
+there is no digest; whether it was trained shows in the count of its layer's updates.
 
 The ledger is written into every file that minitl saves.
 """
@@ -20,7 +21,7 @@ FORMAT = 1
 LONGEST = 8  # origins in a history; a longer history loses its middle
 TEXTS = ("action", "how", "why", "file", "sha256", "name", "numbers", "became")
 AS_IT_IS = "as it is"
-UNCHANGED, CHANGED, NEW, DAMAGED = "unchanged", "changed", "new", "damaged"
+UNCHANGED, CHANGED, NEW, TRAINED, DAMAGED = "unchanged", "changed", "new", "trained", "damaged"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Origin:
     how       how it was made: "as it is", "axes (F, C, KH, KW) -> (KH, KW, C, F)", "glorot_uniform", ...
     why       the reason, if there is one to give
     file      the name of the file; `sha256` is the file's digest and `name` the tensor's name in it; None if new
-    numbers   the sha256 of the array as it was put into the model (little-endian); None if new
+    numbers   the sha256 of the array as it was put into the model (little-endian); None if new and never saved
     became    the sha256 of the array when it was saved or adapted, if it had changed by then
     before    the `Origin` that the array had before this one
     """
@@ -99,8 +100,8 @@ class Origin:
 class Entry:
     """One line of the ledger: an array, its origin and its state.
 
-    The state is "unchanged" (still what was put into the model), "changed" (trained, or set by hand), "new", or, in a
-    file, "damaged" (not what was saved).
+    The state is "unchanged" (still what was put into the model), "changed" (trained, or set by hand), "new" (as it was
+    initialised), "trained" (new, and trained or set by hand since), or, in a file, "damaged" (not what was saved).
     """
 
     layer: str
@@ -133,6 +134,10 @@ class Ledger:
             if (entry.layer, entry.parameter) == key:
                 return entry
         raise KeyError(key)
+
+    def __repr__(self):
+        numbers = sum(math.prod(entry.shape) for entry in self.entries)
+        return f"<Ledger of {len(self)} arrays with {numbers:,} numbers; print it to see where each comes from>"
 
     def summary(self):
         """Return one line for each source and state, with its count of parameters and tensors."""
@@ -184,7 +189,11 @@ def ledger_of(model):
 def _entry(layer, name, digest):
     """Return the `Entry` of one array, which has this digest now."""
     origin = layer.origins.get(name) or _initialised(layer, name)
-    state = NEW if origin.numbers is None else UNCHANGED if digest == origin.numbers else CHANGED
+    if origin.action == "initialised":
+        has_changed = layer.updates > 0 if origin.numbers is None else digest != origin.numbers
+        state = TRAINED if origin.became or has_changed else NEW
+    else:
+        state = UNCHANGED if digest == origin.numbers else CHANGED
     return Entry(layer.name, name, getattr(layer, name).shape, origin, state)
 
 
@@ -239,10 +248,19 @@ def from_text(text):
         shape, state, saved = tuple(values["shape"]), values["state"], values["saved"]
         if not all(type(n) is int for n in shape) or not isinstance(saved, str):
             raise ValueError(f"the entry '{key}' has a shape or a digest of the wrong type")
-        if state not in (UNCHANGED, CHANGED, NEW):
+        if state not in (UNCHANGED, CHANGED, NEW, TRAINED):
             raise ValueError(f"unknown state {state!r}")
         entries[layer, parameter] = Entry(layer, parameter, shape, origin, state), saved
     return entries, [str(note) for note in data["notes"]]
+
+
+def restored(entry, saved):
+    """Return the origin of an array that is read back from a save of the same model, where it had the digest `saved`.
+
+    From there on, the digest shows whether a new array is trained."""
+    if entry.origin.action != "initialised":
+        return entry.origin
+    return replace(entry.origin, numbers=saved, became=saved if entry.state == TRAINED else None)
 
 
 def adapted(origin, how, why, old, new):
@@ -256,7 +274,7 @@ def _summary_line(entry):
         return "damaged: not what was saved"
     first = entry.origin.first
     if entry.origin.action == "initialised" or first.file is None:
-        return "new here"
+        return "new here, trained since" if entry.state in (TRAINED, CHANGED) else "new here"
     source = f"from {first.file} ({first.sha256[:12]})"
     if entry.is_published:
         return f"{source}, not one bit changed"
@@ -271,7 +289,7 @@ def _line(entry, sources):
     if entry.origin.action == "initialised":
         origin = entry.origin
         words = ["new:", origin.how or "initialised", f"({origin.why})" if origin.why else ""]
-        return " ".join(filter(None, words)) + (", DAMAGED" if entry.state == DAMAGED else "")
+        return " ".join(filter(None, words)) + {TRAINED: ", trained since", DAMAGED: ", DAMAGED"}.get(entry.state, "")
     words = []
     for origin in entry.origin.row:
         source = f" from [{sources[origin.sha256][0]}]" if origin.sha256 else ""

@@ -10,15 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, WeightsError
+from ..errors import ArgumentError, WeightsError, warn_of_weights
 from ..graph.graph import Graph
 from ..kernels.precision import all_finite
 from .distrust import known_files
 from .distrust.opening import open_weights
 from .formats.stored_file import FLOATS, array_digest
-from .ledger import AS_IT_IS, KEY, Origin, from_text
-from .naming import own_places, places
+from .ledger import AS_IT_IS, KEY, Origin, from_text, restored
+from .naming import has_keras_layout, own_places, places
 from .published.catalogue import network_of
+from .statements import differences, implied
+
+WARN_FROM = 1e-3  # of the outputs of a layer
 
 
 class LoadReport(NamedTuple):
@@ -30,6 +33,7 @@ class LoadReport(NamedTuple):
     not_in_model: list  # layers of the file that the model does not have
     parameters: int  # count of the numbers that were read
     sha256: str  # of the file
+    remarks: list = []  # sentences on what makes the outputs differ from those of the file's own network
 
     def __str__(self):
         lines = [f"loaded {len(self.loaded)} layers, {self.parameters:,} parameters, from {self.path}"]
@@ -37,7 +41,7 @@ class LoadReport(NamedTuple):
             lines.append(f"not in the file, left as they were: {', '.join(self.not_in_file)}")
         if self.not_in_model:
             lines.append(f"in the file but not in the model, skipped: {', '.join(self.not_in_model)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.remarks])
 
 
 def load_weights(model, path, partial=False, names=None):
@@ -45,7 +49,8 @@ def load_weights(model, path, partial=False, names=None):
 
     path      Keras's .h5, .weights.h5 or .keras, safetensors, ONNX, or PyTorch's .pth
     partial   layers may be missing in the file or in the model; the report and the ledger name them. A layer that is in
-              both must fit in any case.
+              both must fit in any case. What the file states otherwise than the model (epsilon, strides, activations,
+              ...) gives a warning; without `partial`, it is an error.
     names     {"features.0": "conv1", ...} if the file has other names for the layers (torchvision's VGG16 is known)
 
     If the first layer has published weights afterwards, `model.metadata["preprocessing"]` names the application whose
@@ -66,14 +71,16 @@ def load_from(file, model, partial=False, names=None, restore=False):
         raise ArgumentError(f"model is {type(model).__name__}; expected a Model.")
     layers = {layer.name: layer for layer in model.layers if layer.weight_names}
     wanted = {}  # layer name -> {parameter: Place}
-    for place in places(file, model, names, partial):
+    found = places(file, model, names, partial)
+    for place in found:
         wanted.setdefault(place.layer, {})[place.parameter] = place
     problems = [] if partial else _missing(layers, wanted)
     shared = [name for name in layers if name in wanted]
     for name in shared:
         problems += _differences(layers[name], wanted[name])
-    if problems:
-        raise WeightsError(_all_problems(file.path, problems))
+    stated, remarks = ([], []) if restore else differences(file, model, found, partial)
+    if problems or (stated and not partial):
+        raise WeightsError(_all_problems(file.path, problems + stated, only_stated=not problems))
     if not shared:
         raise WeightsError(
             f"{file.path}: none of its layers ({_some(wanted)}) is in the model ({_some(layers)}). Choose the file of "
@@ -100,7 +107,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
                 )
             arrays[name, key] = array
             if restore and before:
-                origins[name, key] = before.origin
+                origins[name, key] = restored(before, saved)
             else:
                 numbers = digest if array is stored else array_digest(array)
                 origins[name, key] = Origin(
@@ -113,6 +120,9 @@ def load_from(file, model, partial=False, names=None, restore=False):
         setattr(layers[name], key, array)
         layers[name].updates += 1
         layers[name].origins[key] = origins[name, key]
+    is_foreign = not restore and not has_keras_layout(file)
+    of_torch = implied(file, [layers[name] for name in shared], found) if is_foreign else []
+    warnings = stated + [text for text, change in of_torch if change > WARN_FROM]
     report = LoadReport(
         path=str(file.path),
         loaded=shared,
@@ -120,7 +130,11 @@ def load_from(file, model, partial=False, names=None, restore=False):
         not_in_model=[name for name in wanted if name not in layers],
         parameters=sum(array.size for array in arrays.values()),
         sha256=file.sha256,
+        remarks=[*stated, *(text for text, _ in of_torch), *remarks],
     )
+    if warnings:
+        text = f"{file.path}: the model's outputs may not be those of the file's network."
+        warn_of_weights(" ".join([text, *(f"{each.rstrip('.')}." for each in warnings)]))
     _note_skipped(model, layers, report, notes if restore and recorded else None)
     if not restore:
         _note_preprocessing(model, network)
@@ -177,6 +191,8 @@ def _differences(layer, places):
         expected = getattr(layer, key).shape
         if key not in places:
             problems.append(f"'{layer.name}' {key}: expected {expected}, missing in the file")
+        elif places[key].tensor.dtype not in FLOATS and not places[key].tensor.shape:
+            problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].tensor.dtype}")
         elif places[key].shape != expected:
             in_file = "" if places[key].conversion == AS_IT_IS else f" ({places[key].tensor.shape} in the file)"
             problems.append(f"'{layer.name}' {key}: expected {expected}, found {places[key].shape}{in_file}")
@@ -197,13 +213,17 @@ def _check_finite(file, place, array):
         )
 
 
-def _all_problems(path, problems):
-    """Return one message about all differences between a file and a model."""
+def _all_problems(path, problems, only_stated):
+    """Return one message about all differences between a file and a model.
+
+    only_stated   all arrays fit, and only what the file states beside them differs
+    """
     count = "1 difference" if len(problems) == 1 else f"{len(problems)} differences"
     return (
         f"{path} does not fit the model ({count}; nothing was loaded):\n  "
         + "\n  ".join(problems)
-        + "\nBuild the model that the file was saved from, or pass partial=True to load the layers that both have."
+        + "\nBuild the model that the file was saved from, or pass partial=True to load "
+        + ("the arrays all the same." if only_stated else "the layers that both have.")
     )
 
 

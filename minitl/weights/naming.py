@@ -14,8 +14,8 @@ depends on the program that wrote the file:
 Each layer class itself states what PyTorch calls its parameters and how PyTorch orders their axes: `torch_names` and
 `torch_axes`, and `input_axes` for the order behind a Flatten.
 
-PyTorch numbers the layers of a Sequential ('features.0'). `TORCHVISION` translates the numbers of the published
-networks; for other networks, the caller does: `names={"features.0": "conv1", ...}`.
+PyTorch numbers the layers of a Sequential ('features.0'). `known_names` translates the names of published networks; for
+other networks, the caller does: `names={"features.0": "conv1", ...}`.
 """
 
 import math
@@ -28,18 +28,12 @@ from ..errors import ArgumentError, WeightsError
 from ..layers import BatchNormalization, Dense
 from .formats.keras_h5 import class_keys
 from .formats.onnx_file import SCALED
-from .formats.stored_file import FLOATS, StoredTensor
+from .formats.stored_file import FLOATS, WITHIN, StoredTensor
+from .known_names import TORCHVISION, match_counted_names, without_wrappers
 from .ledger import AS_IT_IS
 
-# torchvision's names -> minitl's. torchvision's VGG16 counts every activation and every pooling as a layer.
-TORCHVISION = {
-    "vgg16": dict(zip(
-        [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)]
-        + [f"classifier.{i}" for i in (0, 3, 6)],
-        [f"block{block}_conv{i}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1)]
-        + ["fc1", "fc2", "predictions"],
-    ))
-}  # fmt: skip
+__all__ = ["TORCHVISION", "Place", "flattened_inputs", "has_keras_layout", "own_places", "owner_of", "places"]
+
 # Words that, behind the last dot of a name, mark the tensor of a layer, even of a layer that the model does not have.
 COMMON_WORDS = {word for cls in (Dense, BatchNormalization) for pair in cls.torch_names.items() for word in pair}
 REORDERED = "inputs in the order (H, W, C) instead of (C, H, W)"
@@ -53,6 +47,8 @@ class Place(NamedTuple):
     axes               how the axes are reordered, as "(units, inputs) -> (inputs, units)"; "": they stay
     flattened          (H, W, C) if the inputs are the pixels of a flattened map whose order changes; else None
     input_axis         the axis of these inputs
+    window             the kernel is that of a convolution whose window is the whole map; its axes behind the first are
+                       joined
     """
 
     tensor: StoredTensor
@@ -61,21 +57,27 @@ class Place(NamedTuple):
     axes: str = ""
     flattened: tuple | None = None
     input_axis: int = 0
+    window: bool = False
 
     @property
     def conversion(self):
         """Return what `convert` does to the array, in the ledger's words."""
-        steps = [f"axes {self.axes}"] * bool(self.axes) + [REORDERED] * bool(self.flattened)
+        steps = ["a convolution over the whole map"] * self.window
+        steps += [f"axes {self.axes}"] * bool(self.axes) + [REORDERED] * bool(self.flattened)
         return ", ".join(steps) or AS_IT_IS
 
     @property
     def shape(self):
         """Return the shape that the array has in the model."""
         shape = self.tensor.shape
+        if self.window:
+            shape = shape[0], math.prod(shape[1:])
         return tuple(shape[axis] for axis in _permutation(self.axes)) if self.axes else shape
 
     def convert(self, array):
         """Return the file's array with the model's order of axes and inputs."""
+        if self.window:
+            array = array.reshape(len(array), -1)
         if self.axes:
             array = array.transpose(_permutation(self.axes))
         if self.flattened:
@@ -130,7 +132,7 @@ def owner_of(tensor):
     """Return the part of a tensor's name before the parameter: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
     if isinstance(tensor.parameter, int):
         return tensor.name.removesuffix(f"/vars/{tensor.parameter}")
-    return tensor.layer or tensor.name.rpartition(".")[0]
+    return (tensor.layer or tensor.name.rpartition(".")[0]).replace(WITHIN, "/")
 
 
 def own_places(file):
@@ -150,8 +152,8 @@ def own_places(file):
             layer = layer or owner_of(tensor)
         elif layer is None:
             layer, _, parameter = tensor.name.rpartition(".")
-        elif "/" in layer:
-            group, inner = layer.split("/", 1)
+        elif WITHIN in layer:
+            group, inner = layer.split(WITHIN, 1)
             layer = inner if len(groups[group]) > 1 else group
         found.append(Place(tensor, layer, str(parameter)))
     return found
@@ -162,7 +164,7 @@ def _groups(tensors):
     groups = {}
     for tensor in tensors:
         if tensor.layer:
-            group, _, inner = tensor.layer.partition("/")
+            group, _, inner = tensor.layer.partition(WITHIN)
             groups.setdefault(group, set()).add(inner or group)
     return groups
 
@@ -188,7 +190,7 @@ def _places_by_layer(file, model, layers, names, partial):
             "model with branches. Save it again as .keras or .h5, which name them."
         )
     keys, groups = dict(class_keys(model.layers)), _groups(file.tensors)
-    names = {**_match_counted_names(file, model, partial), **names}
+    names = {**match_counted_names(file, model, partial), **names}
     found = []
     for tensor in file.tensors:
         layer, owner = tensor.layer, owner_of(tensor)
@@ -196,12 +198,8 @@ def _places_by_layer(file, model, layers, names, partial):
             container, _, key = owner.rpartition("/")
             layer = keys[key].name if container == "layers" and key in keys else owner
         layer = names.get(owner) or names.get(layer, layer)
-        if layer not in layers and "/" in layer:  # "base/conv1": conv1 of a model within the model
-            group, inner = layer.split("/", 1)
-            if group in layers:
-                layer = group
-            elif inner not in groups:  # otherwise the group's tensors merely bear another layer's name
-                layer = inner
+        if layer not in layers and WITHIN in layer:  # "base//conv1": conv1 of a model within the model
+            layer = _layer_within(layer, layers, groups, names)
         parameter = tensor.parameter
         if isinstance(parameter, int):
             expected = layers[layer].weight_names if layer in layers else []
@@ -210,42 +208,19 @@ def _places_by_layer(file, model, layers, names, partial):
     return found
 
 
-def _match_counted_names(file, model, partial):
-    """Return {name in the file: layer name} for layers with automatic names.
-
-    Keras counts the unnamed layers of a class through a whole session, in early versions from 1 on. InceptionV3's
-    convolutions may therefore be conv2d to conv2d_93, conv2d_1 to conv2d_94 (in the published files), or conv2d_94 to
-    conv2d_187. If file and model have equally many layers of a class, both counted without a gap, they are the same
-    layers in the same order. With `partial`, the two may be parts of different models: equal names are kept if
-    the shapes of all layers with equal names fit.
-    """
-    theirs, ours, translation = {}, {}, {}  # theirs, ours: layer name -> shapes of its tensors
-    for tensor in file.tensors:
-        theirs.setdefault(tensor.layer, []).append(tensor.shape)
-    for layer in model.layers:
-        ours[layer.name] = [getattr(layer, name).shape for name in layer.weight_names]
-    for stem in {layer.class_name for layer in model.layers if layer.weight_names}:
-        numbers, own_numbers = _numbers(stem, theirs), _numbers(stem, ours)
-        counted = all(each and each[-1] - each[0] == len(each) - 1 for each in (numbers, own_numbers))
-        if not counted or len(numbers) != len(own_numbers) or numbers == own_numbers:
-            continue
-        same = {_counted_name(stem, number) for number in set(numbers) & set(own_numbers)}
-        if partial and same and all(sorted(theirs[name]) == sorted(ours[name]) for name in same):
-            continue
-        for number, own_number in zip(numbers, own_numbers):
-            translation[_counted_name(stem, number)] = _counted_name(stem, own_number)
-    return translation
-
-
-def _numbers(stem, names):
-    """Return the sorted numbers behind `stem` among `names`: 0 for the stem alone."""
-    matches = [re.fullmatch(rf"{stem}(?:_([1-9][0-9]{{0,6}}))?", name or "") for name in names]
-    return sorted(int(match[1] or 0) for match in matches if match)
-
-
-def _counted_name(stem, number):
-    """Return Keras's automatic name: 'conv2d' for 0, 'conv2d_1' for 1."""
-    return f"{stem}_{number}" if number else stem
+def _layer_within(name, layers, groups, names):
+    """Return the layer of the model for 'base//conv1', 'base//base/conv1' or, in DenseNet, 'base//conv1/conv'."""
+    group, inner = name.split(WITHIN, 1)
+    if group in layers:
+        return group
+    pieces = inner.split("/")
+    for start in range(len(pieces)):
+        found = "/".join(pieces[start:])
+        found = names.get(f"{group}/{found}", names.get(found, found))
+        if found in layers and found not in groups:
+            return found
+    # Not in the model: the last piece, unless the group's tensors merely bear another layer's name.
+    return f"{group}/{inner}" if pieces[-1] in groups else pieces[-1]
 
 
 def _places_by_tensor_name(file, layers, names, flattened):
@@ -256,14 +231,11 @@ def _places_by_tensor_name(file, layers, names, flattened):
     is_graph = any(tensor.role for tensor in file.tensors)  # ONNX: a constant that no layer uses is no weight
     tensors = [t for t in file.tensors if (t.role or not is_graph) and not t.name.endswith("num_batches_tracked")]
     prefixes = {tensor.name: tensor.name.rpartition(".")[0] for tensor in tensors}
-    if prefixes and all(prefix.startswith("module.") for prefix in prefixes.values()):  # torch.nn.DataParallel's
-        prefixes = {name: prefix.removeprefix("module.") for name, prefix in prefixes.items()}
+    prefixes, known = without_wrappers(prefixes, {*names, *layers})
+    names = {**known, **names}
     words = {}  # the name up to the last dot -> the words behind it
     for tensor in tensors:
         words.setdefault(prefixes[tensor.name], set()).add(tensor.name.rpartition(".")[2])
-    for table in TORCHVISION.values():
-        if set(prefixes.values()) <= set(table) and not set(prefixes.values()) & set(layers):
-            names = {**table, **names}
     producer = file.listing.texts.get("producer", "")
     found = []
     for tensor in tensors:
@@ -313,9 +285,10 @@ def _foreign_place(file, tensor, layer, parameter, flattened, order):
     order       the order in which the file's program flattens: "CHW", "HWC", or None if it is unknown
     """
     axes = layer.torch_axes.get(parameter, "")
-    if axes and (tensor.role == "kernel IO" or len(tensor.shape) != len(_permutation(axes))):
+    window = len(tensor.shape) == 4 and bool(axes) and len(_permutation(axes)) == 2
+    if axes and not window and (tensor.role == "kernel IO" or len(tensor.shape) != len(_permutation(axes))):
         axes = ""  # the tensor already has minitl's axes, or a wrong rank, which the caller reports
-    place, axis = Place(tensor, layer.name, parameter, axes), layer.input_axes.get(parameter)
+    place, axis = Place(tensor, layer.name, parameter, axes, window=window), layer.input_axes.get(parameter)
     if flattened is None or order == "HWC" or axis is None or axis >= len(place.shape):
         return place
     if flattened == UNCLEAR or order is None:

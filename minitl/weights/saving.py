@@ -1,7 +1,7 @@
 """Saving a model as an HDF5 file: its weights in one of Keras's two layouts, its ledger, and its architecture.
 
-`save_weights` leaves the architecture out; `save_model` writes it as JSON text (`graph.architecture`).
-`models.load_model` reads a whole model back.
+`save_weights` leaves the architecture out; `save_model` writes it as JSON text (`graph.architecture`), and again in
+Keras's form (`graph.keras_config`), so that `load_model` opens the file here and in Keras.
 """
 
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ArgumentError, CheckpointError, MinitlError, WeightsError
 from ..files.atomic import replacing
 from ..graph.architecture import architecture
+from ..graph.keras_config import keras_config
 from . import ledger
 from .distrust import child_process, known_files
 from .distrust.opening import file_digest
@@ -21,7 +22,10 @@ from .formats import keras_h5
 from .formats.stored_file import StoredFile
 from .naming import places
 
-ARCHITECTURE = "minitl_architecture"  # the name of the JSON text in the file
+ARCHITECTURE = keras_h5.ARCHITECTURE  # the name of the JSON text in the file
+# The endings of the files that are written. A name without an ending is taken as it is, and so is one with a number
+# behind its last dot, as in "epoch.10".
+ENDINGS = ("", ".h5", ".hdf5", ".hdf", ".he5")
 # Keras expects its version 3 layout in files with this ending, and the legacy layout in all others.
 KERAS_3 = ".weights.h5"
 
@@ -40,8 +44,9 @@ def save_model(model, path):
 
     The optimizer, loss and metrics given to `compile` are not saved.
     """
+    check_target(path)
     try:
-        text = json.dumps(architecture(model))
+        text, config = json.dumps(architecture(model)), json.dumps(keras_config(model))
     except (TypeError, ValueError) as error:
         if isinstance(error, MinitlError):
             raise
@@ -49,17 +54,20 @@ def save_model(model, path):
             f"{path}: the model's metadata or a layer's argument is not plain data ({error}). Use numbers, texts, "
             "lists and dictionaries."
         ) from None
-    _write(model, path, text)
+    _write(model, path, text, config)
 
 
 def check_target(path):
-    """Raise ArgumentError if the ending of `path` belongs to a format that minitl does not write."""
-    suffix = Path(path).suffix if isinstance(path, (str, os.PathLike)) else ""
-    if suffix in (".keras", ".pth", ".pt", ".onnx", ".safetensors"):
-        raise ArgumentError(f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well.")
+    """Raise ArgumentError unless the ending of `path` is one of ENDINGS or a number."""
+    suffix = Path(path).suffix.lower() if isinstance(path, (str, os.PathLike)) else ""
+    if suffix not in ENDINGS and not suffix[1:].isdecimal():
+        raise ArgumentError(
+            f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well. Found the "
+            f"ending '{suffix}', expected one of {', '.join(filter(None, ENDINGS))}."
+        )
 
 
-def _write(model, path, architecture_text):
+def _write(model, path, architecture_text, keras_text=None):
     """Write the file and read it back before it takes the name `path`."""
     check_target(path)
     written = None
@@ -70,7 +78,12 @@ def _write(model, path, architecture_text):
 
     with replacing(path, check) as temporary:
         with h5py.File(temporary, "w") as file:
-            keras_h5.write_layers(file, model.layers, numbered=str(path).endswith(KERAS_3))
+            numbered = str(path).endswith(KERAS_3)
+            needs_group = keras_h5.TAKEN & {layer.name.split("/")[0] for layer in model.layers}
+            root = file.create_group(keras_h5.WEIGHTS) if needs_group and not numbered else file
+            keras_h5.write_layers(root, model.layers, numbered)
+            if keras_text is not None and not numbered:
+                keras_h5.write_config(file, keras_text)
             texts = {ledger.KEY: ledger.as_text(model), ARCHITECTURE: architecture_text}
             keras_h5.write_texts(file, {name: text for name, text in texts.items() if text is not None})
     known_files.remember(path, *written, on_disk=False)

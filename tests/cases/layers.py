@@ -263,6 +263,10 @@ DENSE = [
 ]  # fmt: skip
 
 NORMALIZATIONS = [
+    LayerCase("unit-rows", lambda layers: layers.UnitNormalization(), (5, 7), (5, 7),
+              torch=lambda F, layer, x: F.normalize(x, dim=-1)),
+    LayerCase("unit-channels", lambda layers: layers.UnitNormalization(), (2, 5, 4, 3), (2, 5, 4, 3), wide),
+    LayerCase("unit-maps", lambda layers: layers.UnitNormalization(axis=[1, 2]), (2, 5, 4, 3), (2, 5, 4, 3)),
     LayerCase("norm-training", lambda layers: layers.BatchNormalization(momentum=0.9),
               (4, 5, 3, 3), (4, 5, 3, 3), in_training="batch", golden="training"),
     LayerCase("norm-inference", lambda layers: layers.BatchNormalization(epsilon=0.01),

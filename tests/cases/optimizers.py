@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import minitl.optimizers
 
-NAMES = {"adam": "Adam", "sgd": "SGD"}  # Keras's name -> the class in minitl.optimizers
+NAMES = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}  # Keras's name -> the class in minitl.optimizers
 
 
 class OptimizerCase(NamedTuple):
@@ -50,6 +50,11 @@ def adam(name, keras=True, golden=False, **arguments):
     return OptimizerCase(name, lambda optimizers: optimizers.Adam(0.01, **arguments), keras, "tanh", 5e-5, golden)
 
 
+def rmsprop(name, **arguments):
+    """Return a case of RMSprop."""
+    return OptimizerCase(name, lambda optimizers: optimizers.RMSprop(0.01, **arguments), True, "tanh", 5e-5)
+
+
 OPTIMIZERS = [
     sgd("plain", momentum=0.0),
     sgd("momentum", golden=True, momentum=0.9),
@@ -66,6 +71,9 @@ OPTIMIZERS = [
     adam("adam-clipnorm", clipnorm=0.05),
     adam("adam-clipvalue", clipvalue=0.01),
     adam("adam-global-clipnorm", global_clipnorm=0.08),
+    rmsprop("rmsprop"),
+    rmsprop("rmsprop-momentum-decay", rho=0.8, momentum=0.7, weight_decay=0.05),
+    rmsprop("rmsprop-centered", momentum=0.5, centered=True, clipnorm=0.5),
     # Rates that change
     OptimizerCase(
         "cosine", lambda optimizers: optimizers.SGD(optimizers.schedules.CosineDecay(0.05, 15, alpha=0.1), momentum=0.9)
@@ -81,6 +89,17 @@ OPTIMIZERS = [
         lambda optimizers: optimizers.Adam(optimizers.schedules.PiecewiseConstantDecay([3, 9], [0.02, 0.01, 0.005])),
         activation="tanh",
         tolerance=5e-5,
+    ),
+    *(
+        OptimizerCase(name, lambda optimizers, make=make: optimizers.SGD(make(optimizers.schedules), momentum=0.9))
+        for name, make in {
+            "exponential": lambda schedules: schedules.ExponentialDecay(0.05, 15, 0.8),
+            "exponential-steps": lambda schedules: schedules.ExponentialDecay(0.05, 15, 0.8, staircase=True),
+            "inverse-time": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0),
+            "inverse-time-steps": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0, staircase=True),
+            "polynomial": lambda schedules: schedules.PolynomialDecay(0.05, 15, 0.01, power=2.0),
+            "polynomial-cycle": lambda schedules: schedules.PolynomialDecay(0.05, 6, 0.01, cycle=True),
+        }.items()
     ),
     OptimizerCase(
         "adam-cosine",

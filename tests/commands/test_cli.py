@@ -124,7 +124,27 @@ def test_failures_are_one_line_and_status_1(capsys, arguments, message):
 def test_wrong_usage_is_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
-    assert stop.value.code == 2 and "usage: minitl" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert stop.value.code == 2 and error.startswith("minitl: ") and "usage: minitl" in error.splitlines()[-1]
+    assert error.count("\n") <= 4 and all(len(line) <= 80 for line in error.splitlines())
+
+
+@pytest.mark.parametrize(
+    "arguments, near",
+    [
+        (["fintune"], "finetune"),
+        (["finetune", "--cut", "block2"], "block2_pool"),
+        (["finetune", "--ephocs", "3"], "--epochs"),
+        (["weights", "lst"], "list"),
+        (["weights", "get", "vgg"], "vgg16"),
+        (["advise", "photos", "--base", "resnet"], "resnet50"),
+    ],
+)
+def test_the_nearest_name_is_named(capsys, arguments, near):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2 and "did you mean" in first and near in first
 
 
 @pytest.mark.parametrize(
@@ -237,8 +257,11 @@ def test_weights_inspect(capsys, tmp_path, two_files):
 
 def test_weights_diff(capsys, tmp_path, two_files):
     status, text, results = weights_command(capsys, tmp_path, "diff", *two_files)
-    assert status == 0 and results["equal"] == 3
-    assert "3 tensors are equal, 1 are not:\n  out/bias  differs by up to 3  50.0% of its numbers" in text
+    assert status == 1 and results["equal"] == 3 and results["other_numbers"] == 1
+    assert "1 are not (1 other numbers):\n  out/bias  differs by up to 3  50.0% of its numbers" in text
+    assert text.startswith("A  ") and "\nB  " in text and "differ in 1 of 4 tensors" in text
+    status, text, results = weights_command(capsys, tmp_path, "diff", two_files[0], two_files[0])
+    assert status == 0 and results["equal"] == 4
 
 
 def test_weights_convert(capsys, tmp_path, two_files):

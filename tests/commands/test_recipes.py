@@ -77,7 +77,15 @@ def test_a_program_of_ten_lines_gives_the_numbers_of_the_command(photos, base, m
     assert same_weights(result.model, command) and same_weights(result.model, program)
     assert program.metadata == command.metadata == result.model.metadata
     assert result.folder.class_names == ["lying", "standing"] and result.seconds > 0
-    assert result.settings == PhotographSettings(**FAST, seed=3).settled()
+    chosen = result.choice.head
+    assert result.settings == replace(
+        PhotographSettings(**FAST, seed=3).settled(),
+        head=chosen.rows,
+        learning_rate=chosen.learning_rate,
+        label_smoothing=chosen.label_smoothing,
+    )
+    asked_for = recipes.finetune_photographs("photos", result.settings, verbose=0)
+    assert asked_for.history == result.history, "the same head, asked for, gives the same numbers"
 
 
 def test_settings_and_changes_and_silence(photos, base, capsys):
@@ -198,7 +206,7 @@ def parsed(*arguments):
 
 def test_every_option_is_a_setting_and_every_setting_an_option():
     assert parsed() == PhotographSettings()
-    others = {"base": "resnet50", "cut": "block4_pool", "schedule": "step", "start": "ridge"}
+    others = {"base": "resnet50", "cut": "block4_pool", "schedule": "step", "start": "ridge", "head": "plain"}
     options = {"run_folder": "--run", "keep_features": "--no-cache"}
     for field in fields(PhotographSettings):
         option = options.get(field.name, f"--{field.name.replace('_', '-')}")

@@ -230,6 +230,14 @@ def test_the_page_is_whole_and_alone():
     assert {link["href"].removeprefix("#") for link in found.of("a")} <= ids
 
 
+def test_an_image_with_two_labels_is_no_harmless_copy():
+    both, copy = ["ants/1.jpg", "bees/copy.jpg"], ["ants/2.jpg", "ants/3.jpg"]
+    text = page_of(a_run(FEW, duplicates=[both, copy], two_labels=[both]))
+    labels, again = text.index("One image, two labels"), text.index("The same image twice")
+    assert labels < text.index("bees/copy.jpg") < again < text.index("ants/3.jpg")
+    assert "two labels" not in page_of(a_run(FEW, duplicates=[copy]))
+
+
 def test_names_from_anywhere_are_only_text():
     run = a_run(
         EVIL, skipped=[(name, name) for name in EVIL], duplicates=[EVIL], task=EVIL[0], facts=[("command", EVIL[3])]

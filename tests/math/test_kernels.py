@@ -1,4 +1,4 @@
-"""Every fast kernel against its loop twin, and both against results known by hand."""
+"""Every fast function against its loop twin, and both against results known by hand."""
 
 import itertools
 import tracemalloc
@@ -269,7 +269,7 @@ def test_global_pooling_equals_its_twin(rng):
 
 
 def test_equal_maxima_share_nothing():
-    """The first one of several equal pixels gets the whole gradient, in the fast kernel and in its twin."""
+    """The first one of several equal pixels gets the whole gradient, in the fast function and in its twin."""
     x, grad = np.zeros((1, 4, 4, 1)), np.arange(1.0, 5).reshape(1, 2, 2, 1)
     expected = np.zeros((4, 4))
     expected[::2, ::2] = [[1, 2], [3, 4]]

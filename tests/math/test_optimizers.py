@@ -135,8 +135,7 @@ def test_weight_decay_is_decoupled():
     assert steps(SGD(0.1, weight_decay=0.5), [2]) == pytest.approx(1 * (1 - 0.05) - 0.2)
     assert steps(SGD(0.1, momentum=0.9, weight_decay=0.5), [0, 0]) == pytest.approx(0.95**2), "never in the momentum"
 
-
-def test_adam_steps_by_the_learning_rate():
+    """Check that Adam first moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
     """In the first step Adam moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
     for gradient in 0.1, 1.0, 1e3:
         assert steps(Adam(0.1), [gradient]) == pytest.approx(0.9, abs=1e-4)
@@ -195,7 +194,10 @@ def test_a_gradient_too_large_to_step_by_is_refused():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: optimizers.get("no_such_optimizer"), "optimizer is 'no_such_optimizer'; expected one of adam, sgd"),
+        (
+            lambda: optimizers.get("no_such_optimizer"),
+            "optimizer is 'no_such_optimizer'; expected one of adam, rmsprop, sgd",
+        ),
         (lambda: SGD(-1), "learning_rate is -1; expected"),
         (lambda: SGD(momentum=2), "momentum is 2; expected"),
         (lambda: SGD(float("nan")), "learning_rate is nan; expected"),
@@ -269,8 +271,11 @@ def test_schedules_go_by_steps(rng):
     for _ in range(6):
         model.train_on_batch(x, y)
     assert rates[::2] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001], "kernel and bias, step by step"
-    model.optimizer.learning_rate = 0.5
-    assert model.optimizer.learning_rate == 0.5
+    with pytest.raises(ArgumentError, match=r"has a schedule \(PiecewiseConstantDecay\), which sets the rate"):
+        model.optimizer.learning_rate = 0.5
+    assert model.optimizer.learning_rate == 0.001
+    model.optimizer.learning_rate = optimizers.CosineDecay(0.5, 100)
+    assert 0.4 < model.optimizer.learning_rate < 0.5
 
 
 def test_clipped_gradients():

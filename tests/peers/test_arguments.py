@@ -27,6 +27,7 @@ REQUIRED = {
     "activation": "relu",
     "backup_dir": "run",
     "boundaries": [10],
+    "decay_rate": 0.5,
     "decay_steps": 10,
     "filepath": "model.h5",
     "filename": "log.csv",
@@ -162,7 +163,6 @@ REFUSED = [
     (lambda: minitl.layers.Dense(3, "relu", True, "zeros", "zeros", "l2"), "kernel_regularizer='l2'.*weight_decay"),
     (lambda: minitl.losses.MeanSquaredError("none"), "MeanSquaredError has no argument reduction='none'"),
     (lambda: minitl.metrics.BinaryAccuracy(0.7), "name is 0.7"),
-    (lambda: minitl.callbacks.BackupAndRestore("run", "epoch", True), "double_checkpoint=True"),
     (lambda: minitl.layers.Dense(3, "relu", activation="tanh"), "Dense got activation twice"),
     (lambda: minitl.layers.Input((3,), batch_shape=(None, 3)), "shape and batch_shape are both given"),
 ]

@@ -58,7 +58,7 @@ def test_array_files(tmp_path, rng):
         ("float", "expected uint8"),
         ("objects", "cannot be read"),
         ("text", "cannot be read"),
-        ("gone", "No such"),
+        ("gone", "is not there"),
     ):
         with pytest.raises(DataError, match=f"{name}.npy: .*{message}"):
             data.read_image(tmp_path / f"{name}.npy", 9, 9)

@@ -71,7 +71,7 @@ def features(base, photos, **options):
 
 
 def kept_files(name):
-    return list((known.home_folder() / "features").glob(f"*/{name}"))
+    return list((known.home_folder() / "features").glob(f"*/*/{name}"))
 
 
 def test_kept_features_are_the_computed_ones(photos, looked_at):

@@ -145,7 +145,7 @@ def test_what_cannot_be_used_is_named(folder):
     assert set(said) == set(reasons) and all(said[name].startswith(reason) for name, reason in reasons.items())
     assert found.class_names == ["ants", "bees"] and len(found.train) + len(found.val) == 40
     assert f"left out: {os.path.join('ants', 'cut.jpg')}: cannot be read" in str(found)
-    with pytest.raises(DataError, match="cut.jpg: cannot be read .*Leave out --strict"):
+    with pytest.raises(DataError, match="cut.jpg: cannot be read .*Give strict=False"):
         data.audit_folder(folder, strict=True, verbose=0)
 
 

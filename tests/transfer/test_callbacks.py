@@ -133,6 +133,17 @@ def test_a_table_of_the_epochs(task, tmp_path):
         (lambda: EarlyStopping(mode="up"), "mode is 'up'"),
         (lambda: EarlyStopping(patience=-1), "patience is -1"),
         (lambda: ReduceLROnPlateau(factor=1), "factor is 1"),
+        (lambda: ReduceLROnPlateau(factor="half"), "factor is 'half'"),
+        (lambda: ReduceLROnPlateau(min_lr="low"), "min_lr is 'low'"),
+        (lambda: ReduceLROnPlateau(cooldown=-1), "cooldown is -1"),
+        (lambda: EarlyStopping(min_delta="a"), "min_delta is 'a'"),
+        (lambda: EarlyStopping(baseline="a"), "baseline is 'a'"),
+        (lambda: EarlyStopping(start_from_epoch=None), "start_from_epoch is None"),
+        (lambda: EarlyStopping(None), "monitor is None"),
+        (lambda: ModelCheckpoint("a.h5", save_freq=0), "save_freq is 0"),
+        (lambda: ModelCheckpoint("a.h5", initial_value_threshold="a"), "initial_value_threshold is 'a'"),
+        (lambda: CSVLogger(None), "filename is None"),
+        (lambda: CSVLogger("log.csv", separator=";;"), "separator is ';;'"),
     ],
 )
 def test_arguments_that_make_no_sense(make, message):

@@ -20,7 +20,7 @@ from programs import resumable
 from programs.resumable import FreezeAndUnfreeze, examples, network, train
 
 from minitl import interruption, utils
-from minitl.errors import CheckpointError, DivergedError
+from minitl.errors import ArgumentError, CheckpointError, DivergedError
 from minitl.files import atomic
 from minitl.layers import BatchNormalization, Dense
 from minitl.models import Sequential
@@ -87,7 +87,7 @@ def test_a_finished_one_is_restored(tmp_path, whole, capsys):
         assert train(tmp_path / "run")[0] == whole["sgd"]
     assert "finished" in capsys.readouterr().out
     train(tmp_path / "other", delete_checkpoint=True)
-    assert [path.name for path in (tmp_path / "other").iterdir()] == [".run.lock"]
+    assert not (tmp_path / "other").exists(), "a finished training leaves no file and no folder behind"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes, which this system does not have")
@@ -214,12 +214,12 @@ def test_a_signal_in_the_validation(tmp_path, whole, monkeypatch, capsys):
         def on_train_batch_end(self, batch, logs=None):
             if batch == 3 and self.state.epoch == 1 and len(stopped) == 0:
                 stopped.append(True)
-                monkeypatch.setattr(loop, "_measure", measure_after_signal)
+                monkeypatch.setattr(loop, "measure", measure_after_signal)
 
-    def measure_after_signal(*arguments):
+    def measure_after_signal(*arguments, **named):
         monkeypatch.undo()
         signal.raise_signal(signal.SIGINT)
-        return loop._measure(*arguments)
+        return loop.measure(*arguments, **named)
 
     stopped = []
     with pytest.raises(interruption.Interrupted):
@@ -298,9 +298,13 @@ def small_run(tmp_path, stop_at, *callbacks, optimizer, layers=None):
     ],
 )
 @pytest.mark.parametrize("stop_at", [8, 13, 22])
-def test_a_callback_that_sets_the_rate_over_a_schedule(tmp_path, make, stop_at):
-    whole, broken = small_run(tmp_path, stop_at, make, optimizer=lambda: SGD(CosineDecay(0.1, 20), momentum=0.9))
+def test_a_callback_that_sets_the_rate(tmp_path, make, stop_at):
+    whole, broken = small_run(tmp_path, stop_at, make, optimizer=lambda: SGD(0.1, momentum=0.9))
     assert whole == broken
+    with pytest.raises(
+        ArgumentError, match=f"{type(make()).__name__} sets the learning rate, and so does .*CosineDecay"
+    ):
+        small_run(tmp_path / "schedule", stop_at, make, optimizer=lambda: SGD(CosineDecay(0.1, 20), momentum=0.9))
 
 
 ENDINGS = {probabilities: "softmax", uneven_probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}

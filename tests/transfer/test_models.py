@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitl.errors import ArgumentError, GraphError, ShapeError
+from minitl.errors import ArgumentError, GraphError, MinitlError, ShapeError
 from minitl.graph.summary import flops
 from minitl.layers import Add, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D
 from minitl.models import Model, Sequential
@@ -292,11 +292,96 @@ def test_what_keras_programs_say():
 
 
 def test_a_name_stays_what_it_was_in_the_first_model():
-    one, two = Sequential([Dense(2, input_shape=(2,))]), Sequential([Dense(2, input_shape=(2,))])
-    with pytest.raises(GraphError, match="two layers are named 'dense'; give one of them another name"):
-        Sequential([one, two])
+    one = Sequential([Dense(2, input_shape=(2,))])
     longer = Sequential([one, Dense(3)])
     assert [layer.name for layer in longer.layers] == ["dense", "dense_1"] and one.layers[0].name == "dense"
+
+
+def test_two_towers_of_unnamed_layers_can_be_joined():
+    """The layers of the later tower are numbered again. Names that somebody gave are not changed."""
+    left, right = (Sequential([Dense(2, input_shape=(2,)), Dense(3, name=name)]) for name in (None, "dense_2"))
+    both = Model([left.input, right.input], Add()([left.output, right.output]))
+    assert [layer.name for layer in left.layers] == ["dense", "dense_1"]
+    assert [layer.name for layer in right.layers] == ["dense_3", "dense_2"]
+    assert len({layer.name for layer in both.layers}) == len(both.layers) == 7
+    with pytest.raises(GraphError, match="two layers are named 'dense_2'; give one of them another name"):
+        Sequential([right, Dense(2, name="dense_2")])
+
+
+def test_layers_follow_from_the_graph():
+    model = Sequential([Dense(2, input_shape=(2,)), Dense(2)])
+    with pytest.raises(GraphError, match="layers of 'sequential' cannot be set.*transfer.remove_layers"):
+        model.layers = []
+    model.layers.pop()
+    assert len(model.layers) == 2 and len(model.trainable_weights) == 4
+
+
+def test_an_empty_sequential_lacks_what_only_layers_can_tell():
+    empty = Sequential()
+    lacking = "input_shape", "output_shape", "input", "outputs", "input_names", "calls", "no_such_attribute"
+    assert not any(hasattr(empty, name) for name in lacking) and hasattr(empty, "layers")
+    with pytest.raises(GraphError, match="has no layers yet"):
+        empty.input_shape  # noqa: B018
+
+
+def test_a_second_input_in_a_row_is_refused():
+    model = Sequential([Input((2,)), Dense(3)])
+    for second in Input((7,)), Input((3,)):
+        with pytest.raises(GraphError, match="a Sequential has one Input, as its first member"):
+            model.add(second)
+    assert len(model.layers) == 1
+
+
+class Twice(Layer):
+    def call(self, x):
+        return 2 * x
+
+
+class Net(Model):
+    def __init__(self):
+        self.dense = Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Stepping(Sequential):
+    def train_step(self, data):
+        return {}
+
+
+class Bare(Layer):
+    """Has neither a forward nor a backward."""
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (Twice, r"class Twice defines call\(\), which minitl never calls. Write forward\(x, training=False\) and back"),
+        (Net, r"class Net defines call\(\), .* Describe the model as Model\(inputs, outputs\)"),
+        (
+            lambda: Stepping([Dense(2, input_shape=(2,))]),
+            r"class Stepping defines train_step\(\).*write a step of your",
+        ),
+        (lambda: Bare().forward(np.ones(2)), r"class Bare has no forward\(x, training=False\)"),
+        (lambda: Bare().backward(np.ones(2)), r"class Bare has no backward\(grad\)"),
+    ],
+)
+def test_methods_that_only_keras_calls_are_refused(make, message):
+    with pytest.raises(MinitlError, match=message):
+        make()
+
+
+def test_a_refused_compile_leaves_the_model_as_it_was():
+    model = Sequential([Dense(2, "softmax", input_shape=(2,))])
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["acc"])
+    before = vars(model).copy()
+    assert type(model.optimizer).__name__ == "RMSprop", "as in Keras"
+    for refused in {"loss": "no_such"}, {"loss": "mse", "metrics": ["no_such"]}, {"steps_per_execution": 3}:
+        with pytest.raises(ArgumentError):
+            model.compile("sgd", **refused)
+    assert vars(model) == before
+    model.compile("sgd", "mse", loss_weights=None, run_eagerly=True, jit_compile=False)
 
 
 def test_only_what_is_asked_for_comes_back(rng):

@@ -159,7 +159,8 @@ def test_callbacks(rng):
     ].trainable = False  # the features of a frozen beginning are kept: callbacks see the whole model still
     watch = Watch()
     model.fit(x, y, epochs=2, verbose=0, callbacks=[LearningRateScheduler(lambda epoch, lr: 0.5 ** (epoch + 1)), watch])
-    assert seen == [(0, 0.5), (0, ["accuracy", "loss"]), (1, 0.25), (1, ["accuracy", "loss"])]
+    names = ["accuracy", "learning_rate", "loss"]
+    assert seen == [(0, 0.5), (0, names), (1, 0.25), (1, names)]
     assert watch.model is model
 
 
@@ -248,10 +249,16 @@ def test_divergence_names_the_layer(rng):
         ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
         ({"batch_size": 2.5}, "batch_size is 2.5"),
         ({"epochs": "many"}, "epochs is 'many'"),
-        ({"validation_split": 0.01}, "of 8 examples it would hold back 0"),
+        ({"validation_split": 1e-20}, "of 8 examples it would hold back 0"),
+        ({"validation_split": -0.5}, "validation_split is -0.5"),
+        ({"shuffle": "batch"}, "shuffle is 'batch'; expected True or False"),
+        ({"steps_per_epoch": 3}, "steps_per_epoch is 3; in minitl an epoch is one pass"),
+        ({"validation_freq": 0}, "validation_freq is 0"),
+        ({"epochs": -1}, "epochs is -1"),
         ({"validation_split": 1}, "validation_split is 1"),
         ({"validation_data": X}, r"validation_data is ndarray; expected a pair \(x, y\)"),
         ({"callbacks": [print]}, "expected objects of minitl.training.Callback"),
+        ({"callbacks": [[Callback]]}, r"callbacks holds the class Callback; expected an object of it, as Callback\(\)"),
     ],
 )
 def test_options_that_cannot_be(options, message):

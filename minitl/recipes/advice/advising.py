@@ -51,6 +51,9 @@ class Advice:
             self.tested = backtest.run(self.subject, self.ranking, self.plans, seeds)
         return self.tested
 
+    def __repr__(self):
+        return f"<Advice on {self.subject.photos or 'the bundled images'}: {self.command}; print it for the reasons>"
+
     def __str__(self):
         """Return the advice as text."""
         return words.advice_text(self)

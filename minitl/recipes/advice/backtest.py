@@ -21,7 +21,7 @@ import numpy as np
 
 from ... import interruption
 from ...errors import MinitlError
-from ...terminal import printable, table
+from ...terminal import printable, table, wrapped
 from . import costs
 
 
@@ -41,12 +41,12 @@ def run(subject, ranking, all_plans, seeds):
                 predicted = (before[number].seconds + after[number].seconds) / 2
                 runs[number].append({"seconds_said": predicted, "bytes_said": after[number].peak_bytes, **results})
                 line = f"  seed {seed}, {plan.name}: {predicted:.1f} s predicted, {results['seconds']:.1f} s taken"
-                print(printable(line), flush=True)
+                print(wrapped(printable(line), "    "), flush=True)
                 before = after
     left_out = {cut.name: cut.accuracy for cut in ranking.order}
     rows = [row(*each, left_out) for each in zip(all_plans, runs)]
     results = {"plans": rows, "load": costs.system_load(), **verdict(rows, ranking)}
-    print(f"\n{comparison(rows)}\n\n" + "\n".join(sentences(results)), flush=True)
+    print(f"\n{comparison(rows)}\n\n" + "\n".join(wrapped(each, "  ") for each in sentences(results)), flush=True)
     return results
 
 
@@ -85,7 +85,7 @@ def carried_out(subject, plan, seed, folder):
         worker = [sys.executable, "-m", "minitl.recipes.advice.carry_out", str(task)]
         process = subprocess.Popen(worker, stdout=output, stderr=output)
         try:
-            while process.poll() is None:
+            while process.poll() is None:  # the command's progress shows that it goes on
                 try:
                     process.wait(timeout=0.2)
                 except subprocess.TimeoutExpired:

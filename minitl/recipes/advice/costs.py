@@ -89,7 +89,7 @@ def measure_blocks(base, cuts, images, learning=(), rounds=ROUNDS):
         if learns[k]
         for count in (SMALL, LARGE)
     }
-    with Progress("Measuring this machine", rounds * (len(frozen) + len(steps)), lines=True) as bar:
+    with Progress("Measuring this machine", rounds * (len(frozen) + len(steps))) as bar:
         forward, learning_step = (median_seconds(work, rounds, bar) for work in (frozen, steps))
     found = []
     for k, (cut, block) in enumerate(zip(cuts, blocks)):

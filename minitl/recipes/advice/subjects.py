@@ -13,7 +13,7 @@ from ... import data, transfer
 from ...applications import NETWORKS, VGG16, cuts
 from ...data.labels import to_categorical
 from ...errors import MistakeWarning
-from ...features.on_disk import BATCH, kept_features
+from ...features.on_disk import BATCH, kept_together, room_for
 from ...files.bundled import bundled_file
 from ...kernels.memory import peak_bytes
 from ...kernels.parallel import threads
@@ -21,10 +21,12 @@ from ...layers import Flatten, GlobalAveragePooling2D, Input
 from ...losses import CategoricalCrossentropy
 from ...models import Model
 from ...optimizers import SGD
-from ...terminal import printable
+from ...progress import Progress
+from ...terminal import printable, wrapped
 from ...training import Callback
 from ...weights.published.catalogue import present
 from .. import clothing
+from ..base_features import pooled_ends
 from ..heads import learning_layers
 from ..settings import PhotographSettings, option, parts_before
 from ..view import photograph_pixels, photograph_stream
@@ -57,10 +59,12 @@ class Subject:
     def judge(self):
         """Return `judging.CutScores` of every cut, from the training images alone."""
         last, classes = self.cuts[-1], len(self.class_names)
-        return [
-            judge(cut, features, self.labels, classes, self.old_classes if cut == last else None)
-            for cut, features in self.features_at.items()
-        ]
+        found = []
+        with Progress("Judging the cuts", len(self.features_at)) as bar:
+            for cut, features in self.features_at.items():
+                found.append(judge(cut, features, self.labels, classes, self.old_classes if cut == last else None))
+                bar.advance(1)
+        return found
 
     def measure(self):
         """Measure the cost of the base's blocks on this machine. Returns (blocks, plans)."""
@@ -102,11 +106,11 @@ class Photographs(Subject):
         self.given = replace(settings, cut=None, unfreeze=None, augment=False, mirror=False)
         self.settings = self.given.settled()
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
-        self.label_smoothing = self.settings.label_smoothing
+        self.label_smoothing = self.settings.label_smoothing or 0.0  # None: the recipe chooses, at the same cost
         self.learning = self.cuts[-UNFROZEN:]
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
-        self.folder = data.audit_folder(photos)
+        self.folder = data.audit_folder(photos, settings.validation, follow_links=settings.follow_links)
         print(printable(str(self.folder)), flush=True)
         self.class_names = self.folder.class_names
         program = peak_bytes() or 0
@@ -129,30 +133,48 @@ class Photographs(Subject):
         name, size = self.settings.base, self.settings.image_size
         network = NETWORKS[name]
         native = size == network.native_size
-        has_head = native and present(name) is not None
-        whole = network.build(include_top=has_head, input_shape=(size, size, 3))
+        weights = self.settings.weights
+        has_head = native and weights is None and present(name) is not None
+        whole = network.build(weights or "imagenet", include_top=has_head, input_shape=(size, size, 3))
         self.base = Model(whole.input, whole.output_of(network.last_layer), name=name)
         transfer.freeze(whole)
         self.no_leep = ""
         if not has_head:
             reason = f"its weights ({name}) are not on this machine" if native else f"the images have {size} pixels"
+            reason = reason if weights is None else "the base has weights of your own"
             self.no_leep = f"There is no LEEP, which needs the predictions of ImageNet's head of {name}: {reason}."
         return whole
 
     def compute_features(self, whole):
-        """Run every photograph once through the frozen network, and keep the features of all cuts."""
-        has_output = whole.output is not self.base.output
-        model = features_at(whole, self.cuts, GlobalAveragePooling2D, has_output)
+        """Run every photograph once through the frozen network, unless a run before has kept the features of all cuts.
+
+        The probabilities of ImageNet's classes are kept with them.
+        """
         photographs = photograph_stream(some_of(self.folder.train), self.prepare, self.settings.image_size)
-        rows = kept_features(model, photographs, self.settings.keep_features)
-        for path, reason in rows.left_out:
-            print(printable(f"left out: {path}: {reason}"))
-        self.labels = np.array([photo.label for photo in rows.photos])
-        self.features_at, self.old_classes = split_by_cut(
-            rows.read(slice(None)), self.base, self.cuts, GlobalAveragePooling2D
-        )
-        self.first_photos = [rows.photos[k % len(rows.photos)] for k in range(BATCH)]
+        graphs, keep = list(pooled_ends(whole, self.settings.base).values()), self.settings.keep_features
+        head = self.head_on_pooled(whole)
+        with_output = head is None and whole.output is not self.base.output
+        if with_output and keep and not room_for(graphs, photographs)[1] and room_for(whole, photographs)[1]:
+            with_output, why = False, "were not kept with the features, and would take another pass"
+            self.no_leep = f"There is no LEEP: the predictions of ImageNet's head {why} (--no-cache)."
+        about = {"base": self.settings.base, "folder": str(self.folder.path)}
+        kept = kept_together([*graphs, *[whole] * with_output], photographs, keep, about=about)
+        for path, reason in kept[0].left_out:
+            print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
+        self.labels = np.array([photo.label for photo in kept[0].photos])
+        self.features_at = {cut: rows.read(slice(None)) for cut, rows in zip(self.cuts, kept)}
+        self.old_classes = kept[-1].read(slice(None)) if with_output else None
+        if head is not None:
+            self.old_classes = head.predict(self.features_at[self.cuts[-1]], verbose=0)
+        self.first_photos = [kept[0].photos[k % len(kept[0])] for k in range(BATCH)]
         self.images = self.prepare(np.stack([self.read(photo) for photo in self.first_photos]))
+
+    def head_on_pooled(self, whole):
+        """Return ImageNet's head as a model of its own if it begins with the pooled end of the base, else None."""
+        for call in whole.calls:
+            if isinstance(call.layer, GlobalAveragePooling2D) and call.inputs == (whole.output_of(self.cuts[-1]),):
+                return Model(call.outputs[0], whole.output) if call.outputs[0] is not whole.output else None
+        return None
 
     def read(self, photo):
         """Return the pixels of a photograph as they are shown to the network."""
@@ -162,7 +184,8 @@ class Photographs(Subject):
         """Return all possible plans, with the costs of these blocks."""
         reading = np.median([costs.seconds_of(lambda: self.read(photo)) for photo in self.first_photos])
         task = self.task = self.task._replace(reading=float(reading))
-        epochs = [self.head_epoch(cut, task.val) for cut in self.cuts]
+        with Progress("Timing a head on each cut"):
+            epochs = [self.head_epoch(cut, task.val) for cut in self.cuts]
         found = []
         for k, (cut, epoch) in enumerate(zip(self.cuts, epochs)):
             cut_here = ["--cut", cut] if cut != self.cuts[-1] else []

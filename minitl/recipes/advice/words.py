@@ -1,12 +1,10 @@
 """The advice in words and tables, for people; and as data, for programs."""
 
 import shlex
-import textwrap
 
-from ...terminal import printable, table
+from ...terminal import printable, table, wrapped
 from . import plans
 
-WIDTH = 79
 SCORES = {"LogME": "logme", "H-score": "h_score"}  # {name: field of `CutScores`}
 
 
@@ -19,7 +17,7 @@ def advice_text(advice):
         cuts_table(advice.ranking), "",
     ]  # fmt: skip
     for line in (*about_cuts(advice.ranking), *([subject.no_leep] if subject.no_leep else [])):
-        lines.append(textwrap.fill(line, WIDTH, subsequent_indent="  "))
+        lines.append(wrapped(line, "  "))
     lines += [
         "", f"The cost of the blocks of {subject.base.name} on this machine ({advice.threads} threads)", "",
         blocks_table(advice.blocks, task.batch_size),
@@ -32,7 +30,7 @@ def advice_text(advice):
     ]  # fmt: skip
     if subject.photos is not None:
         lines += ["", "The next run finds the kept features, and takes little time for the first pass."]
-    lines += ["", textwrap.fill(f"Advice: {reason(advice)}", WIDTH), "", f"    {printable(command(advice.advised))}"]
+    lines += ["", wrapped(f"Advice: {reason(advice)}"), "", f"    {printable(command(advice.advised))}"]
     return "\n".join(lines)
 
 

@@ -68,7 +68,7 @@ def write_report(fine_tuning, folder):
     except OSError as error:
         raise CheckpointError(f"{folder}: the report cannot be written ({error.strerror}).") from None
     files = dict(plots.drawings(fine_tuning, findings))
-    with Progress("Charts", len(files), lines=True) as bar:
+    with Progress("Charts", len(files)) as bar:
         for name, write in files.items():
             with replacing(folder / f"{name}.png", check=os.path.getsize) as temporary:
                 write(temporary)

@@ -59,7 +59,7 @@ class Findings:
 def find_all(fine_tuning):
     """Compute the `Findings` of a `FineTuning`, and show the progress."""
     model, evaluation, held_back = fine_tuning.model, fine_tuning.evaluation, fine_tuning.held_back
-    with Progress("Report", 6, lines=True) as bar:
+    with Progress("Report", 6) as bar:
         examples = _examples(fine_tuning.training, len(fine_tuning.class_names))
         bar.advance(1)
         mistakes = _cases(fine_tuning, evaluation.surest(right=False, count=MOST_MISTAKES))

@@ -10,6 +10,7 @@ from ...terminal import printable
 
 VOID = {"img", "meta", "br", "hr"}
 MOST_ROWS = 24  # a longer table scrolls within itself
+WIDE_TABLE = 5  # columns from which on a table does not fit a telephone
 
 
 class Markup(str):
@@ -78,6 +79,13 @@ def image(pixels, alt, class_=None):
     return tag("img", src=source, alt=alt, width=pixels.shape[1], height=pixels.shape[0], class_=class_)
 
 
+def scrolling(content, caption, wide, class_="scroll"):
+    """Return content in a box that scrolls where it is wider than the page; `wide` content says so on small screens."""
+    box = tag("div", content, class_=class_, tabindex="0", role="region", aria_label=caption)
+    hint = tag("p", "Wider than this screen: move it to the left to see the rest →", class_="hint")
+    return join(hint, box) if wide else box
+
+
 def table(head, rows, caption):
     """Return a table with a head, in a box that scrolls where the table is wider than the page.
 
@@ -93,8 +101,7 @@ def table(head, rows, caption):
         cells = [tag("td", cell, class_="number" if n else None) for cell, n in zip(rest, numbers[1:])]
         body.append(tag("tr", tag("th", first, scope="row"), cells))
     inner = [tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)]
-    box = {"class_": f"scroll {height}".strip(), "tabindex": "0", "role": "region", "aria_label": caption}
-    return tag("div", tag("table", inner), **box)
+    return scrolling(tag("table", inner), caption, len(head) >= WIDE_TABLE, f"scroll {height}".strip())
 
 
 def figure(content, caption, class_=None):

@@ -72,7 +72,7 @@ class FineTuning:
     others           (name, accuracy, parameters, seconds) of each model to compare with; None: not known
     other_stages     `Stage`s of these models, where there are curves to show
     skipped          (path, reason) of files that were left out
-    duplicates       lists of paths with the same content
+    duplicates       lists of paths with the same content;   two_labels   those of them that are in two classes
     facts            (name, value) of how it was made: command, seed
     """
 
@@ -90,4 +90,5 @@ class FineTuning:
     resumed: bool = False
     skipped: list = field(default_factory=list)
     duplicates: list = field(default_factory=list)
+    two_labels: list = field(default_factory=list)
     facts: list = field(default_factory=list)

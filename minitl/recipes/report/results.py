@@ -4,10 +4,11 @@ import numpy as np
 
 from .charts import bar, reliability
 from .heat import laid_over
-from .html import figure, image, join, name, percent, sure, table, tag
+from .html import figure, image, join, name, percent, scrolling, sure, table, tag
 from .sections import LONGEST
 
 MOST_CELLS = 20  # classes whose confusion is shown as a matrix
+WIDE_MATRIX = 5  # classes from which on a matrix does not fit a telephone
 MOST_PAIRS, FEW_PAIRS = 25, 10
 
 
@@ -50,7 +51,7 @@ def _matrix(evaluation):
     ]  # fmt: skip
     whole = tag("table", tag("thead", head), tag("tbody", body), class_="matrix")
     return figure(
-        tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label="Confusion matrix"),
+        scrolling(whole, "Confusion matrix", len(names) >= WIDE_MATRIX),
         "A row holds the images of one class, a column the predictions of one class. The diagonal (blue) is right. The "
         "other cells (orange) are mistakes; the stronger the colour, the more of them.",
     )

@@ -24,7 +24,8 @@ def headline(fine_tuning):
         tag("p", percent(evaluation.accuracy), class_="big"),
         tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back images were predicted rightly. With so many "
             "images, the true accuracy lies ",
-            tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval)."),
+            tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval). ",
+            f"Chance (always predicting the most frequent class) is right for {percent(_chance(fine_tuning))}."),
     )  # fmt: skip
     tiles = [
         ("training images", f"{len(fine_tuning.training):,}", ""),
@@ -40,6 +41,12 @@ def headline(fine_tuning):
     )
 
 
+def _chance(fine_tuning):
+    """Return the accuracy of always predicting the class with the most training images."""
+    usual = int(fine_tuning.training.counts(len(fine_tuning.class_names)).argmax())
+    return float((fine_tuning.evaluation.labels == usual).mean())
+
+
 def _tile(what, value, unit):
     """Show one figure with its name and unit."""
     return tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit)))
@@ -49,8 +56,7 @@ def _comparison(fine_tuning):
     """Show the accuracies of all models on the same images; if there is no other model, that of guessing."""
     evaluation, others = fine_tuning.evaluation, list(fine_tuning.others)
     if not others:
-        usual = int(fine_tuning.training.counts(len(fine_tuning.class_names)).argmax())
-        others = [("Always the most frequent class", float((evaluation.labels == usual).mean()), None, None)]
+        others = [("Always the most frequent class", _chance(fine_tuning), None, None)]
     rows = [("This model", evaluation.accuracy, "a"), *((what, accuracy, "b") for what, accuracy, _, _ in others)]
     count = len(evaluation.labels)
     chart = intervals([(what, share, *wilson_interval(share, count), class_) for what, share, class_ in rows])
@@ -107,17 +113,25 @@ def _audit(fine_tuning):
         parts.append(table(["file", "why"], rows, "Files that were left out"))
     else:
         parts.append(tag("p", "None: every file is an image that can be read."))
-    if fine_tuning.duplicates:
-        rows = [
-            (name(first, 60), join([name(each, 60) for each in rest], by=", "))
-            for first, *rest in fine_tuning.duplicates
-        ]
-        parts += [
-            tag("h3", "The same image twice"),
-            tag("p", "These files have the same content. An image in both parts makes the accuracy a little too good."),
-            table(["file", "is the same as"], rows, "Files with the same content"),
-        ]  # fmt: skip
+    two_labels = [sorted(paths) for paths in fine_tuning.two_labels]
+    others = [paths for paths in fine_tuning.duplicates if sorted(paths) not in two_labels]
+    parts += _repeated(
+        "One image, two labels", "Each of these images is in two classes. Leave it in the right one alone.", two_labels
+    )
+    parts += _repeated(
+        "The same image twice",
+        "These files have the same content. An image in both parts makes the accuracy a little too good.",
+        others,
+    )
     return join(parts)
+
+
+def _repeated(title, text, files):
+    """Show the files that have the same content, if there are any."""
+    if not files:
+        return []
+    rows = [(name(first, 60), join([name(each, 60) for each in rest], by=", ")) for first, *rest in files]
+    return [tag("h3", title), tag("p", text), table(["file", "is the same as"], rows, title)]
 
 
 def steps(fine_tuning):

@@ -24,12 +24,13 @@ from pathlib import Path
 import numpy as np
 
 from ... import randomness
-from ...arguments import NotHere, keras_arguments, whole_number
+from ...arguments import whole_number
 from ...errors import ArgumentError, CheckpointError
 from ...kernels import parallel
 from ...optimizers import Optimizer
-from ..callbacks import Callback, moving_layers
+from ..callbacks import Callback
 from ..compiled import losses_of
+from ..monitors import moving_layers
 from .checkpoints import CheckpointFolder
 
 
@@ -38,9 +39,10 @@ class BackupAndRestore(Callback):
 
     backup_dir          the folder; only one run at a time may use it
     save_freq           "epoch", or a number of batches: then a checkpoint is also saved after each such number
-    seconds_between     skip a checkpoint that would come sooner than this after the last one
+    double_checkpoint   True in Keras: keep the checkpoint before the newest one as well. It is always kept here
     delete_checkpoint   True: remove the checkpoints once the training is finished. False: keep them, and calling `fit`
                         again restores the finished model
+    seconds_between     skip a checkpoint that would come sooner than this after the last one
     despite_changes     continue even if the data, the code or the machine have changed
     conditions          {name: value} of further things that must not change between the runs, such as a seed
 
@@ -50,12 +52,13 @@ class BackupAndRestore(Callback):
     """
 
     comes_last = True  # a checkpoint has to hold what the other callbacks have counted in this epoch
+    added_logs = ()
 
-    @keras_arguments(after="save_freq", double_checkpoint=NotHere(False, instead="Two checkpoints are always kept."))
     def __init__(
         self,
         backup_dir,
         save_freq="epoch",
+        double_checkpoint=False,
         delete_checkpoint=True,
         seconds_between=0,
         despite_changes=False,
@@ -63,7 +66,7 @@ class BackupAndRestore(Callback):
     ):
         if save_freq != "epoch":
             whole_number(save_freq, "save_freq")
-        if not isinstance(backup_dir, (str, os.PathLike)):
+        if not isinstance(backup_dir, (str, os.PathLike)) or not os.fspath(backup_dir):
             raise ArgumentError(f"backup_dir is {backup_dir!r}; expected the path of a folder.")
         self.backup_dir, self.save_freq, self.seconds_between = backup_dir, save_freq, seconds_between
         self.delete_checkpoint, self.despite_changes = delete_checkpoint, despite_changes
@@ -94,6 +97,7 @@ class BackupAndRestore(Callback):
             print(f"Going on from {self.backup_dir}: {'finished' if self.state.finished else where}.", flush=True)
 
     def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
         self.batches += 1
         if self.save_freq != "epoch" and self.batches % self.save_freq == 0:
             self._save_if_due()
@@ -278,6 +282,11 @@ def sources_digest(sources):
 
 def _source_digest(x):
     if not isinstance(x, np.ndarray):
+        if not hasattr(x, "digest"):
+            raise ArgumentError(
+                f"BackupAndRestore: the stream {type(x).__name__} has no digest, a text that changes whenever the "
+                "examples change. Without it, a training cannot go on safely."
+            )
         return x.digest
     return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
 

@@ -97,8 +97,12 @@ class CheckpointFolder:
             _remove(path)
 
     def release(self):
-        """Release the lock, so that other runs may use the folder."""
+        """Release the lock, so that other runs may use the folder. A folder in which nothing is left is removed."""
         self.lock.release()
+        try:
+            self.folder.rmdir()
+        except OSError:  # there are checkpoints, or other files
+            pass
 
 
 def clear(folder):

@@ -54,7 +54,7 @@ def list_file(path, copy, name=None):
     if safetensors_file.looks_like_safetensors(head, file_bytes) or suffix == ".safetensors" and file_bytes > 8:
         return safetensors_file.list_safetensors(path, name, file_bytes)
     if suffix == ".onnx":
-        return onnx_file.list_onnx(path, name, file_bytes)
+        return onnx_file.list_onnx(path, name, file_bytes, copy)
     if suffix in TORCH and kind_of_file(head) == "binary data of another kind":
         return torch_file.list_torch(path, name, copy)  # early versions of PyTorch wrote no zip archives
     raise WeightsError(

@@ -25,6 +25,7 @@ TRUSTED = {
     "6383b039fd421131507be8b767d26a5f80608a3301b6757241b393650ff2508b": "minitl study, base A of the similar halves",
     "7d92157305f8ea898995e15ae4fc9c4223292f9ba09f84d432a57da042323bb8": "minitl study, base A of the dissimilar halves",
 }
+LISTINGS = 2  # changes when the readers begin to list more of a file, so that what was listed before is not used
 SETTLED = 2.0  # seconds without a change after which a file's times can be trusted
 MOST_FILES = 100  # kept on disk
 MOST_BYTES = 2**25  # of known_files.json
@@ -122,7 +123,7 @@ def _load():
 
 def _checksum(entry):
     """Return the digest of an entry, by which a damaged one is recognized: a wrong offset would give wrong numbers."""
-    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode("utf-8")).hexdigest()
+    return hashlib.sha256(json.dumps([LISTINGS, entry], sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def _save():

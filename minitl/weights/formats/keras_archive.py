@@ -2,7 +2,7 @@
 
     metadata.json        not read
     config.json          the architecture. Keras runs code that it finds there (a Lambda layer is code); minitl takes
-                         only the names of the layers from it
+                         only the names and the arguments of the layers from it, as data (`keras_config`)
     model.weights.h5     Keras 3's layout (`keras_h5`)
 
 Members are read by name and only up to a limit of bytes. Nothing is unpacked into a folder.
@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from ...errors import MinitlError, UnsafeFileError, WeightsError
 from ...layers.base import snake_case
+from .keras_config import STATED, stated
 from .keras_h5 import list_hdf5
 
 SIGNATURE = b"PK\x03\x04"
@@ -34,15 +35,17 @@ def list_archive(path, name, file_bytes, copy):
                 raise UnsafeFileError(f"{name}: has a member {unsafe[:1] or members!r:.80}. Do not trust this file.")
             if WEIGHTS not in members:
                 raise WeightsError(f"{name}: is a zip archive without {WEIGHTS}; expected a .keras file.")
-            layer_names = {}
+            layer_names, operations = {}, []
             if CONFIG in members:
-                layer_names = _layer_names(json.loads(_read(archive, CONFIG, MOST_CONFIG, name)))
+                config = json.loads(_read(archive, CONFIG, MOST_CONFIG, name))
+                layer_names, operations = _layer_names(config), stated(config)
             weights = _read(archive, WEIGHTS, copy.room, name)
             start = _start(path, archive.getinfo(WEIGHTS))
         listing = list_hdf5(io.BytesIO(weights), name, file_bytes, copy, start, layer_names)
         order = {layer: position for position, layer in enumerate(layer_names.values())}  # in the architecture
         tensors = sorted(listing.tensors, key=lambda tensor: order.get(tensor.layer, len(order)))
-        return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors))
+        texts = {**listing.texts, STATED: json.dumps(operations)}
+        return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors), texts=texts)
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError,
             ValueError, TypeError, AttributeError, RuntimeError, MemoryError, RecursionError) as error:  # fmt: skip
         if isinstance(error, MinitlError):
@@ -57,7 +60,7 @@ def is_from_pytorch(path):
             members = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return str(path).lower().endswith((".pth", ".pt", ".bin"))
-    return WEIGHTS not in members and any(member.endswith("/data.pkl") for member in members)
+    return WEIGHTS not in members and any(m.endswith(("/data.pkl", "/archive_format")) for m in members)
 
 
 def _read(archive, member, most_bytes, name):

@@ -20,6 +20,7 @@ and numbers the layer's arrays. The layer's name is an attribute, which early ve
 """
 
 import hashlib
+import json
 import re
 
 import h5py
@@ -27,10 +28,15 @@ import numpy as np
 
 from ...errors import UnsafeFileError, WeightsError
 from ...files import hdf5
-from .stored_file import FLOATS, Listing, StoredTensor
+from .keras_config import STATED, stated
+from .stored_file import FLOATS, WITHIN, Listing, StoredTensor
 
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
-TEXTS = ("minitl_architecture", "minitl_ledger")  # the datasets that minitl adds to either layout
+ARCHITECTURE, CONFIG = "minitl_architecture", "model_config"  # a whole model's, for minitl and for Keras
+TEXTS = (ARCHITECTURE, "minitl_ledger")  # the datasets that minitl adds to either layout
+TAKEN = {*TEXTS, "model_weights", "layers", "vars", "_layer_checkpoint_dependencies"}  # names of no layers
+WEIGHTS = "model_weights"  # the group with the weights of a whole model
+VERSION = "2.15.0"
 TEXTS_DIGEST = "minitl_texts_sha256"  # the attribute with the sha256 over these texts
 MOST_TEXT = 2**24  # bytes
 
@@ -50,7 +56,9 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
     """
     with hdf5.opened(source, name) as file:
         place = {"file_name": name, "file_bytes": file_bytes, "start": start, "copy": copy}
-        root = hdf5.member(file, "model_weights", h5py.Group, name) if "model_weights" in file else file
+        is_legacy = "layer_names" in file.attrs or "layer_names0" in file.attrs
+        is_whole = WEIGHTS in file and not is_legacy
+        root = hdf5.member(file, WEIGHTS, h5py.Group, name) if is_whole else file
         if "layer_names" in root.attrs or "layer_names0" in root.attrs:
             kind, tensors = "Keras HDF5, legacy layout (.h5)", list(_legacy(root, place))
         elif any(key in file for key in ("layers", "_layer_checkpoint_dependencies", "vars")):
@@ -60,7 +68,10 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
                 f"{name}: is an HDF5 file but has neither the attribute 'layer_names' of Keras's .h5 files nor the "
                 "group 'layers' of its .weights.h5 files. Expected weights saved by Keras or minitl."
             )
-        return Listing(kind, tuple(tensors), _texts(file, name))
+        texts = _texts(file, name)
+        if CONFIG in file.attrs or ARCHITECTURE in texts:
+            texts[STATED] = json.dumps(stated(file.attrs.get(CONFIG, texts.get(ARCHITECTURE))))
+        return Listing(kind, tuple(tensors), texts)
 
 
 def _texts(file, name):
@@ -98,14 +109,15 @@ def _layer_and_parameter(group, name):
 
     Keras 1's 'block1_conv1_W_1:0' gives 'kernel', too. The layer has the name of the group, if that name also stands
     before the parameter ('sequential/dense/kernel' in the group 'dense'). Otherwise the group is a model within the
-    model and holds tensors of several layers: 'conv1/kernel' in the group 'base' gives the layer 'base/conv1'.
+    model and holds tensors of several layers: 'conv1/kernel' in the group 'base' gives the layer 'base//conv1'. Names
+    of layers may contain '/' themselves, as 'conv1/conv' in Keras's DenseNet.
     """
-    *path, last = name.split("/")
+    path, _, last = name.rpartition("/")
     last = last.split(":")[0]
     if not path:  # Keras 1 wrote names without a path
         keras_1 = re.fullmatch(r".*_(W|b|gamma|beta|running_mean|running_std)(_\d+)?", last)
         return group, KERAS_1_ENDINGS.get(keras_1[1], keras_1[1]) if keras_1 else last
-    return (group if path[-1] == group else f"{group}/{path[-1]}"), last
+    return (group if f"/{path}".endswith(f"/{group}") else f"{group}{WITHIN}{path}"), last
 
 
 def _numbered(file, place, layer_names):
@@ -195,10 +207,10 @@ def write_legacy(root, layers):
     Keras loads by the order of the layers, which is that of `model.layers`.
     """
     root.attrs["backend"] = "minitl"
-    root.attrs["keras_version"] = "2.15.0"  # whose layout this is; Keras asks for it to read the file
+    root.attrs["keras_version"] = VERSION  # whose layout this is; Keras asks for it to read the file
     _write_names(root, "layer_names", [name for name, _ in layers])
     for layer_name, arrays in layers:
-        group = root.create_group(layer_name)
+        group = root.require_group(layer_name)
         _write_names(group, "weight_names", [f"{layer_name}/{parameter}:0" for parameter in arrays])
         for parameter, array in arrays.items():
             group.create_dataset(f"{layer_name}/{parameter}:0", data=array)
@@ -223,6 +235,22 @@ def write_layers(root, layers, numbered):
         write_numbered(root, [(key, layer.name, arrays[layer]) for key, layer in class_keys(layers)])
     else:
         write_legacy(root, [(layer.name, arrays[layer]) for layer in layers])
+
+
+def write_config(file, text):
+    """Write Keras's configuration of a whole model. Keras looks for its weights in a group of their own, which is made
+    of links to the groups at the root."""
+    file.attrs[CONFIG] = text
+    file.attrs["keras_version"] = VERSION
+    file.attrs["backend"] = "minitl"
+    if WEIGHTS not in file:
+        members = dict(file.items())
+        group = file.create_group(WEIGHTS)
+        for name, member in members.items():
+            group[name] = member
+        for name, value in file.attrs.items():
+            if name != CONFIG:
+                group.attrs[name] = value
 
 
 def write_texts(file, texts):

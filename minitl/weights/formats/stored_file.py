@@ -18,6 +18,7 @@ from ...errors import WeightsError
 
 # The types that weights may have. NumPy has no bfloat16: it is the upper half of a float32, and is widened to one.
 FLOATS = ("<f2", "<f4", "<f8", ">f2", ">f4", ">f8", "bfloat16")
+WITHIN = "//"  # between the names of a model and of a layer within it: names of layers may contain "/" themselves
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class StoredTensor:
     """One tensor of a file: its names, its shape and type, and the place of its array.
 
     name        the full name in the file
-    layer       the layer that it belongs to; None if the file does not state it
+    layer       the layer that it belongs to, 'base//conv1' for a layer of a model within the model; None if the file
+                does not state it
     parameter   "kernel", "bias", ..., or a position (0, 1, ...) in layouts that only number a layer's tensors
     shape       the shape in the file
     dtype       NumPy's name of the type with its byte order, as '<f4', or 'bfloat16'
@@ -58,7 +60,7 @@ class StoredTensor:
     @property
     def label(self):
         """Return the tensor's name for messages: 'block1_conv1' kernel."""
-        return f"'{self.layer}' {self.parameter}" if self.layer else f"'{self.name}'"
+        return f"'{self.layer.replace(WITHIN, '/')}' {self.parameter}" if self.layer else f"'{self.name}'"
 
 
 @dataclass(frozen=True)

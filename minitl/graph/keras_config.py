@@ -1,0 +1,58 @@
+"""A graph as Keras writes it into the files of whole models, so that `keras.models.load_model` opens minitl's.
+
+The names of classes and arguments are Keras's already. What is left are the forms: the shape of an input has the batch
+axis, and a call names its inputs by (layer, number of its call, number of the output). Keras refuses a layer that it
+does not have by the name of its class, and takes one in `custom_objects`. minitl itself never reads this form back.
+"""
+
+from ..layers import InputLayer
+
+
+def keras_config(graph):
+    """Return `graph` as the data of Keras's `model_config`."""
+    if graph.kind == "Sequential":
+        layers = [graph.inputs[0].layer, *(call.layer for call in graph.calls)]
+        entries = [{"class_name": type(layer).__name__, "config": _config(layer)} for layer in layers]
+        return {"class_name": "Sequential", "config": {"name": graph.name, "trainable": True, "layers": entries}}
+    places, entries, counts = {}, {}, {}  # places: symbolic tensor -> [layer, call, output]
+    for call in [*(tensor.call for tensor in graph.inputs), *graph.calls]:
+        layer = call.layer
+        number = counts[layer] = counts.get(layer, -1) + 1
+        places.update((tensor, [layer.name, number, k]) for k, tensor in enumerate(call.outputs))
+        entry = entries.setdefault(
+            layer,
+            {"class_name": type(layer).__name__, "config": _config(layer), "name": layer.name, "inbound_nodes": []},
+        )
+        if call.inputs:
+            tensors = [_tensor(tensor, places[tensor]) for tensor in call.inputs]
+            entry["inbound_nodes"].append({"args": [tensors if layer.merges else tensors[0]], "kwargs": {}})
+    config = {
+        "name": graph.name,
+        "trainable": True,
+        "layers": list(entries.values()),
+        "input_layers": _packed(graph.input_structure, places),
+        "output_layers": _packed(graph.output_structure, places),
+    }
+    return {"class_name": "Functional", "config": config}
+
+
+def _config(layer):
+    """Return the arguments of a layer in Keras's form."""
+    config = dict(layer.get_config())
+    if isinstance(layer, InputLayer):
+        config["batch_shape"] = [None, *config.pop("shape")]
+    return config
+
+
+def _tensor(tensor, place):
+    """Return a symbolic tensor in Keras's form."""
+    config = {"shape": list(tensor.shape), "dtype": tensor.dtype, "keras_history": place}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def _packed(structure, places):
+    """Return the places of a graph's inputs or outputs: one, a list, or a dict by name."""
+    found = [places[tensor] for tensor in structure.tensors]
+    if structure.kind == "dict":
+        return dict(zip(structure.names, found))
+    return found if structure.kind == "list" else found[0]

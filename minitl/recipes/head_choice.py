@@ -1,0 +1,218 @@
+"""Choose a head for photographs by cross-validation on the training photographs alone.
+
+The features of the frozen base are there already, so a head is trained in a moment. Each candidate is trained five
+times, each time without a fifth of the photographs, and measured on the fifth that it has not seen. So every training
+photograph gets a prediction from a head that was not trained on it (an *out-of-fold* prediction), and the photographs
+that are held back for the final figure have no part in the choice.
+
+Who calls this: `two_stages`. Read next: `heads`, the layers that are chosen among.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..kernels.activations import softmax
+from ..progress import Progress
+from ..terminal import table
+
+FOLDS = 5
+MOST_EXAMPLES = 1000  # more are not needed to choose, and would take minutes: a stratified part of them is taken
+TEMPERATURES = np.geomspace(0.05, 20, 241)  # 2.5 % apart
+SMALLEST_PROBABILITY = 1e-7  # an out-of-fold 0 counts as this, as in Keras's cross-entropy
+
+
+class Head(NamedTuple):
+    """A way to build and train a head: one candidate.
+
+    rows              "unit": each photograph's features are brought to length 1 first; "plain": they stay as they are
+    learning_rate     of the first stage;   label_smoothing   the share of a label that is spread over all classes
+    """
+
+    rows: str
+    learning_rate: float
+    label_smoothing: float
+
+
+# In order of preference: a later one has to be clearly better. A rate three times as large gave the same accuracy and a
+# larger log loss on ants and bees and on six kinds of rubbish.
+CANDIDATES = (Head("unit", 0.003, 0.0), Head("unit", 0.001, 0.0), Head("plain", 0.001, 0.1))
+
+
+class Trial(NamedTuple):
+    """The out-of-fold predictions of one candidate.
+
+    accuracy        the share that are right;   log_loss   the mean of -log of the label's probability
+    temperature     by which the scores were divided (`fit_temperature`);   probabilities   (N, classes), after that
+    """
+
+    head: Head
+    accuracy: float
+    log_loss: float
+    temperature: float
+    probabilities: np.ndarray
+
+
+class HeadChoice(NamedTuple):
+    """The chosen `head`, and the `trials` (the chosen one first) of the cross-validation; none where there was none.
+
+    folds    parts of the cross-validation;   labels   (examples,) of the photographs in it
+    reason   why there was no cross-validation, or ""
+    """
+
+    head: Head
+    trials: list
+    folds: int = 0
+    labels: np.ndarray = np.empty(0, int)
+    reason: str = ""
+
+    @property
+    def temperature(self):
+        """Return the number by which the scores of the trained head are divided."""
+        return self.trials[0].temperature if self.trials else 1.0
+
+    def __str__(self):
+        if not self.trials:
+            return f"The head: {described(self.head)} ({self.reason})."
+        rows = [["features", "rate", "smoothing", "accuracy", "log loss", ""]]
+        for trial in self.trials:
+            rate, smoothing = f"{trial.head.learning_rate:g}", f"{trial.head.label_smoothing:g}"
+            mark = "<- chosen" if trial.head == self.head else ""
+            rows.append(
+                [ROWS[trial.head.rows], rate, smoothing, f"{trial.accuracy:.3f}", f"{trial.log_loss:.3f}", mark]
+            )
+        return (
+            f"Which head? {self.folds}-fold cross-validation on {len(self.labels):,} training photographs:\n"
+            f"{table(rows)}\n"
+            "The log loss decides: it counts how sure each prediction was, not only whether\n"
+            "it was right. (Within its error, the first in order of preference is taken.)\n"
+            f"Scores are divided by {self.temperature:.2f}: then probabilities fit how often they are right."
+        )
+
+    def as_data(self):
+        """Return the choice as JSON can hold it."""
+        return {
+            **self.head._asdict(),
+            "temperature": self.temperature,
+            "folds": self.folds,
+            "examples": len(self.labels),
+            "reason": self.reason,
+            "trials": [
+                {
+                    **trial.head._asdict(),
+                    "accuracy": trial.accuracy,
+                    "log_loss": trial.log_loss,
+                    "temperature": trial.temperature,
+                }
+                for trial in self.trials
+            ],
+        }
+
+
+ROWS = {"unit": "rows of length 1", "plain": "rows as they are"}
+
+
+def described(head):
+    """Return a head in words."""
+    return f"{ROWS[head.rows]}, learning rate {head.learning_rate:g}, label smoothing {head.label_smoothing:g}"
+
+
+def candidates(rows=None, learning_rate=None, label_smoothing=None):
+    """Return the `CANDIDATES` with what is given in place of what would be chosen, each once."""
+    given = {"rows": rows, "learning_rate": learning_rate, "label_smoothing": label_smoothing}
+    given = {name: value for name, value in given.items() if value is not None}
+    fitting = [head for head in CANDIDATES if head.rows == (rows or head.rows)]
+    return list(dict.fromkeys(head._replace(**given) for head in fitting))
+
+
+def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1):
+    """Return the `HeadChoice` among `heads`, a list of `Head`s.
+
+    fit        fit(head, features, labels) -> a trained model, from features to probabilities
+    features   (N, D);   labels   (N,) integers
+    groups     (N,): photographs of one group (copies, mirror images) are left out together
+    """
+    folds = min(FOLDS, _fewest_groups(labels, groups))
+    if folds < 2:
+        return HeadChoice(heads[0], [], reason="a class has too few photographs for a choice")
+    if len(labels) > MOST_EXAMPLES:
+        parts = -(-len(labels) // MOST_EXAMPLES)
+        some = stratified_folds(labels, groups, parts, seed) == 0
+        features, labels, groups = features[some], labels[some], groups[some]
+    fold = stratified_folds(labels, groups, folds, seed)
+    out_of_fold = {head: np.empty((len(labels), classes), np.float32) for head in heads}
+    with Progress("Choosing a head", len(heads) * folds, enabled=bool(verbose), lines=True) as bar:
+        for left_out in (fold == k for k in range(folds)):
+            for head in heads:
+                model = fit(head, features[~left_out], labels[~left_out])
+                out_of_fold[head][left_out] = model.predict(features[left_out], verbose=0)
+                bar.advance(1)
+    trials = [_measured(head, probabilities, labels) for head, probabilities in out_of_fold.items()]
+    chosen = _first_as_good_as_the_best(trials, labels)
+    others = sorted((trial for trial in trials if trial is not chosen), key=lambda trial: trial.log_loss)
+    return HeadChoice(chosen.head, [chosen, *others], folds, labels)
+
+
+def stratified_folds(labels, groups, folds, seed):
+    """Return for each example the number of its fold, 0 to folds - 1, as (N,).
+
+    Each class is dealt out like cards, group by group in random order, so that all folds hold about the same share of
+    it. The dealing goes on with the next fold at the next class: small classes do not all begin with fold 0.
+    """
+    rng, fold_of_group, next_fold = np.random.default_rng(seed), {}, 0
+    for label in np.unique(labels):
+        for group in rng.permutation(np.unique(groups[labels == label])).tolist():
+            if group not in fold_of_group:  # the same photograph in two classes
+                fold_of_group[group] = next_fold % folds
+                next_fold += 1
+    return np.array([fold_of_group[group] for group in groups.tolist()])
+
+
+def _fewest_groups(labels, groups):
+    """Return the number of groups of the smallest class that has any."""
+    return min((len(np.unique(groups[labels == label])) for label in np.unique(labels)), default=0)
+
+
+def _measured(head, probabilities, labels):
+    """Return the `Trial` of a head's out-of-fold predictions."""
+    temperature, probabilities = fit_temperature(probabilities, labels)
+    accuracy = float((probabilities.argmax(axis=1) == labels).mean())
+    return Trial(head, accuracy, log_loss(probabilities, labels), temperature, probabilities)
+
+
+def _first_as_good_as_the_best(trials, labels):
+    """Return the first trial whose log loss is within one standard error of the smallest.
+
+    Between heads that are equally good, chance would decide, and another seed would choose another one. So a later
+    candidate is taken only if it is better by more than the error of the difference. That error is small, since both
+    heads predict the same photographs: it is the spread of the differences, divided by the square root of their number.
+    """
+    losses = [-np.log(_of_labels(trial.probabilities, labels)) for trial in trials]
+    best = losses[int(np.argmin([each.mean() for each in losses]))]
+    differences = [each - best for each in losses]
+    within = [each.mean() <= each.std() / np.sqrt(len(labels)) for each in differences]
+    return trials[within.index(True)]
+
+
+def fit_temperature(probabilities, labels):
+    """Return the temperature T that makes probabilities (N, classes) fit how often they are right, and the new ones.
+
+    A network trained to a small loss is too sure of itself: its scores z are too large. softmax(z / T) corrects that
+    with one number, which changes no prediction, since dividing keeps the order. T is the one with the smallest log
+    loss. The scores need not be known: z = log p up to a number for each row, which the softmax removes. Guo et al.
+    2017.
+    """
+    scores = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST_PROBABILITY))
+    divided = [softmax(scores / temperature) for temperature in TEMPERATURES]
+    best = int(np.argmin([log_loss(each, labels) for each in divided]))
+    return float(TEMPERATURES[best]), divided[best]
+
+
+def log_loss(probabilities, labels):
+    """Return the mean of -log of the probability of the label, for probabilities (N, classes) and labels (N,)."""
+    return float(-np.log(_of_labels(probabilities, labels)).mean())
+
+
+def _of_labels(probabilities, labels):
+    """Return the probability of each label (N,), at least `SMALLEST_PROBABILITY`."""
+    return np.maximum(probabilities[np.arange(len(labels)), labels], SMALLEST_PROBABILITY)
