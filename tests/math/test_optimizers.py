@@ -137,7 +137,7 @@ def test_weight_decay_is_decoupled():
 
 
 def test_adam_steps_by_the_learning_rate():
-    """In the first step Adam moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
+    """Adam moves by the learning rate in its first step, against the gradient's sign, unless the gradient is tiny."""
     for gradient in 0.1, 1.0, 1e3:
         assert steps(Adam(0.1), [gradient]) == pytest.approx(0.9, abs=1e-4)
     assert steps(Adam(0.1), [1e-6]) == pytest.approx(1 - 0.1 * 0.24, abs=1e-4)
