@@ -135,8 +135,9 @@ def test_weight_decay_is_decoupled():
     assert steps(SGD(0.1, weight_decay=0.5), [2]) == pytest.approx(1 * (1 - 0.05) - 0.2)
     assert steps(SGD(0.1, momentum=0.9, weight_decay=0.5), [0, 0]) == pytest.approx(0.95**2), "never in the momentum"
 
-    """Check that Adam first moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
-    """In the first step Adam moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
+
+def test_adam_steps_by_the_learning_rate():
+    """Adam moves by the learning rate in its first step, against the gradient's sign, unless the gradient is tiny."""
     for gradient in 0.1, 1.0, 1e3:
         assert steps(Adam(0.1), [gradient]) == pytest.approx(0.9, abs=1e-4)
     assert steps(Adam(0.1), [1e-6]) == pytest.approx(1 - 0.1 * 0.24, abs=1e-4)
