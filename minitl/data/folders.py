@@ -125,7 +125,7 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
     classes that differ between training and validation; ArgumentError for another share.
     """
     if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
-        raise ArgumentError(f"val_share is {val_share!r}; expected the share to hold back, from 0 to below 1.")
+        raise ArgumentError(f"val_share is {val_share!r}; expected a share to hold back, from 0 to below 1.")
     walk = Walk(path, follow_links)
     root, skipped = walk.root, walk.skipped
     files = walk.files_by_part()

@@ -213,7 +213,7 @@ class PhotographSettings:
             text = "{} is {found!r}; expected a number of epochs, {most} at most."
             raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
         if not is_number(self.validation) or not 0 < self.validation < 1:
-            text = "{} is {found!r}; expected the share to hold back, above 0 and below 1."
+            text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
             raise SettingError(text, "validation", found=self.validation)
         for name in "run_folder", "weights":
             if getattr(self, name) is not None:

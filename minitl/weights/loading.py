@@ -15,7 +15,6 @@ from ..graph.graph import Graph
 from ..kernels.precision import all_finite
 from .distrust import known_files
 from .distrust.opening import open_weights
-from .formats.keras_config import STATED
 from .formats.stored_file import FLOATS, array_digest
 from .ledger import AS_IT_IS, KEY, Origin, from_text, restored
 from .naming import has_keras_layout, own_places, places
@@ -121,8 +120,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
         setattr(layers[name], key, array)
         layers[name].updates += 1
         layers[name].origins[key] = origins[name, key]
-    states_nothing = not restore and not has_keras_layout(file) and STATED not in file.listing.texts
-    of_torch = implied([layers[name] for name in shared], found) if states_nothing else []
+    is_foreign = not restore and not has_keras_layout(file)
+    of_torch = implied(file, [layers[name] for name in shared], found) if is_foreign else []
     warnings = stated + [text for text, change in of_torch if change > WARN_FROM]
     report = LoadReport(
         path=str(file.path),

@@ -1,4 +1,4 @@
-"""Statements of a file about its network, beside the arrays, compared with the model that the arrays go into.
+"""Comparison of what a file states about its network, beside the arrays, with the model that the arrays go into.
 
 The same numbers give other outputs if epsilon, a stride or an activation differs. Whole models of Keras state this in
 their configuration, and ONNX in its operations. Both readers turn it into the words of Keras's layers, as data
@@ -51,19 +51,21 @@ def differences(file, model, places, partial=False):
         return [], []  # the text comes from an unknown file, and only the arrays are needed
 
 
-def implied(layers, places):
+def implied(file, layers, places):
     """Return [(sentence, largest relative change of the outputs), ...] on what PyTorch's layers have unless told
     otherwise, where the model's layers, which have their arrays already, have it otherwise.
 
     layers   the layers that were loaded;   places   their `Place`s in a file with PyTorch's words
     """
     words = {place.layer: place.tensor.name.rpartition(".")[2] for place in places}
+    told = {each.get("tensor"): each["config"] for each in json.loads(file.listing.texts.get(STATED) or "[]")}
+    told = {(place.layer, argument) for place in places for argument in told.get(place.tensor.name, ())}
     found = {}
     for layer in layers:
         if words.get(layer.name) not in layer.torch_names.values():
             continue
         for argument, value in layer.torch_defaults.items():
-            if not same(value, getattr(layer, argument)):
+            if (layer.name, argument) not in told and not same(value, getattr(layer, argument)):
                 found.setdefault((type(layer).__name__, argument, value, getattr(layer, argument)), []).append(layer)
     sentences = []
     for (kind, argument, value, own), each in found.items():
@@ -151,8 +153,8 @@ def _of_layer(operation, call, is_keras):
             continue
         rank = len(call.inputs[0].shape)
         if not same(value, own, rank if key == "axis" else None):
-            setting = f"'{layer.name}': {WORDS.get(key, key)}"
-            found.append(f"{setting} is {as_text(value)} in the file, {as_text(own)} in the model")
+            what = WORDS.get(key, key)
+            found.append(f"'{layer.name}': {what} is {as_text(value)} in the file, {as_text(own)} in the model")
     return found
 
 

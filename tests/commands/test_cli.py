@@ -257,8 +257,11 @@ def test_weights_inspect(capsys, tmp_path, two_files):
 
 def test_weights_diff(capsys, tmp_path, two_files):
     status, text, results = weights_command(capsys, tmp_path, "diff", *two_files)
-    assert status == 0 and results["equal"] == 3
-    assert "3 tensors are equal, 1 are not:\n  out/bias  differs by up to 3  50.0% of its numbers" in text
+    assert status == 1 and results["equal"] == 3 and results["other_numbers"] == 1
+    assert "1 are not (1 other numbers):\n  out/bias  differs by up to 3  50.0% of its numbers" in text
+    assert text.startswith("A  ") and "\nB  " in text and "differ in 1 of 4 tensors" in text
+    status, text, results = weights_command(capsys, tmp_path, "diff", two_files[0], two_files[0])
+    assert status == 0 and results["equal"] == 4
 
 
 def test_weights_convert(capsys, tmp_path, two_files):

@@ -135,7 +135,6 @@ def test_weight_decay_is_decoupled():
     assert steps(SGD(0.1, weight_decay=0.5), [2]) == pytest.approx(1 * (1 - 0.05) - 0.2)
     assert steps(SGD(0.1, momentum=0.9, weight_decay=0.5), [0, 0]) == pytest.approx(0.95**2), "never in the momentum"
 
-
     """Check that Adam first moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
     """In the first step Adam moves by the learning rate, against the gradient's sign, unless the gradient is tiny."""
     for gradient in 0.1, 1.0, 1e3:

@@ -1,7 +1,8 @@
-"""Statements of files beside their arrays, against the programs that write them: PyTorch, ONNX's library, Keras.
+"""Statements of files beside their arrays, as PyTorch, ONNX's library and Keras write them.
 
 A file loads into the network that it is of, and gives its outputs. Into a network that differs in one argument it does
-not load, and the message names the argument."""
+not load, and the message names the argument.
+"""
 
 import warnings
 
@@ -164,7 +165,7 @@ def test_a_convolution_states_its_arguments(tmp_path, attributes, message):
     arrays = {"c.weight": random(4, 3, 2, 2), "c.bias": random(4)}
     path = onnx_file(tmp_path / "a.onnx", "Conv", arrays, ([1, 3, 8, 8], None), **attributes)
     model = Sequential([Input((8, 8, 3)), Conv2D(4, 2, name="c")])
-    with pytest.raises(WeightsError, match=f"1 difference.*'c': {message}"):
+    with pytest.raises(WeightsError, match=f"(?s)1 difference.*'c': {message}"):
         model.load_weights(path)
     model.load_weights(onnx_file(tmp_path / "b.onnx", "Conv", arrays, ([1, 3, 8, 8], None), pads=[0] * 4, group=1))
 

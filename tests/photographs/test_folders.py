@@ -218,7 +218,7 @@ def test_what_is_printed_fits_the_terminal(tmp_path):
 
 def test_the_share_is_a_setting_and_an_option(tmp_path, capsys):
     for found in 0, 1, -0.2, "half", True, float("nan"):
-        with pytest.raises(SettingError, match="validation is .*; expected the share to hold back") as refused:
+        with pytest.raises(SettingError, match="validation is .*; expected a share to hold back") as refused:
             PhotographSettings(validation=found).settled()
         assert refused.value.for_command_line().startswith("--validation is ")
     assert PhotographSettings(validation=0.3).as_data()["validation"] == 0.3
@@ -226,7 +226,7 @@ def test_the_share_is_a_setting_and_an_option(tmp_path, capsys):
     write(tmp_path / "p" / "b", 9)
     for command in ["finetune"], ["advise"]:
         assert cli.main([*command, str(tmp_path / "p"), "--validation", "1.5"]) == 1
-        assert "--validation is 1.5; expected the share" in capsys.readouterr().err
+        assert "--validation is 1.5; expected a share" in capsys.readouterr().err
     found = data.audit_folder(tmp_path / "p", val_share=0.5, verbose=0)
     assert all(4 <= count <= 5 for count in found.counts(found.val))
     with pytest.raises(ArgumentError, match="val_share is 2"):

@@ -109,7 +109,7 @@ def test_a_folder_of_small_classes(tmp_path):
     assert all(2 <= count <= 3 for count in half.counts(half.val)[:2])
     assert data.audit_folder(folder, val_share=0, verbose=0).val == []
     for share in (1, -0.1, "0.2", None, True, math.nan):
-        with pytest.raises(ArgumentError, match="val_share is .*expected the share"):
+        with pytest.raises(ArgumentError, match="val_share is .*expected a share"):
             data.audit_folder(folder, val_share=share)
 
 

@@ -106,7 +106,7 @@ class Photographs(Subject):
         self.given = replace(settings, cut=None, unfreeze=None, augment=False, mirror=False)
         self.settings = self.given.settled()
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
-        self.label_smoothing = self.settings.label_smoothing or 0.0  # None: chosen with the head; it costs no time
+        self.label_smoothing = self.settings.label_smoothing or 0.0  # None: the recipe chooses, at the same cost
         self.learning = self.cuts[-UNFROZEN:]
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()

@@ -190,7 +190,7 @@ def _by_use(graph):
                 role = SCALED
             if constant is None and not graph.is_computed(used):
                 continue  # the output of another layer
-            if (node, used) not in [use[:2] for use in users.get(used, [])]:
+            if (node, role) not in [(use[0], use[3]) for use in users.get(used, [])]:
                 use = (node, used, constant, role)
                 uses.append(use)
                 users.setdefault(used, []).append(use)

@@ -151,7 +151,8 @@ def _stated_of(graph, node, pads):
     if operation == "MatMul":
         return ("Dense", {}) if any(graph.resolved(name)[0] for name in node.inputs[1:]) else None
     if operation == "BatchNormalization":
-        return operation, {"epsilon": given.get("epsilon", 1e-5), "training_mode": given.get("training_mode", 0)}
+        stated_epsilon = {"epsilon": given["epsilon"]} if "epsilon" in given else {}  # without: statements.implied
+        return operation, {**stated_epsilon, "training_mode": given.get("training_mode", 0)}
     if operation in POOLINGS:
         size = given.get("kernel_shape", [])
         config = {"pool_size": size, "strides": given.get("strides", [1] * len(size)),
