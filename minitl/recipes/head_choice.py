@@ -66,6 +66,10 @@ class HeadChoice(NamedTuple):
     labels: np.ndarray = np.empty(0, int)
     reason: str = ""
 
+    def __repr__(self):
+        why = self.reason or f"by {self.folds}-fold cross-validation among {len(self.trials)}"
+        return f"<HeadChoice: {described(self.head)}, {why}>"
+
     @property
     def temperature(self):
         """Return the number by which the scores of the trained head are divided."""
