@@ -17,3 +17,9 @@ def to_categorical(labels, num_classes=None):
     if len(labels) and not (0 <= labels.min() and labels.max() < num_classes):
         raise DataError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
     return np.eye(num_classes, dtype=np.float32)[labels]
+
+
+def balanced_weights(labels, classes):
+    """Return {class: weight} by which all classes count the same: N / (classes * examples of this class)."""
+    counts = np.bincount(labels, minlength=classes)
+    return {label: len(labels) / (classes * count) for label, count in enumerate(counts.tolist()) if count}

@@ -17,6 +17,7 @@ from ..progress import Progress
 from ..terminal import table
 
 FOLDS = 5
+MOST_EPOCHS = 60  # of a training in the cross-validation
 MOST_EXAMPLES = 1000  # more are not needed to choose, and would take minutes: a stratified part of them is taken
 TEMPERATURES = np.geomspace(0.05, 20, 241)  # 2.5 % apart
 SMALLEST_PROBABILITY = 1e-7  # an out-of-fold 0 counts as this, as in Keras's cross-entropy
@@ -136,6 +137,8 @@ def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1):
     features   (N, D);   labels   (N,) integers
     groups     (N,): photographs of one group (copies, mirror images) are left out together
     """
+    if len(heads) == 1:
+        return HeadChoice(heads[0], [], reason="as it was asked for")
     folds = min(FOLDS, _fewest_groups(labels, groups))
     if folds < 2:
         return HeadChoice(heads[0], [], reason="a class has too few photographs for a choice")

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import data, features, transfer
 from ..applications import NETWORKS, cuts
-from ..data.labels import to_categorical
+from ..data.labels import balanced_weights, to_categorical
 from ..layers import GlobalAveragePooling2D, Input
 from ..losses import CategoricalCrossentropy
 from ..models import Model, Sequential
@@ -30,7 +30,7 @@ from ..training.history import epoch_line
 from ..weights.saving import check_target
 from .base_features import features_of, room_for_features
 from .evaluation import Evaluation
-from .head_choice import HeadChoice, candidates, choose_head
+from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head
 from .heads import learning_layers
 from .schedules import learning_rate_schedule
 from .settings import parts_before
@@ -80,8 +80,8 @@ class TwoStages:
     def build(self):
         """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
         settings, size = self.settings, self.settings.image_size
-        weights = settings.weights or "imagenet"
-        self.base = self.application(weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
+        weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
+        self.base = self.application(**weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
         if settings.cut != cuts(settings.base)[-1]:
             self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
         transfer.freeze(self.base)
@@ -184,18 +184,23 @@ class TwoStages:
         set_random_seed(settings.seed)  # the choice leaves no trace: the same head, asked for, gives the same numbers
 
     def head_trained_on(self, head, x, y):
-        """Return a new head, trained as stage 1 trains it, on features (N, D) and labels (N,)."""
+        """Return a new head, trained as stage 1 trains it, for `MOST_EPOCHS` at most.
+
+        x   features (N, D);   y   labels (N,)
+
+        More epochs are not needed to choose, and fifteen long trainings would take longer than all the rest.
+        """
         settings, classes = self.settings, len(self.folder.class_names)
         set_random_seed(settings.seed)
         if len(y) % settings.batch_size == 1:  # the last batch would be one example, which is its own mean
             x, y = x[:-1], y[:-1]
         model = Sequential([Input(x.shape[1:]), *learning_layers(classes, head.rows == "unit")])
-        steps_an_epoch = -(-len(y) // settings.batch_size)
-        warm_up = round(settings.warm_up * steps_an_epoch)
-        optimizer = self.optimizer(head.learning_rate, settings.epochs * steps_an_epoch, warm_up)
+        epochs, steps_an_epoch = min(settings.epochs, MOST_EPOCHS), -(-len(y) // settings.batch_size)
+        warm_up = round(min(settings.warm_up, epochs) * steps_an_epoch)
+        optimizer = self.optimizer(head.learning_rate, epochs * steps_an_epoch, warm_up)
         model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
         weights = balanced_weights(y, classes) if settings.class_weights else None
-        model.fit(x, to_categorical(y, classes), settings.batch_size, settings.epochs, verbose=0, class_weight=weights)
+        model.fit(x, to_categorical(y, classes), settings.batch_size, epochs, verbose=0, class_weight=weights)
         return model
 
     def fit_ridge(self):
@@ -338,9 +343,3 @@ class EpochLines(Callback):
         """Print the line of this epoch, if it is one of those to print."""
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
             print(epoch_line(epoch + 1, self.epochs, logs), flush=True)
-
-
-def balanced_weights(labels, classes):
-    """Return {class: weight} by which all classes count the same: N / (classes * photographs of this class)."""
-    counts = np.bincount(labels, minlength=classes)
-    return {label: len(labels) / (classes * count) for label, count in enumerate(counts.tolist()) if count}

@@ -17,7 +17,8 @@ from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 
-FAST = ["--image-size", "32", "--epochs", "6", "--tune-epochs", "2"]
+CHOOSING = ["--image-size", "32", "--epochs", "6", "--tune-epochs", "2"]
+FAST = [*CHOOSING, "--head", "unit", "--learning-rate", "0.003", "--label-smoothing", "0"]  # no cross-validation
 
 
 @pytest.fixture
@@ -67,13 +68,14 @@ def test_a_folder_of_photographs(photographs_folder, base, tmp_path, capsys):
 
 
 def test_it_learns_and_says_so(photos, base, capsys):
-    results = finetune(photos, *FAST)
+    results = finetune(photos, *CHOOSING)
     text = capsys.readouterr().out
+    assert "Which head? 5-fold cross-validation" in text and len(results["head"]["trials"]) == 3
     assert results["accuracy"] >= 0.9 and set(results["accuracy_by_stage"]) == {"ridge", "head", "last"}
     assert "Stage 1: the head, 2,050 parameters learn" in text and "Stage 2: from block5 on, 7,080,450" in text
     assert not list((known.home_folder() / "runs").glob("*/*/*.safetensors")), "a finished run leaves nothing behind"
-    assert finetune(photos, *FAST)["history"] == results["history"], "same seed, same numbers"
-    assert finetune(photos, *FAST, "--no-cache")["history"] == results["history"], "kept features change nothing"
+    assert finetune(photos, *CHOOSING)["history"] == results["history"], "same seed, same numbers"
+    assert finetune(photos, *CHOOSING, "--no-cache")["history"] == results["history"], "kept features change nothing"
 
 
 def test_cut_within_the_base(photos, base, capsys):

@@ -122,6 +122,8 @@ def test_dividing_the_scores_of_a_dense_layer_is_the_temperature():
 def test_where_nothing_can_be_chosen_the_first_is_taken_with_a_reason():
     choice = choose_head(list(CANDIDATES), None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 2, 0)
     assert choice.head == CANDIDATES[0] and choice.temperature == 1 and "too few photographs" in str(choice)
+    choice = choose_head([CANDIDATES[2]], None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 2, 0)
+    assert choice.head == CANDIDATES[2] and "as it was asked for" in str(choice)
 
 
 def test_what_is_asked_for_is_not_chosen():
@@ -134,7 +136,7 @@ def test_what_is_asked_for_is_not_chosen():
 def test_many_photographs_are_chosen_on_a_part():
     features, labels = noisy(2500, 0.9, np.random.default_rng(4))
     choice = choose_head(
-        [CANDIDATES[0]], lambda head, x, y: Prior(0.9), features, labels, np.arange(2500), 2, seed=0, verbose=0
+        list(CANDIDATES[:2]), lambda head, x, y: Prior(0.9), features, labels, np.arange(2500), 2, seed=0, verbose=0
     )
     assert 800 <= len(choice.labels) <= 1000
     assert abs(choice.labels.mean() - labels.mean()) < 0.01, "stratified"

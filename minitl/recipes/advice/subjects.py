@@ -134,8 +134,9 @@ class Photographs(Subject):
         network = NETWORKS[name]
         native = size == network.native_size
         weights = self.settings.weights
+        own = {"weights": weights} if weights else {}  # the default is ImageNet's
         has_head = native and weights is None and present(name) is not None
-        whole = network.build(weights or "imagenet", include_top=has_head, input_shape=(size, size, 3))
+        whole = network.build(**own, include_top=has_head, input_shape=(size, size, 3))
         self.base = Model(whole.input, whole.output_of(network.last_layer), name=name)
         transfer.freeze(whole)
         self.no_leep = ""
