@@ -20,8 +20,8 @@ def pooled_ends(model, base, until=None):
 
     model   a model that begins with the application `base`;   until   the last block's end that it has
     """
-    ends = cuts(base)
-    ends = ends[: ends.index(until) + 1] if until else ends
+    ends, names = cuts(base), {layer.name for layer in model.layers}
+    ends = [end for end in (ends[: ends.index(until) + 1] if until else ends) if end in names]
     pooled = {end: GlobalAveragePooling2D(name=f"{end}_pooled")(model.output_of(end)) for end in ends}
     return {end: Model(model.input, tensor, name=base) for end, tensor in pooled.items()}
 
