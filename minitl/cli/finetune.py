@@ -15,7 +15,7 @@ minitl finetune photos/ --save model.h5
 minitl finetune photos/ --save model.h5 --resume
 
 With a folder of photographs, one subfolder for each class, it fine-tunes on
-these in two stages, with all of VGG16's convolutions (59 MB, fetched once):
+these, with all of VGG16's convolutions (59 MB, fetched once):
 see recipes/photographs.py. After a stop or a crash, --resume goes on.
 """
 
@@ -65,7 +65,9 @@ def add_arguments(parser):
 
 def default(name):
     """Return the two defaults of an option that both jobs have, as text."""
-    return f"{getattr(ClothingSettings, name)}; photographs: {getattr(photos_options.DEFAULTS, name)}"
+    with_photographs = getattr(photos_options.DEFAULTS, name)
+    chosen = "chosen by cross-validation" if with_photographs is None else with_photographs
+    return f"{getattr(ClothingSettings, name)}; photographs: {chosen}"
 
 
 def run(options):

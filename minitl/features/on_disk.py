@@ -161,13 +161,13 @@ def _count(origins, positions, source):
     return f"{count:,} {source.noun}{'s' * (count != 1)}"
 
 
-def room_for(graphs, source, keep=True, half=False):
+def room_for(graphs, source, keep=True, half=False, about=None):
     """Return (whether there is room, the bytes that `kept_together` would write). Room for twice as many is needed.
 
-    graphs   one graph, or several
+    graphs   one graph, or several;   about   as in `kept_together`
     """
     graphs, digests = graphs if isinstance(graphs, list) else [graphs], {}
-    stores = [open_store(graph, source, keep, half, digests=digests) for graph in graphs]
+    stores = [open_store(graph, source, keep, half, about, digests) for graph in graphs]
     wanted = 0
     for store in {store.key: store for store in stores}.values():
         store.load(set(source.keys))
@@ -190,7 +190,8 @@ def open_store(graph, source, keep, half=False, about=None, digests=None):
     key = key_of(graph, source, half, digests)
     (shape,), dtype = output_shapes(graph, (source,)), source.dtype if graph.dtype is None else graph.dtype
     about = {"base": graph.name, "noun": f"{source.noun}s", "folder": _folder(source), **(about or {})}
-    about |= {"example": list(source.shape[1:]), "features": list(shape)}
+    folder = os.path.abspath(about["folder"]) if about["folder"] else ""
+    about |= {"example": list(source.shape[1:]), "features": list(shape), "folder": folder}
     name = hashlib.sha256(str(about["folder"]).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     half = half and len(shape) > 1
     if keep:

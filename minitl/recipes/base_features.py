@@ -41,9 +41,10 @@ def features_of(prefix, model, source, settings, folder):
     return kept_together(graphs, source, settings.keep_features, half=True, about=about)[:2]
 
 
-def room_for_features(prefix, model, source, settings):
+def room_for_features(prefix, model, source, settings, folder):
     """Return (whether there is room, the bytes) of `features_of`."""
-    return room_for(wanted_of(prefix, model, settings), source, settings.keep_features, half=True)
+    about = {"base": settings.base, "folder": str(folder)}
+    return room_for(wanted_of(prefix, model, settings), source, settings.keep_features, half=True, about=about)
 
 
 def kept_beginning(model, source):

@@ -78,7 +78,7 @@ class HeadChoice(NamedTuple):
 
     def __str__(self):
         if not self.trials:
-            return f"The head: {described(self.head)} ({self.reason})."
+            return f"The head: {described(self.head)}\n({self.reason})."
         rows = [["features", "rate", "smoothing", "accuracy", "log loss", ""]]
         for trial in self.trials:
             rate, smoothing = f"{trial.head.learning_rate:g}", f"{trial.head.label_smoothing:g}"
@@ -87,11 +87,10 @@ class HeadChoice(NamedTuple):
                 [ROWS[trial.head.rows], rate, smoothing, f"{trial.accuracy:.3f}", f"{trial.log_loss:.3f}", mark]
             )
         return (
-            f"Which head? {self.folds}-fold cross-validation on {len(self.labels):,} training photographs:\n"
+            f"Which head? {self.folds}-fold cross-validation on {len(self.labels):,} training images:\n"
             f"{table(rows)}\n"
             "The log loss decides: it counts how sure each prediction was, not only whether\n"
-            "it was right. (Within its error, the first in order of preference is taken.)\n"
-            f"Scores are divided by {self.temperature:.2f}: then probabilities fit how often they are right."
+            "it was right. (Within its error, the first in order of preference is taken.)"
         )
 
     def as_data(self):
@@ -160,6 +159,12 @@ def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1):
     return HeadChoice(chosen.head, [chosen, *others], folds, labels)
 
 
+def cost_of_choice(epochs, examples):
+    """Return the cost of a choice among all candidates, in epochs of a training on so many examples."""
+    share = min(1, MOST_EXAMPLES / max(examples, 1)) * (1 - 1 / FOLDS)  # of the examples, in a training
+    return len(CANDIDATES) * FOLDS * share * min(epochs, MOST_EPOCHS)
+
+
 def stratified_folds(labels, groups, folds, seed):
     """Return for each example the number of its fold, 0 to folds - 1, as (N,).
 
@@ -208,16 +213,24 @@ def fit_temperature(probabilities, labels):
     with one number, which changes no prediction, since dividing keeps the order. T is the one with the smallest log
     loss. The scores need not be known: z = log p up to a number for each row, which the softmax removes. Guo et al.
     2017.
+
+    If all N predictions are right, no T is small enough. So for this choice a share of 1/(N + 2) of each label is
+    spread over the other classes, as if one example more were wrong (Platt 1999): 40 right predictions out of 40 may be
+    sure to 0.976, not to 1.
     """
     scores = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST_PROBABILITY))
     divided = [softmax(scores / temperature) for temperature in TEMPERATURES]
-    best = int(np.argmin([log_loss(each, labels) for each in divided]))
+    spread = 1 / (len(labels) + 2)
+    targets = np.full(probabilities.shape, spread / (probabilities.shape[1] - 1))
+    targets[np.arange(len(labels)), labels] = 1 - spread
+    logs = [np.log(np.maximum(each, SMALLEST_PROBABILITY)) for each in divided]
+    best = int(np.argmin([-(targets * each).sum() for each in logs]))
     return float(TEMPERATURES[best]), divided[best]
 
 
 def log_loss(probabilities, labels):
     """Return the mean of -log of the probability of the label, for probabilities (N, classes) and labels (N,)."""
-    return float(-np.log(_of_labels(probabilities, labels)).mean())
+    return float(np.maximum(-np.log(_of_labels(probabilities, labels)), 0).mean())
 
 
 def _of_labels(probabilities, labels):

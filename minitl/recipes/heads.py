@@ -31,3 +31,11 @@ def learning_layers(classes, unit_rows=False):
 def flattening_head(classes):
     """Return a whole head, from maps (N, H, W, C) to probabilities (N, classes)."""
     return [Flatten(name="flatten"), *learning_layers(classes)]
+
+
+def without_a_batch_of_one(batch_size, examples):
+    """Return the batch size, or the next larger one with which no last batch is a single example: in a batch
+    normalization, a single example is its own mean."""
+    while batch_size > 1 and examples % batch_size == 1:
+        batch_size += 1
+    return batch_size

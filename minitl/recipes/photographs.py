@@ -169,6 +169,6 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
         job.run_frozen_part()
         job.choose_head()
         found = job.find_rate()
-        print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of it as well.")
+        print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of\nit as well.")
         write_json(job.settings.json, found._asdict())
     return found

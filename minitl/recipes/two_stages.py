@@ -19,19 +19,18 @@ from ..randomness import set_random_seed
 from ..terminal import printable, wrapped
 from ..training import (
     BackupAndRestore,
-    Callback,
     EarlyStopping,
     LearningRateHistory,
     ReduceLROnPlateau,
     range_test,
     ridge_head,
 )
-from ..training.history import epoch_line
 from ..weights.saving import check_target
 from .base_features import features_of, room_for_features
+from .epoch_lines import EpochLines
 from .evaluation import Evaluation
 from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head
-from .heads import learning_layers
+from .heads import learning_layers, without_a_batch_of_one
 from .schedules import learning_rate_schedule
 from .settings import parts_before
 from .view import photograph_stream
@@ -130,7 +129,9 @@ class TwoStages:
         last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
         prefix = transfer.remove_layers(self.model, last_frozen)
         for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
-            enough, size = room_for_features(prefix, self.model, self.stream(photos, mirrored=mirrored), settings)
+            enough, size = room_for_features(
+                prefix, self.model, self.stream(photos, mirrored=mirrored), settings, self.folder.path
+            )
             bytes_wanted += size
             if not enough:
                 print(
@@ -177,9 +178,7 @@ class TwoStages:
         )
         if chosen != self.heads[0]:
             self.put_on(chosen)
-            if self.pooled is None:
-                self.part = self.model
-            else:
+            if self.pooled is not None:
                 _, self.part = features.split(self.model, self.model.output_of(self.part.input.layer.name))
         set_random_seed(settings.seed)  # the choice leaves no trace: the same head, asked for, gives the same numbers
 
@@ -192,16 +191,26 @@ class TwoStages:
         """
         settings, classes = self.settings, len(self.folder.class_names)
         set_random_seed(settings.seed)
-        if len(y) % settings.batch_size == 1:  # the last batch would be one example, which is its own mean
-            x, y = x[:-1], y[:-1]
-        model = Sequential([Input(x.shape[1:]), *learning_layers(classes, head.rows == "unit")])
-        epochs, steps_an_epoch = min(settings.epochs, MOST_EPOCHS), -(-len(y) // settings.batch_size)
+        layers, batch_size = (
+            learning_layers(classes, head.rows == "unit"),
+            without_a_batch_of_one(settings.batch_size, len(y)),
+        )
+        model = Sequential([Input(x.shape[1:]), *layers])
+        if settings.start == "ridge":
+            self.ridge(layers, x, y).put_into(*layers[-2:])
+        epochs, steps_an_epoch = min(settings.epochs, MOST_EPOCHS), -(-len(y) // batch_size)
         warm_up = round(min(settings.warm_up, epochs) * steps_an_epoch)
         optimizer = self.optimizer(head.learning_rate, epochs * steps_an_epoch, warm_up)
         model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
         weights = balanced_weights(y, classes) if settings.class_weights else None
-        model.fit(x, to_categorical(y, classes), settings.batch_size, epochs, verbose=0, class_weight=weights)
+        model.fit(x, to_categorical(y, classes), batch_size, epochs, verbose=0, class_weight=weights)
         return model
+
+    def ridge(self, head, x, y):
+        """Return the ridge head of features (N, D) behind the layers of `head` that come before its normalization."""
+        for layer in head[:-2]:
+            x = layer.forward(x)
+        return ridge_head(x, y, len(self.folder.class_names))
 
     def fit_ridge(self):
         """Compute a head in closed form, as a baseline. Returns its accuracy, or None without kept features.
@@ -210,14 +219,15 @@ class TwoStages:
         """
         if self.pooled is None:
             return None
-        *first, normalization, dense = self.head  # first: nothing, or the layer that brings rows to length 1
-        x, x_val = (first[0].forward(x) if first else x for x in self.pooled)
+        (x, x_val), head = self.pooled, self.head
         with Progress("Ridge regression"):
-            ridge = ridge_head(x, self.y, len(self.folder.class_names))
+            ridge = self.ridge(head, x, self.y)
+        for layer in head[:-2]:
+            x_val = layer.forward(x_val)
         accuracy = float((ridge.predict(x_val).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.settings.start == "ridge":
-            ridge.put_into(normalization, dense)
+            ridge.put_into(*head[-2:])
         return accuracy
 
     def find_rate(self):
@@ -243,9 +253,15 @@ class TwoStages:
         return self.fit(head, *self.pooled, "head", settings.epochs, settings.learning_rate)
 
     def calibrate(self):
-        """Divide the head's scores by the temperature of the choice: softmax((x @ kernel + bias) / T)."""
-        dense = self.head[-1]
-        dense.set_weights([array / np.float32(self.choice.temperature) for array in dense.get_weights()])
+        """Divide the head's scores by the temperature of the choice: softmax((x @ kernel + bias) / T).
+
+        A second stage trains another model than the one that the temperature was measured for: it has none.
+        """
+        if self.has_second_stage or not self.choice.trials:
+            return
+        dense, temperature = self.head[-1], self.choice.temperature
+        print(f"Scores are divided by {temperature:.2f}: then probabilities fit how often they are right.", flush=True)
+        dense.set_weights([array / np.float32(temperature) for array in dense.get_weights()])
 
     def train_blocks(self):
         """Train stage 2: the last blocks learn with the head. Returns its `History`.
@@ -307,14 +323,15 @@ class TwoStages:
     def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
         """Train a part of the model on the outputs of the part before it. Returns the `History`."""
         settings, classes = self.settings, len(self.folder.class_names)
-        steps_an_epoch = -(-len(self.y) // settings.batch_size)
+        batch_size = without_a_batch_of_one(settings.batch_size, len(self.y))
+        steps_an_epoch = -(-len(self.y) // batch_size)
         warm_up = round(settings.warm_up * steps_an_epoch)
         self.compile(part, self.optimizer(learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
         self.learned[stage] = self.model.count_params(trainable_only=True)
         return part.fit(
             x,
             to_categorical(self.y, classes),
-            settings.batch_size,
+            batch_size,
             epochs,
             verbose=0,
             callbacks=self.callbacks(stage, epochs),
@@ -331,15 +348,3 @@ class TwoStages:
             head = Model(self.model.output_of(self.base_end), self.model.output)
             probabilities = head.predict(self.pooled[1], verbose=0)
         return Evaluation(self.y_val, probabilities, self.folder.class_names, names)
-
-
-class EpochLines(Callback):
-    """A callback that prints a line for each epoch, or for about five of many epochs."""
-
-    def __init__(self, epochs):
-        self.epochs, self.every = epochs, max(1, epochs // 5)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Print the line of this epoch, if it is one of those to print."""
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.epochs:
-            print(epoch_line(epoch + 1, self.epochs, logs), flush=True)

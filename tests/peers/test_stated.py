@@ -339,7 +339,7 @@ def test_keras_names_a_layer_that_it_does_not_have(tmp_path):
     with pytest.raises(ValueError, match="Unknown layer: 'Twice'"):
         keras.models.load_model(tmp_path / "a.h5")
     again = load_model(tmp_path / "a.h5", custom_objects={"Twice": Twice})
-    assert np.array_equal(again.predict(np.ones((1, 3)), verbose=0), model.predict(np.ones((1, 3)), verbose=0))
+    assert np.array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
 # ---- PyTorch ----

@@ -506,7 +506,7 @@ def test_a_network_without_weights_is_no_base(known, folder, capsys):
     applications.add(STRIPES._replace(has_weights=False))
     with pytest.raises(SystemExit):
         cli.main(["finetune", str(folder), "--base", "stripes"])
-    assert "invalid choice: 'stripes'" in capsys.readouterr().err
+    assert "there is no 'stripes'; expected one of vgg16" in capsys.readouterr().err
     assert cli.main(["summary", "stripes"]) == 0, "it can be looked at"
 
 

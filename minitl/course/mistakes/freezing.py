@@ -109,8 +109,8 @@ def unfrozen_too_early():
     kernel, and 0.00004 with two stages.
 
     Mend: Use two stages. Train the head alone first, then the last block with it, at a tenth of the learning rate or
-    less. `minitl finetune PHOTOS` does that (0.001, then 0.00003). Its --l2-sp pulls the parameters towards their
-    values before training.
+    less. `minitl finetune PHOTOS --unfreeze block5` does that (0.003, then 0.0003). Its --l2-sp pulls the parameters
+    towards their values before training.
     """
     x_train, y_train, x_test, y_test = (array[:FEW] for array in features("block1_pool"))
     second_block = Model(base().output_of("block1_pool"), base().output)

@@ -26,6 +26,7 @@ class Task(NamedTuple):
 
     train, val       the number of training images and of held-back images
     batch_size, epochs, tune_epochs      of `minitl finetune`; tune_epochs is 0 where there is no second stage
+    choice           the cost of choosing a head, in epochs of the first stage
     start            seconds before the first image is read: searching the folder, loading the weights
     reading          seconds of reading one image, on one core of `threads`
     bytes            of the program, its weights and arrays, for every plan
@@ -40,6 +41,7 @@ class Task(NamedTuple):
     reading: float
     threads: int
     bytes: int
+    choice: float = 0.0
 
 
 class Plan(NamedTuple):
@@ -77,7 +79,8 @@ def head_plan(task, blocks, arguments, head_epoch, head_bytes=0):
     forward = sum(block.forward for block in blocks) + task.reading / task.threads
     first = task.start + (task.train + task.val) * forward
     most = task.bytes + max(blocks[-1].forward_bytes, blocks[-1].kept_bytes + head_bytes)
-    return Plan(blocks[-1].name, None, tuple(arguments), first, task.epochs * head_epoch, 0.0, most)
+    stage_1 = (task.epochs + task.choice) * head_epoch
+    return Plan(blocks[-1].name, None, tuple(arguments), first, stage_1, 0.0, most)
 
 
 def blocks_plan(task, blocks, unfreeze, frozen, arguments, head_epoch, step_bytes):

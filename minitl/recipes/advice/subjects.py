@@ -27,6 +27,7 @@ from ...training import Callback
 from ...weights.published.catalogue import present
 from .. import clothing
 from ..base_features import pooled_ends
+from ..head_choice import cost_of_choice
 from ..heads import learning_layers
 from ..settings import PhotographSettings, option, parts_before
 from ..view import photograph_pixels, photograph_stream
@@ -106,7 +107,7 @@ class Photographs(Subject):
         self.given = replace(settings, cut=None, unfreeze=None, augment=False, mirror=False)
         self.settings = self.given.settled()
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
-        self.label_smoothing = self.settings.label_smoothing or 0.0  # None: the recipe chooses, at the same cost
+        self.label_smoothing = self.settings.label_smoothing or 0.0
         self.learning = self.cuts[-UNFROZEN:]
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
@@ -125,6 +126,7 @@ class Photographs(Subject):
             reading=0.0,
             threads=threads(),
             bytes=program + 4 * self.base.count_params(),
+            choice=cost_of_choice(self.settings.epochs, len(self.folder.train)),
         )
         self.compute_features(whole)
 
@@ -155,10 +157,11 @@ class Photographs(Subject):
         graphs, keep = list(pooled_ends(whole, self.settings.base).values()), self.settings.keep_features
         head = self.head_on_pooled(whole)
         with_output = head is None and whole.output is not self.base.output
-        if with_output and keep and not room_for(graphs, photographs)[1] and room_for(whole, photographs)[1]:
+        about = {"base": self.settings.base, "folder": str(self.folder.path)}
+        missing, missing_output = (room_for(each, photographs, about=about)[1] for each in (graphs, whole))
+        if with_output and keep and not missing and missing_output:
             with_output, why = False, "were not kept with the features, and would take another pass"
             self.no_leep = f"There is no LEEP: the predictions of ImageNet's head {why} (--no-cache)."
-        about = {"base": self.settings.base, "folder": str(self.folder.path)}
         kept = kept_together([*graphs, *[whole] * with_output], photographs, keep, about=about)
         for path, reason in kept[0].left_out:
             print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
