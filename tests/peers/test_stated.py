@@ -339,6 +339,7 @@ def test_keras_names_a_layer_that_it_does_not_have(tmp_path):
     with pytest.raises(ValueError, match="Unknown layer: 'Twice'"):
         keras.models.load_model(tmp_path / "a.h5")
     again = load_model(tmp_path / "a.h5", custom_objects={"Twice": Twice})
+    x = np.ones((1, 3), np.float32)
     assert np.array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
