@@ -303,12 +303,20 @@ def test_the_front_page_is_short():
 
 @pytest.mark.slow
 def test_the_main_job_prints_the_table_of_the_front_page(capsys):
-    """Compare all lines but the last one: it is the time, which differs by machine."""
+    """Compare all lines but the last one: it is the time, which differs by machine.
+
+    The transferred accuracy is the same everywhere. Eight epochs from scratch add up rounding, which differs with the
+    processor: 0.810 to 0.813 were seen.
+    """
     promised = re.search(r"^ +transferred +from scratch\n.*?(?=^time)", read("README.md"), re.DOTALL | re.MULTILINE)[0]
     assert cli.main(["finetune"]) == 0
     printed = capsys.readouterr().out
     table = re.search(r"^ +transferred +from scratch\n.*?(?=^time)", printed, re.DOTALL | re.MULTILINE)[0]
-    assert_same_text(table, promised)
+    assert re.findall(r"^(.*?) +[\d.,]+(?: to [\d.]+)?$", table, re.M) == re.findall(
+        r"^(.*?) +[\d.,]+(?: to [\d.]+)?$", promised, re.M
+    ), "all but what was trained from scratch"
+    from_scratch = [float(re.search(r"test images +[\d.]+ +([\d.]+)", text)[1]) for text in (table, promised)]
+    assert from_scratch[0] == pytest.approx(from_scratch[1], abs=0.01)
 
 
 def test_the_test_command_is_the_first_line_with_pytest():
