@@ -151,6 +151,7 @@ def test_the_adviser_and_the_command_call_the_same_function_with_the_same_settin
     assert found.command == shlex.join(["minitl", "finetune", *found.advised.arguments])
 
 
+@pytest.mark.slow
 def test_the_bundled_images(tmp_path, capsys, monkeypatch):
     """Check the advice for a few of the bundled images, made smaller; with --backtest all of them are judged."""
     whole = data.fashion_mnist_few_shot()

@@ -16,6 +16,7 @@ def small(label, options=None, **environment):
     return run.Program(label, "minitl", "inference", own, environment)
 
 
+@pytest.mark.slow
 def test_programs_run_in_turn_in_fresh_processes_without_openblas_settings(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     monkeypatch.setenv("OPENBLAS_L2_SIZE", "512")
@@ -41,6 +42,7 @@ def test_outputs_that_differ_are_seen():
     assert run.largest_difference(programs) == 0.25
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_is_reported_and_the_others_go_on(capsys):
     broken = run.Program("broken", "minitl", "inference", {"batch": 2, "size": 7})  # too small for five poolings
     group = plan.Group("inference_2", "Inference", [small("minitl"), broken], 1)

@@ -26,6 +26,7 @@ SHORTER = {
     "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
     "minitl bench --quick": "--only naive",
 }
+LONG = ("minitl study transfer --quick", "minitl advise")
 COURSE = REPOSITORY / "minitl" / "course" / "README.md"
 NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
 
@@ -54,7 +55,10 @@ def less_to_do(monkeypatch, command):
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
 
-@pytest.mark.parametrize("command", commands())
+CASES = [pytest.param(line, marks=[pytest.mark.slow] if line in LONG else []) for line in commands()]
+
+
+@pytest.mark.parametrize("command", CASES)
 def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsys, request):
     for word, package in NEEDS.items():
         if word in command:

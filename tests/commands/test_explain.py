@@ -137,6 +137,7 @@ def test_the_watched_step_is_an_ordinary_one():
     ]
 
 
+@pytest.mark.slow
 def test_the_whole_base_where_it_is(full_base, capsys):
     from minitl.weights.distrust import known_files as known
 

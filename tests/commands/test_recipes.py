@@ -237,6 +237,7 @@ def test_the_bundled_images_give_the_numbers_of_the_command(tmp_path, monkeypatc
     assert result.scratch["epochs"] == 1 and [name for name, _ in result.steps][:2] == ["Choose", "Load"]
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_asked_in_python(tmp_path, capsys):
     result = recipes.finetune_clothing(cut="block1_pool", epochs=1, scratch=False, verbose=0)
     result.model.save(tmp_path / "m.h5")

@@ -124,6 +124,7 @@ def test_a_renewed_layer_does_not_start_where_the_lost_one_did(image_set, monkey
     assert np.array_equal(*treated), "but treatments of a seed are pairs"
 
 
+@pytest.mark.slow
 def test_processes_train_what_one_alone_does(image_set):
     study = tiny_study(image_set)
     alone, together = (sorted(transfer_study.run(study, workers)) for workers in (1, 2))

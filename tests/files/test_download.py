@@ -138,6 +138,7 @@ def test_a_redirect_out_of_https_is_refused():
     )
 
 
+@pytest.mark.slow
 def test_eight_processes_at_once(tmp_path):
     """All processes want one file. The lock lets one of them fetch it, and the others find it there."""
     program = textwrap.dedent(

@@ -184,6 +184,7 @@ def test_weights_that_went_through_several_files(base, tmp_path):
     assert third.ledger["conv", "kernel"].is_published and third.ledger["conv", "kernel"].origin.first.file == "base.h5"
 
 
+@pytest.mark.slow
 def test_a_ledger_that_is_none_is_refused(base, tmp_path):
     model = network()
     assert ledger_module.from_text(None) == ({}, [])

@@ -121,6 +121,7 @@ def test_the_bundled_cut_is_the_full_base(full_base):
             assert np.array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_the_keras_program(full_base, tmp_path, monkeypatch, rng):
     """A Keras transfer-learning program runs with only its import lines changed."""
     (tmp_path / "models").mkdir()
