@@ -33,13 +33,14 @@ class Progress:
     unit      of the total: "" for things that are counted, "MB" for bytes
     lines     print plain lines if the output is no terminal; False: nothing is shown there, but on the standard error
               within `watched`
+    covers    True: show this piece of work, and not the many short ones within it
 
     The bar is removed from a terminal at the end.
     """
 
-    def __init__(self, title, total=None, enabled=True, unit="", lines=True):
+    def __init__(self, title, total=None, enabled=True, unit="", lines=True, covers=False):
         self.title, self.total, self.unit, self.done, self.note = title, total or 0, unit, 0, ""
-        self.enabled, self.lines = enabled, lines
+        self.enabled, self.lines, self.covers = enabled, lines, covers
 
     def __enter__(self):
         self.start = time.perf_counter()
@@ -174,6 +175,8 @@ class _Screen:
                 return  # within `silent_unless(0)`
             terminal = stream.isatty()
             shown = [bar for bar in self.work if is_watched or (bar.enabled and (terminal or bar.lines))]
+            covering = next((place for place, bar in enumerate(shown) if bar.covers), len(shown))
+            shown = shown[: covering + 1]
             patience = PATIENCE if terminal else PATIENCE_ELSEWHERE
             if shown and not terminal and not shown[-1].lines:
                 patience = BETWEEN_LINES

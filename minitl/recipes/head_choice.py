@@ -147,7 +147,7 @@ def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1):
         features, labels, groups = features[some], labels[some], groups[some]
     fold = stratified_folds(labels, groups, folds, seed)
     out_of_fold = {head: np.empty((len(labels), classes), np.float32) for head in heads}
-    with Progress("Choosing a head", len(heads) * folds, enabled=bool(verbose), lines=True) as bar:
+    with Progress("Choosing a head", len(heads) * folds, enabled=bool(verbose), covers=True) as bar:
         for left_out in (fold == k for k in range(folds)):
             for head in heads:
                 model = fit(head, features[~left_out], labels[~left_out])

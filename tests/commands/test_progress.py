@@ -161,3 +161,14 @@ def test_a_command_is_never_silent_for_long(tmp_path):
                 gaps.append((now - last, before, text))
             last, before = now, text
     assert process.returncode == 0 and max(gaps)[0] <= MOST_SILENCE, max(gaps)
+
+
+def test_a_piece_of_work_may_cover_those_within_it(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE_ELSEWHERE", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN_LINES", 0.0)
+    with progress.watched(), Progress("Outer", 2, covers=True), Progress("Inner", 5) as inner:
+        time.sleep(0.05)
+        inner.advance(1)
+        inner.advance(1)
+    printed = capsys.readouterr().out
+    assert "Outer" in printed and "Inner" not in printed
