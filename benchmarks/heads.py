@@ -13,9 +13,9 @@ import tempfile
 
 import numpy as np
 
-from minitl import transfer
 from minitl.data.labels import to_categorical
 from minitl.losses import CategoricalCrossentropy
+from minitl.recipes.evaluation import Evaluation
 from minitl.recipes.head_choice import log_loss, stratified_folds
 from minitl.recipes.run_folder import RunFolder
 from minitl.recipes.settings import PhotographSettings
@@ -26,22 +26,19 @@ RATES = (0.00003, 0.0003, 0.001)
 STRENGTHS = (3, 10, 30, 100, 300)  # scikit-learn's C
 
 
-def calibration_error(probabilities, right):
-    """Return the mean gap between probability and accuracy over `BINS` bins, weighted by their sizes."""
-    sure = probabilities.max(axis=1)
-    which, error = np.clip((sure * BINS).astype(int), 0, BINS - 1), 0.0
-    for each in np.unique(which):
-        inside = which == each
-        error += abs(sure[inside].mean() - right[inside].mean()) * inside.mean()
-    return float(error)
+def calibration_errors(labels, probabilities, draws=1000):
+    """Return the calibration error, and the one that 95 % of perfectly calibrated models stay below.
 
-
-def perfect_calibration_error(probabilities, draws=1000):
-    """Return the error that a perfectly calibrated model of these probabilities stays below in 95 % of draws."""
-    rng, sure = np.random.default_rng(0), probabilities.max(axis=1)
-    return float(
-        np.quantile([calibration_error(probabilities, rng.random(len(sure)) < sure) for _ in range(draws)], 0.95)
-    )
+    A perfect model of the same probabilities is right as often as they say: it is drawn `draws` times.
+    """
+    names, rng = [str(k) for k in range(probabilities.shape[1])], np.random.default_rng(0)
+    measured = Evaluation(labels, probabilities, names)
+    sure, wrong = probabilities.max(axis=1), (measured.predicted + 1) % len(names)
+    perfect = [
+        Evaluation(np.where(rng.random(len(sure)) < sure, measured.predicted, wrong), probabilities, names)
+        for _ in range(draws)
+    ]
+    return measured.calibration(BINS)[0], float(np.quantile([each.calibration(BINS)[0] for each in perfect], 0.95))
 
 
 def prepared(photos, seed, **settings):
@@ -78,11 +75,10 @@ def measure_heads(photos):
     for seed in SEEDS:
         job = prepared(photos, seed)
         trial, labels = job.choice.trials[0], job.choice.labels
-        right = trial.probabilities.argmax(axis=1) == labels
         job.train_head()
         job.calibrate()
-        row = [trial.accuracy, trial.log_loss, calibration_error(trial.probabilities, right)]
-        row += [perfect_calibration_error(trial.probabilities), job.evaluation().accuracy]
+        row = [trial.accuracy, trial.log_loss, *calibration_errors(labels, trial.probabilities)]
+        row.append(job.evaluation().accuracy)
         row += logistic_regression(job.pooled[0], job.y, job.pooled[1], job.y_val, seed) or (np.nan, np.nan)
         rows.append(row)
         print(f"seed {seed}: {job.choice.head}", *(f"{each:.4f}" for each in row), flush=True)
@@ -109,9 +105,7 @@ def measure_second_stage(photos):
             job.calibrate()
             part = job.model.part(job.model.output_of(job.parts[job.settings.unfreeze]), job.model.output)
             before[out] = part.predict(x[out], verbose=0)
-            transfer.unfreeze(job.model, after=job.parts[job.settings.unfreeze])
-            for layer in job.model.layers:
-                layer.trainable = layer.trainable and not layer.statistic_names
+            job.unfreeze_blocks()
             steps = job.settings.tune_epochs * -(-len(y) // job.settings.batch_size)
             part.compile(job.optimizer(rate, steps), CategoricalCrossentropy())
             part.fit(x[~out], to_categorical(y, before.shape[1]), job.settings.batch_size, job.settings.tune_epochs, 0)

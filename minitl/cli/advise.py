@@ -17,7 +17,8 @@ from .. import interruption
 from ..applications import bases
 from ..arguments import whole_number
 from ..errors import ArgumentError
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 from ..recipes.advice import advise_clothing, advise_photographs
 from ..recipes.settings import PhotographSettings, option
 from . import photos_options

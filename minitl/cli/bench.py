@@ -18,7 +18,8 @@ from pathlib import Path
 
 from ..errors import ArgumentError
 from ..files.atomic import replacing
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 
 HELP = "measure minitl beside the frameworks that are installed"
 

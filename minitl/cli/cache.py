@@ -15,7 +15,8 @@ import argparse
 
 from ..features import cache
 from ..files.home import home_folder
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 from ..terminal import printable, table
 
 HELP = "list or remove features, runs and weights on the disk"

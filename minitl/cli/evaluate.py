@@ -9,7 +9,8 @@ classes, the calibration of the probabilities, and the most confident mistakes
 by file name. It needs Pillow (the extra `images`).
 """
 
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 from ..recipes.prediction import evaluate_folder
 
 HELP = "measure a saved model on a folder of photographs"

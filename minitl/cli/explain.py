@@ -5,7 +5,8 @@ minitl explain step --network vgg16      the last layers of VGG16
 """
 
 from ..course.explain import explain_small_network, explain_vgg16
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 
 HELP = "show one training step, number by number, with its source"
 NETWORKS = {"small": explain_small_network, "vgg16": explain_vgg16}

@@ -9,7 +9,8 @@ Each mistake is run twice on the bundled images: wrong, and mended.
 """
 
 from ..course.mistakes import showing
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 
 HELP = "show twenty classic mistakes: symptom, diagnosis, repair"
 

@@ -15,7 +15,8 @@ import sys
 
 from ..arguments import whole_number
 from ..errors import DataError
-from ..files.results import check_writable, csv_rows, json_list
+from ..files.results import csv_rows, json_list
+from ..files.writable import check_writable
 from ..recipes.prediction import MOST_PROBABLE, ClassifiedLines, Classifier, classify_each, files_in
 from ..terminal import printable
 

@@ -7,7 +7,8 @@ minitl summary my_model.h5
 """
 
 from ..applications import NETWORKS
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 from ..recipes.models_by_name import model_by_name, summary_as_data
 
 HELP = "print a model's layers, shapes and parameters"

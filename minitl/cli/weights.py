@@ -15,7 +15,8 @@ Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra
 import argparse
 
 from ..errors import WeightsError
-from ..files.results import check_writable, write_json
+from ..files.results import write_json
+from ..files.writable import check_writable
 from ..recipes.conversion import convert_weights
 from ..terminal import fitted, printable, wrapped
 from ..weights import inspection

@@ -1,47 +1,12 @@
-"""Files of results: checks before the work that they can be written, JSON and CSV."""
+"""Files of results: JSON and CSV, written as a whole or not at all."""
 
 import csv
 import json
 import os
-import tempfile
 import textwrap
 from contextlib import contextmanager
-from pathlib import Path
 
-from ..errors import ArgumentError
 from .atomic import replacing
-
-
-def check_writable(*paths):
-    """Raise ArgumentError if a file could not be written at one of these paths, before the work for it begins.
-
-    A file is really made beside each path, and removed: permissions alone do not tell, as for /proc.
-    """
-    for path in paths:
-        if path is None:
-            continue
-        if not str(path):
-            raise ArgumentError("the path of a file to write is empty. Expected its name.")
-        place = Path(path).resolve()
-        try:
-            if place.is_dir():
-                raise OSError(None, "it is a folder")
-            if place.exists() and not os.access(place, os.W_OK):
-                raise OSError(None, "it is write-protected")
-            check_folder_writable(place.parent)
-        except OSError as error:
-            raise ArgumentError(
-                f"{path}: cannot be written ({error.strerror}). Its folder must exist and be writable."
-            ) from None
-
-
-def check_folder_writable(folder):
-    """Raise OSError if no file can be made in this folder. A file is made there, and removed."""
-    if not Path(folder).is_dir():
-        raise OSError(None, "there is no such folder")
-    handle, name = tempfile.mkstemp(prefix=".minitl.", suffix=".part", dir=folder)
-    os.close(handle)
-    os.unlink(name)
 
 
 def write_json(path, results):

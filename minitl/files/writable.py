@@ -1,4 +1,7 @@
-"""Finding out whether a file can be written, before the work begins whose result it is to hold."""
+"""Checks that files can be written, before the work begins whose results they are to hold.
+
+A file is really made beside each path, and removed: permissions alone do not tell, as for /proc.
+"""
 
 import os
 import tempfile
@@ -7,8 +10,23 @@ from pathlib import Path
 from ..errors import ArgumentError, CheckpointError
 
 
+def check_writable(*paths):
+    """Raise ArgumentError if a file could not be written at one of these paths. None stands for no file."""
+    for path in paths:
+        if path is None:
+            continue
+        if not str(path):
+            raise ArgumentError("the path of a file to write is empty. Expected its name.")
+        try:
+            try_to_write(Path(path))
+        except OSError as error:
+            raise ArgumentError(
+                f"{path}: cannot be written ({error.strerror}). Its folder must exist and be writable."
+            ) from None
+
+
 def check_can_write(path, argument, makes_folder=False):
-    """Raise CheckpointError unless a file can be written to `path`. The file itself is not touched.
+    """Raise CheckpointError unless a callback can write a file to `path`.
 
     argument       the name of the path in the message
     makes_folder   True: the folder of the file may be missing, because the writer will make it
@@ -17,16 +35,28 @@ def check_can_write(path, argument, makes_folder=False):
         raise ArgumentError(f"{argument} is {path!r}; expected the path of a file to write.")
     path = Path(path)
     try:
-        if path.is_dir():
-            raise IsADirectoryError(None, "it is a folder")
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(None, "the file is write-protected")
-        folder = path.resolve().parent
-        while makes_folder and not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=folder)
-        os.close(handle)
-        os.unlink(temporary)
+        try_to_write(path, makes_folder)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(f"{path}: cannot be written ({reason}). Check {argument}.") from None
+
+
+def try_to_write(path, makes_folder=False):
+    """Raise OSError if no file can be written to `path`. A file that is there is not touched."""
+    if path.is_dir():
+        raise OSError(None, "it is a folder")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise OSError(None, "it is write-protected")
+    folder = path.resolve().parent
+    while makes_folder and not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    check_folder_writable(folder)
+
+
+def check_folder_writable(folder):
+    """Raise OSError if no file can be made in this folder."""
+    if not Path(folder).is_dir():
+        raise OSError(None, "there is no such folder")
+    handle, name = tempfile.mkstemp(prefix=".minitl.", suffix=".part", dir=folder)
+    os.close(handle)
+    os.unlink(name)

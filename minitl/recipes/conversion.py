@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..applications import NETWORKS
 from ..errors import ArgumentError, WeightsError
-from ..files.results import check_writable
+from ..files.writable import check_writable
 from ..weights import convert
 from ..weights.inspection import opened
 from ..weights.naming import has_keras_layout, places

@@ -33,6 +33,13 @@ def flattening_head(classes):
     return [Flatten(name="flatten"), *learning_layers(classes)]
 
 
+def before_normalization(head, x):
+    """Return features (N, D) as they reach the BatchNormalization of `learning_layers`: of length 1, or as they are."""
+    for layer in head[:-2]:
+        x = layer.forward(x)
+    return x
+
+
 def without_a_batch_of_one(batch_size, examples):
     """Return the batch size, or the next larger one with which no last batch is a single example: in a batch
     normalization, a single example is its own mean."""

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from ..applications import NETWORKS
-from ..files.results import check_writable
+from ..files.writable import check_writable
 from ..version import __version__
 from .report import FineTuning, Pictures, Stage, check_folder, write_report
 from .settings import SettingError, require_path

@@ -30,7 +30,7 @@ from .base_features import features_of, room_for_features
 from .epoch_lines import EpochLines
 from .evaluation import Evaluation
 from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head
-from .heads import learning_layers, without_a_batch_of_one
+from .heads import before_normalization, learning_layers, without_a_batch_of_one
 from .schedules import learning_rate_schedule
 from .settings import parts_before
 from .view import photograph_stream
@@ -153,8 +153,8 @@ class TwoStages:
             return "No second stage: there is nothing to train in it."
         return (
             "No second stage: on 245 photographs of ants and bees, training the last block as\n"
-            "well changed the accuracy on unseen ones by less than its error, and took ten\n"
-            f"times as long. --unfreeze {last} adds it."
+            f"well changed the accuracy on unseen ones by less than its error. --unfreeze {last}\n"
+            "adds it."
         )
 
     def choose_head(self):
@@ -191,10 +191,8 @@ class TwoStages:
         """
         settings, classes = self.settings, len(self.folder.class_names)
         set_random_seed(settings.seed)
-        layers, batch_size = (
-            learning_layers(classes, head.rows == "unit"),
-            without_a_batch_of_one(settings.batch_size, len(y)),
-        )
+        layers = learning_layers(classes, head.rows == "unit")
+        batch_size = without_a_batch_of_one(settings.batch_size, len(y))
         model = Sequential([Input(x.shape[1:]), *layers])
         if settings.start == "ridge":
             self.ridge(layers, x, y).put_into(*layers[-2:])
@@ -207,10 +205,8 @@ class TwoStages:
         return model
 
     def ridge(self, head, x, y):
-        """Return the ridge head of features (N, D) behind the layers of `head` that come before its normalization."""
-        for layer in head[:-2]:
-            x = layer.forward(x)
-        return ridge_head(x, y, len(self.folder.class_names))
+        """Return the ridge head of features (N, D) as they reach the normalization of `head`."""
+        return ridge_head(before_normalization(head, x), y, len(self.folder.class_names))
 
     def fit_ridge(self):
         """Compute a head in closed form, as a baseline. Returns its accuracy, or None without kept features.
@@ -222,8 +218,7 @@ class TwoStages:
         (x, x_val), head = self.pooled, self.head
         with Progress("Ridge regression"):
             ridge = self.ridge(head, x, self.y)
-        for layer in head[:-2]:
-            x_val = layer.forward(x_val)
+        x_val = before_normalization(head, x_val)
         accuracy = float((ridge.predict(x_val).argmax(axis=1) == self.y_val).mean())
         print(f"\nFor comparison, a head in closed form (ridge regression): {accuracy:.3f}", flush=True)
         if self.settings.start == "ridge":
@@ -264,18 +259,19 @@ class TwoStages:
         dense.set_weights([array / np.float32(temperature) for array in dense.get_weights()])
 
     def train_blocks(self):
-        """Train stage 2: the last blocks learn with the head. Returns its `History`.
-
-        Every BatchNormalization stays frozen, that of the head as well: the statistics of a few photographs would
-        change faster than the weights can follow.
-        """
+        """Train stage 2: the last blocks learn with the head. Returns its `History`."""
         settings = self.settings
-        transfer.unfreeze(self.model, after=self.parts[settings.unfreeze])
-        for layer in self.model.layers:
-            layer.trainable = layer.trainable and not layer.statistic_names
+        self.unfreeze_blocks()
         print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
         factors, self.pooled = {"predictions": settings.head_factor}, None  # from now on the base changes
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
+
+    def unfreeze_blocks(self):
+        """Unfreeze the last blocks and the head, but no BatchNormalization, not even that of the head: the statistics
+        of a few photographs would change faster than the weights can follow."""
+        transfer.unfreeze(self.model, after=self.parts[self.settings.unfreeze])
+        for layer in self.model.layers:
+            layer.trainable = layer.trainable and not layer.statistic_names
 
     def freeze_base(self):
         """Freeze all layers of the base."""

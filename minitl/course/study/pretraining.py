@@ -9,7 +9,8 @@ import time
 
 from ... import data
 from ...files.bundled import bundled_file
-from ...files.results import check_writable, write_json
+from ...files.results import write_json
+from ...files.writable import check_writable
 from ...models import load_model
 from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay

@@ -7,7 +7,8 @@ import numpy as np
 
 from ... import data, interruption
 from ...errors import MinitlError
-from ...files.results import check_writable, write_json
+from ...files.results import write_json
+from ...files.writable import check_writable
 from ...kernels.parallel import threads
 from ...recipes.settings import SettingError, require_whole_number
 from ...version import __version__
