@@ -20,7 +20,7 @@ from . import interruption
 PATIENCE = 1.0  # seconds of silence before a bar appears on a terminal
 PATIENCE_ELSEWHERE = 1.8  # and before a plain line is printed where the output is no terminal
 BETWEEN_DRAWINGS = 0.2  # seconds, on a terminal
-BETWEEN_LINES = 3.0  # seconds between two plain lines, where the output is no terminal
+BETWEEN_LINES = 1.8  # seconds between two plain lines, where the output is no terminal
 BAR = 24  # width in characters
 
 
