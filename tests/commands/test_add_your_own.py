@@ -34,7 +34,7 @@ def test_the_tables_test_all_that_was_added(copy):
     files = ["math/test_layers", "math/test_gradients", "math/test_losses", "math/test_optimizers"]
     files += ["transfer/test_applications", "transfer/test_checkpoints", "files/test_formats"]
     printed = run(
-        root, "-m", "pytest", "-vv", "-p", "no:cacheprovider", "-k", f"{NEW} or in_the_table",
+        root, "-m", "pytest", "-m", "slow or not slow", "-vv", "-p", "no:cacheprovider", "-k", f"{NEW} or in_the_table",
         *(f"tests/{name}.py" for name in files),
     )  # fmt: skip
     passed = {file.split("test_")[1]: len(re.findall(rf"{file}\.py::.*PASSED", printed)) for file in files}

@@ -26,6 +26,8 @@ from minitl.layers import (
 from minitl.models import Model, Sequential, load_model
 from minitl.weights import convert, ledger, open_weights
 
+pytestmark = pytest.mark.slow  # nearly every test here starts processes that read unknown files
+
 
 def row(names=("c1", "c2", "out")):
     return Sequential(
