@@ -24,6 +24,7 @@ axis.
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .channels import Repeated
 from .elementwise import concatenate
 from .geometry import blocks_of_rows, crop, taps
 from .memory import Scratch, empty
@@ -49,6 +50,7 @@ def conv2d_im2col(x, kernel, bias, rows, cols, activate, scale=None, other=None)
     y = empty((len(x), rows.out, cols.out, f), x.dtype)
     if scale is not None and flat_kernel.size <= y.size:  # scale the kernel or the result: the smaller one
         flat_kernel, scale = flat_kernel * scale, None
+    scale, bias = (None if each is None else Repeated(each.astype(y.dtype, copy=False)) for each in (scale, bias))
     scratch = Scratch(x.dtype)
 
     def convolve(blocks):
@@ -56,9 +58,9 @@ def conv2d_im2col(x, kernel, bias, rows, cols, activate, scale=None, other=None)
             target = y[block].reshape(-1, f)  # a view: a block is whole images, or whole rows of one image
             np.matmul(_columns(x, block, rows, cols, scratch), flat_kernel, out=target)
             if scale is not None:  # all this is done here, while the block is still in the cache
-                target *= scale
+                scale.combine(np.multiply, target, target)
             if bias is not None:
-                target += bias
+                bias.combine(np.add, target, target)
             if other is not None:
                 target += other[block].reshape(-1, f)
             activate(target, out=target)

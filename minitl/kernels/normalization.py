@@ -11,6 +11,7 @@ Who calls this: `layers.BatchNormalization`. Shapes: x and grad are (..., C), ev
 
 import numpy as np
 
+from .channels import Repeated
 from .memory import Scratch, empty
 from .parallel import SMALLEST_SHARED_BYTES, share, slices, threads
 from .products import column_sums
@@ -37,7 +38,7 @@ def batch_statistics(x):
         for k, rows in numbered:
             block = flat[rows]
             rough = (column_sums(block) / len(block)).astype(x.dtype)
-            deviation = np.subtract(block, rough, out=scratch.array("deviation", *block.shape))
+            deviation = Repeated(rough).combine(np.subtract, block, scratch.array("deviation", *block.shape))
             rest = column_sums(deviation) / len(block)  # what the rounded mean lacks
             np.multiply(deviation, deviation, out=deviation)
             squares[k] = column_sums(deviation) - len(block) * rest * rest
@@ -54,12 +55,13 @@ def scale_and_shift(x, scale, shift=None):
     """Return scale * x + shift as a new array."""
     y = empty(x.shape, np.result_type(x, scale))
     flat, flat_y = x.reshape(-1, x.shape[-1]), y.reshape(-1, x.shape[-1])
+    scale, shift = Repeated(scale), None if shift is None else Repeated(shift)
 
     def compute(parts):
         for rows in parts:
-            np.multiply(flat[rows], scale, out=flat_y[rows])
+            block = scale.combine(np.multiply, flat[rows], flat_y[rows])
             if shift is not None:
-                flat_y[rows] += shift
+                shift.combine(np.add, block, block)
 
     share(compute, _blocks(flat))
     return y
@@ -71,13 +73,13 @@ def gradient_sums(grad, x, mean):
     parts = _blocks(flat)
     dtype = np.result_type(grad, x)
     sums = np.empty((2, len(parts), flat.shape[1]))  # in float64
-    scratch = Scratch(dtype)
+    mean, scratch = Repeated(mean), Scratch(dtype)
 
     def add(numbered):
         for k, rows in numbered:
             block = flat_grad[rows]
             sums[0, k] = column_sums(block)
-            deviation = np.subtract(flat[rows], mean, out=scratch.array("deviation", *block.shape))
+            deviation = mean.combine(np.subtract, flat[rows], scratch.array("deviation", *block.shape))
             np.multiply(deviation, block, out=deviation)
             sums[1, k] = column_sums(deviation)
 
@@ -89,14 +91,14 @@ def weighted_sum(grad, x, a, b, c):
     """Return a * grad + b * x + c."""
     y = empty(grad.shape, np.result_type(grad, x))
     flat_grad, flat, flat_y = (each.reshape(-1, x.shape[-1]) for each in (grad, x, y))
+    a, b, c = Repeated(a), Repeated(b), Repeated(c)
     scratch = Scratch(y.dtype)
 
     def compute(parts):
         for rows in parts:
-            block = flat_y[rows]
-            np.multiply(flat[rows], b, out=block)
-            block += c
-            block += np.multiply(flat_grad[rows], a, out=scratch.array("product", *block.shape))
+            block = b.combine(np.multiply, flat[rows], flat_y[rows])
+            c.combine(np.add, block, block)
+            block += a.combine(np.multiply, flat_grad[rows], scratch.array("product", *block.shape))
 
     share(compute, _blocks(flat))
     return y
