@@ -32,6 +32,9 @@ class Structure:
         if not self.tensors:
             raise GraphError(f"{argument} is empty; expected a symbolic tensor, or a list or dict of them.")
 
+    def __repr__(self):
+        return f"<{self.kind}: {', '.join(map(str, self.names))}>"
+
     @property
     def names(self):
         """Return a name for each tensor, as a tuple."""
