@@ -36,6 +36,12 @@ from .settings import PhotographSettings, SettingError, require_path, settings_f
 from .two_stages import TwoStages
 from .view import CROP
 
+# The settings that do not go with `find_learning_rate`: they say how to train, and what to keep of it.
+NOT_TO_FIND_A_RATE = (
+    *("unfreeze", "tune_epochs", "tune_rate", "head_factor", "l2_sp", "patience", "start"),
+    *("run_folder", "resume", "despite_changes", "save", "report"),
+)
+
 
 @dataclass(frozen=True)
 class FinetunedPhotographs:
@@ -153,15 +159,15 @@ def _in_two_stages(folder, job):
 
 
 def find_learning_rate(folder, settings=None, verbose=1, **changes):
-    """Find a learning rate for the head, for the same arguments as `finetune_photographs`.
+    """Find a learning rate for the head, for the arguments of `finetune_photographs` that say how the head is made.
 
     Returns a `training.RangeTest`. It saves no model, and leaves an unfinished run as it is.
     """
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
-    for name in "save", "report":
-        if getattr(settings, name) is not None:
-            text = "{} does not go with {}, which trains nothing."
+    for name in NOT_TO_FIND_A_RATE:
+        if getattr(settings, name) != getattr(PhotographSettings, name):
+            text = "{} does not go with {}, which trains nothing. Leave it out."
             raise SettingError(text, name, "find_learning_rate")
     with _prepared(folder, settings, verbose) as job:
         job.find_photographs(folder)
