@@ -39,6 +39,10 @@ def run(options):
     check_writable(options.json, options.markdown)
     if options.rounds is not None and options.rounds < 1:
         raise ArgumentError(f"--rounds is {options.rounds}; expected a positive integer.")
+    if options.list:
+        given = [name for name in ("rounds", "json", "markdown", "plots") if getattr(options, name) is not None]
+        if given:
+            raise ArgumentError(f"--{given[0]} does not go with --list, which measures nothing. Leave it out.")
     results, text = benchmarks().measure(options)
     if results is None:
         return
