@@ -307,5 +307,5 @@ def is_number(found):
 
 def require_path(name, found):
     """Raise SettingError unless a setting is a path."""
-    if not isinstance(found, (str, os.PathLike)):
+    if not isinstance(found, (str, os.PathLike)) or not os.fspath(found):
         raise SettingError("{} is {found!r}; expected a path, as text or a pathlib.Path.", name, found=found)

@@ -25,7 +25,6 @@ from ..training import (
     range_test,
     ridge_head,
 )
-from ..weights.saving import check_target
 from .base_features import features_of, room_for_features
 from .epoch_lines import EpochLines
 from .evaluation import Evaluation
@@ -68,8 +67,6 @@ class TwoStages:
             self.optimizer(rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
         self.callbacks("head", 1)
         CategoricalCrossentropy(label_smoothing=self.heads[0].label_smoothing)
-        if settings.save:
-            check_target(settings.save)
 
     def find_photographs(self, path):
         """Find the photographs in the folder, and print what was found."""

@@ -141,7 +141,7 @@ def test_interrupted_and_resumed_from_python(photos, base, tmp_path, monkeypatch
         ({"save": 3}, "save is 3; expected a path", "--save is 3"),
         ({"json": b"x"}, "json is b'x'; expected a path", "--json is b'x'"),
         ({"run_folder": 3}, "run_folder is 3; expected a path", "--run is 3"),
-        ({"report": ""}, "report is empty; expected the name of a folder", "--report is empty"),
+        ({"report": ""}, "report is ''; expected a path", "--report is ''"),
     ],
 )
 def test_refusals_name_a_setting_as_it_is_called(tmp_path, changes, in_python, on_the_command_line):

@@ -19,6 +19,7 @@ from ...recipes.evaluation import wilson_interval
 from ...recipes.settings import SettingError, require_one_of, require_whole_number
 from ...terminal import counted
 from ...version import __version__
+from ...weights.saving import check_target
 from .halves import DEVIATION, HALVES, MEAN, task
 from .network import network
 
@@ -64,6 +65,8 @@ def pretrain_from_files(folder, classes="all", split=None, epochs=6, seed=0, sav
     save      file for the model;   json   file for the results
     """
     check_writable(json, save)
+    if save is not None:
+        check_target(save)
     require_whole_number("epochs", epochs)
     require_whole_number("seed", seed, least=0)
     require_one_of("classes", classes, ("all", "A", "B"))
