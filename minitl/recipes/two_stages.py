@@ -130,12 +130,12 @@ class TwoStages:
             )
             bytes_wanted += size
             if not enough:
-                no_room = f"there is no room to keep {bytes_wanted / 1e6:,.0f} MB of features"
+                size = f"{bytes_wanted / 1e6:,.0f} MB of features"
                 for name, needs_features in ("mirror", settings.mirror), ("start", settings.start == "ridge"):
                     if needs_features:
-                        text = "{} needs kept features, and {no_room}. Leave it out, or make room."
-                        raise SettingError(text, name, no_room=no_room)
-                print(f"{no_room.capitalize()}. Every epoch will read the\nphotographs again.")
+                        text = "{} needs kept features, and there is no room to keep {size}. Leave it out."
+                        raise SettingError(text, name, size=size)
+                print(f"There is no room to keep {size}. Every epoch will read the\nphotographs again.")
                 return None
         return last_frozen
 

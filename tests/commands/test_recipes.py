@@ -240,6 +240,13 @@ def test_advice_takes_no_setting_that_it_would_ignore(tmp_path):
             advise_photographs(tmp_path, **changes)
 
 
+def test_advice_refuses_now_what_its_plans_would_refuse(photos):
+    with pytest.raises(
+        SettingError, match="warm_up is 3; expected a number of epochs, 2 at most, which is tune_epochs"
+    ):
+        advise_photographs(photos, warm_up=3, image_size=32, verbose=0)
+
+
 def test_settings_that_there_are_not(tmp_path):
     with pytest.raises(ArgumentError, match="PhotographSettings has no epoch. Did you mean epochs?"):
         recipes.finetune_photographs(tmp_path, epoch=5)

@@ -109,8 +109,8 @@ class Photographs(Subject):
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
         self.label_smoothing = self.settings.label_smoothing or 0.0
         self.learning = self.cuts[-UNFROZEN:]
-        last = next(iter(parts_before(self.settings.base, self.cuts[-1])))
-        replace(settings, unfreeze=last).settled()  # refuses now what a plan with a second stage would refuse
+        for part in list(parts_before(self.settings.base, self.cuts[-1]))[:UNFROZEN]:
+            replace(settings, unfreeze=part).settled()  # refuses now what a plan with a second stage would refuse
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
         self.folder = found_photographs(photos, settings)
