@@ -149,10 +149,9 @@ class TwoStages:
         last = next(iter(parts_before(self.settings.base, self.settings.cut)), None)
         if last is None:
             return "No second stage: there is nothing to train in it."
-        return (
-            "No second stage: on 245 photographs of ants and bees, training the last block as\n"
-            f"well changed the accuracy on unseen ones by less than its error. --unfreeze {last}\n"
-            "adds it."
+        return wrapped(
+            "No second stage: on 245 photographs of ants and bees, training the last block as well changed the "
+            f"accuracy on unseen ones by less than its error. --unfreeze {last} adds it."
         )
 
     def choose_head(self):

@@ -179,6 +179,10 @@ def test_refusals(photos, base, options, message, capsys):
         (["--despite-changes"], "--despite-changes goes with --resume"),
         (["--find-rate", "--patience", "3"], "--patience does not go with --find-rate, which trains nothing"),
         (["--find-rate", "--run", "run"], "--run does not go with --find-rate"),
+        (
+            ["--find-rate", "--head", "plain", "--epochs", "3"],
+            "--epochs does not go with --find-rate, where",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -220,7 +224,7 @@ def test_options_of_a_folder_without_one(capsys):
 
 
 def test_trying_learning_rates(photos, base, capsys):
-    found = finetune(photos, *ONE_STAGE, "--find-rate")
+    found = finetune(photos, "--image-size", "32", *HEAD, "--find-rate")
     assert 1e-6 < found["suggestion"] < 10 and len(found["losses"]) == len(found["learning_rates"])
     assert "Suggested: " in capsys.readouterr().out
 
@@ -281,7 +285,7 @@ def test_an_unfinished_run_survives_what_trains_nothing(photos, base, capsys):
     for options in ["--clip-norm", "0"], ["--head-factor", "-1"], ["--save", "x.keras"], ["--augment", "--mirror"]:
         assert cli.main(["finetune", str(photos), *FAST, *run, *options]) == 1
     assert cli.main(["finetune", f"{photos}x", *FAST, *run]) == 1
-    finetune(photos, *ONE_STAGE, "--find-rate")
+    finetune(photos, "--image-size", "32", *HEAD, "--find-rate")
     for options in ["--seed", "9"], ["--start", "ridge"], ["--learning-rate", "0.5"], ["--patience", "3"]:
         for _ in range(2):
             assert cli.main(["finetune", str(photos), *FAST, *run, "--epochs", "2000", "--resume", *options]) == 1
