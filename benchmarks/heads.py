@@ -118,7 +118,9 @@ def measure_second_stage(photos):
 
 def main():
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.heads", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.heads", description=__doc__.splitlines()[0], allow_abbrev=False
+    )
     parser.add_argument("photos", metavar="PHOTOS")
     parser.add_argument("--second-stage", action="store_true", help="measure what training the last block adds")
     options = parser.parse_args()

@@ -5,6 +5,7 @@ import sys
 import time
 
 from minitl.errors import ArgumentError
+from minitl.terminal import wrapped
 
 from . import plan, report
 from .run import run_in_turn
@@ -20,7 +21,8 @@ def measure(options):
         groups = [group for group in groups if group.name in options.only]
     if options.list:
         for group in groups:
-            print(f"{group.name:22} {group.title}: {', '.join(each.label for each in group.programs)}")
+            line = f"{group.name:22} {group.title}: {', '.join(each.label for each in group.programs)}"
+            print(wrapped(line, " " * 23))
         return None, None
     about = report.machine()
     missing = [] if options.quick else plan.missing_peers()

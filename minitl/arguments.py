@@ -10,6 +10,8 @@ import numpy as np
 
 from .errors import ArgumentError, ShapeError
 
+PLAIN = (bool, int, float, str, tuple, list, dict)  # types of settings that can be compared with ==
+
 
 def refuse_methods(thing, names, advice):
     """Raise ArgumentError if the class of `thing` defines a method that Keras would call and minitl would not: it would
@@ -78,10 +80,24 @@ def nearest(word, known, count=3):
     A name is near if it is spelt alike, or if it begins with the word.
     """
     word, by_lower = str(word).lower(), {str(name).lower(): str(name) for name in known}
-    near = difflib.get_close_matches(word, by_lower, n=count, cutoff=0.5)
+    near = difflib.get_close_matches(word, by_lower, n=count)
     if word.strip("-"):
         near += [name for name in by_lower if name.startswith(word) and name not in near]
     return [by_lower[name] for name in near[:count]]
+
+
+def call_text(thing, **settings):
+    """Return a thing as the call that makes it: `SGD(learning_rate=0.01, momentum=0.9)`.
+
+    These are the given settings, and the arguments of its constructor that are attributes of the same name and are not
+    the defaults. None is not shown.
+    """
+    for name, argument in inspect.signature(inspect.unwrap(type(thing).__init__)).parameters.items():
+        value = vars(thing).get(name, argument.default)
+        if value is not argument.default and not (type(value) in PLAIN and value == argument.default):
+            settings.setdefault(name, value)
+    texts = {name: getattr(value, "__name__", repr(value)) for name, value in settings.items() if value is not None}
+    return f"{type(thing).__name__}({', '.join(f'{name}={text}' for name, text in texts.items())})"
 
 
 def _is_whole(value):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .arguments import NotHere, keras_arguments
+from .arguments import NotHere, call_text, keras_arguments
 from .errors import ArgumentError
 from .randomness import generator
 
@@ -39,6 +39,9 @@ class Initializer:
     @keras_arguments(after="seed", input_axes=NotHere(), output_axes=NotHere())
     def __init__(self, seed=None):
         self.seed = seed
+
+    def __repr__(self):
+        return call_text(self)
 
     def __call__(self, shape, dtype="float32"):
         """Return a new array of this shape."""

@@ -26,6 +26,11 @@ def printable(text):
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(count, noun):
+    """Return a number with its noun: "1 image", "2,000 images", "3 classes"."""
+    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith('s') else 's'}"
+
+
 def shortened(text, width):
     """Return a text of at most `width` characters: what is too long loses its middle, `photos/a...7.jpg`."""
     text = str(text)

@@ -21,6 +21,7 @@ from .graph.digest import frozen_digest as frozen_digest
 from .kernels.products import sums
 from .layers import Input, InputLayer, Layer
 from .models import Model
+from .terminal import counted
 from .weights.ledger import adapted
 
 
@@ -213,7 +214,7 @@ def adapt_classes(model, old_classes, new_classes):
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
         getattr(new, name)[...] = np.stack(columns, axis=-1)
     added = len(new_classes) - len(stays)
-    how = f"{len(stays)} of {len(old_classes)} classes carried over, {added} new ones their mean"
+    how = f"{len(stays)} of {counted(len(old_classes), 'class')} carried over, {added} new ones their mean"
     _note_adapted(new, layer, dict.fromkeys(layer.weight_names, how), "other classes")
     tensor = model.output_structure.packed([new(end.inputs[0])])
     return _continue(Model(model.input, tensor, name=model.name), model, class_names=new_classes)

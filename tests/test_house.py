@@ -86,6 +86,12 @@ def test_no_two_modules_import_each_other():
     assert [name for name in graph if name in reached(name)] == []
 
 
+def test_the_nearest_name_is_found_in_one_place():
+    assert [name for name, path in NAMES.items() if "difflib" in path.read_text(encoding="utf-8")] == [
+        "minitl.arguments"
+    ]
+
+
 def test_a_module_is_read_in_one_go():
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in NAMES.items()}
     assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}

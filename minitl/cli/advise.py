@@ -20,6 +20,7 @@ from ..errors import ArgumentError
 from ..files.results import write_json
 from ..files.writable import check_writable
 from ..recipes.advice import advise_clothing, advise_photographs
+from ..recipes.advice.advising import SEEDS
 from ..recipes.settings import PhotographSettings, option
 from . import photos_options
 
@@ -42,24 +43,27 @@ def add_arguments(parser):
         action="store_true",
         help="carry out all plans and compare them with the predictions (takes as long as all plans together)",
     )
-    add("--seeds", type=int, default=3, help="run each plan of --backtest with so many seeds (default: %(default)s)")
+    add("--seeds", type=int, help=f"run each plan of --backtest with so many seeds (default: {SEEDS})")
 
 
 def run(options):
     """Run the command."""
     check_writable(options.json)
-    whole_number(options.seeds, "--seeds")
+    if options.seeds is not None and not options.backtest:
+        raise ArgumentError("--seeds goes with --backtest, which runs each plan with so many seeds.")
+    seeds = whole_number(SEEDS if options.seeds is None else options.seeds, "--seeds")
     limits = {"within": options.within, "memory": options.memory}
     names = ("base", "weights", "image_size", "validation", "follow_links")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) not in (None, False)}
+    given = {name: getattr(options, name) for name in names if photos_options.is_given(options, name)}
     with interruption.graceful():
         if options.photos is not None:
             advice = advise_photographs(options.photos, **limits, **given, keep_features=not options.no_cache)
-        elif given:
-            raise ArgumentError(f"{option(next(iter(given)))} goes with photographs: minitl advise PHOTOS/")
+        elif given or options.no_cache:
+            name = next(iter(given), "no_cache")
+            raise ArgumentError(f"{option(name)} goes with photographs: minitl advise PHOTOS/")
         else:
             advice = advise_clothing(**limits)
         print(f"\n{advice}", flush=True)
         if options.backtest:
-            advice.carry_out_all(options.seeds)
+            advice.carry_out_all(seeds)
     write_json(options.json, advice.as_data())

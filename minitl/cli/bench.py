@@ -16,6 +16,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..files.atomic import replacing
 from ..files.results import write_json
@@ -37,8 +38,12 @@ def add_arguments(parser):
 def run(options):
     """Run the command."""
     check_writable(options.json, options.markdown)
-    if options.rounds is not None and options.rounds < 1:
-        raise ArgumentError(f"--rounds is {options.rounds}; expected a positive integer.")
+    if options.rounds is not None:
+        whole_number(options.rounds, "--rounds")
+    if options.list:
+        given = [name for name in ("rounds", "json", "markdown", "plots") if getattr(options, name) is not None]
+        if given:
+            raise ArgumentError(f"--{given[0]} does not go with --list, which measures nothing. Leave it out.")
     results, text = benchmarks().measure(options)
     if results is None:
         return

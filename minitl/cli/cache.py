@@ -25,7 +25,7 @@ HELP = "list or remove features, runs and weights on the disk"
 def add_arguments(parser):
     """Add the arguments of the command."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="list what is kept, how large it is, and when it was last used")
+    actions.add_parser("list", help="list what is kept, how large it is, and when it was last used (weights: fetched)")
     clean = actions.add_parser("clean", help="remove the features of photographs")
     clean.add_argument("--runs", action="store_true", help="remove the checkpoints of unfinished runs as well")
     clean.add_argument("--weights", action="store_true", help="remove downloaded weights as well")
@@ -56,7 +56,7 @@ def cache_text(entries):
     lines = [f"In {home_folder()}:"]
     if not entries:
         return f"{lines[0]} nothing is kept."
-    rows = [["what", "of", "number", "folder", "size", "last used"]]
+    rows = [["what", "of", "number", "folder", "size", "used"]]
     for entry in entries:
         count = f"{entry.count:,}" if entry.count else ""
         used = "in use" if entry.is_used else cache.age_text(entry.used)
@@ -64,6 +64,8 @@ def cache_text(entries):
     features = [entry for entry in entries if entry.kind == "features"]
     size, limit = sum(entry.size for entry in features), cache.limit_bytes()
     lines += ["", printable(table(rows)), ""]
+    if any(entry.kind == "weights" for entry in entries):
+        lines.append("Of weights, `used` is when they were fetched.")
     lines.append(f"Features: {cache.size_text(size)} of at most {cache.size_text(limit)} (MINITL_CACHE_LIMIT).")
     lines.append("`minitl cache clean` removes them; they are computed again when they are needed.")
     return "\n".join(lines)

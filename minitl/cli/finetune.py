@@ -24,6 +24,7 @@ import sys
 from dataclasses import fields
 
 from ..applications import bases, cuts
+from ..errors import ArgumentError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate, finetune_photographs
@@ -101,6 +102,10 @@ def settings_of(options):
 
 def run_on_photographs(options):
     """Run the command on a folder of photographs."""
+    if options.no_scratch:
+        raise ArgumentError(
+            "--no-scratch goes with the bundled images: on photographs, nothing is trained from scratch."
+        )
     settings = photos_options.settings_of(options)
     try:
         (find_learning_rate if options.find_rate else finetune_photographs)(options.photos, settings)

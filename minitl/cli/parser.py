@@ -10,7 +10,11 @@ MOST_NAMED = 8  # choices that are named where none is near
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser whose errors come first and are short, with exit status 2 as before."""
+    """An argparse parser whose errors come first and are short, with exit status 2 as before. Options are written out:
+    an abbreviation would mean something else as soon as there is another option."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, allow_abbrev=False, **options)
 
     def error(self, message):
         """Print the error and where the help is, and exit with 2."""

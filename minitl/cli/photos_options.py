@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from ..applications import NETWORKS, bases
 from ..errors import ArgumentError
-from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, PhotographSettings, option
+from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, VALIDATION, PhotographSettings, option
 
 DEFAULTS = PhotographSettings()
 OF_BOTH = ("cut", "epochs", "learning_rate", "seed", "save", "report", "json")  # go with the bundled images as well
@@ -81,7 +81,7 @@ def add_which_photographs(add):
         type=float,
         metavar="SHARE",
         help="hold back this share of each class to measure on, where the folder has no train/ and val/ (default: "
-        f"{DEFAULTS.validation})",
+        f"{VALIDATION})",
     )
     add("--follow-links", action="store_true", help="follow links that lead out of the folder")
 
@@ -93,9 +93,15 @@ def settings_of(options):
     return PhotographSettings(**given, keep_features=not options.no_cache)
 
 
+def is_given(options, name):
+    """Return whether an option is given: 0 is a value."""
+    value = getattr(options, name, None)
+    return value is not None and value is not False
+
+
 def refuse_without_photos(options):
     """Raise ArgumentError for options of a folder of photographs that are given without one."""
     names = [field.name for field in fields(PhotographSettings) if field.name not in OF_BOTH]
-    given = [name for name in (*names, "find_rate", "no_cache") if getattr(options, name, None) not in (None, False)]
+    given = [name for name in (*names, "find_rate", "no_cache") if is_given(options, name)]
     if given:
         raise ArgumentError(f"{option(given[0])} goes with a folder of photographs: minitl finetune PHOTOS/")

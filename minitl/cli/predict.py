@@ -18,7 +18,7 @@ from ..errors import DataError
 from ..files.results import csv_rows, json_list
 from ..files.writable import check_writable
 from ..recipes.prediction import MOST_PROBABLE, ClassifiedLines, Classifier, classify_each, files_in
-from ..terminal import printable
+from ..terminal import counted, printable
 
 HELP = "classify images with a saved model"
 
@@ -40,15 +40,16 @@ def add_arguments(parser):
 def run(options):
     """Run the command."""
     check_writable(options.json, options.csv)
-    top, failed = whole_number(options.top, "--top"), 0
-    classifier, files = Classifier(options.model), files_in(options.files)
-    names = files or ["test image 0"]
+    top, failed, done = whole_number(options.top, "--top"), 0, 0
+    files, classifier = files_in(options.files), Classifier(options.model)
+    names, classes = files or ["test image 0"], len(classifier.class_names)
+    if top > classes:
+        print(f"--top is {top}, and the model has {counted(classes, 'class')}: all of them are named.")
+        top = classes
     lines = ClassifiedLines(names, classifier.class_names, top, with_label=not files)
     with json_list(options.json) as add, csv_rows(options.csv) as write:
         write(["file", *(f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability")), "error"])
-        for number, result in enumerate(classify_each(classifier, files, top)):
-            if number == 0:
-                print(lines.header())
+        for result in classify_each(classifier, files, top):
             add(result)
             cells = [cell for each in result.get("predictions", ()) for cell in (each["class"], each["probability"])]
             write([result["file"], *cells, *[""] * (2 * top - len(cells)), result.get("error", "")])
@@ -56,6 +57,9 @@ def run(options):
                 failed += 1
                 print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
             else:
+                if not done:
+                    print(lines.header())
+                done += 1
                 print(lines.line(result), flush=True)
     if failed:
-        raise DataError(f"{failed} of {len(files)} files could not be read. They are named above.")
+        raise DataError(f"{failed} of {counted(len(files), 'file')} could not be read, as said above.")

@@ -11,7 +11,7 @@ t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz
 """
 
 from ..course.study.halves import HALVES
-from ..course.study.pretraining import pretrain_from_files
+from ..course.study.pretraining import SPLIT, pretrain_from_files
 
 HELP = "train a base on Fashion-MNIST (step 1 of transfer learning)"
 
@@ -25,8 +25,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--split",
         choices=HALVES,
-        default="similar",
-        help="choose how the classes are divided into the halves A and B (default: %(default)s)",
+        help=f"with --classes A or B: choose how the classes are divided (default: {SPLIT})",
     )
     parser.add_argument("--epochs", type=int, default=6, help="train so long (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="set the seed of all random numbers (default: %(default)s)")

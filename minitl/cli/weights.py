@@ -18,7 +18,7 @@ from ..errors import WeightsError
 from ..files.results import write_json
 from ..files.writable import check_writable
 from ..recipes.conversion import convert_weights
-from ..terminal import fitted, printable, wrapped
+from ..terminal import counted, fitted, printable, wrapped
 from ..weights import inspection
 from ..weights.published import catalogue
 
@@ -65,8 +65,9 @@ def run(options):
     results = action[options.action](options)
     write_json(options.json, results)
     if options.action == "diff" and results["different"]:  # as the command diff of Unix
-        count, equal = len(results["different"]), results["equal"]
-        raise WeightsError(f"{options.first} and {options.second} differ in {count} of {count + equal} tensors.")
+        count = len(results["different"])
+        of_all = counted(count + results["equal"], "tensor")
+        raise WeightsError(f"{options.first} and {options.second} differ in {count} of {of_all}.")
 
 
 def show_list(options):
@@ -74,8 +75,8 @@ def show_list(options):
     found = catalogue.overview()
     for name, each in found.items():
         print(wrapped(f"{name}: {each['about']}", "    "))
-        print(f"    on this machine: {each['path'] or 'no'}")
-    print(f"\nminitl weights get NAME fetches one into {catalogue.models_folder()}.")
+        print("    " + wrapped(f"on this machine: {each['path'] or 'no'}", "      "))
+    print("\n" + wrapped(f"minitl weights get NAME fetches one into {catalogue.models_folder()}.", "  "))
     return found
 
 

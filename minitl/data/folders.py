@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..errors import ArgumentError, DataError
 from ..progress import Progress
+from ..terminal import counted
 from .parts import require_no_parts
 from .photos import MOST_PIXELS, in_threads, open_photo
 from .split import held_back
@@ -84,7 +85,8 @@ class PhotoFolder:
 
     def __repr__(self):
         return (
-            f"<PhotoFolder {self.path}: {len(self.class_names)} classes, {len(self.train):,} photographs for training, "
+            f"<PhotoFolder {self.path}: {len(self.class_names)} classes, "
+            f"{counted(len(self.train), 'photograph')} for training, "
             f"{len(self.val):,} for validation, {len(self.skipped):,} left out>"
         )
 

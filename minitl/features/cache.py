@@ -33,7 +33,7 @@ class Entry:
     name       the base of features, or the name of a file of weights
     folder     the folder of photographs that it belongs to, or "" if that is not known
     paths      the files and folders that it consists of
-    size       bytes;   used   when it was last used, in seconds since 1970
+    size       bytes;   used   when it was last used, in seconds since 1970; of weights, when they were fetched
     count      the number of photographs, None where it has none;   noun   the word for them
     """
 
@@ -69,11 +69,12 @@ class Entry:
     def as_data(self):
         """Return the entry as JSON can hold it."""
         data = {"kind": self.kind, "name": self.name, "folder": self.folder, "bytes": self.size, "count": self.count}
-        return {**data, "last_used": self.used, "in_use": self.is_used, "paths": [str(path) for path in self.paths]}
+        when = "fetched" if self.kind == "weights" else "last_used"
+        return {**data, when: self.used, "in_use": self.is_used, "paths": [str(path) for path in self.paths]}
 
 
 def contents(home=None):
-    """Return all that is kept as a list of `Entry`: features, runs, weights; in each kind, the last used one first."""
+    """Return all that is kept as a list of `Entry`: features, runs, weights; in each kind, the latest one first."""
     home = home_folder() if home is None else Path(home)
     found = [*kept_features_in(home / "features"), *_runs(home / "runs"), *_weights(home / "models")]
     kinds = ("features", "run", "weights")
@@ -192,7 +193,7 @@ def size_text(count):
 
 
 def age_text(used):
-    """Return how long ago something was used."""
+    """Return how long ago something was used or fetched."""
     seconds = max(0.0, time.time() - used)
     for length, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= length:

@@ -46,6 +46,7 @@ from ..errors import ArgumentError, DataError, MinitlError
 from ..files.home import home_folder
 from ..graph.architecture import architecture
 from ..layers import GlobalAveragePooling2D
+from ..terminal import counted
 from ..version import __version__
 from .cache import keep_within_limit, limit_bytes, size_text
 from .one_pass import output_shapes, outputs
@@ -135,12 +136,12 @@ def kept_together(graphs, source, keep=True, verbose=1, half=False, about=None):
     there = [position for position, origin in enumerate(origins) if origin not in gone]
     if not there:
         reason = left_out[0][1] if left_out else ""
-        raise DataError(f"none of the {len(set(origins))} {source.noun}s could be read: {reason}")
+        raise DataError(f"none of the {counted(len(set(origins)), source.noun)} could be read: {reason}")
     folder = stores[0].home
     if verbose:
         computed = len({origins[position] for position in positions})
         kept = len({origins[position] for position in wanted.values()}) - computed
-        print(f"Features: {computed} {source.noun}s went through the base, {kept} were kept from before", end="")
+        print(f"Features: {counted(computed, source.noun)} went through the base, {kept} were kept from before", end="")
         print("." if folder is None else f"\n({folder.parent}).", flush=True)
     if folder is not None:
         keep_within_limit(folder.parent)
@@ -157,8 +158,7 @@ def _distinct(graphs, stores):
 
 def _count(origins, positions, source):
     """Return the number of origins at these positions, with their noun."""
-    count = len({origins[position] for position in positions})
-    return f"{count:,} {source.noun}{'s' * (count != 1)}"
+    return counted(len({origins[position] for position in positions}), source.noun)
 
 
 def room_for(graphs, source, keep=True, half=False, about=None):

@@ -21,7 +21,7 @@ import time
 
 import numpy as np
 
-from ..terminal import wrapped
+from ..terminal import counted, wrapped
 from .one_pass import all_outputs, output_shapes
 
 # The largest output that is kept. After VGG16's first block it has 3.2 MB an image, more than the image itself.
@@ -83,8 +83,9 @@ class KeptFeatures:
         start = time.perf_counter()
         kept, kept_val = shortened(x), None if x_val is None else shortened(x_val)
         seconds = time.perf_counter() - start
-        what = f"ran once over {examples:,} examples in {seconds:.1f} s and kept its output ({_megabytes(kept_bytes)})"
-        _print_if(verbose, f"Frozen up to {_names(ends)}: {what}; training the {len(rest.calls)} layers after it.")
+        ran, size, after = counted(examples, "example"), _megabytes(kept_bytes), counted(len(rest.calls), "layer")
+        what = f"ran once over {ran} in {seconds:.1f} s and kept its output ({size})"
+        _print_if(verbose, f"Frozen up to {_names(ends)}: {what}; training the {after} after it.")
         return rest, kept, kept_val
 
 

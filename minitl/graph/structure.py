@@ -6,6 +6,7 @@ made with a dict takes a dict. `Structure` converts between the two, for inputs,
 
 from ..errors import ArgumentError, DataError, GraphError
 from ..layers import SymbolicTensor
+from ..terminal import counted
 
 
 class Structure:
@@ -31,6 +32,9 @@ class Structure:
                 )
         if not self.tensors:
             raise GraphError(f"{argument} is empty; expected a symbolic tensor, or a list or dict of them.")
+
+    def __repr__(self):
+        return f"<{self.kind}: {', '.join(map(str, self.names))}>"
 
     @property
     def names(self):
@@ -77,11 +81,11 @@ class Structure:
             return tuple(values) if is_list_of_one and len(values[0].shape) else (values,)
         if not isinstance(values, (list, tuple)):
             raise DataError(
-                f"{what} is {type(values).__name__}; expected a list or dict of {len(names)} arrays, one for "
-                f"each of {_quoted(names)}."
+                f"{what} is {type(values).__name__}; expected a list or dict of {counted(len(names), 'array')}, one "
+                f"for each of {_quoted(names)}."
             )
         if len(values) != len(names):
-            raise DataError(f"{what} holds {len(values)} arrays; expected one for each of {_quoted(names)}.")
+            raise DataError(f"{what} holds {counted(len(values), 'array')}; expected one for each of {_quoted(names)}.")
         return tuple(values)
 
     def settings(self, given, what, are_lists=False):

@@ -1,6 +1,6 @@
 """The table that `model.summary()` prints, and the floating-point operations of one example."""
 
-from ..terminal import columns, shortened, wrapped
+from ..terminal import columns, counted, shortened, wrapped
 
 
 def flops(model):
@@ -84,6 +84,6 @@ def described(model):
 
     learning, total = model.count_params(trainable_only=True), model.count_params()
     frozen = "" if learning == total else f" ({learning:,} learn)"
-    numbers = f"{len(model.layers)} layers, {total:,} parameters{frozen}"
+    numbers = f"{counted(len(model.layers), 'layer')}, {counted(total, 'parameter')}{frozen}"
     shapes = f"{shapes_of(model.inputs)} -> {shapes_of(model.outputs)}"
     return f"<{type(model).__name__} '{model.name}': {shapes}, {numbers}>"

@@ -6,6 +6,7 @@ from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
 from ..kernels.winograd import KernelTransform
+from ..terminal import counted
 from .activations import activation_functions
 from .base import NO_REGULARIZERS, Layer
 
@@ -65,8 +66,9 @@ class Conv2D(Layer):
         if input_shape[3] is None:
             raise ShapeError(f"layer '{self.name}' needs to know how many channels it gets, found {input_shape}.")
         if self.kernel is not None and input_shape[3] != self.kernel.shape[2]:
+            channels = counted(self.kernel.shape[2], "channel")
             raise ShapeError(
-                f"layer '{self.name}' expected {self.kernel.shape[2]} channels, found {input_shape[3]}: its input has "
+                f"layer '{self.name}' expected {channels}, found {input_shape[3]}: its input has "
                 f"shape {tuple(input_shape)}. Images are (N, H, W, C); transfer.adapt_input changes a model's channels."
             )
 

@@ -6,6 +6,7 @@ from .. import initializers
 from ..arguments import DATA_FORMAT, NotHere, keras_arguments, truth_value, whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
+from ..terminal import counted
 from .activations import activation_functions
 from .base import NO_REGULARIZERS, Layer
 
@@ -62,7 +63,7 @@ class Dense(Layer):
                 "Give the model a fixed input_shape, or pool globally before this layer."
             )
         if self.kernel is not None and inputs != len(self.kernel):
-            raise ShapeError(f"layer '{self.name}' expected {len(self.kernel)} inputs, found {inputs}.")
+            raise ShapeError(f"layer '{self.name}' expected {counted(len(self.kernel), 'input')}, found {inputs}.")
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

@@ -8,6 +8,7 @@ from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, keras_arguments,
 from ..errors import ShapeError, warn_of_mistake
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
+from ..terminal import counted
 from .base import Layer
 
 
@@ -96,8 +97,9 @@ class BatchNormalization(Layer):
             raise ShapeError(f"layer '{self.name}': axis is {self.axis}; channels are the last axis, -1, here.")
         channels = input_shape[-1]
         if channels is None or (self.moving_mean is not None and channels != len(self.moving_mean)):
-            expected = "a known number of" if self.moving_mean is None else len(self.moving_mean)
-            raise ShapeError(f"layer '{self.name}' expected {expected} channels, found shape {tuple(input_shape)}.")
+            mean = self.moving_mean
+            expected = "a known number of channels" if mean is None else counted(len(mean), "channel")
+            raise ShapeError(f"layer '{self.name}' expected {expected}, found shape {tuple(input_shape)}.")
 
     @property
     def uses_batch(self):

@@ -15,7 +15,7 @@ padding mask and an ignored region are weights of 0.
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, NotHere, keras_arguments
+from ..arguments import DTYPE, NAME, NotHere, call_text, keras_arguments
 from ..errors import DataError
 
 REDUCTION = NotHere("sum_over_batch_size", instead="A loss is a mean; multiply it, or use loss_weights.")
@@ -51,10 +51,7 @@ class Loss:
         return self.forward(y_true, y_pred, sample_weight)
 
     def __repr__(self):
-        kept = (*self.working_state, *self.remembers)
-        plain = {name: value for name, value in vars(self).items() if isinstance(value, (bool, int, float, str))}
-        shown = ", ".join(f"{name}={value!r}" for name, value in plain.items() if name not in kept and name[0] != "_")
-        return f"<{type(self).__name__}{': ' if shown else ''}{shown}>"
+        return call_text(self)
 
     def forward(self, y_true, y_pred, sample_weight=None):
         """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""

@@ -5,7 +5,7 @@ metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result()
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments
+from ..arguments import DTYPE, call_text, keras_arguments
 from ..errors import ArgumentError, DataError, MinitlError
 
 
@@ -24,6 +24,9 @@ class Metric:
         if name is not None:
             self.name = metric_name(name)
         self.reset()
+
+    def __repr__(self):
+        return call_text(self)
 
     def reset(self):
         """Forget all batches."""

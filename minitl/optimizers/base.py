@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..arguments import NAME, NotHere, keras_arguments, number
+from ..arguments import NAME, NotHere, call_text, keras_arguments, number
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
 from .schedules import LARGEST_RATE, rate
@@ -97,10 +97,8 @@ class Optimizer:
         self.start_points = {}  # (layer, parameter name) -> p0, its copy before the first step; for l2_sp
 
     def __repr__(self):
-        settings = {"momentum": getattr(self, "momentum", None), "weight_decay": self.weight_decay, "l2_sp": self.l2_sp}
-        settings = {**settings, **self.clipping}
-        shown = "".join(f", {name}={value:g}" for name, value in settings.items() if value)
-        return f"<{type(self).__name__}: learning_rate={self.learning_rate:g}{shown}, {self.iterations:,} steps taken>"
+        shared = {"l2_sp": self.l2_sp, "rate_factors": self.rate_factors or None, **self.clipping}
+        return call_text(self, learning_rate=self._schedule or self._learning_rate, **shared)
 
     @property
     def learning_rate(self):

@@ -2,7 +2,7 @@
 
 import math
 
-from ..arguments import NAME, keras_arguments, number, whole_number
+from ..arguments import NAME, call_text, keras_arguments, number, whole_number
 from ..errors import ArgumentError
 
 LARGEST_RATE = 1e30  # far above every rate that makes sense
@@ -10,6 +10,9 @@ LARGEST_RATE = 1e30  # far above every rate that makes sense
 
 class LearningRateSchedule:
     """The base of the schedules, for a schedule of your own. An optimizer takes any function of the number of steps."""
+
+    def __repr__(self):
+        return call_text(self)
 
     def __call__(self, step):
         """Return the learning rate after `step` steps."""
@@ -28,16 +31,18 @@ class CosineDecay(LearningRateSchedule):
 
     @keras_arguments(after="alpha", name=NAME)
     def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, warmup_target=None, warmup_steps=0):
-        self.initial, self.target = rate(initial_learning_rate), warmup_target and rate(warmup_target)
+        self.initial_learning_rate = rate(initial_learning_rate)
+        self.warmup_target = warmup_target and rate(warmup_target)
         self.decay_steps, self.warmup_steps = whole_number(decay_steps, "decay_steps"), warmup_steps
         self.alpha = number(alpha, "alpha", 0, 1)
 
     def __call__(self, step):
         """Return the learning rate after `step` steps."""
-        largest = self.initial if self.target is None else self.target
-        if self.target is not None:
+        largest = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        if self.warmup_target is not None:
             if step < self.warmup_steps:
-                return self.initial + (self.target - self.initial) * step / self.warmup_steps
+                start = self.initial_learning_rate
+                return start + (self.warmup_target - start) * step / self.warmup_steps
             step -= self.warmup_steps
         cosine = math.cos(math.pi * min(step / self.decay_steps, 1))
         return largest * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
@@ -51,13 +56,14 @@ class ExponentialDecay(LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
-        self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
+        self.initial_learning_rate = rate(initial_learning_rate)
+        self.decay_rate = number(decay_rate, "decay_rate", 0, 1e30)
         self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
 
     def __call__(self, step):
         """Return the learning rate after `step` steps."""
         passed = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return self.initial * self.decay_rate**passed
+        return self.initial_learning_rate * self.decay_rate**passed
 
 
 class InverseTimeDecay(LearningRateSchedule):
@@ -67,13 +73,14 @@ class InverseTimeDecay(LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
-        self.initial, self.decay_rate = rate(initial_learning_rate), number(decay_rate, "decay_rate", 0, 1e30)
+        self.initial_learning_rate = rate(initial_learning_rate)
+        self.decay_rate = number(decay_rate, "decay_rate", 0, 1e30)
         self.decay_steps, self.staircase = whole_number(decay_steps, "decay_steps"), staircase
 
     def __call__(self, step):
         """Return the learning rate after `step` steps."""
         passed = step // self.decay_steps if self.staircase else step / self.decay_steps
-        return self.initial / (1 + self.decay_rate * passed)
+        return self.initial_learning_rate / (1 + self.decay_rate * passed)
 
 
 class PolynomialDecay(LearningRateSchedule):
@@ -85,7 +92,7 @@ class PolynomialDecay(LearningRateSchedule):
     """
 
     def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name=None):
-        self.initial, self.end = rate(initial_learning_rate), rate(end_learning_rate)
+        self.initial_learning_rate, self.end_learning_rate = rate(initial_learning_rate), rate(end_learning_rate)
         self.decay_steps, self.power = whole_number(decay_steps, "decay_steps"), number(power, "power", 0, 100)
         self.cycle = cycle
 
@@ -95,7 +102,7 @@ class PolynomialDecay(LearningRateSchedule):
         if self.cycle:
             steps *= max(1, math.ceil(step / steps))
         left = 1 - min(step, steps) / steps
-        return (self.initial - self.end) * left**self.power + self.end
+        return (self.initial_learning_rate - self.end_learning_rate) * left**self.power + self.end_learning_rate
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):

@@ -16,6 +16,7 @@ import numpy as np
 from .. import data, transfer
 from ..applications import VGG16
 from ..applications.vgg16 import preprocess_input
+from ..arguments import truth_value
 from ..files.bundled import bundled_file
 from ..files.results import write_json
 from ..graph.summary import flops
@@ -23,7 +24,7 @@ from ..kernels.memory import peak_bytes
 from ..models import Model
 from ..optimizers import SGD
 from ..randomness import set_random_seed
-from ..terminal import silent_unless, table
+from ..terminal import counted, silent_unless, table
 from ..training import LearningRateHistory, LearningRateScheduler
 from ..version import __version__
 from .evaluation import Evaluation, wilson_interval
@@ -75,6 +76,7 @@ class ClothingSettings:
         require_whole_number("epochs", self.epochs)
         require_above_0("learning_rate", self.learning_rate)
         require_whole_number("seed", self.seed, least=0)
+        truth_value(self.scratch, "scratch")
         if self.cut not in CUTS:
             text = "{} is {found}; on the bundled images, expected one of {some}."
             raise SettingError(text, "cut", found=self.cut, some=", ".join(CUTS))
@@ -223,7 +225,7 @@ def six_steps(cut, images):
     say("Load", f"{numbers}, from {WEIGHTS} (the first three of five blocks).")
 
     whole, model = model, transfer.remove_layers(model, after=cut)
-    removed = f"the {len(whole.layers) - len(model.layers)} layers after {cut}"
+    removed = f"the {counted(len(whole.layers) - len(model.layers), 'layer')} after {cut}"
     why = "the later a layer, the more it is specialized in photographs"
     say("Remove", f"{removed}: {why}. (The dense layers were left out from the start: include_top=False.)")
 

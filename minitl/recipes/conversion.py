@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ..applications import NETWORKS
+from ..arguments import truth_value
 from ..errors import ArgumentError, WeightsError
 from ..files.writable import check_writable
 from ..weights import convert
@@ -27,6 +28,7 @@ def convert_weights(source, target, model=None, names=None, partial=False):
     partial   leave out layers that the model does not have
     """
     check_writable(target)
+    partial = truth_value(partial, "partial")
     names = read_names(names) if names and not isinstance(names, dict) else names
     with opened(source) as file:
         foreign = not has_keras_layout(file)

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
-from ..terminal import columns, printable, table
+from ..terminal import columns, counted, printable, table
 
 MOST_PAIRS = 10  # of confused classes that are listed where the confusion matrix is too wide
 
@@ -48,7 +48,7 @@ class Evaluation:
     def __repr__(self):
         low, high = self.accuracy_interval
         return (
-            f"<Evaluation of {len(self.labels):,} images of {len(self.class_names)} classes: accuracy "
+            f"<Evaluation of {counted(len(self.labels), 'image')} of {len(self.class_names)} classes: accuracy "
             f"{self.accuracy:.3f} ({low:.3f} to {high:.3f})>"
         )
 
@@ -122,7 +122,7 @@ class Evaluation:
         """Return the figures as tables for people."""
         low, high = self.accuracy_interval
         count, names = len(self.labels), self.class_names
-        lines = [f"accuracy {self.accuracy:.3f} on {count:,} images (95% interval {low:.3f} to {high:.3f})"]
+        lines = [f"accuracy {self.accuracy:.3f} on {counted(count, 'image')} (95% interval {low:.3f} to {high:.3f})"]
         if len(names) > 3:
             lines.append(f"The label is among the three most probable classes: {self.top_k(3):.3f}")
         rows = [["class", "images", "precision", "recall", "f1"]]

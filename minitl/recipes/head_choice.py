@@ -17,6 +17,7 @@ from ..progress import Progress
 from ..terminal import table
 
 FOLDS = 5
+NOUN = "training images"
 MOST_EPOCHS = 60  # of a training in the cross-validation
 MOST_EXAMPLES = 1000  # more are not needed to choose, and would take minutes: a stratified part of them is taken
 TEMPERATURES = np.geomspace(0.05, 20, 241)  # 2.5 % apart
@@ -58,7 +59,7 @@ class HeadChoice(NamedTuple):
     """The chosen `head`, and the `trials` (the chosen one first) of the cross-validation; none where there was none.
 
     folds    parts of the cross-validation;   labels   (examples,) of the photographs in it
-    reason   why there was no cross-validation, or ""
+    reason   why there was no cross-validation, or "";   noun   the word for the examples
     """
 
     head: Head
@@ -66,6 +67,7 @@ class HeadChoice(NamedTuple):
     folds: int = 0
     labels: np.ndarray = np.empty(0, int)
     reason: str = ""
+    noun: str = NOUN
 
     def __repr__(self):
         why = self.reason or f"by {self.folds}-fold cross-validation among {len(self.trials)}"
@@ -87,7 +89,7 @@ class HeadChoice(NamedTuple):
                 [ROWS[trial.head.rows], rate, smoothing, f"{trial.accuracy:.3f}", f"{trial.log_loss:.3f}", mark]
             )
         return (
-            f"Which head? {self.folds}-fold cross-validation on {len(self.labels):,} training images:\n"
+            f"Which head? {self.folds}-fold cross-validation on {len(self.labels):,} {self.noun}:\n"
             f"{table(rows)}\n"
             "The log loss decides: it counts how sure each prediction was, not only whether\n"
             "it was right. (Within its error, the first in order of preference is taken.)"
@@ -129,15 +131,16 @@ def candidates(rows=None, learning_rate=None, label_smoothing=None):
     return list(dict.fromkeys(head._replace(**given) for head in fitting))
 
 
-def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1):
+def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1, noun=NOUN):
     """Return the `HeadChoice` among `heads`, a list of `Head`s.
 
     fit        fit(head, features, labels) -> a trained model, from features to probabilities
     features   (N, D);   labels   (N,) integers
     groups     (N,): photographs of one group (copies, mirror images) are left out together
+    noun       the word for the examples in the printed choice
     """
     if len(heads) == 1:
-        return HeadChoice(heads[0], [], reason="as it was asked for")
+        return HeadChoice(heads[0], [], reason="the only one that fits what was asked for")
     folds = min(FOLDS, _fewest_groups(labels, groups))
     if folds < 2:
         return HeadChoice(heads[0], [], reason="a class has too few photographs for a choice")
@@ -156,7 +159,7 @@ def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1):
     trials = [_measured(head, probabilities, labels) for head, probabilities in out_of_fold.items()]
     chosen = _first_as_good_as_the_best(trials, labels)
     others = sorted((trial for trial in trials if trial is not chosen), key=lambda trial: trial.log_loss)
-    return HeadChoice(chosen.head, [chosen, *others], folds, labels)
+    return HeadChoice(chosen.head, [chosen, *others], folds, labels, noun=noun)
 
 
 def cost_of_choice(epochs, examples):

@@ -2,6 +2,7 @@
 
 from .. import initializers
 from ..applications import NETWORKS, find
+from ..errors import ArgumentError
 from ..graph.summary import flops
 from ..models import load_model
 from .settings import SettingError
@@ -22,8 +23,14 @@ def model_by_name(name, include_top=True, input_shape=None):
             text = "{} and {} go with an application's name ({some})."
             raise SettingError(text, "include_top", "input_shape", some=", ".join(NETWORKS))
         return load_model(name)
-    with initializers.weights_will_be_loaded():  # the weights are not used
-        return application.build(weights=None, include_top=include_top and not is_notop, input_shape=input_shape)
+    try:
+        with initializers.weights_will_be_loaded():  # the weights are not used
+            return application.build(weights=None, include_top=include_top and not is_notop, input_shape=input_shape)
+    except ArgumentError as error:
+        rest = str(error).removeprefix("input_shape")
+        if rest == str(error):
+            raise
+        raise SettingError("{}{rest}", "input_shape", rest=rest) from None
 
 
 def summary_as_data(model):

@@ -36,6 +36,14 @@ from .settings import PhotographSettings, SettingError, require_path, settings_f
 from .two_stages import TwoStages
 from .view import CROP
 
+# The settings that do not go with `find_learning_rate`: they say how to train, and what to keep of it.
+NOT_TO_FIND_A_RATE = (
+    *("unfreeze", "tune_epochs", "tune_rate", "head_factor", "l2_sp", "patience", "start"),
+    *("run_folder", "resume", "despite_changes", "save", "report"),
+)
+# And those by which the heads are trained that it chooses among.
+TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm", "class_weights")
+
 
 @dataclass(frozen=True)
 class FinetunedPhotographs:
@@ -153,17 +161,16 @@ def _in_two_stages(folder, job):
 
 
 def find_learning_rate(folder, settings=None, verbose=1, **changes):
-    """Find a learning rate for the head, for the same arguments as `finetune_photographs`.
+    """Find a learning rate for the head, for the arguments of `finetune_photographs` that say how the head is made.
 
     Returns a `training.RangeTest`. It saves no model, and leaves an unfinished run as it is.
     """
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
-    for name in "save", "report":
-        if getattr(settings, name) is not None:
-            text = "{} does not go with {}, which trains nothing."
-            raise SettingError(text, name, "find_learning_rate")
+    _refuse(settings, NOT_TO_FIND_A_RATE, "which trains nothing")
     with _prepared(folder, settings, verbose) as job:
+        if len(job.heads) == 1 or job.settings.augment:
+            _refuse(settings, TO_CHOOSE_A_HEAD, "where there is one head to choose from")
         job.find_photographs(folder)
         job.build()
         job.run_frozen_part()
@@ -172,3 +179,11 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
         print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of\nit as well.")
         write_json(job.settings.json, found._asdict())
     return found
+
+
+def _refuse(settings, names, why):
+    """Raise SettingError for the first of these settings that is not the default: it does not go with the search."""
+    for name in names:
+        if getattr(settings, name) != getattr(PhotographSettings, name):
+            text = "{} does not go with {}, {why}. Leave it out."
+            raise SettingError(text, name, "find_learning_rate", why=why)

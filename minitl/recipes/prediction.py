@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import data, transfer
 from ..applications import preprocessing
-from ..arguments import whole_number
+from ..arguments import truth_value, whole_number
 from ..data.photos import in_threads
 from ..errors import ArgumentError, DataError
 from ..features.on_disk import kept_features
@@ -155,8 +155,11 @@ def _bundled(classifier, top):
 
 def files_in(paths):
     """Return the paths of files as a list of texts. In place of a folder stand all files in it and below, sorted by
-    name, without hidden ones. Raises DataError for a folder without files."""
-    found = []
+    name, without hidden ones. Raises DataError for a path that is not there, and for a folder without files."""
+    found, paths = [], [os.fspath(path) for path in paths]
+    missing = [path for path in paths if not os.path.exists(path)]
+    if missing:
+        raise DataError(f"{missing[0]}: is not there. Nothing was classified.")
     for path in paths:
         if not os.path.isdir(path):
             found.append(str(path))
@@ -222,6 +225,7 @@ def evaluate_folder(model, folder, strict=False, verbose=1, follow_links=False):
     Returns (`Evaluation`, [(path, reason) of every file that was left out]). With `strict`, raises DataError for the
     first of these files instead. With `follow_links`, links that lead out of the folder are followed.
     """
+    strict, follow_links = truth_value(strict, "strict"), truth_value(follow_links, "follow_links")
     with silent_unless(verbose):
         classifier = Classifier(model)
         class_names = classifier.class_names

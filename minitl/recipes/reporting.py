@@ -14,8 +14,9 @@ import numpy as np
 from ..applications import NETWORKS
 from ..files.writable import check_writable
 from ..version import __version__
+from ..weights.saving import check_target
 from .report import FineTuning, Pictures, Stage, check_folder, write_report
-from .settings import SettingError, require_path
+from .settings import require_path
 from .view import photograph_pixels
 
 
@@ -25,11 +26,10 @@ def check_outputs(settings):
         if getattr(settings, name) is not None:
             require_path(name, getattr(settings, name))
     check_writable(settings.json, settings.save)
-    if settings.report is None:
-        return
-    if not settings.report:
-        raise SettingError("{} is empty; expected the name of a folder.", "report")
-    check_folder(settings.report)
+    if settings.save is not None:
+        check_target(settings.save)
+    if settings.report is not None:
+        check_folder(settings.report)
 
 
 def report_on_clothing(result, enlarge, prepare):

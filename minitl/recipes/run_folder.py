@@ -48,6 +48,15 @@ def settings_named():
         raise RunRefused(str(error)) from None
 
 
+def remove_if_empty(folders):
+    """Remove the first folders of a list, up to one that is not empty."""
+    try:
+        for folder in folders:
+            folder.rmdir()
+    except OSError:
+        pass
+
+
 class RunFolder:
     """A folder for the checkpoints of both stages, each in a subfolder.
 
@@ -66,7 +75,12 @@ class RunFolder:
 
     @contextmanager
     def locked(self):
-        """Lock the folder for one run at a time. Raises CheckpointError if another run works in it."""
+        """Lock the folder for one run at a time. Raises CheckpointError if another run works in it.
+
+        Without a checkpoint at the end, no file of it is left, and no folder that was made for it.
+        """
+        ours = default_run_folder(self.photos)
+        made = [each for each in (self.path, *self.path.parents) if each == ours or not each.exists()]
         lock = Lock(
             self.path / "whole",
             f"{self}: another run is at work in this folder. Wait for it, or choose another folder with --run DIR.",
@@ -75,7 +89,12 @@ class RunFolder:
             self._say_whose()
             yield
         finally:
+            is_unfinished = self.is_unfinished()
+            if not is_unfinished:
+                (self.path / "about.json").unlink(missing_ok=True)
             lock.release()
+            if not is_unfinished:
+                remove_if_empty(made)
 
     def _say_whose(self):
         """Write which photographs the folder belongs to, for `minitl cache list`."""
@@ -99,4 +118,3 @@ class RunFolder:
         """Remove all checkpoints."""
         for name in STAGES:
             clear(self.stage(name))
-        (self.path / "about.json").unlink(missing_ok=True)

@@ -8,21 +8,25 @@ A job takes a settings object, single changes by name, or both:
 The command line fills in the same objects. Where it has an option, Python has a setting: `--cut` is `cut`.
 """
 
-import difflib
 import os
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from ..applications import NETWORKS, bases, cuts
+from ..arguments import nearest, truth_value
 from ..errors import ArgumentError
 
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 STARTS = ("zeros", "ridge")
 HEADS = ("auto", "unit", "plain")
 TUNE_EPOCHS, TUNE_RATE = 2, 0.0003  # of the second stage
+VALIDATION = 0.2  # the share of each class that is held back
 LARGEST_SIZE = 4096  # pixels
 LARGEST_FACTOR, LARGEST_DECAY, LARGEST_NUMBER = 1e3, 1e6, 1e30  # the optimizers take no larger ones
+
+# The settings that act in the second stage only, with the values that ask for nothing.
+OF_THE_SECOND_STAGE = {"tune_epochs": (None, 0), "tune_rate": (None,), "head_factor": (1,), "l2_sp": (0, None)}
 
 # The settings whose option on the command line has another name than the setting.
 OPTIONS = {
@@ -69,7 +73,7 @@ def settings_from(kind, settings, changes):
     known = [field.name for field in fields(kind)]
     for name in changes:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = nearest(name, known, 1)
             hint = f"Did you mean {near[0]}?" if near else f"Expected some of {', '.join(known)}."
             raise ArgumentError(f"{kind.__name__} has no {name}. {hint}")
     return replace(settings, **changes)
@@ -89,10 +93,10 @@ class PhotographSettings:
     epochs, learning_rate       of the first stage, in which the head learns alone
     unfreeze         the part of the base from which on a second stage learns as well, or "none". The default is "none",
                      or the last part if tune_epochs or tune_rate is given
-    tune_epochs, tune_rate      of the second stage (default: 2, 0.0003)
+    tune_epochs, tune_rate      of the second stage (default: 2, 0.0003; None where there is none)
     head_factor      in the second stage, the head's learning rate is tune_rate times this
     schedule         of the learning rate, in both stages: one of SCHEDULES
-    warm_up          epochs in which the rate rises from 0, in both stages
+    warm_up          epochs in which the rate rises from 0, in both stages: not more than either of them has
     patience         end a stage after so many epochs without a better val_loss, and go back to the best (None: never)
     batch_size       photographs in a mini-batch
     weight_decay     of the new head, towards 0;   l2_sp   of the base, towards its pre-trained values
@@ -104,7 +108,7 @@ class PhotographSettings:
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
     weights          the file of the base's weights, without its head (default: ImageNet's)
-    validation       the share of each class to hold back, where the folder has no train/ and val/
+    validation       the share of each class to hold back (default: 0.2), where the folder has no train/ and val/
     follow_links     follow links that lead out of the folder
     seed             of all random numbers
 
@@ -142,7 +146,7 @@ class PhotographSettings:
     mirror: bool = False
     augment: bool = False
     weights: str | None = None
-    validation: float = 0.2
+    validation: float | None = None
     follow_links: bool = False
     seed: int = 0
     strict: bool = False
@@ -156,7 +160,7 @@ class PhotographSettings:
 
     def settled(self):
         """Return these settings with the defaults of the base filled in. Raises SettingError for values that make no
-        sense."""
+        sense, and for settings that would have no effect."""
         require_one_of("base", self.base, bases())
         require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("start", self.start, STARTS)
@@ -180,11 +184,15 @@ class PhotographSettings:
             self,
             cut=cut,
             unfreeze=unfreeze,
-            tune_epochs=TUNE_EPOCHS if self.tune_epochs is None else self.tune_epochs,
-            tune_rate=TUNE_RATE if self.tune_rate is None else self.tune_rate,
             image_size=size,
+            **{name: truth_value(getattr(self, name), name) for name in TRUTH_VALUES},
         )
+        if unfreeze != "none":
+            usual = {"tune_epochs": TUNE_EPOCHS, "tune_rate": TUNE_RATE}
+            usual = {name: value for name, value in usual.items() if getattr(self, name) is None}
+            settled = replace(settled, **usual)
         settled._check_values(network.smallest_size)
+        self._refuse_without_effect(settled.unfreeze, next(iter(parts), None))
         return settled
 
     def _check_values(self, smallest_size):
@@ -197,7 +205,8 @@ class PhotographSettings:
                 "image_size", found=self.image_size, least=smallest_size, most=LARGEST_SIZE,
             )  # fmt: skip
         for name in "tune_epochs", "seed":
-            require_whole_number(name, getattr(self, name), least=0)
+            if getattr(self, name) is not None or name == "seed":
+                require_whole_number(name, getattr(self, name), least=0)
         for name in "learning_rate", "tune_rate":
             if getattr(self, name) is not None:
                 require_above_0(name, getattr(self, name))
@@ -209,12 +218,17 @@ class PhotographSettings:
             require_above_0("clip_norm", self.clip_norm)
         if self.patience is not None:
             require_whole_number("patience", self.patience, least=0)
-        if not is_number(self.warm_up) or not 0 <= self.warm_up <= self.epochs:
-            text = "{} is {found!r}; expected a number of epochs, {most} at most."
-            raise SettingError(text, "warm_up", found=self.warm_up, most=self.epochs)
-        if not is_number(self.validation) or not 0 < self.validation < 1:
+        stages = {"epochs": self.epochs, **({} if self.unfreeze == "none" else {"tune_epochs": self.tune_epochs})}
+        shortest = min(stages, key=stages.get)
+        if not is_number(self.warm_up) or not 0 <= self.warm_up <= stages[shortest]:
+            text = "{} is {found!r}; expected a number of epochs, {most} at most, which is {}."
+            raise SettingError(text, "warm_up", shortest, found=self.warm_up, most=stages[shortest])
+        if self.validation is not None and not (is_number(self.validation) and 0 < self.validation < 1):
             text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
             raise SettingError(text, "validation", found=self.validation)
+        if self.label_smoothing is not None and not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
+            text = "{} is {found!r}; expected a share, from 0 to below 1."
+            raise SettingError(text, "label_smoothing", found=self.label_smoothing)
         for name in "run_folder", "weights":
             if getattr(self, name) is not None:
                 require_path(name, getattr(self, name))
@@ -224,11 +238,31 @@ class PhotographSettings:
             text = "{} does not go with {} ridge and {}, which need kept features."
             raise SettingError(text, "augment", "start", "mirror")
 
+    def _refuse_without_effect(self, unfreeze, last):
+        """Raise SettingError for a setting that is given and would have no effect.
+
+        unfreeze   the part from which on the second stage learns, or "none";   last   the last part, or None
+        """
+        if self.despite_changes and not self.resume:
+            raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
+        if unfreeze != "none" and self.tune_epochs == 0:
+            other = "tune_rate" if self.unfreeze is None else "unfreeze"
+            raise SettingError("{} is 0, and {} asks for a second stage. Leave out one of them.", "tune_epochs", other)
+        for name, nothing in OF_THE_SECOND_STAGE.items():
+            if unfreeze == "none" and getattr(self, name) not in nothing:
+                text = "{} acts in the second stage, and there is none. Leave it out"
+                text += f", or give {{}} {last}." if last else "; behind {} nothing can learn in it."
+                raise SettingError(text, name, "unfreeze" if last else "cut")
+
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""
         names = [field.name for field in fields(self)]
         data = {name: getattr(self, name) for name in names[: names.index("seed") + 1]}
         return {**data, "weights": None if self.weights is None else str(self.weights)}
+
+
+# The names of the settings that are True or False.
+TRUTH_VALUES = tuple(field.name for field in fields(PhotographSettings) if isinstance(field.default, bool))
 
 
 def parts_before(base, cut):
@@ -273,5 +307,5 @@ def is_number(found):
 
 def require_path(name, found):
     """Raise SettingError unless a setting is a path."""
-    if not isinstance(found, (str, os.PathLike)):
+    if not isinstance(found, (str, os.PathLike)) or not os.fspath(found):
         raise SettingError("{} is {found!r}; expected a path, as text or a pathlib.Path.", name, found=found)

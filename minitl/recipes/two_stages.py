@@ -16,7 +16,7 @@ from ..models import Model, Sequential
 from ..optimizers import SGD
 from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import printable, wrapped
+from ..terminal import counted, printable, wrapped
 from ..training import (
     BackupAndRestore,
     EarlyStopping,
@@ -25,14 +25,14 @@ from ..training import (
     range_test,
     ridge_head,
 )
-from ..weights.saving import check_target
 from .base_features import features_of, room_for_features
 from .epoch_lines import EpochLines
 from .evaluation import Evaluation
-from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head
+from .finding import found_photographs
+from .head_choice import MOST_EPOCHS, NOUN, HeadChoice, candidates, choose_head
 from .heads import before_normalization, learning_layers, without_a_batch_of_one
 from .schedules import learning_rate_schedule
-from .settings import parts_before
+from .settings import SettingError, parts_before
 from .view import photograph_stream
 
 
@@ -62,19 +62,15 @@ class TwoStages:
         self.heads = candidates(
             None if settings.head == "auto" else settings.head, settings.learning_rate, settings.label_smoothing
         )
-        for rate in self.heads[0].learning_rate, settings.tune_rate:
+        for rate in self.heads[0].learning_rate, *[settings.tune_rate] * self.has_second_stage:
             factors = {"*": settings.head_factor}
             self.optimizer(rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
         self.callbacks("head", 1)
         CategoricalCrossentropy(label_smoothing=self.heads[0].label_smoothing)
-        if settings.save:
-            check_target(settings.save)
 
     def find_photographs(self, path):
         """Find the photographs in the folder, and print what was found."""
-        settings = self.settings
-        self.folder = data.audit_folder(path, settings.validation, settings.strict, follow_links=settings.follow_links)
-        print(printable(str(self.folder)), flush=True)
+        self.folder = found_photographs(path, self.settings)
 
     def build(self):
         """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
@@ -134,27 +130,28 @@ class TwoStages:
             )
             bytes_wanted += size
             if not enough:
-                print(
-                    f"There is no room to keep {bytes_wanted / 1e6:,.0f} MB of features. Every epoch will read the\n"
-                    "photographs again, and --mirror and --start ridge have no effect."
-                )
+                size = f"{bytes_wanted / 1e6:,.0f} MB of features"
+                for name, needs_features in ("mirror", settings.mirror), ("start", settings.start == "ridge"):
+                    if needs_features:
+                        text = "{} needs kept features, and there is no room to keep {size}. Leave it out."
+                        raise SettingError(text, name, size=size)
+                print(f"There is no room to keep {size}. Every epoch will read the\nphotographs again.")
                 return None
         return last_frozen
 
     @property
     def has_second_stage(self):
         """Return whether blocks of the base learn as well, in a second stage."""
-        return self.settings.unfreeze != "none" and bool(self.settings.tune_epochs)
+        return self.settings.unfreeze != "none"
 
     def why_no_second_stage(self):
         """Return why no block of the base learns, in a sentence, with what would change that."""
         last = next(iter(parts_before(self.settings.base, self.settings.cut)), None)
-        if last is None or self.settings.unfreeze != "none":
+        if last is None:
             return "No second stage: there is nothing to train in it."
-        return (
-            "No second stage: on 245 photographs of ants and bees, training the last block as\n"
-            f"well changed the accuracy on unseen ones by less than its error. --unfreeze {last}\n"
-            "adds it."
+        return wrapped(
+            "No second stage: on 245 photographs of ants and bees, training the last block as well changed the "
+            f"accuracy on unseen ones by less than its error. --unfreeze {last} adds it."
         )
 
     def choose_head(self):
@@ -167,9 +164,9 @@ class TwoStages:
             self.choice = HeadChoice(self.heads[0], [], reason="nothing is chosen where no features are kept")
         else:
             groups = np.unique([photo.sha256 for photo in self.x.photos], return_inverse=True)[1]
-            classes = len(self.folder.class_names)
+            classes, noun = len(self.folder.class_names), "images, half of them mirrored" if settings.mirror else NOUN
             self.choice = choose_head(
-                self.heads, self.head_trained_on, self.pooled[0], self.y, groups, classes, settings.seed
+                self.heads, self.head_trained_on, self.pooled[0], self.y, groups, classes, settings.seed, noun=noun
             )
         print(f"\n{self.choice}", flush=True)
         chosen = self.choice.head
@@ -239,9 +236,10 @@ class TwoStages:
         settings = self.settings
         if not settings.resume:
             if self.runs.is_unfinished():
-                print(f"\nThe unfinished run in {self.runs} is given up. (--resume would have gone on with it.)")
+                line = f"The unfinished run in {self.runs} is given up. (--resume would have gone on with it.)"
+                print("\n" + wrapped(line))
             self.runs.clear()
-        print(f"\nStage 1: the head, {self.learning()}, {settings.epochs} epochs.", flush=True)
+        print(f"\nStage 1: the head, {self.learning()}, {counted(settings.epochs, 'epoch')}.", flush=True)
         if self.pooled is None:
             return self.fit(self.part, self.x, self.x_val, "head", settings.epochs, settings.learning_rate)
         head = Model(self.model.output_of(self.base_end), self.model.output)
@@ -262,7 +260,8 @@ class TwoStages:
         """Train stage 2: the last blocks learn with the head. Returns its `History`."""
         settings = self.settings
         self.unfreeze_blocks()
-        print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {settings.tune_epochs} epochs.", flush=True)
+        epochs = counted(settings.tune_epochs, "epoch")
+        print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {epochs}.", flush=True)
         factors, self.pooled = {"predictions": settings.head_factor}, None  # from now on the base changes
         return self.fit(self.part, self.x, self.x_val, "blocks", settings.tune_epochs, settings.tune_rate, factors)
 

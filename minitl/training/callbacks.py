@@ -10,6 +10,7 @@ import os
 
 import numpy as np
 
+from ..arguments import call_text
 from ..errors import ArgumentError
 from ..files.writable import check_can_write
 
@@ -51,6 +52,9 @@ class Callback:
     comes_last = False  # True: `fit` calls this callback after all others, and after the history
     sets_learning_rate = False  # True: the optimizer must not have a schedule
     added_logs = None  # names that `on_epoch_end` adds to its logs; None: unknown
+
+    def __repr__(self):
+        return call_text(self)
 
     def set_model(self, model):
         self.model = model

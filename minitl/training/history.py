@@ -1,5 +1,6 @@
 """The record of a training that `fit` returns, and the line that it prints after each epoch."""
 
+from ..terminal import counted
 from .callbacks import Callback
 
 
@@ -18,7 +19,7 @@ class History(Callback):
 
     def __repr__(self):
         last = ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values)
-        return f"<History of {len(self.epoch)} epochs{': at the end ' + last if last else ''}>"
+        return f"<History of {counted(len(self.epoch), 'epoch')}{': at the end ' + last if last else ''}>"
 
     def add(self, epoch, results):
         self.epoch.append(epoch)

@@ -15,6 +15,7 @@ from ..data.batches import is_stream
 from ..errors import ArgumentError, DataError, DivergedError, GraphError
 from ..losses import WeightedSum
 from ..metrics import Metric
+from ..terminal import counted
 from .compiled import losses_of
 from .weighting import flat_weights
 
@@ -48,8 +49,9 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
     held_back = count - math.floor(count * (1.0 - validation_split)) if is_share else 0  # rounded as Keras does
     if not 0 < held_back < count:
         raise ArgumentError(
-            f"validation_split is {validation_split!r}: of {count} examples it would hold back {held_back}. Expected a "
-            "share between 0 and 1 that leaves at least one example for training and one for validation."
+            f"validation_split is {validation_split!r}: of {counted(count, 'example')} it would hold back "
+            f"{held_back}. Expected a share between 0 and 1 that leaves at least one example for training and one for "
+            "validation."
         )
     if any(is_stream(each) for each in x):
         raise ArgumentError(
@@ -158,7 +160,9 @@ def _checked_labels(y, count, what):
         raise DataError(f"there are no {what}: pass y, one label for each of the {count} examples.")
     labels_found = len(np.atleast_1d(y))
     if labels_found != count:
-        raise DataError(f"x holds {count} examples and y {labels_found} {what}; expected one label for each example.")
+        raise DataError(
+            f"x holds {counted(count, 'example')} and y {labels_found} {what}; expected one label for each example."
+        )
     if y.dtype.kind not in "biuf":
         raise DataError(f"{what} are of type {y.dtype}; expected numbers. Number the classes from 0.")
     if y.dtype.kind == "f" and not np.isfinite(y).all():

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ArgumentError, WeightsError
 from ..files.atomic import replacing
+from ..terminal import counted
 from . import ledger
 from .distrust.opening import open_weights
 from .formats import keras_h5
@@ -30,7 +31,7 @@ class ConversionReport(NamedTuple):
     parameters: int
 
     def __str__(self):
-        return f"{self.layers} layers, {self.tensors} tensors, {self.parameters:,} parameters"
+        return f"{counted(self.layers, 'layer')}, {counted(self.tensors, 'tensor')}, {self.parameters:,} parameters"
 
 
 def through_model(file, model, target, partial=False, names=None):

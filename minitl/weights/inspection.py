@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import WeightsError
 from ..progress import Progress
-from ..terminal import table
+from ..terminal import counted, table
 from . import ledger, loading
 from .distrust.known_files import name_of
 from .distrust.opening import open_weights
@@ -62,7 +62,7 @@ class Verified:
                 "checked_against_its_ledger": len(self.recorded),
             }  # fmt: skip
             self.text = (
-                f"{file.path}: {file.listing.format}, {len(file.tensors)} tensors\n"
+                f"{file.path}: {file.listing.format}, {counted(len(file.tensors), 'tensor')}\n"
                 f"file   sha256 {file.sha256}\narrays sha256 {arrays}"
             )
 
@@ -163,11 +163,13 @@ def differences(first_path, second_path):
                 counts["numbers"] += 1
                 worst = float(np.abs(x.astype(np.float64) - y).max())
                 rows.append([label, f"differs by up to {worst:.3g}", f"{np.mean(x != y):.1%} of its numbers"])
-        words = {"numbers": "other numbers", "shape": "another shape", "A": "only in A", "B": "only in B"}
+        words = {"numbers": "with other numbers", "shape": "with another shape", "A": "only in A", "B": "only in B"}
         kinds = ", ".join(f"{count} {words[kind]}" for kind, count in counts.items() if count)
-        heads = [f"{side}  {file.path}: {file.listing.format}, {len(places)} tensors"
+        heads = [f"{side}  {file.path}: {file.listing.format}, {counted(len(places), 'tensor')}"
                  for side, file, places in (("A", a, first), ("B", b, second))]  # fmt: skip
-        lines = [f"{equal} tensors are equal, {len(rows)} are not" + (f" ({kinds}):" if rows else ".")]
+        are, are_not = ("is" if count == 1 else "are" for count in (equal, len(rows)))
+        kinds = f" ({kinds}):" if rows else "."
+        lines = [f"{counted(equal, 'tensor')} {are} equal, {len(rows)} {are_not} not{kinds}"]
         lines += ["  " + "  ".join(row) for row in rows]
         data = {"A": str(a.path), "B": str(b.path), "equal": equal, "different": [row[:2] for row in rows],
                 "other_numbers": counts["numbers"], "other_shapes": counts["shape"], "only_in_a": counts["A"],

@@ -14,6 +14,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 
+from ..terminal import counted
 from .formats.stored_file import array_digest
 
 KEY = "minitl_ledger"
@@ -137,7 +138,9 @@ class Ledger:
 
     def __repr__(self):
         numbers = sum(math.prod(entry.shape) for entry in self.entries)
-        return f"<Ledger of {len(self)} arrays with {numbers:,} numbers; print it to see where each comes from>"
+        return (
+            f"<Ledger of {counted(len(self), 'array')} with {numbers:,} numbers; print it to see where each comes from>"
+        )
 
     def summary(self):
         """Return one line for each source and state, with its count of parameters and tensors."""
@@ -147,7 +150,8 @@ class Ledger:
             tensors, numbers = counts.get(key, (0, 0))
             counts[key] = tensors + 1, numbers + math.prod(entry.shape)
         return [
-            f"{numbers:>11,} parameters in {tensors:>3} tensors: {key}" for key, (tensors, numbers) in counts.items()
+            f"{numbers:>11,} parameters in {tensors:>3} {'tensor: ' if tensors == 1 else 'tensors:'} {key}"
+            for key, (tensors, numbers) in counts.items()
         ]
 
     def sources(self):

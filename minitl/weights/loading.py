@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ArgumentError, WeightsError, warn_of_weights
 from ..graph.graph import Graph
 from ..kernels.precision import all_finite
+from ..terminal import counted
 from .distrust import known_files
 from .distrust.opening import open_weights
 from .formats.stored_file import FLOATS, array_digest
@@ -36,7 +37,7 @@ class LoadReport(NamedTuple):
     remarks: list = []  # sentences on what makes the outputs differ from those of the file's own network
 
     def __str__(self):
-        lines = [f"loaded {len(self.loaded)} layers, {self.parameters:,} parameters, from {self.path}"]
+        lines = [f"loaded {counted(len(self.loaded), 'layer')}, {self.parameters:,} parameters, from {self.path}"]
         if self.not_in_file:
             lines.append(f"not in the file, left as they were: {', '.join(self.not_in_file)}")
         if self.not_in_model:

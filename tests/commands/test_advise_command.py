@@ -176,7 +176,7 @@ def test_the_bundled_images(tmp_path, capsys, monkeypatch):
     [
         (["--within", "0"], "--within is 0.0; expected a number above 0"),
         (["--memory", "inf"], "--memory is inf"),
-        (["--seeds", "0"], "--seeds is 0"),
+        (["--backtest", "--seeds", "0"], "--seeds is 0"),
         (["--base", "resnet50"], "--base goes with photographs"),
         (["nowhere", "--image-size", "5"], "--image-size is 5"),
         (["nowhere"], "nowhere: is no folder"),

@@ -1,5 +1,7 @@
 """The command line as a person meets it: what it prints, what it writes, and how it fails."""
 
+import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -12,9 +14,11 @@ import pytest
 
 from minitl import cli
 from minitl.errors import WeightsError
+from minitl.files.home import home_folder
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
-from minitl.recipes import clothing
+from minitl.recipes import Evaluation, clothing
+from minitl.terminal import counted
 from minitl.weights import bundled_file
 from minitl.weights.distrust import known_files as known
 
@@ -156,6 +160,106 @@ def test_help(capsys, arguments):
     assert stop.value.code == 0 and "usage: minitl" in capsys.readouterr().out
 
 
+LISTINGS = [
+    ["bench", "--list"],
+    ["bench", "--list", "--quick"],
+    ["weights", "list"],
+    ["weights", "inspect", str(bundled_file("vgg16_imagenet_blocks1to3.h5"))],
+    ["cache", "list"],
+    ["mistakes"],
+    ["mistakes", "--symptom", "loss"],
+    ["summary", "vgg16"],
+    ["--help"],
+    *([command, "--help"] for command in cli.COMMANDS),
+]
+
+
+@pytest.mark.parametrize("arguments", LISTINGS, ids=" ".join)
+def test_listings_fit_into_80_columns(capsys, monkeypatch, arguments):
+    """A path has a line of its own where it does not fit."""
+    if arguments[0] == "bench":
+        pytest.importorskip("benchmarks.plan", reason="the benchmarks lie beside the package in a checkout only")
+    monkeypatch.setenv("COLUMNS", "80")
+    with contextlib.suppress(SystemExit):  # of --help
+        cli.main(arguments)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and [line for line in lines if len(line) > 80 and len(line.split()) > 1] == []
+
+
+def test_one_is_not_printed_as_many():
+    assert [counted(count, "class") for count in (0, 1, 2000)] == ["0 classes", "1 class", "2,000 classes"]
+    model = Sequential([Dense(1, input_shape=(2,))])
+    assert "1 layer, 3 parameters" in repr(model)
+    found = Evaluation([0], [[0.9, 0.1]], ["ants", "bees"])
+    assert "on 1 image (95% interval" in str(found) and "<Evaluation of 1 image of 2 classes:" in repr(found)
+
+
+def parsers_of(parser):
+    """Yield a parser and all parsers of its commands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers_of(each)
+
+
+def test_no_option_may_be_abbreviated(capsys):
+    found = list(parsers_of(cli.build_parser()))
+    assert len(found) > 20 and not any(parser.allow_abbrev for parser in found)
+    with pytest.raises(SystemExit):
+        cli.main(["cache", "clean", "--run"])
+    assert "there is no --run: did you mean --runs?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["bench", "--list", "--rounds", "3"], "--rounds does not go with --list"),
+        (["bench", "--list", "--json", "r.json"], "--json does not go with --list"),
+        (["advise", "--seeds", "3"], "--seeds goes with --backtest"),
+        (["advise", "--no-cache"], "--no-cache goes with photographs"),
+        (["advise", "--image-size", "0"], "--image-size goes with photographs"),
+        (["pretrain", "nowhere", "--split", "similar"], "--split goes with --classes A or B"),
+        (["pretrain", "nowhere", "--seed", "-1"], "--seed is -1"),
+        (["pretrain", "nowhere", "--save", "m.txt"], "m.txt: minitl writes HDF5"),
+        (["bench", "--rounds", "0"], "--rounds is 0; expected a whole number of at least 1"),
+        (["finetune", "--save", "m.txt"], "m.txt: minitl writes HDF5"),
+        (["finetune", "photos", "--run", ""], "--run is ''; expected a path"),
+        (["summary", "vgg16", "--no-top", "--input-shape", "1", "1", "3"], "--input-shape is (1, 1, 3); height"),
+        (["study", "transfer", "--seeds", "1"], "--seeds is 1; expected a whole number of at least 2"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_would_be_ignored_or_is_wrong_is_refused_as_it_was_written(
+    capsys, monkeypatch, tmp_path, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    status, output, error = run(capsys, *arguments)
+    assert status == 1 and output == "" and message in error and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [] and not home_folder().exists(), "nothing is left"
+
+
+def test_predict_names_no_more_classes_than_there_are(capsys, tmp_path):
+    model = Sequential([Flatten(input_shape=(8, 8, 3)), Dense(2, "softmax")])
+    model.metadata = {"preprocessing": "vgg16", "class_names": ["ants", "bees"]}
+    model.save(tmp_path / "m.h5")
+    np.save(tmp_path / "a.npy", np.zeros((8, 8, 3), np.uint8))
+    table = tmp_path / "p.csv"
+    status, output, _ = run(capsys, "predict", tmp_path / "m.h5", tmp_path / "a.npy", "--top", 3, "--csv", table)
+    assert status == 0 and output.count("--top is 3, and the model has 2 classes: all of them are named.") == 1
+    assert table.read_text().splitlines()[0] == "file,class_1,probability_1,class_2,probability_2,error"
+
+
+def test_no_header_is_printed_where_nothing_is_predicted(finetuned, capsys, tmp_path):
+    (tmp_path / "broken.npy").write_bytes(b"")
+    for name, message in (
+        ("gone.jpg", "gone.jpg: is not there. Nothing was classified."),
+        ("broken.npy", "1 of 1 file "),
+    ):
+        status, output, error = run(capsys, "predict", finetuned[2], tmp_path / name)
+        assert status == 1 and output == "" and message in error
+
+
 def test_predict_refuses_what_it_would_have_to_guess(capsys, tmp_path):
     model = Sequential([Flatten(input_shape=(8, 8, 3)), Dense(2)])
     for metadata, message in (
@@ -258,7 +362,10 @@ def test_weights_inspect(capsys, tmp_path, two_files):
 def test_weights_diff(capsys, tmp_path, two_files):
     status, text, results = weights_command(capsys, tmp_path, "diff", *two_files)
     assert status == 1 and results["equal"] == 3 and results["other_numbers"] == 1
-    assert "1 are not (1 other numbers):\n  out/bias  differs by up to 3  50.0% of its numbers" in text
+    assert (
+        "3 tensors are equal, 1 is not (1 with other numbers):\n  out/bias  differs by up to 3  50.0% of its numbers"
+        in text
+    )
     assert text.startswith("A  ") and "\nB  " in text and "differ in 1 of 4 tensors" in text
     status, text, results = weights_command(capsys, tmp_path, "diff", two_files[0], two_files[0])
     assert status == 0 and results["equal"] == 4

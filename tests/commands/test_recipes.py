@@ -8,6 +8,7 @@ import pytest
 
 from minitl import cli, interruption, recipes
 from minitl.cli import photos_options
+from minitl.course.study.whole import study_transfer
 from minitl.errors import ArgumentError
 from minitl.models import load_model
 from minitl.recipes import ClothingSettings, PhotographSettings, SettingError, clothing
@@ -89,7 +90,7 @@ def test_a_program_of_ten_lines_gives_the_numbers_of_the_command(photos, base, m
 
 
 def test_settings_and_changes_and_silence(photos, base, capsys):
-    settings = PhotographSettings(**FAST, unfreeze="none")
+    settings = PhotographSettings(image_size=32, epochs=6)
     result = recipes.finetune_photographs(photos, settings, epochs=3, verbose=0)
     assert capsys.readouterr().out == ""
     assert len(result.history["head"]["loss"]) == 3 and set(result.history) == {"head"}
@@ -140,7 +141,7 @@ def test_interrupted_and_resumed_from_python(photos, base, tmp_path, monkeypatch
         ({"save": 3}, "save is 3; expected a path", "--save is 3"),
         ({"json": b"x"}, "json is b'x'; expected a path", "--json is b'x'"),
         ({"run_folder": 3}, "run_folder is 3; expected a path", "--run is 3"),
-        ({"report": ""}, "report is empty; expected the name of a folder", "--report is empty"),
+        ({"report": ""}, "report is ''; expected a path", "--report is ''"),
     ],
 )
 def test_refusals_name_a_setting_as_it_is_called(tmp_path, changes, in_python, on_the_command_line):
@@ -186,6 +187,64 @@ def test_refusals_of_the_bundled_images(changes, message):
 def test_a_folder_that_is_no_path(job, folder):
     with pytest.raises(ArgumentError, match=f"folder is {folder}; expected a path"):
         job(folder)
+
+
+def test_a_truth_value_is_no_text(tmp_path, monkeypatch):
+    """Every text but the empty one would count as True."""
+    for field in fields(PhotographSettings):
+        if isinstance(field.default, bool):
+            with pytest.raises(ArgumentError, match=f"{field.name} is 'no'; expected True or False"):
+                PhotographSettings(**{field.name: "no"}).settled()
+    with pytest.raises(ArgumentError, match="mirror is 'no'"):
+        recipes.finetune_photographs(tmp_path, mirror="no")
+    with pytest.raises(ArgumentError, match="scratch is 'no'"):
+        recipes.finetune_clothing(scratch="no")
+    with pytest.raises(ArgumentError, match="strict is 'no'"):
+        recipes.evaluate_folder("model.h5", tmp_path, strict="no")
+    with pytest.raises(ArgumentError, match="quick is 'no'"):
+        study_transfer(quick="no")
+    assert PhotographSettings(mirror=1).settled().mirror is True
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (
+            {"unfreeze": "none", "tune_epochs": 3},
+            "tune_epochs acts in the second stage, and there is none. Leave it out, ",
+        ),
+        ({"l2_sp": 1}, "or give unfreeze block5."),
+        ({"cut": "block1_pool", "head_factor": 2}, "behind cut nothing can learn in it"),
+        ({"despite_changes": True}, "despite_changes goes with resume"),
+        (
+            {"unfreeze": "block5", "warm_up": 3},
+            "warm_up is 3; expected a number of epochs, 2 at most, which is tune_epochs",
+        ),
+        ({"label_smoothing": 2}, "label_smoothing is 2; expected a share"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_from_python_as_well(tmp_path, changes, message):
+    with pytest.raises(SettingError) as refused:
+        recipes.finetune_photographs(tmp_path, **changes)
+    assert message in str(refused.value)
+
+
+def test_settled_settings_may_be_given_again():
+    for settings in PhotographSettings(), PhotographSettings(tune_rate=0.1), PhotographSettings(cut="block1_pool"):
+        assert settings.settled().settled() == settings.settled()
+
+
+def test_advice_takes_no_setting_that_it_would_ignore(tmp_path):
+    for changes in {"cut": "block4_pool"}, {"mirror": True}, {"save": "m.h5"}:
+        with pytest.raises(SettingError, match=f"{next(iter(changes))} does not go with advise_photographs"):
+            advise_photographs(tmp_path, **changes)
+
+
+def test_advice_refuses_now_what_its_plans_would_refuse(photos):
+    with pytest.raises(
+        SettingError, match="warm_up is 3; expected a number of epochs, 2 at most, which is tune_epochs"
+    ):
+        advise_photographs(photos, warm_up=3, image_size=32, verbose=0)
 
 
 def test_settings_that_there_are_not(tmp_path):

@@ -312,7 +312,7 @@ def test_arrays_that_do_not_fit_are_refused(rng):
     before = model.get_weights()
     for given_x, given_y, error, message in [
         (x[0], y, DataError, "x is ndarray; expected a list or dict of 2 arrays, one for each of 'left', 'right'"),
-        (x[:1], y, DataError, "x holds 1 arrays; expected one for each of 'left', 'right'"),
+        (x[:1], y, DataError, "x holds 1 array; expected one for each of 'left', 'right'"),
         ({"left": x[0]}, y, DataError, "x has 'left'; expected one array for each of 'left', 'right'"),
         ([x[0], x[1][:5]], y, ShapeError, "different numbers of examples: 'left' 20, 'right' 5"),
         ([x[0], x[1][:, :3]], y, ShapeError, r"expected an input 'right' of shape \(N, 6, 6, 2\)"),

@@ -228,6 +228,8 @@ def test_the_command_lists_and_cleans(base, photos, tmp_path, capsys):
     assert [entry["kind"] for entry in listed] == ["features"] * 3 + ["run", "weights"]
     assert sorted(entry["folder"] for entry in listed[:3]) == folders and listed[0]["count"] == 2
     assert "weights.h5" in text and "/somewhere" in text and all(len(line) <= 80 for line in text.splitlines())
+    assert [("last_used" in entry, "fetched" in entry) for entry in listed] == [(True, False)] * 4 + [(False, True)]
+    assert "Of weights, `used` is when they were fetched." in text
     assert cli.main(["cache", "clean"]) == 0
     assert [entry.kind for entry in cache.contents()] == ["run", "weights"]
     assert cli.main(["cache", "clean", "--runs"]) == 0 and [entry.kind for entry in cache.contents()] == ["weights"]

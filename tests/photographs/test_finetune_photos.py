@@ -13,12 +13,15 @@ import pytest
 from minitl import applications, cli, data
 from minitl.layers import BatchNormalization
 from minitl.models import load_model
+from minitl.recipes import two_stages
 from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 
 CHOOSING = ["--image-size", "32", "--epochs", "6", "--tune-epochs", "2"]
-FAST = [*CHOOSING, "--head", "unit", "--learning-rate", "0.003", "--label-smoothing", "0"]  # no cross-validation
+HEAD = ["--head", "unit", "--learning-rate", "0.003", "--label-smoothing", "0"]  # no cross-validation
+FAST = [*CHOOSING, *HEAD]
+ONE_STAGE = ["--image-size", "32", "--epochs", "6", *HEAD]
 
 
 @pytest.fixture
@@ -78,6 +81,16 @@ def test_it_learns_and_says_so(photos, base, capsys):
     assert finetune(photos, *CHOOSING, "--no-cache")["history"] == results["history"], "kept features change nothing"
 
 
+def test_mirror_images_are_called_so(photos, base, capsys):
+    results = finetune(photos, "--image-size", "32", "--epochs", "1", "--mirror")
+    assert "5-fold cross-validation on 64 images, half of them mirrored:" in capsys.readouterr().out
+    assert results["head"]["examples"] == 64
+    finetune(photos, "--image-size", "32", "--epochs", "1", "--head", "plain")
+    text = capsys.readouterr().out
+    assert "(the only one that fits what was asked for)." in text and "parameters learn, 1 epoch.\n" in text
+    assert not list((known.home_folder() / "runs").glob("*")), "a finished run leaves no folder"
+
+
 def test_cut_within_the_base(photos, base, capsys):
     results = finetune(photos, *FAST, "--cut", "block4_pool", "--save", str(photos.parent / "m.h5"))
     text = capsys.readouterr().out
@@ -88,12 +101,12 @@ def test_cut_within_the_base(photos, base, capsys):
     assert finetune(photos, *FAST, "--cut", "block5_pool")["history"] == finetune(photos, *FAST)["history"], (
         "the default"
     )
-    one_stage = finetune(photos, *FAST, "--cut", "block1_pool")
+    one_stage = finetune(photos, *ONE_STAGE, "--cut", "block1_pool")
     assert set(one_stage["history"]) == {"head"} and one_stage["options"]["unfreeze"] == "none"
 
 
 def test_one_stage_gives_the_same_head(photos, base):
-    both, one = finetune(photos, *FAST), finetune(photos, *FAST, "--unfreeze", "none")
+    both, one = finetune(photos, *FAST), finetune(photos, *ONE_STAGE, "--unfreeze", "none")
     assert set(one["history"]) == {"head"}
     assert np.allclose(one["history"]["head"]["loss"], both["history"]["head"]["loss"], rtol=1e-4)
 
@@ -105,7 +118,7 @@ OPTIONS = [
     ["--class-weights", "--mirror", "--weight-decay", "0.1", "--l2-sp", "0", "--clip-norm", "1"],
     ["--start", "ridge", "--unfreeze", "block4", "--head-factor", "10", "--label-smoothing", "0", "--batch-size", "5"],
     ["--augment"],
-    ["--unfreeze", "none", "--seed", "3"],
+    ["--unfreeze", "block4", "--tune-rate", "0.001", "--l2-sp", "1", "--seed", "3"],
 ]
 
 
@@ -135,13 +148,67 @@ def test_every_option(photos, base, options):
         (["--head-factor", "-1"], "--head-factor is -1.0; expected a number from 0 to 1000"),
         (["--find-rate", "--save", "m.h5"], "--save does not go with --find-rate, which trains nothing"),
         (["--patience", "-2"], "patience is -2"),
-        (["--label-smoothing", "1"], "label_smoothing is 1"),
+        (["--label-smoothing", "1"], "--label-smoothing is 1.0; expected a share, from 0 to below 1"),
         (["--resume"], "there is no unfinished run in"),
+        (["--warm-up", "3", "--tune-epochs", "2"], "expected a number of epochs, 2 at most, which is --tune-epochs"),
+        (["--warm-up", "4", "--epochs", "3"], "expected a number of epochs, 3 at most, which is --epochs"),
+        (["--seed", "-1"], "--seed is -1"),
+        (["--batch-size", "0"], "--batch-size is 0"),
+        (["--weights", "nowhere.h5"], "--weights is nowhere.h5"),
+        (["--validation", "0.3"], "--validation is 0.3, but "),
     ],
 )
 def test_refusals(photos, base, options, message, capsys):
     assert cli.main(["finetune", str(photos), "--image-size", "32", *options]) == 1
     assert message in capsys.readouterr().err
+    left = [path for path in known.home_folder().rglob("*") if "models" not in path.parts]
+    assert left == [] and sorted(path.name for path in photos.parent.iterdir()) == ["photos"], "nothing is left"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--no-scratch"], "--no-scratch goes with the bundled images"),
+        (["--unfreeze", "none", "--tune-epochs", "3"], "--tune-epochs acts in the second stage, and there is none."),
+        (["--unfreeze", "none", "--tune-rate", "1"], "--tune-rate acts in the second stage, and there is none."),
+        (["--head-factor", "3"], "Leave it out, or give --unfreeze block5."),
+        (["--l2-sp", "100"], "--l2-sp acts in the second stage"),
+        (["--cut", "block1_pool", "--tune-epochs", "2"], "behind --cut nothing can learn in it"),
+        (["--unfreeze", "block5", "--tune-epochs", "0"], "--tune-epochs is 0, and --unfreeze asks for a second stage"),
+        (["--tune-rate", "1", "--tune-epochs", "0"], "--tune-epochs is 0, and --tune-rate asks for a second stage"),
+        (["--despite-changes"], "--despite-changes goes with --resume"),
+        (["--find-rate", "--patience", "3"], "--patience does not go with --find-rate, which trains nothing"),
+        (["--find-rate", "--run", "run"], "--run does not go with --find-rate"),
+        (
+            ["--find-rate", "--head", "plain", "--epochs", "3"],
+            "--epochs does not go with --find-rate, where",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_would_be_ignored_is_refused(photos, options, message, capsys):
+    assert cli.main(["finetune", str(photos), *options]) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("options, name", [(["--mirror"], "--mirror"), (["--start", "ridge"], "--start")])
+def test_without_room_what_needs_kept_features_is_refused(photos, base, options, name, monkeypatch, capsys):
+    monkeypatch.setattr(two_stages, "room_for_features", lambda *arguments: (False, 5e9))
+    assert cli.main(["finetune", str(photos), *ONE_STAGE, *options]) == 1
+    assert f"{name} needs kept features, and there is no room to keep 5,000 MB of features." in capsys.readouterr().err
+    finetune(photos, *ONE_STAGE, "--epochs", "1")
+    assert "There is no room to keep 5,000 MB of features. Every epoch" in capsys.readouterr().out
+
+
+def test_a_mistyped_folder_leaves_nothing_behind(tmp_path, capsys):
+    place = tmp_path / "new" / "run"
+    assert cli.main(["finetune", str(tmp_path / "nowhere"), "--run", str(place)]) == 1
+    assert cli.main(["finetune", str(tmp_path / "nowhere")]) == 1
+    assert not place.parent.exists() and not known.home_folder().exists()
+    place.mkdir(parents=True)
+    assert cli.main(["finetune", str(tmp_path / "nowhere"), "--run", str(place)]) == 1
+    assert place.is_dir() and not list(place.iterdir()), "a folder that was there stays"
 
 
 def test_a_run_folder_that_cannot_be(photos, base, capsys):
@@ -151,12 +218,13 @@ def test_a_run_folder_that_cannot_be(photos, base, capsys):
 
 
 def test_options_of_a_folder_without_one(capsys):
-    assert cli.main(["finetune", "--tune-rate", "1"]) == 1
-    assert "--tune-rate goes with a folder of photographs" in capsys.readouterr().err
+    for option, value in ("--tune-rate", "1"), ("--tune-epochs", "0"), ("--l2-sp", "0"), ("--image-size", "0"):
+        assert cli.main(["finetune", option, value]) == 1
+        assert f"{option} goes with a folder of photographs" in capsys.readouterr().err
 
 
 def test_trying_learning_rates(photos, base, capsys):
-    found = finetune(photos, *FAST, "--find-rate")
+    found = finetune(photos, "--image-size", "32", *HEAD, "--find-rate")
     assert 1e-6 < found["suggestion"] < 10 and len(found["losses"]) == len(found["learning_rates"])
     assert "Suggested: " in capsys.readouterr().out
 
@@ -217,7 +285,7 @@ def test_an_unfinished_run_survives_what_trains_nothing(photos, base, capsys):
     for options in ["--clip-norm", "0"], ["--head-factor", "-1"], ["--save", "x.keras"], ["--augment", "--mirror"]:
         assert cli.main(["finetune", str(photos), *FAST, *run, *options]) == 1
     assert cli.main(["finetune", f"{photos}x", *FAST, *run]) == 1
-    finetune(photos, *FAST, *run, "--find-rate")
+    finetune(photos, "--image-size", "32", *HEAD, "--find-rate")
     for options in ["--seed", "9"], ["--start", "ridge"], ["--learning-rate", "0.5"], ["--patience", "3"]:
         for _ in range(2):
             assert cli.main(["finetune", str(photos), *FAST, *run, "--epochs", "2000", "--resume", *options]) == 1

@@ -191,7 +191,9 @@ def fuzz(files, mutants, seed, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--mutants", type=int, default=5, help="of each file (default: 5)")
     parser.add_argument("--seed", type=int, default=0)

@@ -43,7 +43,9 @@ def finetune(folder, *options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("options", nargs="*", help="for minitl finetune, behind --")
     options = parser.parse_args()

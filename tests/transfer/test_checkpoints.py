@@ -178,7 +178,7 @@ def test_one_callback_for_several_trainings(tmp_path):
     backup, model = BackupAndRestore(tmp_path / "run", conditions={"seed": 3}), network("sgd")
     for _ in range(2):
         model.fit(*examples(), 8, 2, verbose=0, callbacks=backup)
-    assert backup.more_conditions == {"seed": 3}
+    assert backup.conditions == {"seed": 3}
 
 
 def test_checkpoints_are_safetensors(tmp_path):

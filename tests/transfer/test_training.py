@@ -8,11 +8,13 @@ import pytest
 
 from minitl import utils
 from minitl.errors import DataError, DivergedError, GraphError, MinitlError, ShapeError
+from minitl.initializers import HeNormal
 from minitl.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from minitl.losses import SparseCategoricalCrossentropy
+from minitl.losses import CategoricalCrossentropy, SparseCategoricalCrossentropy
+from minitl.metrics import TopKCategoricalAccuracy
 from minitl.models import Sequential
-from minitl.optimizers import SGD, Adam
-from minitl.training import Callback, LearningRateScheduler, train_step
+from minitl.optimizers import SGD, Adam, CosineDecay, WarmUp
+from minitl.training import BackupAndRestore, Callback, EarlyStopping, LearningRateScheduler, train_step
 
 
 def blobs(rng, count=120):
@@ -291,3 +293,26 @@ def test_a_refused_step_leaves_the_statistics_as_they_were(rng):
     with pytest.raises(DivergedError):
         model.train_on_batch(x, y)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_layer("batch_normalization").get_weights()))
+
+
+@pytest.mark.parametrize(
+    "thing, text",
+    [
+        (SGD(0.01, momentum=0.9), "SGD(learning_rate=0.01, momentum=0.9)"),
+        (Adam(l2_sp=0.1, clipnorm=1), "Adam(learning_rate=0.001, l2_sp=0.1, clipnorm=1.0)"),
+        (
+            SGD(WarmUp(CosineDecay(0.1, 50), 5)),
+            "SGD(learning_rate=WarmUp(after=CosineDecay(initial_learning_rate=0.1, decay_steps=50), steps=5))",
+        ),
+        (CategoricalCrossentropy(label_smoothing=0.1), "CategoricalCrossentropy(label_smoothing=0.1)"),
+        (SparseCategoricalCrossentropy(ignore_class=0), "SparseCategoricalCrossentropy(ignore_class=0)"),
+        (TopKCategoricalAccuracy(3), "TopKCategoricalAccuracy(k=3)"),
+        (EarlyStopping(patience=3), "EarlyStopping(patience=3)"),
+        (LearningRateScheduler(round), "LearningRateScheduler(schedule=round)"),
+        (BackupAndRestore("run"), "BackupAndRestore(backup_dir='run')"),
+        (HeNormal(seed=3), "HeNormal(seed=3)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_object_is_shown_as_the_call_that_makes_it(thing, text):
+    assert repr(thing) == text

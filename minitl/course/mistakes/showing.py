@@ -1,8 +1,8 @@
 """The printed form of the mistakes: a list, a page, a table. Each function prints, and returns the same as data."""
 
-import difflib
 import textwrap
 
+from ...arguments import nearest
 from ...errors import ArgumentError
 from ...recipes.settings import SettingError
 from . import MISTAKES, THEMES
@@ -18,7 +18,7 @@ def mistake_called(name):
     for mistake in MISTAKES:
         if mistake.name == wanted:
             return mistake
-    near = difflib.get_close_matches(wanted, [mistake.name for mistake in MISTAKES], n=1)
+    near = nearest(wanted, [mistake.name for mistake in MISTAKES], 1)
     hint = f"Did you mean {near[0]}?" if near else "minitl mistakes lists them."
     raise ArgumentError(f"there is no mistake called '{name}'. {hint}")
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import data, interruption
+from ...arguments import truth_value
 from ...errors import MinitlError
 from ...files.results import write_json
 from ...files.writable import check_writable
@@ -36,6 +37,9 @@ ORIGINAL = Extent(seeds=5, epochs=12, pictures=200)
 
 def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
     """Return the `Extent` for the arguments of `study_transfer`. Raises SettingError where they contradict."""
+    quick = truth_value(quick, "quick")
+    if seeds is not None:
+        require_whole_number("seeds", seeds, least=2)  # one seed has no interval
     if quick and folder_of_files:
         text = "{} is for the bundled images. Leave out {}, or make it small with {}."
         raise SettingError(text, "quick", "folder_of_files", "pictures")

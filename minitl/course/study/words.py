@@ -2,7 +2,7 @@
 
 import textwrap
 
-from ...terminal import table
+from ...terminal import counted, table
 from . import findings, halves, transfer_study
 from .network import CUTTABLE
 
@@ -58,7 +58,7 @@ def report(study, results, seconds):
         lines += ["", f"The findings of the paper, in {where}"]
         lines += [finding_text(finding) for finding in found if finding.split == split]
     how = "Read next: minitl/course/study/transfer_study.py"
-    return "\n".join([*lines, "", f"{len(results)} trainings, {seconds / 60:.1f} min in all. {how}"])
+    return "\n".join([*lines, "", f"{counted(len(results), 'training')}, {seconds / 60:.1f} min in all. {how}"])
 
 
 def cell(interval):

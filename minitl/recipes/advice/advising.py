@@ -10,12 +10,18 @@ through each block are timed, and one of all plans is advised.
 """
 
 from ... import interruption
+from ...arguments import whole_number
 from ...kernels.parallel import threads
 from ...terminal import silent_unless
-from ..settings import PhotographSettings, require_above_0, require_path, settings_from
+from ..settings import PhotographSettings, SettingError, require_above_0, require_path, settings_from
 from . import backtest, costs, plans, words
 from .judging import rank
 from .subjects import Clothing, Photographs
+
+SEEDS = 3  # with which each plan is carried out
+# The settings that advice does not take: it advises on the first ones, and trains and keeps nothing.
+NOT_TO_ADVISE = ("cut", "unfreeze", "mirror", "augment", "run_folder", "resume", "despite_changes")
+NOT_TO_ADVISE += ("save", "report", "json")
 
 
 class Advice:
@@ -45,8 +51,9 @@ class Advice:
         """Return the command line that carries out the advised plan."""
         return words.command(self.advised)
 
-    def carry_out_all(self, seeds=3, verbose=1):
+    def carry_out_all(self, seeds=SEEDS, verbose=1):
         """Test the advice: carry out every plan with so many seeds. Returns the comparison as data, and keeps it."""
+        whole_number(seeds, "seeds")
         with silent_unless(verbose), interruption.graceful():
             self.tested = backtest.run(self.subject, self.ranking, self.plans, seeds)
         return self.tested
@@ -72,6 +79,9 @@ def advise_photographs(folder, settings=None, within=None, memory=None, verbose=
     require_path("folder", folder)
     require_limits(within=within, memory=memory)
     settings = settings_from(PhotographSettings, settings, changes)
+    for name in NOT_TO_ADVISE:
+        if getattr(settings, name) != getattr(PhotographSettings, name):
+            raise SettingError("{} does not go with advise_photographs. Leave it out.", name)
     with silent_unless(verbose), interruption.graceful():
         return Advice(Photographs(folder, settings), within, memory)
 

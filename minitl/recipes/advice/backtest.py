@@ -21,7 +21,7 @@ import numpy as np
 
 from ... import interruption
 from ...errors import MinitlError
-from ...terminal import printable, table, wrapped
+from ...terminal import counted, printable, table, wrapped
 from . import costs
 
 
@@ -30,7 +30,7 @@ def run(subject, ranking, all_plans, seeds):
 
     The accuracies are those on held-back images, which were not used for `ranking`.
     """
-    print(f"\nBacktest: {len(all_plans)} plans, each carried out with {seeds} seeds", flush=True)
+    print(f"\nBacktest: {counted(len(all_plans), 'plan')}, each carried out with {counted(seeds, 'seed')}", flush=True)
     runs = [[] for _ in all_plans]
     with tempfile.TemporaryDirectory() as folder:
         before = subject.measure()[1]

@@ -27,9 +27,10 @@ from ...training import Callback
 from ...weights.published.catalogue import present
 from .. import clothing
 from ..base_features import pooled_ends
+from ..finding import found_photographs
 from ..head_choice import cost_of_choice
 from ..heads import learning_layers
-from ..settings import PhotographSettings, option, parts_before
+from ..settings import OF_THE_SECOND_STAGE, TUNE_EPOCHS, PhotographSettings, option, parts_before
 from ..view import photograph_pixels, photograph_stream
 from . import costs, plans
 from .judging import features_at, judge, split_by_cut
@@ -104,15 +105,15 @@ class Photographs(Subject):
     """A folder of photographs, for `finetune_photographs`. `settings` are those of that recipe."""
 
     def __init__(self, photos, settings):
-        self.given = replace(settings, cut=None, unfreeze=None, augment=False, mirror=False)
-        self.settings = self.given.settled()
+        self.given, self.settings = settings, settings.settled()
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
         self.label_smoothing = self.settings.label_smoothing or 0.0
         self.learning = self.cuts[-UNFROZEN:]
+        for part in list(parts_before(self.settings.base, self.cuts[-1]))[:UNFROZEN]:
+            replace(settings, unfreeze=part).settled()  # refuses now what a plan with a second stage would refuse
         self.prepare = NETWORKS[self.settings.base].preparation.function
         start = time.perf_counter()
-        self.folder = data.audit_folder(photos, settings.validation, follow_links=settings.follow_links)
-        print(printable(str(self.folder)), flush=True)
+        self.folder = found_photographs(photos, settings)
         self.class_names = self.folder.class_names
         program = peak_bytes() or 0
         whole = self.build()
@@ -121,7 +122,7 @@ class Photographs(Subject):
             val=len(self.folder.val),
             batch_size=self.settings.batch_size,
             epochs=self.settings.epochs,
-            tune_epochs=self.settings.tune_epochs,
+            tune_epochs=self.settings.tune_epochs or TUNE_EPOCHS,
             start=time.perf_counter() - start,
             reading=0.0,
             threads=threads(),
@@ -208,13 +209,18 @@ class Photographs(Subject):
         usual["base"] = PhotographSettings.base
         found, arguments = self.settings.as_data(), [self.photos]
         for name, value in found.items():
-            if value != usual[name] and name not in ("cut", "unfreeze"):  # the plan sets these two
+            if name in ("cut", "unfreeze") or (name in OF_THE_SECOND_STAGE and more[-1] == "none"):
+                continue  # the plan sets the cut and the part to unfreeze
+            if value != usual[name]:
                 arguments += [option(name)] if value is True else [option(name), str(value)]
         return [*arguments, *more]
 
     def settings_for(self, plan):
         """Return the settings that carry out a plan."""
-        return replace(self.given, cut=plan.cut, unfreeze=plan.unfreeze or "none")
+        if plan.unfreeze is not None:
+            return replace(self.given, cut=plan.cut, unfreeze=plan.unfreeze)
+        without = {name: nothing[0] for name, nothing in OF_THE_SECOND_STAGE.items()}
+        return replace(self.given, cut=plan.cut, unfreeze="none", **without)
 
     def step_bytes(self, before):
         """Return the most memory of a step of the second stage, through all layers after the layer `before`."""

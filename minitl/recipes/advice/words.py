@@ -2,7 +2,7 @@
 
 import shlex
 
-from ...terminal import printable, table, wrapped
+from ...terminal import counted, printable, table, wrapped
 from . import plans
 
 SCORES = {"LogME": "logme", "H-score": "h_score"}  # {name: field of `CutScores`}
@@ -12,7 +12,7 @@ def advice_text(advice):
     """Return an `advising.Advice` as text: the cuts, the costs of the blocks, the costs of the plans, the advice."""
     subject, task = advice.subject, advice.subject.task
     lines = [
-        f"Where to cut: {len(subject.labels):,} training images, each predicted by a head made",
+        f"Where to cut: {counted(len(subject.labels), 'training image')}, each predicted by a head made",
         "from all the others", "",
         cuts_table(advice.ranking), "",
     ]  # fmt: skip
@@ -25,7 +25,7 @@ def advice_text(advice):
     if (advice.load or 0) > 1.5 * advice.threads:
         lines += ["", f"Other programs are running (load {advice.load:.1f}): without them, it would be faster."]
     lines += [
-        "", f"The cost of each plan, with {task.train:,} training images and {task.val:,} held back", "",
+        "", f"The cost of each plan, with {counted(task.train, 'training image')} and {task.val:,} held back", "",
         plans_table(advice.plans),
     ]  # fmt: skip
     if subject.photos is not None:

@@ -6,6 +6,7 @@ is text in SVG: it can be read out, searched, and printed sharply. Each chart is
 
 import math
 
+from ...terminal import counted
 from .html import Markup, tag
 
 WIDTH, HEIGHT = 360, 220
@@ -84,11 +85,11 @@ def reliability(rows):
     for _, _, count, sure, right in rows:
         x = axes.x(sure)
         parts.append(tag("line", x1=x, x2=x, y1=axes.y(sure), y2=axes.y(right), class_="gap"))
-        words = f"{count:,} images: probability {sure:.0%}, accuracy {right:.0%}"
+        words = f"{counted(count, 'image')}: probability {sure:.0%}, accuracy {right:.0%}"
         size = round(3 + 11 * math.sqrt(count / most), 1)
         parts.append(tag("circle", tag("title", words), cx=x, cy=axes.y(right), r=size, class_="bubble"))
     description = "; ".join(
-        f"probability {sure:.0%}, accuracy {right:.0%} ({count:,} images)" for _, _, count, sure, right in rows
+        f"probability {sure:.0%}, accuracy {right:.0%} ({counted(count, 'image')})" for _, _, count, sure, right in rows
     )
     return svg(f"Calibration. {description}.", parts, height=320)
 

@@ -6,6 +6,7 @@ Each function returns `Markup`. `results` and `section_network` have the other s
 import math
 
 from ...graph.summary import flops
+from ...terminal import counted
 from ...weights.ledger import CHANGED, UNCHANGED
 from ..evaluation import wilson_interval
 from .charts import bar, intervals, legend, line_chart, shares
@@ -78,8 +79,8 @@ def data(fine_tuning, findings):
     ]
     rows.append((tag("b", "all"), tag("b", f"{sum(train):,}"), tag("b", f"{sum(held_back):,}")))
     words = (
-        f"The network learned from {sum(train):,} images of {classes} classes. {sum(held_back):,} others were held "
-        "back: it has learned nothing from these, and its accuracy is measured on them."
+        f"The network learned from {counted(sum(train), 'image')} of {classes} classes. From the images that were held "
+        f"back, {sum(held_back):,} in all, it has learned nothing, and its accuracy is measured on them."
     )
     if max(train) > 3 * max(min(train), 1):
         words += (
@@ -108,7 +109,7 @@ def _audit(fine_tuning):
     parts = [tag("h3", "Files that were left out")]
     if fine_tuning.skipped:
         count = len(fine_tuning.skipped)
-        parts.append(tag("p", f"{count:,} file{'s' * (count > 1)} cannot be used:"))
+        parts.append(tag("p", f"{counted(count, 'file')} cannot be used:"))
         rows = [(name(path, 60), reason) for path, reason in fine_tuning.skipped]
         parts.append(table(["file", "why"], rows, "Files that were left out"))
     else:
@@ -178,7 +179,7 @@ def learning(fine_tuning):
     ]  # fmt: skip
     for stage in [*fine_tuning.stages, *fine_tuning.other_stages]:
         epochs = len(stage.history.get("loss", ()))
-        title = f"{stage.name}: {stage.parameters:,} parameters learned, {epochs} epoch{'s' * (epochs != 1)}"
+        title = f"{stage.name}: {stage.parameters:,} parameters learned, {counted(epochs, 'epoch')}"
         reached = "" if stage.accuracy is None else f", accuracy {percent(stage.accuracy)} at the end"
         parts.append(tag("h3", title + reached))
         parts.append(tag("div", _curves(stage), class_="charts") if epochs else tag("p", "It did not train."))

@@ -70,7 +70,7 @@ class BackupAndRestore(Callback):
             raise ArgumentError(f"backup_dir is {backup_dir!r}; expected the path of a folder.")
         self.backup_dir, self.save_freq, self.seconds_between = backup_dir, save_freq, seconds_between
         self.delete_checkpoint, self.despite_changes = delete_checkpoint, despite_changes
-        self.more_conditions, self.folder = conditions or {}, None
+        self.conditions, self.folder = conditions, None
 
     def on_train_begin(self, logs=None):
         if not isinstance(self.model.optimizer, Optimizer):
@@ -79,7 +79,7 @@ class BackupAndRestore(Callback):
                 "expected an object of minitl.optimizers.Optimizer."
             )
         self.batches, self.last_saved = 0, time.monotonic()
-        self.conditions = {**conditions(self.model, self.state), **self.more_conditions}
+        self.all_conditions = {**conditions(self.model, self.state), **(self.conditions or {})}
         self.digests = {layer.name: _digest(layer) for layer in self.model.layers if layer.weight_names}
         folder = CheckpointFolder(self.backup_dir)
         try:
@@ -131,7 +131,7 @@ class BackupAndRestore(Callback):
     def _save(self):
         content = captured(self.model, self.state)
         frozen = {name: digest for name, digest in self.digests.items() if name not in content["weights"]}
-        self.folder.save({**content, "conditions": self.conditions, "frozen": frozen})
+        self.folder.save({**content, "conditions": self.all_conditions, "frozen": frozen})
         self.last_saved = time.monotonic()
 
     def _refuse_changes(self, content):
@@ -142,9 +142,9 @@ class BackupAndRestore(Callback):
                 f"{self.backup_dir}: holds checkpoints that are not of a training. Use another folder."
             ) from None
         changed = [
-            f"{name} ({_shown(then.get(name))}, now {_shown(self.conditions.get(name))})"
-            for name in {**then, **self.conditions}
-            if then.get(name) != self.conditions.get(name)
+            f"{name} ({_shown(then.get(name))}, now {_shown(self.all_conditions.get(name))})"
+            for name in {**then, **self.all_conditions}
+            if then.get(name) != self.all_conditions.get(name)
         ]
         if any(self.digests.get(name) != digest for name, digest in frozen.items()):
             changed.append("the weights of frozen layers")
