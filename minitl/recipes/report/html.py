@@ -10,7 +10,7 @@ from ...terminal import printable
 
 VOID = {"img", "meta", "br", "hr"}
 MOST_ROWS = 24  # a longer table scrolls within itself
-WIDE_TABLE = 5  # columns from which on a table does not fit a telephone
+WIDE_TABLE = 6  # columns from which on a table does not fit a telephone
 
 
 class Markup(str):

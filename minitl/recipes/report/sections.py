@@ -25,7 +25,8 @@ def headline(fine_tuning):
         tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back images were predicted rightly. With so many "
             "images, the true accuracy lies ",
             tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval). ",
-            f"Chance (always predicting the most frequent class) is right for {percent(_chance(fine_tuning))}."),
+            "Guessing (always predicting the class with the most training images) is right for "
+            f"{percent(_chance(fine_tuning))}."),
     )  # fmt: skip
     tiles = [
         ("training images", f"{len(fine_tuning.training):,}", ""),
