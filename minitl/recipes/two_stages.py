@@ -152,9 +152,9 @@ class TwoStages:
         if last is None or self.settings.unfreeze != "none":
             return "No second stage: there is nothing to train in it."
         return (
-            "No second stage: on 245 photographs of ants and bees, training the last block as\n"
-            f"well changed the accuracy on unseen ones by less than its error. --unfreeze {last}\n"
-            "adds it."
+            "No second stage: on 245 photographs of ants and bees, training the last block\n"
+            "as well changed the accuracy on unseen ones by less than its error.\n"
+            f"--unfreeze {last} adds the second stage."
         )
 
     def choose_head(self):
@@ -255,7 +255,9 @@ class TwoStages:
         if self.has_second_stage or not self.choice.trials:
             return
         dense, temperature = self.head[-1], self.choice.temperature
-        print(f"Scores are divided by {temperature:.2f}: then probabilities fit how often they are right.", flush=True)
+        print(
+            f"Scores are divided by {temperature:.2f}, so that probabilities fit how often they are right.", flush=True
+        )
         dense.set_weights([array / np.float32(temperature) for array in dense.get_weights()])
 
     def train_blocks(self):

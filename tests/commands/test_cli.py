@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from minitl import cli
+from minitl.cli.finetune import what_comes_next
 from minitl.errors import WeightsError
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
@@ -60,7 +61,14 @@ def test_the_main_job(finetuned):
     assert results["parameters"] == 1_735_488 + 4 * 9216 + 9216 * 10 + 10
     assert results["trainable_parameters"] == 2 * 9216 + 9216 * 10 + 10
     assert f"{results['test_accuracy']:.3f}" in output and results["frozen_digest"][:16] in output
-    assert max(map(len, output.splitlines())) <= 130
+    assert max(len(line) for line in output.splitlines() if not line.startswith("Saved: ")) <= 80
+
+
+def test_what_to_try_next_fits_the_terminal():
+    for cut in clothing.CUTS:
+        for save in None, "model.h5":
+            text = what_comes_next(clothing.ClothingSettings(cut=cut, save=save))
+            assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.slow
