@@ -60,7 +60,7 @@ def markdown(about, groups):
 def printed(group):
     """Return the results of a group as text that fits the terminal."""
     parts = [terminal.wrapped(part) if isinstance(part, str) else terminal.table(part) for part in section(group)]
-    return "\n\n".join([terminal.wrapped(group.title.upper()), *parts])
+    return "\n\n".join([f"{group.title}\n{'-' * len(group.title)}", *parts])
 
 
 def section(group):

@@ -74,7 +74,7 @@ def show_list(options):
     found = catalogue.overview()
     for name, each in found.items():
         print(wrapped(f"{name}: {each['about']}", "    "))
-        print(f"    on this machine: {each['path'] or 'no'}")
+        print(fitted(f"    on this machine: {each['path'] or 'no'}"))
     print(f"\nminitl weights get NAME fetches one into {catalogue.models_folder()}.")
     return found
 

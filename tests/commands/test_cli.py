@@ -18,6 +18,7 @@ from minitl.models import Sequential, load_model
 from minitl.recipes import clothing
 from minitl.weights import bundled_file
 from minitl.weights.distrust import known_files as known
+from minitl.weights.published import catalogue
 
 
 def run(capsys, *arguments):
@@ -207,6 +208,14 @@ def test_weights_list(capsys, tmp_path):
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
     assert set(results) == {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
     assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
+
+
+def test_a_long_path_gets_a_line_of_its_own(capsys, tmp_path, monkeypatch):
+    path = "/models/" + "x" * 60 + ".h5"
+    monkeypatch.setattr(catalogue, "overview", lambda: {"vgg16": {"about": "VGG16", "path": path}})
+    monkeypatch.setattr(catalogue, "models_folder", lambda: "/models")
+    status, text, _ = weights_command(capsys, tmp_path, "list")
+    assert status == 0 and f"    on this machine:\n      {path}\n" in text
 
 
 def test_weights_get(capsys, tmp_path, monkeypatch):
