@@ -425,6 +425,8 @@ def test_the_table_of_classes_fits_a_telephone(chromium, tmp_path):
     wider = "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)"
     captions = chromium.run(f"return {wider}.map(box => box.querySelector('caption').textContent)")
     assert "Cost by layer" in captions and "Precision and recall by class" not in captions
+    hinted = f"{wider}.filter(box => box.previousElementSibling?.className == 'hint')"
+    assert chromium.run(f"return {hinted}.length") == len(captions), "a table that is wider says so"
 
 
 # ---- the commands ----
