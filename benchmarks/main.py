@@ -21,20 +21,19 @@ def measure(options):
         groups = [group for group in groups if group.name in options.only]
     if options.list:
         for group in groups:
-            line = f"{group.name:22} {group.title}: {', '.join(each.label for each in group.programs)}"
-            print(wrapped(line, " " * 23))
+            labels = "; ".join(each.label for each in group.programs)
+            print(wrapped(f"{group.name:22} {group.title}: {labels}", " " * 23))
         return None, None
     about = report.machine()
     missing = [] if options.quick else plan.missing_peers()
     if missing:
-        print(f"Not installed, so not compared: {', '.join(missing)}.", flush=True)
-    print(report.machine_text(about), flush=True)
+        print(wrapped(f"Not installed, so not compared: {', '.join(missing)}."), flush=True)
+    print(wrapped(report.machine_text(about)), flush=True)
     started = time.perf_counter()
     for number, group in enumerate(groups, start=1):
         with status(f"[{number}/{len(groups)}] {group.title}") as say:
             run_in_turn(group.programs, options.rounds or group.rounds, say)
-        text = report.markdown(about, [group])
-        print("\n" + text[text.index("## ") :].rstrip(), flush=True)
+        print(f"\n{report.printed(group)}", flush=True)
     print(f"\nMeasured in {time.perf_counter() - started:.0f} s.")
     results = {
         "machine": about,

@@ -1,4 +1,4 @@
-"""The results as text (Markdown, which is readable in a terminal too), and as figures."""
+"""The results as text (for a terminal, and as Markdown), and as figures."""
 
 import datetime
 import importlib.metadata
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minitl import terminal
 from minitl.kernels import parallel
 
 from . import networks
@@ -49,12 +50,23 @@ def processor():
 
 def markdown(about, groups):
     """Return all results as Markdown, with a section for each group."""
-    sections = [machine_text(about)]
+    parts = [machine_text(about)]
     for group in groups:
-        section = SECTIONS.get(group.name.split("_")[0], comparison)(group)
-        failures = [f"- {each.label}: did not run ({each.failure})" for each in group.programs if each.failure]
-        sections.append("\n".join([f"## {group.title}", "", *section, *failures]))
-    return "\n\n".join(sections) + "\n"
+        parts.append(f"## {group.title}")
+        parts += [part if isinstance(part, str) else markdown_table(part) for part in section(group)]
+    return "\n\n".join(parts) + "\n"
+
+
+def printed(group):
+    """Return the results of a group as text that fits the terminal."""
+    parts = [terminal.wrapped(part) if isinstance(part, str) else terminal.table(part) for part in section(group)]
+    return "\n\n".join([f"{group.title}\n{'-' * len(group.title)}", *parts])
+
+
+def section(group):
+    """Return the parts of a group's section: sentences, and tables as lists of rows."""
+    failures = [f"- {each.label}: did not run ({each.failure})" for each in group.programs if each.failure]
+    return [*SECTIONS.get(group.name.split("_")[0], comparison)(group), *failures]
 
 
 def machine_text(about):
@@ -67,13 +79,13 @@ def machine_text(about):
 
 
 def comparison(group):
-    """Return a table: milliseconds an image with their range, memory, and minitl's time divided by each program's."""
+    """Return a table and notes: milliseconds an image, their range, memory, and minitl's time by each program's."""
     measured = [each for each in group.programs if each.seconds]
     if not measured or measured[0].label != "minitl":
         return ["not measured"]
     first = measured[0].median
     whole = group.name == "recipe"
-    rows = [["", "s" if whole else "ms an image", "lowest to highest", "peak memory", "minitl takes"]]
+    rows = [["", "s" if whole else "ms an image", "lowest, highest", "peak memory", "minitl takes"]]
     for each in measured:
         if each.job == "sgemm":
             rows.append(roofline_row(each, first, measured[0].options))
@@ -83,28 +95,30 @@ def comparison(group):
         ratio = "" if each is measured[0] else f"{first / each.median:.2f}"
         memory = f"{each.peak_bytes / 1e6:,.0f} MB" if each.peak_bytes else ""
         rows.append([each.label, f"{each.median * unit:.1f}", f"{low:.1f} to {high:.1f}", memory, ratio])
-    lines = table(rows)
+    parts = [rows, "'minitl takes': its time divided by that of the row."]
+    if any(each.job == "sgemm" for each in measured):
+        parts.append("The last row: direct convolution at the speed of NumPy's product of large matrices.")
     difference = largest_difference(measured)
     if difference is not None:
         text = f"Their outputs differ by at most {difference:.0e} of the largest (in about a thousand compared)."
-        lines += ["", text]
-    return lines
+        parts.append(text)
+    return parts
 
 
 def roofline_row(sgemm, first, options):
-    """Return the row of the limit: direct convolution at the speed of a large matrix product."""
+    """Return the row of direct convolution at the speed of a large matrix product."""
     flops_per_second = SGEMM_FLOPS / sgemm.median
     seconds = networks.convolution_flops(options["size"], options.get("network", "vgg16")) / flops_per_second
-    label = f"direct convolution at NumPy's peak, {flops_per_second / 1e9:.0f} GFLOP/s"
+    label = f"NumPy's {flops_per_second / 1e9:.0f} GFLOP/s"
     return [label, f"{1000 * seconds:.1f}", "", "", f"{first / options['batch'] / seconds:.2f}"]
 
 
 def layer_table(group):
-    """Return a table of the layers: the time beside that of im2col, operations, bytes moved and peak memory."""
+    """Return the table of the layers and a note: time, that of im2col, operations, bytes moved and peak memory."""
     by_program = [each.result for each in group.programs if each.result]
     if not by_program:
         return ["not measured"]
-    columns = ["layer", "ms", "by im2col", "GFLOP (direct)", "GFLOP/s", "MB in, out, weights", "peak MB"]
+    columns = ["layer", "ms", "by im2col", "GFLOP", "GFLOP/s", "MB in, out, weights", "peak MB"]
     rows = [columns]
     for row, im2col in zip(by_program[0], by_program[-1]):
         per_second = f"{row['flops'] / row['seconds'] / 1e9:.0f}" if row["flops"] else ""
@@ -114,16 +128,17 @@ def layer_table(group):
     totals = [f"{1000 * sum(row['seconds'] for row in rows_of):.1f}" for rows_of in (by_program[0], by_program[-1])]
     rows.append(["sum", *totals, f"{sum(row['flops'] for row in by_program[0]) / 1e9:.2f}", "", "", ""])
     note = (
-        "All columns but the last are for one image of a batch of 8. The last column is the memory of the layer for "
+        "All columns but the last are for one image of a batch of 8. GFLOP are those of a direct convolution. The "
+        "last column is the memory of the layer for "
         "the whole batch, its output included. Every layer runs alone here; in the network, a pooling is done within "
         "the convolution before it."
     )
-    return [*table(rows), "", note]
+    return [rows, note]
 
 
 def accuracy(group):
-    """Return a table of the errors against float64."""
-    return table([["", "error"]] + [[each.label, f"{each.result:.1e}"] for each in group.programs if each.result])
+    """Return the table of the errors against float64."""
+    return [[["", "error"]] + [[each.label, f"{each.result:.1e}"] for each in group.programs if each.result]]
 
 
 def naive(group):
@@ -137,25 +152,25 @@ def naive(group):
 
 
 def curve(group):
-    """Return a table of milliseconds an image."""
+    """Return the table of milliseconds an image."""
     rows = [["", "ms an image"]]
     rows += [
         [each.label, f"{1000 * each.median / each.options['batch']:.2f}"] for each in group.programs if each.seconds
     ]
-    return table(rows)
+    return [rows]
 
 
 SECTIONS = {"layers": layer_table, "accuracy": accuracy, "naive": naive, "by": curve}
 
 
-def table(rows):
-    """Return rows of text as a Markdown table with aligned columns."""
+def markdown_table(rows):
+    """Return rows of cells as a Markdown table with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         [cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(row, widths))] for row in rows
     ]
     rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
-    return ["| " + " | ".join(cells) + " |" for cells in (lines[0], rule, *lines[1:])]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (lines[0], rule, *lines[1:]))
 
 
 def plots(groups, folder):

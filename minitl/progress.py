@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from . import interruption
 
 PATIENCE = 1.0  # seconds of silence before a bar appears on a terminal
-PATIENCE_ELSEWHERE = 1.8  # and before a plain line is printed where the output is no terminal
+PATIENCE_ELSEWHERE = 1.3  # and before a plain line is printed where the output is no terminal
 BETWEEN_DRAWINGS = 0.2  # seconds, on a terminal
 BETWEEN_LINES = 1.8  # seconds between two plain lines, where the output is no terminal
 BAR = 24  # width in characters
@@ -78,6 +78,8 @@ class Progress:
         bar = f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{self.total / scale:.{digits}f}{unit}"
         if not rate:
             return f"{bar}  {seconds:.0f} s"
+        if rate < 0.1 and not unit:
+            speed = f"{1 / rate:.0f} s each"
         return f"{bar}  {speed}  {max(0, self.total - self.done) / rate:.0f} s left"
 
     def __exit__(self, *exception):
@@ -178,8 +180,6 @@ class _Screen:
             covering = next((place for place, bar in enumerate(shown) if bar.covers), len(shown))
             shown = shown[: covering + 1]
             patience = PATIENCE if terminal else PATIENCE_ELSEWHERE
-            if shown and not terminal and not shown[-1].lines:
-                patience = BETWEEN_LINES
             if not shown or now - self.printed < patience or (is_watched and not stream.is_new_line):
                 return
             is_first = self.drawn < self.printed

@@ -53,6 +53,7 @@ def run(options):
 
 def cache_text(entries):
     """Return what is kept as text."""
+    entries = [entry for entry in entries if entry.size]  # a set is empty where all its features were found in others
     lines = [f"In {home_folder()}:"]
     if not entries:
         return f"{lines[0]} nothing is kept."

@@ -82,13 +82,13 @@ def run(options):
 
 
 def what_comes_next(settings):
-    """Return what to try after the job on the bundled images with these settings, as two lines of text."""
+    """Return what to try after the job on the bundled images with these settings, as lines of text."""
     if settings.cut == CUTS[-1]:
         command = "Now try minitl finetune --cut block2_pool --no-scratch,"
         return f"{command}\nor read minitl/recipes/clothing.py, which did this."
     if settings.save is None:
         again = f"minitl finetune --cut {settings.cut} --no-scratch --save model.h5"
-        return f"To keep the model and use it:\n{again}, then minitl predict model.h5"
+        return f"To keep the model and use it:\n{again}\nminitl predict model.h5"
     own = "Now try photographs of your own, with a subfolder for each class:"
     return f"{own}\nminitl advise PHOTOS/, then minitl finetune PHOTOS/"
 

@@ -75,7 +75,7 @@ def show_list(options):
     found = catalogue.overview()
     for name, each in found.items():
         print(wrapped(f"{name}: {each['about']}", "    "))
-        print("    " + wrapped(f"on this machine: {each['path'] or 'no'}", "      "))
+        print(fitted(f"    on this machine: {each['path'] or 'no'}"))
     print("\n" + wrapped(f"minitl weights get NAME fetches one into {catalogue.models_folder()}.", "  "))
     return found
 

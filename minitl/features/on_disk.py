@@ -127,8 +127,9 @@ def kept_together(graphs, source, keep=True, verbose=1, half=False, about=None):
         positions = sorted(set().union(*missing.values()))
         if verbose and positions:
             size = sum(len(missing[name]) * store.row_bytes for name, (_, store) in graph_of.items())
-            place = "on the disk" if keep else "of a temporary file"
-            print(f"Features: {_count(origins, positions, source)} to go through the base: {size_text(size)} {place}.")
+            place = "on the disk" if keep else "in a temporary file"
+            count = _count(origins, positions, source)
+            print(f"Features of {count} will be computed: {size_text(size)} {place}.")
         lacking = [graph_of[name] for name in missing if missing[name]]
         reasons = _compute(lacking, source, positions, verbose)
     left_out = list(dict.fromkeys((origin, reasons[key]) for origin, key in zip(origins, keys) if key in reasons))

@@ -91,8 +91,9 @@ class HeadChoice(NamedTuple):
         return (
             f"Which head? {self.folds}-fold cross-validation on {len(self.labels):,} {self.noun}:\n"
             f"{table(rows)}\n"
-            "The log loss decides: it counts how sure each prediction was, not only whether\n"
-            "it was right. (Within its error, the first in order of preference is taken.)"
+            "The log loss (the cross-entropy of the labels) decides: it counts how sure each\n"
+            "prediction was, not only whether it was right. Heads that differ by less than\n"
+            "its error count as equal: then the first of minitl's list is taken."
         )
 
     def as_data(self):

@@ -102,7 +102,7 @@ def report_on_photographs(job, evaluation, history, accuracy, seconds):
     ]
     others = [("After stage 1", accuracy["head"], None, None)] if "blocks" in history else []
     if accuracy["ridge"] is not None:  # with augmentation there is none
-        others.append(("A head in closed form (ridge regression)", accuracy["ridge"], None, None))
+        others.append(("Ridge head, in closed form", accuracy["ridge"], None, None))
     _write(
         settings,
         FineTuning(

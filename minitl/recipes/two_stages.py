@@ -253,7 +253,9 @@ class TwoStages:
         if self.has_second_stage or not self.choice.trials:
             return
         dense, temperature = self.head[-1], self.choice.temperature
-        print(f"Scores are divided by {temperature:.2f}: then probabilities fit how often they are right.", flush=True)
+        print(
+            f"Scores are divided by {temperature:.2f}, so that probabilities fit how often they are right.", flush=True
+        )
         dense.set_weights([array / np.float32(temperature) for array in dense.get_weights()])
 
     def train_blocks(self):

@@ -1,6 +1,6 @@
 """The record of a training that `fit` returns, and the line that it prints after each epoch."""
 
-from ..terminal import counted
+from ..terminal import columns, counted, fitted
 from .callbacks import Callback
 
 
@@ -28,8 +28,13 @@ class History(Callback):
 
 
 def epoch_line(epoch, epochs, results, seconds=None):
-    """Return the line of an epoch: `Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`."""
+    """Return the line of an epoch: `Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`.
+
+    Where the terminal is too narrow for it, the line ends without the seconds, and is wrapped if that is not enough.
+    """
     numbers = "  ".join(
         f"{name} {value:.3g}" if name == "learning_rate" else f"{name} {value:.4f}" for name, value in results.items()
     )
-    return f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}" + ("" if seconds is None else f"  {seconds:.1f} s")
+    line = f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}"
+    timed = line if seconds is None else f"{line}  {seconds:.1f} s"
+    return timed if len(timed) <= columns() else fitted(line)

@@ -87,7 +87,7 @@ def test_limits(network, photos, tmp_path, capsys):
     fastest = min(results["plans"], key=lambda plan: plan["seconds"])
     assert not results["fits"] and results["advised"] == fastest
     assert "no plan fits into 1e-06 minutes. The fastest is a head on" in text and "--image-size 16" in text
-    reason = "There is no LEEP, which needs the predictions of ImageNet's head of tiny: the images have 16 pixels."
+    reason = "There is no LEEP, a score from the predictions of ImageNet's head of tiny: the images have 16 pixels."
     assert reason in " ".join(text.split())
     results, text = advise(capsys, tmp_path, *small, "--within", 60, "--memory", 1e-6)
     assert not results["fits"] and "The smallest is" in text

@@ -72,6 +72,8 @@ def test_every_group_of_the_plan_has_a_table():
         for program in group.programs:
             if program.job not in ("sgemm", "layers", "naive"):
                 assert f"| {program.label}" in text
+        printed = report.printed(group)
+        assert printed.startswith(f"{group.title}\n---") and max(map(len, printed.splitlines())) <= 80
 
 
 def test_without_matplotlib_there_are_no_figures(monkeypatch, tmp_path):
@@ -93,7 +95,8 @@ def test_the_command(capsys, tmp_path):
 
 def test_the_command_lists_and_refuses(capsys):
     assert cli.main(["bench", "--list"]) == 0
-    assert "inference_8" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "inference_8" in listed and max(map(len, listed.splitlines())) <= 80
     assert cli.main(["bench", "--rounds", "0"]) == 1
     assert cli.main(["bench", "--only", "inference_9"]) == 1
     assert "no group 'inference_9'" in capsys.readouterr().err

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from minitl import cli
+from minitl.cli.finetune import what_comes_next
 from minitl.errors import WeightsError
 from minitl.files.home import home_folder
 from minitl.layers import Conv2D, Dense, Flatten
@@ -21,6 +22,7 @@ from minitl.recipes import Evaluation, clothing
 from minitl.terminal import counted
 from minitl.weights import bundled_file
 from minitl.weights.distrust import known_files as known
+from minitl.weights.published import catalogue
 
 
 def run(capsys, *arguments):
@@ -64,7 +66,14 @@ def test_the_main_job(finetuned):
     assert results["parameters"] == 1_735_488 + 4 * 9216 + 9216 * 10 + 10
     assert results["trainable_parameters"] == 2 * 9216 + 9216 * 10 + 10
     assert f"{results['test_accuracy']:.3f}" in output and results["frozen_digest"][:16] in output
-    assert max(map(len, output.splitlines())) <= 130
+    assert max(len(line) for line in output.splitlines() if not line.startswith("Saved: ")) <= 80
+
+
+def test_what_to_try_next_fits_the_terminal():
+    for cut in clothing.CUTS:
+        for save in None, "model.h5":
+            text = what_comes_next(clothing.ClothingSettings(cut=cut, save=save))
+            assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.slow
@@ -303,6 +312,14 @@ def test_weights_list(capsys, tmp_path):
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
     assert set(results) == {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
     assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
+
+
+def test_a_long_path_gets_a_line_of_its_own(capsys, tmp_path, monkeypatch):
+    path = "/models/" + "x" * 60 + ".h5"
+    monkeypatch.setattr(catalogue, "overview", lambda: {"vgg16": {"about": "VGG16", "path": path}})
+    monkeypatch.setattr(catalogue, "models_folder", lambda: "/models")
+    status, text, _ = weights_command(capsys, tmp_path, "list")
+    assert status == 0 and f"    on this machine:\n      {path}\n" in text
 
 
 def test_weights_get(capsys, tmp_path, monkeypatch):

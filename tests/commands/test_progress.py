@@ -13,6 +13,7 @@ import pytest
 
 from minitl import progress, terminal
 from minitl.progress import Progress, watched
+from minitl.training.history import epoch_line
 
 MOST_SILENCE = progress.BETWEEN_LINES + 1.5  # seconds; machines that run tests may be slow
 
@@ -94,6 +95,28 @@ def test_a_line_fits_the_terminal(monkeypatch):
             bar.start -= 10
             assert len(bar.line()) < columns
     assert "500/1000" in bar.line()
+
+
+def test_slow_work_shows_the_time_of_each_piece():
+    bar = Progress("Judging the cuts", 3)
+    bar.done = 1
+    assert bar.state(14.0).endswith("1/3  14 s each  28 s left")
+    assert bar.state(2.0).endswith("1/3  0.5/s  4 s left")
+
+
+def test_the_line_of_an_epoch_fits_the_terminal(monkeypatch):
+    """Lines with validation have 80 characters without the seconds; a wider terminal shows them too."""
+    results = {"loss": 0.9655, "accuracy": 0.69, "val_loss": 0.4897, "val_accuracy": 0.838}
+    for columns, lines in ((80, 1), (100, 1), (60, 2)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        text = epoch_line(1, 20, results, 0.04)
+        assert len(text.splitlines()) == lines and all(len(line) <= columns for line in text.splitlines())
+        assert "val_accuracy 0.8380" in text and text.endswith("0.0 s") == (columns == 100)
+
+
+def test_the_first_plain_line_comes_early():
+    """Before it, Python and NumPy have taken up to 0.7 s of the two seconds."""
+    assert progress.PATIENCE_ELSEWHERE + progress.BETWEEN_DRAWINGS <= 1.5
 
 
 def test_a_table_fits(monkeypatch):

@@ -418,6 +418,17 @@ def test_nothing_is_missing_and_nothing_overflows(kind, chromium, tmp_path):
     assert requests and {url for url in requests if not url.startswith("data:")} == {file.as_uri()}
 
 
+def test_the_table_of_classes_fits_a_telephone(chromium, tmp_path):
+    file = tmp_path / "index.html"
+    file.write_text(page_of(a_run(["ants", "bees"], wrong=9, held_back=153)), encoding="utf-8")
+    chromium.open(file.as_uri(), 390)
+    wider = "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)"
+    captions = chromium.run(f"return {wider}.map(box => box.querySelector('caption').textContent)")
+    assert "Cost by layer" in captions and "Precision and recall by class" not in captions
+    hinted = f"{wider}.filter(box => box.previousElementSibling?.className == 'hint')"
+    assert chromium.run(f"return {hinted}.length") == len(captions), "a table that is wider says so"
+
+
 # ---- the commands ----
 
 

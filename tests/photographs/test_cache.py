@@ -214,6 +214,17 @@ def test_limits(monkeypatch):
         assert cache.limit_bytes() == expected
 
 
+def test_a_set_without_rows_is_not_listed(base, photos, capsys):
+    """The features of this folder are all found in another set, so its own stays empty."""
+    first, again = ({"base": "small", "folder": folder} for folder in ("first", "again"))
+    on_disk.kept_features(pooled(base, "pool2"), stream(photos), verbose=0, about=first)
+    on_disk.kept_features(pooled(base, "pool2"), stream(photos[:4]), verbose=0, about=again)
+    assert len(list((home_folder() / "features").glob("*/*/rows"))) == 2
+    assert cli.main(["cache", "list"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("\nfeatures ") == 1 and "small" in text and "?" not in text
+
+
 def test_the_command_lists_and_cleans(base, photos, tmp_path, capsys):
     folders = kept_for_three_folders(base, photos, tmp_path)
     run = home_folder() / "runs" / "abc"

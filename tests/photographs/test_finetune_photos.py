@@ -105,6 +105,13 @@ def test_cut_within_the_base(photos, base, capsys):
     assert set(one_stage["history"]) == {"head"} and one_stage["options"]["unfreeze"] == "none"
 
 
+def test_a_run_without_a_second_stage_says_how_to_add_it(photos, base, capsys):
+    results = finetune(photos, "--image-size", "32", "--epochs", "2")
+    text = capsys.readouterr().out
+    assert set(results["history"]) == {"head"} and "--unfreeze block5 adds it." in " ".join(text.split())
+    assert max(len(line) for line in text.splitlines() if str(photos.parent) not in line) <= 80
+
+
 def test_one_stage_gives_the_same_head(photos, base):
     both, one = finetune(photos, *FAST), finetune(photos, *ONE_STAGE, "--unfreeze", "none")
     assert set(one["history"]) == {"head"}

@@ -171,7 +171,8 @@ def _pooling_forward(page, pool, mean, norm, place):
     page.check("features: y", y, norm.y[0, f])
     page.item(
         "by hand", f"y[{f}] = {gamma:.1f} * ({average:.3f} - {centre:.3f}) / sqrt({variance:.3f} + "
-        f"{norm.layer.epsilon}) + {beta:.1f} = {y:.3f}. Mean and variance are those of the images behind the head."
+        f"{norm.layer.epsilon}) + {beta:.1f} = {y:.3f}. Mean and variance are those of the images that the head was "
+        "trained on."
     )  # fmt: skip
     cite_forward(page, norm)
 
@@ -199,6 +200,8 @@ def _head_forward(page, step, dense, softmax, class_names, label):
 
 def _head_backward(page, step, dense, softmax, label, class_names):
     """Add the gradients of softmax and dense layer to the page and check them."""
+    page.layer("loss", "dL/dp[k] = 1 - t[k] / p[k], of L = -log(p[right class] / sum of p)")
+    page.item("", "t is 1 for the right class, else 0.")
     page.source(*source_line(step.lines, *LOSS_GRADIENT))
     describe_backward(page, 6, softmax)
     dz = [p - (k == label) for k, p in enumerate(softmax.y[0].tolist())]

@@ -14,7 +14,7 @@ def about(study, seeds):
     task = next(iter(study.tasks.values()))
     return (
         f"{len(task.x_train):,} training images of B, {len(task.x_test):,} test images; "
-        f"mean of {seeds} seeds and its 95% interval (t)"
+        f"mean of {seeds} seeds ± its 95% interval"
     )
 
 

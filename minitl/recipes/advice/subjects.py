@@ -146,7 +146,7 @@ class Photographs(Subject):
         if not has_head:
             reason = f"its weights ({name}) are not on this machine" if native else f"the images have {size} pixels"
             reason = reason if weights is None else "the base has weights of your own"
-            self.no_leep = f"There is no LEEP, which needs the predictions of ImageNet's head of {name}: {reason}."
+            self.no_leep = f"There is no LEEP, a score from the predictions of ImageNet's head of {name}: {reason}."
         return whole
 
     def compute_features(self, whole):
@@ -241,7 +241,7 @@ class Clothing(Subject):
     """The bundled images on VGG16's first three blocks, for `finetune_clothing`."""
 
     cuts, old_classes = list(clothing.CUTS), None
-    no_leep = "There is no LEEP, which needs ImageNet's head: only the first three blocks of VGG16 are bundled."
+    no_leep = "There is no LEEP, a score from ImageNet's head: only the first three blocks of VGG16 are bundled."
 
     def __init__(self):
         start = time.perf_counter()

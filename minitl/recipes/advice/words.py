@@ -19,7 +19,8 @@ def advice_text(advice):
     for line in (*about_cuts(advice.ranking), *([subject.no_leep] if subject.no_leep else [])):
         lines.append(wrapped(line, "  "))
     lines += [
-        "", f"The cost of the blocks of {subject.base.name} on this machine ({advice.threads} threads)", "",
+        "", f"The cost of the blocks of {subject.base.name} for an image, on this machine ({advice.threads} threads)",
+        "GFLOP: 1,000 million multiplications and additions", "",
         blocks_table(advice.blocks, task.batch_size),
     ]  # fmt: skip
     if (advice.load or 0) > 1.5 * advice.threads:
@@ -101,7 +102,7 @@ def blocks_table(blocks, batch):
 
     The time of learning is that in a batch of `batch` images, where the blocks before it learn as well.
     """
-    rows = [["block, to", "GFLOP", "ms frozen", "GFLOP/s", "ms learning"]]
+    rows = [["block, up to", "GFLOP", "ms frozen", "GFLOP/s", "ms learning"]]
     for block in blocks:
         learning = f"{1000 * block.step_seconds(batch, False) / batch:.1f}" if block.step else ""
         speed = block.flops / block.forward / 1e9

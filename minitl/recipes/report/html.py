@@ -10,7 +10,7 @@ from ...terminal import printable
 
 VOID = {"img", "meta", "br", "hr"}
 MOST_ROWS = 24  # a longer table scrolls within itself
-WIDE_TABLE = 5  # columns from which on a table does not fit a telephone
+WIDE_TABLE = 6  # columns from which on a table does not fit a telephone
 
 
 class Markup(str):
@@ -86,11 +86,11 @@ def scrolling(content, caption, wide, class_="scroll"):
     return join(hint, box) if wide else box
 
 
-def table(head, rows, caption):
+def table(head, rows, caption, wide=False):
     """Return a table with a head, in a box that scrolls where the table is wider than the page.
 
     The first cell of a row is its heading. A column whose title ends in `#` holds numbers. `caption` is for those who
-    do not see the table.
+    do not see the table. `wide`: it does not fit a telephone, whatever the number of its columns.
     """
     numbers = [str(title).endswith("#") for title in head]
     height = "tall" if len(rows) > MOST_ROWS else ""
@@ -101,7 +101,7 @@ def table(head, rows, caption):
         cells = [tag("td", cell, class_="number" if n else None) for cell, n in zip(rest, numbers[1:])]
         body.append(tag("tr", tag("th", first, scope="row"), cells))
     inner = [tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", body)]
-    return scrolling(tag("table", inner), caption, len(head) >= WIDE_TABLE, f"scroll {height}".strip())
+    return scrolling(tag("table", inner), caption, wide or len(head) >= WIDE_TABLE, f"scroll {height}".strip())
 
 
 def figure(content, caption, class_=None):

@@ -26,7 +26,8 @@ def headline(fine_tuning):
         tag("p", tag("strong", f"{right:,} of {count:,}"), " held-back images were predicted rightly. With so many "
             "images, the true accuracy lies ",
             tag("strong", f"between {percent(low)} and {percent(high)}"), " (95% interval). ",
-            f"Chance (always predicting the most frequent class) is right for {percent(_chance(fine_tuning))}."),
+            "Guessing (always predicting the class with the most training images) is right for "
+            f"{percent(_chance(fine_tuning))}."),
     )  # fmt: skip
     tiles = [
         ("training images", f"{len(fine_tuning.training):,}", ""),
@@ -147,7 +148,7 @@ def steps(fine_tuning):
         rows.append((
             tag("code", f"{entry.layer}/{entry.parameter}"),
             tag("span", " × ".join(map(str, entry.shape)), class_="whole"),
-            name(source or "initialised here", 48), state,
+            name(source or "initialised here", 48), tag("span", state, class_="whole"),
         ))  # fmt: skip
     total, kept = sum(numbers.values()), numbers[published]
     colours = {published: "a", changed: "c", new: "b"}
@@ -156,7 +157,7 @@ def steps(fine_tuning):
         tag("ol", [tag("li", tag("h3", what), tag("p", done.replace("->", "→"))) for what, done in fine_tuning.steps],
             class_="steps"),
         tag("h3", "The ledger: where every number comes from"),
-        tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total)})"),
+        tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total, 2)})"),
             f" are those of the published file: {32 * kept:,} bits, of which not one has changed. This is verified: a "
             "digest of every tensor was computed when it was loaded, and again at the end."),
         figure(
@@ -164,7 +165,7 @@ def steps(fine_tuning):
             join([tag("span", " ".join(line.split()), tag("br")) for line in ledger.summary()]),
         ),
         tag("details", tag("summary", f"All {len(rows)} tensors"),
-            table(["tensor", "shape", "comes from", "is"], rows, "The ledger")),
+            table(["tensor", "shape", "comes from", "is"], rows, "The ledger", wide=True)),
         [tag("p", f"Note: {note}", class_="muted") for note in ledger.notes],
     )  # fmt: skip
 
