@@ -5,7 +5,7 @@
 s is the stride. (top, left) is the padding above and to the left of the image. Pixels outside the image count as 0.
 `conv2d_naive`, at the end of this file, is that line as loops. `conv2d` computes the same numbers in one of two fast
 ways: `im2col`, which can do any convolution, and `winograd`, which is faster still for 3x3 kernels (VGG16 has no
-others).
+others) and for 5x5, 1x7 and 7x1 at stride 1.
 
 Who calls this: `layers.Conv2D`. Read next: `im2col`, `winograd`, and `pooling`, which slides the same windows.
 """
@@ -64,7 +64,7 @@ def conv2d(
     """Convolve images: x (N, H, W, C), kernel (KH, KW, C, F), bias (F,) or None -> activate(y) (N, OH, OW, F).
 
     activate    an activation function of `activations`. It is applied block by block, while a block is in the cache
-    transform   the layer's `winograd.KernelTransform`. It saves transforming the same kernel again
+    transform   the layer's `KernelTransform`. It saves transforming the same kernel again
     pool        return `max_pool(activate(y), (2, 2), (2, 2))` (N, OH//2, OW//2, F). The maximum may be taken before
                 the activation, so `activate` must be monotonic: it never maps a smaller number to a larger one
     scale       (F,): y = scale * convolution + bias. A batch normalization with fixed statistics has this form
@@ -72,7 +72,7 @@ def conv2d(
 
     What holds for the numbers of y, by whichever algorithm:
 
-    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile of 6x6 pixels holds, times the sum
+    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile (6x6 or 1x10 pixels) holds, times the sum
       of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those beside it therefore
       hides them.
     - A NaN, an infinity or an overflow is where the definition has it. Winograd would spread them over whole tiles, so
@@ -85,6 +85,8 @@ def conv2d(
     algorithm = _algorithm(len(x), kernel.shape, x.dtype, rows, cols, transform is not None)
     if pool:
         window((rows.out, cols.out), (2, 2), (2, 2), "valid")  # raises ShapeError where there is nothing to pool
+        if 1 in kernel.shape[:2] and algorithm == "winograd":  # its tiles have one row, or one column
+            algorithm = "im2col"
     if algorithm == "winograd":
         if transform is None:
             u = winograd.transformed_kernel(kernel if scale is None else kernel * scale)
@@ -163,8 +165,10 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
         return input_gradient_col2im(grad, kernel, rows, cols)
     turned_shape = *kernel.shape[:2], kernel.shape[3], kernel.shape[2]  # (KH, KW, F, C)
     if _algorithm(len(grad), turned_shape, grad.dtype, rows, cols) == "winograd":
-        u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (36, F, C)
-        dx = winograd.conv2d_winograd(grad, u, None, *window(grad.shape[1:3], (3, 3), (1, 1), mirrored), linear)
+        u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (P, F, C)
+        dx = winograd.conv2d_winograd(
+            grad, u, None, *window(grad.shape[1:3], kernel.shape[:2], (1, 1), mirrored), linear
+        )
         if dx is not None:
             return dx
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)

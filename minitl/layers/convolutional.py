@@ -5,7 +5,7 @@ from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, truth_value
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.geometry import PADDINGS, crop, output_size, pad, window
-from ..kernels.winograd import KernelTransform
+from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
 from .activations import activation_functions
 from .base import NO_REGULARIZERS, Layer

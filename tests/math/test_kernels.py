@@ -8,7 +8,7 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
-from minitl.kernels import convolution, geometry, im2col, memory, normalization, pooling, winograd
+from minitl.kernels import convolution, geometry, im2col, kernel_transform, memory, normalization, pooling, winograd
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
 IMAGES = [(5, 7), (8, 6)]
@@ -92,8 +92,9 @@ def all_three(x, kernel, grad, padding):
 @pytest.mark.parametrize("image", [(4, 4), (6, 9), (11, 8)], ids=str)
 def test_winograd_equals_the_twin(rng, monkeypatch, choose, image, padding, block_tiles):
     """The sizes leave tiles half empty, the blocks have any size, and in float64 both are exact."""
-    monkeypatch.setattr(winograd, "BLOCK_TILES", block_tiles)
-    monkeypatch.setattr(winograd, "TRANSFORM_SIZE", 5 * block_tiles)
+    monkeypatch.setattr(winograd, "BLOCK_BYTES", 36 * block_tiles * 6 * 8)
+    monkeypatch.setattr(winograd, "BLOCK_BYTES_BY_U", block_tiles)
+    monkeypatch.setattr(winograd, "TRANSFORM_SIZE", 180 * block_tiles)
     monkeypatch.setattr(winograd, "GRADIENT_BLOCK_BYTES", 2000 * block_tiles)
     x, kernel = rng.standard_normal((3, *image, 2)), rng.standard_normal((3, 3, 2, 4))
     grad = rng.standard_normal(kernels.conv2d(x, kernel, padding=padding).shape)
@@ -143,18 +144,20 @@ def test_which_way_a_convolution_goes(monkeypatch, choose):
     monkeypatch.setattr(winograd, "conv2d_winograd", lambda *_: taken.append("winograd") or "y")
 
     def way(size=28, channels=64, window=3, strides=(1, 1), dtype=np.float32, images=1, transform=None):
-        x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((window, window, channels, 64), dtype)
+        kh, kw = window if isinstance(window, tuple) else (window, window)
+        x, kernel = np.zeros((images, size, size, channels), dtype), np.zeros((kh, kw, channels, 64), dtype)
         kernels.conv2d(x, kernel, None, strides, "same", transform=transform)
         return taken.pop()
 
-    kept = winograd.KernelTransform()
+    kept = kernel_transform.KernelTransform()
     assert way(size=32) == way(size=14, images=4) == way(size=14, images=2, transform=kept) == "winograd"
-    assert way(channels=32) == way(size=5) == way(size=14, images=2) == way(dtype=np.float64) == "conv2d_im2col", (
+    assert way(window=5) == way(window=(1, 7), size=32) == way(window=(7, 1), size=32) == "winograd"
+    assert way(channels=16) == way(size=5) == way(size=14, images=2) == way(dtype=np.float64) == "conv2d_im2col", (
         "it would not pay"
     )
-    assert way(window=5) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
+    assert way(window=7) == way(window=(3, 7)) == way(window=1) == way(strides=(2, 2)) == "conv2d_im2col", "it cannot"
     choose("winograd")
-    assert way(channels=3) == way(size=5) == way(size=14) == "winograd" and way(window=5) == "conv2d_im2col"
+    assert way(channels=3) == way(size=5) == way(size=14) == "winograd" and way(window=7) == "conv2d_im2col"
     choose("im2col")
     assert way() == "conv2d_im2col"
     choose("naive")

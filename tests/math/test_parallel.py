@@ -16,7 +16,7 @@ import pytest
 
 from minitl import kernels
 from minitl.graph.fusion import fused
-from minitl.kernels import memory, parallel, winograd
+from minitl.kernels import kernel_transform, memory, parallel, winograd
 from minitl.layers import Conv2D, Input, MaxPooling2D
 from minitl.models import Model
 
@@ -212,8 +212,8 @@ def test_predictions_that_are_kept_stay_as_they_are(rng):
 
 def counted(monkeypatch):
     made = []
-    transform = winograd.transformed_kernel
-    monkeypatch.setattr(winograd, "transformed_kernel", lambda *a, **k: made.append(1) or transform(*a, **k))
+    transform = kernel_transform.transformed_kernel
+    monkeypatch.setattr(kernel_transform, "transformed_kernel", lambda *a, **k: made.append(1) or transform(*a, **k))
     return made
 
 
@@ -317,7 +317,7 @@ def test_memory_that_arrays_have_left_has_a_limit_at_once(monkeypatch):
 
 
 def test_threads_that_alternate_kernels_get_the_right_transform(rng):
-    kept = winograd.KernelTransform()
+    kept = kernel_transform.KernelTransform()
     pairs = [(k, winograd.transformed_kernel(k)) for k in rng.standard_normal((2, 3, 3, 4, 4), np.float32)]
     wrong = []
 

@@ -1,0 +1,103 @@
+"""The matrices of Winograd's convolution: fewer multiplications, by way of the values of polynomials.
+
+In one dimension, four outputs of a three-entry kernel, y_i = sum_k x_(i+k) g_k, take 12 multiplications as written.
+Look at a product of polynomials first. A polynomial u with four coefficients times a polynomial g with three has six
+coefficients, so the product is determined by its values at six points, and a value of a product is *one*
+multiplication. With the points 0, 1, -1, 2, -1/2 and infinity,
+
+    T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back again
+
+where T(g) is the matrix that multiplies by g: T(g)[m, i] = g_(m-i). Lagrange's formula gives B: column p holds the
+coefficients of the product of (t - q) over the other finite points q, and the last column that product over all five.
+Its denominators, the products of (p - q), are divided out in G, because G is used once for each kernel.
+
+The point infinity stands for the leading coefficient. u(t) = u_0 + u_1 t + u_2 t^2 + u_3 t^3 grows like u_3 t^3, so
+u(t) / t^3 tends to u_3 for large t: this limit is the "value" at infinity. The leading coefficient of a product is the
+product of the leading coefficients: one multiplication, as at the other points. So the last rows of A and G only pick
+u_3 and g_2. The other points then determine the rest, which has degree 4.
+
+The convolution is the transpose of T(g), y_i = sum_m x_m g_(m-i) = (T(g)^T x)_i, so transpose the right side as well:
+
+    y = A^T [ (G g) * (B^T x) ]        x: 6 pixels, g: 3 kernel entries, y: 4 outputs, 6 multiplications
+
+This is called F(4,3). In the same way F(m,r) gives m outputs of a kernel of r entries from m + r - 1 points:
+
+    F(4,3)   3 entries     6 points    6 multiplications instead of 12
+    F(2,5)   5 entries     6 points    6 instead of 10
+    F(4,7)   7 entries    10 points   10 instead of 28
+
+In two dimensions each matrix is applied to the rows and to the columns. F(4,3) both ways takes 36 multiplications
+instead of 144 for a tile of 4x4 outputs. A kernel of one row, 1x7, is F(1,1) over the rows: one point, nothing to do.
+
+How the points are chosen. Any different points are right in exact arithmetic. In floating point, A holds powers of the
+points, B and G come from products of their differences, and all these numbers should be of similar size. Infinity, 0, 1
+and -1 come first, because their powers are only 0, 1 and -1. Then come numbers near 1 in size: the powers of 2 up to
+t^3 reach 8, those of 3 reach 27, and large powers cost digits (the large terms of a sum cancel, their rounding errors
+stay). Of 2 the partner is -1/2: where A holds a large number for one of the two, it holds a small one for the other.
+The largest errors in float32, relative to the largest output (`python -m benchmarks.kernels` repeats the chosen ones):
+
+    3x3, 64 channels    0, +-1, 2, -1/2: 3e-6     0, +-1, +-2: 6e-6     0, +-1, +-1/2: 7e-6     0, +-1, +-3: 2e-5
+    1x7, 192 channels   0, +-1, +-2, +-1/2 and two more:  3/2, -3/4: 7e-6     +-3/2: 9e-6     +-3: 2e-5     +-4: 3e-5
+
+More points save more multiplications and lose more digits. In two dimensions the losses multiply, so only a kernel of
+one row or column gets ten points. Lavin & Gray 2016, arXiv 1509.09308, for F(4,3).
+
+Who calls this: `winograd`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Form(NamedTuple):
+    """The matrices of F(m,r), for P = m + r - 1 points. B^T (P, P), G (P, r), A^T (m, P)."""
+
+    bt: np.ndarray
+    g: np.ndarray
+    at: np.ndarray
+
+    @property
+    def points(self):
+        """Return the number of points, which is also the number of pixels that a tile of outputs sees."""
+        return self.at.shape[1]
+
+    @property
+    def outputs(self):
+        """Return the number of outputs of a tile, which is also the distance between the tiles in pixels."""
+        return self.at.shape[0]
+
+    @property
+    def point_of_ones(self):
+        """Return a point whose column in A^T holds ones only: its number is added to every output of the tile."""
+        return int(np.flatnonzero((self.at == 1).all(axis=0))[0])
+
+
+def form(outputs, taps, points):
+    """Return F(outputs, taps) for these finite points; infinity comes last. There are outputs + taps - 2 of them."""
+    count = len(points) + 1
+    bt, g, at = np.zeros((count, count)), np.zeros((count, taps)), np.zeros((outputs, count))
+    for k, p in enumerate(points):
+        others = [q for q in points if q != p]
+        bt[k, : len(points)] = _coefficients(others)
+        g[k] = np.power(float(p), range(taps)) / np.prod([p - q for q in others])
+        at[:, k] = np.power(float(p), range(outputs))
+    bt[-1], g[-1, -1], at[-1, -1] = _coefficients(points), 1, 1
+    return Form(bt, g, at)
+
+
+def _coefficients(roots):
+    """Return the coefficients of the product of (t - q) over all roots q, that of t^0 first."""
+    product = np.ones(1)
+    for q in roots:
+        product = np.convolve(product, [-q, 1])
+    return product
+
+
+# By the entries of the kernel along an axis.
+FORMS = {
+    1: form(1, 1, ()),
+    3: form(4, 3, (0, 1, -1, 2, -1 / 2)),
+    5: form(2, 5, (0, 1, -1, 2, -1 / 2)),
+    7: form(4, 7, (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 3 / 2, -3 / 4)),
+}
