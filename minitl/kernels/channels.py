@@ -30,13 +30,15 @@ class Repeated:
         self.channels = len(vector)
         self.row = np.tile(vector, max(1, ROW_SIZE // max(1, self.channels)))
 
-    def combine(self, operation, maps, out):
+    def combine(self, operation, maps, out, channels=slice(None)):
         """Compute operation(pixel, vector) for every pixel of maps (..., C) -> out (..., C), which may be `maps`.
 
         operation   np.add, np.multiply, np.subtract, np.maximum, ...
+        channels    the channels that the maps have, if these are not all of the vector's
         """
+        vector = self.row[: self.channels]
         if not (maps.flags.c_contiguous and out.flags.c_contiguous):  # pixels do not follow each other in memory
-            return operation(maps, self.row[: self.channels], out=out)
+            return operation(maps, vector[channels], out=out)
         numbers, results, size = maps.reshape(-1), out.reshape(-1), len(self.row)  # views
         whole = len(numbers) - len(numbers) % size
         operation(numbers[:whole].reshape(-1, size), self.row, out=results[:whole].reshape(-1, size))
