@@ -73,8 +73,10 @@ def open_photo(path, most_pixels=MOST_PIXELS):
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(path, f"{int(pixels[1]):,}" if pixels else "too many", most_pixels) from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        is_unknown = isinstance(error, Image.UnidentifiedImageError)
-        reason = kind_of(path, "HEIF" in Image.OPEN) if is_unknown else _reason(error, path)
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = kind_of(path, "HEIF" in Image.OPEN)
+        else:
+            reason = _reason(error, path)
         raise DataError(f"{path}: cannot be read as an image ({reason}).") from None
 
 
@@ -181,6 +183,10 @@ def _pillow(path):
 
 
 def _reason(error, path):
-    """Return Pillow's message without the path, because our message begins with it."""
+    """Return the system's reason, or Pillow's message (without the path, because our message begins with it) and what
+    to do."""
+    if getattr(error, "strerror", None):
+        return error.strerror
     text = str(error).replace(repr(str(path)), "it").replace(str(Path(path)), "it")
-    return " ".join(text.split()) or type(error).__name__
+    words = " ".join(text.split()).rstrip(".") or type(error).__name__
+    return f"{words}. Fetch it again, or save it as JPEG or PNG"

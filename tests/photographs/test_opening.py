@@ -161,6 +161,24 @@ def test_what_is_no_file_in_plain_words(tmp_path):
             data.open_photo(path)
 
 
+def test_the_reason_of_pillow_or_of_the_system(tmp_path, monkeypatch):
+    for name in "a.png", "a.bmp", "a.tif":
+        Image.effect_noise((40, 30), 50).save(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+        with pytest.raises(
+            DataError, match=rf"{name}: .*image \(.*[\w)]\. Fetch it again, or save it as JPEG or PNG\)\.$"
+        ):
+            data.open_photo(tmp_path / name)
+
+    def forbidden(path, mode):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(photos, "open", forbidden, raising=False)
+    with pytest.raises(DataError, match=r"a.png: cannot be read as an image \(Permission denied\)\.$"):
+        data.open_photo(tmp_path / "a.png")
+
+
 def test_what_pillow_logs_is_not_printed(tmp_path):
     Image.new("RGB", (40, 30)).save(tmp_path / "a.tif")
     content = (tmp_path / "a.tif").read_bytes()
