@@ -10,7 +10,7 @@ from ..kernels.images import grey_to_rgb, resize
 from .colours import colour_management
 from .photos import MOST_PIXELS, open_photo, require_file
 
-EDITION = 2  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
+EDITION = 3  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
 
 
 def read_image(path, height, width, crop=1.0):

@@ -9,7 +9,9 @@ never starts another program. (Pillow gives PostScript to Ghostscript, whatever 
 sRGB of all kinds of pixels, and `file_kinds` says what a file is that cannot be read.
 """
 
+import contextlib
 import importlib
+import logging
 import os
 import re
 import stat
@@ -21,7 +23,7 @@ from pathlib import Path
 
 from ..errors import DataError, MissingExtraError
 from ..kernels.parallel import threads
-from .colours import to_rgb
+from .colours import scale_transparency, to_rgb
 from .file_kinds import kind_of
 
 # A larger image is not decoded. Phones with up to 200 megapixels need a higher limit.
@@ -50,14 +52,19 @@ def open_photo(path, most_pixels=MOST_PIXELS):
     Image, ImageOps = _pillow(path)
     require_file(path)
     try:
-        with _pillow_is_quiet, Image.open(path, formats=_formats(path)) as image:
+        # Pillow maps a file that it opens itself into memory. It turns some of them wrongly, and the process ends where
+        # a mapped file becomes shorter.
+        with _pillow_is_quiet, open(path, "rb") as file, Image.open(file, formats=_formats(path)) as image:
             width, height = image.size
             if width * height > most_pixels:
                 raise _too_large(path, f"{width}x{height}", most_pixels)
             if image.format in ANIMATED and getattr(image, "n_frames", 1) > 1:
                 raise DataError(f"{path}: is animated ({image.n_frames} frames). Save one frame as a JPEG or PNG file.")
+            if image.format == "PNG":
+                scale_transparency(image)
             image.load()
-            return to_rgb(_upright(image, ImageOps))
+            _turn_upright(image, ImageOps)
+            return to_rgb(image)
     except FileNotFoundError:
         raise DataError(f"{path}: is not there (any more).") from None
     except DataError:
@@ -66,8 +73,10 @@ def open_photo(path, most_pixels=MOST_PIXELS):
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(path, f"{int(pixels[1]):,}" if pixels else "too many", most_pixels) from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
-        is_unknown = isinstance(error, Image.UnidentifiedImageError)
-        reason = kind_of(path, "HEIF" in Image.OPEN) if is_unknown else _reason(error, path)
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = kind_of(path, "HEIF" in Image.OPEN)
+        else:
+            reason = _reason(error, path)
         raise DataError(f"{path}: cannot be read as an image ({reason}).") from None
 
 
@@ -100,12 +109,10 @@ def require_file(path):
         raise DataError(f"{path}: cannot be read as an image (it is empty).")
 
 
-def _upright(image, ImageOps):
-    """Return the image as the camera was held. Damaged EXIF data do not turn it."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # as for damaged files; a viewer shows such a photograph as it is stored
-        return image
+def _turn_upright(image, ImageOps):
+    """Turn the image as the camera was held, in place: it may be large. Damaged EXIF data do not turn it."""
+    with contextlib.suppress(Exception):  # as for damaged files; a viewer shows such a photograph as it is stored
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _too_large(path, found, most_pixels):
@@ -161,6 +168,8 @@ class _Quiet(threading.local):
 
 _pillow_is_quiet = _Quiet()
 _IGNORE = ("ignore", _pillow_is_quiet, Warning, None, 0)
+# Pillow logs some of what is wrong with a file, without its name. Without a handler, Python would print it.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def _pillow(path):
@@ -174,6 +183,10 @@ def _pillow(path):
 
 
 def _reason(error, path):
-    """Return Pillow's message without the path, because our message begins with it."""
+    """Return the system's reason, or Pillow's message (without the path, because our message begins with it) and what
+    to do."""
+    if getattr(error, "strerror", None):
+        return error.strerror
     text = str(error).replace(repr(str(path)), "it").replace(str(Path(path)), "it")
-    return " ".join(text.split()) or type(error).__name__
+    words = " ".join(text.split()).rstrip(".") or type(error).__name__
+    return f"{words}. Fetch it again, or save it as JPEG or PNG"

@@ -466,6 +466,19 @@ def test_whatever_the_child_does(legacy, monkeypatch, program, message):
         network().load_weights(legacy)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits no process's time")
+def test_damage_in_which_hdf5_computes_for_ever(tmp_path, monkeypatch):
+    """Zeros in the heap of texts, as a file has them that was not written to the end."""
+    path = tmp_path / "model.weights.h5"
+    network().save_weights(path)
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 32 : heap + 96] = bytes(64)
+    path.write_bytes(content)
+    monkeypatch.setattr(reading, "PROCESSOR_SECONDS", 3)
+    refused(path, "did not end within 3 s of computing. .* Download or save it again", UnsafeFileError)
+
+
 def entry(**changes):
     good = {"name": "a", "layer": "b", "parameter": "kernel", "shape": [2, 3], "dtype": "<f4", "offset": 8}
     return {"format": "x", "texts": {}, "tensors": [{**good, **changes}]}

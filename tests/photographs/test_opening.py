@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import threading
 import types
@@ -158,6 +159,50 @@ def test_what_is_no_file_in_plain_words(tmp_path):
     for path in "a\0b.jpg", "x" * 400 + ".jpg":
         with pytest.raises(DataError, match="cannot be read as an image"):
             data.open_photo(path)
+
+
+def test_the_reason_of_pillow_or_of_the_system(tmp_path, monkeypatch):
+    for name in "a.png", "a.bmp", "a.tif":
+        Image.effect_noise((40, 30), 50).save(tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+        with pytest.raises(
+            DataError, match=rf"{name}: .*image \(.*[\w)]\. Fetch it again, or save it as JPEG or PNG\)\.$"
+        ):
+            data.open_photo(tmp_path / name)
+
+    def forbidden(path, mode):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(photos, "open", forbidden, raising=False)
+    with pytest.raises(DataError, match=r"a.png: cannot be read as an image \(Permission denied\)\.$"):
+        data.open_photo(tmp_path / "a.png")
+
+
+def test_what_pillow_logs_is_not_printed(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    three, many = (struct.pack("<HHIHH", 277, 3, 1, samples, 0) for samples in (3, 65535))
+    assert content.count(three) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(three, many))
+    read = "from minitl import data\ntry: data.open_photo('a.tif')\nexcept Exception as error: print(error)"
+    done = subprocess.run([sys.executable, "-c", read], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("a.tif: cannot be read as an image") and done.stderr == ""
+
+
+def test_no_file_is_mapped_into_memory(tmp_path, monkeypatch):
+    """A file that becomes shorter while it is mapped ends the process."""
+    import mmap
+
+    def refuse(*arguments, **options):
+        raise AssertionError("mapped")
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    for name in "a.tif", "a.bmp":
+        Image.new("L", (40, 30)).save(tmp_path / name)
+        assert data.open_photo(tmp_path / name).size == (40, 30)
+        with pytest.raises(AssertionError, match="mapped"), Image.open(tmp_path / name) as image:
+            image.load()
 
 
 def png_of(width, height):

@@ -1,13 +1,17 @@
 """Folders of photographs as they really are: each nasty file is shown as a person sees it, or left out by name."""
 
 import os
+import struct
+import subprocess
 import sys
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minitl import data
-from minitl.data import folders
+from minitl.data import colours, folders
 from minitl.errors import DataError
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
@@ -89,19 +93,129 @@ def test_what_is_transparent_is_white(tmp_path):
         assert is_close(corners(data.open_photo(tmp_path / name)), [(255, 255, 255), rest, rest, rest]), name
 
 
+def png_of(bits, colour, row, transparent):
+    """Return a PNG file of one row of pixels. `colour` is 0 for grey and 2 for RGB; `transparent` is its tRNS chunk."""
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", 8 * len(row) // bits // (1 + colour), 1, bits, colour, 0, 0, 0),
+              b"tRNS": transparent, b"IDAT": zlib.compress(b"\0" + row), b"IEND": b""}  # fmt: skip
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks.items()
+    )
+
+
+TRANSPARENT = {  # (bits, colour, row of pixels, the transparent one, what is shown)
+    "1 bit": (1, 0, b"\x0f", b"\0\0", [255] * 8),
+    "2 bits": (2, 0, b"\x1b", b"\0\1", [0, 255, 170, 255]),
+    "4 bits": (4, 0, b"\x37", b"\0\3", [255, 119]),
+    "8 bits": (8, 0, b"\x03\x09", b"\0\3", [255, 9]),
+    "16 bits": (16, 0, b"\x12\x34\x12\x36\x92\0", b"\x12\x34", [255, 18, 145]),
+    "8 bits RGB": (8, 2, b"\1\2\3\4\5\6", b"\0\1\0\2\0\3", [255, 4]),
+    "16 bits RGB": (16, 2, b"\1\0\2\0\3\0\4\0\5\0\6\0", b"\1\0\2\0\3\0", [255, 4]),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPARENT)
+def test_a_transparent_colour_is_white_for_any_number_of_bits(tmp_path, name):
+    *file, shown = TRANSPARENT[name]
+    (tmp_path / "a.png").write_bytes(png_of(*file))
+    assert np.asarray(data.open_photo(tmp_path / "a.png"))[0, :, 0].tolist() == shown
+
+
+def test_white_is_zero_in_some_tiff_files(tmp_path):
+    grey = np.linspace(0, 65535, 1200).astype(np.uint16).reshape(30, 40)
+    for compression in None, "tiff_lzw":
+        Image.fromarray(grey).save(tmp_path / "black.tif", compression=compression)
+        content = (tmp_path / "black.tif").read_bytes()
+        black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (1, 0))
+        assert content.count(black_is_zero) == 1
+        (tmp_path / "white.tif").write_bytes(content.replace(black_is_zero, white_is_zero))
+        black, white = (np.asarray(data.open_photo(tmp_path / f"{name}.tif"), int) for name in ("black", "white"))
+        assert np.array_equal(black + white, np.full((30, 40, 3), 255))
+
+
+def test_a_dark_pgm_file_of_16_bits_stays_dark(tmp_path):
+    (tmp_path / "dark.pgm").write_bytes(b"P5 2 1 65535\n" + struct.pack(">2H", 40, 250))
+    assert np.asarray(data.open_photo(tmp_path / "dark.pgm")).max() <= 1
+
+
+def test_numbers_of_32_bits(tmp_path):
+    """Those of a program that saves 8 or 16 bits as 32 are shown. Of others, nobody knows which is white."""
+    for largest in 255, 65535:
+        Image.fromarray(np.array([[0, largest]], np.int32)).save(tmp_path / "a.tif")
+        assert np.asarray(data.open_photo(tmp_path / "a.tif"))[0, :, 0].tolist() == [0, 255]
+    Image.fromarray(np.array([[0, 10**9]], np.int32)).save(tmp_path / "a.tif")
+    with pytest.raises(DataError, match=r"a.tif: cannot be read as an image \(its pixels are numbers of 32 bits"):
+        data.open_photo(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "CMYK", "I;16", "I"])
+def test_a_large_image_is_converted_in_strips(tmp_path, mode, monkeypatch):
+    rng = np.random.default_rng(0)
+    if mode.startswith("I"):
+        image = Image.fromarray(rng.integers(0, 65536, (30, 40)).astype(np.uint16 if mode == "I;16" else np.int32))
+    else:
+        image = Image.fromarray(rng.integers(0, 256, (30, 40, 4)).astype(np.uint8)).convert(
+            "RGB" if mode in ("CMYK", "P") else mode
+        ).convert(mode)  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.tif", exif=exif)
+    at_once = np.asarray(data.open_photo(tmp_path / "a.tif"))
+    assert at_once.shape == (40, 30, 3)
+    for pixels in 1, 7 * 30, 39 * 30:
+        monkeypatch.setattr(colours, "MOST_AT_ONCE", pixels)
+        assert np.array_equal(np.asarray(data.open_photo(tmp_path / "a.tif")), at_once)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory as Linux gives it")
+@pytest.mark.parametrize("mode", ["RGBA", "I;16"])
+def test_a_large_image_takes_little_memory(tmp_path, mode):
+    """Check that the peak is that of the pixels of the file, of the result and of one strip (4M pixels)."""
+    width, height = 4096, 4096
+    Image.new(mode, (width, height)).save(tmp_path / "a.tif")
+    program = f"""
+import re
+from PIL import Image
+from minitl.data import open_photo
+def kilobytes(name):
+    with open("/proc/self/status") as file:
+        return int(re.search(name + r":\\s+(\\d+) kB", file.read())[1])
+Image.init()
+before = kilobytes("VmRSS")
+open_photo({str(tmp_path / "a.tif")!r})
+print((kilobytes("VmHWM") - before) / 1024)
+"""
+    megabytes = float(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    )
+    assert megabytes < 8 * width * height / 2**20 + 130
+
+
+TURNED = ["jpg", "png", "webp", "tif RGB", "tif RGBA", "tif L", "tif P", "tif CMYK", "tif I;16", "tif LZW RGBA"]
+
+
+@pytest.mark.parametrize("name", TURNED)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turned_by_a_note(tmp_path, orientation):
+def test_turned_by_a_note(tmp_path, orientation, name):
     """A camera can be held in eight ways. The image is stored turned, and shown upright."""
     back = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
             5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
             8: Image.Transpose.ROTATE_270}  # fmt: skip
-    image = drawing()
+    suffix, *mode = name.split()
+    image, expected = drawing(), USUAL
+    if mode and mode[-1] != "RGB":
+        grey = image.convert("L")
+        in_16_bits = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        image = in_16_bits if mode == ["I;16"] else image.convert(mode[-1], palette=Image.Palette.ADAPTIVE)
+        expected = corners((grey if mode[-1] in ("L", "I;16") else image).convert("RGB"))
     stored = image.transpose(back[orientation]) if orientation in back else image
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored.save(tmp_path / "turned.jpg", exif=exif, quality=95, subsampling=0)
-    shown = data.open_photo(tmp_path / "turned.jpg")
-    assert shown.size == (40, 30) and is_close(corners(shown), USUAL)
+    options = {"jpg": {"quality": 95, "subsampling": 0}, "webp": {"lossless": True}}.get(suffix, {})
+    options |= {"compression": "tiff_lzw"} if "LZW" in mode else {}
+    stored.save(tmp_path / f"turned.{suffix}", exif=exif, **options)
+    shown = data.open_photo(tmp_path / f"turned.{suffix}")
+    assert shown.size == (40, 30) and is_close(corners(shown), expected)
 
 
 def nasty_files(folder):

@@ -4,8 +4,9 @@
     python tests/programs/fuzz_photographs.py                      small files of its own, in all formats
 
 Every file of the folders is read, and then mutants of it: a few bytes changed, runs of bytes overwritten, moved, left
-out or put in, cut short, spliced with another file, or with another file's beginning. Good folders are the test images
-of Pillow's source (`pip download --no-binary :all: --no-deps pillow`; Tests/images) and of libvips.
+out or put in, cut short, spliced with another file, with another file's beginning, or with another file's suffix. Good
+folders are the test images in the sources of Pillow, imagecodecs, glymur and imagesize
+(`pip download --no-binary pillow --no-deps pillow`; Tests/images).
 
 What can come out, and is counted:
 
@@ -15,11 +16,13 @@ What can come out, and is counted:
 
 Anything else is printed, the mutant is kept, and the run ends with status 1: another exception, other pixels, a
 warning, another program started (by `subprocess`, `os.system`, `os.exec...`, `os.posix_spawn` or `os.fork`), a file
-that takes longer than SLOWEST seconds.
+that takes longer than SLOWEST seconds, or (on Linux) more than MOST_MEMORY bytes.
 """
 
 import argparse
+import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -38,7 +41,8 @@ from minitl.data import open_photo, read_image
 from minitl.data.photos import FORMATS, MOST_PIXELS
 from minitl.errors import DataError
 
-SLOWEST = 60  # seconds for one file
+SLOWEST = 5  # seconds for one file
+MOST_MEMORY = 2**30  # bytes for one file, as it is read and compared
 LARGEST_FILE = 2**23  # bytes; larger ones are read, but not mutated
 STARTS = (
     "subprocess.Popen",
@@ -87,7 +91,7 @@ def expected_pixels(path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=FORMATS) as image:
+            with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
                 image.load()
                 is_plain = image.mode in ("RGB", "L", "P", "CMYK", "YCbCr", "1", "HSV")
                 if not is_plain or "icc_profile" in image.info or "transparency" in image.info:
@@ -130,7 +134,7 @@ def mutate(content, other, rng):
 
 def outcome_of(path, is_whole):
     """Read a file. Returns ("read", "read and compared" or "refused", None), or ("wrong", what is wrong)."""
-    start, before = time.monotonic(), len(started)
+    start, before, memory = time.monotonic(), len(started), resident_bytes("VmRSS")
     try:
         with_npy = path.suffix == ".npy"
         image = read_image(path, 8, 8) if with_npy else open_photo(path)
@@ -155,7 +159,19 @@ def outcome_of(path, is_whole):
         return "wrong", f"started {started[before:]}"
     if time.monotonic() - start > SLOWEST:
         return "wrong", f"took {time.monotonic() - start:.0f} s"
+    if resident_bytes("VmHWM") - memory > MOST_MEMORY:
+        return "wrong", f"took {(resident_bytes('VmHWM') - memory) / 2**20:,.0f} MB"
     return result, None
+
+
+def resident_bytes(name):
+    """Return the memory of this process, now ("VmRSS", from which on the peak is measured anew) or at its peak since
+    ("VmHWM"); 0 where the system does not tell."""
+    if not os.access("/proc/self/clear_refs", os.W_OK):
+        return 0
+    if name == "VmRSS":
+        Path("/proc/self/clear_refs").write_text("5")
+    return int(re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 
 
 def fuzz(files, mutants, seed, folder):
@@ -171,7 +187,7 @@ def fuzz(files, mutants, seed, folder):
         if what:
             kept = of
             if not whole:
-                kept = Path(tempfile.gettempdir(), f"minitl-fuzz-{of.stem}-{len(wrong)}{of.suffix}")
+                kept = Path(tempfile.gettempdir(), f"minitl-fuzz-{of.stem}-{len(wrong)}{path.suffix}")
                 kept.write_bytes(path.read_bytes())
             wrong.append((kept, what))
 
@@ -183,8 +199,9 @@ def fuzz(files, mutants, seed, folder):
         for path, content in contents:
             rng = random.Random(f"{seed} {path.name}")
             for _ in range(mutants):
-                mutant = folder / f"mutant{path.suffix}"
-                mutant.write_bytes(mutate(content, rng.choice(contents)[1], rng))
+                other, content_of_other = rng.choice(contents)
+                mutant = folder / f"mutant{(other if rng.random() < 0.2 else path).suffix}"
+                mutant.write_bytes(mutate(content, content_of_other, rng))
                 note(mutant, False, path)
                 mutant.unlink()
     return counts, wrong

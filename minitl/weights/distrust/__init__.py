@@ -26,7 +26,8 @@ Too much of something
     circles, groups too deep or too many      `hdf5.groups_below`; `MOST_CALLS` in `graph.architecture` for layers
     JSON nested too deep                      the readers catch RecursionError; so does `loading.ledger_in`
     a parser that runs for ever               `child_process.limit_memory_and_time`, and the time-out in
-                                              `opening._ask_child`: 60 s and 1 s more for each 20 MB
+                                              `opening._ask_child`: 60 s, 15 s of a processor's time (PyTorch's files:
+                                              60 s), and of both 1 s more for each 20 MB
     a parser that takes all memory            `child_process.limit_memory_and_time` (not on Windows and macOS)
     a parser that crashes (libhdf5)           `opening._ask_child`: only the child process ends, with an UnsafeFileError
 False statements

@@ -11,6 +11,7 @@ This costs about 0.3 s the first time a file is read (2 s for PyTorch's format),
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ CHUNK = 2**20  # bytes
 BASE_MEMORY = 2 * 2**30  # address space of Python, NumPy and h5py, in bytes
 TORCH_MEMORY = 8 * 2**30  # the same with PyTorch
 BASE_SECONDS = 60
+# The same of a processor's time, which waiting for a slow disk does not take: damage can make HDF5 compute for ever.
+PROCESSOR_SECONDS = 15
 ANSWER_LIMIT = 2**28  # bytes of JSON from the child process
 
 
@@ -119,9 +122,11 @@ def _through_child(path):
 
 def _ask_child(path, copy, most_bytes, file_bytes):
     """Run `child_process.main` in a process of its own, with the same import path. Return its answer."""
+    is_torch = path.suffix.lower() in child_process.TORCH
     seconds = BASE_SECONDS + file_bytes // 20_000_000
-    base = TORCH_MEMORY if path.suffix.lower() in child_process.TORCH else BASE_MEMORY
-    request = json.dumps([str(path), copy, most_bytes, base + 2 * most_bytes, seconds])
+    of_processor = (BASE_SECONDS if is_torch else PROCESSOR_SECONDS) + file_bytes // 20_000_000
+    memory = (TORCH_MEMORY if is_torch else BASE_MEMORY) + 2 * most_bytes
+    request = json.dumps([str(path), copy, most_bytes, memory, of_processor])
     places = [str(place) for place in sys.path]
     program = f"import sys; sys.path[:] = {places!r}; from minitl.weights.distrust.child_process import main; main()"
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
@@ -134,6 +139,11 @@ def _ask_child(path, copy, most_bytes, file_bytes):
         run = subprocess.run(command, capture_output=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
         raise UnsafeFileError(f"{path}: reading it did not end within {seconds} s. Do not trust this file.") from None
+    if hasattr(signal, "SIGXCPU") and run.returncode == -signal.SIGXCPU:
+        raise UnsafeFileError(
+            f"{path}: reading it did not end within {of_processor} s of computing. The file is damaged or hostile. "
+            "Download or save it again."
+        )
     try:
         if len(run.stdout) > ANSWER_LIMIT:
             raise ValueError("the answer is too long")
