@@ -4,6 +4,8 @@ Each gradient is written in terms of the activation's *output* y, so that a laye
 `out=` lets a layer overwrite an array that it has just made and that nobody else holds.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from .channels import Repeated
@@ -27,7 +29,7 @@ def linear_gradient(grad, y):
 
 def relu(x, out=None):
     """Return max(x, 0), number by number."""
-    zeros = Repeated(np.zeros(x.shape[-1] if x.ndim else 1, x.dtype))  # faster than the number 0: see `channels`
+    zeros = _zeros(x.shape[-1] if x.ndim else 1, x.dtype)  # faster than the number 0: see `channels`
     if out is not None:
         return zeros.combine(np.maximum, x, out)
     y = empty(x.shape, x.dtype)
@@ -38,6 +40,12 @@ def relu(x, out=None):
 
     share(cut_off, example_slices(y))
     return y
+
+
+@lru_cache(maxsize=256)
+def _zeros(channels, dtype):
+    """Return a vector of zeros to compare every pixel with."""
+    return Repeated(np.zeros(channels, dtype))
 
 
 def relu_gradient(grad, y):

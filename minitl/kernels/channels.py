@@ -28,7 +28,8 @@ class Repeated:
 
     def __init__(self, vector):
         self.channels = len(vector)
-        self.row = np.tile(vector, max(1, ROW_SIZE // max(1, self.channels)))
+        times = max(1, ROW_SIZE // max(1, self.channels))
+        self.row = np.broadcast_to(vector, (times, self.channels)).reshape(-1)  # np.tile takes three times as long
 
     def combine(self, operation, maps, out, channels=slice(None)):
         """Compute operation(pixel, vector) for every pixel of maps (..., C) -> out (..., C), which may be `maps`.
