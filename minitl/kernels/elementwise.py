@@ -24,6 +24,20 @@ def add(a, b):
     return y
 
 
+def contiguous(array):
+    """Return the array itself if its numbers lie in memory one after the other, otherwise a copy of which this holds."""
+    if array.flags.c_contiguous:
+        return array
+    y = empty(array.shape, array.dtype)
+
+    def copy_examples(parts):
+        for part in parts:
+            np.copyto(y[part], array[part])
+
+    share(copy_examples, example_slices(y))
+    return y
+
+
 def concatenate(arrays, axis):
     """Return the arrays joined along `axis`, as `np.concatenate` does. `axis` is not the first one."""
     ends = np.cumsum([0, *(each.shape[axis] for each in arrays)])

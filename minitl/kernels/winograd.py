@@ -32,6 +32,7 @@ Who calls this: `convolution`, where it `is_possible` and `pays`.
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .elementwise import contiguous
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import is_finite_and_moderate
@@ -159,7 +160,7 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
     y = y.reshape(n, height * tile_rows, width * tile_cols, f)
     # Copies only where there is something to cut off.
     oh, ow = (rows.out // 2, cols.out // 2) if pool else (rows.out, cols.out)
-    return np.ascontiguousarray(y[:, :oh, :ow])
+    return contiguous(y[:, :oh, :ow])
 
 
 def kernel_gradient_winograd(x, grad, rows, cols):
