@@ -10,20 +10,28 @@ import time
 import numpy as np
 
 from minitl import kernels
-from minitl.kernels import im2col
+from minitl.kernels import im2col, winograd
+from minitl.kernels.channels import Repeated
 
 BATCH = 8
-# VGG16's 3x3 layers with 64 channels and more: (pixels, channels in, filters)
+# VGG16's 3x3 layers with 64 channels and more, then layers of InceptionV3: (window, pixels, channels in, filters)
 LAYERS = [
-    (224, 64, 64),
-    (112, 64, 128),
-    (112, 128, 128),
-    (56, 128, 256),
-    (56, 256, 256),
-    (28, 512, 512),
-    (14, 512, 512),
+    ((3, 3), 224, 64, 64),
+    ((3, 3), 112, 64, 128),
+    ((3, 3), 112, 128, 128),
+    ((3, 3), 56, 128, 256),
+    ((3, 3), 56, 256, 256),
+    ((3, 3), 28, 512, 512),
+    ((3, 3), 14, 512, 512),
+    ((3, 3), 147, 32, 64),
+    ((3, 3), 35, 96, 96),
+    ((5, 5), 35, 48, 64),
+    ((1, 7), 17, 192, 192),
+    ((7, 1), 17, 192, 192),
+    ((1, 3), 8, 384, 384),
 ]
 BLOCK_MEGABYTES = [1, 2, 4, 8, 32]
+BLOCK_LAYERS = [(112, 128), (56, 256)]  # of Winograd's blocks: (pixels, channels in and out)
 ROUNDS = 7
 
 
@@ -54,18 +62,20 @@ def main():
     """Measure and print all figures."""
     rng = np.random.default_rng(0)
     print(f"Convolution by im2col and by Winograd, batch {BATCH}, ms an image\n")
-    print("layer               forward: im2col  Winograd  ratio   kernel gradient: im2col  Winograd  ratio   error")
-    for pixels, c, f in LAYERS:
+    print("layer                   forward: im2col  Winograd  ratio   kernel gradient: im2col  Winograd  ratio   error")
+    for window, pixels, c, f in LAYERS:
         x = rng.standard_normal((BATCH, pixels, pixels, c), np.float32)
-        kernel = rng.standard_normal((3, 3, c, f), np.float32)
+        kernel = rng.standard_normal((*window, c, f), np.float32)
         grad = rng.standard_normal((BATCH, pixels, pixels, f), np.float32)
         ways = "im2col", "winograd"
         forward = milliseconds_each(*(by(way, kernels.conv2d, x, kernel) for way in ways))
-        gradient = milliseconds_each(*(by(way, kernels.conv2d_kernel_gradient, x, grad, (3, 3)) for way in ways))
-        y, y_winograd = (by(way, kernels.conv2d, x[:1], kernel)() for way in ways)
+        gradient = milliseconds_each(*(by(way, kernels.conv2d_kernel_gradient, x, grad, window) for way in ways))
+        exact = by("im2col", kernels.conv2d, x[:1].astype(float), kernel.astype(float))()
+        y_winograd = by("winograd", kernels.conv2d, x[:1], kernel)()
         cells = [f"{a / BATCH:15.1f}  {b / BATCH:8.1f}  {a / b:5.2f}" for a, b in (forward, gradient)]
-        error = np.abs(y - y_winograd).max() / np.abs(y).max()
-        print(f"{pixels:3}x{pixels:<3} {c:4} -> {f:<4}{cells[0]}   {cells[1]:>39}   {error:.0e}", flush=True)
+        error = np.abs(exact - y_winograd).max() / np.abs(exact).max()
+        name = "x".join(map(str, window))
+        print(f"{name} {pixels:3}x{pixels:<3} {c:4} -> {f:<4}{cells[0]}   {cells[1]:>39}   {error:.0e}", flush=True)
 
     x, kernel = rng.standard_normal((BATCH, 56, 56, 256), np.float32), rng.standard_normal((3, 3, 256, 256), np.float32)
     print("\nim2col in blocks, 56x56 256 -> 256, ms an image")
@@ -76,6 +86,22 @@ def main():
         print(f"{megabytes:4} MB {spent / BATCH:6.1f}")
     im2col.FORWARD_BLOCK_BYTES = default
 
+    default = winograd.BLOCK_BYTES, winograd.BLOCK_BYTES_BY_U
+    for pixels, c in BLOCK_LAYERS:
+        x, kernel = (
+            rng.standard_normal((BATCH, pixels, pixels, c), np.float32),
+            rng.standard_normal((3, 3, c, c), np.float32),
+        )
+        print(f"\nWinograd in blocks, 3x3 {pixels}x{pixels} {c} -> {c}, ms an image")
+        for megabytes in BLOCK_MEGABYTES:
+            winograd.BLOCK_BYTES, winograd.BLOCK_BYTES_BY_U = megabytes * 2**20, 0
+            winograd.BLOCK_BYTES_BY_U = megabytes * 2**20 / (144 * c * c)  # the same size where U is larger
+            (spent,) = milliseconds_each(by("winograd", kernels.conv2d, x, kernel))
+            print(f"{megabytes:4} MB {spent / BATCH:6.1f}")
+    winograd.BLOCK_BYTES, winograd.BLOCK_BYTES_BY_U = default
+
+    channel_operations(rng)
+
     x = rng.random((BATCH, 224, 224, 64), np.float32)
     exact = x.sum(axis=(0, 1, 2), dtype=np.float64)
     print("\nSums over the pixels of (8, 224, 224, 64), ms and relative error")
@@ -83,6 +109,24 @@ def main():
     print(f"channel_sums {product:5.0f}  {np.abs(kernels.channel_sums(x) / exact - 1).max():.1e}")
     print(f"x.sum        {plain:5.0f}  {np.abs(x.sum(axis=(0, 1, 2)) / exact - 1).max():.1e}")
     kernels.set_convolution("auto")
+
+
+def channel_operations(rng):
+    """Measure the same operation on every pixel, in NumPy's words and on long rows (`kernels/channels.py`)."""
+    x = rng.standard_normal((1024, 64), np.float32)  # 256 KB
+    y, bias, zeros = np.empty_like(x), Repeated(x[0]), Repeated(np.zeros(64, np.float32))
+    vector = x[0].copy()
+    ways = {
+        "np.add(maps, bias)": lambda: np.add(x, vector, out=y),
+        "on long rows": lambda: bias.combine(np.add, x, y),
+        "np.maximum(maps, 0)": lambda: np.maximum(x, 0, out=y),
+        "with a row of zeros": lambda: zeros.combine(np.maximum, x, y),
+    }
+    repeats = 100
+    spent = milliseconds_each(*(lambda way=way: [way() for _ in range(repeats)] for way in ways.values()))
+    print("\nOperations on each channel, 1024 pixels of 64 channels, microseconds")
+    for name, milliseconds in zip(ways, spent):
+        print(f"{name:20} {1000 * milliseconds / repeats:5.1f}")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ nine times: for the second layer of VGG16 the whole matrix is 115 MB an image. I
 of some output rows. A thread copies the windows of one block into a buffer, multiplies the buffer by the kernel, adds
 the bias and applies the activation. Then it uses the same buffer for its next block.
 
-Which cache helps. A buffer of 8 MB is larger than the cache of one core (L2, 1 to 2 MB), but the last cache, which the
-cores share (L3), holds one buffer for each thread: it has 48 MB on an Intel Xeon (`lscpu` shows the sizes). So the
-product reads the windows from L3, where the copy has just put them, and the next block overwrites them there. The whole
-matrix would go out to main memory and back.
+Which cache helps. A buffer of 4 MB is larger than the cache of one core (L2, 1 to 2 MB), but the last cache, which the
+cores share (L3), holds one buffer for each thread: it has 48 MB on an Intel Xeon, 32 MB on an AMD EPYC (`lscpu` shows
+the sizes). So the product reads the windows from L3, where the copy has just put them, and the next block overwrites
+them there. The whole matrix would go out to main memory and back.
 
-Why 8 MB. Every product reads the whole kernel, so small blocks read it often. On 56x56 maps of 256 channels the kernel
+Why 4 MB. Every product reads the whole kernel, so small blocks read it often. On 56x56 maps of 256 channels the kernel
 has 2.4 MB, and the windows of one output row have 0.5 MB. Blocks of 1 MB have 2 rows and read the kernel 28 times an
-image. Blocks of at most 8 MB have 14 rows and read it 4 times. Blocks of at most 32 MB have all 56 rows, 29 MB: two
-threads then need more than L3 holds. The times given at `FORWARD_BLOCK_BYTES` have their minimum in between.
+image. Blocks of 4 MB have 8 rows and read it 7 times. Blocks of at most 32 MB have all 56 rows, 29 MB: two threads then
+need more than L3 holds. The times given at `FORWARD_BLOCK_BYTES` have their minimum in between.
 
 Im2col works for any window and stride. Who calls this: `convolution`. `rows` and `cols` are the `geometry.Axis` of each
 axis.
