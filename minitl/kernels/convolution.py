@@ -72,9 +72,9 @@ def conv2d(
 
     What holds for the numbers of y, by whichever algorithm:
 
-    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile (6x6 or 1x10 pixels) holds, times the sum
-      of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those beside it therefore
-      hides them.
+    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile (6x6 or 1x10 pixels) holds, times
+      the sum of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those beside it
+      therefore hides them.
     - A NaN, an infinity or an overflow is where the definition has it. Winograd would spread them over whole tiles, so
       im2col computes a batch again in which it finds one, or a number above 1e19. (Of the kernel's gradient, this is
       not promised.)

@@ -25,7 +25,7 @@ def add(a, b):
 
 
 def contiguous(array):
-    """Return the array itself if its numbers lie in memory one after the other, otherwise a copy of which this holds."""
+    """Return the array itself if its numbers lie in memory one after the other, otherwise a copy that does."""
     if array.flags.c_contiguous:
         return array
     y = empty(array.shape, array.dtype)

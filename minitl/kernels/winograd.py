@@ -38,9 +38,9 @@ from .parallel import share, slices, threads
 from .precision import is_finite_and_moderate
 from .winograd_forms import FORMS
 
-# Bytes of V and M together that a thread takes through all the steps at a time. The last cache (L3) then holds the blocks
-# of both threads, and most of a block stays in that of one core (L2). On 112x112 maps of 128 channels, ms an image by the
-# size of a block: 1.8 MB 4.3, 3.6 MB 4.9, 7 MB 5.5 (AMD EPYC).
+# Bytes of V and M together that a thread takes through all the steps at a time. The last cache (L3) then holds the
+# blocks of both threads, and most of a block stays in that of one core (L2). On 112x112 maps of 128 channels, ms an
+# image by the size of a block: 1.8 MB 4.3, 3.6 MB 4.9, 7 MB 5.5 (AMD EPYC).
 BLOCK_BYTES = 2.75 * 2**20
 # Every block reads all of U. Where U is larger than BLOCK_BYTES, a block has this many times as many bytes as U: 56x56
 # maps of 256 channels take 3.5 ms with blocks of 58 MB, 4.5 ms with blocks of 7 MB.
@@ -70,9 +70,9 @@ def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
     """Return whether Winograd is faster than im2col, where it is possible.
 
     It has to be float32 (float64 is there for exactness), with 32 channels and 32 filters or more. Not too much of the
-    tiles may hang over the edge (on 14x14 outputs it is a quarter). And there have to be 64 tiles, or 32 if U is kept: U
-    is up to four times as large as the kernel, and with few tiles it takes longer to make and read U than to multiply.
-    (`python -m benchmarks.kernels`. The rule holds on an Intel Xeon and on an AMD EPYC.)
+    tiles may hang over the edge (on 14x14 outputs it is a quarter). And there have to be 64 tiles, or 32 if U is kept:
+    U is up to four times as large as the kernel, and with few tiles it takes longer to make and read U than to
+    multiply. (`python -m benchmarks.kernels`. The rule holds on an Intel Xeon and on an AMD EPYC.)
     """
     row_form, col_form = FORMS[rows.kernel], FORMS[cols.kernel]
     tiles = _tiles(rows) * _tiles(cols)
@@ -217,9 +217,9 @@ def kernel_gradient_winograd(x, grad, rows, cols):
 def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
     """Compute R X S^T for the windows X of `part`, a range of tile rows -> out (P, T, C). R, S = `matrices`.
 
-    R (points of rows, height of X), S (points of columns, width of X), images (N, H, W, C). Windows begin `steps` pixels
-    apart. The first of them begins `before` = (top, left) pixels outside the image. Pixels outside are 0, and the
-    products leave them out.
+    R (points of rows, height of X), S (points of columns, width of X), images (N, H, W, C). Windows begin `steps`
+    pixels apart. The first of them begins `before` = (top, left) pixels outside the image. Pixels outside are 0, and
+    the products leave them out.
     """
     over_rows, over_cols = (matrix.astype(images.dtype) for matrix in matrices)
     (points, height), (col_points, width) = over_rows.shape, over_cols.shape
@@ -248,7 +248,7 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
             columns = over_rows[:, first - (row_step * i - top) :][:, : pixels.shape[1]]
             np.matmul(columns, pixels, out=target[k : k + count])
 
-    # Over columns: copy each line of W pixels as windows of `width` pixels, with the window's pixels as the second axis.
+    # Over columns: copy each line of W pixels as windows of `width` pixels, with the window's pixels as second axis.
     if col_points > 1:
         windows = scratch.array("windows", len(part), points, width, tile_cols, c)
         line_bytes, point_bytes, pixel_bytes, channel_bytes = lines.strides
@@ -260,8 +260,8 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
 def _to_outputs(forms, m, bias, scratch):
     """Return A^T M A + bias (4, 4, T*F) for the tiles of m (P, T, F), with other sizes for other forms.
 
-    The bias is added to one number of a tile, and not to each of its 16 outputs: to m[1, 1], that of the points 1. Their
-    columns of A^T hold ones only, so A^T M A adds M[1, 1] to every output.
+    The bias is added to one number of a tile, and not to each of its 16 outputs: to m[1, 1], that of the points 1.
+    Their columns of A^T hold ones only, so A^T M A adds M[1, 1] to every output.
     """
     _, t, f = m.shape
     row_form, col_form = forms

@@ -125,7 +125,7 @@ def test_winograd_in_float32(rng, choose, window):
 
 
 def test_the_forms_of_winograd_are_exact(rng):
-    """In one dimension, A^T [(G g) * (B^T x)] is the convolution, for every form."""
+    """Compare A^T [(G g) * (B^T x)] with the convolution in one dimension, for every form."""
     for taps, form in winograd.FORMS.items():
         x, g = rng.standard_normal(form.points), rng.standard_normal(taps)
         assert form.points == form.outputs + taps - 1
@@ -134,7 +134,7 @@ def test_the_forms_of_winograd_are_exact(rng):
 
 
 def test_winograd_is_there_only_where_it_is_exact_enough():
-    """Ten points in both directions would lose too many digits, and no form pads along an axis of one entry."""
+    """Refuse ten points in both directions, which lose too many digits, and padding along an axis of one entry."""
 
     def is_possible(window, padding="same", strides=(1, 1)):
         return winograd.is_possible((*window, 64, 64), *geometry.window((20, 20), window, strides, padding))
