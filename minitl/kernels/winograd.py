@@ -36,7 +36,7 @@ from .elementwise import contiguous
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import is_finite_and_moderate
-from .winograd_forms import FORMS
+from .winograd_forms import FORMS, forms_of
 
 # Bytes of V and M together that a thread takes through all the steps at a time. The last cache (L3) then holds the
 # blocks of both threads, and most of a block stays in that of one core (L2). On 112x112 maps of 128 channels, ms an
@@ -90,7 +90,7 @@ def transformed_kernel(kernel, turned=False, allocate=empty):
     With `turned`, return the U of the kernel turned by 180 degrees. To reverse the columns of G has the same effect.
     """
     kh, kw, c, f = kernel.shape
-    over_rows, over_cols = ((FORMS[k].g[:, ::-1] if turned else FORMS[k].g).astype(kernel.dtype) for k in (kh, kw))
+    over_rows, over_cols = (form.g[:, ::-1] if turned else form.g for form in forms_of((kh, kw), kernel.dtype))
     u = allocate((len(over_rows), len(over_cols), c * f), kernel.dtype)
 
     def transform(points):
@@ -110,7 +110,7 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
     """
     n, (p, c, f) = len(x), u.shape
     x = np.ascontiguousarray(x, u.dtype)
-    forms = FORMS[rows.kernel], FORMS[cols.kernel]
+    forms = forms_of((rows.kernel, cols.kernel), u.dtype)
     tile_rows, tile_cols = _tiles(rows), _tiles(cols)
     height, width = (form.outputs // (2 if pool else 1) for form in forms)  # of the output of a tile
     y = empty((n * tile_rows, height, tile_cols, width, f), u.dtype)  # whole tiles; the surplus is cut off below
@@ -173,7 +173,7 @@ def kernel_gradient_winograd(x, grad, rows, cols):
     n, c, f = len(x), x.shape[3], grad.shape[3]
     dtype = np.result_type(x, grad)
     x, grad = np.ascontiguousarray(x, dtype), np.ascontiguousarray(grad, dtype)
-    forms = FORMS[rows.kernel], FORMS[cols.kernel]
+    forms = forms_of((rows.kernel, cols.kernel), dtype)
     tile_rows, tile_cols = _tiles(rows), _tiles(cols)
     p = forms[0].points * forms[1].points
     du = empty((p, c, f), dtype) if n else np.zeros((p, c, f), dtype)  # 0 for an empty batch
@@ -203,7 +203,7 @@ def kernel_gradient_winograd(x, grad, rows, cols):
         share(multiply, range(p))
 
     dkernel = np.empty((rows.kernel, cols.kernel, c, f), dtype)
-    over_rows, over_cols = (form.g.T.astype(dtype) for form in forms)
+    over_rows, over_cols = (form.g.T for form in forms)
 
     def transform_back(kernel_rows):
         for i in kernel_rows:
@@ -221,7 +221,7 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
     pixels apart. The first of them begins `before` = (top, left) pixels outside the image. Pixels outside are 0, and
     the products leave them out.
     """
-    over_rows, over_cols = (matrix.astype(images.dtype) for matrix in matrices)
+    over_rows, over_cols = matrices
     (points, height), (col_points, width) = over_rows.shape, over_cols.shape
     (top, left), (h, w, c), (row_step, col_step) = before, images.shape[1:], steps
     tile_cols = out.shape[1] // len(part)
@@ -271,10 +271,10 @@ def _to_outputs(forms, m, bias, scratch):
         point_1_1 += bias
     if row_form.points > 1:
         out = scratch.array("over rows", col_form.points, row_form.outputs, t * f)
-        m = np.matmul(row_form.at.astype(m.dtype), m.transpose(1, 0, 2), out=out).transpose(1, 0, 2)
+        m = np.matmul(row_form.at, m.transpose(1, 0, 2), out=out).transpose(1, 0, 2)
     if col_form.points > 1:
         out = scratch.array("outputs", row_form.outputs, col_form.outputs, t * f)
-        m = np.matmul(col_form.at.astype(m.dtype), m, out=out)
+        m = np.matmul(col_form.at, m, out=out)
     return m
 
 

@@ -45,6 +45,7 @@ one row or column gets ten points. Lavin & Gray 2016, arXiv 1509.09308, for F(4,
 Who calls this: `winograd`.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ class Form(NamedTuple):
     bt: np.ndarray
     g: np.ndarray
     at: np.ndarray
+    point_of_ones: int  # whose column in A^T holds ones only: its number is added to every output of the tile
 
     @property
     def points(self):
@@ -66,11 +68,6 @@ class Form(NamedTuple):
     def outputs(self):
         """Return the number of outputs of a tile, which is also the distance between the tiles in pixels."""
         return self.at.shape[0]
-
-    @property
-    def point_of_ones(self):
-        """Return a point whose column in A^T holds ones only: its number is added to every output of the tile."""
-        return int(np.flatnonzero((self.at == 1).all(axis=0))[0])
 
 
 def form(outputs, taps, points):
@@ -83,7 +80,7 @@ def form(outputs, taps, points):
         g[k] = np.power(float(p), range(taps)) / np.prod([p - q for q in others])
         at[:, k] = np.power(float(p), range(outputs))
     bt[-1], g[-1, -1], at[-1, -1] = _coefficients(points), 1, 1
-    return Form(bt, g, at)
+    return Form(bt, g, at, int(np.flatnonzero((at == 1).all(axis=0))[0]))
 
 
 def _coefficients(roots):
@@ -101,3 +98,10 @@ FORMS = {
     5: form(2, 5, (0, 1, -1, 2, -1 / 2)),
     7: form(4, 7, (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 3 / 2, -3 / 4)),
 }
+
+
+@cache
+def forms_of(kernel_hw, dtype):
+    """Return the forms of the rows and the columns of a kernel (KH, KW), with matrices of type `dtype`."""
+    found = [FORMS[size] for size in kernel_hw]
+    return [Form(*(each.astype(dtype) for each in (f.bt, f.g, f.at)), f.point_of_ones) for f in found]
