@@ -130,7 +130,7 @@ def quick_plan():
         groups.append(Group(f"inference_{batch}", f"Inference, batch {batch}", [*members, roofline()], 3))
     members = programs(TRAINING[:1], "training", {"batch": 4, "size": 224, "part": "all layers"})
     groups.append(Group("training_all_layers", "Training step, all layers, batch 4", [*members, roofline()], 2))
-    groups += [layers_group("vgg16"), accuracy_group(["vgg16"]), naive_group()]
+    groups += [layers_group("vgg16"), accuracy_group(["vgg16"], gradients=False), naive_group()]
     return groups + curves(sizes=(64, 128), batches=(1, 8), channels=(32, 128, 512), rounds=1)
 
 
@@ -198,11 +198,12 @@ def layers_group(network):
     return Group(name, f"{NETWORKS[network][0]} layer by layer, batch 8", members, 1)
 
 
-def accuracy_group(networks):
+def accuracy_group(networks, gradients=True):
     """Return the group that measures the errors of networks and of their gradients against float64."""
+    arrays = [("output", {}), ("gradients", {"gradient": True})]
     members = []
     for network in networks:
-        for what, own in (("output", {}), ("gradients", {"gradient": True})):
+        for what, own in arrays if gradients else arrays[:1]:
             for each in programs(INFERENCE[:2], "accuracy", {**options_of(network, 1), **own}):
                 each.label = f"{NETWORKS[network][0]}, {what}{each.label.removeprefix('minitl')}"
                 members.append(each)

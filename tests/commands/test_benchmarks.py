@@ -1,7 +1,9 @@
 """The benchmarks measure what they say. That the engines compute the same is tested in peers/test_engines.py."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,6 +202,13 @@ def test_every_group_of_the_plan_has_a_table():
                 assert f"| {program.options.get('threads', program.label)} " in text
         printed = report.printed(group)
         assert printed.startswith(f"{group.title}\n---") and max(map(len, printed.splitlines())) <= 80
+
+
+def test_the_page_names_all_groups():
+    page = Path(plan.__file__).with_name("README.md").read_text(encoding="utf-8")
+    table = page.partition("| groups | print |")[2].partition("\n\n")[0]
+    named = [name for line in table.splitlines() for name in re.findall(r"`(\w+)`", line.rpartition(" | ")[0])]
+    assert sorted(named) == sorted(group.name for group in plan.full_plan())
 
 
 def test_without_matplotlib_there_are_no_figures(monkeypatch, tmp_path):
