@@ -2,6 +2,8 @@
 
 import statistics
 
+import numpy as np
+
 from . import networks
 from .engines.minitl_engine import NAIVE_FLOPS
 from .engines.numpy_engine import FLOPS as SGEMM_FLOPS
@@ -93,7 +95,10 @@ def layer_table(group):
             "whole batch, its output included."
         )
         return [[[cells[0], *cells[2:]] for cells in rows], note]
-    note += " Layers that do equal work share a row. '3x3/2' is a kernel of 3x3 with stride 2."
+    note += (
+        " Layers that do equal work share a row. A convolution has the size of its input, '3x3/2' is a kernel of 3x3 "
+        "with stride 2. Other layers have the size of their output."
+    )
     return [[cells[:-2] for cells in rows], note]
 
 
@@ -144,7 +149,7 @@ def accuracy(group):
     for each in group.programs:
         if each.result:
             median = f"{statistics.median(each.result):.1e}" if len(each.result) > 1 else ""
-            rows.append([each.label, f"{max(each.result):.1e}", median])
+            rows.append([each.label, f"{np.max(each.result):.1e}", median])
     note = (
         "An error is the largest difference from the same model in float64, divided by the largest number. Each "
         "parameter has a gradient with an error of its own: the table has the largest and the median of them. They are "

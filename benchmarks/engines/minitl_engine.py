@@ -167,7 +167,7 @@ def measured(operation, arrays):
     weights = sum(weight.nbytes for member in members for weight in member.weights)
     row = {
         "layer": layer.name,
-        "like": description(operation, layer, arrays[0].shape),
+        "like": description(operation, layer, arrays[0].shape, y.shape),
         "seconds": seconds / len(y),
         "flops": 0 if layer.merges else layer.flops(arrays[0].shape),
         "bytes": (sum(array.nbytes for array in arrays) + y.nbytes + weights) / len(y),
@@ -187,13 +187,15 @@ def least_seconds(run, runs=3):
     return min(seconds)
 
 
-def description(operation, layer, shape):
-    """Return the size of an operation as text: those with equal texts do equal work."""
-    place = "x".join(str(size) for size in shape[1:3])
+def description(operation, layer, shape, output_shape):
+    """Return the size of an operation as text: those with equal texts do equal work.
+
+    Of a convolution, it is the size of the input, of which `shape` is the shape; of all others, that of the output.
+    """
     if not isinstance(layer, Conv2D):
-        return f"{type(layer).__name__} {place}"
+        return f"{type(layer).__name__} {'x'.join(map(str, output_shape[1:]))}"
     (kh, kw, c, f), stride = layer.kernel.shape, layer.strides[0]
-    text = f"{kh}x{kw}{f'/{stride}' if stride > 1 else ''} {place} {c} -> {f}"
+    text = f"{kh}x{kw}{f'/{stride}' if stride > 1 else ''} {shape[1]}x{shape[2]} {c} -> {f}"
     if isinstance(operation, Fused):
         text += " + average" * (operation.average is not None) + " + add" * (len(operation.inputs) > 1)
         text += " + pool" * operation.pool
