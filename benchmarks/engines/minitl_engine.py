@@ -133,7 +133,7 @@ def layers(options):
     model, x = network(options), networks.images(options["batch"], options["size"])
 
     def measure():
-        whole = least_seconds(lambda: model.forward(x, gradients="none"))
+        whole = least_seconds(lambda: model.forward(x, gradients="none"), runs=2)
         rows, values = [], {model.input: x}
         operations = model._operations(set(), training=False)
         last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
