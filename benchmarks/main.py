@@ -7,7 +7,7 @@ import time
 from minitl.errors import ArgumentError
 from minitl.terminal import wrapped
 
-from . import plan, report
+from . import figures, plan, report
 from .run import run_in_turn
 
 
@@ -32,7 +32,7 @@ def measure(options):
     started = time.perf_counter()
     for number, group in enumerate(groups, start=1):
         with status(f"[{number}/{len(groups)}] {group.title}") as say:
-            run_in_turn(group.programs, options.rounds or group.rounds, say)
+            run_group(group, options.rounds, say)
         print(f"\n{report.printed(group)}", flush=True)
     print(f"\nMeasured in {time.perf_counter() - started:.0f} s.")
     results = {
@@ -44,9 +44,15 @@ def measure(options):
     }
     text = report.markdown(about, groups)
     if options.plots:
-        paths = report.plots(groups, options.plots)
+        paths = figures.plots(groups, options.plots)
         print(f"Figures: {', '.join(map(str, paths))}" if paths else "No figures: matplotlib is not installed.")
     return results, text
+
+
+def run_group(group, rounds, say):
+    """Measure the programs of a group in so many rounds (None: those of the plan), in turn or one after the other."""
+    for programs in [group.programs] if group.in_turn else [[each] for each in group.programs]:
+        run_in_turn(programs, rounds or group.rounds, say)
 
 
 @contextlib.contextmanager

@@ -5,10 +5,11 @@ VGG16's base is plain data. The other networks are models of minitl, which the e
 
 import numpy as np
 
-from minitl.applications import NETWORKS
+from minitl.applications import NETWORKS, VGG16
 from minitl.applications.vgg16 import BLOCKS
+from minitl.graph.summary import flops
 from minitl.initializers import weights_will_be_loaded
-from minitl.layers import Conv2D, Dense
+from minitl.layers import Dense
 from minitl.models import Model
 
 CLASSES = 10
@@ -76,10 +77,7 @@ def dense_weights(inputs, units):
     return rng.standard_normal((inputs, units), np.float32) * np.float32(np.sqrt(1 / inputs))
 
 
-def convolution_flops(size, network="vgg16"):
-    """Return the multiplications and additions of a network's convolutions for one image, when computed directly."""
-    build = NETWORKS[network].build
+def convolution_flops(size):
+    """Return the multiplications and additions of VGG16's convolutions for one image, when computed directly."""
     with weights_will_be_loaded():
-        model = build(weights=None, include_top=False, input_shape=(size, size, 3))
-    convolutions = [layer for layer in model.layers if isinstance(layer, Conv2D)]
-    return sum(2 * layer.kernel.size * layer.output_shape[1] * layer.output_shape[2] for layer in convolutions)
+        return flops(VGG16(weights=None, include_top=False, input_shape=(size, size, 3)))

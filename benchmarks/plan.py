@@ -1,9 +1,12 @@
 """The plan of the benchmarks: groups of programs that run in turn and are compared with each other."""
 
 import importlib.util
+import os
 import platform
 import sys
 from dataclasses import dataclass
+
+from minitl.terminal import counted
 
 from .run import Program
 
@@ -18,8 +21,11 @@ INFERENCE = [
     ("DeZero (NumPy)", "dezero", {}, ["dezero"]),
 ]
 TRAINING = [row for row in INFERENCE if row[1] in ("minitl", "torch") and "algorithm" not in row[2]]
-NETWORKS = {"resnet50": ("ResNet50", 224), "inception_v3": ("InceptionV3", 299)}  # beside VGG16, at their native sizes
-OF_NETWORKS = ["minitl", "torch", "onnx", "keras"]  # the engines that have these networks
+# {name: (title, pixels)}
+NETWORKS = {"vgg16": ("VGG16", 224), "resnet50": ("ResNet50", 224), "inception_v3": ("InceptionV3", 299)}
+OTHERS = ["resnet50", "inception_v3"]  # with a table for each of them where the other tables are VGG16's
+OF_OTHERS = ["minitl", "torch", "onnx", "keras"]  # the engines that have these two
+FASTEST = [row for row in INFERENCE if row[0] in ("minitl", "PyTorch, channels_last", "ONNX Runtime")]
 RECIPE = [
     ("minitl", "minitl", {}, []),
     ("PyTorch, as written", "torch", {"layout": "channels_last"}, ["torch"]),
@@ -38,6 +44,18 @@ class Group:
     title: str  # for people
     programs: list
     rounds: int
+    in_turn: bool = True  # False: one program after the other, so that only one needs memory
+
+
+def options_of(network, batch):
+    """Return the options that all engines take for a network. VGG16's base is theirs without a name."""
+    name = {} if network == "vgg16" else {"network": network}
+    return {"batch": batch, "size": NETWORKS[network][1], **name}
+
+
+def cores():
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def missing_peers():
@@ -85,16 +103,17 @@ def full_plan():
     for part in ("all layers", "last block", "head"):
         members = programs(TRAINING, "training", {"batch": 8, "size": 224, "part": part})
         name = f"training_{part.replace(' ', '_')}"
-        groups.append(Group(name, f"Training step, {part}, batch 8", members, 5))
+        groups.append(Group(name, f"Training step, {part}, batch 8", [*members, roofline()], 5))
     members = programs(RECIPE, "recipe", {"images": 80, "size": 224, "epochs": 10})
     groups.append(Group("recipe", "Ten epochs of transfer learning, 64 + 16 images", members, 3))
-    for network in NETWORKS:
+    for network in OTHERS:
         groups += network_groups(network, rounds=5)
+    groups += [threads_group(network, rounds=5) for network in NETWORKS]
+    groups += [memory_group(network) for network in NETWORKS]
     groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
-    groups += [ideas_group(8, rounds=5, network=network) for network in NETWORKS]
-    groups.append(layers_group(rounds=1))
-    groups.append(accuracy_group(images=2))
-    groups.append(naive_group())
+    groups += [ideas_group(8, rounds=5, network=network) for network in OTHERS]
+    groups += [layers_group(network) for network in NETWORKS]
+    groups += [accuracy_group(NETWORKS), naive_group()]
     return groups + curves(
         sizes=(64, 128, 224, 320),
         batches=(1, 2, 4, 8, 16, 32),
@@ -110,8 +129,8 @@ def quick_plan():
         members = programs(INFERENCE[:2], "inference", {"batch": batch, "size": 224})
         groups.append(Group(f"inference_{batch}", f"Inference, batch {batch}", [*members, roofline()], 3))
     members = programs(TRAINING[:1], "training", {"batch": 4, "size": 224, "part": "all layers"})
-    groups.append(Group("training_all_layers", "Training step, all layers, batch 4", members, 2))
-    groups += [layers_group(rounds=1), accuracy_group(images=1), naive_group()]
+    groups.append(Group("training_all_layers", "Training step, all layers, batch 4", [*members, roofline()], 2))
+    groups += [layers_group("vgg16"), accuracy_group(["vgg16"], gradients=False), naive_group()]
     return groups + curves(sizes=(64, 128), batches=(1, 8), channels=(32, 128, 512), rounds=1)
 
 
@@ -120,40 +139,75 @@ def network_groups(network, rounds):
 
     The batch normalizations of the last stage are frozen.
     """
-    title, size = NETWORKS[network]
-    options = {"batch": 8, "size": size, "network": network}
-    rows = [row for row in INFERENCE if row[1] in OF_NETWORKS and "algorithm" not in row[2]]
-    members = [*programs(rows, "inference", options), roofline()]
-    groups = [Group(f"inference_{network}", f"{title}: inference, batch 8", members, rounds)]
+    title, groups = NETWORKS[network][0], []
+    rows = [row for row in INFERENCE if row[1] in OF_OTHERS and "algorithm" not in row[2]]
+    for batch in (1, 8) if network == "resnet50" else (8,):
+        members = programs(rows, "inference", options_of(network, batch))
+        name = f"inference_{network}" if batch == 8 else f"inference_{batch}_{network}"
+        groups.append(Group(name, f"{title}: inference, batch {batch}", [*members, roofline()], rounds))
     for part in ("all layers", "last stage"):
         name = f"training_{network}_{part.replace(' ', '_')}"
-        members = programs(TRAINING, "training", {**options, "part": part})
-        groups.append(Group(name, f"{title}: training step, {part}, batch 8", members, rounds))
+        members = programs(TRAINING, "training", {**options_of(network, 8), "part": part})
+        groups.append(Group(name, f"{title}: training step, {part}, batch 8", [*members, roofline()], rounds))
     return groups
 
 
-def ideas_group(batch, rounds, network=None):
+def threads_group(network, rounds):
+    """Return the group of inference on 1, 2, 4, ... threads, up to as many as there are cores.
+
+    minitl has as many threads as NumPy's OpenBLAS, which an environment variable sets.
+    """
+    members = []
+    for count in sorted({*(2**k for k in range(cores().bit_length())), cores()}):
+        found = programs(FASTEST, "inference", {**options_of(network, 8), "threads": count})
+        for each in found:
+            each.label += f", {counted(count, 'thread')}"
+            if each.engine == "minitl":
+                each.environment["OPENBLAS_NUM_THREADS"] = str(count)
+        members += found
+    return Group(f"threads_{network}", f"{NETWORKS[network][0]} by threads: inference, batch 8", members, rounds)
+
+
+def memory_group(network):
+    """Return the group of the peak memory at batch 32: inference, and a training step of all layers."""
+    rows = [row for row in INFERENCE if row[1] in OF_OTHERS and "algorithm" not in row[2]]
+    members = []
+    for job, rows_of in (("inference", rows), ("training", TRAINING)):
+        found = programs(rows_of, job, {**options_of(network, 32), "part": "all layers"})
+        for each in found:
+            each.label += f": {job}"
+        members += found
+    return Group(f"memory_{network}", f"{NETWORKS[network][0]}: peak memory, batch 32", members, 1, in_turn=False)
+
+
+def ideas_group(batch, rounds, network="vgg16"):
     """Return a group of minitl with one of its ideas switched off at a time."""
     rows = [("minitl", "minitl", {}, [])]
     rows += [(f"without {idea}", "minitl", {"without": idea}, []) for idea in IDEAS]
     rows += [("without Winograd", "minitl", {"algorithm": "im2col"}, [])]
-    title, size = NETWORKS.get(network, ("VGG16", 224))
-    options = {"batch": batch, "size": size, **({"network": network} if network else {})}
-    name = f"ideas_{network or batch}"
-    members = programs(rows, "inference", options)
-    return Group(name, f"What each idea saves: inference of {title}, batch {batch}", members, rounds)
+    name = f"ideas_{batch if network == 'vgg16' else network}"
+    members = programs(rows, "inference", options_of(network, batch))
+    title = f"What each idea saves: inference of {NETWORKS[network][0]}, batch {batch}"
+    return Group(name, title, members, rounds)
 
 
-def layers_group(rounds):
-    """Return the group that measures each layer of VGG16."""
-    members = programs(INFERENCE[:2], "layers", {"batch": 8, "size": 224})
-    return Group("layers", "Layer by layer, batch 8", members, rounds)
+def layers_group(network):
+    """Return the group that measures each layer of a network."""
+    name = "layers" if network == "vgg16" else f"layers_{network}"
+    members = programs(INFERENCE[:2], "layers", options_of(network, 8))
+    return Group(name, f"{NETWORKS[network][0]} layer by layer, batch 8", members, 1)
 
 
-def accuracy_group(images):
-    """Return the group that measures the error of VGG16 against float64."""
-    members = programs(INFERENCE[:2], "accuracy", {"batch": images, "size": 224})
-    return Group("accuracy", "Largest error of the whole network, against float64", members, 1)
+def accuracy_group(networks, gradients=True):
+    """Return the group that measures the errors of networks and of their gradients against float64."""
+    arrays = [("output", {}), ("gradients", {"gradient": True})]
+    members = []
+    for network in networks:
+        for what, own in arrays if gradients else arrays[:1]:
+            for each in programs(INFERENCE[:2], "accuracy", {**options_of(network, 1), **own}):
+                each.label = f"{NETWORKS[network][0]}, {what}{each.label.removeprefix('minitl')}"
+                members.append(each)
+    return Group("accuracy", "Errors of whole networks, against float64", members, 1, in_turn=False)
 
 
 def naive_group():

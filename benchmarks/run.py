@@ -33,6 +33,7 @@ class Program:
     seconds: list = field(default_factory=list)
     result: object = None
     output: object = None
+    products: dict | None = None
     peak_bytes: int | None = None
     failure: str | None = None
 
@@ -58,7 +59,7 @@ class Program:
             env={**environment, **self.environment},
         )
         answer = self.answer()
-        self.output = answer.get("output")
+        self.output, self.products = answer.get("output"), answer.get("products")
 
     def measure(self):
         """Let the program run once, and note its time."""
@@ -102,6 +103,7 @@ class Program:
             "seconds": self.seconds,
             "median_seconds": self.median,
             "peak_bytes": self.peak_bytes,
+            "products": self.products,
             "result": self.result,
             "failure": self.failure,
         }

@@ -2,11 +2,12 @@
 
     python -m benchmarks.worker '{"engine": "minitl", "job": "inference", "options": {"batch": 8, "size": 224}}'
 
-It sets everything up, runs once to warm up, and answers "ready" with some numbers of its output. For each line "go" it
-runs for at least `LEAST_SECONDS` and answers with the mean time. At the end of its input it answers with its peak
-memory.
+It sets everything up, runs once to warm up, and answers "ready" with some numbers of its output and the matrix products
+that minitl computed for it (`products`). For each line "go" it runs for at least `LEAST_SECONDS` and answers with the
+mean time. At the end of its input it answers with its peak memory.
 """
 
+import dataclasses
 import gc
 import importlib
 import json
@@ -15,6 +16,8 @@ import sys
 import time
 
 import numpy as np
+
+from .products import counted
 
 LEAST_SECONDS = 0.4
 JOBS_THAT_ANSWER = ("layers", "accuracy")  # their return value is the result; the other jobs are timed
@@ -32,7 +35,9 @@ def main():
     engine = importlib.import_module(f".engines.{task['engine']}_engine", __package__)
     run = getattr(engine, task["job"])(task["options"])
     long = task["job"] in ("recipe", *JOBS_THAT_ANSWER)  # no warm-up
-    say(ready=True, output=None if long else summary(run()))
+    with counted() as products:
+        output = None if long else summary(run())
+    say(ready=True, output=output, products=dataclasses.asdict(products))
     for _ in sys.stdin:
         gc.collect()  # the last run's model may still exist, in a reference cycle: its memory would be counted
         start, runs = time.perf_counter(), 0

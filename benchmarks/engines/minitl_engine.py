@@ -3,11 +3,16 @@
 `options["algorithm"]` forces a convolution algorithm; `options["network"]` names another network than VGG16's base.
 """
 
+import time
+import tracemalloc
+from functools import partial
+
 import numpy as np
 
 from minitl import kernels, transfer
 from minitl.applications import VGG16
 from minitl.graph import graph
+from minitl.graph.fusion import Fused
 from minitl.initializers import weights_will_be_loaded
 from minitl.kernels import memory, parallel
 from minitl.layers import Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D
@@ -27,11 +32,17 @@ def base(size):
     return model
 
 
+def network(options):
+    """Return the model that the options name."""
+    size = options["size"]
+    return networks.published(options["network"], size) if "network" in options else base(size)
+
+
 def inference(options):
     """Return a function that runs a network on a batch; `options["without"]` switches one idea off."""
     kernels.set_convolution(options.get("algorithm", "auto"))
     x = networks.images(options["batch"], options["size"])
-    model = networks.published(options["network"], options["size"]) if "network" in options else base(options["size"])
+    model = network(options)
     without = options.get("without")
     if without == "shared work":  # BLAS uses its own threads then, and all other work one
         parallel._openblas, parallel._allowed = None, 1
@@ -114,65 +125,117 @@ def convolution(options):
 
 
 def layers(options):
-    """Return a function that measures VGG16's base layer by layer: [{layer, seconds, flops, bytes, peak}]."""
-    import time
-    import tracemalloc
+    """Return a function that measures a network layer by layer: {"network": seconds, "rows": [{layer, ...}]}.
 
+    A convolution is measured as it runs in inference: with the layers that are computed with it (`graph.fusion`).
+    """
     kernels.set_convolution(options.get("algorithm", "auto"))
-    model, x = base(options["size"]), networks.images(options["batch"], options["size"])
+    model, x = network(options), networks.images(options["batch"], options["size"])
 
     def measure():
-        rows, values = [], x
-        for call in model.calls:
-            layer = call.layer
-            layer.forward(values)
-            seconds = []
-            for _ in range(3):
-                start = time.perf_counter()
-                y = layer.forward(values)
-                seconds.append(time.perf_counter() - start)
-            memory.release()
-            layer.forget()
-            tracemalloc.start()
-            layer.forward(values)
-            peak = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
-            layer.forget()
-            weights = sum(weight.nbytes for weight in layer.weights)
-            flops = 2 * 9 * values.shape[3] * y[0].size if layer.weights else 0
-            rows.append(
-                {
-                    "layer": layer.name,
-                    "seconds": min(seconds) / len(x),
-                    "flops": flops,
-                    "bytes": values[0].nbytes + y[0].nbytes + weights / len(x),
-                    "peak": peak,
-                }
-            )
-            values = y
-        return rows
+        whole = least_seconds(lambda: model.forward(x, gradients="none"), runs=2)
+        rows, values = [], {model.input: x}
+        operations = model._operations(set(), training=False)
+        last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
+        for operation in operations:
+            arrays = [values[tensor] for tensor in operation.inputs]
+            row, values[operation.outputs[0]] = measured(operation, arrays)
+            rows.append(row)
+            for tensor in set(operation.inputs):
+                if last_user[tensor] is operation:
+                    del values[tensor]
+        return {"network": whole / len(x), "rows": rows}
 
     return measure
 
 
+def measured(operation, arrays):
+    """Return the row of an operation of a graph (a call, or a `Fused`) on its input arrays, and its output."""
+    if isinstance(operation, Fused):
+        layer, members, run = operation.convolution, operation.layers, lambda: operation.forward(*arrays)
+    else:
+        layer, members = operation.layer, [operation.layer]
+        run = partial(layer.forward, arrays if layer.merges else arrays[0])
+    seconds = least_seconds(run)
+    memory.release()
+    layer.forget()
+    tracemalloc.start()
+    y = run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    layer.forget()
+    weights = sum(weight.nbytes for member in members for weight in member.weights)
+    row = {
+        "layer": layer.name,
+        "like": description(operation, layer, arrays[0].shape, y.shape),
+        "seconds": seconds / len(y),
+        "flops": 0 if layer.merges else layer.flops(arrays[0].shape),
+        "bytes": (sum(array.nbytes for array in arrays) + y.nbytes + weights) / len(y),
+        "peak": peak,
+    }
+    return row, y
+
+
+def least_seconds(run, runs=3):
+    """Return the shortest time of a few runs, after one to warm up."""
+    run()
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def description(operation, layer, shape, output_shape):
+    """Return the size of an operation as text: those with equal texts do equal work.
+
+    Of a convolution, it is the size of the input, of which `shape` is the shape; of all others, that of the output.
+    """
+    if not isinstance(layer, Conv2D):
+        return f"{type(layer).__name__} {'x'.join(map(str, output_shape[1:]))}"
+    (kh, kw, c, f), stride = layer.kernel.shape, layer.strides[0]
+    text = f"{kh}x{kw}{f'/{stride}' if stride > 1 else ''} {shape[1]}x{shape[2]} {c} -> {f}"
+    if isinstance(operation, Fused):
+        text += " + average" * (operation.average is not None) + " + add" * (len(operation.inputs) > 1)
+        text += " + pool" * operation.pool
+    return text
+
+
 def accuracy(options):
-    """Return a function that computes the largest difference from float64 direct convolution, of the largest output."""
+    """Return a function that computes the errors against the same model in float64, by im2col: those of each array.
+
+    The arrays are the output alone or, with `options["gradient"]`, the gradients of all parameters. The error of an
+    array is its largest difference, divided by its largest number.
+    """
 
     def compare():
-        model, x = base(options["size"]), networks.images(options["batch"], options["size"])
         kernels.set_convolution(options.get("algorithm", "auto"))
-        y = model.forward(x, gradients="none")
-        values = x.astype(np.float64)
+        model, x = network(options), networks.images(options["batch"], options["size"])
+        compute = gradients if options.get("gradient") else outputs
+        found = compute(model, x)
+        for layer in model.layers:
+            for name in layer.weight_names:
+                setattr(layer, name, getattr(layer, name).astype(np.float64))
         kernels.set_convolution("im2col")
-        for block in networks.base_weights():
-            for kernel, bias in block:
-                values = kernels.conv2d(values, kernel.astype(np.float64), bias.astype(np.float64), padding="same")
-                values = np.maximum(values, 0)
-            values = kernels.max_pool(values, (2, 2), (2, 2))
+        exact = compute(model, x.astype(np.float64))
         kernels.set_convolution("auto")
-        return float(np.abs(y - values).max() / np.abs(values).max())
+        assert all(each.dtype == np.float64 for each in exact)
+        return [float(np.abs(a - b).max() / np.abs(b).max()) for a, b in zip(found, exact)]
 
     return compare
+
+
+def outputs(model, x):
+    """Return the outputs of a model with one, as a list."""
+    return [model.forward(x, gradients="none")]
+
+
+def gradients(model, x):
+    """Return the gradients of all parameters, for a fixed upstream gradient and with fixed statistics."""
+    y = model.forward(x)
+    model.backward(np.random.default_rng(4).standard_normal(y.shape).astype(y.dtype))
+    return [layer.gradients[name] for layer in model.layers for name in layer.trainable_names]
 
 
 def naive(options):

@@ -1,4 +1,7 @@
-"""The programs in ONNX Runtime, on models that are written with the `onnx` package."""
+"""The programs in ONNX Runtime, on models that are written with the `onnx` package.
+
+`options["network"]` names another network than VGG16's base, and `options["threads"]` the number of threads.
+"""
 
 import numpy as np
 import onnxruntime
@@ -87,7 +90,9 @@ def inference(options):
     """Return a function that runs a network on a batch."""
     size = options["size"]
     data = published_bytes(options["network"], size) if "network" in options else base_bytes(size)
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.get("threads", 0)  # 0: as many as there are cores
+    session = onnxruntime.InferenceSession(data, settings, providers=["CPUExecutionProvider"])
     x = networks.images(options["batch"], size).transpose(0, 3, 1, 2).copy()
 
     def forward():

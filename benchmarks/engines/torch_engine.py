@@ -1,7 +1,7 @@
 """The programs in PyTorch.
 
 `options["layout"]` is "channels_last", which is its fastest, or "default" (NCHW). `options["network"]` names another
-network than VGG16's base.
+network than VGG16's base, and `options["threads"]` the number of threads in inference.
 """
 
 import numpy as np
@@ -110,6 +110,8 @@ def tensor(images, options):
 
 def inference(options):
     """Return a function that runs a network on a batch."""
+    if "threads" in options:
+        torch.set_num_threads(options["threads"])
     if "network" in options:
         model = nn.Sequential(Network(networks.published(options["network"], options["size"])), nn.Softmax(dim=1))
     else:

@@ -1,13 +1,13 @@
 """Measure minitl beside the frameworks that are installed.
 
 minitl bench --quick                  minitl alone, less than a minute
-minitl bench                          all that is installed, half an hour
+minitl bench                          all that is installed, 45 minutes
 minitl bench --only inference_8 --rounds 3
 minitl bench --json bench.json --markdown bench.md --plots figures/
 
-It measures inference, training and memory. Every program runs in a process
-of its own, all in turn. Install those frameworks first that you want to
-compare:
+It measures inference, training, memory and errors. Every program runs in a
+process of its own, all in turn. Install those frameworks first that you want
+to compare (benchmarks/README.md names the versions that it measured):
 python -m pip install torch keras onnx onnxruntime dezero
 """
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.engines import keras_engine, minitl_engine, torch_engine
 
@@ -33,6 +34,29 @@ def test_onnx_runtime_inference(expected):
     from benchmarks.engines import onnx_engine
 
     assert_same(onnx_engine.inference(SMALL)(), expected)
+
+
+def test_the_number_of_threads_is_set():
+    before = torch.get_num_threads()
+    try:
+        torch_engine.inference({**SMALL, "layout": "default", "threads": 1})
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_number_of_threads_of_onnx_runtime_is_set(monkeypatch):
+    onnx_engine = pytest.importorskip("benchmarks.engines.onnx_engine")
+    given = []
+    session = onnx_engine.onnxruntime.InferenceSession
+    monkeypatch.setattr(
+        onnx_engine.onnxruntime,
+        "InferenceSession",
+        lambda data, settings, **rest: given.append(settings.intra_op_num_threads) or session(data, settings, **rest),
+    )
+    for options in (SMALL, {**SMALL, "threads": 1}):
+        onnx_engine.inference(options)
+    assert given == [0, 1]
 
 
 OTHERS = {"resnet50": 64, "inception_v3": 91}  # pixels
