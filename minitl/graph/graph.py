@@ -20,7 +20,8 @@ Between forward and backward, the layers themselves keep nothing. So a layer may
 gradients add up), and graphs that share layers do not disturb each other.
 
 Read `forward` and `backward` here, then any layer. `models.Model` adds what people do with a graph. Beside this file:
-`structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one).
+`structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one),
+`relu_pairs` (the same in training).
 """
 
 import weakref
@@ -34,6 +35,7 @@ from ..layers import InputLayer
 from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
+from .relu_pairs import WithReLU, paired
 from .structure import Structure
 from .summary import described
 
@@ -69,7 +71,8 @@ class Graph(LayerGroup):
         self._layers = layers_in_keras_order(starts.tensors, ends.tensors)
         self.overwritten = []  # names of layers whose gradients another graph has replaced since the latest backward
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
-        self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
+        # operation -> (what its layer remembered, the layer's `updates` then, shapes of its outputs), in order
+        self._memory = {}
 
     def __repr__(self):
         return described(self) if "calls" in vars(self) else f"<{type(self).__name__} '{self.name}' without layers>"
@@ -125,7 +128,8 @@ class Graph(LayerGroup):
             else:
                 layer, layer_input = operation.layer, arguments if operation.layer.merges else arguments[0]
                 if operation.outputs[0] in path:
-                    y, remembered = layer.run(layer_input, training)
+                    options = {"relu": True} if isinstance(operation, WithReLU) else {}
+                    y, remembered = layer.run(layer_input, training, **options)
                 else:  # no gradient will pass here
                     y, remembered = layer.forward(layer_input, training=training), None
                     layer.forget()
@@ -144,13 +148,14 @@ class Graph(LayerGroup):
 
     def _operations(self, path, training):
         """Return the operations of forward in order: the calls, some of them fused (`fusion`). A call through which a
-        gradient will pass is not fused, nor one that uses statistics of the batch. This is decided anew in each
-        forward, since layers may have been frozen or unfrozen."""
+        gradient will pass is not fused, nor one that uses statistics of the batch; but a ReLU may be computed together
+        with the call before it (`relu_pairs`). This is decided anew in each forward, since layers may have been frozen
+        or unfrozen."""
 
         def may_be_fused(call):
             return call.outputs[0] not in path and not (training and call.layer.uses_batch)
 
-        return fused(self.calls, self.inputs, self.outputs, may_be_fused)
+        return paired(fused(self.calls, self.inputs, self.outputs, may_be_fused), self.outputs, path)
 
     def backward(self, grad):
         """Compute all gradients from grad = dL/d(output): call by call, in reverse order.
@@ -168,10 +173,8 @@ class Graph(LayerGroup):
             self._memory = {}
             raise
         self._take_over_gradients()
-        for call in reversed(self.calls):
-            if call.outputs[0] not in path:
-                continue
-            memory, _, made = self._memory.pop(call)
+        while self._memory:
+            call, (memory, _, made) = self._memory.popitem()  # the last one of those that are left
             grads = [gradients.pop(tensor, None) for tensor in call.outputs]
             if all(each is None for each in grads):
                 continue  # the loss does not depend on this call

@@ -8,7 +8,7 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
-from minitl.kernels import convolution, geometry, im2col, memory, normalization, pooling, winograd
+from minitl.kernels import channels, convolution, geometry, im2col, memory, normalization, pooling, winograd
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
 IMAGES = [(5, 7), (8, 6)]
@@ -375,14 +375,25 @@ def test_nothing_to_pool_is_an_error(choose):
 @pytest.mark.parametrize("shape", [(3, 5, 4, 6), (7, 3), (2, 1, 1, 1)], ids=str)
 @pytest.mark.parametrize("block_size", [8, 2**18])
 def test_normalization_equals_the_twins(rng, monkeypatch, shape, block_size):
-    monkeypatch.setattr(normalization, "BLOCK_SIZE", block_size)
+    monkeypatch.setattr(channels, "BLOCK_SIZE", block_size)
     x, grad = rng.standard_normal((2, *shape)) + 3
+    y = np.maximum(rng.standard_normal(shape), 0)
+    half = rng.standard_normal((*shape[:-1], 2 * shape[-1]))[..., shape[-1] :]  # some channels of an array
     a, b, c = rng.standard_normal((3, shape[-1]))
-    for arguments in (x,), (x, a, b), (x, a), (grad, x, a), (grad, x, a, b, c):
-        names = {1: "batch_statistics", 2: "scale_and_shift", 5: "weighted_sum"}
-        name = names.get(len(arguments)) or ("scale_and_shift" if arguments[0] is x else "gradient_sums")
-        found, expected = getattr(normalization, name)(*arguments), getattr(normalization, f"{name}_naive")(*arguments)
-        assert_close(np.array(found), np.array(expected))
+    for name, cases in {
+        "batch_statistics": [(x,), (half,)],
+        "scale_and_shift": [(x, a, b), (x, a), (x, a, b, True), (half, a, None, True)],
+        "gradient_sums": [(grad, x, a), (grad, x, a, y), (half, x, a), (half, x, a, y)],
+        "weighted_sum": [(grad, x, a, b, c), (half, x, a, b, c)],
+    }.items():
+        for arguments in cases:
+            found = getattr(normalization, name)(*arguments)
+            expected = getattr(normalization, f"{name}_naive")(*arguments)
+            for one, other in zip(found, expected, strict=True) if isinstance(expected, tuple) else [(found, expected)]:
+                assert_close(one, other)
+    expected = normalization.weighted_sum_naive(grad, x, a, b, c)
+    assert normalization.weighted_sum(grad, x, a, b, c, out=grad) is grad
+    assert_close(grad, expected)
 
 
 def test_variance_far_from_zero(rng):

@@ -80,9 +80,9 @@ KINDS = {
         "each channel to mean 0 and variance 1 (frozen)",
         (("N", "C"), ("N", "C")),
         "y[c] = gamma[c] * (x[c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]",
-        ((normalization.scale_and_shift, "scale.combine("),),
+        ((normalization.scale_and_shift, "np.multiply("),),
         ("dL/dx[c] = dL/dy[c] * gamma[c] / sqrt(variance[c] + epsilon)",),
-        ((normalization.scale_and_shift, "scale.combine("),),
+        ((normalization.scale_and_shift, "np.multiply("),),
     ),
     Dense: Kind(
         "all inputs times the template of each class",
