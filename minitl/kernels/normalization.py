@@ -55,7 +55,7 @@ def _statistics_around(guess, x):
         for k, part in numbered:
             block = rows[part]
             deviation = np.subtract(block, guesses, out=scratch.array("deviation", *block.shape))
-            sums[0, k] = _of_channels(column_sums(deviation), pixels)
+            sums[0, k] = column_sums(deviation.reshape(-1, x.shape[-1]))
             sums[1, k] = _of_channels(column_products(deviation, deviation), pixels)
 
     share(measure, list(enumerate(parts)))
@@ -109,7 +109,7 @@ def gradient_sums(grad, x, mean, y=None):
                 shape = -1, grad.shape[-1]
                 grads = flat_grad[part.start * pixels : part.stop * pixels]
                 np.multiply(grads, is_positive.reshape(shape), out=block.reshape(shape))
-            sums[0, k] = _of_channels(column_sums(block), pixels)
+            sums[0, k] = column_sums(block.reshape(-1, x.shape[-1]))
             sums[1, k] = _of_channels(column_products(block, rows[part]), pixels)
 
     share(add, list(enumerate(parts)))

@@ -41,6 +41,7 @@ KINDS = {
         (
             (im2col.kernel_gradient_im2col, "product(*operands"),
             (im2col.kernel_gradient_im2col, "matmul(x.reshape"),
+            (im2col.kernel_gradient_of_small_maps, "product(seen"),
             (winograd.kernel_gradient_winograd, "np.matmul("),
         ),
     ),
