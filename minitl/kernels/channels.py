@@ -62,8 +62,11 @@ def long_rows(*maps):
     return [each.reshape(-1, in_a_row * channels) for each in maps], in_a_row
 
 
-def blocks(rows):
-    """Return the rows of a matrix in blocks, the same number for each thread. A small array needs one thread."""
-    count = -(-rows.size // BLOCK_SIZE)
+def blocks(rows, most_rows=None):
+    """Return the rows of a matrix in blocks, the same number for each thread. A small array needs one thread.
+
+    most_rows   the most rows of a block, where they are added up
+    """
+    count = max(-(-rows.size // BLOCK_SIZE), -(-len(rows) // (most_rows or len(rows) or 1)))
     multiple = threads() if rows.nbytes >= SMALLEST_SHARED_BYTES else 1
     return slices(len(rows), -(-count // multiple) * multiple)

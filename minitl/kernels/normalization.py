@@ -17,7 +17,7 @@ import numpy as np
 from .channels import blocks, long_rows
 from .memory import Scratch, empty
 from .parallel import share
-from .products import column_products, column_sums
+from .products import ROWS_OF_A_PARTIAL_SUM, column_sums
 
 SAMPLE = 64  # pixels that the mean is guessed from
 
@@ -47,19 +47,18 @@ def batch_statistics(x):
 def _statistics_around(guess, x):
     """Return the mean and the variance of each channel in float64, given about the mean."""
     (rows,), pixels = long_rows(x)
-    parts = blocks(rows)
-    sums = np.empty((2, len(parts), x.shape[-1]))  # in float64
+    parts = blocks(rows, ROWS_OF_A_PARTIAL_SUM)
+    sums = np.empty((2, len(parts), rows.shape[1]), x.dtype)
     guesses, scratch = np.tile(guess, pixels), Scratch(x.dtype)
 
     def measure(numbered):
         for k, part in numbered:
             block = rows[part]
             deviation = np.subtract(block, guesses, out=scratch.array("deviation", *block.shape))
-            sums[0, k] = column_sums(deviation.reshape(-1, x.shape[-1]))
-            sums[1, k] = _of_channels(column_products(deviation, deviation), pixels)
+            _add_columns(deviation, deviation, sums[:, k])
 
     share(measure, list(enumerate(parts)))
-    deviation, square = sums.sum(axis=1) * len(guess) / x.size  # means
+    deviation, square = _of_channels(sums, len(guess)) * len(guess) / x.size  # means
     return guess + deviation, square - deviation**2
 
 
@@ -97,8 +96,8 @@ def gradient_sums(grad, x, mean, y=None):
         g = empty(grad.shape, np.result_type(grad, y))
         (rows, g_rows, y_rows), pixels = long_rows(x, g, y)
         flat_grad = grad.reshape(-1, grad.shape[-1])  # a view, even if grad holds only some channels of an array
-    parts = blocks(rows)
-    sums = np.empty((2, len(parts), x.shape[-1]))  # in float64
+    parts = blocks(rows, ROWS_OF_A_PARTIAL_SUM)
+    sums = np.empty((2, len(parts), rows.shape[1]), np.result_type(g, x))
     flags = Scratch(bool)
 
     def add(numbered):
@@ -109,11 +108,10 @@ def gradient_sums(grad, x, mean, y=None):
                 shape = -1, grad.shape[-1]
                 grads = flat_grad[part.start * pixels : part.stop * pixels]
                 np.multiply(grads, is_positive.reshape(shape), out=block.reshape(shape))
-            sums[0, k] = column_sums(block.reshape(-1, x.shape[-1]))
-            sums[1, k] = _of_channels(column_products(block, rows[part]), pixels)
+            _add_columns(block, rows[part], sums[:, k])
 
     share(add, list(enumerate(parts)))
-    sum_g, sum_gx = sums.sum(axis=1)
+    sum_g, sum_gx = _of_channels(sums, len(mean))
     return g, sum_g.astype(g.dtype), (sum_gx - mean * sum_g).astype(g.dtype)
 
 
@@ -136,9 +134,16 @@ def weighted_sum(grad, x, a, b, c, out=None):
     return y
 
 
-def _of_channels(columns, pixels):
-    """Return the sums of the channels (C,) from those of the columns of long rows (pixels*C,)."""
-    return columns.reshape(pixels, -1).sum(axis=0)
+def _add_columns(a, b, out):
+    """Write the sums of the columns of a (P, C), and of a * b, to out (2, C). Few operations matter here:
+    between two of them, a thread may have to wait for another one."""
+    np.matmul(np.ones(len(a), a.dtype), a, out=out[0])
+    np.einsum("pc,pc->c", a, b, out=out[1])
+
+
+def _of_channels(sums, channels):
+    """Return the sums (2, C) in float64, from those of the columns of all blocks (2, blocks, pixels*C)."""
+    return sums.reshape(2, -1, channels).sum(axis=1, dtype=np.float64)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

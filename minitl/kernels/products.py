@@ -79,16 +79,6 @@ def column_sums(x):
     return sums
 
 
-def column_products(a, b):
-    """Sum the products of the numbers in each column of two matrices (P, C) -> (C,), in float64 as in `column_sums`."""
-    p, c = a.shape
-    whole = p - p % ROWS_OF_A_PARTIAL_SUM
-    sums = np.zeros(c)
-    for rows in (slice(k, k + ROWS_OF_A_PARTIAL_SUM) for k in range(0, whole, ROWS_OF_A_PARTIAL_SUM)):
-        sums += np.einsum("pc,pc->c", a[rows], b[rows])
-    return sums + np.einsum("pc,pc->c", a[whole:], b[whole:])
-
-
 def channel_sums(x):
     """Sum each channel over examples and pixels: (..., C) -> (C,). Several threads share the pixels.
 
