@@ -31,11 +31,11 @@ import numpy as np
 from ..arguments import nearest
 from ..errors import DataError, GraphError, ShapeError
 from ..kernels.elementwise import add
-from ..layers import InputLayer
+from ..layers import Conv2D, InputLayer
 from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
-from .relu_pairs import WithReLU, paired
+from .relu_pairs import WithReLU, is_watched, paired
 from .structure import Structure
 from .summary import described
 
@@ -148,9 +148,8 @@ class Graph(LayerGroup):
 
     def _operations(self, path, training):
         """Return the operations of forward in order: the calls, some of them fused (`fusion`). A call through which a
-        gradient will pass is not fused, nor one that uses statistics of the batch; but a ReLU may be computed together
-        with the call before it (`relu_pairs`). This is decided anew in each forward, since layers may have been frozen
-        or unfrozen."""
+        gradient will pass is not fused, nor one that uses statistics of the batch, except with a ReLU (`relu_pairs`).
+        This is decided anew in each forward, since layers may have been frozen or unfrozen."""
 
         def may_be_fused(call):
             return call.outputs[0] not in path and not (training and call.layer.uses_batch)
@@ -181,7 +180,7 @@ class Graph(LayerGroup):
             if len(grads) > 1:  # an output that the loss does not depend on has the gradient 0
                 grads = [np.zeros(*made[k]) if each is None else each for k, each in enumerate(grads)]
             is_wanted = any(tensor in path for tensor in call.inputs)
-            input_grads = _backward_of(call, memory, grads if len(grads) > 1 else grads[0], is_wanted)
+            input_grads = _backward_of(call, memory, grads if len(grads) > 1 else grads[0], is_wanted, gradients)
             for tensor, input_grad in zip(call.inputs, input_grads):
                 if tensor in path:  # a merging layer also gives gradients for branches that need none
                     gradients[tensor] = add(gradients[tensor], input_grad) if tensor in gradients else input_grad
@@ -330,14 +329,16 @@ class Graph(LayerGroup):
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
 
-def _backward_of(call, memory, grad, is_wanted):
+def _backward_of(call, memory, grad, is_wanted, gradients):
     """Run the backward of one call, and add the gradients of its parameters to the layer's `gradients`. Returns the
-    gradients of the inputs, or an empty list if they are not wanted."""
+    gradients of the inputs, or an empty list if they are not wanted. A convolution adds what `gradients` has for its
+    input already, which is taken out."""
     layer = call.layer
     before, so_far = layer.put_back(memory), layer.gradients
     layer.gradients = {}
     if is_wanted:
-        found = layer.backward(grad)
+        adds = type(layer) is Conv2D and call.inputs[0] in gradients and not is_watched(layer)
+        found = layer.backward(grad, gradients.pop(call.inputs[0])) if adds else layer.backward(grad)
         input_grads = found if layer.merges else [found]
     else:
         layer.backward_to_parameters(grad)

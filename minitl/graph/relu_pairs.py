@@ -38,13 +38,13 @@ def paired(operations, outputs, path):
         # The class has to be exactly this one, since a subclass may compute something else.
         if type(layer) in (Add, BatchNormalization) and output in path and output not in outputs and len(after) == 1:
             relu = getattr(after[0], "layer", None)
-            if is_relu(relu) and not (_is_watched(layer) or _is_watched(relu)):
+            if is_relu(relu) and not (is_watched(layer) or is_watched(relu)):
                 done.add(after[0])
                 operation = WithReLU(operation, after[0])
         found.append(operation)
     return found
 
 
-def _is_watched(layer):
+def is_watched(layer):
     """Return whether a program has replaced a method of this one layer, to see its arrays (`course/explain` does)."""
     return any(name in vars(layer) for name in ("forward", "backward", "backward_to_parameters"))

@@ -216,6 +216,29 @@ def test_pairs_have_the_gradients_of_single_layers(rng, monkeypatch, frozen):
         assert np.abs(one - other).max() < 1e-5 * max(np.abs(other).max(), 1)
 
 
+def test_a_convolution_adds_to_the_gradient_of_its_input(rng):
+    """It gets the gradient of the other branch, unless a program looks at what goes in and comes out."""
+    images = Input((7, 6, 3))
+    conv = Conv2D(3, 1, name="conv")
+    model, x = Model(images, Add()([conv(images), images])), rng.standard_normal((4, 7, 6, 3), np.float32)
+    expected = x + np.einsum("nhwf,cf->nhwc", x, conv.kernel[0, 0])
+    others = []
+
+    class Watched(Conv2D):
+        def backward(self, grad, other=None):
+            others.append(other)
+            return super().backward(grad, other)
+
+    for change in (lambda: None, lambda: vars(conv).update(backward=lambda grad: Conv2D.backward(conv, grad))):
+        change()
+        model.forward(x, gradients="input")
+        assert np.abs(model.backward(x) - expected).max() < 1e-5
+    model = Model(images, Add()([Watched(3, 1)(images), images]))
+    model.forward(x, gradients="input")
+    model.backward(x)
+    assert others == [None], "a subclass may compute something else"
+
+
 def test_gradients_of_pairs(rng):
     check_gradients(random_statistics(two_branches(), rng), rng.standard_normal((4, 7, 6, 3)), tolerance=1e-7)
 

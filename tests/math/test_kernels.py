@@ -373,6 +373,16 @@ def test_result_types(rng, choose, algorithm):
         assert kernels.conv2d_input_gradient(y, b, (6, 6), padding="same").dtype == expected
 
 
+@pytest.mark.parametrize("algorithm", ["naive", "im2col", "winograd"])
+@pytest.mark.parametrize("window, strides", [((1, 1), (1, 1)), ((3, 3), (1, 1)), ((3, 2), (2, 1))], ids=str)
+def test_another_gradient_is_added(rng, choose, algorithm, window, strides):
+    choose(algorithm)
+    x, kernel = rng.standard_normal((2, 9, 8, 3)), rng.standard_normal((*window, 3, 4))
+    grad = rng.standard_normal(kernels.conv2d(x, kernel, None, strides, "same").shape)
+    arguments = grad, kernel, (9, 8), strides, "same"
+    assert_close(kernels.conv2d_input_gradient(*arguments, x), kernels.conv2d_input_gradient(*arguments) + x)
+
+
 def test_nothing_to_pool_is_an_error(choose):
     choose("winograd")
     with pytest.raises(ShapeError):
