@@ -5,7 +5,7 @@ would read and write them once more, forward and backward. So the layer before i
 (`forward(x, training, relu=True)`), and its `backward` begins with the gradient of the ReLU. The numbers are the same.
 
 `fusion` does this and more where no gradient passes. Who calls this: `graph`. A training step of ResNet50 at batch 8
-takes 0.9 of the time with it.
+takes 0.98 of the time with it.
 """
 
 from ..layers import Add, BatchNormalization
