@@ -20,7 +20,8 @@ Between forward and backward, the layers themselves keep nothing. So a layer may
 gradients add up), and graphs that share layers do not disturb each other.
 
 Read `forward` and `backward` here, then any layer. `models.Model` adds what people do with a graph. Beside this file:
-`structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one).
+`structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one),
+`relu_pairs` (the same in training).
 """
 
 import weakref
@@ -30,10 +31,11 @@ import numpy as np
 from ..arguments import nearest
 from ..errors import DataError, GraphError, ShapeError
 from ..kernels.elementwise import add
-from ..layers import InputLayer
+from ..layers import Conv2D, InputLayer
 from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
+from .relu_pairs import WithReLU, is_watched, paired
 from .structure import Structure
 from .summary import described
 
@@ -69,7 +71,8 @@ class Graph(LayerGroup):
         self._layers = layers_in_keras_order(starts.tensors, ends.tensors)
         self.overwritten = []  # names of layers whose gradients another graph has replaced since the latest backward
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
-        self._memory = {}  # call -> (what its layer remembered, the layer's `updates` then, shapes of its outputs)
+        # operation -> (what its layer remembered, the layer's `updates` then, shapes of its outputs), in order
+        self._memory = {}
 
     def __repr__(self):
         return described(self) if "calls" in vars(self) else f"<{type(self).__name__} '{self.name}' without layers>"
@@ -125,7 +128,8 @@ class Graph(LayerGroup):
             else:
                 layer, layer_input = operation.layer, arguments if operation.layer.merges else arguments[0]
                 if operation.outputs[0] in path:
-                    y, remembered = layer.run(layer_input, training)
+                    options = {"relu": True} if isinstance(operation, WithReLU) else {}
+                    y, remembered = layer.run(layer_input, training, **options)
                 else:  # no gradient will pass here
                     y, remembered = layer.forward(layer_input, training=training), None
                     layer.forget()
@@ -144,13 +148,13 @@ class Graph(LayerGroup):
 
     def _operations(self, path, training):
         """Return the operations of forward in order: the calls, some of them fused (`fusion`). A call through which a
-        gradient will pass is not fused, nor one that uses statistics of the batch. This is decided anew in each
-        forward, since layers may have been frozen or unfrozen."""
+        gradient will pass is not fused, nor one that uses statistics of the batch, except with a ReLU (`relu_pairs`).
+        This is decided anew in each forward, since layers may have been frozen or unfrozen."""
 
         def may_be_fused(call):
             return call.outputs[0] not in path and not (training and call.layer.uses_batch)
 
-        return fused(self.calls, self.inputs, self.outputs, may_be_fused)
+        return paired(fused(self.calls, self.inputs, self.outputs, may_be_fused), self.outputs, path)
 
     def backward(self, grad):
         """Compute all gradients from grad = dL/d(output): call by call, in reverse order.
@@ -168,17 +172,15 @@ class Graph(LayerGroup):
             self._memory = {}
             raise
         self._take_over_gradients()
-        for call in reversed(self.calls):
-            if call.outputs[0] not in path:
-                continue
-            memory, _, made = self._memory.pop(call)
+        while self._memory:
+            call, (memory, _, made) = self._memory.popitem()  # the last one of those that are left
             grads = [gradients.pop(tensor, None) for tensor in call.outputs]
             if all(each is None for each in grads):
                 continue  # the loss does not depend on this call
             if len(grads) > 1:  # an output that the loss does not depend on has the gradient 0
                 grads = [np.zeros(*made[k]) if each is None else each for k, each in enumerate(grads)]
             is_wanted = any(tensor in path for tensor in call.inputs)
-            input_grads = _backward_of(call, memory, grads if len(grads) > 1 else grads[0], is_wanted)
+            input_grads = _backward_of(call, memory, grads if len(grads) > 1 else grads[0], is_wanted, gradients)
             for tensor, input_grad in zip(call.inputs, input_grads):
                 if tensor in path:  # a merging layer also gives gradients for branches that need none
                     gradients[tensor] = add(gradients[tensor], input_grad) if tensor in gradients else input_grad
@@ -327,14 +329,16 @@ class Graph(LayerGroup):
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
 
-def _backward_of(call, memory, grad, is_wanted):
+def _backward_of(call, memory, grad, is_wanted, gradients):
     """Run the backward of one call, and add the gradients of its parameters to the layer's `gradients`. Returns the
-    gradients of the inputs, or an empty list if they are not wanted."""
+    gradients of the inputs, or an empty list if they are not wanted. A convolution adds what `gradients` has for its
+    input already, which is taken out."""
     layer = call.layer
     before, so_far = layer.put_back(memory), layer.gradients
     layer.gradients = {}
     if is_wanted:
-        found = layer.backward(grad)
+        adds = type(layer) is Conv2D and call.inputs[0] in gradients and not is_watched(layer)
+        found = layer.backward(grad, gradients.pop(call.inputs[0])) if adds else layer.backward(grad)
         input_grads = found if layer.merges else [found]
     else:
         layer.backward_to_parameters(grad)

@@ -15,12 +15,16 @@ in microseconds on one core (`python -m benchmarks.kernels`):
 
 That is much beside a convolution: the product that makes these maps from 64 channels takes 37.
 
-Who calls this: `im2col`, `activations` and `normalization`, for blocks that are in the cache.
+Who calls this: `im2col`, `activations`, `normalization` and `elementwise`, for blocks that are in the cache.
 """
 
 import numpy as np
 
-ROW_SIZE = 4096  # numbers in a long row: 16 KB in float32, so the repeated vector stays in the nearest cache (L1)
+from .parallel import SMALLEST_SHARED_BYTES, slices, threads
+
+BLOCK_SIZE = 2**19  # numbers of whole maps that a thread works on at a time: 2 MB in float32
+# Numbers in a long row: 32 KB in float32. Rows shorter than this, NumPy's buffer, take up to 1.5 times as long.
+ROW_SIZE = 8192
 
 
 class Repeated:
@@ -28,7 +32,7 @@ class Repeated:
 
     def __init__(self, vector):
         self.channels = len(vector)
-        times = max(1, ROW_SIZE // max(1, self.channels))
+        times = -(-ROW_SIZE // max(1, self.channels))
         self.row = np.broadcast_to(vector, (times, self.channels)).reshape(-1)  # np.tile takes three times as long
 
     def combine(self, operation, maps, out, channels=slice(None)):
@@ -45,3 +49,27 @@ class Repeated:
         operation(numbers[:whole].reshape(-1, size), self.row, out=results[:whole].reshape(-1, size))
         operation(numbers[whole:], self.row[: len(numbers) - whole], out=results[whole:])
         return out
+
+
+def long_rows(*maps):
+    """Return maps (..., C) as matrices whose rows hold several pixels each, and the number of pixels in a row.
+
+    A row has ROW_SIZE numbers or up to four times as many. It has fewer where no such number of pixels divides all of
+    them, and one pixel where pixels do not follow each other in memory.
+    """
+    channels = maps[0].shape[-1]
+    pixels, least = maps[0].size // channels, -(-ROW_SIZE // channels)
+    if not all(each.flags.c_contiguous for each in maps):
+        least = 1
+    in_a_row = next(k for k in (*range(least, 4 * least), *range(least, 0, -1)) if pixels % k == 0)
+    return [each.reshape(-1, in_a_row * channels) for each in maps], in_a_row
+
+
+def blocks(rows, most_rows=None):
+    """Return the rows of a matrix in blocks, the same number for each thread. A small array needs one thread.
+
+    most_rows   the most rows of a block, where they are added up
+    """
+    count = max(-(-rows.size // BLOCK_SIZE), -(-len(rows) // (most_rows or len(rows) or 1)))
+    multiple = threads() if rows.nbytes >= SMALLEST_SHARED_BYTES else 1
+    return slices(len(rows), -(-count // multiple) * multiple)

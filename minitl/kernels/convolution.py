@@ -129,8 +129,9 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
     return kernel_gradient_im2col(x, grad, rows, cols)
 
 
-def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid"):
+def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid", other=None):
     """Return dL/dx (N, H, W, C) from grad = dL/dy (N, OH, OW, F). `image_hw` is (H, W): grad does not determine it.
+    With `other` (N, H, W, C), return dL/dx + other: im2col adds while a block of dL/dx is in the cache.
 
     Output (i, j) sees pixel (h, w) through kernel entry kh = h + top - i*s, kw = w + left - j*s. So
 
@@ -159,10 +160,10 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
     grad, kernel = _same_type(grad, kernel)
     rows, cols = window(image_hw, kernel.shape[:2], strides, padding)
     if _chosen == "naive":
-        return conv2d_input_gradient_naive(grad, kernel, image_hw, strides, padding)
+        return _plus(conv2d_input_gradient_naive(grad, kernel, image_hw, strides, padding), other)
     mirrored = tuple((a.kernel - 1 - a.before, a.kernel - 1 - a.after) for a in (rows, cols))  # (top', after'), ...
     if strides != (1, 1) or min(*mirrored[0], *mirrored[1]) < 0:
-        return input_gradient_col2im(grad, kernel, rows, cols)
+        return _plus(input_gradient_col2im(grad, kernel, rows, cols), other)
     turned_shape = *kernel.shape[:2], kernel.shape[3], kernel.shape[2]  # (KH, KW, F, C)
     if _algorithm(len(grad), turned_shape, grad.dtype, rows, cols) == "winograd":
         u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (P, F, C)
@@ -170,14 +171,19 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
             grad, u, None, *window(grad.shape[1:3], kernel.shape[:2], (1, 1), mirrored), linear
         )
         if dx is not None:
-            return dx
+            return _plus(dx, other)
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     if kernel.shape[:2] != (1, 1):
         if has_small_maps(grad):
             # The kernel is larger than the maps: to copy it turned would take as long as the convolution itself.
-            return input_gradient_col2im(grad, kernel, rows, cols)
+            return _plus(input_gradient_col2im(grad, kernel, rows, cols), other)
         turned = np.ascontiguousarray(turned)
-    return conv2d(grad, turned, padding=mirrored)
+    return conv2d(grad, turned, padding=mirrored, other=other)
+
+
+def _plus(dx, other):
+    """Return dx + other, where there is another gradient."""
+    return dx if other is None else add(dx, other)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

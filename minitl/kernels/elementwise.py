@@ -6,6 +6,7 @@ each takes some of the examples. The results use memory that earlier arrays have
 
 import numpy as np
 
+from .channels import blocks, long_rows
 from .memory import empty
 from .parallel import example_slices, share
 
@@ -35,6 +36,23 @@ def contiguous(array):
             np.copyto(y[part], array[part])
 
     share(copy_examples, example_slices(y))
+    return y
+
+
+def add_and_relu(a, b):
+    """Return max(a + b, 0), in one pass over the arrays."""
+    if a.shape != b.shape:
+        return np.maximum(a + b, 0)
+    y = empty(a.shape, np.result_type(a, b))
+    (a_rows, b_rows, y_rows), _ = long_rows(a, b, y)
+    zeros = np.zeros(y_rows.shape[1], y.dtype)  # faster than the number 0: see `channels`
+
+    def compute(parts):
+        for part in parts:
+            block = np.add(a_rows[part], b_rows[part], out=y_rows[part])
+            np.maximum(block, zeros, out=block)
+
+    share(compute, blocks(y_rows))
     return y
 
 

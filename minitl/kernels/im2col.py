@@ -25,8 +25,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .channels import Repeated
-from .elementwise import concatenate
-from .geometry import blocks_of_rows, crop, taps
+from .geometry import blocks_of_rows, crop, pad, taps
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .products import matmul, product
@@ -95,9 +94,8 @@ def kernel_gradient_im2col(x, grad, rows, cols):
         dL/dkernel[q, f] = sum_p  dL/dy[p, f] * dy[p, f]/dkernel[q, f]
                          = sum_p  grad[p, f]  * columns[p, q]              = (columns^T @ grad)[q, f]
 
-    The sum over p can be taken block by block. Each thread takes some of the p and has a sum of its own. Where such a
-    sum is larger than the arrays it is made from (small maps of many channels), each thread takes some of the channels
-    c in q instead.
+    The sum over p can be taken block by block. Each thread takes some of the p and has a sum of its own. Such a sum may
+    be larger than the arrays it is made from: `kernel_gradient_of_small_maps` is for small maps of many channels.
     """
     c, f = x.shape[3], grad.shape[3]
     x, grad = np.ascontiguousarray(x, np.result_type(x, grad)), np.ascontiguousarray(grad)
@@ -105,59 +103,79 @@ def kernel_gradient_im2col(x, grad, rows, cols):
         return np.zeros((rows.kernel, cols.kernel, c, f), x.dtype)
     if _is_pointwise(rows, cols):
         return matmul(x.reshape(-1, c).T, grad.reshape(-1, f)).reshape(1, 1, c, f)
+    if has_small_maps(grad):
+        return kernel_gradient_of_small_maps(x, grad, rows, cols)
     row_bytes = cols.out * rows.kernel * cols.kernel * c * x.itemsize
     blocks = blocks_of_rows(len(x), rows.out, GRADIENT_BLOCK_BYTES / threads() / row_bytes, threads())
-    if has_small_maps(grad) and c >= 16 * threads():
-        parts = [(channels, blocks) for channels in slices(c, threads())]
-    else:
-        parts = [(slice(0, c), blocks[mine]) for mine in slices(len(blocks), threads())]
+    parts = slices(len(blocks), threads())
     sums = [None] * len(parts)
     scratch = Scratch(x.dtype)
 
     def add(numbered):
-        for k, (channels, blocks) in numbered:
-            window_size = rows.kernel * cols.kernel * (channels.stop - channels.start)
-            for block in blocks:
-                columns = _columns(x[..., channels], block, rows, cols, scratch)
+        for k, mine in numbered:
+            for block in blocks[mine]:
+                columns = _columns(x, block, rows, cols, scratch)
                 operands = columns.T, grad[block].reshape(-1, f)
                 if sums[k] is None:
-                    sums[k] = product(*operands, out=empty((window_size, f), x.dtype))
+                    sums[k] = product(*operands, out=empty((columns.shape[1], f), x.dtype))
                 else:
-                    sums[k] += product(*operands, out=scratch.array("product", window_size, f))
+                    sums[k] += product(*operands, out=scratch.array("product", columns.shape[1], f))
 
     share(add, list(enumerate(parts)))
-    sums = [each.reshape(rows.kernel, cols.kernel, -1, f) for each in sums]
-    if sums[0].shape[2] < c:
-        return concatenate(sums, axis=2)
     for partial_sum in sums[1:]:
         sums[0] += partial_sum
-    return sums[0]
+    return sums[0].reshape(rows.kernel, cols.kernel, c, f)
+
+
+def kernel_gradient_of_small_maps(x, grad, rows, cols):
+    """Return dL/dkernel (KH, KW, C, F), one position (kh, kw) after the other. The sum over p is taken at once, and
+    each thread takes some of the channels c."""
+    c, f = x.shape[3], grad.shape[3]
+    padded, flat_grad = pad(x, rows, cols), grad.reshape(-1, f)
+    dkernel = empty((rows.kernel, cols.kernel, c, f), x.dtype)
+    scratch = Scratch(x.dtype)
+
+    def compute(parts):
+        for channels in parts:
+            seen = scratch.array("seen", *grad.shape[:3], channels.stop - channels.start)
+            for (a, b), pixels in zip(np.ndindex(rows.kernel, cols.kernel), taps(padded, rows, cols)):
+                np.copyto(seen, pixels[..., channels])
+                product(seen.reshape(len(flat_grad), -1).T, flat_grad, out=dkernel[a, b, channels])
+
+    share(compute, slices(c, threads()))
+    return dkernel
 
 
 def input_gradient_col2im(grad, kernel, rows, cols):
     """Return dL/dx (N, H, W, C) for any stride: im2col backwards, called *col2im*.
 
     y = columns @ kernel, so dL/dcolumns = grad @ kernel^T. Each window was a copy of pixels, so its gradient is added
-    to the pixels that it was copied from.
+    to the pixels that it was copied from, one position (kh, kw) after the other.
+
+    Each thread takes some of the images. Where all of them have few pixels, it takes some of the channels of all images
+    instead: BLAS rearranges the kernel for each product, and so each thread rearranges only its part.
     """
     kh, kw, c, f = kernel.shape
-    flat_kernel_t = kernel.reshape(-1, f).T  # (F, KH*KW*C)
     dx = empty((len(grad), rows.padded, cols.padded, c), np.result_type(grad, kernel))
     scratch = Scratch(dx.dtype)
+    if has_small_maps(grad) and 2 * c > grad.size // f:
+        parts = [(slice(0, len(grad)), channels) for channels in slices(c, threads())]
+    else:
+        image_bytes = rows.out * cols.out * c * dx.itemsize
+        blocks = blocks_of_rows(len(grad), 1, FORWARD_BLOCK_BYTES / image_bytes, threads())
+        parts = [(images, slice(0, c)) for images, _ in blocks]
 
     def add(parts):
-        for part in parts:
-            n = part.stop - part.start
-            dx[part] = 0
-            dcolumns = scratch.array("dcolumns", n * rows.out * cols.out, kh * kw * c)
-            np.matmul(grad[part].reshape(-1, f), flat_kernel_t, out=dcolumns)
-            dcolumns = dcolumns.reshape(n, rows.out, cols.out, kh * kw, c)
-            for position, pixels in enumerate(taps(dx[part], rows, cols)):
-                pixels += dcolumns[:, :, :, position]
+        for images, channels in parts:
+            target = dx[images, :, :, channels]
+            target[...] = 0
+            flat_grad = grad[images].reshape(-1, f)
+            dwindows = scratch.array("dwindows", len(flat_grad), target.shape[3])
+            for (a, b), pixels in zip(np.ndindex(kh, kw), taps(target, rows, cols)):
+                np.matmul(flat_grad, kernel[a, b, channels].T, out=dwindows)
+                pixels += dwindows.reshape(pixels.shape)
 
-    image_bytes = rows.out * cols.out * kh * kw * c * dx.itemsize
-    whole_images = blocks_of_rows(len(grad), 1, FORWARD_BLOCK_BYTES / image_bytes, threads())
-    share(add, [images for images, _ in whole_images])
+    share(add, parts)
     return crop(dx, rows, cols)
 
 

@@ -290,10 +290,10 @@ class Layer:
         """Keep the arrays that `backward` needs. Only references are kept: nothing is copied."""
         self._remembered = arrays
 
-    def run(self, x, training=False):
+    def run(self, x, training=False, **options):
         """Return forward(x) and what it remembered. Then restore what the layer remembered before."""
         before = self._remembered
-        y = self.forward(x, training=training)
+        y = self.forward(x, training=training, **options)
         memory, self._remembered = self._remembered, before
         return y, memory
 

@@ -94,12 +94,12 @@ class Conv2D(Layer):
         self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
         return y
 
-    def backward(self, grad):
+    def backward(self, grad, other=None):
         """Return dL/dx. The gradient goes back through the activation to z = convolution + bias, then to the
-        parameters, then to x."""
+        parameters, then to x. With `other`, the gradient of x by another path, return the sum of both."""
         grad = self.backward_to_parameters(grad)
         _, image_hw, _ = self.remembered()
-        return conv2d_input_gradient(grad, self.kernel, image_hw, self.strides, self.padding)
+        return conv2d_input_gradient(grad, self.kernel, image_hw, self.strides, self.padding, other)
 
     def backward_to_parameters(self, grad):
         """Compute dL/dz from grad = dL/dy, and from dL/dz the gradients of kernel and bias. Returns dL/dz."""

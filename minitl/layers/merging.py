@@ -6,7 +6,8 @@ import numpy as np
 
 from ..arguments import axes
 from ..errors import ArgumentError, ShapeError
-from ..kernels.elementwise import add, concatenate
+from ..kernels.activations import relu_gradient
+from ..kernels.elementwise import add, add_and_relu, concatenate
 from ..kernels.products import sums
 from .base import Layer
 
@@ -29,14 +30,22 @@ class Add(Layer):
                 f"layer '{self.name}' expected two or more inputs of one shape, found {list(input_shapes)}."
             )
 
-    def forward(self, x, training=False):
+    def forward(self, x, training=False, relu=False):
+        """Return y, with relu=True max(y, 0): a ReLU behind this layer takes no pass over the maps of its own then.
+        `backward` goes back through both."""
         self.accept([each.shape for each in x])
-        self.remember(*(each.shape for each in x))
-        return reduce(add, cast_to_one_type(x))
+        *others, last = cast_to_one_type(x)
+        y = (add_and_relu if relu else add)(reduce(add, others), last)
+        self.remember([each.shape for each in x], y if relu else None)
+        return y
 
     def backward(self, grad):
-        """Return grad for each input, since dy/dx_k = 1 for every k. Where an input was broadcast, grad is summed."""
-        return [_sum_over_broadcast_axes(grad, shape) for shape in self.remembered()]
+        """Return grad for each input, since dy/dx_k = 1 for every k. Where an input was broadcast, grad is summed.
+        After forward(relu=True), grad goes back through the ReLU first."""
+        shapes, y = self.remembered()
+        if y is not None:
+            grad = relu_gradient(grad, y)
+        return [_sum_over_broadcast_axes(grad, shape) for shape in shapes]
 
 
 class Concatenate(Layer):

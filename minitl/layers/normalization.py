@@ -6,6 +6,7 @@ import numpy as np
 from .. import initializers
 from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, keras_arguments, number, truth_value
 from ..errors import ShapeError, warn_of_mistake
+from ..kernels.activations import relu_gradient
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
 from ..terminal import counted
@@ -118,7 +119,9 @@ class BatchNormalization(Layer):
     def _inverse_std(self, variance):
         return 1 / np.sqrt(variance + self.epsilon)
 
-    def forward(self, x, training=False):
+    def forward(self, x, training=False, relu=False):
+        """Return y, with relu=True max(y, 0): a ReLU behind this layer takes no passes over the maps of its own then.
+        `backward` goes back through both."""
         self.accept(x.shape)
         x = as_float(x)
         of_this_batch = training and self.uses_batch and x.size > 0  # an empty batch has no statistics
@@ -135,8 +138,9 @@ class BatchNormalization(Layer):
         else:
             mean, variance = self.moving_mean, self.moving_variance
         # The gradient of a frozen layer does not need x, so x is not kept.
-        self.remember(x if self.trainable else None, mean.copy(), variance.copy(), of_this_batch)
-        return scale_and_shift(x, *self._scale_and_shift(mean, variance))
+        y = scale_and_shift(x, *self._scale_and_shift(mean, variance), relu)
+        self.remember(x if self.trainable else None, mean.copy(), variance.copy(), of_this_batch, y if relu else None)
+        return y
 
     def _update_moving_statistics(self, mean, variance):
         """Move the moving statistics towards those of this batch. Skip a batch with NaN or infinity: its training step
@@ -165,16 +169,20 @@ class BatchNormalization(Layer):
             dL/dx_i    = sum_j dL/dv_j dv_j/dx_i
                        = gamma * inverse_std * (grad_i - mean(grad) - v_i * mean(grad * v))
 
-        With v_i written out, this is  a * grad_i + b * x_i + c  with three numbers a, b, c for each channel.
+        With v_i written out, this is  a * (grad_i + b * x_i + c)  with three numbers a, b, c for each channel.
+
+        After forward(relu=True), dL/dy is grad where the output is positive, else 0, and takes the place of grad above.
         """
-        x, mean, variance, used_batch = self.remembered()
+        x, mean, variance, used_batch, y = self.remembered()
         inverse_std = self._inverse_std(variance)
         scale = inverse_std * (self.gamma if self.scale else 1)
         if self.trainable:
             self.require_input(x)
         if self.trainable or used_batch:
-            sum_grad, sum_grad_deviation = gradient_sums(grad, x, mean)
+            grad, sum_grad, sum_grad_deviation = gradient_sums(grad, x, mean, y)
             sum_grad_v = sum_grad_deviation * inverse_std
+        elif y is not None:
+            grad = relu_gradient(grad, y)
         if self.trainable and self.scale:
             self.gradients["gamma"] = sum_grad_v
         if self.trainable and self.center:
@@ -182,8 +190,9 @@ class BatchNormalization(Layer):
         if not used_batch:
             return scale_and_shift(grad, scale)
         pixels = grad.size // grad.shape[-1]  # M
-        b = -scale * inverse_std * sum_grad_v / pixels
-        return weighted_sum(grad, x, scale, b, -b * mean - scale * sum_grad / pixels)
+        b = -inverse_std * sum_grad_v / pixels
+        # With a ReLU, grad is an array that `gradient_sums` has made.
+        return weighted_sum(grad, x, scale, b, -b * mean - sum_grad / pixels, out=None if y is None else grad)
 
 
 class UnitNormalization(Layer):

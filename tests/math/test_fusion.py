@@ -1,5 +1,5 @@
 """Fused steps give the numbers of single steps, and are run one by one where a program looks at a layer between
-them."""
+them. So are the pairs of training."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,20 @@ import pytest
 from minitl import kernels
 from minitl.errors import ShapeError
 from minitl.graph.fusion import Fused, fused
-from minitl.layers import Activation, Add, AveragePooling2D, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU
+from minitl.graph.relu_pairs import WithReLU
+from minitl.layers import (
+    Activation,
+    Add,
+    AveragePooling2D,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Input,
+    MaxPooling2D,
+    ReLU,
+)
 from minitl.models import Model
+from minitl.testing import check_gradients
 
 
 def random_statistics(model, rng):
@@ -163,3 +175,89 @@ def test_images_of_any_size(first, second):
         assert "one shape" in str(error)
     else:
         np.testing.assert_allclose(model.forward(x, gradients="none"), expected, rtol=1e-5, atol=1e-5)
+
+
+# ---- a ReLU with the layer before it, in training ----
+
+
+def pairs(model, gradients="trainable", training=True):
+    """Return the layers that are computed together with the ReLU behind them."""
+    path = model._gradient_path(gradients)
+    return [each.layer.name for each in model._operations(path, training) if isinstance(each, WithReLU)]
+
+
+def two_branches():
+    """Build two branches that are joined: the gradient of each is some channels of an array."""
+    images = Input((7, 6, 3))
+    x = ReLU(name="first_relu")(BatchNormalization(name="first")(images))
+    x = Add(name="sum")([x, Conv2D(3, 3, padding="same", name="conv")(x), images])
+    x = Activation("relu", name="second_relu")(x)
+    left = Activation("relu")(BatchNormalization(name="left", scale=False)(x))
+    right = Activation("relu")(BatchNormalization(name="right", center=False)(x))
+    return Model(images, Concatenate()([left, right]))
+
+
+@pytest.mark.parametrize("frozen", [(), ("first", "left"), ("right", "conv")], ids=str)
+def test_pairs_have_the_gradients_of_single_layers(rng, monkeypatch, frozen):
+    model, x = random_statistics(two_branches(), rng), rng.standard_normal((4, 7, 6, 3), np.float32)
+    for name in frozen:
+        model.get_layer(name).trainable = False
+    assert pairs(model, "input") == ["first", "sum", "left", "right"]
+
+    def results():
+        y = model.forward(x, training=True, gradients="input")
+        dx = model.backward(np.cos(np.arange(y.size, dtype=np.float32)).reshape(y.shape))
+        return [y, dx, *(layer.gradients[name] for layer in model.layers for name in layer.trainable_names)]
+
+    found = results()
+    monkeypatch.setattr("minitl.graph.graph.paired", lambda operations, outputs, path: operations)
+    assert pairs(model) == []
+    for one, other in zip(found, results(), strict=True):
+        assert np.abs(one - other).max() < 1e-5 * max(np.abs(other).max(), 1)
+
+
+def test_a_convolution_adds_to_the_gradient_of_its_input(rng):
+    """It gets the gradient of the other branch, unless a program looks at what goes in and comes out."""
+    images = Input((7, 6, 3))
+    conv = Conv2D(3, 1, name="conv")
+    model, x = Model(images, Add()([conv(images), images])), rng.standard_normal((4, 7, 6, 3), np.float32)
+    expected = x + np.einsum("nhwf,cf->nhwc", x, conv.kernel[0, 0])
+    others = []
+
+    class Watched(Conv2D):
+        def backward(self, grad, other=None):
+            others.append(other)
+            return super().backward(grad, other)
+
+    for change in (lambda: None, lambda: vars(conv).update(backward=lambda grad: Conv2D.backward(conv, grad))):
+        change()
+        model.forward(x, gradients="input")
+        assert np.abs(model.backward(x) - expected).max() < 1e-5
+    model = Model(images, Add()([Watched(3, 1)(images), images]))
+    model.forward(x, gradients="input")
+    model.backward(x)
+    assert others == [None], "a subclass may compute something else"
+
+
+def test_gradients_of_pairs(rng):
+    check_gradients(random_statistics(two_branches(), rng), rng.standard_normal((4, 7, 6, 3)), tolerance=1e-7)
+
+
+def test_what_is_no_pair():
+    images = Input((8, 8, 3))
+    norm = BatchNormalization(name="norm")(images)
+    relu = ReLU(name="relu")
+    both = Add(name="add")([relu(norm), norm])
+    assert pairs(Model(images, both)) == [], "norm is used twice"
+    assert pairs(Model(images, [norm, relu(norm)])) == [], "norm is an output"
+    model = Model(images, relu(norm))
+    assert pairs(model) == ["norm"] and pairs(model, "none") == []
+    relu.forward = lambda x, training=False: ReLU.forward(relu, x, training)
+    assert pairs(model) == [], "a program looks at the array between them"
+    assert pairs(Model(images, ReLU(max_value=6)(BatchNormalization()(images)))) == []
+
+    class Doubled(BatchNormalization):
+        def forward(self, x, training=False):
+            return 2 * super().forward(x, training)
+
+    assert pairs(Model(images, ReLU()(Doubled()(images)))) == []

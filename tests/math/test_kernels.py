@@ -8,7 +8,18 @@ import pytest
 
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
-from minitl.kernels import convolution, geometry, im2col, kernel_transform, memory, normalization, pooling, winograd
+from minitl.kernels import (
+    channels,
+    convolution,
+    elementwise,
+    geometry,
+    im2col,
+    kernel_transform,
+    memory,
+    normalization,
+    pooling,
+    winograd,
+)
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
 IMAGES = [(5, 7), (8, 6)]
@@ -394,6 +405,16 @@ def test_result_types(rng, choose, algorithm):
         assert kernels.conv2d_input_gradient(y, b, (6, 6), padding="same").dtype == expected
 
 
+@pytest.mark.parametrize("algorithm", ["naive", "im2col", "winograd"])
+@pytest.mark.parametrize("window, strides", [((1, 1), (1, 1)), ((3, 3), (1, 1)), ((3, 2), (2, 1))], ids=str)
+def test_another_gradient_is_added(rng, choose, algorithm, window, strides):
+    choose(algorithm)
+    x, kernel = rng.standard_normal((2, 9, 8, 3)), rng.standard_normal((*window, 3, 4))
+    grad = rng.standard_normal(kernels.conv2d(x, kernel, None, strides, "same").shape)
+    arguments = grad, kernel, (9, 8), strides, "same"
+    assert_close(kernels.conv2d_input_gradient(*arguments, x), kernels.conv2d_input_gradient(*arguments) + x)
+
+
 def test_nothing_to_pool_is_an_error(choose):
     choose("winograd")
     with pytest.raises(ShapeError):
@@ -406,14 +427,37 @@ def test_nothing_to_pool_is_an_error(choose):
 @pytest.mark.parametrize("shape", [(3, 5, 4, 6), (7, 3), (2, 1, 1, 1)], ids=str)
 @pytest.mark.parametrize("block_size", [8, 2**18])
 def test_normalization_equals_the_twins(rng, monkeypatch, shape, block_size):
-    monkeypatch.setattr(normalization, "BLOCK_SIZE", block_size)
+    monkeypatch.setattr(channels, "BLOCK_SIZE", block_size)
     x, grad = rng.standard_normal((2, *shape)) + 3
+    y = np.maximum(rng.standard_normal(shape), 0)
+    half = rng.standard_normal((*shape[:-1], 2 * shape[-1]))[..., shape[-1] :]  # some channels of an array
     a, b, c = rng.standard_normal((3, shape[-1]))
-    for arguments in (x,), (x, a, b), (x, a), (grad, x, a), (grad, x, a, b, c):
-        names = {1: "batch_statistics", 2: "scale_and_shift", 5: "weighted_sum"}
-        name = names.get(len(arguments)) or ("scale_and_shift" if arguments[0] is x else "gradient_sums")
-        found, expected = getattr(normalization, name)(*arguments), getattr(normalization, f"{name}_naive")(*arguments)
-        assert_close(np.array(found), np.array(expected))
+    for name, cases in {
+        "batch_statistics": [(x,), (half,)],
+        "scale_and_shift": [(x, a, b), (x, a), (x, a, b, True), (half, a, None, True)],
+        "gradient_sums": [(grad, x, a), (grad, x, a, y), (half, x, a), (half, x, a, y)],
+        "weighted_sum": [(grad, x, a, b, c), (half, x, a, b, c)],
+    }.items():
+        for arguments in cases:
+            found = getattr(normalization, name)(*arguments)
+            expected = getattr(normalization, f"{name}_naive")(*arguments)
+            for one, other in zip(found, expected, strict=True) if isinstance(expected, tuple) else [(found, expected)]:
+                assert_close(one, other)
+    expected = normalization.weighted_sum_naive(grad, x, a, b, c)
+    assert normalization.weighted_sum(grad, x, a, b, c, out=grad) is grad
+    assert_close(grad, expected)
+
+
+def test_a_guess_far_from_the_mean(rng):
+    """The mean is guessed from 64 pixels. Here they are all zero, and the others lie around 10,000."""
+    x = rng.standard_normal((4096, 3)) + 1e4
+    x[(np.arange(64) * 0.6180339887 % 1 * 4096).astype(int)] = 0
+    mean, variance = normalization.batch_statistics(x)
+    np.testing.assert_allclose(mean, x.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(variance, x.var(axis=0), rtol=1e-12)
+    spread = x.astype(np.float32) * np.float32(1e-4)
+    exact = spread.astype(float).var(axis=0)
+    np.testing.assert_allclose(normalization.batch_statistics(spread)[1], exact, rtol=1e-5)
 
 
 def test_variance_far_from_zero(rng):
@@ -425,12 +469,21 @@ def test_variance_far_from_zero(rng):
     assert np.abs(variance / exact.var(axis=0) - 1).max() < 1e-4
 
 
+def test_a_sum_and_a_relu_in_one_pass(rng, monkeypatch):
+    for block_size, shape in itertools.product((8, 2**18), ((3, 5, 4, 6), (4, 7))):
+        monkeypatch.setattr(channels, "BLOCK_SIZE", block_size)
+        a, b = rng.standard_normal((2, *shape))
+        half = rng.standard_normal((*shape[:-1], 2 * shape[-1]))[..., shape[-1] :]
+        for one, other in (a, b), (a, half), (a, b[:1]):
+            assert np.array_equal(elementwise.add_and_relu(one, other), np.maximum(one + other, 0))
+
+
 # ---- blocks and threads of the gradients ----
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("window, strides", [((3, 3), (1, 1)), ((1, 3), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (2, 2))])
-def test_kernel_gradient_shared_out_by_channels(rng, choose, window, strides, padding):
+def test_gradients_shared_out_by_channels(rng, choose, window, strides, padding):
     """Threads share small maps with many channels by channels, and large maps by pixels."""
     choose("im2col")
     for size, filters in (4, 40), (9, 3):
@@ -439,6 +492,8 @@ def test_kernel_gradient_shared_out_by_channels(rng, choose, window, strides, pa
         grad = rng.standard_normal(y.shape)
         found = kernels.conv2d_kernel_gradient(x, grad, window, strides, padding)
         assert_close(found, kernels.conv2d_kernel_gradient_naive(x, grad, window, strides, padding))
+        arguments = grad, rng.standard_normal((*window, 64, filters)), (size, size), strides, padding
+        assert_close(kernels.conv2d_input_gradient(*arguments), kernels.conv2d_input_gradient_naive(*arguments))
 
 
 @pytest.mark.parametrize("block_bytes", [200, 2**20])

@@ -77,7 +77,7 @@ def test_a_batch_of_large_numbers_is_normalized(rng):
 def test_gradients_of_a_bias_and_of_batch_normalization(x):
     assert_relative(kernels.channel_sums(x), x.sum(axis=(0, 1, 2), dtype=np.float64), 1e-6)
     mean = np.full(x.shape[-1], 0.5, np.float32)
-    for found, of in zip(normalization.gradient_sums(x, x, mean), (x, np.float64(1) * x * (x - mean))):
+    for found, of in zip(normalization.gradient_sums(x, x, mean)[1:], (x, np.float64(1) * x * (x - mean))):
         assert_relative(found, of.sum(axis=(0, 1, 2), dtype=np.float64), 2e-6)
     dense = Dense(x.shape[-1])
     dense.forward(np.zeros((*x.shape[:3], 1), np.float32))

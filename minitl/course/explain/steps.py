@@ -41,6 +41,7 @@ KINDS = {
         (
             (im2col.kernel_gradient_im2col, "product(*operands"),
             (im2col.kernel_gradient_im2col, "matmul(x.reshape"),
+            (im2col.kernel_gradient_of_small_maps, "product(seen"),
             (winograd.kernel_gradient_winograd, "np.matmul("),
         ),
     ),
@@ -80,9 +81,9 @@ KINDS = {
         "each channel to mean 0 and variance 1 (frozen)",
         (("N", "C"), ("N", "C")),
         "y[c] = gamma[c] * (x[c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]",
-        ((normalization.scale_and_shift, "scale.combine("),),
+        ((normalization.scale_and_shift, "np.multiply("),),
         ("dL/dx[c] = dL/dy[c] * gamma[c] / sqrt(variance[c] + epsilon)",),
-        ((normalization.scale_and_shift, "scale.combine("),),
+        ((normalization.scale_and_shift, "np.multiply("),),
     ),
     Dense: Kind(
         "all inputs times the template of each class",
