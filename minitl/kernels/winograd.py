@@ -33,6 +33,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .elementwise import contiguous
+from .geometry import blocks_of_rows
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import is_finite_and_moderate
@@ -116,7 +117,7 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
     y = empty((n * tile_rows, height, tile_cols, width, f), u.dtype)  # whole tiles; the surplus is cut off below
     block_bytes = BLOCK_BYTES if u.nbytes <= BLOCK_BYTES else BLOCK_BYTES_BY_U * u.nbytes
     row_bytes = p * tile_cols * (c + f) * u.itemsize
-    blocks = _blocks(n * tile_rows, block_bytes / row_bytes)  # of tile rows, counted through all images
+    blocks = _blocks(n, tile_rows, block_bytes / row_bytes)  # of tile rows, counted through all images
     # Several blocks are shared out to the threads. All threads work on a lone block, one step after the other.
     sharers = threads() if len(blocks) == 1 else 1
     scratch, spoiled = Scratch(u.dtype), []  # what is found to be not finite
@@ -295,10 +296,17 @@ def _ranges(whole, count, multiple=1):
     return [whole[part] for part in slices(len(whole), max(int(count), multiple))]
 
 
-def _blocks(tile_rows, most):
-    """Return all tile rows in blocks of about `most` at most: one block, or as many for each thread."""
-    count = tile_rows / most
-    return _ranges(range(tile_rows), count, threads() if count > 1 else 1)
+def _blocks(images, tile_rows, most):
+    """Return all tile rows in blocks of about `most` at most: one block, or as many for each thread.
+
+    A block is whole images or a part of one image, because each image has two edges, where tile rows are transformed
+    one by one. On 28x28 maps of 128 channels, blocks across the images take 1.2 times as long.
+    """
+    multiple = threads() if images * tile_rows > most else 1
+    return [
+        range(images.start * tile_rows + rows.start, (images.stop - 1) * tile_rows + rows.stop)
+        for images, rows in blocks_of_rows(images, tile_rows, most, multiple)
+    ]
 
 
 def _runs(part, tile_rows, first_inside, end_inside):
