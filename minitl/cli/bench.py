@@ -20,7 +20,7 @@ from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..files.atomic import replacing
 from ..files.results import write_json
-from ..files.writable import check_writable
+from ..files.writable import check_can_write, check_writable
 
 HELP = "measure minitl beside the frameworks that are installed"
 
@@ -38,6 +38,8 @@ def add_arguments(parser):
 def run(options):
     """Run the command."""
     check_writable(options.json, options.markdown)
+    if options.plots is not None:
+        check_can_write(options.plots / "inference_8.png", "--plots", makes_folder=True)
     if options.rounds is not None:
         whole_number(options.rounds, "--rounds")
     if options.list:

@@ -248,3 +248,10 @@ def test_the_command_lists_and_refuses(capsys):
     assert cli.main(["bench", "--rounds", "0"]) == 1
     assert cli.main(["bench", "--only", "inference_9"]) == 1
     assert "no group 'inference_9'" in capsys.readouterr().err
+
+
+def test_a_folder_of_figures_is_tried_before_the_measurement(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["bench", "--only", "naive", "--plots", f"{tmp_path}/file/figures"]) == 1
+    printed = capsys.readouterr()
+    assert "cannot be written" in printed.err and "--plots" in printed.err and not printed.out
