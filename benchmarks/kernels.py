@@ -86,7 +86,7 @@ def main():
         print(f"{megabytes:4} MB {spent / BATCH:6.1f}")
     im2col.FORWARD_BLOCK_BYTES = default
 
-    default = winograd.BLOCK_BYTES, winograd.BLOCK_BYTES_BY_U
+    default = winograd.BLOCK_BYTES, winograd.LARGE_BLOCK_BYTES
     for pixels, c in BLOCK_LAYERS:
         x, kernel = (
             rng.standard_normal((BATCH, pixels, pixels, c), np.float32),
@@ -94,11 +94,10 @@ def main():
         )
         print(f"\nWinograd in blocks, 3x3 {pixels}x{pixels} {c} -> {c}, ms an image")
         for megabytes in BLOCK_MEGABYTES:
-            winograd.BLOCK_BYTES, winograd.BLOCK_BYTES_BY_U = megabytes * 2**20, 0
-            winograd.BLOCK_BYTES_BY_U = megabytes * 2**20 / (144 * c * c)  # the same size where U is larger
+            winograd.BLOCK_BYTES = winograd.LARGE_BLOCK_BYTES = megabytes * 2**20
             (spent,) = milliseconds_each(by("winograd", kernels.conv2d, x, kernel))
             print(f"{megabytes:4} MB {spent / BATCH:6.1f}")
-    winograd.BLOCK_BYTES, winograd.BLOCK_BYTES_BY_U = default
+    winograd.BLOCK_BYTES, winograd.LARGE_BLOCK_BYTES = default
 
     channel_operations(rng)
 

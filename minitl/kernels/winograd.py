@@ -43,9 +43,10 @@ from .winograd_forms import FORMS, forms_of
 # blocks of both threads, and most of a block stays in that of one core (L2). On 112x112 maps of 128 channels, ms an
 # image by the size of a block: 1.8 MB 4.3, 3.6 MB 4.9, 7 MB 5.5 (AMD EPYC).
 BLOCK_BYTES = 2.75 * 2**20
-# Every block reads all of U. Where U is larger than BLOCK_BYTES, a block has this many times as many bytes as U: 56x56
-# maps of 256 channels take 3.5 ms with blocks of 58 MB, 4.5 ms with blocks of 7 MB.
-BLOCK_BYTES_BY_U = 8
+# The same where U is larger than BLOCK_BYTES. Every block reads all of U, which then costs more than leaving the cache:
+# 56x56 maps of 256 channels take 4.5 ms with blocks of 7 MB, 3.7 with 29 MB. (3.5 with 58 MB, but VGG16 at batch 32
+# would need 280 MB more.)
+LARGE_BLOCK_BYTES = 32 * 2**20
 # Values times channels that a transform works on at a time: 4.6 MB.
 TRANSFORM_SIZE = 1_152_000
 # Bytes of V and dM together. Every block adds to the whole dU, so blocks are large, and all threads work on one block.
@@ -115,7 +116,7 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
     tile_rows, tile_cols = _tiles(rows), _tiles(cols)
     height, width = (form.outputs // (2 if pool else 1) for form in forms)  # of the output of a tile
     y = empty((n * tile_rows, height, tile_cols, width, f), u.dtype)  # whole tiles; the surplus is cut off below
-    block_bytes = BLOCK_BYTES if u.nbytes <= BLOCK_BYTES else BLOCK_BYTES_BY_U * u.nbytes
+    block_bytes = BLOCK_BYTES if u.nbytes <= BLOCK_BYTES else LARGE_BLOCK_BYTES
     row_bytes = p * tile_cols * (c + f) * u.itemsize
     blocks = _blocks(n, tile_rows, block_bytes / row_bytes)  # of tile rows, counted through all images
     # Several blocks are shared out to the threads. All threads work on a lone block, one step after the other.

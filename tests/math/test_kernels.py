@@ -108,7 +108,7 @@ WINDOWS_OF_WINOGRAD = [(3, 3), (5, 5), (1, 7), (7, 1), (3, 5), (1, 3), (5, 1)]
 def test_winograd_equals_the_twin(rng, monkeypatch, choose, window, image, padding, block_tiles):
     """The sizes leave tiles half empty, the blocks have any size, and in float64 both are exact."""
     monkeypatch.setattr(winograd, "BLOCK_BYTES", 36 * block_tiles * 6 * 8)
-    monkeypatch.setattr(winograd, "BLOCK_BYTES_BY_U", block_tiles)
+    monkeypatch.setattr(winograd, "LARGE_BLOCK_BYTES", 36 * block_tiles * 6 * 8)
     monkeypatch.setattr(winograd, "TRANSFORM_SIZE", 180 * block_tiles)
     monkeypatch.setattr(winograd, "GRADIENT_BLOCK_BYTES", 2000 * block_tiles)
     if padding == "explicit":
