@@ -1,15 +1,25 @@
 """Features on the disk: the output of a frozen base for each example, computed once and kept for later runs.
 
-The features of an example depend on the weights of the base, on how the example was prepared, and on the example. They
-are kept in a folder. The name of the folder is a key made of the first two. In the folder each example has a key of its
-own, such as the sha256 of its file. So a second run over the same photographs reads none of them, and a run over a
-folder with ten new ones reads ten. The key of the folder also contains the versions of minitl and NumPy, because
-another version may round differently.
+The features of an example depend on the base, on how the example was prepared, and on the example. They are kept in a
+folder:
 
     $MINITL_HOME/features/<key>/         a `store.Store`: one row for each example
 
-The key does not contain the names of the input and of a last pooling. So the pooled output of a block has the same key
-whichever network it was computed with: the base alone, the base with ImageNet's head, or a saved model.
+The name of the folder is a key, a digest of all that the features depend on except the example itself:
+
+    weights         the digest of all weights of the base (`weights_digest`)
+    architecture    the layers of the base: their classes, names, arguments and inputs
+    preparation     the source's description of how an example is prepared
+    shape and type  of a prepared example
+    precision       whether maps are kept in two bytes a number
+    batch           `BATCH`, the number of examples that go through the base at a time
+    versions        of minitl and of NumPy: another version may round differently
+
+In the folder each example has a key of its own, such as the sha256 of its file. So a second run over the same
+photographs reads none of them, and a run over a folder with ten new ones reads ten.
+
+The key of the folder does not contain the names of the input and of a last pooling. So the pooled output of a block has
+the same key whichever network it was computed with: the base alone, the base with ImageNet's head, or a saved model.
 
 `kept_features` keeps the output of one graph. `kept_together` keeps those of several graphs that begin with the same
 input, such as the pooled outputs of all blocks. An example that is not there yet goes through their layers only once.
@@ -27,7 +37,8 @@ The features of any source can be kept that is a stream (see `data.batches`) and
 `data.PhotoStream` is such a source. Only the current batches are in memory.
 
 The base runs on batches of one fixed size, and the last batch is filled up to it. So the features of an example do not
-depend on the other examples, and kept features are equal to computed ones, bit for bit.
+depend on the other examples. On the same machine with the same number of threads, kept features are equal to computed
+ones, bit for bit. Another machine or number of threads may round differently, and uses the kept features all the same.
 
 Read next: `store`, the files; `cache`, which lists and removes them.
 """

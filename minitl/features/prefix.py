@@ -10,8 +10,8 @@ The prefix runs in every epoch, and nothing is kept, where
   - `fit` is called with frozen_once=False,
   - the examples differ in each epoch (augmentation),
   - the output would take more than `MOST_KEPT_BYTES`.
-There is no prefix at all where the first layer with weights is trainable, or where nothing before the first trainable
-layer is a cut: a tensor that all the rest is computed from.
+There is no prefix at all where the first layer with weights is trainable, or (in a graph with one input) where no
+single tensor before the first trainable layer determines all the rest (a cut).
 
 Who calls this: `training.fit`, before each epoch. Read next: `on_disk`, which keeps features for the next run.
 """

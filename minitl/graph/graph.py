@@ -48,7 +48,7 @@ class Graph(LayerGroup):
     inputs, outputs   lists of the symbolic tensors
     input, output     the same in the form in which they were given
     calls             every `Call` that has to be computed, in order
-    layers            the layers of these calls, each once, in Keras's order (`order`), and InputLayers at the beginning
+    layers            the layers of these calls and the graph's InputLayers, each once, in Keras's order (`order`)
     metadata          anything JSON can hold that should be saved with the model: class names, preprocessing
     notes             lines for the ledger: what was skipped and removed
     """

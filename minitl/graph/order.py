@@ -64,8 +64,9 @@ def layers_in_keras_order(inputs, outputs):
         order of the layers    input, a, b, shortcut, add          (b before shortcut, since Add takes b first)
 
     So `layers[:2]` are the input and a, not the input and the shortcut. In a model that is a single path, both orders
-    are the same. A layer that is called several times stands where its largest distance puts it, and the distance of
-    each earlier call is measured from there (`map_graph_network` in Keras's `function.py`).
+    are the same. A layer that is called several times has the largest distance of its calls. The distances
+    are found on the way from the outputs to the inputs, and calls that feed one of its calls count from the largest
+    distance of the layer so far (`map_graph_network` in Keras's `function.py`).
     """
     met, walk = {}, _walk_back(inputs, outputs)
     for kind, node in walk:

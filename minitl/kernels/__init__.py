@@ -17,9 +17,9 @@ Most fast functions have a twin beside them whose name ends in `_naive`: the def
 twins first. The tests call them and require the same numbers of both. A program calls them only after
 `set_convolution("naive")`.
 
-Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd`, `pooling`, `activations`,
-`normalization`, `elementwise`, `products`, `precision`, `images`. Then read `parallel` and `memory`, which make these
-functions fast.
+Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd_forms`, `winograd`,
+`kernel_transform`, `pooling`, `activations`, `channels`, `normalization`, `elementwise`, `products`, `precision`,
+`images`. Then read `parallel` and `memory`, which make these functions fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

@@ -1,8 +1,8 @@
 """The same operation on every pixel: a vector (C,) is added to all pixels (P, C), multiplied with them or compared.
 
 `maps += bias` says it in NumPy, and wastes half of the time where pixels have few channels. The vector begins again
-with every pixel, so NumPy starts its loop anew for every pixel, which takes as long as the loop does for 100 channels.
-Here several pixels are one long row instead, and the vector is repeated as often:
+with every pixel, so NumPy starts its loop anew for every pixel. Each start costs as much as 100 channels. Here several
+pixels are one long row instead, and the vector is repeated as often:
 
     pixels of 3 channels    r g b | r g b | r g b | r g b         row of 2 pixels    r g b r g b | r g b r g b
     bias                    1 2 3                                 repeated           1 2 3 1 2 3
@@ -23,7 +23,7 @@ import numpy as np
 from .parallel import SMALLEST_SHARED_BYTES, slices, threads
 
 BLOCK_SIZE = 2**19  # numbers of whole maps that a thread works on at a time: 2 MB in float32
-# Numbers in a long row: 32 KB in float32. Rows shorter than this, NumPy's buffer, take up to 1.5 times as long.
+# Numbers in a long row: 32 KB in float32, the size of NumPy's buffer. Shorter rows take up to 1.5 times as long.
 ROW_SIZE = 8192
 
 

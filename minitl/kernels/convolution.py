@@ -75,9 +75,9 @@ def conv2d(
     - In float32 an error is at most 3e-5 of the largest |x| that the output's tile (6x6 or 1x10 pixels) holds, times
       the sum of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those beside it
       therefore hides them.
-    - A NaN, an infinity or an overflow is where the definition has it. Winograd would spread them over whole tiles, so
-      im2col computes a batch again in which it finds one, or a number above 1e19. (Of the kernel's gradient, this is
-      not promised.)
+    - A NaN, an infinity or an overflow is where the definition has it. Winograd would spread them over whole tiles. A
+      batch in which Winograd finds one, or a number above 1e19, is therefore computed again by im2col. (This is not
+      promised for the gradient of the kernel.)
     - Numbers below 1e-30 lose digits: their products fall below 1.2e-38, the smallest number with all its digits.
     """
     x, kernel = _same_type(x, kernel)
@@ -142,9 +142,9 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
 
         dx[h] = sum over a of  grad[h + a - top'] * turned[a]       turned[a] = kernel[KH-1-a],  top' = KH - 1 - top
 
-    Its padding above is therefore top' = KH - 1 - top. The padding below is `after` rows in the forward pass and after'
-    rows here. It follows from the sizes. The forward pass gives OH = top + H + after - KH + 1 rows, and this
-    convolution has to give H of them:
+    Its padding above is therefore top' = KH - 1 - top. Call the padding below `after` in the forward pass and after'
+    here. after' follows from the sizes. The forward pass gives OH = top + H + after - KH + 1 rows, and this convolution
+    has to give H of them:
 
         top' + OH + after' - KH + 1 = H       so       after' = KH - 1 - after
 

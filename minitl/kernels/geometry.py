@@ -25,7 +25,7 @@ kernel - 2, half before and half after: 6 pixels and kernel 4 give (1, 1). If it
 the extra pixel after the image, as in the table.
 
 PyTorch's `padding=1` adds a pixel on both sides. For a 3x3 kernel on an image of even size at stride 2, 'same' adds one
-pixel after the image only. The windows of the two then lie one pixel apart.
+pixel after the image only. PyTorch's windows then begin one pixel before those of 'same'.
 """
 
 from typing import NamedTuple

@@ -15,7 +15,7 @@ them there. The whole matrix would go out to main memory and back.
 Why 4 MB. Every product reads the whole kernel, so small blocks read it often. On 56x56 maps of 256 channels the kernel
 has 2.4 MB, and the windows of one output row have 0.5 MB. Blocks of 1 MB have 2 rows and read the kernel 28 times an
 image. Blocks of 4 MB have 8 rows and read it 7 times. Blocks of at most 32 MB have all 56 rows, 29 MB: two threads then
-need more than L3 holds. The times given at `FORWARD_BLOCK_BYTES` have their minimum in between.
+need more than L3 holds. The times given at `FORWARD_BLOCK_BYTES` are shortest with 4 to 8 MB.
 
 Im2col works for any window and stride. Who calls this: `convolution`. `rows` and `cols` are the `geometry.Axis` of each
 axis.
@@ -30,9 +30,11 @@ from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .products import matmul, product
 
-# The most bytes of the column matrix that a thread holds at a time. ResNet50 at batch 8 takes the same time with 1 to 8
-# MB. Its 1x1 convolutions on 7x7 maps are best with 4: ms an image by the size of a block: 1 MB 0.30, 2 MB 0.28, 4 MB
-# 0.28, 8 MB 0.29 on an AMD EPYC (`python -m benchmarks.kernels` has another layer).
+# The most bytes of the column matrix that a thread holds at a time. The 3x3 convolution of the example above, on 56x56
+# maps of 256 channels, takes (ms an image by the size of a block) 1 MB 17, 2 MB 16, 4 MB 15, 8 MB 14, 32 MB 16 on an
+# Intel Xeon (`python -m benchmarks.kernels`). 1x1 convolutions copy no windows. ResNet50's on 7x7 maps are best with 2
+# to 4 MB: 1 MB 0.30, 2 MB 0.28, 4 MB 0.28, 8 MB 0.29 on an AMD EPYC. So 4 MB is the compromise. The whole ResNet50 at
+# batch 8 takes the same time with 1 to 8 MB.
 FORWARD_BLOCK_BYTES = 4 * 2**20
 # The same for the kernel gradient, for all threads together. It adds up one (KH*KW*C, F) product for each block: larger
 # blocks mean fewer of those additions.

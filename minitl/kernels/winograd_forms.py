@@ -8,19 +8,29 @@ multiplication. With the points 0, 1, -1, 2, -1/2 and infinity,
     T(g) u = B [ (G g) * (A u) ]       A and G evaluate u and g at the points, *: value by value, B: back again
 
 where T(g) is the matrix that multiplies by g: T(g)[m, i] = g_(m-i). Lagrange's formula gives B: column p holds the
-coefficients of the product of (t - q) over the other finite points q, and the last column that product over all five.
-Its denominators, the products of (p - q), are divided out in G, because G is used once for each kernel.
+coefficients of the product of (t - q) over the other finite points q. The last column holds those of the product over
+all five finite points. It has the leading coefficient 1 and is 0 at all five, so it adds the leading coefficient and
+changes no value there. The denominators of the formula, the products of (p - q), are divided out in G, because G is
+used once for each kernel.
 
 The point infinity stands for the leading coefficient. u(t) = u_0 + u_1 t + u_2 t^2 + u_3 t^3 grows like u_3 t^3, so
 u(t) / t^3 tends to u_3 for large t: this limit is the "value" at infinity. The leading coefficient of a product is the
 product of the leading coefficients: one multiplication, as at the other points. So the last rows of A and G only pick
-u_3 and g_2. The other points then determine the rest, which has degree 4.
+u_3 and g_2. What remains of the product has degree 4, and the five other points determine it.
 
 The convolution is the transpose of T(g), y_i = sum_m x_m g_(m-i) = (T(g)^T x)_i, so transpose the right side as well:
 
     y = A^T [ (G g) * (B^T x) ]        x: 6 pixels, g: 3 kernel entries, y: 4 outputs, 6 multiplications
 
-This is called F(4,3). In the same way F(m,r) gives m outputs of a kernel of r entries from m + r - 1 points:
+This is called F(4,3). The columns of its A^T belong to the points, and hold their powers t^0 to t^3:
+
+             0   1  -1   2  -1/2  infinity
+           [ 1   1   1   1    1     0 ]
+    A^T =  [ 0   1  -1   2  -1/2    0 ]
+           [ 0   1   1   4   1/4    0 ]
+           [ 0   1  -1   8  -1/8    1 ]
+
+In the same way F(m,r) gives m outputs of a kernel of r entries from m + r - 1 points:
 
     F(4,3)   3 entries     6 points    6 multiplications instead of 12
     F(2,5)   5 entries     6 points    6 instead of 10
@@ -33,8 +43,9 @@ How the points are chosen. Any different points are right in exact arithmetic. I
 points, B and G come from products of their differences, and all these numbers should be of similar size. Infinity, 0, 1
 and -1 come first, because their powers are only 0, 1 and -1. Then come numbers near 1 in size: the powers of 2 up to
 t^3 reach 8, those of 3 reach 27, and large powers cost digits (the large terms of a sum cancel, their rounding errors
-stay). Of 2 the partner is -1/2: where A holds a large number for one of the two, it holds a small one for the other.
-The largest errors in float32, relative to the largest output (`python -m benchmarks.kernels` repeats the chosen ones):
+stay). 2 is paired with -1/2: where A holds a large number for one of the two, it holds a small one for the other.
+That this pair is better than others was measured, and 3/2 with -3/4 was found by trial in the same way. The largest
+errors in float32, relative to the largest output (`python -m benchmarks.kernels` repeats the chosen ones):
 
     3x3, 64 channels    0, +-1, 2, -1/2: 3e-6     0, +-1, +-2: 6e-6     0, +-1, +-1/2: 7e-6     0, +-1, +-3: 2e-5
     1x7, 192 channels   0, +-1, +-2, +-1/2 and two more:  3/2, -3/4: 7e-6     +-3/2: 9e-6     +-3: 2e-5     +-4: 3e-5

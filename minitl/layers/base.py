@@ -94,8 +94,9 @@ class Layer:
     keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers
     random = False  # True if the output in training depends on random numbers
 
-    # Properties that other packages ask for. They never ask for a layer's class, so a layer of your own only has to set
-    # these. "In inference" means training=False.
+    # Properties that other packages ask for. A layer of your own only has to set these. Where they ask for the class of
+    # a layer (such as `graph.fusion`, to join steps), they look for minitl's own layers, and a layer of your own works
+    # without. "In inference" means training=False.
     keeps_channels = False  # True if output channel k depends on input channel k alone: a pooling, a ReLU, zero padding
     is_elementwise = False  # True if, in inference, each output number depends on the input number in its place alone
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten

@@ -23,15 +23,15 @@ Predictions that do not come from our softmax or sigmoid are taken as Keras take
 
       dL/dp_k = -t_k / p_k + T / s
 
-  The second term is the same for all k of a row. If p is a softmax, a common change of all p_k leads to no z, and the
-  backward of softmax takes the term away again.
-- A probability of 0 counts as 1e-7, and a yes-or-no probability of 1 as 1 - 1e-7. L is constant there, so its slope
-  is 0: such a prediction teaches nothing. Our softmax and sigmoid never return an exact 0, nor sigmoid an exact 1.
+  The second term is the same for all k of a row. If all p_k of a row have the same gradient c, softmax's backward gives
+  p_k c - p_k sum_j p_j c = 0, so this term vanishes.
+- A probability of 0 (anything below 1.2e-32) counts as 1e-7, and a yes-or-no probability of 1 as 1 - 1e-7. L is
+  constant there, so its slope is 0: such a prediction teaches nothing. A probability of exactly 0 therefore costs 16.12
+  = -log(1e-7), less than the 23.03 of 1e-10. Our softmax and sigmoid never return an exact 0, nor sigmoid an exact 1.
   (Where one of several classes has a probability of 1, L is exactly 0, in Keras 1.2e-7.)
 
-A probability of 1e-10, say, stays what it is: L = 23.03. Keras gives this number if it finds the softmax before the
-loss (on TensorFlow), otherwise 16.12 = -log(1e-7) and the slope 0: on PyTorch, the examples that are most wrong stop
-teaching.
+A probability of 1e-10, say, stays what it is: L = 23.03. On TensorFlow Keras finds the softmax and gives the same
+number. On PyTorch it gives 16.12 = -log(1e-7) and the slope 0, so the worst examples stop teaching.
 
 With `from_logits=True` the model ends without a softmax, and value and gradient are computed directly from z. Sigmoid
 and `BinaryCrossentropy` work together in the same way as softmax and cross-entropy.

@@ -36,14 +36,14 @@ class Optimizer:
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`, in the place of which only another schedule can be set. `lr` is another name
-                    for it
+                    such as `CosineDecay`. A schedule can be replaced only by another schedule. `lr` is another name for
+                    learning_rate
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction
     clipvalue       None, or the largest absolute value in a gradient: larger numbers are cut off
     weight_decay    None, or a number: each step first does p <- p - lr weight_decay p. This is *decoupled*: not a part
-                    of the gradient (Loshchilov & Hutter 2019), as in Keras
+                    of the gradient (Loshchilov & Hutter 2019), as in Keras. So clipping does not touch it
     l2_sp           None, or a number: each step first does p <- p - lr l2_sp (p - p0), for parameters that were loaded
                     from a file. This pulls p towards p0, its value before this optimizer's first step. The start of
                     fine-tuning is a better guess than 0 (Li, Grandvalet & Davoine 2018). weight_decay then acts on the

@@ -3,6 +3,23 @@
 `layer.trainable` is read at each update, so freezing and unfreezing act at once, even between two batches. The one
 exception is described in `callbacks.Callback`.
 
+A step of `fit`, in order:
+ 1. The callbacks run: `on_train_batch_begin` of each, then `before_update` of each.
+ 2. Forward with training=True. Layers such as BatchNormalization update their moving statistics here.
+ 3. The loss of the batch is computed. It must be finite. Loss and metrics are added to the averages of the epoch, so
+    they are those before the update.
+ 4. Backward, first of the loss and then of the layers: every trainable parameter gets its gradient.
+ 5. `optimizer.step` (in `optimizers.base`):
+    a. The shapes of all gradients are checked. Then all gradients must be finite and not too large, as backward gave
+       them (before clipping).
+    b. The learning rate of the step is read (of a schedule: its rate after `iterations` steps).
+    c. `iterations` grows by 1.
+    d. The gradients are clipped. New parameters get their state, and for l2_sp a copy p0 of where they start.
+    e. For each parameter, block by block: first the weight decay or the pull of l2_sp, then the update with the clipped
+       gradient. Decay and pull act on the parameter and are not clipped.
+ 6. `on_train_batch_end` of each callback. After Ctrl-C, with BackupAndRestore, the training ends here.
+If 2 to 5 raise an error, no weight changes: all is checked before 5e, and the moving statistics are restored.
+
 Who calls this: `Model.fit` and `train_on_batch`. Read next: `optimizers.base`, and `measuring` for `evaluate` and
 `predict`.
 """
@@ -34,7 +51,7 @@ from .weighting import batch_of, combined_weights
 
 def train_step(model, x, y_true, sample_weight=None, part=None, averages=None):
     """Do one update on one batch. Returns the loss before the update and the predictions that it was computed from. If
-    that raises an error, the weights do not change.
+    that raises an error, the weights do not change. (These are the points 2 to 5 of the list at the head of this file.)
 
     part       the trained end of the model, if the frozen beginning has been run before: then x is the output of that
                beginning. Default: the whole model

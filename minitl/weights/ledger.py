@@ -4,8 +4,8 @@ A fine-tuned file holds published weights, a new head, and arrays in between, su
 steps of surgery nobody can tell them apart. So each layer keeps an `Origin` for each of its arrays: the file that it
 was copied from and the sha256 of this file, how it was converted, and the sha256 of the array as it was put into the
 model. A layer that is shared between models, removed or added keeps its origins. Training records nothing: `ledger_of`
-takes the digest of each array again and compares it with the digest in the origin. Of an array that came from no file
-there is no digest; whether it was trained shows in the count of its layer's updates.
+takes the digest of each array again and compares it with the digest in the origin. A new array has no
+digest until it is saved and loaded again. Until then, the count of its layer's updates shows whether it was trained.
 
 The ledger is written into every file that minitl saves.
 """

@@ -56,15 +56,14 @@ def logme(features, labels):
         log p(y) = -1/2 (N log 2 pi - N log beta + sum log(1 + beta s^2/alpha)
                          + sum beta z^2 / (1 + beta s^2/alpha) + beta (|y|^2 - |z|^2))
 
-    The two derivatives. alpha and beta are those that make log p(y) largest: its derivatives are 0 there. They are
-    easier to take after 1 + beta s^2/alpha = (alpha + beta s^2) / alpha has been put in.
-    1/a - 1/(a + b) = b / (a (a + b)) gives the second lines:
+    The two derivatives. alpha and beta are those that make log p(y) largest: its derivatives are 0 there.
+    First write 1 + beta s^2/alpha as (alpha + beta s^2) / alpha. Then
 
-        2 dlog p/dalpha = sum (1/alpha - 1/(alpha + beta s^2)) - sum beta z^2 beta s^2 / (alpha + beta s^2)^2
-                        = gamma/alpha - |m|^2
-        2 dlog p/dbeta  = N/beta - sum s^2/(alpha + beta s^2) - sum alpha z^2 alpha / (alpha + beta s^2)^2
+        2 dlog p/dalpha = sum (1/alpha - 1/(alpha + beta s^2)) - sum beta^2 s^2 z^2 / (alpha + beta s^2)^2
+                        = gamma/alpha - |m|^2                since 1/a - 1/(a + b) = b / (a (a + b))
+        2 dlog p/dbeta  = N/beta - sum s^2/(alpha + beta s^2) - sum alpha^2 z^2 / (alpha + beta s^2)^2
                           - (|y|^2 - |z|^2)
-                        = (N - gamma)/beta - |y - X m|^2
+                        = (N - gamma)/beta - |y - X m|^2     since sum s^2/(alpha + beta s^2) = gamma/beta
 
     with   gamma = sum beta s^2 / (alpha + beta s^2)       the number of weights that the data determine, from 0 to r
            V^T m = beta s z / (alpha + beta s^2)           m (D,) is the most probable w: it solves

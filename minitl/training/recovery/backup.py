@@ -11,7 +11,9 @@ Besides the program and its data, a training depends on five things:
     the state of every random generator
     what the callbacks count
 
-A checkpoint holds these, and nothing else. Frozen layers are not saved. Their digests are compared instead.
+A checkpoint holds these, the history so far, and which layers are trainable. The training goes on from the newest
+checkpoint: batches that were done after it are computed again. Frozen layers are not saved. Their digests are saved and
+compared instead, and so are the conditions of the training: its data and options, the code and the machine.
 """
 
 import hashlib
