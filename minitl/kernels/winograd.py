@@ -76,18 +76,17 @@ def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
     """Return whether Winograd is faster than im2col, where it is possible.
 
     It has to be float32 (float64 is there for exactness), with 32 channels and 32 filters or more. Not too much of the
-    tiles may hang over the edge (on 14x14 outputs it is a quarter). And there have to be 64 tiles, or 32 if U is kept:
-    U is up to four times as large as the kernel, and with few tiles it takes longer to make and read U than to
-    multiply. (`python -m benchmarks.kernels`. The rule holds on an Intel Xeon and on an AMD EPYC.)
+    tiles may hang over the edge (on 14x14 outputs it is a quarter). And there have to be 64 tiles of 36 points, or as
+    many values of other tiles; half of them if U is kept. U is up to four times as large as the kernel, and with few
+    tiles it takes longer to make and read U than to multiply. (`python -m benchmarks.kernels`. The rule holds on an
+    Intel Xeon and on an AMD EPYC.)
     """
     row_form, col_form = FORMS[rows.kernel], FORMS[cols.kernel]
     tiles = _tiles(rows) * _tiles(cols)
-    used = (
-        rows.out * cols.out / (row_form.outputs * col_form.outputs * tiles)
-    )  # the share of the tiles' outputs that exist
+    used = rows.out * cols.out / (tiles * row_form.outputs * col_form.outputs)  # the share of outputs that exist
+    values = images * tiles * row_form.points * col_form.points
     c, f = kernel_shape[2:]
-    enough = images * tiles >= (32 if u_is_kept else 64)
-    return dtype == np.float32 and c >= 32 and f >= 32 and used > 0.6 and enough
+    return dtype == np.float32 and min(c, f) >= 32 and used > 0.6 and values >= 36 * (32 if u_is_kept else 64)
 
 
 def transformed_kernel(kernel, turned=False, allocate=empty):
