@@ -85,13 +85,13 @@ def mistakes(pyplot, folder):
 
 def speed(pyplot, folder):
     """Draw the figure of chapter 12: the table of inference at batch 8 in `benchmarks/README.md`, as bars."""
-    columns = {"VGG16": 2, "ResNet50": 5, "InceptionV3": 6}
+    columns = {"VGG16": 2, "ResNet50": 6, "InceptionV3": 7}
     engines = {"minitl": "#0072b2", "ONNX Runtime": "#56b4e9", "PyTorch, channels_last": "#e69f00",
                "Keras on PyTorch": "#999999"}  # fmt: skip
     rows = {}
     for line in SPEED.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip(" *") for cell in line.split("|")[1:-1]]
-        if len(cells) == 7 and cells[0] in engines:
+        if len(cells) == 8 and cells[0] in engines:
             rows[cells[0]] = [float(cells[column]) for column in columns.values()]
     figure, axis = pyplot.subplots(figsize=(8, 3.2))
     for k, (engine, colour) in enumerate(engines.items()):
