@@ -67,19 +67,19 @@ def test_vgg16_takes_the_multiplications_that_are_published():
 
 
 def test_products_are_those_that_a_count_by_hand_gives():
-    """The batch is 4. Winograd has 4x4 tiles of 6x6 points for 3x3, and 1x4 tiles of 10 points for 1x7."""
+    """The batch is 16. Winograd has 4x4 tiles of 6x6 points for 3x3, and 1x4 tiles of 10 points for 1x7."""
     images = Input((16, 16, 32))
-    y = Conv2D(32, 3, padding="same")(images)  # 4 * 16 tiles
+    y = Conv2D(32, 3, padding="same")(images)  # 16 * 16 tiles
     y = Conv2D(48, 1)(y)
-    y = Conv2D(32, 3, 2, padding="same")(y)  # (4, 8, 8, 32)
-    y = Conv2D(32, (1, 7), padding="same")(y)  # 4 * 16 tiles
+    y = Conv2D(32, 3, 2, padding="same")(y)  # (16, 8, 8, 32)
+    y = Conv2D(32, (1, 7), padding="same")(y)  # 16 * 16 tiles
     model = Model(images, Dense(10)(GlobalAveragePooling2D()(y)))
-    three = 2 * 36 * 64 * 32 * 32, 2 * 4 * 16 * 16 * 9 * 32 * 32
-    one, strided = 2 * 4 * 16 * 16 * 32 * 48, 2 * 4 * 8 * 8 * 9 * 48 * 32
-    seven = 2 * 10 * 64 * 32 * 32, 2 * 4 * 8 * 8 * 7 * 32 * 32
-    dense = 2 * 4 * 32 * 10
+    three = 2 * 36 * 256 * 32 * 32, 2 * 16 * 16 * 16 * 9 * 32 * 32
+    one, strided = 2 * 16 * 16 * 16 * 32 * 48, 2 * 16 * 8 * 8 * 9 * 48 * 32
+    seven = 2 * 10 * 256 * 32 * 32, 2 * 16 * 8 * 8 * 7 * 32 * 32
+    dense = 2 * 16 * 32 * 10
     forward = [each + one + strided + other + dense for each, other in zip(three, seven)]
-    x, grad = np.ones((4, 16, 16, 32), np.float32), np.ones((4, 10), np.float32)
+    x, grad = np.ones((16, 16, 16, 32), np.float32), np.ones((16, 10), np.float32)
 
     with products.counted() as inference:
         model.forward(x, gradients="none")
