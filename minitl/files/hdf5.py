@@ -93,7 +93,8 @@ def groups_below(root, file_name):
         address = h5py.h5o.get_info(group.id).addr
         if address in seen or depth > DEEPEST or len(seen) > MOST_OBJECTS:
             raise UnsafeFileError(
-                f"{file_name}: the group '{path}' is linked twice, in a circle, or too deep. Do not trust this file."
+                f"{file_name}: the group '{path}' is linked twice, in a circle, or too deep, or there are too many "
+                "groups. Do not trust this file."
             )
         seen.add(address)
         found.append((path, group))

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from conftest import REPOSITORY
 
+from minitl import cli
 from minitl.errors import ArgumentError, MinitlError, UnsafeFileError, WeightsError
-from minitl.files.hdf5 import MOST_OBJECTS
+from minitl.files import hdf5
 from minitl.layers import Conv2D, Dense, Flatten
 from minitl.models import Sequential, load_model
 from minitl.weights.distrust import child_process as child
@@ -120,7 +121,29 @@ def test_groups_too_deep(tmp_path):
     with h5py.File(path, "r+") as file:
         file.create_group("layers/" + "/".join(["x"] * 60))
     refused(path, "too deep", UnsafeFileError)
-    assert MOST_OBJECTS > 10_000
+    assert hdf5.MOST_OBJECTS > 10_000
+
+
+def test_too_many_groups(saved, monkeypatch):
+    monkeypatch.setattr(hdf5, "MOST_OBJECTS", 20)
+    with h5py.File(saved, "r+") as file:
+        for k in range(30):
+            file.create_group(f"more/{k}")
+        with pytest.raises(UnsafeFileError, match="too many groups"):
+            hdf5.groups_below(file, saved.name)
+
+
+def test_a_text_that_is_too_long_is_not_read(tmp_path):
+    """A text longer than the limit counts as none: then nothing in it can vouch for the weights."""
+    path = tmp_path / "model.h5"
+    network().save(path)
+    with h5py.File(path) as file:
+        length = file["minitl_architecture"].dtype.itemsize
+        assert (
+            hdf5.text(file, "minitl_architecture", length)
+            and hdf5.text(file, "minitl_architecture", length - 1) is None
+        )
+    assert keras_h5.MOST_TEXT <= 2**24
 
 
 def test_variables_of_nobody(tmp_path):
@@ -338,6 +361,36 @@ def test_safetensors_are_read(tmp_path, rng):
 )
 def test_safetensors_that_lie(tmp_path, header, size, message):
     refused(safetensors(tmp_path / "a.safetensors", header, bytes(size)), message)
+
+
+def test_a_ledger_nested_too_deep(tmp_path):
+    """The ledger of a safetensors file is a text in its header. One that cannot be read proves nothing."""
+    header = {"__metadata__": {"minitl_ledger": "[" * 100_000}, "out.weight": tensor([3, 18], 0, OUT)}
+    header["out.bias"] = tensor([3], OUT, OUT + 12)
+    path = safetensors(tmp_path / "a.safetensors", header, bytes(OUT + 12))
+    model = Sequential([Dense(3, name="out", input_shape=(18,))])
+    try:
+        model.load_weights(path)
+    except MinitlError as error:
+        assert str(path) in str(error)
+    else:
+        assert not model.layers[0].kernel.any()
+
+
+def test_a_name_that_writes_to_the_terminal(tmp_path, capsys):
+    path = safetensors(tmp_path / "a.safetensors", {"\x1b]0;owned\x07\x1b[2J": tensor([2], 0, 8)}, bytes(8))
+    assert cli.main(["weights", "inspect", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert "owned" in printed.out and "\x1b" not in printed.out + printed.err and "\x07" not in printed.out
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_and_a_device_are_not_opened(tmp_path):
+    """A program that opened the pipe would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.h5")
+    (tmp_path / "device.h5").symlink_to("/dev/zero")
+    for name in "pipe.h5", "device.h5":
+        refused(tmp_path / name, "no ordinary file|not a file|expected a file")
 
 
 def test_a_header_that_is_too_long(tmp_path):

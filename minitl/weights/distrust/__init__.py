@@ -4,9 +4,7 @@ Reading order: `opening` (a known file is read directly, an unknown one through 
 memory of known content), `child_process` (the program that parses an unknown file).
 
 Each threat that a weight file may carry, and the function that guards against it. The tests in tests/files (most of
-them in test_hostile_files.py) carry out each threat but these: a device or a pipe (a folder is tried), a long text or
-configuration (a long header is tried), too many groups, a ledger nested too deep (a header is tried), and a name in a
-weight file that writes to the terminal (names of photographs and in a report are tried).
+them in test_hostile_files.py) carry out each threat but a long configuration.
 
 Code
     a pickle that runs code (.pth)            `torch_file.list_torch`: `torch.load(weights_only=True)`, in the child
