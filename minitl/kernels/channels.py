@@ -41,9 +41,10 @@ class Repeated:
         operation   np.add, np.multiply, np.subtract, np.maximum, ...
         channels    the channels that the maps have, if these are not all of the vector's
         """
-        vector = self.row[: self.channels]
-        if not (maps.flags.c_contiguous and out.flags.c_contiguous):  # pixels do not follow each other in memory
-            return operation(maps, vector[channels], out=out)
+        vector = self.row[: self.channels][channels]
+        # One pixel with some of the channels is contiguous, but the row begins with the first channel.
+        if len(vector) < self.channels or not (maps.flags.c_contiguous and out.flags.c_contiguous):
+            return operation(maps, vector, out=out)
         numbers, results, size = maps.reshape(-1), out.reshape(-1), len(self.row)  # views
         whole = len(numbers) - len(numbers) % size
         operation(numbers[:whole].reshape(-1, size), self.row, out=results[:whole].reshape(-1, size))

@@ -43,6 +43,8 @@ NOT_TO_FIND_A_RATE = (
 )
 # And those by which the heads are trained that it chooses among.
 TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm", "class_weights")
+# The values that ask for nothing as the defaults do.
+LIKE_THE_DEFAULT = {"unfreeze": "none", "tune_epochs": 0, "l2_sp": None, "weight_decay": None}
 
 
 @dataclass(frozen=True)
@@ -182,8 +184,9 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
 
 
 def _refuse(settings, names, why):
-    """Raise SettingError for the first of these settings that is not the default: it does not go with the search."""
+    """Raise SettingError for the first of these settings that asks for something: it does not go with the search."""
     for name in names:
-        if getattr(settings, name) != getattr(PhotographSettings, name):
+        default = getattr(PhotographSettings, name)
+        if getattr(settings, name) not in (default, LIKE_THE_DEFAULT.get(name, default)):
             text = "{} does not go with {}, {why}. Leave it out."
             raise SettingError(text, name, "find_learning_rate", why=why)

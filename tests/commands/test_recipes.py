@@ -9,7 +9,7 @@ import pytest
 from minitl import cli, interruption, recipes
 from minitl.cli import photos_options
 from minitl.course.study.whole import study_transfer
-from minitl.errors import ArgumentError
+from minitl.errors import ArgumentError, DataError
 from minitl.models import load_model
 from minitl.recipes import ClothingSettings, PhotographSettings, SettingError, clothing
 from minitl.recipes.advice import advise_photographs
@@ -257,6 +257,13 @@ def test_settings_that_there_are_not(tmp_path):
     for name in "save", "report":
         with pytest.raises(SettingError, match=f"{name} does not go with find_learning_rate"):
             recipes.find_learning_rate(tmp_path, **{name: str(tmp_path / "there")})
+
+
+def test_a_rate_is_found_for_settings_that_ask_for_no_second_stage(tmp_path):
+    """The folder is empty, and only that is refused."""
+    for settings in PhotographSettings().settled(), PhotographSettings(tune_epochs=0, l2_sp=None):
+        with pytest.raises(DataError, match="has no subfolders"):
+            recipes.find_learning_rate(tmp_path, settings, verbose=0)
 
 
 def parsed(*arguments):

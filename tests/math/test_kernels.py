@@ -415,6 +415,18 @@ def test_another_gradient_is_added(rng, choose, algorithm, window, strides):
     assert_close(kernels.conv2d_input_gradient(*arguments, x), kernels.conv2d_input_gradient(*arguments) + x)
 
 
+@pytest.mark.parametrize("image, window", [((1, 1), (1, 1)), ((3, 3), (3, 3)), ((1, 2), (1, 1))], ids=str)
+def test_filters_shared_out_of_one_output_pixel(rng, choose, monkeypatch, image, window):
+    """Threads take some of the filters each. One pixel with half of the filters is contiguous, as whole maps are."""
+    choose("im2col")
+    monkeypatch.setattr(im2col, "threads", lambda: 3)
+    for filters in 8, 3 * channels.ROW_SIZE + 4:
+        x, kernel = rng.standard_normal((1, *image, 2)), rng.standard_normal((*window, 2, filters))
+        bias, scale = rng.standard_normal((2, filters))
+        found = kernels.conv2d(x, kernel, bias, scale=scale, activate=kernels.activations.relu)
+        assert_close(found, np.maximum(kernels.conv2d_naive(x, kernel * scale, bias), 0))
+
+
 def test_nothing_to_pool_is_an_error(choose):
     choose("winograd")
     with pytest.raises(ShapeError):
