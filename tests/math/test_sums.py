@@ -85,6 +85,15 @@ def test_gradients_of_a_bias_and_of_batch_normalization(x):
     assert_relative(dense.gradients["bias"], x.sum(axis=(0, 1, 2), dtype=np.float64), 1e-6)
 
 
+def test_the_gradient_of_gamma_keeps_its_digits_where_the_mean_is_large(rng):
+    x = (1e3 + rng.standard_normal((8, 28, 28, 64))).astype(np.float32)
+    grad = rng.standard_normal(x.shape).astype(np.float32)
+    mean = x.mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
+    _, _, found = normalization.gradient_sums(grad, x, mean)
+    exact = (grad.astype(float) * (x.astype(float) - mean)).sum(axis=(0, 1, 2))
+    assert np.abs(found - exact).max() <= 1e-6 * np.abs(exact).max()
+
+
 def test_the_gradient_of_a_kernel(rng):
     """A sum over all pixels of all examples."""
     x = np.full((4, 112, 112, 2), 0.1, np.float32)
