@@ -191,7 +191,7 @@ VGG16_BLOCKS = (2, 2, 3, 3, 3)  # convolutions in each
 def torch_vgg16(path, x, blocks=5):
     """Return PyTorch's outputs of VGG16's blocks, `block1_pool` first: x (N, H, W, 3) -> list of NHWC tensors.
 
-    The weights are taken straight from the arrays of a Keras file.
+    The weights are taken straight from the arrays of a Keras file, in the type of x.
     """
     outputs = []
     x = torch.as_tensor(x).permute(0, 3, 1, 2)
@@ -199,7 +199,7 @@ def torch_vgg16(path, x, blocks=5):
         for block, convolutions in enumerate(VGG16_BLOCKS[:blocks], start=1):
             for number in range(1, convolutions + 1):
                 group = file[f"block{block}_conv{number}"]
-                kernel, bias = (torch.tensor(group[name][()]) for name in group.attrs["weight_names"])
+                kernel, bias = (torch.tensor(group[name][()], dtype=x.dtype) for name in group.attrs["weight_names"])
                 x = F.relu(F.conv2d(x, kernel.permute(3, 2, 0, 1), bias, padding=1))
             x = F.max_pool2d(x, 2)
             outputs.append(x.permute(0, 2, 3, 1))
