@@ -93,8 +93,8 @@ def test_gradient_through_all_blocks(full_base, base_of_crops, images):
 
 
 def test_gradient_through_all_blocks_in_float32(full_base, base_of_crops, images):
-    """Compare nine crops. The gradient of one jumps where an input of a ReLU is zero up to rounding, or two numbers of a
-    pooling are equal: then the two libraries are both right, and differ. So the crop in the middle counts."""
+    """Compare nine crops. The gradient of one jumps where an input of a ReLU is zero up to rounding, or two numbers of
+    a pooling are equal: then the two libraries are both right, and differ. So the crop in the middle counts."""
     errors = []
     for top in (0, 80, 160):
         for left in (0, 80, 160):
