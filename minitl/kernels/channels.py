@@ -11,9 +11,12 @@ pixels are one long row instead, and the vector is repeated as often:
 a number: `np.maximum(maps, 0)` takes one number after the other. So the zero is a row of zeros here. On maps of 256 KB,
 in microseconds on one core (`python -m benchmarks.kernels`):
 
-    maps += bias, 64 channels    9 -> 4         np.maximum(maps, 0)    20 -> 3
+    maps += bias, 64 channels    10 -> 6         np.maximum(maps, 0)    20 -> 6
 
 That is much beside a convolution: the product that makes these maps from 64 channels takes 37.
+
+`Repeated` is for one operation on a block of any number of pixels. `long_rows` is for several operations on whole maps:
+it looks for a number of pixels that divides them all, once.
 
 Who calls this: `im2col`, `activations`, `normalization` and `elementwise`, for blocks that are in the cache.
 """
@@ -43,7 +46,8 @@ class Repeated:
         """
         vector = self.row[: self.channels][channels]
         # One pixel with some of the channels is contiguous, but the row begins with the first channel.
-        if len(vector) < self.channels or not (maps.flags.c_contiguous and out.flags.c_contiguous):
+        is_whole = len(vector) == self.channels and maps.size > 0
+        if not (is_whole and maps.flags.c_contiguous and out.flags.c_contiguous):
             return operation(maps, vector, out=out)
         numbers, results, size = maps.reshape(-1), out.reshape(-1), len(self.row)  # views
         whole = len(numbers) - len(numbers) % size
@@ -58,7 +62,7 @@ def long_rows(*maps):
     A row has ROW_SIZE numbers or up to four times as many. It has fewer where no such number of pixels divides all of
     them, and one pixel where pixels do not follow each other in memory.
     """
-    channels = maps[0].shape[-1]
+    channels = max(1, maps[0].shape[-1])  # maps without channels have no pixels, either
     pixels, least = maps[0].size // channels, -(-ROW_SIZE // channels)
     if not all(each.flags.c_contiguous for each in maps):
         least = 1

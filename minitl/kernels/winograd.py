@@ -63,13 +63,11 @@ def is_possible(kernel_shape, rows, cols):
     7x7 is left out: ten points in both directions would lose too many digits. Along an axis where the kernel has one
     entry there must be no padding.
     """
-    if rows.stride != 1 or cols.stride != 1 or kernel_shape[:2] == (1, 1):
+    window = kernel_shape[:2]
+    has_forms = rows.stride == cols.stride == 1 and window != (1, 1) and all(size in FORMS for size in window)
+    if not has_forms or any(axis.kernel == 1 and axis.padded > axis.size for axis in (rows, cols)):
         return False
-    if not all(size in FORMS for size in kernel_shape[:2]) or any(
-        a.kernel == 1 and a.padded > a.size for a in (rows, cols)
-    ):
-        return False
-    return 1 in kernel_shape[:2] or max(kernel_shape[:2]) < 7
+    return 1 in window or max(window) < 7
 
 
 def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):

@@ -600,3 +600,11 @@ def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, 
     far = np.ones((32, 32), bool)
     far[2:15, 2:15] = False  # the tiles that see it
     assert (error[far] <= 3e-5 * 5 * size * weight).all()
+
+
+def test_maps_without_channels_or_pixels(rng):
+    """They stay empty, in whatever way an operation goes through the channels."""
+    relu, _ = kernels.ACTIVATIONS["relu"]
+    for shape in (2, 3, 0), (0, 3, 4):
+        x = rng.standard_normal(shape)
+        assert relu(x).shape == relu(x, out=x.copy()).shape == elementwise.add_and_relu(x, x).shape == shape
