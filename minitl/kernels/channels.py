@@ -1,6 +1,6 @@
 """The same operation on every pixel: a vector (C,) is added to all pixels (P, C), multiplied with them or compared.
 
-`maps += bias` says it in NumPy, and wastes half of the time where pixels have few channels. The vector begins again
+`maps += bias` says it in NumPy, and wastes 40 % of the time where pixels have few channels. The vector begins again
 with every pixel, so NumPy starts its loop anew for every pixel. Each start costs as much as 100 channels. Here several
 pixels are one long row instead, and the vector is repeated as often:
 
