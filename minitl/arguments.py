@@ -127,8 +127,9 @@ class NotHere(NamedTuple):
         """Raise ArgumentError unless `value` says what minitl does anyway."""
         if self.is_name and isinstance(value, str):
             return
-        is_plain = value is None or isinstance(value, (bool, int, float, str, tuple, list))
-        if not is_plain or value not in (self.default, *self.others):
+        is_plain, known = value is None or isinstance(value, PLAIN), (self.default, *self.others)
+        is_flag_for_number = isinstance(value, bool) and all(value is not each for each in known)  # True == 1
+        if not is_plain or value not in known or is_flag_for_number:
             raise ArgumentError(
                 f"{owner} has no argument {argument}={value!r} in minitl; only {self.default!r}, Keras's default, is "
                 f"accepted. {self.instead}"
