@@ -23,7 +23,7 @@ def refuse_methods(thing, names, advice):
 
 def whole_number(value, argument, least=1):
     """Return `value` as an int. Raises ArgumentError unless it is a whole number of at least `least`."""
-    if not _is_whole(value) or value < least:
+    if not is_whole_number(value) or value < least:
         raise ArgumentError(f"{argument} is {value!r}; expected a whole number of at least {least}.")
     return int(value)
 
@@ -51,7 +51,7 @@ def sizes(value, argument):
     """Return the shape of one example, without the batch, as a tuple; None stands for a size that may vary. Raises
     ShapeError for anything else."""
     found = list(value) if isinstance(value, (tuple, list)) else ["not a sequence"]
-    if any(size is not None and not (_is_whole(size) and size > 0) for size in found):
+    if any(size is not None and not (is_whole_number(size) and size > 0) for size in found):
         raise ShapeError(
             f"{argument} is {value!r}; expected the sizes of one example without the batch, as (224, 224, 3)."
         )
@@ -61,16 +61,17 @@ def sizes(value, argument):
 def axes(value, argument):
     """Return one axis as an int, several as a tuple. Raises ArgumentError for anything but whole numbers."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if not values or not all(_is_whole(each) for each in values):
+    if not values or not all(is_whole_number(each) for each in values):
         raise ArgumentError(f"{argument} is {value!r}; expected the number of an axis, such as -1 for the last one.")
     return tuple(map(int, values)) if isinstance(value, (tuple, list)) else int(value)
 
 
-def pair(value, argument):
-    """Return (3, 3) for 3 or (3, 3). Raises ArgumentError for anything but positive whole numbers."""
+def pair(value, argument, least=1):
+    """Return (3, 3) for 3 or (3, 3). Raises ArgumentError for anything but whole numbers of at least `least`."""
     values = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) and np.ndim(value) == 1 else (value, value)
-    if len(values) != 2 or any(not _is_whole(v) or v < 1 for v in values):
-        raise ArgumentError(f"{argument} is {value!r}; expected a positive whole number or a pair of them.")
+    if len(values) != 2 or any(not is_whole_number(v) or v < least for v in values):
+        kind = "positive whole number" if least == 1 else f"whole number of at least {least}"
+        raise ArgumentError(f"{argument} is {value!r}; expected a {kind} or a pair of them.")
     return int(values[0]), int(values[1])
 
 
@@ -100,7 +101,7 @@ def call_text(thing, **settings):
     return f"{type(thing).__name__}({', '.join(f'{name}={text}' for name, text in texts.items())})"
 
 
-def _is_whole(value):
+def is_whole_number(value):
     """Return whether `value` is a whole number, and not True or False."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
@@ -126,8 +127,9 @@ class NotHere(NamedTuple):
         """Raise ArgumentError unless `value` says what minitl does anyway."""
         if self.is_name and isinstance(value, str):
             return
-        is_plain = value is None or isinstance(value, (bool, int, float, str, tuple, list))
-        if not is_plain or value not in (self.default, *self.others):
+        is_plain, known = value is None or isinstance(value, PLAIN), (self.default, *self.others)
+        is_flag_for_number = isinstance(value, bool) and all(value is not each for each in known)  # True == 1
+        if not is_plain or value not in known or is_flag_for_number:
             raise ArgumentError(
                 f"{owner} has no argument {argument}={value!r} in minitl; only {self.default!r}, Keras's default, is "
                 f"accepted. {self.instead}"

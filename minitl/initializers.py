@@ -3,7 +3,8 @@
 The outputs of a layer are sums of many terms. They keep their size from layer to layer if the variance of the kernel is
 about 1 / (number of terms). Each random initializer follows one version of this rule. `fan_in` is the number of terms
 of the forward sum (the inputs of one output). `fan_out` is that of the backward sum (the outputs that one input feeds).
-`Zeros` is for parameters that are added, such as a bias. `Ones` is for those that multiply, such as gamma.
+`Zeros` is for parameters that are added, such as a bias. `Ones` is for those that multiply, such as gamma. `Bilinear`
+is for transposed convolutions that enlarge maps.
 """
 
 import math
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .arguments import NotHere, call_text, keras_arguments
-from .errors import ArgumentError
+from .errors import ArgumentError, ShapeError
 from .randomness import generator
 
 _skip_drawing = False
@@ -100,6 +101,36 @@ class HeNormal(Initializer):
         return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(2 / fans(shape)[0]) / 0.87962566103423978)
 
 
+class Bilinear(Initializer):
+    """The kernel (KH, KW, F, C) with which a `Conv2DTranspose` interpolates bilinearly; Keras has none of this kind.
+
+    F and C are equal, and each channel goes to itself alone: the kernel is 0 away from their diagonal. Along one axis,
+    the weights of a kernel of k entries fall from its middle to both sides, by 1/f for each entry, f = (k + 1) // 2:
+
+        k = 3    1/2, 1, 1/2              for stride 2
+        k = 4    1/4, 3/4, 3/4, 1/4       for stride 2
+
+    In two dimensions they are multiplied: for k = 4 the outer product of (1, 3, 3, 1) with itself, divided by 16. For
+    stride s, take k = 2s - s % 2 and padding 'same'. Long, Shelhamer & Darrell 2015, section 3.3.
+    """
+
+    def draw(self, shape, dtype, rng):
+        """Return the weights, for every channel."""
+        if len(shape) != 4 or shape[2] != shape[3]:
+            raise ShapeError(
+                f"the initializer 'bilinear' got the shape {shape}; expected a kernel (KH, KW, F, C) with as many "
+                "filters as channels, as in Conv2DTranspose(channels, ...)."
+            )
+        rows, cols = (_falling_weights(size) for size in shape[:2])
+        return (np.outer(rows, cols)[:, :, None, None] * np.eye(shape[2])).astype(dtype)
+
+
+def _falling_weights(size):
+    """Return `size` weights that fall in equal steps from the middle to both sides."""
+    steps = (size + 1) // 2
+    return 1 - np.abs(np.arange(size) - (size - 1) / 2) / steps
+
+
 def _uniform(shape, dtype, rng, limit):
     """Return uniform numbers in +-limit.
 
@@ -120,6 +151,7 @@ def _truncated_normal(shape, dtype, rng):
 
 
 INITIALIZERS = {
+    "bilinear": Bilinear,
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,
     "he_uniform": HeUniform,

@@ -210,9 +210,10 @@ def adapt_classes(model, old_classes, new_classes):
     new = type(layer)(**{**layer.get_config(), size: len(new_classes)})
     new.accept(end.inputs[0].shape)
     for name in layer.weight_names:
-        weight = getattr(layer, name)
+        axis = layer.output_axes.get(name, -1)
+        weight = np.moveaxis(getattr(layer, name), axis, -1)
         columns = [weight[..., old_classes.index(c)] if c in stays else weight.mean(axis=-1) for c in new_classes]
-        getattr(new, name)[...] = np.stack(columns, axis=-1)
+        getattr(new, name)[...] = np.stack(columns, axis=axis)
     added = len(new_classes) - len(stays)
     how = f"{len(stays)} of {counted(len(old_classes), 'class')} carried over, {added} new ones their mean"
     _note_adapted(new, layer, dict.fromkeys(layer.weight_names, how), "other classes")

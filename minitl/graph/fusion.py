@@ -146,7 +146,7 @@ def fused(calls, inputs, outputs, may_be_fused):
         if call in done:
             continue  # already in a group
         group, after = None, only_user(call.outputs[0])
-        if type(call.layer) is Conv2D and may_be_fused(call):
+        if type(call.layer) is Conv2D and not call.layer.is_dilated and may_be_fused(call):
             group = Fused(call)
         elif after is not None and may_be_fused(call) and can_change_places(call.layer, after.layer):
             group = Fused(after, pooling=call)

@@ -77,6 +77,38 @@ def axis(size, kernel, stride, padding):
     return Axis(size, kernel, stride, before, after, out)
 
 
+def spanned(kernel, dilation):
+    """Return how many pixels a window of `kernel` pixels spans if they lie `dilation` pixels apart."""
+    return (kernel - 1) * dilation + 1
+
+
+def transposed_padding(kernel, stride, padding, output_padding=None):
+    """Return the pixels (before, after) that a transposed convolution cuts off its output along one axis; `after` is
+    negative where it adds zeros instead. `padding` is 'valid' or 'same', by TensorFlow's rules.
+
+    Each of `size` pixels becomes `kernel` pixels, and they begin `stride` pixels apart. So all of them cover
+    (size - 1) * stride + kernel pixels, and the output has
+
+        'valid'    all of them, and at least `stride` for each pixel of the input
+        'same'     size * stride of them
+
+    An `output_padding` says how many there are: kernel + output_padding beyond (size - 1) * stride for 'valid', and for
+    'same' 1 (odd kernel) or 0 (even kernel) + output_padding. With 'same', half of what is too much goes before the
+    output and half after it; the odd pixel goes after it. Examples of 'same' at stride 2:
+
+        kernel    covered by 3 pixels    output    before, after
+          4        4 + 4 = 8               6          1, 1
+          3        4 + 3 = 7               6          0, 1
+          1        4 + 1 = 5               6          0, -1
+    """
+    if padding == "same":
+        surplus = kernel - stride if output_padding is None else kernel - kernel % 2 - output_padding
+    else:
+        surplus = min(kernel - stride, 0) if output_padding is None else -output_padding
+    before = max(surplus, 0) // 2 if padding == "same" else 0
+    return before, surplus - before
+
+
 def output_size(size, kernel, stride, padding):
     """Return the number of windows along an axis; None where `size` is None, which stands for any size."""
     return None if size is None else axis(size, kernel, stride, padding).out

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .resampling import interpolation
+
 
 def resize(images, height, width):
     """Resize images bilinearly: (N, H, W) or (N, H, W, C) -> float32 with `height` rows and `width` columns.
@@ -11,25 +13,11 @@ def resize(images, height, width):
     Pillow, which averages over all pixels.
     """
     images = np.asarray(images, np.float32)
-    rows = _interpolation(images.shape[1], height)  # (height, H)
-    cols = _interpolation(images.shape[2], width)  # (width, W)
+    rows = interpolation(images.shape[1], height)  # (height, H)
+    cols = interpolation(images.shape[2], width)  # (width, W)
     images = np.tensordot(rows, images, axes=(1, 1))  # (height, N, W[, C])
     images = np.tensordot(cols, images, axes=(1, 2))  # (width, height, N[, C])
     return np.ascontiguousarray(np.moveaxis(images, (0, 1), (2, 1)))  # (N, height, width[, C])
-
-
-def _interpolation(old, new):
-    """Return a matrix (new, old) whose row i holds the weights of the two old pixels around new pixel i.
-
-    Pixels are little squares: the centre of new pixel i lies at (i + 1/2) old/new - 1/2 on the old axis. Before the
-    first old centre and after the last one, the pixel at the edge has the whole weight.
-    """
-    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    left = np.minimum(position.astype(int), max(old - 2, 0))
-    weights = np.zeros((new, old), np.float32)
-    weights[np.arange(new), left] = 1 - (position - left)
-    weights[np.arange(new), np.minimum(left + 1, old - 1)] += position - left
-    return weights
 
 
 def grey_to_rgb(images):

@@ -1,8 +1,9 @@
 """The layers, one class each, under Keras's names. A layer has parameters, `forward` and `backward`.
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
-gradient), `activations`, `convolutional`, `pooling`, `normalization`, `regularization` (Dropout), `merging` (Add,
-Concatenate), `input` (where a graph begins). The axis letters are explained in `minitl.kernels`.
+gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
+`regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins). The axis letters are explained
+in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -11,13 +12,14 @@ own, follow `course/add_your_own.md`.
 
 from .activations import Activation, ReLU, Softmax
 from .base import Layer, SymbolicTensor
-from .convolutional import Conv2D, ZeroPadding2D
+from .convolutional import Conv2D, Conv2DTranspose
 from .dense import Dense, Flatten
 from .input import Input, InputLayer
 from .merging import Add, Concatenate
-from .normalization import BatchNormalization, UnitNormalization
+from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .regularization import Dropout
+from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "Activation",
@@ -26,6 +28,8 @@ __all__ = [
     "BatchNormalization",
     "Concatenate",
     "Conv2D",
+    "Conv2DTranspose",
+    "Cropping2D",
     "Dense",
     "Dropout",
     "Flatten",
@@ -33,11 +37,14 @@ __all__ = [
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
+    "L2Normalization",
     "Layer",
     "MaxPooling2D",
     "ReLU",
+    "Reshape",
     "Softmax",
     "SymbolicTensor",
     "UnitNormalization",
+    "UpSampling2D",
     "ZeroPadding2D",
 ]

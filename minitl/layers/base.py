@@ -102,6 +102,7 @@ class Layer:
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
     output_size_argument = None  # name of the argument that sets the size of the output's last axis: "units", "filters"
     input_axes = {}  # {parameter: the axis of it that runs over the last axis of the input}; {"kernel": 0} in Dense
+    output_axes = {}  # {parameter: the axis of it that runs over the last axis of the output}, where it is not the last
     training_only = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}

@@ -1,12 +1,15 @@
 """Batch normalization: brings every channel to mean 0 and variance 1, then applies a learned scale and shift. Unit
-normalization: brings every row of numbers to length 1."""
+normalization: brings every row of numbers to length 1. L2 normalization does so with the channels of each pixel, and
+then applies a learned scale."""
 
 import numpy as np
 
 from .. import initializers
-from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, keras_arguments, number, truth_value
-from ..errors import ShapeError, warn_of_mistake
+from ..arguments import CONSTRAINT, REGULARIZER, NotHere, axes, is_number, keras_arguments, number, truth_value
+from ..errors import ArgumentError, ShapeError, warn_of_mistake
+from ..kernels import channel_sums
 from ..kernels.activations import relu_gradient
+from ..kernels.lengths import to_unit_length, to_unit_length_gradient
 from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_shift, weighted_sum
 from ..kernels.precision import as_float
 from ..terminal import counted
@@ -226,22 +229,69 @@ class UnitNormalization(Layer):
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        x = as_float(x)
-        # The square of the largest number may overflow, that of a small one vanish: so it is taken out first.
-        largest = np.abs(x).max(axis=self._axes, keepdims=True, initial=0)
-        scaled = x / np.where(largest > 0, largest, 1)
-        scaled_length = np.sqrt(np.square(scaled).sum(axis=self._axes, keepdims=True))
-        y = scaled / np.where(largest > 0, scaled_length, 1)
-        self.remember(y, largest * scaled_length)
+        y, length = to_unit_length(as_float(x), self._axes)
+        self.remember(y, length)
         return y
 
     def backward(self, grad):
-        """Return dL/dx. With n = |x|, y_j = x_j / n and dn/dx_i = x_i / n = y_i:
-
-        dy_j/dx_i = (1[i = j] - y_j y_i) / n      so      dL/dx_i = (grad_i - y_i sum_j grad_j y_j) / n
-
-        The gradient has no part along y: to make x longer changes nothing.
-        """
+        """Return dL/dx, which is derived in `kernels.lengths.to_unit_length_gradient`."""
         y, length = self.remembered()
-        along = (grad * y).sum(axis=self._axes, keepdims=True)
-        return np.where(length > 0, (grad - y * along) / np.where(length > 0, length, 1), 0)
+        return to_unit_length_gradient(grad, y, length, self._axes)
+
+
+class L2Normalization(Layer):
+    """y = gamma * x / |x|, where |x| is the length of a pixel's row of channels.  x (N, ..., C) -> same shape.
+
+    Maps of an early layer have larger numbers than those of a late one. A network that predicts from both, such as SSD
+    from VGG16's block 4, brings every pixel of the early map to length 1 and learns how long it should be, channel by
+    channel. Liu, Rabinovich & Berg 2015 (ParseNet), section 3.2. Keras has no such layer.
+
+    scale   the first value of gamma (C,)
+    axis    the axis of the channels: -1, the last one
+
+    Pixels of zeros stay zero, and so does their gradient.
+    """
+
+    takes_integers = False
+    config_names = ("scale", "axis")
+    input_axes = {"gamma": 0}
+    torch_names = {"gamma": "weight"}
+
+    def __init__(self, scale=20, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        if not is_number(scale) or not 0 < scale < np.inf:
+            raise ArgumentError(f"scale is {scale!r}; expected a number above 0.")
+        self.scale, self.axis, self.gamma = float(scale), axes(axis, "axis"), None
+
+    def build(self, input_shape):
+        self.add_weight("gamma", (input_shape[-1],), "ones")
+        self.gamma *= self.scale
+
+    def check_input(self, input_shape):
+        if self.axis not in (-1, len(input_shape) - 1) or len(input_shape) < 2:
+            raise ShapeError(
+                f"layer '{self.name}': axis is {self.axis}, the input has shape {tuple(input_shape)}; expected "
+                "(N, ..., C), with the channels as last axis, -1."
+            )
+        channels = input_shape[-1]
+        if channels is None or (self.gamma is not None and channels != len(self.gamma)):
+            expected = "a known number of channels" if self.gamma is None else counted(len(self.gamma), "channel")
+            raise ShapeError(f"layer '{self.name}' expected {expected}, found shape {tuple(input_shape)}.")
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        v, length = to_unit_length(as_float(x), (-1,))
+        self.remember(v, length)
+        return v * self.gamma
+
+    def backward(self, grad):
+        """Return dL/dx. With v = x / |x|, y = gamma v:
+
+        dL/dgamma[c] = sum over all pixels of  grad[..., c] * v[..., c]         dL/dv = gamma * grad
+
+        and dL/dx follows from dL/dv as in `kernels.lengths.to_unit_length_gradient`.
+        """
+        v, length = self.remembered()
+        if self.trainable:
+            self.gradients["gamma"] = channel_sums(grad * v)
+        return to_unit_length_gradient(grad * self.gamma, v, length, (-1,))

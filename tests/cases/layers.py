@@ -123,8 +123,24 @@ def results_by_name(y, dx, gradients, weight_names=(), weights=()):
 
 def torch_convolution(F, layer, x, kernel, bias=None):
     """Convolve as Conv2D without an activation does."""
-    x = padded_as(F, layer.padding, x, layer.kernel_size, layer.strides)
-    return channels_last(F.conv2d(x, kernel.permute(3, 2, 0, 1), bias, layer.strides))  # HWIO -> OIHW
+    x = padded_as(F, layer.padding, x, layer.span, layer.strides)
+    kernel = kernel.permute(3, 2, 0, 1)  # HWIO -> OIHW
+    return channels_last(F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate))
+
+
+def torch_transposed_convolution(F, layer, x, kernel, bias=None):
+    """Convolve as Conv2DTranspose without an activation does: all of the sum, then a crop or zeros at the end."""
+    y = F.conv_transpose2d(channels_first(x), kernel.permute(3, 2, 0, 1), None, layer.strides)
+    (top, bottom), (left, right) = layer.cut_off
+    y = channels_last(F.pad(y, (-left, -right, -top, -bottom)))
+    return y if bias is None else y + bias
+
+
+def torch_upsampling(F, layer, x):
+    """Enlarge as UpSampling2D does."""
+    corners = {"align_corners": False} if layer.interpolation == "bilinear" else {}
+    y = F.interpolate(channels_first(x), scale_factor=layer.size, mode=layer.interpolation, **corners)
+    return channels_last(y)
 
 
 def torch_max_pooling(F, layer, x):
@@ -204,6 +220,19 @@ CONVOLUTIONS = [
                 layers.Conv2D(3, 3, activation=activation, use_bias=use_bias),
                 (2, 7, 6, 4), (2, 5, 4, 3))
       for activation in ACTIVATIONS for use_bias in (True, False)),
+    *(LayerCase(f"conv-dilation-{rows}-{cols}-{padding}",
+                lambda layers, dilation=(rows, cols), padding=padding:
+                layers.Conv2D(3, (3, 2), padding=padding, dilation_rate=dilation),
+                (2, 9, 8, 4), (2, 9, 8, 3) if padding == "same" else (2, 9 - 2 * rows, 8 - cols, 3),
+                torch=torch_convolution)
+      for rows, cols in ((2, 2), (3, 3), (4, 5), (1, 3)) for padding in ("valid", "same")),
+    LayerCase("conv-dilation-activation",
+              lambda layers: layers.Conv2D(4, 3, padding="same", dilation_rate=2, activation="tanh", use_bias=False),
+              (3, 7, 6, 2), (3, 7, 6, 4)),
+    LayerCase("conv-dilation-larger-than-the-map", lambda layers: layers.Conv2D(3, 3, padding="same", dilation_rate=6),
+              (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
+    LayerCase("conv-dilation-1x1", lambda layers: layers.Conv2D(3, 1, dilation_rate=3),
+              (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
     LayerCase("zero-padding", lambda layers: layers.ZeroPadding2D(((1, 0), (2, 3))),
               (2, 3, 4, 2), (2, 4, 9, 2), golden="training"),
     LayerCase("zero-padding-3", lambda layers: layers.ZeroPadding2D(3), (2, 7, 9, 2), (2, 13, 15, 2)),
@@ -212,6 +241,51 @@ CONVOLUTIONS = [
     LayerCase("zero-padding-uneven", lambda layers: layers.ZeroPadding2D(((1, 2), (0, 3))),
               (3, 7, 6, 4), (3, 10, 9, 4)),
     LayerCase("zero-padding-none", lambda layers: layers.ZeroPadding2D(((0, 0), (0, 0))), (2, 5, 4, 3), (2, 5, 4, 3)),
+]  # fmt: skip
+
+MAPS = [
+    *(LayerCase(f"conv-transpose-{size[0]}x{size[1]}-strides-{strides[0]}-{strides[1]}-{padding}",
+                lambda layers, size=size, strides=strides, padding=padding:
+                layers.Conv2DTranspose(3, size, strides=strides, padding=padding), (2, 4, 5, 2),
+                (2, 4 * strides[0], 5 * strides[1], 3) if padding == "same" else
+                (2, 3 * strides[0] + max(size[0], strides[0]), 4 * strides[1] + max(size[1], strides[1]), 3),
+                torch=torch_transposed_convolution)
+      for size, strides in (((3, 2), (1, 1)), ((4, 4), (2, 2)), ((3, 5), (2, 3)), ((2, 1), (3, 2)))
+      for padding in ("valid", "same")),
+    LayerCase("conv-transpose-relu",
+              lambda layers: layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu"),
+              (3, 4, 5, 2), (3, 8, 10, 4)),
+    LayerCase("conv-transpose-softmax-no-bias",
+              lambda layers: layers.Conv2DTranspose(4, 2, strides=2, activation="softmax", use_bias=False),
+              (3, 4, 5, 2), (3, 8, 10, 4)),
+    *(LayerCase(f"conv-transpose-output-padding-{padding}-{size}",
+                lambda layers, padding=padding, size=size: layers.Conv2DTranspose(
+                    3, size, strides=(2, 3), padding=padding, output_padding=(1, 2)), (2, 4, 5, 2), output_shape,
+                torch=torch_transposed_convolution)
+      for padding, size, output_shape in (("valid", 3, (2, 10, 17, 3)), ("same", 3, (2, 8, 15, 3)),
+                                          ("same", 4, (2, 7, 14, 3)), ("same", 1, (2, 8, 15, 3)))),
+    LayerCase("conv-transpose-output-padding-0",
+              lambda layers: layers.Conv2DTranspose(3, 5, strides=3, padding="same", output_padding=0),
+              (2, 4, 5, 2), (2, 10, 13, 3), torch=torch_transposed_convolution),
+    *(LayerCase(f"upsampling-{interpolation}-{rows}-{cols}",
+                lambda layers, size=(rows, cols), interpolation=interpolation:
+                layers.UpSampling2D(size, interpolation=interpolation),
+                (2, 5, 4, 3), (2, 5 * rows, 4 * cols, 3), torch=torch_upsampling)
+      for interpolation in ("nearest", "bilinear") for rows, cols in ((2, 2), (3, 1), (4, 5))),
+    LayerCase("upsampling-one-pixel", lambda layers: layers.UpSampling2D(3, interpolation="bilinear"),
+              (2, 1, 1, 3), (2, 3, 3, 3), torch=torch_upsampling),
+    LayerCase("upsampling-long", lambda layers: layers.UpSampling2D((12, 3), interpolation="bilinear"),
+              (2, 6, 30, 2), (2, 72, 90, 2), torch=torch_upsampling),
+    LayerCase("cropping", lambda layers: layers.Cropping2D(((1, 0), (2, 3))), (2, 4, 9, 2), (2, 3, 4, 2)),
+    LayerCase("cropping-1", lambda layers: layers.Cropping2D(1), (2, 7, 5, 3), (2, 5, 3, 3)),
+    LayerCase("cropping-pair", lambda layers: layers.Cropping2D((1, 2)), (2, 7, 5, 3), (2, 5, 1, 3)),
+    LayerCase("cropping-none", lambda layers: layers.Cropping2D(), (2, 7, 5, 3), (2, 7, 5, 3)),
+    LayerCase("reshape", lambda layers: layers.Reshape((3, 4)), (2, 6, 2), (2, 3, 4)),
+    LayerCase("reshape-rest", lambda layers: layers.Reshape((-1, 4)), (2, 3, 5, 8), (2, 30, 4)),
+    LayerCase("reshape-row", lambda layers: layers.Reshape([-1]), (2, 3, 5), (2, 15)),
+    LayerCase("reshape-to-a-map", lambda layers: layers.Reshape((3, -1, 2)), (2, 30), (2, 3, 5, 2)),
+    LayerCase("reshape-whole-numbers", lambda layers: layers.Reshape((2, -1)),
+              (3, 5, 2), (3, 2, 5), whole_numbers(50), keras=False),
 ]  # fmt: skip
 
 POOLINGS = [
@@ -267,6 +341,11 @@ NORMALIZATIONS = [
               torch=lambda F, layer, x: F.normalize(x, dim=-1)),
     LayerCase("unit-channels", lambda layers: layers.UnitNormalization(), (2, 5, 4, 3), (2, 5, 4, 3), wide),
     LayerCase("unit-maps", lambda layers: layers.UnitNormalization(axis=[1, 2]), (2, 5, 4, 3), (2, 5, 4, 3)),
+    # Keras has no such layer.
+    LayerCase("l2-map", lambda layers: layers.L2Normalization(), (2, 5, 4, 3), (2, 5, 4, 3), keras=False,
+              torch=lambda F, layer, x, gamma: F.normalize(x, dim=-1) * gamma),
+    LayerCase("l2-rows", lambda layers: layers.L2Normalization(scale=0.5, axis=1), (5, 7), (5, 7), wide, keras=False,
+              torch=lambda F, layer, x, gamma: F.normalize(x, dim=-1) * gamma),
     LayerCase("norm-training", lambda layers: layers.BatchNormalization(momentum=0.9),
               (4, 5, 3, 3), (4, 5, 3, 3), in_training="batch", golden="training"),
     LayerCase("norm-inference", lambda layers: layers.BatchNormalization(epsilon=0.01),
@@ -340,5 +419,5 @@ DROPOUTS = [
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
 
-LAYERS = [*CONVOLUTIONS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES, *DROPOUTS]
+LAYERS = [*CONVOLUTIONS, *MAPS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES, *DROPOUTS]
 GOLDEN = [case for case in LAYERS if case.golden]

@@ -20,13 +20,17 @@ from minitl.layers import (
     BatchNormalization,
     Concatenate,
     Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
     Dense,
     Dropout,
     Flatten,
     GlobalAveragePooling2D,
     Input,
+    L2Normalization,
     MaxPooling2D,
     ReLU,
+    Reshape,
 )
 from minitl.models import Model, load_model
 
@@ -357,9 +361,29 @@ MISUSES = [
     (
         lambda: Dense(3, kernel_initializer="no_such_initializer")(Input((2,))),
         ArgumentError,
-        "'no_such_initializer'; expected one of glorot_uniform",
+        "'no_such_initializer'; expected one of bilinear, glorot_uniform",
     ),
     (lambda: Input(5), ShapeError, "Input shape is 5"),
+    (
+        lambda: Conv2D(3, 3, strides=2, dilation_rate=2),
+        ArgumentError,
+        r"strides is \(2, 2\) and dilation_rate is \(2, 2\)",
+    ),
+    (lambda: Conv2D(3, 3, dilation_rate=2)(Input((4, 4, 1))), ShapeError, "window of 5 pixels does not fit into 4"),
+    (
+        lambda: Conv2DTranspose(3, 3, strides=2, output_padding=2),
+        ArgumentError,
+        r"output_padding is \(2, 2\); expected less than strides, which is \(2, 2\)",
+    ),
+    (
+        lambda: Conv2DTranspose(3, 4, strides=2, padding="same", output_padding=0)(Input((1, 1, 2))),
+        ShapeError,
+        "'conv2d_transpose' has no output for an input of shape",
+    ),
+    (lambda: Cropping2D(2)(Input((4, 9, 1))), ShapeError, "'cropping2d': cropping is .* leaves nothing"),
+    (lambda: Reshape((-1, 4))(Input((5,))), ShapeError, r"'reshape': target_shape is \(-1, 4\)"),
+    (lambda: Reshape((-1, 4)).forward(np.zeros((2, 5))), ShapeError, r"target_shape is \(-1, 4\)"),
+    (lambda: L2Normalization(axis=1)(Input((2, 2, 3))), ShapeError, "with the channels as last axis"),
     (lambda: BatchNormalization(axis=1)(Input((2, 2, 3))), ShapeError, "channels are the last axis"),
 ]
 
@@ -375,6 +399,7 @@ NO_SIZES = [None, "3", 2.5, True, -1, 0, [[1, 2], [3, 4]], [1, 2, 3], object(), 
 NO_FLAGS = [None, "yes", 2.5, -1, [True], object()]
 NO_NUMBERS = ["1", True, [0.5], object(), -0.5, float("nan")]
 NO_AXES = [None, "last", 1.5, True, [], [[1]], object()]
+NO_SIDES = ["3", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]
 NO_NAMES = ["", 5, True, ["relu"], object(), {}]
 WRONG = {
     "activation": ["no such", *NO_NAMES],
@@ -382,22 +407,29 @@ WRONG = {
     "batch_size": ["8", 2.5, -1, [8]],
     "batch_shape": [3, "3", (None, -1)],
     "center": NO_FLAGS,
+    "cropping": NO_SIDES,
+    "dilation_rate": NO_SIZES,
     "dtype": ["text", "float64", 5, []],
     "epsilon": [None, *NO_NUMBERS],
     "filters": NO_SIZES,
     "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
+    "interpolation": ["bicubic", *NO_NAMES],
     "keepdims": NO_FLAGS,
     "kernel_size": NO_SIZES,
     "max_value": NO_NUMBERS,
     "momentum": [None, *NO_NUMBERS],
     "name": NO_NAMES,
     "negative_slope": [None, *NO_NUMBERS],
+    "output_padding": ["0", 0.5, True, -1, [0, 0, 0], object()],
     "pool_size": NO_SIZES,
     "rate": [None, *NO_NUMBERS, 1],
     "scale": NO_FLAGS,
+    "L2Normalization scale": [None, 0, float("inf"), *NO_NUMBERS],
     "seed": ["1", 2.5, True, -1, [1], object()],
     "shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
+    "size": NO_SIZES,
     "strides": NO_SIZES[1:],  # None is a default of the poolings
+    "target_shape": [None, "3", 4, 2.5, True, [], [0, 2], [-2, 2], [-1, -1], [[1]], object()],
     "threshold": [None, *NO_NUMBERS],
     "trainable": NO_FLAGS,
     "units": NO_SIZES,
@@ -412,7 +444,8 @@ NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  #
 
 def arguments_of_layers():
     """Yield (class, values for arguments without a default, name of an argument, a value that it cannot have)."""
-    required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,), "units": 2}
+    required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,)}
+    required.update(target_shape=(2, -1), units=2)
     of_all = inspect.signature(minitl.layers.Layer).parameters
     for name in minitl.layers.__all__:
         if name in ("Input", "Layer", "SymbolicTensor"):
@@ -422,7 +455,8 @@ def arguments_of_layers():
         if name == "InputLayer":
             needed["shape"] = (4,)
         for argument in own:
-            for wrong in [*WRONG.get(argument, ()), *(NO_PADDINGS if argument == "padding" else ())]:
+            values = WRONG.get(f"{name} {argument}", WRONG.get(argument, ()))  # a layer may have values of its own
+            for wrong in [*values, *(NO_PADDINGS if argument == "padding" else ())]:
                 yield pytest.param(name, needed, argument, wrong, id=f"{name}-{argument}-{str(wrong)[:20]}")
 
 

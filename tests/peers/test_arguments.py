@@ -40,6 +40,7 @@ REQUIRED = {
     "rate": 0.5,
     "schedule": lambda epoch, rate: rate,
     "shape": (4,),
+    "target_shape": (2, -1),
     "units": 3,
     "values": [0.1, 0.01],
 }
@@ -137,6 +138,10 @@ BY_POSITION = [
     lambda k: k.layers.GlobalAveragePooling2D("channels_last"),
     lambda k: k.layers.GlobalAveragePooling2D("channels_last", True),
     lambda k: k.layers.Conv2D(2, 3, 1, "same", "channels_last", 1, 1, "relu", False),
+    lambda k: k.layers.Conv2D(2, 3, 1, "same", "channels_last", 2, 1, "relu", False),
+    lambda k: k.layers.Conv2DTranspose(2, 3, 2, "same", (1, 0), "channels_last", 1, "relu", False),
+    lambda k: k.layers.UpSampling2D(2, "channels_last", "bilinear"),
+    lambda k: k.layers.Cropping2D(1, "channels_last"),
     lambda k: k.layers.Dropout(0.5, None, 3),
     lambda k: k.layers.Flatten("channels_last"),
     lambda k: k.layers.BatchNormalization(-1, 0.9, 1e-5, True, True, "ones", "zeros"),

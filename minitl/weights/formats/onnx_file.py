@@ -30,9 +30,11 @@ OTHER_TYPES = {2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "i
 OWN_FIELD = {1: 4, 10: 5, 11: 10, 16: 5}  # type -> the field that holds its numbers unless they are in RAW
 RAW, EXTERNAL, LOCATION, SPARSE = 9, 13, 14, 15
 SCALED = "scaled"  # by alpha or beta of a Gemm, so it is not the kernel or bias of a dense layer
-# {operation: {number of the input: its role}}. Convolution kernels are (F, C, KH, KW) in ONNX.
+# {operation: {number of the input: its role}}. Convolution kernels are (F, C, KH, KW) in ONNX, those of
+# transposed convolutions (C, F, KH, KW).
 ROLES = {
     "Conv": {1: "kernel OIHW", 2: "bias"},
+    "ConvTranspose": {1: "kernel IOHW", 2: "bias"},
     "Gemm": {1: "kernel IO", 2: "bias"},
     "MatMul": {1: "kernel IO"},
     "Add": {1: "bias", 0: "bias"},

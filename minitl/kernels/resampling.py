@@ -1,0 +1,163 @@
+"""Resampling: maps with more pixels, each a copy of a pixel or a mean of its neighbours, and the gradients.
+
+    repeat_pixels    every pixel becomes a block of equal pixels ('nearest')
+    interpolate      every new pixel is a weighted mean of the old pixels around it ('bilinear')
+
+Pixels are little squares, and the old and the new map cover the same area. Along one axis, `old` pixels become `new`
+ones, and the centre of new pixel i lies at (i + 1/2) old/new - 1/2 on the old axis. The two old pixels around it have
+weights that fall with the distance. Before the first old centre and after the last one, the pixel at the edge has the
+whole weight. For example, 2 pixels (a, b) become 4:
+
+    new pixel       0         1              2              3
+    lies at       -1/4       1/4            3/4            5/4
+    value           a    3/4 a + 1/4 b  1/4 a + 3/4 b       b
+
+PyTorch calls this align_corners=False, and TensorFlow half-pixel centres.
+
+The weights of rows and columns are independent, so interpolation is a matrix product along the rows and another along
+the columns: y = R x S^T, with R = `interpolation(H, new H)` and S = `interpolation(W, new W)`. Nearly all entries of R
+and S are 0, and the others lie in a band. So a few new rows at a time are computed from the old rows that they need.
+
+Who calls this: `layers.UpSampling2D`; `images` uses the same weights.
+"""
+
+import numpy as np
+
+from .memory import empty
+from .parallel import share, slices, threads
+from .pooling import average_pool
+
+BAND = 32  # new rows, or columns, that are computed by one matrix product
+
+
+def interpolation(old, new, dtype=np.float32):
+    """Return a matrix (new, old) whose row i holds the weights of the two old pixels around new pixel i."""
+    position = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    left = np.minimum(position.astype(int), max(old - 2, 0))
+    weights = np.zeros((new, old), dtype)
+    weights[np.arange(new), left] = 1 - (position - left)
+    weights[np.arange(new), np.minimum(left + 1, old - 1)] += position - left
+    return weights
+
+
+def repeat_pixels(x, size):
+    """Return maps in which every pixel is a block of size = (rows, columns) equal pixels: x (N, H, W, C) ->
+    (N, H*rows, W*columns, C)."""
+    (n, h, w, c), (a, b) = x.shape, size
+    y = empty((n, h, a, w, b, c), x.dtype)
+
+    def copy(parts):
+        for part in parts:
+            np.copyto(y.reshape(n * h, a, w, b, c)[part], x.reshape(n * h, 1, w, 1, c)[part])
+
+    share(copy, slices(n * h, threads()))
+    return y.reshape(n, h * a, w * b, c)
+
+
+def repeat_pixels_gradient(grad, size):
+    """Return dL/dx (N, H, W, C) from grad = dL/dy (N, H*rows, W*columns, C).
+
+    A pixel appears rows * columns times in y, so its gradient is the sum over its block: the mean times that number.
+    """
+    dx = average_pool(grad, size, size)
+    dx *= size[0] * size[1]
+    return dx
+
+
+def interpolate(x, height, width):
+    """Return maps of another size, interpolated bilinearly: x (N, H, W, C) -> (N, height, width, C)."""
+    rows, cols = (interpolation(old, new, x.dtype) for old, new in zip(x.shape[1:3], (height, width)))
+    return _along_columns(cols, _along_rows(rows, x))
+
+
+def interpolate_gradient(grad, image_hw):
+    """Return dL/dx (N, H, W, C) from grad = dL/dy (N, height, width, C). `image_hw` is (H, W).
+
+    y = R x S^T, written out for one channel, is y[i, j] = sum over h, w of R[i, h] x[h, w] S[j, w]. So
+
+        dL/dx[h, w] = sum over i, j of  grad[i, j] R[i, h] S[j, w]        = (R^T grad S)[h, w]
+    """
+    rows, cols = (interpolation(old, new, grad.dtype) for old, new in zip(image_hw, grad.shape[1:3]))
+    return _along_rows(rows.T, _along_columns(cols.T, grad))
+
+
+def _along_rows(matrix, maps):
+    """Return matrix (P, H) @ maps (N, H, W, C) along the rows: (N, P, W, C)."""
+    n, h, w, c = maps.shape
+    y = empty((n, len(matrix), w, c), maps.dtype)
+    _banded_products(matrix, maps.reshape(n, h, w * c), y.reshape(n, len(matrix), w * c))
+    return y
+
+
+def _along_columns(matrix, maps):
+    """Return matrix (P, W) @ maps (N, H, W, C) along the columns: (N, H, P, C)."""
+    n, h, w, c = maps.shape
+    y = empty((n, h, len(matrix), c), maps.dtype)
+    _banded_products(matrix, maps.reshape(n * h, w, c), y.reshape(n * h, len(matrix), c))
+    return y
+
+
+def _banded_products(matrix, lines, out):
+    """Compute matrix (P, Q) @ lines (K, Q, R) -> out (K, P, R), where the entries of the matrix that are not 0 lie in a
+    band. A block of BAND rows is multiplied only by the part of the lines that it needs."""
+    bands = []
+    for block in slices(len(matrix), -(-len(matrix) // BAND)):
+        used = np.flatnonzero(matrix[block].any(axis=0))
+        bands.append((block, slice(used[0], used[-1] + 1) if used.size else slice(0, 0)))
+
+    def multiply(parts):
+        for part, (block, used) in parts:
+            np.matmul(matrix[block, used], lines[part, used], out=out[part, block])
+
+    share(multiply, [(part, band) for part in slices(len(lines), threads()) for band in bands])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The definitions as loops.
+
+
+def repeat_pixels_naive(x, size):
+    """Copy one pixel at a time."""
+    y = np.zeros((len(x), x.shape[1] * size[0], x.shape[2] * size[1], x.shape[3]), x.dtype)
+    for i, j in np.ndindex(y.shape[1:3]):
+        y[:, i, j] = x[:, i // size[0], j // size[1]]
+    return y
+
+
+def repeat_pixels_gradient_naive(grad, size):
+    """Add the gradient of each copy to its pixel."""
+    dx = np.zeros((len(grad), grad.shape[1] // size[0], grad.shape[2] // size[1], grad.shape[3]), grad.dtype)
+    for i, j in np.ndindex(grad.shape[1:3]):
+        dx[:, i // size[0], j // size[1]] += grad[:, i, j]
+    return dx
+
+
+def _neighbours_naive(image_hw, new_hw):
+    """Yield (i, j, h, w, weight): new pixel (i, j) is a sum of old pixels (h, w), each times its weight."""
+    for i, j in np.ndindex(new_hw):
+        around = []  # of rows, of columns: [(old pixel, its weight), ...]
+        for place, old, new in zip((i, j), image_hw, new_hw):
+            centre = (place + 0.5) * old / new - 0.5
+            first = int(np.floor(centre))
+            share_of_second = centre - first
+            pairs = (first, 1 - share_of_second), (first + 1, share_of_second)
+            around.append([(min(max(pixel, 0), old - 1), weight) for pixel, weight in pairs])  # at the edge: itself
+        for h, weight_of_row in around[0]:
+            for w, weight_of_column in around[1]:
+                yield i, j, h, w, weight_of_row * weight_of_column
+
+
+def interpolate_naive(x, height, width):
+    """Add up the neighbours of each new pixel."""
+    y = np.zeros((len(x), height, width, x.shape[3]), x.dtype)
+    for i, j, h, w, weight in _neighbours_naive(x.shape[1:3], (height, width)):
+        y[:, i, j] += weight * x[:, h, w]
+    return y
+
+
+def interpolate_gradient_naive(grad, image_hw):
+    """Add the gradient of each new pixel to its neighbours, times their weights."""
+    dx = np.zeros((len(grad), *image_hw, grad.shape[3]), grad.dtype)
+    for i, j, h, w, weight in _neighbours_naive(image_hw, grad.shape[1:3]):
+        dx[:, h, w] += weight * grad[:, i, j]
+    return dx
