@@ -1,20 +1,26 @@
 """Losses under Keras's names.
 
 Reading order: `base` (what a loss is, and which shapes go together), `regression` (the shortest), `crossentropy`,
-`weighted_sum` (several outputs).
+`focal`, `multibox` (boxes), `weighted_sum` (several outputs).
 """
 
 from ..errors import ArgumentError
 from .base import Loss
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from .regression import MeanSquaredError
+from .focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from .multibox import MultiBoxLoss
+from .regression import Huber, MeanSquaredError
 from .weighted_sum import WeightedSum
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "Huber",
     "Loss",
     "MeanSquaredError",
+    "MultiBoxLoss",
     "SparseCategoricalCrossentropy",
     "WeightedSum",
     "get",

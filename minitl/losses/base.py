@@ -30,6 +30,7 @@ class Loss:
     final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
     working_state      names of attributes that `forward` leaves for `backward`. Arrays need not be named. All other
                        attributes are settings: training resumed from a checkpoint must have the same
+    takes_class_weight  False if `fit` should refuse a class_weight, because its labels are no single classes
     remembers          names of attributes that last from batch to batch, such as a running mean: numbers, text and
                        arrays. A checkpoint keeps them
     """
@@ -38,6 +39,7 @@ class Loss:
     accuracy = "categorical_accuracy"  # the name in `minitl.metrics` that metrics=["accuracy"] means with this loss
     final_activation = None
     from_logits = False
+    takes_class_weight = True
     count = None
     working_state = ("count",)
     remembers = ()

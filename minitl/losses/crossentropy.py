@@ -74,6 +74,11 @@ class _Crossentropy(Loss):
 
     def forward(self, y_true, y_pred, sample_weight=None):
         """Return -(1/M) sum w t log p."""
+        log_p = self.log_probabilities(y_true, y_pred, sample_weight)
+        return float(-(self.t * log_p).sum() / max(self.count, 1))
+
+    def log_probabilities(self, y_true, y_pred, sample_weight=None):
+        """Return log p of each class, in the shape of y_pred. It keeps w t as `t`, and what else `backward` needs."""
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.weight = weights(sample_weight, y_pred)
@@ -87,11 +92,9 @@ class _Crossentropy(Loss):
         self.t = self.one_hot(y_true, y_pred) * self.weight
         self.y_pred = y_pred
         if self.from_logits:
-            log_p = log_softmax(y_pred)
-        else:
-            self.is_zero, self.row_sums = y_pred < smallest_probability(y_pred.dtype), _row_sums(y_pred)
-            log_p = np.log(np.where(self.is_zero, ZERO, y_pred / self.row_sums))
-        return float(-(self.t * log_p).sum() / max(self.count, 1))
+            return log_softmax(y_pred)
+        self.is_zero, self.row_sums = y_pred < smallest_probability(y_pred.dtype), _row_sums(y_pred)
+        return np.log(np.where(self.is_zero, ZERO, y_pred / self.row_sums))
 
     def count_labels(self, y_true, y_pred):
         """Return the number of predictions, M."""
@@ -251,6 +254,11 @@ class BinaryCrossentropy(Loss):
 
     def forward(self, y_true, y_pred, sample_weight=None):
         """Return -mean(w (t log p + (1 - t) log(1 - p)))."""
+        entries = self.entries(y_true, y_pred, sample_weight)
+        return mean(self.weight * entries)
+
+    def entries(self, y_true, y_pred, sample_weight=None):
+        """Return -t log p - (1 - t) log(1 - p) of each entry, in the shape of y_pred. It keeps t, p and the weights."""
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.weight = weights(sample_weight, y_pred)
@@ -262,11 +270,11 @@ class BinaryCrossentropy(Loss):
             # L = log(1 + exp(-z)) + (1 - t) z = max(z, 0) - t z + log(1 + exp(-|z|)), where nothing can overflow.
             z = y_pred
             self.p = ACTIVATIONS["sigmoid"][0](z)
-            return mean(self.weight * (np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z)))))
+            return np.maximum(z, 0) - z * self.t + np.log1p(np.exp(-np.abs(z)))
         is_zero, is_one = y_pred < smallest_probability(y_pred.dtype), y_pred >= 1
         self.is_certain = is_zero | is_one
         self.p = np.where(is_zero, ZERO, np.where(is_one, 1 - ZERO, y_pred)).astype(y_pred.dtype)
-        return -mean(self.weight * (self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p)))
+        return -(self.t * np.log(self.p) + (1 - self.t) * np.log1p(-self.p))
 
     def backward(self):
         """Return dL/dy_pred, where M is the number of entries.

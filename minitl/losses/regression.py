@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, keras_arguments
+from ..arguments import DTYPE, NAME, keras_arguments, number
 from ..kernels import as_float
 from .base import REDUCTION, Loss, check_one_for_each_output, mean, predictions_in, weights
 
@@ -32,3 +32,58 @@ class MeanSquaredError(Loss):
     def backward(self):
         """Return dL/dy_pred = d/dy_pred of (y_pred - y_true)^2 / M = 2 (y_pred - y_true) / M, with M entries."""
         return 2 * self.weight * self.difference / max(self.difference.size, 1)
+
+
+class Huber(Loss):
+    """The Huber loss: a squared error near 0, an absolute error far away. So a label that is far off pulls no harder
+    than one that is `delta` off.
+
+    With d = y_pred - y_true, the mean over all entries of
+
+        d^2 / 2                       for |d| <= delta
+        delta |d| - delta^2 / 2       for |d| > delta
+
+    For delta = 1, errors of 0.5 and 3 cost 0.125 and 2.5. The two forms and their slopes meet at |d| = delta: the value
+    is delta^2 / 2, the slope delta. With delta = 1 it is called smooth L1, and trains the boxes of `multibox`.
+
+    Source: Huber 1964, "Robust estimation of a location parameter".
+    """
+
+    names = ("huber",)
+
+    @keras_arguments(after="delta", reduction=REDUCTION, name=NAME, dtype=DTYPE)
+    def __init__(self, delta=1.0):
+        super().__init__()
+        self.delta = number(delta, "delta", 1e-30, 1e30)
+
+    def check_labels(self, y_true, output_shape):
+        """Raise DataError unless there is one label for each output."""
+        check_one_for_each_output(y_true, output_shape, self)
+
+    def forward(self, y_true, y_pred, sample_weight=None):
+        """Return mean(w huber(y_pred - y_true))."""
+        y_pred = as_float(y_pred)
+        self.check_labels(y_true, y_pred.shape)
+        self.count = predictions_in(y_pred)
+        self.weight = weights(sample_weight, y_pred)
+        self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
+        return mean(self.weight * huber(self.difference, self.delta))
+
+    def backward(self):
+        """Return dL/dy_pred = w huber'(y_pred - y_true) / M, with M entries."""
+        return self.weight * huber_slope(self.difference, self.delta) / max(self.difference.size, 1)
+
+
+def huber(difference, delta=1.0):
+    """Return d^2 / 2 for |d| <= delta, else delta |d| - delta^2 / 2, number by number.
+
+    With c = d cut off at -delta and delta, both are c (d - c / 2): c = d gives d^2 / 2, and c = delta * sign(d) gives
+    delta |d| - delta^2 / 2.
+    """
+    cut_off = np.clip(difference, -delta, delta)
+    return cut_off * (difference - cut_off / 2)
+
+
+def huber_slope(difference, delta=1.0):
+    """Return the derivative of `huber`: d for |d| <= delta, else delta * sign(d). That is d cut off at +-delta."""
+    return np.clip(difference, -delta, delta)

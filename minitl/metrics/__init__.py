@@ -1,21 +1,30 @@
-"""Metrics under Keras's names. Reading order: `base` (what a metric is), `accuracy`."""
+"""Metrics under Keras's names. Reading order: `base` (what a metric is), `accuracy`, `iou` (pixels)."""
 
 from ..arguments import refuse_methods
 from ..errors import ArgumentError
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
 from .base import Metric
+from .iou import MeanIoU, iou_from_confusion, pixel_accuracy, pixel_confusion
 
 __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
+    "MeanIoU",
     "Metric",
     "SparseCategoricalAccuracy",
     "TopKCategoricalAccuracy",
     "get",
+    "iou_from_confusion",
+    "pixel_accuracy",
+    "pixel_confusion",
 ]
 
-# {Keras's name: class}. The name stands in each class. Keras also finds a class by its own name.
-METRICS = {each.name: each for each in map(globals().get, __all__) if each not in (None, Metric)}
+# {Keras's name: class}. The name stands in each class. Keras also finds a class by its own name. A metric that cannot
+# be made without an argument has to be given as an object.
+OBJECTS_ONLY = (Metric, MeanIoU)
+METRICS = {
+    each.name: each for each in map(globals().get, __all__) if isinstance(each, type) and each not in OBJECTS_ONLY
+}
 CLASSES = {each.__name__: each for each in METRICS.values()}
 
 

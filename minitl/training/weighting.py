@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..losses.base import check_weights, leading_shape
+from .compiled import losses_of
 
 
 def flat_weights(model, sample_weight, count):
@@ -36,7 +37,13 @@ def flat_weights(model, sample_weight, count):
 
 def combined_weights(model, class_weight, weights, y):
     """Return `weights` (from `flat_weights`) multiplied by the class weights of the labels y. `class_weight` is a dict
-    {class: weight}, and the model has one output."""
+    {class: weight}, and the model has one output.
+
+    The result has a weight for each prediction: (N,) for labels of examples, (N, H, W) for labels of pixels. (Keras
+    takes one label an example only: with labels of pixels its `fit` fails.) A class that is not named has the weight 1.
+    So has a label that the loss ignores: the loss leaves it out in any case. Labels between 0 and 1 are rounded, as in
+    Keras: 0.9 is class 1.
+    """
     if class_weight is None:
         return weights
     if len(model.outputs) > 1:
@@ -44,6 +51,9 @@ def combined_weights(model, class_weight, weights, y):
             f"class_weight is for a model with one output, and this one has {len(model.outputs)}; give sample_weight a "
             "list with the weights of each output instead."
         )
+    ((_, loss),) = losses_of(model)
+    if not getattr(loss, "takes_class_weight", True):  # a loss of your own may not say it
+        raise ArgumentError(f"class_weight does not go with {type(loss).__name__}; use sample_weight instead.")
     classes = model.outputs[0].shape[-1]
     if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(max(classes or 2, 2))):
         raise ArgumentError(
@@ -55,11 +65,12 @@ def combined_weights(model, class_weight, weights, y):
         labels = labels.argmax(axis=-1)  # one-hot
     elif labels.ndim == len(leading) + 1:
         labels = labels[..., 0]
+    labels = labels if labels.dtype.kind in "biu" else np.round(labels)
     of_classes = np.ones(labels.shape, np.float32)
     for label, weight in class_weight.items():
         if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < math.inf:
             raise ArgumentError(f"class_weight of class {label} is {weight!r}; expected a number of at least 0.")
-        of_classes[labels.astype(int) == label] = weight
+        of_classes[labels == label] = weight
     if weights is None:
         return (of_classes,)
     (weight,) = weights

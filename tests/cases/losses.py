@@ -20,12 +20,16 @@ import minitl.losses
 
 from . import random
 
-# Keras's name -> the class in minitl.losses
+# Keras's name -> the class in minitl.losses. Keras has no "multibox"
 NAMES = {
     "binary_crossentropy": "BinaryCrossentropy",
+    "binary_focal_crossentropy": "BinaryFocalCrossentropy",
     "categorical_crossentropy": "CategoricalCrossentropy",
+    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+    "huber": "Huber",
     "mean_squared_error": "MeanSquaredError",
     "mse": "MeanSquaredError",
+    "multibox": "MultiBoxLoss",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 
@@ -61,6 +65,22 @@ def classes(shape, seed):
 def classes_in_a_column(shape, seed):
     """Return the same with a last axis of size 1."""
     return classes(shape, seed)[..., None]
+
+
+def classes_and_one_ignored(shape, seed):
+    """Return the number of a class for each row, and 255 for one row of each example."""
+    labels = classes(shape, seed)
+    labels.reshape(len(labels), -1)[:, 1] = 255
+    return labels
+
+
+def matched_boxes(shape, seed):
+    """Return labels of prior boxes for outputs (N, P, 5 + classes): two of each image are matched with an object, one
+    is ignored, the others are background."""
+    rng, priors = np.random.default_rng([seed, *shape]), np.zeros(shape[1])
+    priors[:3] = 1, shape[2] - 5, -1
+    numbers = np.array([rng.permutation(priors) for _ in range(shape[0])]).reshape(shape[:2])
+    return np.concatenate([1.5 * random(*shape[:2], 4, seed=seed), numbers[..., None]], axis=-1).astype(np.float32)
 
 
 def one_hot(shape, seed):
@@ -152,7 +172,22 @@ OF_ALL_SHAPES = [
         LossCase(f"binary-smoothing-logits-{where}",
                  lambda losses: losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.2),
                  shape, yes_or_no, numbers),
+        LossCase(f"binary-focal-{where}", lambda losses: losses.BinaryFocalCrossentropy(),
+                 shape, yes_or_no, yes_or_no_probabilities),
+        LossCase(f"binary-focal-logits-{where}", lambda losses: losses.BinaryFocalCrossentropy(from_logits=True),
+                 shape, yes_or_no, numbers),
+        LossCase(f"binary-focal-balanced-soft-labels-{where}",
+                 lambda losses: losses.BinaryFocalCrossentropy(True, 0.3, 0.5, from_logits=True, label_smoothing=0.1),
+                 shape, between_yes_and_no, numbers),
+        LossCase(f"categorical-focal-{where}", lambda losses: losses.CategoricalFocalCrossentropy(),
+                 shape, one_hot, uneven_probabilities),
+        LossCase(f"categorical-focal-logits-{where}",
+                 lambda losses: losses.CategoricalFocalCrossentropy(from_logits=True), shape, one_hot, numbers),
+        LossCase(f"categorical-focal-alphas-smoothing-{where}",
+                 lambda losses: losses.CategoricalFocalCrossentropy([0.1, 2, 0.3, 1, 0], 0.5, True, 0.2),
+                 shape, one_hot, numbers),
         LossCase(f"mean-squared-error-{where}", lambda losses: losses.MeanSquaredError(), shape, numbers, numbers),
+        LossCase(f"huber-{where}", lambda losses: losses.Huber(), shape, numbers, numbers),
     )
 ]  # fmt: skip
 
@@ -161,4 +196,12 @@ LOSSES = [
     LossCase("mean-squared-error-one-output", lambda losses: losses.MeanSquaredError(), (6, 1), numbers, numbers),
     LossCase("binary-one-output", lambda losses: losses.BinaryCrossentropy(),
              (6, 1), yes_or_no, yes_or_no_probabilities),
+    LossCase("sparse-ignored-steps", lambda losses: losses.SparseCategoricalCrossentropy(ignore_class=255),
+             (3, 4, 5), classes_and_one_ignored, probabilities),
+    LossCase("sparse-ignored-logits-maps", lambda losses: losses.SparseCategoricalCrossentropy(True, 255),
+             (2, 3, 4, 5), classes_and_one_ignored, numbers),
+    LossCase("huber-small-delta", lambda losses: losses.Huber(0.3), (7, 5), numbers, numbers),
+    LossCase("multibox", lambda losses: losses.MultiBoxLoss(), (3, 13, 9), matched_boxes, numbers, keras=False),
+    LossCase("multibox-one-class-one-negative", lambda losses: losses.MultiBoxLoss(negatives=1),
+             (2, 8, 6), matched_boxes, numbers, keras=False),
 ]  # fmt: skip

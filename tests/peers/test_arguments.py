@@ -35,6 +35,7 @@ REQUIRED = {
     "initial_learning_rate": 0.1,
     "kernel_size": 3,
     "learning_rate": 0.1,
+    "num_classes": 3,
     "padding": "valid",
     "pool_size": 2,
     "rate": 0.5,
