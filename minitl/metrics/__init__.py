@@ -1,8 +1,10 @@
-"""Metrics under Keras's names. Reading order: `base` (what a metric is), `accuracy`."""
+"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `accuracy`; for
+detectors `detections` (how boxes are given), `average_precision`."""
 
 from ..arguments import refuse_methods
 from ..errors import ArgumentError
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
+from .average_precision import coco_average_precision, voc_average_precision
 from .base import Metric
 
 __all__ = [
@@ -11,11 +13,13 @@ __all__ = [
     "Metric",
     "SparseCategoricalAccuracy",
     "TopKCategoricalAccuracy",
+    "coco_average_precision",
     "get",
+    "voc_average_precision",
 ]
 
 # {Keras's name: class}. The name stands in each class. Keras also finds a class by its own name.
-METRICS = {each.name: each for each in map(globals().get, __all__) if each not in (None, Metric)}
+METRICS = {each.name: each for each in map(globals().get, __all__) if each is not Metric and isinstance(each, type)}
 CLASSES = {each.__name__: each for each in METRICS.values()}
 
 
