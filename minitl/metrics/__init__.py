@@ -1,8 +1,10 @@
-"""Metrics under Keras's names. Reading order: `base` (what a metric is), `accuracy`, `iou` (pixels)."""
+"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `accuracy`, `iou`
+(pixels); for detectors `detections` (how boxes are given), `average_precision`."""
 
 from ..arguments import refuse_methods
 from ..errors import ArgumentError
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
+from .average_precision import coco_average_precision, voc_average_precision
 from .base import Metric
 from .iou import MeanIoU, iou_from_confusion, pixel_accuracy, pixel_confusion
 
@@ -13,10 +15,12 @@ __all__ = [
     "Metric",
     "SparseCategoricalAccuracy",
     "TopKCategoricalAccuracy",
+    "coco_average_precision",
     "get",
     "iou_from_confusion",
     "pixel_accuracy",
     "pixel_confusion",
+    "voc_average_precision",
 ]
 
 # {Keras's name: class}. The name stands in each class. Keras also finds a class by its own name. A metric that cannot
