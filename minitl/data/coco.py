@@ -12,8 +12,8 @@ The file comes from somewhere, so nothing in it is believed. It is JSON, not a p
 file within the folder of images. Where the file as a whole is wrong, `read_coco` raises an error. Where one entry is
 wrong, it is left out and stands in `faults`: one bad box among 860,000 is no reason to stop, but it has to be named.
 
-`segmentation_folder` makes masks of the objects (`CocoMask`), with the pixels that `polygons` draws. The boxes are given
-as they are, checked to be four numbers and no more than that.
+`segmentation_folder` makes masks of the objects (`CocoMask`), with the pixels that `polygons` draws. Boxes are given as
+they are: they were checked to be four numbers, and no more than that.
 """
 
 import json

@@ -71,8 +71,8 @@ def resize_mask(mask, height, width):
     """Return a mask (H, W) with `height` rows and `width` columns: each new pixel is the nearest old one.
 
     Pixels are little squares: the centre of new pixel i lies at (i + 1/2) H/height on the old axis, where old pixel k
-    reaches from k to k + 1. The row 0 2 becomes 0 0 2 2 at width 4 (a bilinear resizing would give 0 1 2 2, with a class
-    that is not there).
+    reaches from k to k + 1. The row 0 2 becomes 0 0 2 2 at width 4. (A bilinear resizing would give 0 1 2 2, with a
+    class that is not there.)
     """
     rows, cols = (
         np.minimum((np.arange(new) + 0.5) * old / new, old - 1).astype(int)
@@ -191,7 +191,7 @@ def _require_exact(path, image):
     if is_jpeg or image.format not in FORMATS_OF_MASKS:
         why = "" if image.format == "PPM" else ", whose compression can make numbers between those of two classes"
         raise DataError(
-            f"{path}: is a {'JPEG' if is_jpeg else image.format} file{why}; expected a mask as PNG (or TIFF, BMP, GIF). "
+            f"{path}: is a {'JPEG' if is_jpeg else image.format} file{why}; expected a mask as PNG, TIFF, BMP or GIF. "
             "Export the mask again from the program that it was drawn with."
         )
 
@@ -249,8 +249,8 @@ def _without_table(codes):
     found = [_colour(code) for code in np.unique(codes).tolist()]
     if len(found) > 256:
         return (
-            f"has {len(found):,} different colours; expected a mask, with a colour for each class. It may be a photograph, "
-            "or a mask that a lossy compression has been over. Export the mask again as PNG."
+            f"has {len(found):,} different colours; expected a mask, with a colour for each class. It may be a "
+            "photograph, or a mask that a lossy compression has been over. Export the mask again as PNG."
         )
     entries = ", ".join(f"{colour}: {number}" for number, colour in enumerate(found[:SHOWN]))
     more = f", ... ({len(found)} colours)" if len(found) > SHOWN else ""
