@@ -75,6 +75,10 @@ class MistakeWarning(UserWarning):
     """
 
 
+class DataWarning(UserWarning):
+    """A warning that the numbers in a file of data may not mean what they are taken for."""
+
+
 class WeightsWarning(UserWarning):
     """A warning that a file of weights may give other outputs in this model than in the one that it was saved from."""
 
@@ -82,6 +86,11 @@ class WeightsWarning(UserWarning):
 def warn_of_weights(text):
     """Warn with a `WeightsWarning`, which shows the line of the user's program that loaded the file."""
     _warn(text, WeightsWarning)
+
+
+def warn_of_data(text):
+    """Warn with a `DataWarning`, which shows the line of the user's program that read the file."""
+    _warn(text, DataWarning)
 
 
 def warn_of_mistake(text, mistake):

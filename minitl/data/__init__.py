@@ -4,29 +4,48 @@ The set that comes with the project is in `bundled`, and the larger set that it 
 `photos` read single files, in the colours of `colours`. `folders` reads a folder of photographs, which `walk`, `parts`
 and `split` find, recognize and divide, and `stream` reads its images when they are needed.
 `augmentation` varies them, and `preparation` prepares them as a network expects.
+
+For segmentation, `masks` reads class numbers, and `segmentation_folder` a folder of photographs with masks: `pairing`
+finds them, `masked_photos` reads them, and `coco` and `polygons` make masks of COCO files. `paired_augmentation` varies
+image and mask alike, and `shapes` draws a set that needs no files.
 """
 
 from ..kernels.images import grey_to_rgb, resize
 from .augmentation import Augmentation
 from .bundled import ImageSet, fashion_mnist_few_shot
+from .coco import read_coco
 from .folders import Photo, PhotoFolder, audit_folder
 from .idx import fashion_mnist, read_idx
 from .images import read_image
+from .masked_photos import MaskedPhoto, read_pair
+from .masks import read_mask, resize_mask
+from .paired_augmentation import PairedAugmentation
 from .photos import open_photo
+from .segmentation_folder import SegmentationFolder, audit_segmentation
+from .shapes import shapes_on_textures
 from .stream import PhotoStream
 
 __all__ = [
     "Augmentation",
     "ImageSet",
+    "MaskedPhoto",
+    "PairedAugmentation",
     "Photo",
     "PhotoFolder",
     "PhotoStream",
+    "SegmentationFolder",
     "audit_folder",
+    "audit_segmentation",
     "fashion_mnist",
     "fashion_mnist_few_shot",
     "grey_to_rgb",
     "open_photo",
+    "read_coco",
     "read_idx",
     "read_image",
+    "read_mask",
+    "read_pair",
     "resize",
+    "resize_mask",
+    "shapes_on_textures",
 ]

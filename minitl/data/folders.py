@@ -110,7 +110,7 @@ class PhotoFolder:
             said.update(frozenset(paths) for paths in repeated)
         harmless = [paths for paths in self.duplicates if frozenset(paths) not in said]
         lines += [f"the same photograph: {', '.join(map(one_line, paths))}" for paths in harmless]
-        return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))
+        return "\n".join(short for line in lines for short in wrapped(line))
 
 
 def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1, follow_links=False):
@@ -199,7 +199,7 @@ def one_line(path):
     return str(path).replace("\n", "\\n")
 
 
-def _wrapped(line):
+def wrapped(line):
     """Return a line as lines of at most 80 characters. Only long names make longer ones."""
     if len(line) <= WIDTH:
         return [line]

@@ -4,13 +4,15 @@ The files in a folder of photographs come from phones, editors and web sites. A 
 data, in the colours of a printer, with a palette or an alpha channel, or with 16 bits a pixel. A file may be cut short,
 or no image at all. Each file either becomes the image that a person sees, or an error names it.
 
-`open_photo` is the only place where minitl opens an image. It accepts only formats that are images: what a file holds
-never starts another program. (Pillow gives PostScript to Ghostscript, whatever the name of its file.) `colours` makes
-sRGB of all kinds of pixels, and `file_kinds` says what a file is that cannot be read.
+`opened_image` is the only place where minitl opens an image. It accepts only formats that are images: what a file holds
+never starts another program. (Pillow gives PostScript to Ghostscript, whatever the name of its file.) `open_photo` is
+for photographs, and `masks.read_mask` for maps of classes, whose pixels are no colours. `colours` makes sRGB of all
+kinds of pixels, and `file_kinds` says what a file is that cannot be read.
 """
 
 import contextlib
 import importlib
+import io
 import logging
 import os
 import re
@@ -28,6 +30,8 @@ from .file_kinds import kind_of
 
 # A larger image is not decoded. Phones with up to 200 megapixels need a higher limit.
 MOST_PIXELS = 100_000_000
+MOST_BYTES = 2**30  # of a file that is read as a whole before it is decoded
+ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 # Pillow's names of the formats that it decodes itself, as images of 8 or 16 bits. Not among them: EPS and WMF (drawn by
 # other programs), IPTC (which opens the file within it as any format), and formats of measurements.
 FORMATS = (
@@ -49,12 +53,28 @@ def open_photo(path, most_pixels=MOST_PIXELS):
 
     Raises DataError with the name of the file, the reason, and what to do.
     """
-    Image, ImageOps = _pillow(path)
-    require_file(path)
+    with opened_image(path, most_pixels) as image:
+        turn_upright(image)
+        return to_rgb(image)
+
+
+@contextlib.contextmanager
+def opened_image(path, most_pixels=MOST_PIXELS, content=None):
+    """Open a file for a block, as a decoded Pillow image of any mode, as it is stored: `turn_upright` turns it.
+
+    content   the bytes of the file, where they were read before (`read_content`); then it is not read again
+
+    Raises DataError with the name of the file, the reason, and what to do; also where the block raises any other error,
+    because a damaged image makes Pillow raise nearly anything.
+    """
+    Image = _pillow(path)
+    if content is None:
+        require_file(path)
     try:
         # Pillow maps a file that it opens itself into memory. It turns some of them wrongly, and the process ends where
         # a mapped file becomes shorter.
-        with _pillow_is_quiet, open(path, "rb") as file, Image.open(file, formats=_formats(path)) as image:
+        stored = open(path, "rb") if content is None else io.BytesIO(content)
+        with _pillow_is_quiet, stored as file, Image.open(file, formats=_formats(path)) as image:
             width, height = image.size
             if width * height > most_pixels:
                 raise _too_large(path, f"{width}x{height}", most_pixels)
@@ -63,8 +83,7 @@ def open_photo(path, most_pixels=MOST_PIXELS):
             if image.format == "PNG":
                 scale_transparency(image)
             image.load()
-            _turn_upright(image, ImageOps)
-            return to_rgb(image)
+            yield image
     except FileNotFoundError:
         raise DataError(f"{path}: is not there (any more).") from None
     except DataError:
@@ -80,6 +99,40 @@ def open_photo(path, most_pixels=MOST_PIXELS):
         raise DataError(f"{path}: cannot be read as an image ({reason}).") from None
 
 
+def turn_upright(image):
+    """Turn an opened image as the camera was held, in place: it may be large. Damaged EXIF data do not turn it."""
+    from PIL import ImageOps
+
+    with contextlib.suppress(Exception):  # as for damaged files; a viewer shows such a photograph as it is stored
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def orientation_of(image):
+    """Return how an opened image is stored, as EXIF numbers it from 1 to 8. Damaged EXIF data count as 1, upright."""
+    with contextlib.suppress(Exception):
+        orientation = image.getexif().get(ORIENTATION, 1)
+        return orientation if orientation in range(1, 9) else 1
+    return 1
+
+
+def read_content(path, form="an image", thing="a photograph"):
+    """Return the bytes of a file that is to be decoded and digested, and so is read only once.
+
+    form, thing   as in `require_file`
+
+    Raises DataError if there is no such file, or if it is larger than MOST_BYTES.
+    """
+    require_file(path, form, thing)
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path}: is larger than the limit of {MOST_BYTES:,} bytes.")
+    return content
+
+
 def in_threads(work, things):
     """Yield `work(thing)` for each of `things` in order, computed on several cores. (Pillow decodes without Python's
     lock.) Only a few results are computed ahead, so little work is lost after an error."""
@@ -93,26 +146,23 @@ def in_threads(work, things):
             yield ahead.popleft().result()
 
 
-def require_file(path):
-    """Raise DataError unless `path` is a file that has content. A pipe is not opened: it might never end."""
+def require_file(path, form="an image", thing="a photograph"):
+    """Raise DataError unless `path` is a file that has content. A pipe is not opened: it might never end.
+
+    form, thing   how the file is read and what is expected in it, for the messages
+    """
     try:
         status = os.stat(path)
     except FileNotFoundError:
         raise DataError(f"{path}: is not there (any more).") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        raise DataError(f"{path}: cannot be read as an image ({getattr(error, 'strerror', None) or error}).") from None
+        raise DataError(f"{path}: cannot be read as {form} ({getattr(error, 'strerror', None) or error}).") from None
     if stat.S_ISDIR(status.st_mode):
-        raise DataError(f"{path}: is a folder; expected a photograph. Name the files in it.")
+        raise DataError(f"{path}: is a folder; expected {thing}. Name the files in it.")
     if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{path}: is a pipe or a device; expected a file with a photograph.")
+        raise DataError(f"{path}: is a pipe or a device; expected a file with {thing}.")
     if status.st_size == 0:
-        raise DataError(f"{path}: cannot be read as an image (it is empty).")
-
-
-def _turn_upright(image, ImageOps):
-    """Turn the image as the camera was held, in place: it may be large. Damaged EXIF data do not turn it."""
-    with contextlib.suppress(Exception):  # as for damaged files; a viewer shows such a photograph as it is stored
-        ImageOps.exif_transpose(image, in_place=True)
+        raise DataError(f"{path}: cannot be read as {form} (it is empty).")
 
 
 def _too_large(path, found, most_pixels):
@@ -174,12 +224,12 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 def _pillow(path):
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError:
         raise MissingExtraError(
             f"{path}: reading images needs Pillow (the extra 'images'): python -m pip install pillow"
         ) from None
-    return Image, ImageOps
+    return Image
 
 
 def _reason(error, path):

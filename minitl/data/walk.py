@@ -38,24 +38,23 @@ class Walk:
     """A walk through a folder.
 
     root      the folder;   parts   {"train": folder, "val": folder}, or {} where it is not divided
+    expected  what the folder should hold: for the error about a path that is none
     skipped   (path within the folder, reason) of everything that was passed over and is not hidden
     """
 
-    def __init__(self, path, follow_links=False):
+    def __init__(self, path, follow_links=False, expected="a subfolder of photographs for each class"):
         self.root, self.follow_links, self.skipped, self.parts = Path(path), follow_links, [], {}
         try:
             is_folder = self.root.is_dir()
         except (OSError, ValueError):  # a name that is too long, say
             is_folder = False
         if not is_folder:
-            raise DataError(
-                f"{self.root}: is no folder. Expected a folder with a subfolder of photographs for each class."
-            )
+            raise DataError(f"{self.root}: is no folder. Expected a folder with {expected}.")
         self.resolved = self.root.resolve()
 
     def files_by_part(self):
         """Return {part: {class name: sorted files}}, of the parts "train" and "val", or of "all" alone."""
-        entries = list(self._entries(self.root))
+        entries = list(self.entries(self.root))
         folders = {path.name: path for path in entries if path.is_dir()}
         self.parts = {part: folders[name] for part, name in parts_of(self.root, folders).items()}
         if not self.parts:
@@ -63,8 +62,8 @@ class Walk:
         for path in entries:
             if path not in self.parts.values():
                 used = " and ".join(f"{folder.name}/" for folder in self.parts.values())
-                self._skip(path, f"lies beside {used}, and is not used")
-        return {part: self._classes(self._entries(folder)) for part, folder in self.parts.items()}
+                self.skip(path, f"lies beside {used}, and is not used")
+        return {part: self._classes(self.entries(folder)) for part, folder in self.parts.items()}
 
     def subfolders(self, folder, files):
         """Return the names of the folders in a class's folder that hold its `files`; None if it holds some itself."""
@@ -85,21 +84,22 @@ class Walk:
             "Give --follow-links to follow them, or copy the photographs into the folder.",
         )
 
-    def _skip(self, path, reason):
+    def skip(self, path, reason):
+        """Record why a path is passed over."""
         self.skipped.append((path.relative_to(self.root), reason))
 
-    def _entries(self, folder):
+    def entries(self, folder):
         """Yield the paths in a folder, sorted by name, without hidden files and links that are not followed."""
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            self._skip(Path(folder), f"cannot be read ({error.strerror})")
+            self.skip(Path(folder), f"cannot be read ({error.strerror})")
             return
         for entry in entries:
             path = Path(entry.path)
             reason = self._reason_not_to_follow(path)
             if reason:
-                self._skip(path, reason)
+                self.skip(path, reason)
             elif not entry.name.startswith(".") and entry.name not in NOT_OURS:
                 yield path
 
@@ -110,27 +110,27 @@ class Walk:
             if path.is_dir():
                 classes[path.name] = self._files(path, path.resolve(), {path.resolve()})
             else:
-                self._skip(path, "lies beside the classes' folders")
+                self.skip(path, "lies beside the classes' folders")
         return classes
 
     def _files(self, folder, top, visited):
         """Return all files below the folder `top` of a class. `visited` collects the folders, so that each one is
         visited only once, even if links form a circle."""
         found = []
-        for path in self._entries(folder):
+        for path in self.entries(folder):
             if path.is_dir():
                 target = path.resolve()
                 if target in visited:
-                    self._skip(path, "is a link to a folder that was visited already")
+                    self.skip(path, "is a link to a folder that was visited already")
                 elif target.is_relative_to(self.resolved) and not target.is_relative_to(top):
-                    self._skip(path, "is a link to a folder of another class")
+                    self.skip(path, "is a link to a folder of another class")
                 else:
                     visited.add(target)
                     found += self._files(path, top, visited)
             elif path.is_file():
                 found.append(path)
             else:
-                self._skip(path, "is no file")
+                self.skip(path, "is no file")
         return found
 
     def _reason_not_to_follow(self, path):

@@ -1,0 +1,121 @@
+"""A photograph with its mask: reading the two, and the look at them before a training.
+
+`segmentation_folder.audit_segmentation` examines each pair once. A training then reads them with `read_pair`.
+
+A photograph may be turned by its EXIF data, and its mask drawn on the stored image. Where the sides show this, the mask
+is turned as its photograph is (`fitted`).
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from .coco import CocoMask
+from .colours import to_rgb
+from .masks import Decoded, decode_mask, turned, unlisted
+from .photos import MOST_PIXELS, opened_image, orientation_of, read_content, turn_upright
+
+
+@dataclass(frozen=True)
+class MaskedPhoto:
+    """One photograph with its mask.
+
+    path     the file of the photograph
+    mask     the file of the mask, or a `coco.CocoMask`
+    sha256   that of the photograph's file
+    colours  the table of colours by which the mask is read (`masks.colour_table`), or None
+    pixels   the count of pixels of each number from 0 to 255 in the mask, as the audit found them
+    """
+
+    path: Path
+    mask: Path | CocoMask
+    sha256: str
+    colours: dict | None = field(default=None, repr=False, compare=False)
+    pixels: tuple = field(default=(), repr=False, compare=False)
+
+
+def read_pair(masked_photo):
+    """Return (image uint8 (H, W, 3), mask uint8 (H, W)) of a `MaskedPhoto`. Raises DataError for a file that cannot be
+    read (any more)."""
+    photo = masked_photo
+    image, orientation = _photograph(photo.path, read_content(photo.path))
+    mask = fitted(_decoded(photo.path, photo.mask, photo.colours or {}).values, image.size, orientation)
+    if mask is None:
+        raise DataError(f"{photo.path}: its mask has another size now. Look through the folder again.")
+    return np.asarray(image), mask
+
+
+def fitted(mask, size, orientation):
+    """Return a mask (H, W) as it lies on a photograph of `size` (width, height) that was turned upright, or None if the
+    sizes differ. A mask that has the stored photograph's sides, and not the upright one's, is turned as well."""
+    height_and_width = size[::-1]
+    if mask.shape == height_and_width:
+        return mask
+    upright = turned(mask, orientation)
+    return upright if orientation > 1 and upright.shape == height_and_width else None
+
+
+class Examination:
+    """The look at all pairs, and what they have in common.
+
+    classes    the count of classes, or None if it is unknown;   table   that of `masks.colour_table`
+    ignore     the number of unlabelled pixels, or None
+    palettes   {number in a mask: {colour: the first mask where it has this colour}}
+    undecided  photographs of which nobody knows whether the mask was drawn on the upright image
+    """
+
+    def __init__(self, classes, table, ignore):
+        self.classes, self.table, self.ignore = classes, table, ignore
+        self.palettes, self.undecided = {}, []
+
+    def examine(self, pair):
+        """Return a `MaskedPhoto`, or (the file at fault, the reason). Called from several threads."""
+        at_fault = pair.path
+        try:
+            content = read_content(pair.path)
+            image, orientation = _photograph(pair.path, content)
+            at_fault = pair.path if isinstance(pair.mask, CocoMask) else pair.mask
+            decoded = _decoded(pair.path, pair.mask, self.table)
+        except (DataError, OSError) as error:
+            return at_fault, str(error).removeprefix(f"{at_fault}: ").rstrip(".")
+        mask = fitted(decoded.values, image.size, orientation)
+        if mask is None:
+            rows, columns = decoded.values.shape
+            reason = f"its mask has {columns}x{rows} pixels, and the photograph {image.width}x{image.height}"
+            return pair.path, reason
+        reason = unlisted(mask, self.classes, self.ignore)
+        if reason:
+            return at_fault, reason
+        if orientation > 1 and decoded.values.shape == turned(mask, orientation).shape:
+            self.undecided.append(pair.path)
+        for number, colour in decoded.palette.items():
+            self.palettes.setdefault(number, {}).setdefault(colour, pair.mask)
+        pixels = tuple(np.bincount(mask.ravel(), minlength=256).tolist())
+        digest = hashlib.sha256(content).hexdigest()
+        return MaskedPhoto(pair.path, pair.mask, digest, self.table or None, pixels)
+
+
+def _photograph(path, content):
+    """Return (the upright Pillow image in RGB, the orientation of the stored one) of a photograph's `content`."""
+    with opened_image(path, MOST_PIXELS, content) as image:
+        orientation = orientation_of(image)
+        turn_upright(image)
+        return to_rgb(image), orientation
+
+
+def _decoded(path, mask, table):
+    """Return the mask of the photograph `path` as `masks.Decoded`. Raises DataError."""
+    if not isinstance(mask, CocoMask):
+        return decode_mask(mask, read_content(mask, thing="a mask"), table)
+    try:
+        return Decoded(mask.draw(), {})
+    except DataError as error:
+        raise DataError(f"{path}: {error} in {mask.file.path.name}") from None
+
+
+def name_of(mask):
+    """Return the name of a mask's file, or that of its photograph in a COCO file."""
+    return mask.file.images[mask.number].file_name if isinstance(mask, CocoMask) else mask.name
