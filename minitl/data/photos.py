@@ -40,6 +40,7 @@ FORMATS_BY_SUFFIX = {
 }  # fmt: skip
 # Formats of other packages: {format: (package, the function that adds it to Pillow)}.
 ADDED_FORMATS = {"HEIF": ("pillow_heif", "register_heif_opener")}
+EXIF_ORIENTATION = 0x0112  # the tag of the EXIF data that says how the camera was held
 # Formats in which several frames are a film. In others they are versions or pages, of which the first is shown.
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")
 
@@ -78,6 +79,21 @@ def open_photo(path, most_pixels=MOST_PIXELS):
         else:
             reason = _reason(error, path)
         raise DataError(f"{path}: cannot be read as an image ({reason}).") from None
+
+
+def orientation(path):
+    """Return how a photograph is stored, as its EXIF data say: from 1 (upright) to 8; 1 where they do not say.
+
+    `open_photo` has turned the image upright. Boxes that were drawn on the stored image must be turned as well.
+    Numbers from 5 on exchange height and width.
+    """
+    Image, _ = _pillow(path)
+    try:
+        with _pillow_is_quiet, open(path, "rb") as file, Image.open(file, formats=_formats(path)) as image:
+            number = image.getexif().get(EXIF_ORIENTATION, 1)
+    except Exception:  # as for damaged EXIF data, which turn nothing
+        return 1
+    return number if number in range(1, 9) else 1
 
 
 def in_threads(work, things):
