@@ -133,6 +133,20 @@ def read_content(path, form="an image", thing="a photograph"):
     return content
 
 
+def orientation(path):
+    """Return how a photograph is stored, as its EXIF data say: from 1 (upright) to 8; 1 where they do not say.
+
+    `open_photo` has turned the image upright. Boxes that were drawn on the stored image must be turned as well.
+    Numbers from 5 on exchange height and width.
+    """
+    Image = _pillow(path)
+    try:
+        with _pillow_is_quiet, open(path, "rb") as file, Image.open(file, formats=_formats(path)) as image:
+            return orientation_of(image)
+    except Exception:  # as for damaged EXIF data, which turn nothing
+        return 1
+
+
 def in_threads(work, things):
     """Yield `work(thing)` for each of `things` in order, computed on several cores. (Pillow decodes without Python's
     lock.) Only a few results are computed ahead, so little work is lost after an error."""

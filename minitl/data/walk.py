@@ -65,6 +65,10 @@ class Walk:
                 self.skip(path, f"lies beside {used}, and is not used")
         return {part: self._classes(self.entries(folder)) for part, folder in self.parts.items()}
 
+    def files_below(self, folder):
+        """Return all files below a folder, sorted by name, where the folders within are no classes."""
+        return self._files(folder, self.resolved, {Path(folder).resolve()})
+
     def subfolders(self, folder, files):
         """Return the names of the folders in a class's folder that hold its `files`; None if it holds some itself."""
         places = [file.relative_to(folder).parts for file in files]
