@@ -1,7 +1,7 @@
 """The maps of a network that other networks are built on: those with a place for 4, 8, 16 or 32 pixels.
 
-A network for pixels (`fcn`, `unet`) or for boxes (`ssd`) takes maps from within a pre-trained one. A map of stride s has
-a place for s pixels in each direction: it is s times smaller than the image.
+A network for pixels (`fcn`, `unet`) or for boxes (`ssd`) takes maps from within a pre-trained one. A map of stride s
+has a place for s pixels in each direction: it is s times smaller than the image.
 """
 
 from ..errors import ArgumentError

@@ -107,6 +107,15 @@ def frozen_prefix(graph):
             cut = call.outputs[0]
     if cut is not None or len(graph.inputs) == 1:
         return [] if cut is None else [cut]
+    return fixed_ends(graph)
+
+
+def fixed_ends(graph):
+    """Return the fixed tensors that are inputs of a call that is not fixed, in the order of the graph: all that the
+    rest is computed from. [] if none of them was computed with parameters.
+
+    A network for pixels takes several maps of a frozen base. No single tensor determines the rest, but these do.
+    """
     fixed, with_parameters = set(graph.inputs), set()
     for call in graph.calls:
         if call.layer.is_fixed and fixed.issuperset(call.inputs):

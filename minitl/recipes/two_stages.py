@@ -17,21 +17,13 @@ from ..optimizers import SGD
 from ..progress import Progress
 from ..randomness import set_random_seed
 from ..terminal import counted, printable, wrapped
-from ..training import (
-    BackupAndRestore,
-    EarlyStopping,
-    LearningRateHistory,
-    ReduceLROnPlateau,
-    range_test,
-    ridge_head,
-)
+from ..training import range_test, ridge_head
+from . import stage
 from .base_features import features_of, room_for_features
-from .epoch_lines import EpochLines
 from .evaluation import Evaluation
 from .finding import found_photographs
 from .head_choice import MOST_EPOCHS, NOUN, HeadChoice, candidates, choose_head
 from .heads import before_normalization, learning_layers, without_a_batch_of_one
-from .schedules import learning_rate_schedule
 from .settings import SettingError, parts_before
 from .view import photograph_stream
 
@@ -289,49 +281,29 @@ class TwoStages:
 
     def optimizer(self, learning_rate, steps, warm_up=0, rate_factors=None):
         """Return the SGD optimizer of a stage with so many steps."""
-        settings = self.settings
-        return SGD(
-            learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up),
-            momentum=0.9,
-            weight_decay=settings.weight_decay or None,
-            l2_sp=settings.l2_sp or None,
-            global_clipnorm=settings.clip_norm,
-            rate_factors=rate_factors,
-        )
+        return stage.sgd(self.settings, learning_rate, steps, warm_up, rate_factors)
 
-    def callbacks(self, stage, epochs):
+    def callbacks(self, name, epochs):
         """Return the callbacks of a stage."""
-        settings, callbacks = self.settings, []
-        if settings.patience is not None:
-            callbacks.append(EarlyStopping(patience=settings.patience, restore_best_weights=True, verbose=1))
-        if settings.schedule == "plateau":
-            callbacks.append(ReduceLROnPlateau(factor=0.3, patience=2, verbose=1))
-        backup = BackupAndRestore(
-            self.runs.stage(stage),
-            save_freq=1,
-            seconds_between=10,
-            delete_checkpoint=False,
-            despite_changes=settings.despite_changes,
-            conditions={f"--{name}": getattr(settings, name) for name in ("seed", "start", "patience")},
-        )
-        self.learning_rates[stage] = LearningRateHistory()
-        return [*callbacks, EpochLines(epochs), self.learning_rates[stage], backup]
+        conditions = ("seed", "start", "patience")
+        callbacks, self.learning_rates[name] = stage.callbacks(self.settings, self.runs, name, epochs, conditions)
+        return callbacks
 
-    def fit(self, part, x, x_val, stage, epochs, learning_rate, rate_factors=None):
+    def fit(self, part, x, x_val, name, epochs, learning_rate, rate_factors=None):
         """Train a part of the model on the outputs of the part before it. Returns the `History`."""
         settings, classes = self.settings, len(self.folder.class_names)
         batch_size = without_a_batch_of_one(settings.batch_size, len(self.y))
         steps_an_epoch = -(-len(self.y) // batch_size)
         warm_up = round(settings.warm_up * steps_an_epoch)
         self.compile(part, self.optimizer(learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
-        self.learned[stage] = self.model.count_params(trainable_only=True)
+        self.learned[name] = self.model.count_params(trainable_only=True)
         return part.fit(
             x,
             to_categorical(self.y, classes),
             batch_size,
             epochs,
             verbose=0,
-            callbacks=self.callbacks(stage, epochs),
+            callbacks=self.callbacks(name, epochs),
             validation_data=(x_val, to_categorical(self.y_val, classes)),
             class_weight=balanced_weights(self.y, classes) if settings.class_weights else None,
         )
