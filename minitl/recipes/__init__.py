@@ -14,6 +14,7 @@ Read in this order:
     photographs       the job on a folder of your own photographs;   two_stages   each step of this job
     settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
+    detection         the job on a folder of photographs with boxes;   places   its steps
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
     models_by_name, conversion      other people's weights
@@ -25,6 +26,7 @@ fine-tuning).
 
 from .clothing import ClothingSettings, FinetunedClothing, finetune_clothing
 from .conversion import convert_weights
+from .detection import DetectionSettings, detect, evaluate_detection, finetune_detection
 from .evaluation import Evaluation, paired_interval, wilson_interval
 from .photographs import FinetunedPhotographs, find_learning_rate, finetune_photographs
 from .prediction import classify, evaluate_folder
@@ -32,6 +34,7 @@ from .settings import PhotographSettings, SettingError
 
 __all__ = [
     "ClothingSettings",
+    "DetectionSettings",
     "Evaluation",
     "FinetunedClothing",
     "FinetunedPhotographs",
@@ -39,9 +42,12 @@ __all__ = [
     "SettingError",
     "classify",
     "convert_weights",
+    "detect",
+    "evaluate_detection",
     "evaluate_folder",
     "find_learning_rate",
     "finetune_clothing",
+    "finetune_detection",
     "finetune_photographs",
     "paired_interval",
     "wilson_interval",

@@ -86,8 +86,9 @@ class PlaceJob:
     def run_frozen_part(self):
         """Run the layers that stay frozen in all stages once over every photograph, and keep the maps that the rest of
         the model begins with."""
-        if self.settings.has_second_stage:
-            self.unfreeze_blocks()
+        self.freeze_base()
+        if self.settings.has_second_stage:  # not `unfreeze_blocks`: the new layers' normalization learns in stage 1
+            transfer.unfreeze(self.base, after=self.parts[self.settings.unfreeze])
         ends = fixed_ends(self.model)
         self.freeze_base()
         self.part = self.model.part(ends, self.model.output)

@@ -138,7 +138,14 @@ class DetectionJob(PlaceJob):
         augment = BoxedAugmentation(upside_down=turns, quarter_turns=turns)
         described = ["boxes", repr(augment)]
         return Variations(
-            photos, drawing(augment), self.prepare, *self.image_hw, variations, self.settings.seed, described, boxes_text
+            photos,
+            drawing(augment),
+            self.prepare,
+            *self.image_hw,
+            variations,
+            self.settings.seed,
+            described,
+            boxes_text,
         )
 
     def labels(self, stream, positions):

@@ -67,17 +67,21 @@ class Detector:
             self.priors = ssd_priors(self.shapes, *self.size)
         except (KeyError, TypeError, ValueError, MinitlError):
             raise ArgumentError(
-                f"{name}: its metadata 'priors' are {about.get('priors')!r}; expected the (width, height) of the priors "
-                "of each map."
+                f"{name}: its metadata 'priors' are {about.get('priors')!r}; expected the (width, height) of the "
+                "priors of each map."
             ) from None
         if len(self.priors) != shape[1]:
-            raise ArgumentError(f"{name}: has outputs for {shape[1]} priors, and its metadata describe {len(self.priors)}.")
+            raise ArgumentError(
+                f"{name}: has outputs for {shape[1]} priors, and its metadata describe {len(self.priors)}."
+            )
         self.suppression, self.floor, self.score, self.most = (
             self._stated(name, about, key) for key in ("suppression", "floor", "score", "most")
         )
         numbers = self.category_numbers
         if numbers is not None and not (isinstance(numbers, list) and len(numbers) == len(self.class_names)):
-            raise ArgumentError(f"{name}: its metadata 'category_numbers' are {numbers!r}; expected one for each class.")
+            raise ArgumentError(
+                f"{name}: its metadata 'category_numbers' are {numbers!r}; expected one for each class."
+            )
         self.prepare = preprocessing(about.get("preprocessing"))
 
     @staticmethod
@@ -95,8 +99,8 @@ class Detector:
         return self.model.input_shape[1:3]
 
     def image_or_reason(self, path):
-        """Return (the image of a file as the model is shown it, its height, its width), or the reason why there is none,
-        as text."""
+        """Return (the image of a file as the model is shown it, the height and the width of the file's), or a text with
+        the reason why there is none."""
         try:
             image = open_photo(path)
             return self.prepare(resized(image, NO_BOXES, *self.size)[0][None])[0], image.height, image.width
@@ -151,9 +155,9 @@ def detect_each(model, files, score=None, verbose=1):
     paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
     with Progress("Finding boxes", len(paths), enabled=bool(verbose), lines=False) as bar:
         batch = []
-        for number_, (path, image) in enumerate(zip(paths, in_threads(detector.image_or_reason, paths)), start=1):
+        for place, (path, image) in enumerate(zip(paths, in_threads(detector.image_or_reason, paths)), start=1):
             batch.append((path, image))
-            if len(batch) == BATCH or number_ == len(paths):
+            if len(batch) == BATCH or place == len(paths):
                 yield from _found(detector, batch, score)
                 bar.advance(len(batch))
                 batch = []

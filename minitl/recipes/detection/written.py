@@ -9,8 +9,8 @@ Each file is written as a whole or not at all.
 Who calls this: `minitl predict MODEL FILES --out DIR`.
 """
 
+import itertools
 import os
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,8 @@ from ...errors import ArgumentError
 from ...files.atomic import replacing
 from ...files.results import json_list
 from ...files.writable import check_folder_writable
-from .prediction import Detector, detect_each
 from ..prediction import files_in
+from .prediction import Detector, detect_each
 
 RESULTS = "detections.json"
 KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}  # other endings become .png
@@ -85,13 +85,12 @@ def coco_results(result, number, detector):
 
 
 def _names(paths):
-    """Return a name for the image of each photograph: its own, and with a number where two have the same."""
-    names, seen = [], Counter()
+    """Return a name for the image of each photograph: its own, and with a number where another one has it already."""
+    names = []
     for path in map(Path, paths):
         ending = path.suffix.lower() if path.suffix.lower() in KINDS else ".png"
-        seen[path.stem + ending] += 1
-        count = seen[path.stem + ending]
-        names.append(f"{path.stem}{f'-{count}' if count > 1 else ''}{ending}")
+        tries = itertools.chain([path.stem], (f"{path.stem}-{count}" for count in itertools.count(2)))
+        names.append(next(stem + ending for stem in tries if stem + ending not in names))
     return names
 
 
