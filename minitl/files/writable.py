@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..errors import ArgumentError, CheckpointError
 
+OURS = b"minitl"  # stands near the beginning of every page and image that is written for people
+
 
 def check_writable(*paths):
     """Raise ArgumentError if a file could not be written at one of these paths. None stands for no file."""
@@ -60,3 +62,13 @@ def check_folder_writable(folder):
     handle, name = tempfile.mkstemp(prefix=".minitl.", suffix=".part", dir=folder)
     os.close(handle)
     os.unlink(name)
+
+
+def is_ours(path):
+    """Return whether minitl has written a file for people: a page, an image or a JSON file that names it near its
+    beginning. Such a file may be replaced; any other one stays."""
+    try:
+        with open(path, "rb") as file:
+            return OURS in file.read(400)
+    except OSError:
+        return False

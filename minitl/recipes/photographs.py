@@ -15,23 +15,21 @@ The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the s
 """
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from .. import interruption
 from ..data import PhotoFolder
 from ..files.results import write_json
 from ..kernels.memory import peak_bytes
 from ..models import Model
 from ..progress import Progress
-from ..terminal import silent_unless, wrapped
+from ..terminal import wrapped
 from ..version import __version__
 from .evaluation import Evaluation
 from .head_choice import HeadChoice
-from .reporting import check_outputs, report_on_photographs
-from .run_folder import RunFolder, settings_named
+from .job_on_folder import prepared
+from .reporting import report_on_photographs
 from .settings import PhotographSettings, SettingError, require_path, settings_from
 from .two_stages import TwoStages
 from .view import CROP
@@ -105,24 +103,11 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
     """
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
-    with _prepared(folder, settings, verbose) as job:
+    with prepared(TwoStages, folder, settings, verbose) as job:
         result = _in_two_stages(folder, job)
         write_json(job.settings.json, result.as_data())
         job.runs.clear()
     return result
-
-
-@contextmanager
-def _prepared(folder, settings, verbose):
-    """Check all settings, lock the run folder, and yield a `TwoStages` that has not begun."""
-    with silent_unless(verbose), interruption.graceful(), settings_named():
-        check_outputs(settings)
-        settings = settings.settled()
-        runs = RunFolder(folder, settings.run_folder)
-        with runs.locked():
-            if settings.resume:
-                runs.require_unfinished()
-            yield TwoStages(settings, runs)
 
 
 def _in_two_stages(folder, job):
@@ -170,7 +155,7 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
     _refuse(settings, NOT_TO_FIND_A_RATE, "which trains nothing")
-    with _prepared(folder, settings, verbose) as job:
+    with prepared(TwoStages, folder, settings, verbose) as job:
         if len(job.heads) == 1 or job.settings.augment:
             _refuse(settings, TO_CHOOSE_A_HEAD, "where there is one head to choose from")
         job.find_photographs(folder)

@@ -20,8 +20,11 @@ from .settings import require_path
 from .view import photograph_pixels
 
 
-def check_outputs(settings):
-    """Raise an error now, before an hour of work, if the model, the results or the report could not be written."""
+def check_outputs(settings, has_figures=True):
+    """Raise an error now, before an hour of work, if the model, the results or the report could not be written.
+
+    has_figures   whether the report has PNG files, which need matplotlib
+    """
     for name in "save", "report", "json":
         if getattr(settings, name) is not None:
             require_path(name, getattr(settings, name))
@@ -29,7 +32,7 @@ def check_outputs(settings):
     if settings.save is not None:
         check_target(settings.save)
     if settings.report is not None:
-        check_folder(settings.report)
+        check_folder(settings.report, has_figures)
 
 
 def report_on_clothing(result, enlarge, prepare):
@@ -62,7 +65,7 @@ def report_on_clothing(result, enlarge, prepare):
             seconds=transferred["seconds"],
             others=[others] if others else [],
             other_stages=[_stage("For comparison, the same network from scratch", scratch)] if scratch else [],
-            facts=_facts(result.settings, result.seconds),
+            facts=made_by(result.settings, result.seconds),
         ),
     )
 
@@ -120,7 +123,7 @@ def report_on_photographs(job, evaluation, history, accuracy, seconds):
             duplicates=folder.duplicates,
             two_labels=folder.with_two_labels,
             resumed=settings.resume,
-            facts=_facts(settings, seconds),
+            facts=made_by(settings, seconds),
         ),
     )
 
@@ -154,8 +157,8 @@ def six_steps_of(job, stages):
     ]  # fmt: skip
 
 
-def _facts(settings, seconds):
-    """Return how the report was made, as [(name, value)]."""
+def made_by(settings, seconds):
+    """Return how a report was made, as [(name, value)]."""
     by_command = "finetune" in sys.argv  # else a program has called the function
     return [
         *([("command", f"minitl {shlex.join(sys.argv[1:])}")] if by_command else []),

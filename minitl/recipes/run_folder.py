@@ -12,6 +12,7 @@ from ..errors import CheckpointError
 from ..files.home import home_folder
 from ..files.locks import Lock
 from ..training.recovery.checkpoints import clear
+from .place_settings import PlaceSettings
 from .settings import PhotographSettings, SettingError, option
 
 STAGES = ("head", "blocks")
@@ -27,7 +28,8 @@ class RunRefused(CheckpointError):
     """An error about checkpoints. Its text names settings as in Python, and `for_command_line` names the options."""
 
     def __init__(self, on_command_line):
-        names = {option(field.name): field.name for field in fields(PhotographSettings)}
+        of_all = (*fields(PhotographSettings), *fields(PlaceSettings))
+        names = {option(field.name): field.name for field in of_all}
         super().__init__(re.sub(r"--[a-z-]+", lambda found: names.get(found[0], found[0]), on_command_line))
         self.on_command_line = on_command_line
 

@@ -40,6 +40,8 @@ class TwoStages:
     learned, learning_rates     of each stage: the number of parameters that learned, a LearningRateHistory
     """
 
+    has_figures = True  # its report has PNG files
+
     def __init__(self, settings, runs):
         self.settings, self.runs = settings, runs
         network = NETWORKS[settings.base]

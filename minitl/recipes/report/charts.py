@@ -94,10 +94,10 @@ def reliability(rows):
     return svg(f"Calibration. {description}.", parts, height=320)
 
 
-def intervals(rows):
-    """Return a chart of accuracies with their intervals, one above the other.
+def intervals(rows, what="Accuracies"):
+    """Return a chart of accuracies (or other shares) with their intervals, one above the other.
 
-    rows   (name, accuracy, low, high, CSS class) of each
+    rows   (name, accuracy, low, high, CSS class) of each;   what   the word for them
     """
     step, left = 44, 4
     height = TOP + step * len(rows) + BOTTOM - 6
@@ -117,7 +117,7 @@ def intervals(rows):
     description = "; ".join(
         f"{name}: {accuracy:.1%}, between {low:.1%} and {high:.1%}" for name, accuracy, low, high, _ in rows
     )
-    return svg(f"Accuracies with their 95% intervals. {description}.", parts, height=height)
+    return svg(f"{what} with their 95% intervals. {description}.", parts, height=height)
 
 
 def shares(parts):

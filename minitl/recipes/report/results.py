@@ -28,43 +28,51 @@ def confusion(fine_tuning):
     )
     pairs = tag("div", tag("h3", "Most often confused"), _pairs(evaluation))
     return join(
-        _matrix(evaluation) if classes <= MOST_CELLS else "",
+        _images_matrix(evaluation) if classes <= MOST_CELLS else "",
         tag("div", tag("div", by_class), pairs, class_="beside even") if classes > 2 else by_class,
         tag("h3", "Can its probabilities be trusted?"),
         _calibration(evaluation),
     )
 
 
-def _matrix(evaluation):
-    """Show the confusion matrix: labels are rows, predictions are columns."""
-    names, totals = evaluation.class_names, np.maximum(evaluation.confusion.sum(axis=1), 1)
+def _images_matrix(evaluation):
+    """Show the confusion matrix of images."""
+    words = (
+        "A row holds the images of one class, a column the predictions of one class. The diagonal (blue) is right. The "
+        "other cells (orange) are mistakes; the stronger the colour, the more of them."
+    )
+    return matrix(evaluation.class_names, evaluation.confusion, words, lambda count, share: f"{count:,}")
+
+
+def matrix(names, confusion, words, cell_text):
+    """Show a confusion matrix: labels are rows, predictions are columns.
+
+    words       the caption;   cell_text   `cell_text(count, share of the row)` -> the text of a cell that is not 0
+    """
+    totals = np.maximum(confusion.sum(axis=1), 1)
     heads = [tag("th", tag("div", name(each, 18)), scope="col") for each in names]
     head = tag("tr", tag("td", "label ↓  prediction →", class_="corner"), heads)
     body = [
         tag(
             "tr",
             tag("th", name(each, LONGEST), scope="row"),
-            [_cell(each, names[predicted], count, count / totals[label], predicted == label)
-             for predicted, count in enumerate(evaluation.confusion[label])],
+            [_cell(each, names[predicted], count, count / totals[label], predicted == label, cell_text)
+             for predicted, count in enumerate(confusion[label])],
         )
         for label, each in enumerate(names)
     ]  # fmt: skip
     whole = tag("table", tag("thead", head), tag("tbody", body), class_="matrix")
-    return figure(
-        scrolling(whole, "Confusion matrix", len(names) >= WIDE_MATRIX),
-        "A row holds the images of one class, a column the predictions of one class. The diagonal (blue) is right. The "
-        "other cells (orange) are mistakes; the stronger the colour, the more of them.",
-    )
+    return figure(scrolling(whole, "Confusion matrix", len(names) >= WIDE_MATRIX), words)
 
 
-def _cell(label, predicted, count, share, is_right):
+def _cell(label, predicted, count, share, is_right, cell_text):
     """Return a cell of the confusion matrix."""
     title = f"{label} predicted as {predicted}: {count:,} ({share:.0%})"
     if not count:
         return tag("td", "·", class_="none", title=title)
     depth = share if is_right else min(1, 2.5 * share)  # two mistakes in five images have the full colour
     kind = ("right" if is_right else "wrong") + (" deep" if depth > 0.7 else "")
-    return tag("td", f"{count:,}", class_=kind, style=f"--share:{depth:.3f}", title=title)
+    return tag("td", cell_text(count, share), class_=kind, style=f"--share:{depth:.3f}", title=title)
 
 
 def _pairs(evaluation):

@@ -39,7 +39,7 @@ def headline(fine_tuning):
         tag("p", "minitl · transfer learning", class_="eyebrow"),
         tag("h1", fine_tuning.task),
         tag("div", verdict, _comparison(fine_tuning), class_="result"),
-        tag("dl", [_tile(*each) for each in tiles], class_="tiles"),
+        tile_row(tiles),
     )
 
 
@@ -49,9 +49,10 @@ def _chance(fine_tuning):
     return float((fine_tuning.evaluation.labels == usual).mean())
 
 
-def _tile(what, value, unit):
-    """Show one figure with its name and unit."""
-    return tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit)))
+def tile_row(tiles):
+    """Show figures side by side, as [(what it is, its value, its unit)]."""
+    shown = [tag("div", tag("dt", what), tag("dd", value, " ", tag("small", unit))) for what, value, unit in tiles]
+    return tag("dl", shown, class_="tiles")
 
 
 def _comparison(fine_tuning):
@@ -107,14 +108,7 @@ def _example(each, images):
 
 def _audit(fine_tuning):
     """Show the files that were left out, with the reason, and the files with the same content."""
-    parts = [tag("h3", "Files that were left out")]
-    if fine_tuning.skipped:
-        count = len(fine_tuning.skipped)
-        parts.append(tag("p", f"{counted(count, 'file')} cannot be used:"))
-        rows = [(name(path, 60), reason) for path, reason in fine_tuning.skipped]
-        parts.append(table(["file", "why"], rows, "Files that were left out"))
-    else:
-        parts.append(tag("p", "None: every file is an image that can be read."))
+    parts = left_out(fine_tuning.skipped, "None: every file is an image that can be read.")
     two_labels = [sorted(paths) for paths in fine_tuning.two_labels]
     others = [paths for paths in fine_tuning.duplicates if sorted(paths) not in two_labels]
     parts += _repeated(
@@ -128,6 +122,16 @@ def _audit(fine_tuning):
     return join(parts)
 
 
+def left_out(skipped, none):
+    """Show the files that were left out, with the reason, as a list of parts; the text `none` if there are none."""
+    title = tag("h3", "Files that were left out")
+    if not skipped:
+        return [title, tag("p", none)]
+    rows = [(name(path, 60), reason) for path, reason in skipped]
+    count = tag("p", f"{counted(len(skipped), 'file')} cannot be used:")
+    return [title, count, table(["file", "why"], rows, "Files that were left out")]
+
+
 def _repeated(title, text, files):
     """Show the files that have the same content, if there are any."""
     if not files:
@@ -136,9 +140,9 @@ def _repeated(title, text, files):
     return [tag("h3", title), tag("p", text), table(["file", "is the same as"], rows, title)]
 
 
-def steps(fine_tuning):
-    """Show the six steps, and the ledger: the origin of every number."""
-    ledger, rows = fine_tuning.model.ledger, []
+def steps(done, ledger):
+    """Show the six steps, as [(name, what was done)], and the ledger: the origin of every number."""
+    rows = []
     numbers = {"bit for bit as published": 0, "published, then trained": 0, "new": 0}
     published, changed, new = numbers
     for entry in ledger:
@@ -154,7 +158,7 @@ def steps(fine_tuning):
     colours = {published: "a", changed: "c", new: "b"}
     parts = [(what, count, colours[what]) for what, count in numbers.items() if count]
     return join(
-        tag("ol", [tag("li", tag("h3", what), tag("p", done.replace("->", "→"))) for what, done in fine_tuning.steps],
+        tag("ol", [tag("li", tag("h3", what), tag("p", words.replace("->", "→"))) for what, words in done],
             class_="steps"),
         tag("h3", "The ledger: where every number comes from"),
         tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total, 2)})"),
@@ -170,20 +174,28 @@ def steps(fine_tuning):
     )  # fmt: skip
 
 
-def learning(fine_tuning):
-    """Show the curves of every stage."""
+# What is shown epoch by epoch: (key of the history, title, what it is).
+CURVES = (
+    ("loss", "Loss", "cross-entropy: the smaller, the higher the probabilities of the labels"),
+    ("accuracy", "Accuracy", "the share of images that are predicted rightly"),
+)
+
+
+def learning(stages, curves=CURVES):
+    """Show the curves of every `record.Stage`."""
+    ways = [f"{'fall' if key == 'loss' else 'rise'} ({title[0].lower()}{title[1:]})" for key, title, _ in curves]
     parts = [
         tag("p", "There is one point for each epoch, which is one pass over all training images. Both lines of a chart "
-            "should fall (loss) or rise (accuracy) together. Where the held-back line turns while the other goes on, "
+            f"should {' or '.join(ways)} together. Where the held-back line turns while the other goes on, "
             "the network has begun to learn its training images by heart (overfitting)."),
         legend(("training", "a"), ("held back", "b dashed")),
     ]  # fmt: skip
-    for stage in [*fine_tuning.stages, *fine_tuning.other_stages]:
+    for stage in stages:
         epochs = len(stage.history.get("loss", ()))
         title = f"{stage.name}: {stage.parameters:,} parameters learned, {counted(epochs, 'epoch')}"
         reached = "" if stage.accuracy is None else f", accuracy {percent(stage.accuracy)} at the end"
         parts.append(tag("h3", title + reached))
-        parts.append(tag("div", _curves(stage), class_="charts") if epochs else tag("p", "It did not train."))
+        parts.append(tag("div", _curves(stage, curves), class_="charts") if epochs else tag("p", "It did not train."))
     return join(
         parts,
         tag("p", "The training line is measured batch by batch while the network learns. The held-back line is "
@@ -192,18 +204,17 @@ def learning(fine_tuning):
     )  # fmt: skip
 
 
-def _curves(stage):
-    """Show loss, accuracy and learning rate of a stage, epoch by epoch."""
+def _curves(stage, curves):
+    """Show each of `curves` and the learning rate of a stage, epoch by epoch."""
     history, charts = stage.history, []
-    for key, title, what in (
-        ("loss", "Loss", "cross-entropy: the smaller, the higher the probabilities of the labels"),
-        ("accuracy", "Accuracy", "the share of images that are predicted rightly"),
-    ):
+    for key, title, what in curves:
         lines = ("training", "a", key), ("held back", "b dashed", f"val_{key}")
         series = [(label, class_, history[each]) for label, class_, each in lines if history.get(each)]
+        if not series:
+            continue
         values = [value for _, _, line in series for value in line]
         options = {}
-        if key == "accuracy":
+        if key != "loss":  # a share
             low, high = min(values), max(values)
             options = {"y_range": (low, max(high, low + 0.01)), "y_text": f"{{:.{int(high - low < 0.04)}%}}".format}
         charts.append(figure(line_chart(title, series, **options), join(tag("b", title), ", ", what)))
