@@ -8,12 +8,18 @@ and `split` find, recognize and divide, and `stream` reads its images when they 
 For segmentation, `masks` reads class numbers, and `segmentation_folder` a folder of photographs with masks: `pairing`
 finds them, `masked_photos` reads them, and `coco` and `polygons` make masks of COCO files. `paired_augmentation` varies
 image and mask alike, and `shapes` draws a set that needs no files.
+
+For detection, `detection_folder` reads a folder of photographs with boxes, `box_augmentation` varies image and boxes
+alike, and `drawing` draws boxes and masks. `variations` is a stream of photographs, each in several variations.
 """
 
 from ..kernels.images import grey_to_rgb, resize
 from .augmentation import Augmentation
+from .box_augmentation import BoxedAugmentation
 from .bundled import ImageSet, fashion_mnist_few_shot
 from .coco import read_coco
+from .detection_folder import BoxedPhoto, DetectionFolder, audit_detection
+from .drawing import draw_boxes, overlay_mask
 from .folders import Photo, PhotoFolder, audit_folder
 from .idx import fashion_mnist, read_idx
 from .images import read_image
@@ -27,6 +33,9 @@ from .stream import PhotoStream
 
 __all__ = [
     "Augmentation",
+    "BoxedAugmentation",
+    "BoxedPhoto",
+    "DetectionFolder",
     "ImageSet",
     "MaskedPhoto",
     "PairedAugmentation",
@@ -34,12 +43,15 @@ __all__ = [
     "PhotoFolder",
     "PhotoStream",
     "SegmentationFolder",
+    "audit_detection",
     "audit_folder",
     "audit_segmentation",
+    "draw_boxes",
     "fashion_mnist",
     "fashion_mnist_few_shot",
     "grey_to_rgb",
     "open_photo",
+    "overlay_mask",
     "read_coco",
     "read_idx",
     "read_image",

@@ -6,6 +6,7 @@ events. What is left out on the way goes to `Findings`.
 """
 
 import re
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +55,7 @@ class Annotated(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a reader has found in a folder.
+    """The images and classes that a reader has found in a folder.
 
     parts     {"train": [Annotated], "val": [...], "test": [...]}, or {"all": [...]} where the folder is not divided
     names     the names of the classes, in their order
@@ -69,7 +70,7 @@ class Found(NamedTuple):
 
 
 class Findings:
-    """What an audit leaves out, and what it says beside that.
+    """The files and boxes that an audit leaves out, and the notes that it makes.
 
     skipped    (path, reason) of files;   left_out   (path, box, reason) of boxes;   notes   sentences
     strict     True: the first file or box that would be left out raises DataError instead
@@ -145,7 +146,7 @@ def number_or_fault(text):
 
 def shown(thing):
     """Return a short text of something that a file holds, on one line, for messages."""
-    return shortened(repr(thing), 40)
+    return shortened(reprlib.repr(thing), 40)  # of something deep or long, only the beginning
 
 
 def leads_out(name):

@@ -36,18 +36,19 @@ SEEN = 0.5  # a box of which less lies in its image is left out if its numbers f
 LARGEST = 1e9
 EDGE = 0.5  # pixels: what is clipped by less is not worth a note
 
-CLIPPED = "{count} boxes reached over the edge of their image and were clipped (the first: {first})."
+# Sentences for `Findings.tally`.
+CLIPPED = "Boxes that were clipped at the edge of their image: {count} (the first: {first})."
 TURNED = (
-    "{count} photographs are stored turned, and their boxes were drawn on the stored image: they were turned as well "
-    "(the first: {first})."
+    "Photographs that are stored turned, and whose boxes were drawn on the stored image: {count} (the first: {first}). "
+    "The boxes were turned as well."
 )
 UNSURE = (
-    "{count} photographs are turned by their EXIF data, and their sizes do not tell on which image the boxes were "
-    "drawn. They are taken as drawn on the upright one, as viewers show it (the first: {first})."
+    "Photographs that are turned by their EXIF data, and whose size does not tell on which image their boxes were "
+    "drawn: {count} (the first: {first}). They are taken as drawn on the upright one, as viewers show it."
 )
-TWO_CLASSES = "{count} boxes are the same as another one of a different class (the first: {first})."
+TWO_CLASSES = "Boxes that are the same as one of another class: {count} (the first: {first})."
 SUSPECTED = (
-    "WARNING: {{count}} of the boxes that were left out would fit as {form} (the first: {{first}}). If that is the "
+    "WARNING: boxes that were left out and would fit as {form}: {{count}} (the first: {{first}}). If that is the "
     "format of all boxes, the others are wrong as well, and nothing shows it: convert the files."
 )
 

@@ -59,20 +59,23 @@ def read_coco_folder(root, files, findings):
     parts = {}
     for part, (file,) in by_part.items():
         images, categories = read_coco(file, places, findings)
-        different = [name for name, number in categories.items() if numbers.get(name, number) != number]
-        if different or (
-            numbers and len(set(numbers.values()) | set(categories.values())) != len(numbers | categories)
-        ):
+        different = any(numbers.get(name, number) != number for name, number in categories.items())
+        if different or len({*numbers.values(), *categories.values()}) != len(numbers | categories):
             raise DataError(f"{file}: numbers the classes otherwise than another part does. Expected the same numbers.")
         numbers |= categories
         parts[part] = images
     used = {each.image for images in parts.values() for each in images}
-    folders = {image.parent for image in used}
-    unlisted = [image for image in photographs(files) if image.parent in folders and image not in used]
-    unlisted = [image for image in unlisted if findings.within(image) not in {path for path, _ in findings.skipped}]
+    folders, named = {image.parent for image in used}, {path for path, _ in findings.skipped}
+    unlisted = [
+        image
+        for image in photographs(files)
+        if image.parent in folders and image not in used and findings.within(image) not in named
+    ]
     if unlisted:
         first = unlisted[0].relative_to(root)
-        findings.notes.append(f"{len(unlisted):,} photographs are in no JSON file, and not used (the first: {first}).")
+        findings.notes.append(
+            f"Photographs in no JSON file, which are not used: {len(unlisted):,} (the first: {first})."
+        )
     return Found(arranged(parts), sorted(numbers, key=numbers.get), SIZES, numbers)
 
 
@@ -194,15 +197,13 @@ def _box(each, position, names):
     """Return the `RawBox` of one of the annotations."""
     sides, category = each.get("bbox"), each.get("category_id")
     name = names.get(category) if _is_whole(category) else None
-    text = f"{shown(each['id']) if 'id' in each else f'at position {position}'}: {name or '?'} {shown(sides)}"
+    text = f"{shown(each['id']) if 'id' in each else f'at position {position}'}: {(name or '?')[:40]} {shown(sides)}"
     values, fault = None, None
     if not isinstance(sides, list) or len(sides) != 4:
         fault = f"has {shown(sides)} as bbox; expected four numbers: left, top, width, height"
     else:
-        read = [
-            number_or_fault(side) if not isinstance(side, str) else (None, "has a text as a side") for side in sides
-        ]
-        values, fault = [value for value, _ in read], next((reason for _, reason in read if reason), None)
+        values = [None if isinstance(side, str) else number_or_fault(side)[0] for side in sides]
+        fault = f"has {shown(sides)} as bbox; expected four numbers" if None in values else None
     if name is None:
         fault = f"is of the class number {shown(category)}, which 'categories' does not list"
     return RawBox(values, name, text, False, each.get("iscrowd") in (1, True), fault)

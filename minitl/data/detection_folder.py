@@ -104,7 +104,8 @@ class DetectionFolder:
         return (
             f"<DetectionFolder {self.path}: {counted(len(self.class_names), 'class')}, "
             f"{counted(len(self.train), 'photograph')} for training, {len(self.val):,} for validation, "
-            f"{len(self.test):,} for the test; {counted(len(self.left_out_boxes), 'box')} left out>"
+            f"{len(self.test):,} for the test; left out: {counted(len(self.skipped), 'file')} "
+            f"and {_boxes(len(self.left_out_boxes))}>"
         )
 
     def __str__(self):
@@ -123,7 +124,7 @@ class DetectionFolder:
         boxes = self.left_out_boxes
         lines += [f"left out: {one_line(file)}: the box {box} {why}" for file, box, why in boxes[:MOST_PRINTED]]
         if len(boxes) > MOST_PRINTED:
-            lines.append(f"and {counted(len(boxes) - MOST_PRINTED, 'more box')} (in Python: left_out_boxes)")
+            lines.append(f"left out: {_boxes(len(boxes) - MOST_PRINTED)} more (in Python: left_out_boxes)")
         lines += self.notes
         same = "WARNING: in two of training, validation and test, the same photograph:"
         lines += [f"{same} {', '.join(map(one_line, paths))}" for paths in self.in_two_parts]
@@ -182,6 +183,10 @@ def audit_detection(
     return folder
 
 
+def _boxes(count):
+    return f"{count:,} box{'' if count == 1 else 'es'}"
+
+
 def _check_names(class_names):
     if class_names is None:
         return
@@ -203,7 +208,7 @@ def _layout(root, files, layout):
     fitting = {
         "voc": any(file.suffix.lower() == ".xml" for file in files),
         "coco": bool(json_files(files)),
-        "yolo": bool(label_files(files)),
+        "yolo": bool(label_files(root, files)),
     }
     found = [name for name, fits in fitting.items() if fits]
     if layout is None and len(found) > 1:

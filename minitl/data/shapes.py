@@ -17,11 +17,14 @@ import numpy as np
 
 from ..arguments import whole_number
 from ..progress import Progress
+from .augmentation import GREY
 
 KINDS = ("disc", "square", "triangle")
+CORNERS = (1.0, 1.2, 1.45)  # the distance of the corners from the middle, in radii: the kinds are about equally large
 MOST_SHAPES = 4  # in an image
-RADIUS = (0.14, 0.28)  # of a shape, as shares of the shorter side
+RADIUS = (0.14, 0.24)  # of a shape, as shares of the shorter side
 LEAST_VISIBLE = 0.5  # of a shape; otherwise it is left out
+LEAST_CONTRAST = 90  # of the two colours of an image in brightness, of 255
 LEAST_SIDE = 16  # of an image, in pixels: in a smaller one, the shapes cannot be told apart
 
 
@@ -41,7 +44,7 @@ class Shapes(NamedTuple):
 
 
 def shapes_on_textures(count, height=64, width=64, seed=0):
-    """Return `count` images with shapes, with masks and boxes, as `Shapes`. Raises ArgumentError for a side below 16."""
+    """Return `count` images with shapes, masks and boxes, as `Shapes`. Raises ArgumentError for sides below 16."""
     count = whole_number(count, "count", least=0)
     height, width = whole_number(height, "height", LEAST_SIDE), whole_number(width, "width", LEAST_SIDE)
     images, masks = np.empty((count, height, width, 3), np.uint8), np.empty((count, height, width), np.uint8)
@@ -62,7 +65,7 @@ def shapes_on_textures(count, height=64, width=64, seed=0):
 def _random_shape(height, width, rng):
     """Return (kind, the pixels bool (H, W)) of a shape that lies within the image."""
     kind = int(rng.integers(len(KINDS)))
-    radius = rng.uniform(*RADIUS) * min(height, width)
+    radius = rng.uniform(*RADIUS) * min(height, width) * CORNERS[kind]
     angle = rng.uniform(0, 2 * np.pi)
     middle_row, middle_col = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
     rows, cols = np.arange(height)[:, None] + 0.5 - middle_row, np.arange(width) + 0.5 - middle_col  # (H, 1), (W,)
@@ -89,7 +92,7 @@ def _visible(shapes):
 def _drawn(shapes, height, width, rng):
     """Return (image uint8 (H, W, 3), the owner of each pixel (H, W): 0 background, else 1 + the shape's place)."""
     colours = rng.uniform(0, 255, (2, 3))
-    while np.abs(colours[0] - colours[1]).sum() < 200:  # too alike to see a texture
+    while abs((colours[0] - colours[1]) @ GREY) < LEAST_CONTRAST:
         colours = rng.uniform(0, 255, (2, 3))
     owner = np.zeros((height, width), np.intp)
     textures = [_texture(height, width, rng, avoid=None)]
@@ -97,7 +100,7 @@ def _drawn(shapes, height, width, rng):
         owner[pixels] = place + 1
         textures.append(_texture(height, width, rng, avoid=textures[0][0]))
     share = np.choose(owner, [texture for _, texture in textures])[..., None]  # of the second colour
-    image = colours[0] * (1 - share) + colours[1] * share + rng.normal(0, 6, (height, width, 1))
+    image = colours[0] * (1 - share) + colours[1] * share + rng.normal(0, 4, (height, width, 1))
     return np.clip(image + 0.5, 0, 255).astype(np.uint8), owner
 
 

@@ -185,5 +185,5 @@ def _parts(root, files, found, findings, train_list, val_list):
         )
     unnamed = len(found) - len(where)
     if unnamed:
-        findings.notes.append(f"{unnamed:,} photographs are in none of the lists {', '.join(names.values())}.")
+        findings.notes.append(f"Photographs in none of the lists {', '.join(names.values())}: {unnamed:,}.")
     return parts

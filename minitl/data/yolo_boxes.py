@@ -32,11 +32,11 @@ NO_LABELS = ("classes.txt", "labels.txt", "train.txt", "val.txt", "test.txt", "r
 ITEM = re.compile(r"""\s*(?:-\s+|(?P<number>\d+)\s*:\s+)(?P<name>.*?)\s*""")
 
 
-def label_files(files):
+def label_files(root, files):
     """Return the text files with boxes: those in a folder `labels`, or beside a photograph of the same name."""
     beside = {image.with_suffix(".txt") for image in photographs(files)}
     texts = [file for file in files if file.suffix.lower() == ".txt" and file.name.lower() not in NO_LABELS]
-    return [file for file in texts if "labels" in file.parts or file in beside]
+    return [file for file in texts if file in beside or "labels" in _folders(root, file)]
 
 
 def read_yolo_folder(root, files, findings, class_names=None):
@@ -52,7 +52,7 @@ def read_yolo_folder(root, files, findings, class_names=None):
             f"{root}: has no names of the classes. Expected classes.txt with one name a line, or data.yaml with "
             "names:, or the argument class_names."
         )
-    texts = dict.fromkeys(label_files(files), False)  # {file: does it have a photograph?}
+    texts = dict.fromkeys(label_files(root, files), False)  # {file: does it have a photograph?}
     folders = {file.parent for file in texts}
     found, without = [], []
     for image in photographs(files):
@@ -62,9 +62,7 @@ def read_yolo_folder(root, files, findings, class_names=None):
         if file is None and not {label_file.parent, image.parent} & folders:
             continue  # a photograph that belongs to something else, such as a drawing of results
         if file is not None and texts[file]:
-            findings.skip(
-                image, f"has the same name as another photograph, to which the boxes of {file.name} are given"
-            )
+            findings.skip(image, f"has the same name as another photograph, which has the boxes of {file.name}")
             continue
         boxes = []
         if file is None:
@@ -83,7 +81,7 @@ def read_yolo_folder(root, files, findings, class_names=None):
     if without:
         first = without[0].relative_to(root)
         findings.notes.append(
-            f"{len(without):,} photographs have no text file: they are taken to show nothing (the first: {first})."
+            f"Photographs without a text file, which are taken to show nothing: {len(without):,} (the first: {first})."
         )
     numbers = {name: number for number, name in names.items()}
     return Found(parts_by_folder(root, found), list(numbers), CENTRES, numbers)
@@ -153,11 +151,17 @@ def _names(root, files):
 
 
 def _label_file(root, image):
-    """Return the path of the text file of a photograph: `labels` stands where `images` does."""
-    places = list(image.relative_to(root).parts)
-    if "images" in places[:-1]:
-        places[len(places) - 2 - places[-2::-1].index("images")] = "labels"
+    """Return the path of the text file of a photograph: `labels` stands where the last `images` does."""
+    places, folders = list(image.relative_to(root).parts), _folders(root, image)
+    if "images" in folders:
+        position = max(k for k, name in enumerate(folders) if name == "images")
+        places[position] = "Labels" if places[position] == "Images" else "labels"
     return root.joinpath(*places).with_suffix(".txt")
+
+
+def _folders(root, file):
+    """Return the names of the folders between the root and a file, in lower case."""
+    return [name.lower() for name in file.relative_to(root).parts[:-1]]
 
 
 def _box(line, position, names):

@@ -162,7 +162,10 @@ def coco_average_precision(detections, labels, classes=None, iou_thresholds=COCO
 
 def _coco_iou(boxes, true):
     """Return the IoU of detections with true boxes (D, B); the shared part of the detection where these are a crowd."""
-    iou, areas = intersections_over_unions(boxes, true["boxes"]), box_areas(boxes)[:, None]
+    iou = intersections_over_unions(boxes, true["boxes"])
+    if not true["is_crowd"].any():
+        return iou
+    areas = box_areas(boxes)[:, None]
     part = box_intersections(boxes, true["boxes"]) / np.where(areas > 0, areas, 1)
     return np.where(true["is_crowd"], part, iou)
 
