@@ -43,11 +43,11 @@ class PlaceSettings:
 
     base: str = "vgg16"
     weights: str | None = None
-    epochs: int = 40
-    learning_rate: float = 0.02
+    epochs: int = 10
+    learning_rate: float = 0.01
     unfreeze: str = "none"
-    tune_epochs: int = 5
-    tune_rate: float = 0.0003
+    tune_epochs: int = 2
+    tune_rate: float = 0.00001
     head_factor: float = 10.0
     variations: int = 8
     turns: bool = False

@@ -46,7 +46,7 @@ class PlaceJob:
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         for rate in settings.learning_rate, settings.tune_rate:  # a wrong setting is refused now, not after an hour
-            stage.sgd(settings, rate, steps=10, warm_up=round(settings.warm_up))
+            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=True)
         set_random_seed(settings.seed)
 
     # ---- what a subclass writes ----
@@ -149,13 +149,9 @@ class PlaceJob:
         settings, examples = self.settings, len(self.y)
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
-        optimizer = stage.sgd(
-            settings,
-            learning_rate,
-            epochs * steps_an_epoch,
-            round(settings.warm_up * steps_an_epoch),
-            rate_factors,
-        )
+        steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
+        # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
+        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
         self.part.compile(optimizer, self.loss())
