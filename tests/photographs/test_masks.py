@@ -167,11 +167,15 @@ def test_the_mask_of_a_turned_photograph_is_turned_too(tmp_path):
     for name, drawn in ("stored", mask), ("upright", upright):
         Image.fromarray(pixels).save(tmp_path / "images" / f"{name}.jpg", exif=exif, quality=95)
         Image.fromarray(np.ascontiguousarray(drawn)).save(tmp_path / "masks" / f"{name}.png")
-    found = data.audit_segmentation(tmp_path, val_share=0, verbose=0)
-    assert not found.skipped
+    found = data.audit_segmentation(tmp_path, val_share=0, class_names=["land", "house"], verbose=0)
+    assert not found.skipped and not found.notes
     for photo in found.train:
         image, read = data.read_pair(photo)
         assert np.array_equal(read, upright) and np.abs(image[..., 0] - 200.0 * read).max() < 60
+    exif[0x0112] = 3  # upside down: the sides are the same, and nobody knows
+    Image.fromarray(pixels).save(tmp_path / "images" / "stored.jpg", exif=exif, quality=95)
+    notes = data.audit_segmentation(tmp_path, val_share=0, class_names=["land", "house"], verbose=0).notes
+    assert len(notes) == 1 and "1 photograph turned by EXIF data, such as stored.jpg" in notes[0]
 
 
 def test_a_format_that_renumbers_is_refused(tmp_path):

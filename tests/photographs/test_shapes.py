@@ -24,7 +24,7 @@ def test_arrays(shapes):
 
 
 def test_boxes_are_the_extent_of_the_pixels(shapes):
-    """Where a class has one shape alone, its box is that of the class's pixels. No pixel lies outside of all boxes."""
+    """A class with one shape alone has pixels up to the sides of its box. No pixel lies outside of all boxes."""
     alone = 0
     for mask, boxes, labels in zip(shapes.masks, shapes.boxes, shapes.labels):
         inside = np.zeros(mask.shape, bool)
