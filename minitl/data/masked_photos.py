@@ -91,7 +91,7 @@ class Examination:
         reason = unlisted(mask, self.classes, self.ignore)
         if reason:
             return at_fault, reason
-        if orientation > 1 and decoded.values.shape == turned(mask, orientation).shape:
+        if orientation > 1 and mask.shape == turned(mask, orientation).shape:
             self.undecided.append(pair.path)
         for number, colour in decoded.palette.items():
             self.palettes.setdefault(number, {}).setdefault(colour, pair.mask)
