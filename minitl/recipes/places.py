@@ -38,6 +38,7 @@ class PlaceJob:
     A subclass defines `find`, `network`, `stream`, `labels` and `loss`.
     """
 
+    has_figures = False  # whether its report has PNG files, which need matplotlib
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -70,6 +71,14 @@ class PlaceJob:
     def loss(self):
         """Return the loss."""
         raise NotImplementedError
+
+    def metrics(self):
+        """Return the metrics that are measured in each epoch; a subclass may have some."""
+        return []
+
+    def class_weight(self):
+        """Return {class: how much its labels count}, or None if all count alike; a subclass may weigh them."""
+        return None
 
     # ---- the steps ----
 
@@ -154,7 +163,7 @@ class PlaceJob:
         optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
-        self.part.compile(optimizer, self.loss())
+        self.part.compile(optimizer, self.loss(), metrics=self.metrics())
         return self.part.fit(
             self.x if len(self.x) > 1 else self.x[0],
             self.y,
@@ -163,6 +172,7 @@ class PlaceJob:
             verbose=0,
             callbacks=callbacks,
             validation_data=(self.x_val if len(self.x_val) > 1 else self.x_val[0], self.y_val),
+            class_weight=self.class_weight(),
         )
 
 

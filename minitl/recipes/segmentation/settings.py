@@ -21,6 +21,7 @@ from ..settings import SettingError, is_number, require_one_of
 
 NETWORKS = ("fcn8", "fcn16", "fcn32", "unet")
 MOST_FILTERS = 4096  # of a convolution
+LARGEST_WEIGHT = 10.0  # of a class: beyond it, a handful of pixels would decide
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class SegmentationSettings(PlaceSettings):
 
     network        fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
                    (`applications.fcn`); unet: maps are joined before they are scored (`applications.unet`)
-    width          filters of the 3x3 convolution on each map (0, for fcn8 to fcn32: the maps themselves are scored)
+    filters        of the 3x3 convolution on each map (0, for fcn8 to fcn32: the maps themselves are scored)
     dropout        the share of their outputs that is dropped in training
     class_weights  let the pixels of rare classes count more: a class weighs 1 / (classes * its share of all labelled
-                   training pixels), but `weights.LARGEST` at most. It finds more of rare classes, and takes more other
+                   training pixels), but `LARGEST_WEIGHT` at most. It finds more of rare classes, and takes more other
                    pixels for them
     colours        the table for masks whose pixels are colours, {(red, green, blue): class}, or the file of one (None:
                    the numbers in the masks are the classes)
@@ -40,7 +41,7 @@ class SegmentationSettings(PlaceSettings):
     """
 
     network: str = "fcn8"
-    width: int = 128
+    filters: int = 128
     dropout: float = 0.0
     class_weights: bool = False
     colours: dict | str | None = None
@@ -51,13 +52,13 @@ class SegmentationSettings(PlaceSettings):
         settled = super().settled()
         require_one_of("network", self.network, NETWORKS)
         least = 1 if self.network == "unet" else 0
-        if isinstance(self.width, bool) or not isinstance(self.width, int) or not least <= self.width <= MOST_FILTERS:
+        if type(self.filters) is not int or not least <= self.filters <= MOST_FILTERS:
             text = "{} is {found!r}; expected a whole number from {least} to {most}."
-            raise SettingError(text, "width", found=self.width, least=least, most=MOST_FILTERS)
+            raise SettingError(text, "filters", found=self.filters, least=least, most=MOST_FILTERS)
         if not is_number(self.dropout) or not 0 <= self.dropout < 1:
             raise SettingError("{} is {found!r}; expected a share from 0 to below 1.", "dropout", found=self.dropout)
-        if self.dropout and not self.width:
-            raise SettingError("{} acts on the convolutions, and {} is 0. Leave it out.", "dropout", "width")
+        if self.dropout and not self.filters:
+            raise SettingError("{} acts on the convolutions, and {} is 0. Leave it out.", "dropout", "filters")
         if self.ignore is not None and (type(self.ignore) is not int or not 0 <= self.ignore <= 255):
             text = "{} is {found!r}; expected the number of unlabelled pixels, from 0 to 255."
             raise SettingError(text, "ignore", found=self.ignore)
