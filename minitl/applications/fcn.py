@@ -31,12 +31,12 @@ from .skips import ends_by_stride
 STRIDES = (8, 16, 32)  # FCN-8s, 16s and 32s: the stride of the finest map that is scored
 
 
-def FCN(base, classes, stride=8, width=128, dropout=0.0):
+def FCN(base, classes, stride=8, filters=0, dropout=0.0):
     """Return a `Model` from images (N, H, W, 3) to the probabilities of each pixel (N, H, W, classes).
 
     base      a network without its top, such as VGG16(include_top=False); its layers are shared, not copied
     stride    8, 16 or 32: the finest map that is scored has a place for so many pixels
-    width     filters of the 3x3 convolution on each map; 0 scores the maps themselves
+    filters   of the 3x3 convolution on each map; 0 scores the maps themselves
     dropout   the share of these filters' outputs that is dropped in training
 
     H and W must be multiples of 32. Raises ArgumentError for another stride, and for a base without maps of these
@@ -50,8 +50,8 @@ def FCN(base, classes, stride=8, width=128, dropout=0.0):
         if each < stride:
             break
         x = BatchNormalization(momentum=0.9, name=f"stride{each}_normalized")(ends[each])
-        if width:
-            x = Conv2D(width, 3, padding="same", activation="relu", name=f"stride{each}_conv")(x)
+        if filters:
+            x = Conv2D(filters, 3, padding="same", activation="relu", name=f"stride{each}_conv")(x)
             if dropout:
                 x = Dropout(dropout, name=f"stride{each}_dropout")(x)
         x = Conv2D(classes, 1, kernel_initializer="zeros", name=f"stride{each}_scores")(x)

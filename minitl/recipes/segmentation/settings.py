@@ -30,7 +30,8 @@ class SegmentationSettings(PlaceSettings):
 
     network        fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
                    (`applications.fcn`); unet: maps are joined before they are scored (`applications.unet`)
-    filters        of the 3x3 convolution on each map (0, for fcn8 to fcn32: the maps themselves are scored)
+    filters        of the 3x3 convolution on each map. 0, the default for fcn8 to fcn32: the maps themselves are scored;
+                   the default for unet is 128
     dropout        the share of their outputs that is dropped in training
     class_weights  let the pixels of rare classes count more: a class weighs 1 / (classes * its share of all labelled
                    training pixels), but `LARGEST_WEIGHT` at most. It finds more of rare classes, and takes more other
@@ -41,7 +42,7 @@ class SegmentationSettings(PlaceSettings):
     """
 
     network: str = "fcn8"
-    filters: int = 128
+    filters: int | None = None
     dropout: float = 0.0
     class_weights: bool = False
     colours: dict | str | None = None
@@ -52,12 +53,13 @@ class SegmentationSettings(PlaceSettings):
         settled = super().settled()
         require_one_of("network", self.network, NETWORKS)
         least = 1 if self.network == "unet" else 0
-        if type(self.filters) is not int or not least <= self.filters <= MOST_FILTERS:
+        filters = 128 * least if self.filters is None else self.filters
+        if type(filters) is not int or not least <= filters <= MOST_FILTERS:
             text = "{} is {found!r}; expected a whole number from {least} to {most}."
-            raise SettingError(text, "filters", found=self.filters, least=least, most=MOST_FILTERS)
+            raise SettingError(text, "filters", found=filters, least=least, most=MOST_FILTERS)
         if not is_number(self.dropout) or not 0 <= self.dropout < 1:
             raise SettingError("{} is {found!r}; expected a share from 0 to below 1.", "dropout", found=self.dropout)
-        if self.dropout and not self.filters:
+        if self.dropout and not filters:
             raise SettingError("{} acts on the convolutions, and {} is 0. Leave it out.", "dropout", "filters")
         if self.ignore is not None and (type(self.ignore) is not int or not 0 <= self.ignore <= 255):
             text = "{} is {found!r}; expected the number of unlabelled pixels, from 0 to 255."
@@ -66,7 +68,7 @@ class SegmentationSettings(PlaceSettings):
         if isinstance(colours, (str, os.PathLike)):
             colours = read_colours(colours)
         colour_table(colours)
-        return replace(settled, colours=colours)
+        return replace(settled, colours=colours, filters=filters)
 
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""
