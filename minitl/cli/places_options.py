@@ -3,8 +3,8 @@
 Most options of photographs by class go with masks and boxes as well; `photos_options` adds those.
 """
 
-from ..terminal import wrapped
 from ..recipes.segmentation.settings import NETWORKS, SegmentationSettings
+from ..terminal import wrapped
 from .photos_options import DEFAULTS, given_settings
 
 PIXELS = SegmentationSettings()
