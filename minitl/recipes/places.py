@@ -93,8 +93,9 @@ class PlaceJob:
     def run_frozen_part(self):
         """Run the layers that stay frozen in all stages once over every photograph, and keep the maps that the rest of
         the model begins with."""
+        self.freeze_base()  # the new layers learn in stage 1, also those that rest in stage 2
         if self.settings.has_second_stage:
-            self.unfreeze_blocks()
+            transfer.unfreeze(self.base, after=self.parts[self.settings.unfreeze])
         ends = fixed_ends(self.model)
         self.freeze_base()
         self.part = self.model.part(ends, self.model.output)

@@ -164,15 +164,21 @@ def segment_each(model, files, verbose=1, scale=None):
     read stands {"file", "error"}. `model` may be a `Segmenter`."""
     segmenter = model if isinstance(model, Segmenter) else Segmenter(model)
     segmenter.scale_for(segmenter.size, scale)  # a wrong scale is refused now
-    paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
-    if not paths:
-        raise ArgumentError("no files to predict: name photographs, or folders of them.")
+    paths = paths_in(files)
     with Progress("Predicting", len(paths), enabled=bool(verbose), lines=False) as bar:
         for batch in _read_together(paths, _pixels_or_reason):
             masks = iter(segmenter.masks([image for _, image in batch if not isinstance(image, str)], scale))
             for path, image in batch:
                 yield {"file": path, "error": image} if isinstance(image, str) else segmenter.answer(path, next(masks))
             bar.advance(len(batch))
+
+
+def paths_in(files):
+    """Return the paths of files as `files_in` does. Raises ArgumentError if there are none."""
+    paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
+    if not paths:
+        raise ArgumentError("no files to predict: name photographs, or folders of them.")
+    return paths
 
 
 def _pixels_or_reason(path):

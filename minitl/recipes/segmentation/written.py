@@ -24,8 +24,7 @@ from ...files.atomic import replacing
 from ...files.results import write_json
 from ...files.writable import check_folder_writable, is_ours
 from ...terminal import columns, printable, shortened
-from ..prediction import files_in
-from .prediction import Segmenter, segment_each
+from .prediction import Segmenter, paths_in, segment_each
 
 ANNOTATIONS = "annotations.json"
 KINDS = {"mask": ("masks", ".png"), "overlay": ("overlays", ".jpg")}  # of files: their folder and ending
@@ -40,7 +39,7 @@ def segment_into(model, files, folder, scale=None, verbose=1):
     holds a file of that name which minitl has not written.
     """
     segmenter = model if isinstance(model, Segmenter) else Segmenter(model)
-    paths, folder = files_in([files] if isinstance(files, (str, os.PathLike)) else files), Path(folder)
+    paths, folder = paths_in(files), Path(folder)
     targets = [
         {kind: folder / place / f"{name}{ending}" for kind, (place, ending) in KINDS.items()}
         for name in names_of(paths)
@@ -168,7 +167,7 @@ class SegmentedLines:
     """
 
     def __init__(self, names):
-        self.width = max(5, min(max(map(len, names)), columns() // 2))
+        self.width = max(5, min(max(map(len, names), default=0), columns() // 2))
 
     def line(self, result):
         """Return the line of an entry of `segment`. Classes that do not fit, or have less than 0.5 %, are counted."""
