@@ -6,8 +6,8 @@ convolution:
 
     block5_pool (8x8) -> conv -> x2 ; with block4_pool (16x16) -> conv -> x2 ; with block3_pool (32x32) -> conv -> ...
 
-`fcn` adds up scores, a few numbers for each place. Here `filters` channels go up, so the convolution at the next size can
-decide by what the coarse map has found what an edge in the fine map means.
+`fcn` adds up scores, a few numbers for each place. Here many channels go up. So the convolution at the next size can
+decide what an edge in the fine map means by what the coarse map has found.
 """
 
 from ..errors import ArgumentError
