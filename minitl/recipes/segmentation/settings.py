@@ -19,7 +19,7 @@ from ...errors import ArgumentError, DataError
 from ..place_settings import PlaceSettings
 from ..settings import SettingError, is_number, require_one_of
 
-NETWORKS = ("fcn8", "fcn16", "fcn32", "unet")
+NETWORKS = ("fcn4", "fcn8", "fcn16", "fcn32", "unet")
 MOST_FILTERS = 4096  # of a convolution
 LARGEST_WEIGHT = 10.0  # of a class: beyond it, a handful of pixels would decide
 
@@ -28,9 +28,9 @@ LARGEST_WEIGHT = 10.0  # of a class: beyond it, a handful of pixels would decide
 class SegmentationSettings(PlaceSettings):
     """The settings of `finetune_segmentation`: those of `PlaceSettings`, and these.
 
-    network        fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
+    network        fcn4, fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
                    (`applications.fcn`); unet: maps are joined before they are scored (`applications.unet`)
-    filters        of the 3x3 convolution on each map. 0, the default for fcn8 to fcn32: the maps themselves are scored;
+    filters        of the 3x3 convolution on each map. 0, the default for fcn4 to fcn32: the maps themselves are scored;
                    the default for unet is 128
     dropout        the share of their outputs that is dropped in training
     class_weights  let the pixels of rare classes count more: a class weighs 1 / (classes * its share of all labelled
@@ -41,7 +41,7 @@ class SegmentationSettings(PlaceSettings):
     ignore         the number of unlabelled pixels in masks, or None if all are labelled
     """
 
-    network: str = "fcn8"
+    network: str = "fcn4"
     filters: int | None = None
     dropout: float = 0.0
     class_weights: bool = False
