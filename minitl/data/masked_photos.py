@@ -28,6 +28,7 @@ class MaskedPhoto:
     sha256   that of the photograph's file
     colours  the table of colours by which the mask is read (`masks.colour_table`), or None
     pixels   the count of pixels of each number from 0 to 255 in the mask, as the audit found them
+    size     (height, width) of the upright photograph, as the audit found it
     """
 
     path: Path
@@ -35,6 +36,7 @@ class MaskedPhoto:
     sha256: str
     colours: dict | None = field(default=None, repr=False, compare=False)
     pixels: tuple = field(default=(), repr=False, compare=False)
+    size: tuple = field(default=(), repr=False, compare=False)
 
 
 def read_pair(masked_photo):
@@ -89,13 +91,13 @@ class Examination:
         reason = unlisted(mask, self.classes, self.ignore)
         if reason:
             return at_fault, reason
-        if orientation > 1 and decoded.values.shape == turned(mask, orientation).shape:
+        if orientation > 1 and mask.shape == turned(mask, orientation).shape:
             self.undecided.append(pair.path)
         for number, colour in decoded.palette.items():
             self.palettes.setdefault(number, {}).setdefault(colour, pair.mask)
         pixels = tuple(np.bincount(mask.ravel(), minlength=256).tolist())
         digest = hashlib.sha256(content).hexdigest()
-        return MaskedPhoto(pair.path, pair.mask, digest, self.table or None, pixels)
+        return MaskedPhoto(pair.path, pair.mask, digest, self.table or None, pixels, mask.shape)
 
 
 def _photograph(path, content):

@@ -38,6 +38,7 @@ class PlaceJob:
     A subclass defines `find`, `network`, `stream`, `labels` and `loss`.
     """
 
+    has_figures = False  # whether its report has PNG files, which need matplotlib
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -46,7 +47,7 @@ class PlaceJob:
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         for rate in settings.learning_rate, settings.tune_rate:  # a wrong setting is refused now, not after an hour
-            stage.sgd(settings, rate, steps=10, warm_up=round(settings.warm_up))
+            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=True)
         set_random_seed(settings.seed)
 
     # ---- what a subclass writes ----
@@ -71,6 +72,14 @@ class PlaceJob:
         """Return the loss."""
         raise NotImplementedError
 
+    def metrics(self):
+        """Return the metrics that are measured in each epoch; a subclass may have some."""
+        return []
+
+    def class_weight(self):
+        """Return {class: how much its labels count}, or None if all count alike; a subclass may weigh them."""
+        return None
+
     # ---- the steps ----
 
     def build(self):
@@ -86,8 +95,8 @@ class PlaceJob:
     def run_frozen_part(self):
         """Run the layers that stay frozen in all stages once over every photograph, and keep the maps that the rest of
         the model begins with."""
-        self.freeze_base()
-        if self.settings.has_second_stage:  # not `unfreeze_blocks`: the new layers' normalization learns in stage 1
+        self.freeze_base()  # the new layers learn in stage 1, also those that rest in stage 2
+        if self.settings.has_second_stage:
             transfer.unfreeze(self.base, after=self.parts[self.settings.unfreeze])
         ends = fixed_ends(self.model)
         self.freeze_base()
@@ -152,16 +161,12 @@ class PlaceJob:
         settings, examples = self.settings, len(self.y)
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
-        optimizer = stage.sgd(
-            settings,
-            learning_rate,
-            epochs * steps_an_epoch,
-            round(settings.warm_up * steps_an_epoch),
-            rate_factors,
-        )
+        steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
+        # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
+        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
-        self.part.compile(optimizer, self.loss())
+        self.part.compile(optimizer, self.loss(), metrics=self.metrics())
         return self.part.fit(
             self.x if len(self.x) > 1 else self.x[0],
             self.y,
@@ -170,6 +175,7 @@ class PlaceJob:
             verbose=0,
             callbacks=callbacks,
             validation_data=(self.x_val if len(self.x_val) > 1 else self.x_val[0], self.y_val),
+            class_weight=self.class_weight(),
         )
 
 
