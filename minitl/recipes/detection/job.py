@@ -91,7 +91,7 @@ class DetectionJob(PlaceJob):
     shapes   the (width, height) of the priors of each map;   priors   their boxes (P, 4)
     """
 
-    has_figures = False  # the report has no PNG files, and needs no matplotlib
+    adam = False  # SGD with momentum, as in the paper
 
     def find(self, path):
         """Find the photographs and boxes in the folder, and print what was found."""
@@ -130,7 +130,7 @@ class DetectionJob(PlaceJob):
     def network(self, base):
         """Return SSD on the base."""
         settings, classes = self.settings, len(self.folder.class_names)
-        return SSD(base, classes, settings.priors, settings.channels, settings.top_down, settings.normalization)
+        return SSD(base, classes, settings.priors, settings.filters, settings.top_down, settings.normalization)
 
     def stream(self, photos, variations):
         """Return photographs with their boxes, in so many variations."""
