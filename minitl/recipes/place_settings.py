@@ -20,6 +20,7 @@ from .settings import (
 )
 
 GRID = 32  # pixels: the sides of an image are multiples of the largest stride, so that all maps fit each other
+RANDOM = "none"  # instead of a file of weights
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class PlaceSettings:
     """The settings that `SegmentationSettings` and `DetectionSettings` share.
 
     base             the pre-trained network: one of `skips.ENDS`;   weights   the file of its weights (None: those of
-                     ImageNet)
+                     ImageNet). "none": random numbers, with which one sees what the pre-trained ones are worth
     epochs, learning_rate       of the first stage, in which the new layers learn alone
     unfreeze         the part of the base from which on a second stage learns as well, such as "block5", or "none"
     tune_epochs, tune_rate      of the second stage;   head_factor   there, the rate of the new layers is tune_rate

@@ -20,7 +20,7 @@ from ..randomness import set_random_seed
 from ..terminal import counted, printable, wrapped
 from . import stage
 from .heads import without_a_batch_of_one
-from .place_settings import GRID
+from .place_settings import GRID, RANDOM
 
 LARGEST_SIDE = 512  # pixels, of images whose size nobody has chosen
 
@@ -77,6 +77,8 @@ class PlaceJob:
         """Load the base, freeze it, and put the new layers on its maps."""
         settings = self.settings
         weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
+        if settings.weights == RANDOM:
+            weights = {"weights": None}
         self.base = self.application(**weights, include_top=False, input_shape=(*self.image_hw, 3))
         transfer.freeze(self.base)
         self.model = self.network(self.base)
