@@ -35,6 +35,7 @@ from .settings import DetectionSettings
 from .targets import drawing, prior_targets
 
 BATCH = 8  # photographs at a time
+LARGEST_SIDE = 320  # pixels, of images whose size nobody has chosen: four times as fast as 640
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class DetectionJob(PlaceJob):
                 "Expected a few photographs more, or a larger share to hold back (validation)."
             )
         sizes = [(photo.height, photo.width) for photo in folder.train]
-        self.image_hw = (settings.height, settings.width) if settings.height else sides_for(sizes)
+        self.image_hw = (settings.height, settings.width) if settings.height else sides_for(sizes, LARGEST_SIDE)
         self.choose_priors()
 
     def choose_priors(self):
