@@ -50,7 +50,7 @@ class DetectionSettings(PlaceSettings):
     score: float = 0.5
 
     def settled(self):
-        """Return these settings with truth values checked. Raises SettingError for values that make no sense."""
+        """Return these settings, checked. Raises SettingError for values that make no sense."""
         settled = super().settled()
         if self.layout is not None:
             require_one_of("layout", self.layout, list(LAYOUTS))
