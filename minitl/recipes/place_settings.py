@@ -115,7 +115,7 @@ class PlaceSettings:
         if self.despite_changes and not self.resume:
             raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
         for name in OF_THE_SECOND_STAGE:
-            if not self.has_second_stage and getattr(self, name) != getattr(PlaceSettings, name):
+            if not self.has_second_stage and getattr(self, name) != getattr(type(self), name):
                 text = "{} acts in the second stage, and there is none. Leave it out, or give {} {last}."
                 raise SettingError(text, name, "unfreeze", last=next(iter(parts)))
         switches = [field.name for field in fields(self) if isinstance(field.default, bool)]

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from minitl import interruption
+from minitl import cli, interruption
 from minitl.applications import VGG16
 from minitl.applications.ssd import SSD, ssd_priors
 from minitl.data.shapes import shapes_on_textures
@@ -24,7 +24,7 @@ from minitl.recipes.epoch_lines import EpochLines
 
 Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images': pip install -e '.[images]'")
 
-FAST = {"height": 64, "width": 64, "priors": (2, 2), "channels": 8, "epochs": 3, "variations": 2, "batch_size": 4,
+FAST = {"height": 64, "width": 64, "priors": (2, 2), "filters": 8, "epochs": 3, "variations": 2, "batch_size": 4,
         "verbose": 0}  # fmt: skip
 NUMBERS = [7, 90, 91]  # of the categories: with gaps
 
@@ -101,9 +101,11 @@ def test_a_folder_becomes_a_measured_detector(finished, folder):
     assert not list((place / "run").rglob("*.safetensors")), "a finished run leaves nothing behind"
 
 
-def test_a_saved_model_finds_the_same_boxes(finished, folder):
+def test_a_saved_model_finds_the_same_boxes(finished, folder, tmp_path):
     result, place = finished
     evaluation, left_out = evaluate_detection(place / "shapes.h5", folder, verbose=0)
+    assert cli.main(["evaluate", str(place / "shapes.h5"), str(folder), "--json", str(tmp_path / "all.json")]) == 0
+    assert json.loads((tmp_path / "all.json").read_text()) == {**evaluation.as_data(), "left_out": []}
     assert left_out == [] and evaluation.names == result.evaluation.names
     # The kept maps are in half precision.
     assert np.allclose(evaluation.average_precision, result.evaluation.average_precision, atol=0.05)
@@ -116,22 +118,40 @@ def test_a_saved_model_finds_the_same_boxes(finished, folder):
     assert boxes.min() >= 0 and (boxes <= (96, 80, 96, 80)).all()
 
 
-def test_found_boxes_are_written_with_the_numbers_of_the_files(finished, folder, tmp_path):
+def test_found_boxes_are_written_with_the_numbers_of_the_files(finished, folder, tmp_path, capsys):
     _, place = finished
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     files = [str(folder / "val" / "12.png"), str(broken), str(folder / "val" / "13.png")]
-    results = list(detect_into(place / "shapes.h5", files, tmp_path / "out", score=0.05, verbose=0))
+    options = [
+        "--out",
+        tmp_path / "out",
+        "--score",
+        "0.05",
+        "--json",
+        tmp_path / "found.json",
+        "--csv",
+        tmp_path / "a.csv",
+    ]
+    assert cli.main([str(each) for each in ("predict", place / "shapes.h5", *files, *options)]) == 1, "one is broken"
+    said = capsys.readouterr()
+    assert "13.png  " in said.out and "broken.png" in said.err
+    results = json.loads((tmp_path / "found.json").read_text())
     assert ["error" in each for each in results] == [False, True, False]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["12.png", "13.png", "detections.json"]
-    written = json.loads((tmp_path / "out" / "detections.json").read_text())
-    assert {each["image_id"] for each in written} <= {1, 3} and {each["category_id"] for each in written} <= set(
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert len(rows) == 2 + sum(len(each.get("boxes", ())) for each in results), "a head, and a row for the broken one"
+    assert sorted(path.name for path in (tmp_path / "out" / "overlays").iterdir()) == ["12.jpg", "13.jpg"]
+    everything = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert [each["id"] for each in everything["categories"]] == NUMBERS
+    written = everything["annotations"]
+    assert {each["image_id"] for each in written} <= {1, 2} and {each["category_id"] for each in written} <= set(
         NUMBERS
     )
     first, box = written[0], results[0]["boxes"][0]["box"]
     assert first["bbox"] == pytest.approx([box[0], box[1], box[2] - box[0], box[3] - box[1]], abs=0.011)
-    with pytest.raises(ArgumentError, match="12.png: is one of the photographs"):
-        next(detect_into(place / "shapes.h5", files[0], folder / "val", verbose=0))
+    (tmp_path / "out" / "overlays" / "12.jpg").write_bytes(b"mine")
+    with pytest.raises(ArgumentError, match="12.jpg: is there already"):
+        next(detect_into(place / "shapes.h5", files[0], tmp_path / "out", verbose=0))
 
 
 def test_a_stopped_run_goes_on_to_the_same_numbers(finished, folder, base, tmp_path, monkeypatch):
@@ -155,18 +175,20 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(finished, folder, base, tmp_p
     assert resumed.evaluation.as_data() == whole.evaluation.as_data()
 
 
-def test_random_weights_beside_the_pre_trained_ones(folder):
-    small = {"height": 32, "width": 32, "epochs": 1, "variations": 1}
-    result = finetune_detection(folder, weights="none", **{**FAST, **small})
-    assert not any("published" in line for line in result.model.ledger.summary())
-    assert result.settings.as_data()["weights"] == "none"
+def test_random_weights_beside_the_pre_trained_ones(folder, tmp_path):
+    """The command takes a folder with boxes as one."""
+    options = "--weights none --image-size 32 --epochs 1 --variations 1 --priors 2,1 --filters 4 --json"
+    assert cli.main(["finetune", str(folder), *options.split(), str(tmp_path / "all.json")]) == 0
+    written = json.loads((tmp_path / "all.json").read_text())
+    assert not any("published" in line for line in written["ledger"]) and written["image_size"] == [32, 32]
+    assert written["options"]["weights"] == "none" and [len(each) for each in written["prior_shapes"]] == [2, 1]
 
 
 def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_path):
     _, place = finished
     model = load_model(place / "shapes.h5")
     for name, value, message in (
-        ("task", None, "do not say that it finds boxes"),
+        ("task", None, "answers the class of an image, not boxes"),
         ("priors", [[[8, 8]], [[30, 30]]], "outputs for .* priors"),
         ("priors", None, "'priors' are None"),
         ("class_names", ["disc"], "a name for each class"),
@@ -194,7 +216,7 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
 def test_the_order_of_outputs_is_that_of_the_priors(rng):
     """Only the filters of one prior on one map see a point; the outputs of the priors there, and of no others, move."""
     base = VGG16(weights=None, include_top=False, input_shape=(64, 96, 3))
-    model = SSD(base, 2, (3, 2, 1), width=4, top_down=False)
+    model = SSD(base, 2, (3, 2, 1), filters=4, top_down=False)
     priors = ssd_priors([[(4, 4), (8, 6), (6, 8)], [(20, 20), (30, 10)], [(50, 40)]], 64, 96)
     assert len(priors) == 8 * 12 * 3 + 4 * 6 * 2 + 2 * 3 and model.output_shape == (None, len(priors), 7)
     assert priors[0].tolist() == [2, 2, 6, 6] and priors[-1].tolist() == [80 - 25, 48 - 20, 80 + 25, 48 + 20]

@@ -92,7 +92,7 @@ class DetectionJob(PlaceJob):
     shapes   the (width, height) of the priors of each map;   priors   their boxes (P, 4)
     """
 
-    has_figures = False  # the report has no PNG files, and needs no matplotlib
+    adam = False  # SGD with momentum, as in the paper
 
     def find(self, path):
         """Find the photographs and boxes in the folder, and print what was found."""
@@ -131,12 +131,16 @@ class DetectionJob(PlaceJob):
     def network(self, base):
         """Return SSD on the base."""
         settings, classes = self.settings, len(self.folder.class_names)
-        return SSD(base, classes, settings.priors, settings.channels, settings.top_down, settings.normalization)
+        return SSD(base, classes, settings.priors, settings.filters, settings.top_down, settings.normalization)
 
     def stream(self, photos, variations):
         """Return photographs with their boxes, in so many variations."""
-        turns = self.settings.turns
-        augment = BoxedAugmentation(upside_down=turns, quarter_turns=turns)
+        # The priors fit the boxes as they are: boxes that a variation makes half as large would find none.
+        height, width = self.image_hw
+        turns, is_square = self.settings.turns, max(height, width) < 1.1 * min(height, width)
+        augment = BoxedAugmentation(
+            area=(0.7, 1.0), zoom_in=0.3, zoom_out=0.0, upside_down=turns, quarter_turns=turns and is_square
+        )
         described = ["boxes", repr(augment)]
         return Variations(
             photos,

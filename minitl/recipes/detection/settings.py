@@ -20,7 +20,7 @@ class DetectionSettings(PlaceSettings):
                      "trainval" and "test" after all decisions
     priors           how many priors are spread from each place of the maps of stride 8, 16, 32 (and 64, with four
                      numbers)
-    channels         filters of each new convolution
+    filters          of each new convolution
     top_down         the fine map also sees what the coarse one has found
     normalization    of the base's maps: "batch" or "l2"
     match            the IoU from which on a prior has to find a box
@@ -39,7 +39,7 @@ class DetectionSettings(PlaceSettings):
     train_list: str | None = None
     val_list: str | None = None
     priors: tuple = (3, 3, 3)
-    channels: int = 128
+    filters: int = 128
     top_down: bool = True
     normalization: str = "batch"
     match: float = 0.5
@@ -64,7 +64,7 @@ class DetectionSettings(PlaceSettings):
         except ArgumentError:
             text = "{} is {found!r}; expected two to four whole numbers above 0, one for each map, as (3, 3, 3)."
             raise SettingError(text, "priors", found=self.priors) from None
-        for name in "channels", "most":
+        for name in "filters", "most":
             require_whole_number(name, getattr(self, name))
         require_number("negatives", self.negatives, most=MOST_NEGATIVES)
         for name in "match", "suppression", "floor", "score":
