@@ -75,7 +75,7 @@ class PlaceSettings:
     json: str | None = None
 
     def settled(self):
-        """Return these settings with True and False checked. Raises SettingError for values that make no sense, and for
+        """Return these settings, checked. Raises SettingError for values that make no sense, and for
         settings that would have no effect."""
         require_one_of("base", self.base, list(ENDS))
         require_one_of("schedule", self.schedule, SCHEDULES)
@@ -118,8 +118,8 @@ class PlaceSettings:
             if not self.has_second_stage and getattr(self, name) != getattr(type(self), name):
                 text = "{} acts in the second stage, and there is none. Leave it out, or give {} {last}."
                 raise SettingError(text, name, "unfreeze", last=next(iter(parts)))
-        truth_values = [field.name for field in fields(self) if isinstance(field.default, bool)]
-        return replace(self, **{name: truth_value(getattr(self, name), name) for name in truth_values})
+        switches = [field.name for field in fields(self) if isinstance(field.default, bool)]
+        return replace(self, **{name: truth_value(getattr(self, name), name) for name in switches})
 
     @property
     def has_second_stage(self):

@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import transfer
 from ..applications import NETWORKS
-from ..features.on_disk import kept_together
+from ..features.cache import size_text
+from ..features.on_disk import kept_together, room_for
 from ..features.prefix import fixed_ends
 from ..progress import Progress
 from ..randomness import set_random_seed
@@ -21,6 +22,7 @@ from ..terminal import counted, printable, wrapped
 from . import stage
 from .heads import without_a_batch_of_one
 from .place_settings import GRID, RANDOM
+from .settings import SettingError
 
 LARGEST_SIDE = 512  # pixels, of images whose size nobody has chosen
 
@@ -111,6 +113,10 @@ class PlaceJob:
             ("_val", self.folder.val, 1),
         ):
             stream = self.stream(photos, variations)
+            enough, size = room_for(graphs, stream, self.settings.keep_features, half=True, about=about)
+            if not enough:
+                text = "there is no room to keep {size} of maps. Make room, or lower {}, {} and {}."
+                raise SettingError(text, "variations", "height", "width", size=size_text(size))
             rows = kept_together(graphs, stream, self.settings.keep_features, half=True, about=about)
             for path, reason in rows[0].left_out:
                 print(wrapped(printable(f"left out: {path}: {reason}"), "  "))

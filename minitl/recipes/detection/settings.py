@@ -30,10 +30,11 @@ class DetectionSettings(PlaceSettings):
     score            the score from which on a box is shown and counted: average precision looks at all scores
     """
 
-    epochs: int = 40
-    learning_rate: float = 0.02
-    tune_epochs: int = 5
-    tune_rate: float = 0.0003
+    epochs: int = 6
+    learning_rate: float = 0.001
+    variations: int = 4
+    weight_decay: float = 0.0005
+    clip_norm: float | None = 10.0  # the first steps move many scores from 1 in 4 to nearly all background
     layout: str | None = None
     train_list: str | None = None
     val_list: str | None = None
@@ -49,7 +50,7 @@ class DetectionSettings(PlaceSettings):
     score: float = 0.5
 
     def settled(self):
-        """Return these settings with True and False checked. Raises SettingError for values that make no sense."""
+        """Return these settings, checked. Raises SettingError for values that make no sense."""
         settled = super().settled()
         if self.layout is not None:
             require_one_of("layout", self.layout, list(LAYOUTS))
