@@ -74,8 +74,8 @@ class PlaceSettings:
     json: str | None = None
 
     def settled(self):
-        """Return these settings with truth values checked. Raises SettingError for values that make no sense, and for
-        settings that would have no effect."""
+        """Return these settings, checked. Raises SettingError for values that make no sense, and for settings that
+        would have no effect."""
         require_one_of("base", self.base, list(ENDS))
         require_one_of("schedule", self.schedule, SCHEDULES)
         parts = NETWORKS[self.base].fine_tuning

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from minitl import applications, cli, utils
-from minitl.data import audit_segmentation, read_mask, shapes_on_textures
-from minitl.data.coco import read_coco
+from minitl.data import audit_segmentation, read_mask, resize, shapes_on_textures
+from minitl.data.coco import CocoMask, read_coco
 from minitl.errors import ArgumentError, DataError
 from minitl.layers import Conv2D, Input, MaxPooling2D, Softmax
 from minitl.metrics.iou import pixel_confusion
@@ -24,7 +24,7 @@ from minitl.recipes import SettingError, evaluate_segmentation, finetune_segment
 from minitl.recipes.segmentation import PixelEvaluation, Segmenter, segment_into
 from minitl.recipes.segmentation.job import weights_of_classes
 from minitl.recipes.segmentation.settings import read_colours
-from minitl.recipes.segmentation.showing import Scale, in_frame
+from minitl.recipes.segmentation.showing import Scale, in_frame, resized
 from minitl.recipes.segmentation.tiles import spans
 from minitl.recipes.tasks import task_of
 
@@ -207,7 +207,7 @@ def local_model(**metadata):
 
 
 def test_a_photograph_of_35x33_pixels(tmp_path, rng):
-    """Its sides are no multiples of 32: it gets a border, and the answer for the border is cut off."""
+    """A photograph whose sides are no multiples of 32 gets a border, and the answer for the border is cut off."""
     model, pixels = local_model(), rng.integers(0, 256, (33, 35, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     np.save(tmp_path / "a.npy", pixels)
@@ -243,9 +243,6 @@ def test_tiles_cover_an_axis_once():
 
 def test_probabilities_are_enlarged_and_not_classes(rng):
     """A photograph twice as large as those of the training is answered at half its size, then enlarged."""
-    from minitl.data import resize
-    from minitl.recipes.segmentation.showing import resized
-
     segmenter = Segmenter(model := local_model(photograph_size=[128.0, 128.0]))
     image = np.repeat(np.repeat(rng.integers(0, 256, (20, 24, 3), dtype=np.uint8), 4, axis=0), 4, axis=1)
     small = resized(image, 40, 48)
@@ -290,12 +287,11 @@ def test_files_of_predictions(halves, tmp_path, capsys):
     written = sorted(str(path.relative_to(out)) for path in (out / "masks").rglob("*.png"))
     assert written == ["masks/a.jpg.png", "masks/a.png.png", "masks/inner/a.png"]
     mask = read_mask(out / "masks" / "a.jpg.png", classes=3)
-    assert mask.shape == (40, 30) and Image.open(out / "overlays" / "a.jpg.jpg").size == (30, 40)
-    assert Image.open(out / "masks" / "a.jpg.png").getpalette()[:3] == [0, 0, 0], "the background is black"
+    with Image.open(out / "overlays" / "a.jpg.jpg") as overlay, Image.open(out / "masks" / "a.jpg.png") as stored:
+        assert mask.shape == (40, 30) and overlay.size == stored.size == (30, 40)
+        assert stored.getpalette()[:3] == [0, 0, 0], "the background is black"
     coco = read_coco(out / "annotations.json", verbose=0)
     (number,) = [image.number for image in coco.images.values() if image.file_name == "a.jpg"]
-    from minitl.data.coco import CocoMask
-
     assert np.array_equal(CocoMask(coco, number).draw(), mask) and coco.class_names == ["background", "b", "c"]
     (out / "masks" / "a.jpg.png").write_bytes(b"precious")
     with pytest.raises(ArgumentError, match="a.jpg.png: is there already, and minitl has not written it"):
@@ -421,7 +417,7 @@ def test_masks_of_colours(shapes, weights, tmp_path):
 
 
 def test_unlabelled_pixels_of_another_number(halves, weights):
-    """Where 0 means unlabelled, the class of that number never counts."""
+    """If 0 means unlabelled, the class of that number never counts."""
     result = finetune_segmentation(halves, weights=weights, ignore=0, verbose=0, **{**FAST, "epochs": 2})
     assert result.evaluation.confusion[0].sum() == 0
     masks = [read_mask(photo.mask) for photo in audit_segmentation(halves, ignore=0, verbose=0).val]
