@@ -22,7 +22,8 @@ def plots(groups, folder):
         plt.close(figure)
         paths.append(folder / name)
 
-    compared = [group for group in groups if group.name.startswith(("inference", "training", "recipe"))]
+    kinds = ("inference", "training", "recipe", "segmentation", "detection")
+    compared = [group for group in groups if group.name.startswith(kinds)]
     for group in compared:
         members = [each for each in group.programs if each.seconds and each.job != "sgemm"]
         scale = [1 if group.name == "recipe" else 1000 / each.options["batch"] for each in members]

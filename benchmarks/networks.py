@@ -1,11 +1,14 @@
 """The networks, weights and images that all engines use.
 
-VGG16's base is plain data. The other networks are models of minitl, which the engines translate.
+VGG16's base is plain data. The other networks are models of minitl, which the engines translate. So are those for
+pixels and boxes, which stand on VGG16's base.
 """
 
 import numpy as np
 
 from minitl.applications import NETWORKS, VGG16
+from minitl.applications.fcn import FCN
+from minitl.applications.ssd import SSD
 from minitl.applications.vgg16 import BLOCKS
 from minitl.graph.summary import flops
 from minitl.initializers import weights_will_be_loaded
@@ -13,6 +16,14 @@ from minitl.layers import Dense
 from minitl.models import Model
 
 CLASSES = 10
+VOC_CLASSES = 20  # of Pascal VOC, the background not counted
+IOU_THRESHOLD = 0.45  # of suppression, as in SSD's paper
+
+# {name: the network on VGG16's base}
+ON_VGG16 = {
+    "fcn8": lambda base: FCN(base, VOC_CLASSES + 1, stride=8),
+    "ssd": lambda base: SSD(base, VOC_CLASSES),
+}
 
 
 def base_weights():
@@ -35,11 +46,18 @@ def base_weights():
 
 
 def published(name, size):
-    """Return ResNet50 or InceptionV3 without its top, with an average over the map and a dense layer, as a `Model`."""
-    build = NETWORKS[name].build
+    """Return a network with random weights, as a `Model`: ResNet50 or InceptionV3 without its top, with an average over
+    the map and a dense layer; or one of ON_VGG16.
+
+    size   of the images: pixels in each direction, or a pair (rows, columns)
+    """
+    shape = (*sides(size), 3)
     with weights_will_be_loaded():
-        base = build(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
-        model = Model(base.input, Dense(CLASSES, activation="softmax", name="probabilities")(base.output))
+        if name in ON_VGG16:
+            model = ON_VGG16[name](VGG16(weights=None, include_top=False, input_shape=shape))
+        else:
+            base = NETWORKS[name].build(weights=None, include_top=False, input_shape=shape, pooling="avg")
+            model = Model(base.input, Dense(CLASSES, activation="softmax", name="probabilities")(base.output))
     rng = np.random.default_rng(0)
     for layer in model.layers:
         for key in layer.weight_names:
@@ -61,9 +79,27 @@ def last_stage(name):
     return next(iter(NETWORKS[name].fine_tuning.values()))
 
 
+def sides(size):
+    """Return (rows, columns) of images whose size is one number, or such a pair."""
+    return tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+
+
 def images(count, size):
-    """Return images (count, size, size, 3), whose numbers are about as large as pixels that were scaled to -1 to 1."""
-    return np.random.default_rng(1).standard_normal((count, size, size, 3), np.float32)
+    """Return images (count, rows, columns, 3), whose numbers are about as large as pixels that were scaled to -1 to 1.
+    `size` is as in `published`."""
+    return np.random.default_rng(1).standard_normal((count, *sides(size), 3), np.float32)
+
+
+def boxes(count):
+    """Return what a detector finds in an image of 300x300 pixels before suppression: boxes (count, 4), which are those
+    of 20 things, each moved and stretched by about a tenth, and their scores (count,)."""
+    rng = np.random.default_rng(5)
+    centres, sizes = rng.uniform(0, 300, (20, 2)), rng.uniform(20, 150, (20, 2))
+    thing = rng.integers(0, 20, count)
+    centre = centres[thing] + rng.normal(0, 0.1, (count, 2)) * sizes[thing]
+    half = sizes[thing] * np.exp(rng.normal(0, 0.1, (count, 2))) / 2
+    corners = np.concatenate([centre - half, centre + half], axis=1)
+    return corners.astype(np.float32), rng.uniform(0.01, 1, count).astype(np.float32)
 
 
 def labels(count):

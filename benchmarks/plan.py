@@ -32,8 +32,11 @@ RECIPE = [
     ("PyTorch, features kept by hand", "torch", {"layout": "channels_last", "cached": True}, ["torch"]),
     ("Keras on PyTorch, as written", "keras", {}, ["keras", "torch"]),
 ]
+SUPPRESSION = [("minitl", "minitl", {}, []), ("OpenCV", "opencv", {}, ["cv2"])]
+BOXES = (200, 1000, 8732)  # that are suppressed; SSD300 has 8,732 priors
 IDEAS = ["shared work", "reused memory", "kept transforms", "joined steps"]
-PEERS = sorted({package for row in (*INFERENCE, *RECIPE) for package in row[3]})
+PEERS = sorted({package for row in (*INFERENCE, *RECIPE, *SUPPRESSION) for package in row[3]})
+INSTALLED_AS = {"cv2": "opencv-python-headless"}  # the name of a package for pip where it differs
 
 
 @dataclass
@@ -59,8 +62,8 @@ def cores():
 
 
 def missing_peers():
-    """Return the packages of other frameworks that are not installed."""
-    return [package for package in PEERS if not is_installed(package)]
+    """Return the packages of other frameworks that are not installed, by their names for pip."""
+    return [INSTALLED_AS.get(package, package) for package in PEERS if not is_installed(package)]
 
 
 def is_installed(package):
@@ -108,6 +111,7 @@ def full_plan():
     groups.append(Group("recipe", "Ten epochs of transfer learning, 64 + 16 images", members, 3))
     for network in OTHERS:
         groups += network_groups(network, rounds=5)
+    groups += [segmentation_group(rounds=5), detection_group(rounds=5), suppression_group(rounds=5)]
     groups += [threads_group(network, rounds=5) for network in NETWORKS]
     groups += [memory_group(network) for network in NETWORKS]
     groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
@@ -150,6 +154,31 @@ def network_groups(network, rounds):
         members = programs(TRAINING, "training", {**options_of(network, 8), "part": part})
         groups.append(Group(name, f"{title}: training step, {part}, batch 8", [*members, roofline()], rounds))
     return groups
+
+
+def segmentation_group(rounds):
+    """Return the group of a network for pixels: FCN-8s on VGG16, an image at a time."""
+    members = programs(TRAINING, "inference", {"batch": 1, "size": 256, "network": "fcn8"})
+    title = "FCN-8s on VGG16: the classes of 256x256 pixels, batch 1"
+    return Group("segmentation_fcn8", title, [*members, roofline()], rounds)
+
+
+def detection_group(rounds):
+    """Return the group of a network for boxes: SSD on VGG16, an image at a time. Its outputs are not yet boxes."""
+    members = programs(TRAINING, "inference", {"batch": 1, "size": [256, 320], "network": "ssd"})
+    title = "SSD on VGG16: the outputs of all priors of 256x320 pixels, batch 1"
+    return Group("detection_ssd", title, [*members, roofline()], rounds)
+
+
+def suppression_group(rounds):
+    """Return the group of non-maximum suppression, which turns many boxes into one for each thing."""
+    members = []
+    for count in BOXES:
+        found = programs(SUPPRESSION, "suppression", {"boxes": count})
+        for each in found:
+            each.label += f", {count:,} boxes"
+        members += found
+    return Group("suppression", "Non-maximum suppression", members, rounds)
 
 
 def threads_group(network, rounds):

@@ -12,7 +12,7 @@ from minitl.kernels import parallel
 from . import tables
 from .plan import cores
 
-PACKAGES = ["numpy", "torch", "keras", "onnxruntime", "dezero"]
+PACKAGES = ["numpy", "torch", "keras", "onnxruntime", "dezero", "opencv-python-headless"]
 
 
 def machine():

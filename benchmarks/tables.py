@@ -132,6 +132,30 @@ def by_threads(group):
     return [rows, "ms an image and, in brackets, how many times as fast as on one thread."]
 
 
+def suppression(group):
+    """Return the table of milliseconds by the number of boxes, and whether the libraries keep the same boxes."""
+    by_count = {}  # {boxes: {library: program}}
+    for each in group.programs:
+        if each.seconds:
+            by_count.setdefault(each.options["boxes"], {})[each.label.partition(",")[0]] = each
+    libraries = list(dict.fromkeys(name for found in by_count.values() for name in found))
+    if "minitl" not in libraries:
+        return ["not measured"]
+    rows = [["boxes", "kept", *(f"{name}, ms" for name in libraries), *["ratio"] * (len(libraries) > 1)]]
+    for count, found in by_count.items():
+        times = {name: 1000 * each.median for name, each in found.items()}
+        kept = {name: each.output["shape"][0] for name, each in found.items() if each.output}
+        cells = [f"{times[name]:.2f}" if name in times else "" for name in libraries]
+        both = len(times) == len(libraries) > 1
+        ratio = [f"{times['minitl'] / times[libraries[1]]:.2f}" if both else ""] * (len(libraries) > 1)
+        rows.append([f"{count}", f"{kept['minitl']}" if kept else "", *cells, *ratio])
+    if len(libraries) == 1:
+        return [rows, "OpenCV (opencv-python-headless) is not installed, or did not run: nothing is compared."]
+    differ = [count for count, found in by_count.items() if len({str(each.output) for each in found.values()}) > 1]
+    verdict = f"They keep DIFFERENT boxes of {differ[0]}." if differ else "Both keep the same boxes."
+    return [rows, f"'ratio' is minitl's time divided by OpenCV's. {verdict}"]
+
+
 def memory(group):
     """Return the table of the peak memory of inference and of training."""
     rows = [["", "peak memory", "minitl takes"]]
@@ -181,6 +205,7 @@ def curve(group):
 SECTIONS = {
     "layers": layer_table,
     "threads": by_threads,
+    "suppression": suppression,
     "memory": memory,
     "accuracy": accuracy,
     "naive": naive,

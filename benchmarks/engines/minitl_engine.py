@@ -15,6 +15,7 @@ from minitl.graph import graph
 from minitl.graph.fusion import Fused
 from minitl.initializers import weights_will_be_loaded
 from minitl.kernels import memory, parallel
+from minitl.kernels.suppression import non_maximum_suppression
 from minitl.layers import Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.models import Model
@@ -111,6 +112,12 @@ def recipe(options):
         ).history["loss"]
 
     return program
+
+
+def suppression(options):
+    """Return a function that suppresses boxes."""
+    boxes, scores = networks.boxes(options["boxes"])
+    return lambda: non_maximum_suppression(boxes, scores, networks.IOU_THRESHOLD, most=None)
 
 
 def convolution(options):

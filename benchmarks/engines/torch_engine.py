@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from minitl import layers
+from minitl.kernels.geometry import axis
 
 from .. import networks
 from . import minitl_engine
@@ -34,7 +35,7 @@ def base():
 
 
 class Network(nn.Module):
-    """A model of minitl in PyTorch's modules, with the same weights. Its output is the logits.
+    """A model of minitl in PyTorch's modules, with the same weights. A dense layer at its end gives the logits.
 
     A layer of padding becomes the padding of the convolution or pooling after it, and ReLU works in place, as users of
     PyTorch write it.
@@ -50,7 +51,7 @@ class Network(nn.Module):
                 padding[output] = (call.inputs[0], layer.padding[0][0])
                 continue
             inputs = [padding.get(tensor, (tensor, 0))[0] for tensor in call.inputs]
-            module = as_module(layer, padding.get(call.inputs[0], (None, 0))[1])
+            module = as_module(layer, padding.get(call.inputs[0], (None, 0))[1], call.inputs[0].shape[1:3])
             if isinstance(module, nn.Module):
                 self.add_module(layer.name, module)
             self.steps.append((module, inputs, output))
@@ -69,14 +70,22 @@ class Network(nn.Module):
         return values[self.output]
 
 
-def as_module(layer, padding):
-    """Return one layer as a module with the same weights.
+def as_module(layer, padding, size):
+    """Return one layer as a module with the same weights, or a function of a list where there is no module.
 
-    PyTorch's `padding` is equal on both sides, as minitl's 'same' is at stride 1.
+    padding   of a convolution or pooling that is 'valid'
+    size      (rows, columns) of the layer's input. PyTorch's `padding` is equal on both sides, as minitl's 'same' is at
+              stride 1; at another stride, 'same' depends on the size, and is a layer of its own
     """
+    before = after = nn.Identity()
     if isinstance(layer, layers.Conv2D):
         kh, kw, c, f = layer.kernel.shape
         around = (kh // 2, kw // 2) if layer.padding == "same" else padding
+        if layer.padding == "same" and layer.strides != (1, 1):
+            rows, columns = (axis(*each, "same") for each in zip(size, (kh, kw), layer.strides))
+            before, around = nn.ZeroPad2d((columns.before, columns.after, rows.before, rows.after)), 0
+        if layer.activation == "relu":
+            after = nn.ReLU(inplace=True)
         module = nn.Conv2d(c, f, (kh, kw), layer.strides, around, bias=layer.use_bias)
         arrays = {"weight": layer.kernel.transpose(3, 2, 0, 1), "bias": layer.bias}
     elif isinstance(layer, layers.BatchNormalization):
@@ -86,8 +95,14 @@ def as_module(layer, padding):
         arrays["running_var"] = layer.moving_variance
     elif isinstance(layer, layers.Dense):
         module, arrays = nn.Linear(*layer.kernel.shape), {"weight": layer.kernel.T, "bias": layer.bias}
-    elif isinstance(layer, layers.Activation):
+    elif isinstance(layer, (layers.Activation, layers.ReLU)):
         return nn.ReLU(inplace=True)
+    elif isinstance(layer, layers.Softmax):
+        return nn.Softmax(dim=1)
+    elif isinstance(layer, layers.UpSampling2D):
+        return nn.Upsample(scale_factor=layer.size, mode=layer.interpolation)
+    elif isinstance(layer, layers.Reshape):
+        return Rows(layer.target_shape)
     elif isinstance(layer, layers.MaxPooling2D):
         return nn.MaxPool2d(layer.pool_size, layer.strides, padding)
     elif isinstance(layer, layers.AveragePooling2D):
@@ -100,7 +115,19 @@ def as_module(layer, padding):
         if array is not None:
             tensor = torch.from_numpy(np.array(array, order="C"))
             getattr(module, name).data = tensor.to(memory_format=torch.contiguous_format)
-    return module
+    steps = [each for each in (before, module, after) if not isinstance(each, nn.Identity)]
+    return module if len(steps) == 1 else nn.Sequential(*steps)
+
+
+class Rows(nn.Module):
+    """The numbers of a map in the order of minitl, in another shape: place by place, and not channel by channel."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).reshape(len(x), *self.shape)
 
 
 def tensor(images, options):
@@ -113,7 +140,9 @@ def inference(options):
     if "threads" in options:
         torch.set_num_threads(options["threads"])
     if "network" in options:
-        model = nn.Sequential(Network(networks.published(options["network"], options["size"])), nn.Softmax(dim=1))
+        ours = networks.published(options["network"], options["size"])
+        is_classifier = isinstance(ours.layers[-1], layers.Dense)
+        model = nn.Sequential(Network(ours), nn.Softmax(dim=1)) if is_classifier else Network(ours)
     else:
         model = base()
     model = model.eval().to(memory_format=layout(options))

@@ -12,16 +12,26 @@ ENDS = {
     "resnet50": {4: "conv2_block3_out", 8: "conv3_block4_out", 16: "conv4_block6_out", 32: "conv5_block3_out"},
 }
 
+# The same for a detector, which begins with a place for 8 pixels and takes the map from within a block: there, one of
+# stride 8 has gone through a block more than the one at the end of its predecessor. ResNet50's blocks reduce the map at
+# their beginning, so its ends are these maps already.
+MAPS = {
+    "vgg16": {8: "block4_conv3", 16: "block5_conv3"},
+    "resnet50": {8: "conv3_block4_out", 16: "conv4_block6_out"},
+}
 
-def ends_by_stride(base):
+
+def ends_by_stride(base, names=ENDS):
     """Return {stride: the symbolic output of the layer at the end of the maps of this stride} of an application.
+
+    names   `ENDS`, or `MAPS`
 
     Raises ArgumentError for a network whose maps do not lie on a common grid, such as InceptionV3: some of its windows
     leave out the border.
     """
-    if base.name not in ENDS:
+    if base.name not in names:
         raise ArgumentError(
-            f"the base is {base.name!r}; expected one of {', '.join(ENDS)}, whose maps are 4, 8, 16 and 32 times "
+            f"the base is {base.name!r}; expected one of {', '.join(names)}, whose maps are 4, 8, 16 and 32 times "
             "smaller than the image."
         )
-    return {stride: base.output_of(name) for stride, name in ENDS[base.name].items()}
+    return {stride: base.output_of(name) for stride, name in names[base.name].items()}

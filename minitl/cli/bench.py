@@ -8,7 +8,7 @@ minitl bench --json bench.json --markdown bench.md --plots figures/
 It measures inference, training, memory and errors. Every program runs in a
 process of its own, all in turn. Install those frameworks first that you want
 to compare (benchmarks/README.md names the versions that it measured):
-python -m pip install torch keras onnx onnxruntime dezero
+python -m pip install torch keras onnx onnxruntime dezero opencv-python-headless
 """
 
 import importlib

@@ -9,7 +9,8 @@ classes, the calibration of the probabilities, and the most confident mistakes
 by file name. It needs Pillow (the extra `images`).
 
 A model for pixels takes a folder with images/ and masks/. The command prints
-the IoU of each class and its mean, and the share of pixels that are right.
+the IoU of each class and its mean, and the share of pixels that are right. A
+model for boxes takes a folder with boxes, and average precision is printed.
 """
 
 from ..files.results import write_json

@@ -21,7 +21,9 @@ see recipes/photographs.py. After a stop or a crash, --resume goes on.
 minitl finetune streets/ --save streets.h5
 
 With a folder that has images/ and masks/, it learns the class of each pixel:
-see recipes/segmentation/job.py. --task says so where the folder does not.
+see recipes/segmentation/job.py. With boxes of Pascal VOC, COCO or YOLO, it
+learns to find these: see recipes/detection/job.py. --task says what is meant
+where the folder does not.
 """
 
 import shlex
@@ -35,7 +37,7 @@ from ..recipes.photographs import find_learning_rate
 from ..recipes.prediction import ANSWERS
 from ..recipes.run_folder import RunFolder
 from ..recipes.tasks import TASKS, task_called, task_of
-from . import photos_options, places_options
+from . import boxes_options, photos_options, places_options
 
 HELP = "fine-tune a network on the bundled images, or on your photographs (the main job)"
 
@@ -46,7 +48,7 @@ def add_arguments(parser):
         "photos",
         metavar="PHOTOS",
         nargs="?",
-        help="a folder with a subfolder of photographs for each class, or with images/ and masks/",
+        help="a folder with a subfolder of photographs for each class, with images/ and masks/, or with boxes",
     )
     parser.add_argument(
         "--task", choices=list(ANSWERS), help="say what is to be learned, where the folder does not show it"
@@ -75,6 +77,7 @@ def add_arguments(parser):
     )
     photos_options.add_arguments(parser)
     places_options.add_arguments(parser)
+    boxes_options.add_arguments(parser)
 
 
 def default(name):

@@ -1,4 +1,4 @@
-"""Predict with a saved model: the class of images, or of each pixel.
+"""Predict with a saved model: the class of images or of each pixel, or boxes.
 
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
@@ -6,6 +6,7 @@ minitl predict model.h5 shirt.jpg bag.png    your own files
 minitl predict model.h5 photos/ --top 3      all photographs of a folder
 minitl predict model.h5 photos/ --csv predictions.csv
 minitl predict streets.h5 photos/ --out found    masks, overlays, COCO file
+minitl predict cells.h5 blood.jpg --out found    boxes on the images, COCO file
 
 Each line is printed as soon as it is known. A file that cannot be read is
 named, the others are predicted, and the exit status is 1. Photographs need
@@ -13,7 +14,8 @@ Pillow (the extra `images`); .npy files work without it.
 
 A model for pixels takes photographs of any size, and shows them at the scale
 of its training: --scale 0.5 shows them half as large, --scale fit small
-enough to lie within the images that it was trained on.
+enough to lie within the images that it was trained on. A model for boxes
+names those with a score of --score or more.
 """
 
 import sys
@@ -22,6 +24,8 @@ from ..arguments import whole_number
 from ..errors import ArgumentError, DataError
 from ..files.results import csv_rows, json_list
 from ..files.writable import check_writable
+from ..recipes.detection import Detector, detect_each
+from ..recipes.detection.written import DetectedLines, detect_into
 from ..recipes.prediction import (
     ANSWERS,
     MOST_PROBABLE,
@@ -37,10 +41,10 @@ from ..recipes.settings import option
 from ..recipes.tasks import task_called
 from ..terminal import counted, printable
 
-HELP = "predict the class of images, or of each pixel, with a saved model"
+HELP = "predict the class of images or of each pixel, or find boxes, with a saved model"
 
 # The options that go with some tasks only.
-ONLY = {"top": ("images",), "out": ("segment",), "scale": ("segment",)}
+ONLY = {"top": ("images",), "out": ("segment", "detect"), "score": ("detect",), "scale": ("segment",)}
 
 
 def add_arguments(parser):
@@ -55,7 +59,8 @@ def add_arguments(parser):
     )
     add("--top", type=int, metavar="K", help=f"name the K most probable classes (default: {MOST_PROBABLE})")
     add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
-    add("--out", metavar="DIR", help="for pixels: write masks, overlays and a COCO file to this folder")
+    add("--out", metavar="DIR", help="write masks or boxes, on the images and as a COCO file, to this folder")
+    add("--score", type=float, help="for boxes: name those with this score or more (default: as in training)")
     add("--scale", metavar="S", type=scale, help="for pixels: show photographs at S times the scale, or fit")
 
 
@@ -131,9 +136,36 @@ def segment_files(options, model, files):
     return failed
 
 
+def find_boxes(options, model, files):
+    """Print how many boxes were found in photographs, and write them. Returns the number of files that cannot be
+    read."""
+    detector, failed = Detector(model), 0
+    if options.out is None:
+        results = detect_each(detector, files, options.score)
+    else:
+        results = detect_into(detector, files, options.out, options.score)
+    lines = DetectedLines(files)
+    with json_list(options.json) as add, csv_rows(options.csv) as write:
+        write(["file", "class", "score", "left", "top", "right", "bottom", "error"])
+        for result in results:
+            add(result)
+            for each in result.get("boxes", ()):
+                write([result["file"], each["class"], each["score"], *each["box"], ""])
+            if "error" in result:
+                failed += 1
+                write([result["file"], *[""] * 6, result["error"]])
+                say_error(result)
+            else:
+                print(lines.line(result), flush=True)
+    if options.out is not None and failed < len(files):
+        print(f"Written to {options.out}: overlays/ and annotations.json.")
+    return failed
+
+
 def say_error(result):
     """Print which file cannot be read, and why."""
     print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
 
 
-PREDICT = {"images": classify_files, "segment": segment_files}  # {task: the function that prints and writes}
+# {task: the function that prints and writes}
+PREDICT = {"images": classify_files, "segment": segment_files, "detect": find_boxes}

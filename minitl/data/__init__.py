@@ -9,8 +9,9 @@ For segmentation, `masks` reads class numbers, and `segmentation_folder` a folde
 finds them, `masked_photos` reads them, and `coco` and `polygons` make masks of COCO files. `paired_augmentation` varies
 image and mask alike, and `shapes` draws a set that needs no files.
 
-For detection, `detection_folder` reads a folder of photographs with boxes, `box_augmentation` varies image and boxes
-alike, and `drawing` draws boxes and masks. `variations` is a stream of photographs, each in several variations.
+For detection, `detection_folder` reads photographs with boxes, and `box_augmentation` varies images and boxes alike.
+`variations` draws a fixed number of variations of each photograph, so that what a network computes from them can be
+kept. `drawing` draws boxes and masks.
 """
 
 from ..kernels.images import grey_to_rgb, resize

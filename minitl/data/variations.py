@@ -31,6 +31,8 @@ class Variations:
     variations     the number of variations of each photograph, the unchanged one counted
     seed           of all draws
     described      plain data that say how `draw` works; kept features of another description are not used
+    depends_on     `depends_on(photo)` -> a text that changes whenever something else does on which a drawn variation
+                   depends, such as the boxes that a random part of the image must not lose
 
     It can be kept by `features.on_disk`.
     """
@@ -39,12 +41,16 @@ class Variations:
     dtype = np.dtype("float32")
     noun = "photograph"
 
-    def __init__(self, photos, draw, prepare, height, width, variations=1, seed=0, described=()):
+    def __init__(
+        self, photos, draw, prepare, height, width, variations=1, seed=0, described=(), depends_on=lambda photo: ""
+    ):
         self.files, self.draw, self.prepare, self.seed = len(photos), draw, prepare, seed
         self.photos = list(photos) * variations  # the example at `position` shows the file number position % files
         self.origins = [photo.path for photo in self.photos]
         self.keys = [
-            photo.sha256 if number < self.files else f"{photo.sha256} variation {number // self.files} of {seed}"
+            photo.sha256
+            if number < self.files
+            else f"{photo.sha256} variation {number // self.files} of {seed} {depends_on(photo)}".rstrip()
             for number, photo in enumerate(self.photos)
         ]
         self.described = list(described)

@@ -39,8 +39,37 @@ def prior_boxes(maps, sizes, ratios):
     38*38*4 + 19*19*6 + 10*10*6 + 5*5*6 + 3*3*4 + 4 = 8,732 priors. A step need not be the image's size divided by the
     number of cells: 300 / 38 is not 8. Priors are not cut off at the edge of the image. Raises ArgumentError.
     """
+    return _spread(_cells(maps, sizes, ratios))
+
+
+def spread_shapes(maps, shapes):
+    """Return priors of any shapes: float32 (P, 4), as corners, in pixels, in the order of `prior_boxes`.
+
+    maps     one (rows, columns, step) for each map, as in `prior_boxes`
+    shapes   for each map, the (width, height) of the boxes around the centre of each of its cells, in pixels
+
+    The shapes of `prior_boxes` were made for photographs of all kinds of things. For one set of photographs, the boxes
+    in it say which shapes are wanted. `spread_shapes([(1, 2, 8)], [[(6, 4)]])` has the two boxes (1, 2, 7, 6) and
+    (9, 2, 15, 6). Raises ArgumentError.
+    """
+    maps, shapes = list(maps), [np.asarray(each, np.float64) for each in shapes]
+    if not maps or len(shapes) != len(maps):
+        raise ArgumentError(
+            f"there are {len(maps)} maps and {len(shapes)} lists of shapes; expected as many, and some."
+        )
+    for k, each in enumerate(shapes):
+        is_array = each.ndim == 2 and each.shape[1] == 2 and len(each)
+        if not is_array or not np.isfinite(each).all() or (each <= 0).any():
+            raise ArgumentError(
+                f"shapes[{k}] is {each.tolist()}; expected (width, height) of boxes, in pixels above 0."
+            )
+    return _spread([(_map(each, k), of_map) for k, (each, of_map) in enumerate(zip(maps, shapes))])
+
+
+def _spread(cells):
+    """Return the boxes (P, 4) of ((rows, columns, (down, right)), (width, height) of each box of a cell) of maps."""
     boxes = []
-    for (rows, columns, (down, right)), shapes in _cells(maps, sizes, ratios):
+    for (rows, columns, (down, right)), shapes in cells:
         y, x = (np.arange(rows) + 0.5) * down, (np.arange(columns) + 0.5) * right
         centres = np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1)[:, :, None]  # (rows, columns, 1, 2)
         half = np.array(shapes) / 2  # (K, 2)

@@ -114,17 +114,26 @@ def voc_average_precision(detections, labels, classes=None, iou_threshold=0.5, r
     threshold = number(iou_threshold, "iou_threshold", 0.01, 1)
 
     def judge(found, true):
-        iou = intersections_over_unions(found["boxes"], true["boxes"])  # (D, B)
-        verdicts = np.full(len(iou), MISS)
-        if iou.size:
-            best = iou.argmax(axis=1)  # (D,)
-            is_near = iou.max(axis=1) >= threshold
-            _, first = np.unique(best[is_near], return_index=True)  # detections come best first
-            verdicts[np.flatnonzero(is_near)[first]] = HIT
-            verdicts[is_near & true["difficult"][best]] = IGNORED
+        verdicts = voc_verdicts(found["boxes"], true["boxes"], true["difficult"], threshold)
         return verdicts[None], (~true["difficult"]).sum()
 
     return _measure(detections, labels, classes, (threshold,), rule, judge, not_here="is_crowd")
+
+
+def voc_verdicts(boxes, true_boxes, difficult, threshold=0.5):
+    """Return the verdict of each detection of one class in one image, best first: (D, 4), (B, 4), (B,) -> (D,).
+
+    1 is a hit, 0 a miss, and -1 a detection of a difficult box, which does not count. The arguments are not checked.
+    """
+    iou = intersections_over_unions(boxes, true_boxes)  # (D, B)
+    verdicts = np.full(len(iou), MISS)
+    if iou.size:
+        best = iou.argmax(axis=1)  # (D,)
+        is_near = iou.max(axis=1) >= threshold
+        _, first = np.unique(best[is_near], return_index=True)  # detections come best first
+        verdicts[np.flatnonzero(is_near)[first]] = HIT
+        verdicts[is_near & difficult[best]] = IGNORED
+    return verdicts
 
 
 def coco_average_precision(detections, labels, classes=None, iou_thresholds=COCO_THRESHOLDS, most=100, area_range=None):

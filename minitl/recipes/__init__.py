@@ -15,6 +15,7 @@ Read in this order:
     settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
     segmentation      the same job for masks: the class of each pixel;   places   its steps
+    detection         the same job for boxes around things
     tasks             which of these jobs a folder is meant for
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
@@ -27,6 +28,7 @@ fine-tuning).
 
 from .clothing import ClothingSettings, FinetunedClothing, finetune_clothing
 from .conversion import convert_weights
+from .detection import DetectionSettings, detect, evaluate_detection, finetune_detection
 from .evaluation import Evaluation, paired_interval, wilson_interval
 from .photographs import FinetunedPhotographs, find_learning_rate, finetune_photographs
 from .prediction import classify, evaluate_folder
@@ -35,6 +37,7 @@ from .settings import PhotographSettings, SettingError
 
 __all__ = [
     "ClothingSettings",
+    "DetectionSettings",
     "Evaluation",
     "FinetunedClothing",
     "FinetunedPhotographs",
@@ -43,10 +46,13 @@ __all__ = [
     "SettingError",
     "classify",
     "convert_weights",
+    "detect",
+    "evaluate_detection",
     "evaluate_folder",
     "evaluate_segmentation",
     "find_learning_rate",
     "finetune_clothing",
+    "finetune_detection",
     "finetune_photographs",
     "finetune_segmentation",
     "paired_interval",

@@ -13,14 +13,16 @@ import numpy as np
 
 from .. import transfer
 from ..applications import NETWORKS
-from ..features.on_disk import kept_together
+from ..features.cache import size_text
+from ..features.on_disk import kept_together, room_for
 from ..features.prefix import fixed_ends
 from ..progress import Progress
 from ..randomness import set_random_seed
 from ..terminal import counted, printable, wrapped
 from . import stage
 from .heads import without_a_batch_of_one
-from .place_settings import GRID
+from .place_settings import GRID, RANDOM
+from .settings import SettingError
 
 LARGEST_SIDE = 512  # pixels, of images whose size nobody has chosen
 
@@ -39,6 +41,8 @@ class PlaceJob:
     """
 
     has_figures = False  # whether its report has PNG files, which need matplotlib
+    # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
+    adam = True  # False: SGD with momentum
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -47,7 +51,7 @@ class PlaceJob:
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         for rate in settings.learning_rate, settings.tune_rate:  # a wrong setting is refused now, not after an hour
-            stage.sgd(settings, rate, steps=10, warm_up=round(settings.warm_up))
+            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=self.adam)
         set_random_seed(settings.seed)
 
     # ---- what a subclass writes ----
@@ -86,6 +90,8 @@ class PlaceJob:
         """Load the base, freeze it, and put the new layers on its maps."""
         settings = self.settings
         weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
+        if settings.weights == RANDOM:
+            weights = {"weights": None}
         self.base = self.application(**weights, include_top=False, input_shape=(*self.image_hw, 3))
         transfer.freeze(self.base)
         self.model = self.network(self.base)
@@ -107,6 +113,10 @@ class PlaceJob:
             ("_val", self.folder.val, 1),
         ):
             stream = self.stream(photos, variations)
+            enough, size = room_for(graphs, stream, self.settings.keep_features, half=True, about=about)
+            if not enough:
+                text = "there is no room to keep {size} of maps. Make room, or lower {}, {} and {}."
+                raise SettingError(text, "variations", "height", "width", size=size_text(size))
             rows = kept_together(graphs, stream, self.settings.keep_features, half=True, about=about)
             for path, reason in rows[0].left_out:
                 print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
@@ -159,13 +169,8 @@ class PlaceJob:
         settings, examples = self.settings, len(self.y)
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
-        optimizer = stage.sgd(
-            settings,
-            learning_rate,
-            epochs * steps_an_epoch,
-            round(settings.warm_up * steps_an_epoch),
-            rate_factors,
-        )
+        steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
+        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, self.adam)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
         self.part.compile(optimizer, self.loss(), metrics=self.metrics())

@@ -18,6 +18,7 @@ from ..data.pairing import IMAGES, MASKS
 from ..data.parts import parts_of
 from ..data.yolo_boxes import label_files
 from ..errors import ArgumentError, DataError
+from .detection import DetectionSettings, evaluate_detection, finetune_detection
 from .photographs import finetune_photographs
 from .prediction import evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation
@@ -42,8 +43,8 @@ class Task(NamedTuple):
 TASKS = {
     "images": Task("photographs by class", PhotographSettings, finetune_photographs, evaluate_folder),
     "segment": Task("photographs with masks", SegmentationSettings, finetune_segmentation, evaluate_segmentation),
+    "detect": Task("photographs with boxes", DetectionSettings, finetune_detection, evaluate_detection),
 }
-DETECT = "detect"
 
 
 def task_called(name, whose):
@@ -73,7 +74,7 @@ def task_of(folder):
     if any((place / IMAGES).is_dir() and (place / MASKS).is_dir() for place in places):
         return "segment"
     has_boxes = any(map(_has_boxes_beside, places)) or any(map(_has_folder_of_boxes, [*places, *folders.values()]))
-    return DETECT if has_boxes else "images"
+    return "detect" if has_boxes else "images"
 
 
 def _has_boxes_beside(place):

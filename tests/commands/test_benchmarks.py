@@ -162,6 +162,33 @@ def test_threads_go_up_to_the_cores(monkeypatch):
     ]
 
 
+def test_suppression_says_whether_both_keep_the_same_boxes(monkeypatch):
+    monkeypatch.setattr(plan, "is_installed", lambda package: True)
+    group = plan.suppression_group(1)
+    for program in group.programs:
+        program.seconds = [0.001 if program.engine == "minitl" else 0.002]
+        program.output = {"shape": [3], "largest": 9.0, "some": [4, 9, 2]}
+    rows = [line.split() for line in report.printed(group).splitlines()]
+    assert ["1000", "3", "1.00", "2.00", "0.50"] in rows and "same boxes." in report.printed(group)
+    group.programs[-1].output = {"shape": [3], "largest": 9.0, "some": [4, 2, 9]}
+    assert "They keep DIFFERENT boxes of 8732." in report.printed(group)
+
+
+def test_suppression_is_measured_alone_without_opencv(monkeypatch):
+    monkeypatch.setattr(plan, "is_installed", lambda package: False)
+    assert "opencv-python-headless" in plan.missing_peers()
+    group = plan.suppression_group(1)
+    for program in group.programs:
+        boxes, _ = networks.boxes(program.options["boxes"])
+        kept = minitl_engine.suppression(program.options)()
+        assert boxes.shape == (program.options["boxes"], 4) and 10 < len(kept) < 200
+        program.seconds, program.output = [0.001], {"shape": [len(kept)], "largest": 0.0, "some": []}
+    words = report.printed(group).split()
+    assert [program.engine for program in group.programs] == ["minitl"] * 3
+    assert " ".join(["8732", str(len(kept)), "1.00"]) in " ".join(words)
+    assert "(opencv-python-headless) is not installed" in " ".join(words)
+
+
 def test_the_error_of_a_wrong_gradient_is_seen(monkeypatch):
     images = Input((8, 8, 3))
     model = Model(images, Dense(5)(GlobalAveragePooling2D()(Conv2D(4, 3)(Conv2D(4, 3)(images)))))  # without jumps
@@ -212,7 +239,8 @@ def test_every_group_of_the_plan_has_a_table():
         assert f"## {group.title}" in text and "not measured" not in text
         for program in group.programs:
             if program.job not in ("sgemm", "layers", "naive"):
-                assert f"| {program.options.get('threads', program.label)} " in text
+                first_cell = program.options.get("threads") or program.options.get("boxes") or program.label
+                assert f"| {first_cell} " in text
         printed = report.printed(group)
         assert printed.startswith(f"{group.title}\n---") and max(map(len, printed.splitlines())) <= 80
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import plan
 from benchmarks.engines import keras_engine, minitl_engine, torch_engine
 
 SMALL = {"batch": 3, "size": 64}
@@ -69,6 +70,24 @@ def test_inference_of_other_networks(network, engine):
     expected = minitl_engine.inference(options)()
     other = pytest.importorskip(f"benchmarks.engines.{engine}_engine")
     assert_same(other.inference({**options, "layout": "channels_last"})(), expected)
+
+
+@pytest.mark.parametrize("network, shape", [("fcn8", (2, 64, 96, 21)), ("ssd", (2, 378, 25))])
+@pytest.mark.parametrize("layout", ["channels_last", "default"])
+def test_inference_of_networks_for_pixels_and_boxes(network, shape, layout):
+    options = {"batch": 2, "size": [64, 96], "network": network}
+    expected = minitl_engine.inference(options)()
+    assert expected.shape == shape and expected.std() > 0.1
+    assert_same(torch_engine.inference({**options, "layout": layout})(), expected)
+
+
+@pytest.mark.parametrize("count", plan.BOXES)
+def test_both_keep_the_same_boxes(count):
+    pytest.importorskip("cv2")
+    from benchmarks.engines import opencv_engine
+
+    expected = opencv_engine.suppression({"boxes": count})()
+    assert minitl_engine.suppression({"boxes": count})().tolist() == expected.tolist() and len(expected) > 10
 
 
 @pytest.mark.parametrize("part", ["all layers", "last stage"])

@@ -173,7 +173,7 @@ class SegmentationJob(PlaceJob):
     def network(self, base):
         """Return the FCN or U-Net with new layers on a base, with all that a prediction needs in its metadata."""
         settings, classes = self.settings, len(self.folder.class_names)
-        options = {"width": settings.filters, "dropout": settings.dropout}
+        options = {"filters": settings.filters, "dropout": settings.dropout}
         if settings.network == "unet":
             model = UNet(base, classes, **options)
         else:

@@ -19,7 +19,7 @@ from ...errors import ArgumentError, DataError
 from ..place_settings import PlaceSettings
 from ..settings import SettingError, is_number, require_one_of
 
-NETWORKS = ("fcn8", "fcn16", "fcn32", "unet")
+NETWORKS = ("fcn4", "fcn8", "fcn16", "fcn32", "unet")
 MOST_FILTERS = 4096  # of a convolution
 LARGEST_WEIGHT = 10.0  # of a class: beyond it, a handful of pixels would decide
 
@@ -28,9 +28,10 @@ LARGEST_WEIGHT = 10.0  # of a class: beyond it, a handful of pixels would decide
 class SegmentationSettings(PlaceSettings):
     """The settings of `finetune_segmentation`: those of `PlaceSettings`, and these.
 
-    network        fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
+    network        fcn4, fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
                    (`applications.fcn`); unet: maps are joined before they are scored (`applications.unet`)
-    filters        of the 3x3 convolution on each map (0, for fcn8 to fcn32: the maps themselves are scored)
+    filters        of the 3x3 convolution on each map. 0, the default for fcn4 to fcn32: the maps themselves are scored;
+                   the default for unet is 128
     dropout        the share of their outputs that is dropped in training
     class_weights  let the pixels of rare classes count more: a class weighs 1 / (classes * its share of all labelled
                    training pixels), but `LARGEST_WEIGHT` at most. It finds more of rare classes, and takes more other
@@ -40,8 +41,8 @@ class SegmentationSettings(PlaceSettings):
     ignore         the number of unlabelled pixels in masks, or None if all are labelled
     """
 
-    network: str = "fcn8"
-    filters: int = 128
+    network: str = "fcn4"
+    filters: int | None = None
     dropout: float = 0.0
     class_weights: bool = False
     colours: dict | str | None = None
@@ -52,12 +53,13 @@ class SegmentationSettings(PlaceSettings):
         settled = super().settled()
         require_one_of("network", self.network, NETWORKS)
         least = 1 if self.network == "unet" else 0
-        if type(self.filters) is not int or not least <= self.filters <= MOST_FILTERS:
+        filters = 128 * least if self.filters is None else self.filters
+        if type(filters) is not int or not least <= filters <= MOST_FILTERS:
             text = "{} is {found!r}; expected a whole number from {least} to {most}."
-            raise SettingError(text, "filters", found=self.filters, least=least, most=MOST_FILTERS)
+            raise SettingError(text, "filters", found=filters, least=least, most=MOST_FILTERS)
         if not is_number(self.dropout) or not 0 <= self.dropout < 1:
             raise SettingError("{} is {found!r}; expected a share from 0 to below 1.", "dropout", found=self.dropout)
-        if self.dropout and not self.filters:
+        if self.dropout and not filters:
             raise SettingError("{} acts on the convolutions, and {} is 0. Leave it out.", "dropout", "filters")
         if self.ignore is not None and (type(self.ignore) is not int or not 0 <= self.ignore <= 255):
             text = "{} is {found!r}; expected the number of unlabelled pixels, from 0 to 255."
@@ -66,7 +68,7 @@ class SegmentationSettings(PlaceSettings):
         if isinstance(colours, (str, os.PathLike)):
             colours = read_colours(colours)
         colour_table(colours)
-        return replace(settled, colours=colours)
+        return replace(settled, colours=colours, filters=filters)
 
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""

@@ -10,7 +10,6 @@ none is replaced that minitl has not written.
 """
 
 import os
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,15 @@ from ...data.coco import has_background
 from ...data.drawing import class_colours, overlay_mask
 from ...data.images import read_whole_image
 from ...data.polygons import encode_run_lengths
-from ...errors import ArgumentError
 from ...files.atomic import replacing
 from ...files.results import write_json
-from ...files.writable import check_folder_writable, is_ours
 from ...terminal import columns, printable, shortened
+from ..result_files import check_targets, names_of, write_overlay
 from .prediction import Segmenter, paths_in, segment_each
 
 ANNOTATIONS = "annotations.json"
 KINDS = {"mask": ("masks", ".png"), "overlay": ("overlays", ".jpg")}  # of files: their folder and ending
-OPACITY, QUALITY = 0.5, 90  # of overlays
+OPACITY = 0.5  # of overlays
 
 
 def segment_into(model, files, folder, scale=None, verbose=1):
@@ -44,7 +42,7 @@ def segment_into(model, files, folder, scale=None, verbose=1):
         {kind: folder / place / f"{name}{ending}" for kind, (place, ending) in KINDS.items()}
         for name in names_of(paths)
     ]
-    _check(folder, [folder / ANNOTATIONS, *(path for each in targets for path in each.values())])
+    check_targets(folder, [folder / ANNOTATIONS, *(path for each in targets for path in each.values())])
     colours, without = colours_of(segmenter)
     coco = CocoMasks(segmenter.class_names)
     for target, result in zip(targets, segment_each(segmenter, paths, verbose, scale)):
@@ -53,38 +51,12 @@ def segment_into(model, files, folder, scale=None, verbose=1):
             for path in target.values():
                 path.parent.mkdir(parents=True, exist_ok=True)
             _write_mask(target["mask"], result["mask"], colours)
-            _write_overlay(target["overlay"], overlay_mask(image, result["mask"], colours, OPACITY, without))
+            write_overlay(target["overlay"], overlay_mask(image, result["mask"], colours, OPACITY, without))
             coco.add(result["file"], result["mask"])
             result = {**result, **{f"{kind}_file": str(path) for kind, path in target.items()}}
         yield result
     if coco.images:
         write_json(folder / ANNOTATIONS, coco.as_data())
-
-
-def names_of(paths):
-    """Return the name of each photograph's files, without ending: its path below the folder that all of them lie in.
-    Two that differ in their endings only keep these: `a.jpg` and `a.png`."""
-    places = [Path(os.path.abspath(path)) for path in paths]
-    try:
-        root = os.path.commonpath([place.parent for place in places])
-        names = [os.path.relpath(place, root) for place in places]
-    except ValueError:  # on several disks of Windows
-        names = [place.name for place in places]
-    count = Counter(os.path.splitext(name)[0] for name in dict.fromkeys(names))
-    stems = [os.path.splitext(name)[0] for name in names]
-    return [stem if count[stem] == 1 else name for stem, name in zip(stems, names)]
-
-
-def _check(folder, targets):
-    """Raise ArgumentError unless these files can be written in a folder, and replace none but minitl's."""
-    try:
-        folder.mkdir(exist_ok=True)
-        check_folder_writable(folder)
-    except OSError as error:
-        raise ArgumentError(f"{folder}: cannot be written ({error.strerror}). Name a folder to write into.") from None
-    for path in targets:
-        if path.exists() and not is_ours(path):
-            raise ArgumentError(f"{path}: is there already, and minitl has not written it. Name another folder.")
 
 
 def colours_of(segmenter):
@@ -110,14 +82,6 @@ def _write_mask(path, mask, colours):
     image.putpalette(colours.tobytes())
     with replacing(path, check=os.path.getsize) as temporary:
         image.save(temporary, "PNG", pnginfo=about, optimize=True)
-
-
-def _write_overlay(path, image):
-    """Write an image uint8 (H, W, 3) as JPEG."""
-    from PIL import Image
-
-    with replacing(path, check=os.path.getsize) as temporary:
-        Image.fromarray(image).save(temporary, "JPEG", quality=QUALITY, comment=b"minitl")
 
 
 class CocoMasks:
