@@ -120,9 +120,11 @@ def test_a_saved_model_finds_the_same_boxes(finished, folder, tmp_path):
 
 def test_found_boxes_are_written_with_the_numbers_of_the_files(finished, folder, tmp_path, capsys):
     _, place = finished
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"no image")
-    files = [str(folder / "val" / "12.png"), str(broken), str(folder / "val" / "13.png")]
+    files = [str(tmp_path / name) for name in ("12.png", "broken.png", "13.png")]
+    for file, content in zip(
+        files, ((folder / "val" / "12.png").read_bytes(), b"", (folder / "val" / "13.png").read_bytes())
+    ):
+        (tmp_path / file).write_bytes(content)
     options = [
         "--out",
         tmp_path / "out",
