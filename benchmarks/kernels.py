@@ -6,12 +6,14 @@ The members of a pair run in turn, A B A B ...: a machine that slows down slows 
 """
 
 import time
+from functools import partial
 
 import numpy as np
 
 from minitl import kernels
-from minitl.kernels import im2col, winograd
+from minitl.kernels import im2col, resampling, winograd
 from minitl.kernels.channels import Repeated
+from minitl.kernels.dilation import conv2d_dilated
 
 BATCH = 8
 # VGG16's 3x3 layers with 64 channels and more, then layers of InceptionV3: (window, pixels, channels in, filters)
@@ -32,6 +34,8 @@ LAYERS = [
 ]
 BLOCK_MEGABYTES = [1, 2, 4, 8, 32]
 BLOCK_LAYERS = [(112, 128), (56, 256)]  # of Winograd's blocks: (pixels, channels in and out)
+DILATIONS = [2, 3, 6]
+BANDS = [4, 8, 16, 32, 64, 512]  # rows of a matrix product of the bilinear interpolation; 512: the whole matrix
 ROUNDS = 7
 
 
@@ -100,6 +104,7 @@ def main():
     winograd.BLOCK_BYTES, winograd.LARGE_BLOCK_BYTES = default
 
     channel_operations(rng)
+    dilation_and_interpolation(rng)
 
     x = rng.random((BATCH, 224, 224, 64), np.float32)
     exact = x.sum(axis=(0, 1, 2), dtype=np.float64)
@@ -108,6 +113,31 @@ def main():
     print(f"channel_sums {product:5.0f}  {np.abs(kernels.channel_sums(x) / exact - 1).max():.1e}")
     print(f"x.sum        {plain:5.0f}  {np.abs(x.sum(axis=(0, 1, 2)) / exact - 1).max():.1e}")
     kernels.set_convolution("auto")
+
+
+def dilation_and_interpolation(rng):
+    """Measure and print dilated beside ordinary convolutions, and bilinear interpolation by the rows of a band."""
+    x, kernel = rng.standard_normal((BATCH, 56, 56, 256), np.float32), rng.standard_normal((3, 3, 256, 256), np.float32)
+    print("\nDilation, 3x3 56x56 256 -> 256, ms an image")
+    for dilation in DILATIONS:
+        dilated = partial(conv2d_dilated, dilation=(dilation, dilation))
+        ways = [by(way, f, x, kernel) for way in ("im2col", "winograd") for f in (kernels.conv2d, dilated)]
+        spent = [each / BATCH for each in milliseconds_each(*ways)]
+        print(f"{dilation:4}   im2col {spent[0]:5.1f} -> {spent[1]:5.1f}   Winograd {spent[2]:5.1f} -> {spent[3]:5.1f}")
+
+    kernels.set_convolution("auto")
+    x, default = rng.standard_normal((2, 256, 256, 32), np.float32), resampling.BAND
+    grad = rng.standard_normal((2, 512, 512, 32), np.float32)
+    print("\nBilinear interpolation in bands, 256x256 of 32 channels -> 512x512, ms an image: forward, gradient")
+    for rows in BANDS:
+        resampling.BAND = rows
+        ways = (
+            (lambda: resampling.interpolate(x, 512, 512)),
+            (lambda: resampling.interpolate_gradient(grad, (256, 256))),
+        )
+        forward, gradient = milliseconds_each(*ways)
+        print(f"{rows:4} rows {forward / 2:6.1f} {gradient / 2:6.1f}")
+    resampling.BAND = default
 
 
 def channel_operations(rng):

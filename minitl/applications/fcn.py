@@ -16,9 +16,13 @@ Scores are enlarged bilinearly (`UpSampling2D`). The paper does it by a transpos
 bilinear weights (`initializers.Bilinear`), after a border of 100 pixels around the image. Inside, the numbers are the
 same. At the edge of the image the transposed convolution without that border adds up weights of less than 1.
 
-Three things differ from the paper. Its two large convolutions behind block5_pool were VGG16's dense layers; here each
-map gets a 3x3 convolution of its own that starts new. The maps are normalized first, since VGG16's numbers go into the
-thousands. And the scores start at zero, so that the first loss is log(classes).
+The paper stops there. FCN-4s goes one step further, to block2_pool with its 64x64 places: thin things such as roads
+gain by it. That map is as large as the other three together.
+
+Three more things differ from the paper. Its two large convolutions behind block5_pool were VGG16's dense layers. Here
+no layer stands for them: the maps themselves are scored, or with `filters` a new 3x3 convolution of each map. The maps
+are normalized first, since VGG16's numbers go into the thousands. The scores start at zero, so that the first loss is
+log(classes).
 
 Read next: `unet`, which joins the maps before the scores and not after.
 """
@@ -28,15 +32,15 @@ from ..layers import Add, BatchNormalization, Conv2D, Dropout, Softmax, UpSampli
 from ..models import Model
 from .skips import ends_by_stride
 
-STRIDES = (8, 16, 32)  # FCN-8s, 16s and 32s: the stride of the finest map that is scored
+STRIDES = (4, 8, 16, 32)  # FCN-4s to FCN-32s: the stride of the finest map that is scored
 
 
-def FCN(base, classes, stride=8, width=128, dropout=0.0):
+def FCN(base, classes, stride=8, filters=0, dropout=0.0):
     """Return a `Model` from images (N, H, W, 3) to the probabilities of each pixel (N, H, W, classes).
 
     base      a network without its top, such as VGG16(include_top=False); its layers are shared, not copied
-    stride    8, 16 or 32: the finest map that is scored has a place for so many pixels
-    width     filters of the 3x3 convolution on each map; 0 scores the maps themselves
+    stride    4, 8, 16 or 32: the finest map that is scored has a place for so many pixels
+    filters   of the 3x3 convolution on each map; 0 scores the maps themselves
     dropout   the share of these filters' outputs that is dropped in training
 
     H and W must be multiples of 32. Raises ArgumentError for another stride, and for a base without maps of these
@@ -46,12 +50,12 @@ def FCN(base, classes, stride=8, width=128, dropout=0.0):
         raise ArgumentError(f"stride is {stride!r}; expected one of {', '.join(map(str, STRIDES))}.")
     ends = ends_by_stride(base)
     scores = None
-    for each in (32, 16, 8):
+    for each in reversed(STRIDES):
         if each < stride:
             break
         x = BatchNormalization(momentum=0.9, name=f"stride{each}_normalized")(ends[each])
-        if width:
-            x = Conv2D(width, 3, padding="same", activation="relu", name=f"stride{each}_conv")(x)
+        if filters:
+            x = Conv2D(filters, 3, padding="same", activation="relu", name=f"stride{each}_conv")(x)
             if dropout:
                 x = Dropout(dropout, name=f"stride{each}_dropout")(x)
         x = Conv2D(classes, 1, kernel_initializer="zeros", name=f"stride{each}_scores")(x)

@@ -40,14 +40,14 @@ CODES = 4  # numbers that move and stretch a prior
 NORMALIZATIONS = ("batch", "l2")
 
 
-def SSD(base, classes, priors=(3, 3, 3), width=128, top_down=True, normalization="batch"):
+def SSD(base, classes, priors=(3, 3, 3), filters=128, top_down=True, normalization="batch"):
     """Return a `Model` from images (N, H, W, 3) to the outputs of each prior (N, P, 4 + 1 + classes).
 
     base            a network without its top, such as VGG16(include_top=False); its layers are shared, not copied
     classes         of things, the background not counted
     priors          how many are spread from a place of the maps of stride 8, 16 and, if there are three or four
                     numbers, 32 and 64
-    width           filters of the new convolutions
+    filters         of each new convolution
     top_down        True: the map of stride 8 also sees what the one of stride 16 has found
     normalization   of the base's maps: "batch" or "l2"
 
@@ -60,13 +60,13 @@ def SSD(base, classes, priors=(3, 3, 3), width=128, top_down=True, normalization
     found = ends_by_stride(base, MAPS)
     fine, coarse = (_normalized(found[stride], normalization, f"stride{stride}_normalized") for stride in (8, 16))
     if top_down:
-        coarse = _convolved(coarse, width, "stride16")
+        coarse = _convolved(coarse, filters, "stride16")
         enlarged = UpSampling2D(2, name="stride16_enlarged")(coarse)
-        fine = _convolved(Concatenate(name="stride8_joined")([enlarged, fine]), width, "stride8")
+        fine = _convolved(Concatenate(name="stride8_joined")([enlarged, fine]), filters, "stride8")
     maps = [fine, coarse]
     for stride in STRIDES[2 : len(priors)]:
-        x = maps[-1] if top_down else _convolved(maps[-1], width, f"stride{stride}_narrowed", kernel_size=1)
-        maps.append(_convolved(x, width, f"stride{stride}", strides=2))
+        x = maps[-1] if top_down else _convolved(maps[-1], filters, f"stride{stride}_narrowed", kernel_size=1)
+        maps.append(_convolved(x, filters, f"stride{stride}", strides=2))
     outputs = []
     for stride, x, count in zip(STRIDES, maps, priors):
         numbers = CODES + 1 + classes
@@ -102,8 +102,8 @@ def _normalized(x, normalization, name):
     return L2Normalization(name=name)(x) if normalization == "l2" else BatchNormalization(momentum=0.9, name=name)(x)
 
 
-def _convolved(x, width, name, kernel_size=3, strides=1):
+def _convolved(x, filters, name, kernel_size=3, strides=1):
     """Return a convolution of a map, normalized, with ReLU."""
-    x = Conv2D(width, kernel_size, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = Conv2D(filters, kernel_size, strides, padding="same", use_bias=False, name=f"{name}_conv")(x)
     x = BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return ReLU(name=f"{name}_relu")(x)

@@ -6,8 +6,8 @@ convolution:
 
     block5_pool (8x8) -> conv -> x2 ; with block4_pool (16x16) -> conv -> x2 ; with block3_pool (32x32) -> conv -> ...
 
-`fcn` adds up scores, a few numbers for each place. Here `width` channels go up, so the convolution at the next size can
-decide by what the coarse map has found what an edge in the fine map means.
+`fcn` adds up scores, a few numbers for each place. Here many channels go up. So the convolution at the next size can
+decide what an edge in the fine map means by what the coarse map has found.
 """
 
 from ..errors import ArgumentError
@@ -18,12 +18,12 @@ from .skips import ends_by_stride
 STRIDES = (4, 8, 16)
 
 
-def UNet(base, classes, stride=8, width=128, dropout=0.0):
+def UNet(base, classes, stride=8, filters=128, dropout=0.0):
     """Return a `Model` from images (N, H, W, 3) to the probabilities of each pixel (N, H, W, classes).
 
     base      a network without its top, such as VGG16(include_top=False); its layers are shared, not copied
     stride    4, 8 or 16: the finest map that is joined has a place for so many pixels
-    width     filters of each convolution;   dropout   the share of their outputs that is dropped in training
+    filters   of each convolution;   dropout   the share of their outputs that is dropped in training
 
     H and W must be multiples of 32. Raises ArgumentError for another stride, and for a base without maps of these
     strides.
@@ -38,7 +38,7 @@ def UNet(base, classes, stride=8, width=128, dropout=0.0):
         if x is not None:
             x = UpSampling2D(2, interpolation="bilinear", name=f"stride{2 * each}_enlarged")(x)
             skip = Concatenate(name=f"stride{each}_joined")([x, skip])
-        x = Conv2D(width, 3, padding="same", activation="relu", name=f"stride{each}_conv")(skip)
+        x = Conv2D(filters, 3, padding="same", activation="relu", name=f"stride{each}_conv")(skip)
         if dropout:
             x = Dropout(dropout, name=f"stride{each}_dropout")(x)
     scores = Conv2D(classes, 1, kernel_initializer="zeros", name="scores")(x)

@@ -7,11 +7,16 @@ The folder has a subfolder for each class, with the name of one of the model's
 classes. The command prints the accuracy with its 95 % interval, the confused
 classes, the calibration of the probabilities, and the most confident mistakes
 by file name. It needs Pillow (the extra `images`).
+
+A model for pixels takes a folder with images/ and masks/. The command prints
+the IoU of each class and its mean, and the share of pixels that are right. A
+model for boxes takes a folder with boxes, and average precision is printed.
 """
 
 from ..files.results import write_json
 from ..files.writable import check_writable
-from ..recipes.prediction import evaluate_folder
+from ..recipes.prediction import opened_model, task_of_model
+from ..recipes.tasks import task_called
 
 HELP = "measure a saved model on a folder of photographs"
 
@@ -19,7 +24,7 @@ HELP = "measure a saved model on a folder of photographs"
 def add_arguments(parser):
     """Add the arguments of the command."""
     parser.add_argument("model", metavar="MODEL", help="a file from `minitl finetune --save`")
-    parser.add_argument("folder", metavar="FOLDER", help="a folder with a subfolder of photographs for each class")
+    parser.add_argument("folder", metavar="FOLDER", help="a folder like the one the model was trained on")
     parser.add_argument("--strict", action="store_true", help="stop at the first file that is no photograph")
     parser.add_argument("--follow-links", action="store_true", help="follow links that lead out of the folder")
 
@@ -27,8 +32,10 @@ def add_arguments(parser):
 def run(options):
     """Run the command."""
     check_writable(options.json)
-    evaluation, left_out = evaluate_folder(
-        options.model, options.folder, options.strict, follow_links=options.follow_links
+    model, name = opened_model(options.model)
+    task = task_called(task_of_model(model), name)
+    evaluation, left_out = task.evaluate(
+        (model, name), options.folder, strict=options.strict, follow_links=options.follow_links
     )
     print(evaluation)
     write_json(options.json, {**evaluation.as_data(), "left_out": [[str(path), reason] for path, reason in left_out]})

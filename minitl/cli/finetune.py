@@ -17,6 +17,13 @@ minitl finetune photos/ --save model.h5 --resume
 With a folder of photographs, one subfolder for each class, it fine-tunes on
 these, with all of VGG16's convolutions (59 MB, fetched once):
 see recipes/photographs.py. After a stop or a crash, --resume goes on.
+
+minitl finetune streets/ --save streets.h5
+
+With a folder that has images/ and masks/, it learns the class of each pixel:
+see recipes/segmentation/job.py. With boxes of Pascal VOC, COCO or YOLO, it
+learns to find these: see recipes/detection/job.py. --task says what is meant
+where the folder does not.
 """
 
 import shlex
@@ -24,12 +31,13 @@ import sys
 from dataclasses import fields
 
 from ..applications import bases, cuts
-from ..errors import ArgumentError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
-from ..recipes.photographs import find_learning_rate, finetune_photographs
+from ..recipes.photographs import find_learning_rate
+from ..recipes.prediction import ANSWERS
 from ..recipes.run_folder import RunFolder
-from . import photos_options
+from ..recipes.tasks import TASKS, task_called, task_of
+from . import boxes_options, photos_options, places_options
 
 HELP = "fine-tune a network on the bundled images, or on your photographs (the main job)"
 
@@ -37,7 +45,13 @@ HELP = "fine-tune a network on the bundled images, or on your photographs (the m
 def add_arguments(parser):
     """Add the arguments of the command."""
     parser.add_argument(
-        "photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class"
+        "photos",
+        metavar="PHOTOS",
+        nargs="?",
+        help="a folder with a subfolder of photographs for each class, with images/ and masks/, or with boxes",
+    )
+    parser.add_argument(
+        "--task", choices=list(ANSWERS), help="say what is to be learned, where the folder does not show it"
     )
     parser.add_argument(
         "--cut",
@@ -62,6 +76,8 @@ def add_arguments(parser):
         "matplotlib)",
     )
     photos_options.add_arguments(parser)
+    places_options.add_arguments(parser)
+    boxes_options.add_arguments(parser)
 
 
 def default(name):
@@ -73,10 +89,11 @@ def default(name):
 
 def run(options):
     """Run the command."""
+    kinds = {name: (task.holds, task.settings) for name, task in TASKS.items()}
     if options.photos is not None:
-        run_on_photographs(options)
+        run_on_photographs(options, kinds)
         return
-    photos_options.refuse_without_photos(options)
+    photos_options.refuse_without_photos(options, kinds)
     result = finetune_clothing(settings_of(options))
     print(f"\n{result.seconds:.0f} s in all. {what_comes_next(result.settings)}")
 
@@ -100,15 +117,17 @@ def settings_of(options):
     return ClothingSettings(**given, scratch=not options.no_scratch)
 
 
-def run_on_photographs(options):
-    """Run the command on a folder of photographs."""
-    if options.no_scratch:
-        raise ArgumentError(
-            "--no-scratch goes with the bundled images: on photographs, nothing is trained from scratch."
-        )
-    settings = photos_options.settings_of(options)
+def run_on_photographs(options, kinds):
+    """Run the command on a folder of photographs. `kinds` are those of `photos_options.refuse_of_other_tasks`."""
+    name = options.task or task_of(options.photos)
+    task = task_called(name, options.photos)
+    photos_options.refuse_of_other_tasks(options, name, kinds)
+    if name == "images":
+        settings = photos_options.settings_of(options)
+    else:
+        settings = places_options.settings_of(options, task.settings)
     try:
-        (find_learning_rate if options.find_rate else finetune_photographs)(options.photos, settings)
+        (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
     except Interrupted:
         say_how_to_go_on(RunFolder(options.photos, settings.run_folder).is_unfinished())
         raise

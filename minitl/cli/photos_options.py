@@ -60,7 +60,8 @@ def add_arguments(parser):
     )
     add(
         "--image-size",
-        type=int,
+        type=size_in_pixels,
+        metavar="N",
         help="set the image size in pixels (default: "
         + ", ".join(f"{network.native_size} for {network.name}" for network in networks)
         + "); smaller images are faster and less accurate",
@@ -88,9 +89,15 @@ def add_which_photographs(add):
 
 def settings_of(options):
     """Return the `PhotographSettings` of the options; settings that are not given keep their defaults."""
-    given = {field.name: getattr(options, field.name, None) for field in fields(PhotographSettings)}
-    given = {name: value for name, value in given.items() if value is not None}
-    return PhotographSettings(**given, keep_features=not options.no_cache)
+    if isinstance(options.image_size, tuple):
+        raise ArgumentError("--image-size has two sides; photographs by class are shown as squares: give one number.")
+    return PhotographSettings(**given_settings(options, PhotographSettings), keep_features=not options.no_cache)
+
+
+def given_settings(options, kind):
+    """Return {name: value} of the settings of the class `kind` that options set."""
+    given = {field.name: getattr(options, field.name, None) for field in fields(kind)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def is_given(options, name):
@@ -99,9 +106,43 @@ def is_given(options, name):
     return value is not None and value is not False
 
 
-def refuse_without_photos(options):
-    """Raise ArgumentError for options of a folder of photographs that are given without one."""
-    names = [field.name for field in fields(PhotographSettings) if field.name not in OF_BOTH]
-    given = [name for name in (*names, "find_rate", "no_cache") if is_given(options, name)]
+def size_in_pixels(text):
+    """Return 224 of "224", and (256, 384) of "256x384": the rows and the columns."""
+    rows, x, columns = text.lower().partition("x")
+    return (int(rows), int(columns)) if x else int(text)
+
+
+# The options that are no settings of a task, and where each of them acts.
+OTHERS = {"find_rate": ("images",), "no_cache": ("images", "segment", "detect"), "no_scratch": ()}
+ALWAYS = ("photos", "task", "json", "run")  # go with everything
+
+
+def refuse_of_other_tasks(options, task, kinds):
+    """Raise ArgumentError for an option that is given and does not go with a task.
+
+    kinds   {task: (what a folder for it holds, the class of its settings)}
+    """
+    goes_with = dict(OTHERS)
+    for name, (_, kind) in kinds.items():
+        for setting in (*(field.name for field in fields(kind)), *({"image_size"} if name != "images" else ())):
+            goes_with[setting] = (*goes_with.get(setting, ()), name)
+    for name in vars(options):
+        tasks = goes_with.get(name, ())
+        if name in ALWAYS or task in tasks or not is_given(options, name):
+            continue
+        if not tasks:
+            raise ArgumentError(
+                f"{option(name)} goes with the bundled images: on photographs, nothing is trained from scratch."
+            )
+        holds = " or ".join(kinds[each][0] for each in tasks)
+        raise ArgumentError(f"{option(name)} goes with {holds}, and {options.photos} is taken as {kinds[task][0]}.")
+
+
+def refuse_without_photos(options, kinds):
+    """Raise ArgumentError for options of a folder of photographs that are given without one. `kinds` are those of
+    `refuse_of_other_tasks`."""
+    names = dict.fromkeys(field.name for _, kind in kinds.values() for field in fields(kind))
+    names = [name for name in names if name not in OF_BOTH]
+    given = [name for name in (*names, "task", "find_rate", "no_cache") if is_given(options, name)]
     if given:
         raise ArgumentError(f"{option(given[0])} goes with a folder of photographs: minitl finetune PHOTOS/")

@@ -1,26 +1,50 @@
-"""Classify images with a saved model.
+"""Predict with a saved model: the class of images or of each pixel, or boxes.
 
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
 minitl predict model.h5 shirt.jpg bag.png    your own files
 minitl predict model.h5 photos/ --top 3      all photographs of a folder
 minitl predict model.h5 photos/ --csv predictions.csv
+minitl predict streets.h5 photos/ --out found    masks, overlays, COCO file
+minitl predict cells.h5 blood.jpg --out found    boxes on the images, COCO file
 
 Each line is printed as soon as it is known. A file that cannot be read is
-named, the others are classified, and the exit status is 1. Photographs need
+named, the others are predicted, and the exit status is 1. Photographs need
 Pillow (the extra `images`); .npy files work without it.
+
+A model for pixels takes photographs of any size, and shows them at the scale
+of its training: --scale 0.5 shows them half as large, --scale fit small
+enough to lie within the images that it was trained on. A model for boxes
+names those with a score of --score or more.
 """
 
 import sys
 
 from ..arguments import whole_number
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from ..files.results import csv_rows, json_list
 from ..files.writable import check_writable
-from ..recipes.prediction import MOST_PROBABLE, ClassifiedLines, Classifier, classify_each, files_in
+from ..recipes.detection import Detector, detect_each
+from ..recipes.detection.written import DetectedLines, detect_into
+from ..recipes.prediction import (
+    ANSWERS,
+    MOST_PROBABLE,
+    ClassifiedLines,
+    Classifier,
+    classify_each,
+    files_in,
+    opened_model,
+    task_of_model,
+)
+from ..recipes.segmentation import SegmentedLines, Segmenter, segment_each, segment_into
+from ..recipes.settings import option
+from ..recipes.tasks import task_called
 from ..terminal import counted, printable
 
-HELP = "classify images with a saved model"
+HELP = "predict the class of images or of each pixel, or find boxes, with a saved model"
+
+# The options that go with some tasks only.
+ONLY = {"top": ("images",), "out": ("segment", "detect"), "score": ("detect",), "scale": ("segment",)}
 
 
 def add_arguments(parser):
@@ -33,15 +57,37 @@ def add_arguments(parser):
         nargs="*",
         help="photographs, folders of them, or .npy files (default: ten bundled test images)",
     )
-    add("--top", type=int, metavar="K", default=MOST_PROBABLE, help="name the K most probable classes (default: 2)")
+    add("--top", type=int, metavar="K", help=f"name the K most probable classes (default: {MOST_PROBABLE})")
     add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
+    add("--out", metavar="DIR", help="write masks or boxes, on the images and as a COCO file, to this folder")
+    add("--score", type=float, help="for boxes: name those with this score or more (default: as in training)")
+    add("--scale", metavar="S", type=scale, help="for pixels: show photographs at S times the scale, or fit")
+
+
+def scale(text):
+    """Return 0.5 of "0.5", and the text itself of "fit"."""
+    return text if text == "fit" else float(text)
 
 
 def run(options):
     """Run the command."""
     check_writable(options.json, options.csv)
-    top, failed, done = whole_number(options.top, "--top"), 0, 0
-    files, classifier = files_in(options.files), Classifier(options.model)
+    files, (model, name) = files_in(options.files), opened_model(options.model)
+    task = task_of_model(model)
+    task_called(task, name)
+    for each, tasks in ONLY.items():
+        if getattr(options, each) is not None and task not in tasks:
+            answers = " or ".join(ANSWERS[each][0] for each in tasks)
+            raise ArgumentError(f"{option(each)} goes with a model that answers {answers}, and {name} does not.")
+    failed = PREDICT[task](options, (model, name), files)
+    if failed:
+        raise DataError(f"{failed} of {counted(len(files), 'file')} could not be read, as said above.")
+
+
+def classify_files(options, model, files):
+    """Print the classes of files. Returns the number of those that cannot be read."""
+    top = whole_number(MOST_PROBABLE if options.top is None else options.top, "--top")
+    classifier, failed, done = Classifier(model), 0, 0
     names, classes = files or ["test image 0"], len(classifier.class_names)
     if top > classes:
         print(f"--top is {top}, and the model has {counted(classes, 'class')}: all of them are named.")
@@ -55,11 +101,71 @@ def run(options):
             write([result["file"], *cells, *[""] * (2 * top - len(cells)), result.get("error", "")])
             if "error" in result:
                 failed += 1
-                print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
+                say_error(result)
             else:
                 if not done:
                     print(lines.header())
                 done += 1
                 print(lines.line(result), flush=True)
-    if failed:
-        raise DataError(f"{failed} of {counted(len(files), 'file')} could not be read, as said above.")
+    return failed
+
+
+def segment_files(options, model, files):
+    """Print the shares of the classes in photographs, and write masks. Returns the number of those that cannot be
+    read."""
+    segmenter, failed = Segmenter(model), 0
+    if options.out is None:
+        results = segment_each(segmenter, files, scale=options.scale)
+    else:
+        results = segment_into(segmenter, files, options.out, options.scale)
+    lines, names = SegmentedLines(files), segmenter.class_names
+    with json_list(options.json) as add, csv_rows(options.csv) as write:
+        write(["file", *names, "error"])
+        for result in results:
+            mask = result.pop("mask", None)
+            add(result if mask is None else {**result, "height": mask.shape[0], "width": mask.shape[1]})
+            shares = result.get("classes", {})
+            write([result["file"], *(shares.get(name, "") for name in names), result.get("error", "")])
+            if "error" in result:
+                failed += 1
+                say_error(result)
+            else:
+                print(lines.line(result), flush=True)
+    if options.out is not None and failed < len(files):
+        print(f"Written to {options.out}: masks/, overlays/ and annotations.json.")
+    return failed
+
+
+def find_boxes(options, model, files):
+    """Print how many boxes were found in photographs, and write them. Returns the number of files that cannot be
+    read."""
+    detector, failed = Detector(model), 0
+    if options.out is None:
+        results = detect_each(detector, files, options.score)
+    else:
+        results = detect_into(detector, files, options.out, options.score)
+    lines = DetectedLines(files)
+    with json_list(options.json) as add, csv_rows(options.csv) as write:
+        write(["file", "class", "score", "left", "top", "right", "bottom", "error"])
+        for result in results:
+            add(result)
+            for each in result.get("boxes", ()):
+                write([result["file"], each["class"], each["score"], *each["box"], ""])
+            if "error" in result:
+                failed += 1
+                write([result["file"], *[""] * 6, result["error"]])
+                say_error(result)
+            else:
+                print(lines.line(result), flush=True)
+    if options.out is not None and failed < len(files):
+        print(f"Written to {options.out}: overlays/ and annotations.json.")
+    return failed
+
+
+def say_error(result):
+    """Print which file cannot be read, and why."""
+    print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
+
+
+# {task: the function that prints and writes}
+PREDICT = {"images": classify_files, "segment": segment_files, "detect": find_boxes}

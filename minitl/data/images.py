@@ -33,6 +33,17 @@ def read_image(path, height, width, crop=1.0):
     return np.asarray(fitted, np.float32)
 
 
+def read_whole_image(path):
+    """Return the image in a file as uint8 RGB (H, W, 3), as large as it is. The formats are those of `read_image`.
+    Raises DataError, naming the file."""
+    path = Path(path)
+    require_file(path)
+    if path.suffix != ".npy" or not _is_npy(path):
+        return np.asarray(open_photo(path))
+    image = _opened_npy(path)
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+
+
 def _is_npy(path):
     """Return whether a file called .npy is a NumPy file, and not a JPEG or PNG image with a wrong name. For a file that
     cannot be opened, return True: `_read_npy` then raises the error."""
@@ -48,7 +59,8 @@ def reading():
     return [EDITION, {None: "without Pillow", False: "without colour profiles", True: "in sRGB"}[colour_management()]]
 
 
-def _read_npy(path, height, width, crop):
+def _opened_npy(path):
+    """Return the pixels uint8 (H, W) or (H, W, 3) in a NumPy file."""
     try:
         with open(path, "rb") as file:
             image = _array_of_pixels(path, file)
@@ -56,6 +68,11 @@ def _read_npy(path, height, width, crop):
         raise DataError(f"{path}: cannot be read as a NumPy array ({error.strerror}).") from None
     if 0 in image.shape:
         raise DataError(f"{path}: holds an empty array, {image.shape}.")
+    return image
+
+
+def _read_npy(path, height, width, crop):
+    image = _opened_npy(path)
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
     rows, cols = image.shape[:2]
     scale = crop * min(rows / height, cols / width)  # of the largest centre part with this aspect ratio

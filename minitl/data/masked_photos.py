@@ -7,6 +7,7 @@ is turned as its photograph is (`fitted`).
 """
 
 import hashlib
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class MaskedPhoto:
     sha256   that of the photograph's file
     colours  the table of colours by which the mask is read (`masks.colour_table`), or None
     pixels   the count of pixels of each number from 0 to 255 in the mask, as the audit found them
+    size     (height, width) of the upright photograph, as the audit found it
     """
 
     path: Path
@@ -35,6 +37,7 @@ class MaskedPhoto:
     sha256: str
     colours: dict | None = field(default=None, repr=False, compare=False)
     pixels: tuple = field(default=(), repr=False, compare=False)
+    size: tuple = field(default=(), repr=False, compare=False)
 
 
 def read_pair(masked_photo):
@@ -45,7 +48,7 @@ def read_pair(masked_photo):
     mask = fitted(_decoded(photo.path, photo.mask, photo.colours or {}).values, image.size, orientation)
     if mask is None:
         raise DataError(f"{photo.path}: its mask has another size now. Look through the folder again.")
-    return np.asarray(image), mask
+    return np.array(image), mask
 
 
 def fitted(mask, size, orientation):
@@ -69,7 +72,7 @@ class Examination:
 
     def __init__(self, classes, table, ignore):
         self.classes, self.table, self.ignore = classes, table, ignore
-        self.palettes, self.undecided = {}, []
+        self.palettes, self.undecided, self.lock = {}, [], threading.Lock()
 
     def examine(self, pair):
         """Return a `MaskedPhoto`, or (the file at fault, the reason). Called from several threads."""
@@ -89,13 +92,15 @@ class Examination:
         reason = unlisted(mask, self.classes, self.ignore)
         if reason:
             return at_fault, reason
-        if orientation > 1 and decoded.values.shape == turned(mask, orientation).shape:
-            self.undecided.append(pair.path)
-        for number, colour in decoded.palette.items():
-            self.palettes.setdefault(number, {}).setdefault(colour, pair.mask)
+        with self.lock:
+            if orientation > 1 and mask.shape == turned(mask, orientation).shape:
+                self.undecided.append(pair.path)
+            for number, colour in decoded.palette.items():
+                files = self.palettes.setdefault(number, {})
+                files[colour] = min(files.get(colour, pair.mask), pair.mask)
         pixels = tuple(np.bincount(mask.ravel(), minlength=256).tolist())
         digest = hashlib.sha256(content).hexdigest()
-        return MaskedPhoto(pair.path, pair.mask, digest, self.table or None, pixels)
+        return MaskedPhoto(pair.path, pair.mask, digest, self.table or None, pixels, mask.shape)
 
 
 def _photograph(path, content):

@@ -27,7 +27,8 @@ from ..errors import ArgumentError, DataError, warn_of_data
 from .photos import MOST_PIXELS, opened_image, read_content, turn_upright
 
 IGNORE = 255  # the number of pixels that nobody has labelled; also what lies outside of an image that was turned
-FORMATS_OF_MASKS = ("PNG", "TIFF", "BMP", "GIF")  # those that keep every number
+FORMATS_OF_MASKS = ("PNG", "TIFF", "BMP")  # those that keep every number
+LOSSY = {"JPEG": "JPEG", "MPO": "JPEG", "JPEG2000": "JPEG", "WEBP": "WebP", "AVIF": "AVIF", "HEIF": "HEIF"}
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B", "I;16L", "LA")  # Pillow's names for one number a pixel
 STORED_LEVELS = {2: 3, 4: 15}  # bits of a grey pixel that Pillow stretches to 255: the largest number that they hold
 SHOWN = 8  # colours or numbers that a message lists
@@ -187,13 +188,15 @@ def decode_mask(path, content, table, most_pixels=MOST_PIXELS):
 
 def _require_exact(path, image):
     """Raise DataError for a format that does not keep the numbers of a mask."""
-    is_jpeg = image.format in ("JPEG", "MPO", "JPEG2000") or "jpeg" in str(image.info.get("compression"))
-    if is_jpeg or image.format not in FORMATS_OF_MASKS:
-        why = "" if image.format == "PPM" else ", whose compression can make numbers between those of two classes"
+    compression, form = str(image.info.get("compression")), image.format
+    if form in LOSSY or "jpeg" in compression:
         raise DataError(
-            f"{path}: is a {'JPEG' if is_jpeg else image.format} file{why}; expected a mask as PNG, TIFF, BMP or GIF. "
-            "Export the mask again from the program that it was drawn with."
+            f"{path}: is a {LOSSY.get(form, 'JPEG')} file, whose compression can make numbers between those of two "
+            "classes; expected a mask as PNG, TIFF or BMP. Export it again from the program that it was drawn with."
         )
+    if form not in FORMATS_OF_MASKS:
+        why = " (programs that write GIF give the colours of a palette new numbers)" if form == "GIF" else ""
+        raise DataError(f"{path}: is a {form} file; expected a mask as PNG, TIFF or BMP{why}.")
 
 
 def _grey_numbers(path, image, content):

@@ -51,14 +51,14 @@ class Movement(NamedTuple):
         """Return the moved image float32 (height, width, C) of an image (H, W, C)."""
         image = np.asarray(image, np.float32)
         # Where a new pixel covers several old ones, these are averaged first. Otherwise most of them would be skipped.
-        shrink = max(1, int(math.sqrt(abs(np.linalg.det(self.matrix)))))
+        shrink = max(1, int(round(math.sqrt(abs(np.linalg.det(self.matrix))), 6)))
         image = _averaged(image, shrink)
         rows, cols = (
             np.clip(place / shrink - 0.5, 0, size - 1) for place, size in zip(self.places(), image.shape)
         )  # of the four old pixels around a place, the upper left one is at the whole part
         top, left = rows.astype(np.intp), cols.astype(np.intp)
         bottom, right = np.minimum(top + 1, image.shape[0] - 1), np.minimum(left + 1, image.shape[1] - 1)
-        below, beside = (rows - top)[..., None], (cols - left)[..., None]
+        below, beside = ((place - whole).astype(np.float32)[..., None] for place, whole in ((rows, top), (cols, left)))
         above = image[top, left] * (1 - beside) + image[top, right] * beside
         return above * (1 - below) + (image[bottom, left] * (1 - beside) + image[bottom, right] * beside) * below
 

@@ -67,7 +67,7 @@ def opened_image(path, most_pixels=MOST_PIXELS, content=None):
     Raises DataError with the name of the file, the reason, and what to do; also where the block raises any other error,
     because a damaged image makes Pillow raise nearly anything.
     """
-    Image = _pillow(path)
+    Image, _ = _pillow(path)
     if content is None:
         require_file(path)
     try:
@@ -238,12 +238,12 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 def _pillow(path):
     try:
-        from PIL import Image
+        from PIL import Image, ImageOps
     except ImportError:
         raise MissingExtraError(
             f"{path}: reading images needs Pillow (the extra 'images'): python -m pip install pillow"
         ) from None
-    return Image
+    return Image, ImageOps
 
 
 def _reason(error, path):

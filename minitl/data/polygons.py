@@ -81,11 +81,9 @@ def decode_run_lengths(run_lengths):
         counts = np.array(counts, np.int64)
     else:
         raise DataError(f"the run lengths have the counts {_short(counts)}; expected whole numbers, or a text.")
-    is_whole = counts.min(initial=0) >= 0 and counts.max(initial=0) <= MOST_PIXELS
-    if not is_whole or counts.sum() != height * width:
-        raise DataError(
-            f"the run lengths add up to {counts.sum():,} pixels, and {width}x{height} are {height * width:,}."
-        )
+    if counts.min(initial=0) < 0 or counts.max(initial=0) > MOST_PIXELS or counts.sum() != height * width:
+        found = "negative counts" if counts.min(initial=0) < 0 else f"{counts.sum():,} pixels"
+        raise DataError(f"the run lengths hold {found}; expected {height * width:,} pixels, {width}x{height}.")
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T  # (H, W)
 
 

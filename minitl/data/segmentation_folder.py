@@ -93,8 +93,8 @@ class SegmentationFolder:
         for name, row in zip(names, rows):
             cells = (f"{count:>13,}  {count / total:>7.1%}" for count, total in zip(row[1:], sums))
             lines.append(f"{name:<{width}}  {'  '.join(cells)}")
-        lines += [f"WARNING: {note}" for note in self.notes]
-        lines += [f"left out: {one_line(path)}: {reason}" for path, reason in self.skipped]
+        lines += [f"WARNING: {one_line(note)}" for note in self.notes]
+        lines += [f"left out: {one_line(path)}: {one_line(reason)}" for path, reason in self.skipped]
         return "\n".join(short for line in lines for short in wrapped(line))
 
 

@@ -3,9 +3,10 @@
     data = shapes_on_textures(100, 64, 64, seed=0)
     data.images (100, 64, 64, 3), data.masks (100, 64, 64), data.boxes, data.labels
 
-An image has up to four discs, squares and triangles on a background. Each has a texture: stripes, checks, dots or
-noise. All textures of an image are mixed from the same two colours, so the colour of a pixel does not tell what it
-belongs to: one has to look at its surroundings. Shapes may touch and overlap; a later one covers an earlier one.
+An image has up to four discs, squares and triangles on a background. The background is striped or noisy, and a shape is
+checked or dotted. All textures of an image are mixed from the same two colours, with a gradient, so the colour of a
+pixel does not tell what it belongs to: one has to look at its surroundings. Only the outline tells the kind of a shape.
+Shapes may touch and overlap; a later one covers an earlier one.
 
 Each image has a random generator of its own, [seed, number of the image], so the first ten of a hundred images are the
 same as ten.
@@ -21,6 +22,7 @@ from .augmentation import GREY
 
 KINDS = ("disc", "square", "triangle")
 CORNERS = (1.0, 1.2, 1.45)  # the distance of the corners from the middle, in radii: the kinds are about equally large
+BACKGROUNDS, SURFACES = ("stripes", "noise"), ("checks", "dots")  # the textures, of the background and of shapes
 MOST_SHAPES = 4  # in an image
 RADIUS = (0.14, 0.24)  # of a shape, as shares of the shorter side
 LEAST_VISIBLE = 0.5  # of a shape; otherwise it is left out
@@ -95,19 +97,18 @@ def _drawn(shapes, height, width, rng):
     while abs((colours[0] - colours[1]) @ GREY) < LEAST_CONTRAST:
         colours = rng.uniform(0, 255, (2, 3))
     owner = np.zeros((height, width), np.intp)
-    textures = [_texture(height, width, rng, avoid=None)]
+    textures = [_texture(height, width, rng, BACKGROUNDS)]
     for place, (_, pixels) in enumerate(shapes):
         owner[pixels] = place + 1
-        textures.append(_texture(height, width, rng, avoid=textures[0][0]))
-    share = np.choose(owner, [texture for _, texture in textures])[..., None]  # of the second colour
+        textures.append(_texture(height, width, rng, SURFACES))
+    share = np.choose(owner, textures)[..., None]  # of the second colour
     image = colours[0] * (1 - share) + colours[1] * share + rng.normal(0, 4, (height, width, 1))
     return np.clip(image + 0.5, 0, 255).astype(np.uint8), owner
 
 
-def _texture(height, width, rng, avoid):
-    """Return (its kind, the share of the second colour in each pixel, (H, W) from 0 to 1) of a random texture of
-    another kind than `avoid`."""
-    kind = rng.choice([each for each in ("stripes", "checks", "dots", "noise") if each != avoid])
+def _texture(height, width, rng, kinds):
+    """Return the share of the second colour in each pixel, (H, W) from 0 to 1, of a texture of one of the `kinds`."""
+    kind = kinds[rng.integers(len(kinds))]
     angle, period, phase = rng.uniform(0, np.pi), rng.uniform(4, 7), rng.uniform(0, 2 * np.pi, 2)
     rows, cols = np.arange(height)[:, None], np.arange(width)
     along = 2 * np.pi / period * (np.cos(angle) * cols + np.sin(angle) * rows) + phase[0]
@@ -120,7 +121,7 @@ def _texture(height, width, rng, avoid):
     }
     slope = rng.uniform(-0.3, 0.3, 2)  # a gradient over the whole image: neither colour is of one side alone
     gradient = slope[0] * (rows / height - 0.5) + slope[1] * (cols / width - 0.5)
-    return kind, np.clip(0.5 + 0.4 * waves[kind]() + gradient, 0, 1)
+    return np.clip(0.5 + 0.4 * waves[kind]() + gradient, 0, 1)
 
 
 def _extent(pixels):

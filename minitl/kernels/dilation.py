@@ -21,7 +21,9 @@ so y = (31, 42, 53, 64, 75). By the remainders:
     remainder 1    pixels (2, 4, 6, 0)    y[1], y[3] = 2 + 40, 4 + 60; the third output, 6 + 0, is cut off
 
 The 0 fills up the image, so that all parts have the same size. Where d is large and the maps are small, it costs: maps
-of 21x21 with d = 18 are computed as 36x36. The two rearrangements are a pass each over x and over y.
+of 21x21 with d = 18 are computed as 36x36. The two rearrangements are a pass each over x and over y. On 56x56 maps of
+256 channels a 3x3 kernel with d = 2 takes as long as without dilation by im2col, and 1.3 times as long by Winograd,
+which is still the faster one; with d = 6 it takes 1.2 times and twice as long (`python -m benchmarks.kernels`).
 
 Who calls this: `layers.Conv2D`, where its dilation is not 1. Read before: `convolution`.
 """

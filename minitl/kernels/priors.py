@@ -54,11 +54,15 @@ def spread_shapes(maps, shapes):
     """
     maps, shapes = list(maps), [np.asarray(each, np.float64) for each in shapes]
     if not maps or len(shapes) != len(maps):
-        raise ArgumentError(f"there are {len(maps)} maps and {len(shapes)} lists of shapes; expected as many, and some.")
+        raise ArgumentError(
+            f"there are {len(maps)} maps and {len(shapes)} lists of shapes; expected as many, and some."
+        )
     for k, each in enumerate(shapes):
         is_array = each.ndim == 2 and each.shape[1] == 2 and len(each)
         if not is_array or not np.isfinite(each).all() or (each <= 0).any():
-            raise ArgumentError(f"shapes[{k}] is {each.tolist()}; expected (width, height) of boxes, in pixels above 0.")
+            raise ArgumentError(
+                f"shapes[{k}] is {each.tolist()}; expected (width, height) of boxes, in pixels above 0."
+            )
     return _spread([(_map(each, k), of_map) for k, (each, of_map) in enumerate(zip(maps, shapes))])
 
 

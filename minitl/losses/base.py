@@ -25,14 +25,14 @@ LAST_AXIS = NotHere(-1, instead="Classes are the last axis of the predictions.")
 class Loss:
     """The base of all losses. A subclass defines `forward`, `backward` and `check_labels`.
 
-    names              Keras's names for the loss, for compile(loss=...)
-    count              set by `forward`: the number of predictions in the mean. None stands for the number of examples
-    final_activation   the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
-    working_state      names of attributes that `forward` leaves for `backward`. Arrays need not be named. All other
-                       attributes are settings: training resumed from a checkpoint must have the same
-    takes_class_weight  False if `fit` should refuse a class_weight, because its labels are no single classes
-    remembers          names of attributes that last from batch to batch, such as a running mean: numbers, text and
-                       arrays. A checkpoint keeps them
+    names                Keras's names for the loss, for compile(loss=...)
+    count                set by `forward`: the number of predictions in the mean. None stands for the number of examples
+    final_activation     the activation that a model for this loss ends with, unless from_logits: "softmax", "sigmoid"
+    takes_class_weight   False if `fit` should refuse a class_weight, because a label is more than one class
+    working_state        names of attributes that `forward` leaves for `backward`. Arrays need not be named. All other
+                         attributes are settings: training resumed from a checkpoint must have the same
+    remembers            names of attributes that last from batch to batch, such as a running mean: numbers, text and
+                         arrays. A checkpoint keeps them
     """
 
     names = ()

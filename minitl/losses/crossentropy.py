@@ -90,9 +90,10 @@ class _Crossentropy(Loss):
                     "probabilities. End the model with a softmax, or use from_logits=True."
                 )
         self.t = self.one_hot(y_true, y_pred) * self.weight
-        self.y_pred = y_pred
         if self.from_logits:
-            return log_softmax(y_pred)
+            self.log_p = log_softmax(y_pred)
+            return self.log_p
+        self.y_pred = y_pred
         self.is_zero, self.row_sums = y_pred < smallest_probability(y_pred.dtype), _row_sums(y_pred)
         return np.log(np.where(self.is_zero, ZERO, y_pred / self.row_sums))
 
@@ -110,7 +111,7 @@ class _Crossentropy(Loss):
         weight w the row is w t, which adds up to w, so dL/dz = (w p - w t) / M.
         """
         if self.from_logits:
-            return (np.exp(log_softmax(self.y_pred)) * self.weight - self.t) / max(self.count, 1)
+            return (np.exp(self.log_p) * self.weight - self.t) / max(self.count, 1)
         t = np.where(self.is_zero, 0, self.t)
         slope = t.sum(axis=-1, keepdims=True) / self.row_sums - t / np.where(self.is_zero, 1, self.y_pred)
         return slope / max(self.count, 1)

@@ -14,6 +14,9 @@ Read in this order:
     photographs       the job on a folder of your own photographs;   two_stages   each step of this job
     settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
+    segmentation      the same job for masks: the class of each pixel;   places   its steps
+    detection         the same job for boxes around things
+    tasks             which of these jobs a folder is meant for
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
     models_by_name, conversion      other people's weights
@@ -25,24 +28,34 @@ fine-tuning).
 
 from .clothing import ClothingSettings, FinetunedClothing, finetune_clothing
 from .conversion import convert_weights
+from .detection import DetectionSettings, detect, evaluate_detection, finetune_detection
 from .evaluation import Evaluation, paired_interval, wilson_interval
 from .photographs import FinetunedPhotographs, find_learning_rate, finetune_photographs
 from .prediction import classify, evaluate_folder
+from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
 
 __all__ = [
     "ClothingSettings",
+    "DetectionSettings",
     "Evaluation",
     "FinetunedClothing",
     "FinetunedPhotographs",
     "PhotographSettings",
+    "SegmentationSettings",
     "SettingError",
     "classify",
     "convert_weights",
+    "detect",
+    "evaluate_detection",
     "evaluate_folder",
+    "evaluate_segmentation",
     "find_learning_rate",
     "finetune_clothing",
+    "finetune_detection",
     "finetune_photographs",
+    "finetune_segmentation",
     "paired_interval",
+    "segment",
     "wilson_interval",
 ]

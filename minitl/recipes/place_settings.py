@@ -21,6 +21,7 @@ from .settings import (
 
 GRID = 32  # pixels: the sides of an image are multiples of the largest stride, so that all maps fit each other
 RANDOM = "none"  # instead of a file of weights
+OF_THE_SECOND_STAGE = ("tune_epochs", "tune_rate", "head_factor", "l2_sp")  # without effect where there is none
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,11 @@ class PlaceSettings:
 
     base: str = "vgg16"
     weights: str | None = None
-    epochs: int = 40
-    learning_rate: float = 0.02
+    epochs: int = 10
+    learning_rate: float = 0.01
     unfreeze: str = "none"
-    tune_epochs: int = 5
-    tune_rate: float = 0.0003
+    tune_epochs: int = 2
+    tune_rate: float = 0.00001
     head_factor: float = 10.0
     variations: int = 8
     turns: bool = False
@@ -74,7 +75,7 @@ class PlaceSettings:
     json: str | None = None
 
     def settled(self):
-        """Return these settings with truth values checked. Raises SettingError for values that make no sense, and for
+        """Return these settings, checked. Raises SettingError for values that make no sense, and for
         settings that would have no effect."""
         require_one_of("base", self.base, list(ENDS))
         require_one_of("schedule", self.schedule, SCHEDULES)
@@ -113,8 +114,12 @@ class PlaceSettings:
                 require_path(name, getattr(self, name))
         if self.despite_changes and not self.resume:
             raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
-        truth_values = [field.name for field in fields(self) if isinstance(field.default, bool)]
-        return replace(self, **{name: truth_value(getattr(self, name), name) for name in truth_values})
+        for name in OF_THE_SECOND_STAGE:
+            if not self.has_second_stage and getattr(self, name) != getattr(type(self), name):
+                text = "{} acts in the second stage, and there is none. Leave it out, or give {} {last}."
+                raise SettingError(text, name, "unfreeze", last=next(iter(parts)))
+        switches = [field.name for field in fields(self) if isinstance(field.default, bool)]
+        return replace(self, **{name: truth_value(getattr(self, name), name) for name in switches})
 
     @property
     def has_second_stage(self):

@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import transfer
 from ..applications import NETWORKS
-from ..features.on_disk import kept_together
+from ..features.cache import size_text
+from ..features.on_disk import kept_together, room_for
 from ..features.prefix import fixed_ends
 from ..progress import Progress
 from ..randomness import set_random_seed
@@ -21,6 +22,7 @@ from ..terminal import counted, printable, wrapped
 from . import stage
 from .heads import without_a_batch_of_one
 from .place_settings import GRID, RANDOM
+from .settings import SettingError
 
 LARGEST_SIDE = 512  # pixels, of images whose size nobody has chosen
 
@@ -38,6 +40,9 @@ class PlaceJob:
     A subclass defines `find`, `network`, `stream`, `labels` and `loss`.
     """
 
+    has_figures = False  # whether its report has PNG files, which need matplotlib
+    # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
+    adam = True  # False: SGD with momentum
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -46,7 +51,7 @@ class PlaceJob:
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         for rate in settings.learning_rate, settings.tune_rate:  # a wrong setting is refused now, not after an hour
-            stage.sgd(settings, rate, steps=10, warm_up=round(settings.warm_up))
+            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=self.adam)
         set_random_seed(settings.seed)
 
     # ---- what a subclass writes ----
@@ -71,6 +76,14 @@ class PlaceJob:
         """Return the loss."""
         raise NotImplementedError
 
+    def metrics(self):
+        """Return the metrics that are measured in each epoch; a subclass may have some."""
+        return []
+
+    def class_weight(self):
+        """Return {class: how much its labels count}, or None if all count alike; a subclass may weigh them."""
+        return None
+
     # ---- the steps ----
 
     def build(self):
@@ -86,8 +99,9 @@ class PlaceJob:
     def run_frozen_part(self):
         """Run the layers that stay frozen in all stages once over every photograph, and keep the maps that the rest of
         the model begins with."""
+        self.freeze_base()  # the new layers learn in stage 1, also those that rest in stage 2
         if self.settings.has_second_stage:
-            self.unfreeze_blocks()
+            transfer.unfreeze(self.base, after=self.parts[self.settings.unfreeze])
         ends = fixed_ends(self.model)
         self.freeze_base()
         self.part = self.model.part(ends, self.model.output)
@@ -99,6 +113,10 @@ class PlaceJob:
             ("_val", self.folder.val, 1),
         ):
             stream = self.stream(photos, variations)
+            enough, size = room_for(graphs, stream, self.settings.keep_features, half=True, about=about)
+            if not enough:
+                text = "there is no room to keep {size} of maps. Make room, or lower {}, {} and {}."
+                raise SettingError(text, "variations", "height", "width", size=size_text(size))
             rows = kept_together(graphs, stream, self.settings.keep_features, half=True, about=about)
             for path, reason in rows[0].left_out:
                 print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
@@ -151,16 +169,11 @@ class PlaceJob:
         settings, examples = self.settings, len(self.y)
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
-        optimizer = stage.sgd(
-            settings,
-            learning_rate,
-            epochs * steps_an_epoch,
-            round(settings.warm_up * steps_an_epoch),
-            rate_factors,
-        )
+        steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
+        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, self.adam)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
-        self.part.compile(optimizer, self.loss())
+        self.part.compile(optimizer, self.loss(), metrics=self.metrics())
         return self.part.fit(
             self.x if len(self.x) > 1 else self.x[0],
             self.y,
@@ -169,6 +182,7 @@ class PlaceJob:
             verbose=0,
             callbacks=callbacks,
             validation_data=(self.x_val if len(self.x_val) > 1 else self.x_val[0], self.y_val),
+            class_weight=self.class_weight(),
         )
 
 

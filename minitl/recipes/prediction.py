@@ -42,12 +42,9 @@ class Classifier:
     """
 
     def __init__(self, model):
-        if isinstance(model, Model):
-            name = f"model '{model.name}'"
-        else:
-            name, model = model, load_model(model)
-            transfer.freeze(model)  # it predicts, and is not trained: what is kept of its base can be used
-        self.model = model
+        self.model, name = opened_model(model)
+        require_task(self.model, name, "images")
+        model = self.model
         self.class_names = model.metadata.get("class_names")
         self.crop, classes = model.metadata.get("crop", 1.0), model.output_shape[-1]
         if not isinstance(self.class_names, list) or len(self.class_names) != classes or len(model.output_shape) != 2:
@@ -89,6 +86,38 @@ class Classifier:
     def stream(self, photos):
         """Return `data.Photo`s as a source of examples, cropped and prepared for the model."""
         return data.PhotoStream(photos, self.prepare, *self.size, self.crop)
+
+
+def opened_model(model):
+    """Return (the model, its name in messages) of a `Model`, of the path of one, or of such a pair."""
+    if isinstance(model, tuple):
+        return model
+    if isinstance(model, Model):
+        return model, f"model '{model.name}'"
+    path, model = model, load_model(model)
+    transfer.freeze(model)  # it predicts, and is not trained: what is kept of its base can be used
+    return model, path
+
+
+# What a model answers, and the functions for it, by the entry "task" of its metadata (without one: "images").
+ANSWERS = {
+    "images": ("the class of an image", "classify and evaluate_folder"),
+    "segment": ("the class of each pixel", "segment and evaluate_segmentation"),
+    "detect": ("boxes around things", "detect and evaluate_detection"),
+}
+
+
+def task_of_model(model):
+    """Return the task of a model from its metadata: a key of `ANSWERS`."""
+    return model.metadata.get("task", "images")
+
+
+def require_task(model, name, task):
+    """Raise ArgumentError unless a model has this task."""
+    found = task_of_model(model)
+    if found != task:
+        answers, functions = ANSWERS.get(found, (f"the task {found!r}", "another version of minitl"))
+        raise ArgumentError(f"{name}: answers {answers}, not {ANSWERS[task][0]}. It goes with {functions}.")
 
 
 def classify(model, files=(), verbose=1, top=MOST_PROBABLE):

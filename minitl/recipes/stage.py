@@ -4,26 +4,27 @@ Who calls this: `two_stages` (photographs by class) and `places` (pixels and box
 for the same things.
 """
 
-from ..optimizers import SGD
+from ..optimizers import SGD, Adam
 from ..training import BackupAndRestore, EarlyStopping, LearningRateHistory, ReduceLROnPlateau
 from .epoch_lines import EpochLines
 from .schedules import learning_rate_schedule
 
 
-def sgd(settings, learning_rate, steps, warm_up=0, rate_factors=None):
-    """Return the SGD optimizer of a stage with so many steps.
+def optimizer(settings, learning_rate, steps, warm_up=0, rate_factors=None, adam=False):
+    """Return the optimizer of a stage with so many steps.
 
     warm_up        steps in which the rate rises from 0
     rate_factors   {layer: what its learning rate is multiplied by}, or None
+    adam           True: Adam; False: SGD with a momentum of 0.9
     """
-    return SGD(
-        learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up),
-        momentum=0.9,
-        weight_decay=settings.weight_decay or None,
-        l2_sp=settings.l2_sp or None,
-        global_clipnorm=settings.clip_norm,
-        rate_factors=rate_factors,
-    )
+    rate = learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up)
+    options = {
+        "weight_decay": settings.weight_decay or None,
+        "l2_sp": settings.l2_sp or None,
+        "global_clipnorm": settings.clip_norm,
+        "rate_factors": rate_factors,
+    }
+    return Adam(rate, **options) if adam else SGD(rate, momentum=0.9, **options)
 
 
 def callbacks(settings, runs, name, epochs, conditions):

@@ -283,7 +283,7 @@ class TwoStages:
 
     def optimizer(self, learning_rate, steps, warm_up=0, rate_factors=None):
         """Return the SGD optimizer of a stage with so many steps."""
-        return stage.sgd(self.settings, learning_rate, steps, warm_up, rate_factors)
+        return stage.optimizer(self.settings, learning_rate, steps, warm_up, rate_factors)
 
     def callbacks(self, name, epochs):
         """Return the callbacks of a stage."""

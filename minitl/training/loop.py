@@ -104,7 +104,8 @@ def fit(
     validation_data    (x, y) or (x, y, sample_weight) to evaluate on after each epoch: the "val_" numbers
     shuffle            True: a new random order of the examples in each epoch, from `utils.set_random_seed`
     class_weight       {class: weight}: how much a label of this class counts in the loss (1 if it is not named), for
-                       classes with few examples. The "val_" numbers stay unweighted
+                       classes with few examples. With a label for each pixel, it is a weight for each pixel; a label
+                       that the loss ignores needs none. The "val_" numbers stay unweighted
     sample_weight      how much each label counts in the loss: (N,) for examples, (N, H, W) for pixels. A label of
                        weight 0 does not count. With several outputs: a list or dict, or one for all. If there is a
                        class_weight as well, the two are multiplied

@@ -311,6 +311,8 @@ def flattened_inputs(model):
         before = [shapes.get(tensor) for tensor in call.inputs]
         if layer.passes_numbers_on and len(shape) == 4 and len(after_shape) == 2 and shape[1:3] != (1, 1):
             after = shape[1:]
+        elif layer.passes_numbers_on and len(shape) == 4 and after_shape[-1] != shape[-1]:
+            after = UNCLEAR  # a Reshape that puts numbers of several pixels into one row
         elif layer.weight_names:
             is_known = found.setdefault(layer.name, before[0]) == before[0]
             found[layer.name] = before[0] if is_known else UNCLEAR  # UNCLEAR: called on maps of several shapes

@@ -5,7 +5,8 @@
 
 import math
 
-from ..layers import ZeroPadding2D
+from ..kernels.geometry import transposed_padding
+from ..layers import Conv2DTranspose, ZeroPadding2D
 
 
 def has_rest(call, pads):
@@ -17,11 +18,17 @@ def has_rest(call, pads):
 
 
 def pads_of(call):
-    """Return [[before, after], ...] of a call's zero padding with that of the layer before it; None if unknown."""
-    own = pads_in(getattr(call.layer, "padding", "valid"), call)
-    before = call.inputs[0].call
+    """Return [[before, after], ...] of a call's zero padding with that of the layer before it; None if unknown.
+
+    For a transposed convolution it is what is cut off the output. A row of zeros before the input adds a stride of rows
+    to the output, so it counts as that many rows fewer.
+    """
+    layer, before = call.layer, call.inputs[0].call
+    is_transposed = isinstance(layer, Conv2DTranspose)
+    own = layer.cut_off if is_transposed else pads_in(getattr(layer, "padding", "valid"), call)
     if own is not None and isinstance(before.layer, ZeroPadding2D):
-        return [[a + c, b + d] for (a, b), (c, d) in zip(own, before.layer.padding)]
+        steps = [-stride for stride in layer.strides] if is_transposed else [1] * len(own)
+        return [[a + k * c, b + k * d] for (a, b), (c, d), k in zip(own, before.layer.padding, steps)]
     return own
 
 
@@ -30,8 +37,11 @@ def pads_in(padding, call):
     if not isinstance(padding, str):
         return padding
     layer, sizes = call.layer, call.inputs[0].shape[1:-1]
-    window = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", (1,) * len(sizes))
+    window = getattr(layer, "span", None) or getattr(layer, "pool_size", (1,) * len(sizes))
     strides = getattr(layer, "strides", (1,) * len(sizes))
+    if isinstance(layer, Conv2DTranspose):
+        found = [list(transposed_padding(*axis, padding.split("_")[0])) for axis in zip(layer.kernel_size, strides)]
+        return [each[::-1] for each in found] if padding == "same_lower" else found
     if padding == "valid":
         return [[0, 0] for _ in sizes]
     found = []

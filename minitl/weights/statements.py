@@ -276,7 +276,7 @@ def _own_steps(layer, call):
     kind = type(layer).__name__
     if layer.weight_names:
         return _fused(getattr(layer, "activation", None))
-    if layer.passes_numbers_on or (call and kind == "ZeroPadding2D"):
+    if layer.passes_numbers_on or (call and kind in ("ZeroPadding2D", "Cropping2D")):
         return []
     found = _steps(kind, {key: getattr(layer, key) for key in layer.config_names})
     return [(name, config, call) for name, config, _ in found]
@@ -288,6 +288,8 @@ def _equal_steps(theirs, own):
     if kind != own_kind:
         return False
     for key, value in config.items():
+        if key == "size" and value is None:
+            continue  # a Resize whose factor the file computes
         if key in ("pads", "padding") and call is not None:
             own_pads, found = pads_of(call), pads_in(value, call)
             if own_pads is not None and found is not None and not same(found, own_pads):

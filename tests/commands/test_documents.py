@@ -19,6 +19,7 @@ import pytest
 from conftest import REPOSITORY
 
 from minitl import cli
+from minitl.data.shapes import shapes_on_textures
 
 DOCUMENTS = sorted(
     str(path.relative_to(REPOSITORY).as_posix())
@@ -33,7 +34,7 @@ ELSEWHERE = {
     "minitl/course/add_your_own.md": "test_add_your_own.py puts its blocks into a copy of the repository",
 }
 # Programs and commands that take more than five seconds, by a part of their text.
-SLOW = ["finetune_photographs(", "evaluate_folder("]
+SLOW = ["finetune_photographs(", "evaluate_folder(", "finetune_detection("]
 # Commands that take seconds and need nothing but a bare clone. All others only parse: they train, measure or download,
 # or are run by the test of the course.
 RUN = [
@@ -129,9 +130,13 @@ def stand_ins(folder, text, request):
         image = pytest.importorskip("PIL.Image", reason="photographs need the extra 'images'")
         for name in names:
             draw_photographs(folder / name, image)
-        if "garden.jpg" in text:
-            image.new("RGB", (60, 50), (90, 140, 60)).save(folder / "garden.jpg")
-    if "finetune_photographs(" in text or 'weights="imagenet")' in text:
+        for name in ("cells", "other_cells"):
+            if f'"{name}"' in text:
+                draw_boxes(folder / name, image)
+        for name in ("garden.jpg", "blood.jpg"):
+            if name in text:
+                image.new("RGB", (60, 50), (90, 140, 60)).save(folder / name)
+    if "finetune_photographs(" in text or "finetune_detection(" in text or 'weights="imagenet")' in text:
         base = request.getfixturevalue("full_base")
         models = Path(os.environ["MINITL_HOME"]) / "models"
         models.mkdir(parents=True, exist_ok=True)
@@ -154,6 +159,21 @@ def draw_photographs(folder, image):
         for number in range(10):
             pixels = random.normal(brightness, 30, (48, 48, 3)).clip(0, 255).astype("uint8")
             image.fromarray(pixels).save(folder / kind / f"{number}.png")
+
+
+def draw_boxes(folder, image):
+    """Draw ten photographs of shapes, with their boxes as Pascal VOC writes them."""
+    shapes = shapes_on_textures(10, 64, 64)
+    for place in "JPEGImages", "Annotations":
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    for number, (pixels, boxes, labels) in enumerate(zip(shapes.images, shapes.boxes, shapes.labels)):
+        image.fromarray(pixels).save(folder / "JPEGImages" / f"{number}.png")
+        objects = ""
+        for box, label in zip(boxes.astype(int).tolist(), labels):
+            sides = "".join(f"<{name}>{side}</{name}>" for name, side in zip(("xmin", "ymin", "xmax", "ymax"), box))
+            objects += f"<object><name>{shapes.class_names[label]}</name><bndbox>{sides}</bndbox></object>"
+        text = f"<annotation><filename>{number}.png</filename>{objects}</annotation>"
+        (folder / "Annotations" / f"{number}.xml").write_text(text)
 
 
 @pytest.mark.parametrize("block", marked(PROGRAMS, lambda block: block.text))

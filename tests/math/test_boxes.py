@@ -1,6 +1,7 @@
 """Boxes as kernels: overlap, priors, matching, codes and suppression, by hand and against their loop twins."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -249,13 +250,24 @@ def test_suppression_equals_its_twin(rng, monkeypatch, block):
 
 def test_suppression_of_many_boxes_equals_its_twin(rng):
     """Blocks are full here, and most boxes are suppressed by boxes of earlier blocks."""
-    start = rng.uniform(0, 90, (900, 2))
-    boxes = np.concatenate([start, start + rng.uniform(5, 40, (900, 2))], axis=1).astype(np.float32)
-    scores = rng.random(900)
+    start = rng.uniform(0, 90, (500, 2))
+    boxes = np.concatenate([start, start + rng.uniform(5, 40, (500, 2))], axis=1).astype(np.float32)
+    scores = rng.random(500)
     for most in (None, 130):
         found = non_maximum_suppression(boxes, scores, 0.4, most)
         assert found.tolist() == non_maximum_suppression_naive(boxes, scores, 0.4, most).tolist()
     assert len(found) == 130
+
+
+def test_the_memory_of_suppression_stays_small(rng):
+    """The IoUs of all pairs of 10,000 boxes would take 800 MB."""
+    start = rng.integers(0, 9, (10_000, 2)) * 30 + rng.uniform(0, 2, (10_000, 2))
+    boxes, scores = np.concatenate([start, start + 25], axis=1), rng.random(10_000)
+    tracemalloc.start()
+    kept = non_maximum_suppression(boxes, scores, most=None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(kept) == 81 and peak < 4e6
 
 
 def test_the_longest_chain_takes_as_many_rounds_as_boxes(rng):

@@ -13,12 +13,14 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import minitl.layers
 from minitl.errors import WeightsError, WeightsWarning
 from minitl.layers import (
     Activation,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
+    Cropping2D,
     Dense,
     Flatten,
     GlobalAveragePooling2D,
@@ -27,6 +29,7 @@ from minitl.layers import (
     Layer,
     MaxPooling2D,
     ReLU,
+    Reshape,
     ZeroPadding2D,
 )
 from minitl.models import Model, Sequential, load_model
@@ -253,7 +256,84 @@ def test_constants_that_several_layers_share(tmp_path):
     assert model.get_layer("n2").gamma.tolist() == [1] * 4 and model.get_layer("n2").moving_mean.tolist() == [0] * 4
 
 
+class TorchMaps(nn.Module):
+    """A network whose output is a map: dilation, a transposed convolution and an enlargement."""
+
+    def __init__(self, dilation=2, cut=1, mode="bilinear"):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a = nn.Conv2d(3, 4, 3, padding=dilation, dilation=dilation)
+        self.b = nn.ConvTranspose2d(4, 5, 4, stride=2, padding=cut)
+        self.up = nn.Upsample(scale_factor=2, mode=mode)
+        self.c = nn.ConvTranspose2d(5, 2, 3, stride=2, output_padding=1)
+
+    def forward(self, x):
+        return self.c(self.up(torch.relu(self.b(self.a(x)))))
+
+
+def own_maps(library, dilation=2, padding="same", mode="bilinear", output_padding=1):
+    """Return the same network of minitl's or Keras's layers."""
+    images = library.Input((14, 14, 3), name="images")
+    x = library.Conv2D(4, 3, padding="same", dilation_rate=dilation, name="a")(images)
+    x = library.Conv2DTranspose(5, 4, strides=2, padding=padding, activation="relu", name="b")(x)
+    x = library.UpSampling2D(interpolation=mode)(x)
+    return images, library.Conv2DTranspose(2, 3, strides=2, output_padding=output_padding, name="c")(x)
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".pth"])
+def test_maps_of_pytorch_load_and_give_its_outputs(tmp_path, ending):
+    network, mine = TorchMaps().eval(), Model(*own_maps(minitl.layers))
+    path = tmp_path / f"net{ending}"
+    export(network, path) if ending == ".onnx" else torch.save(network.state_dict(), path)
+    report = mine.load_weights(path)
+    assert not report.remarks and not report.not_in_file
+    x = random(2, 14, 14, 3)
+    with torch.no_grad():
+        expected = network(torch.tensor(x.transpose(0, 3, 1, 2))).permute(0, 2, 3, 1)
+    assert_close(mine.predict(x, verbose=0), expected, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dilation": 1}, r"'a': dilation_rate is \(2, 2\) in the file, \(1, 1\) in the model"),
+        ({"padding": "valid"}, r"'b': padding is \(\(1, 1\), \(1, 1\)\) in the file, \(\(0, 0\), \(0, 0\)\) in"),
+        ({"mode": "nearest"}, "only the file has UpSampling2D.*bilinear"),
+        ({"output_padding": 0}, r"'c': padding is \(\(0, -1\), \(0, -1\)\) in the file, \(\(0, 0\), \(0, 0\)\) in"),
+    ],
+)
+def test_maps_of_pytorch_differ_in_one_argument(tmp_path, changes, message):
+    path = export(TorchMaps().eval(), tmp_path / "net.onnx")
+    with pytest.raises(WeightsError, match=f"(?s){message}"):
+        Model(*own_maps(minitl.layers, **changes)).load_weights(path)
+
+
 # ---- Keras ----
+
+
+@pytest.mark.filterwarnings("ignore:You are saving")
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"dilation": 1}, {"padding": "valid"}, {"mode": "nearest"}, {"output_padding": 0}],
+    ids=lambda changes: next(iter(changes), "equal"),
+)
+def test_maps_of_keras_state_their_arguments(tmp_path, ending, changes):
+    peer, mine = keras.Model(*own_maps(LAYERS)), Model(*own_maps(minitl.layers, **changes))
+    peer.save(tmp_path / f"net{ending}")
+    if changes:
+        with pytest.raises(WeightsError, match="in the file|only the file has"):
+            mine.load_weights(tmp_path / f"net{ending}")
+        return
+    mine.load_weights(tmp_path / f"net{ending}")
+    x = random(2, 14, 14, 3)
+    assert_close(mine.predict(x, verbose=0), peer.predict(x, verbose=0), 1e-5)
+
+
+def test_keras_opens_maps_and_sets(tmp_path):
+    images, x = own_maps(minitl.layers)
+    boxes = Reshape((-1, 2))(Cropping2D(((1, 0), (2, 3)))(x))
+    assert_keras_opens(Model(images, [x, boxes]), tmp_path / "maps.h5", random(2, 14, 14, 3))
 
 
 def keras_network(library, **changes):

@@ -1,4 +1,4 @@
-"""From the outputs of a detector to boxes: which priors have found something, where it is, and what it is.
+"""Boxes from the outputs of a detector: which priors have found something, where it is, and what it is.
 
 For each image, from (P, 4 + 1 + classes) numbers:
 

@@ -21,7 +21,7 @@ from ...arguments import number
 from ...errors import DataError
 from ...metrics import coco_average_precision
 from ...metrics.average_precision import HIT, MISS, average_of_curve, voc_verdicts
-from ...metrics.detections import checked_images, rows_of
+from ...metrics.detections import REQUIRED, checked_images, rows_of
 from ...terminal import counted, printable, table, wrapped
 
 IOU = 0.5  # from which on a box is found
@@ -45,7 +45,8 @@ class BoxEvaluation:
     """
 
     def __init__(self, detections, labels, class_names, names=None, score=0.5):
-        self.detections, self.labels = checked_images(detections, "detections"), checked_images(labels, "labels")
+        self.detections = [_plain(each) for each in checked_images(detections, "detections")]
+        self.labels = checked_images(labels, "labels")
         self.class_names, self.score = list(class_names), number(score, "score", 0, 1)
         if len(self.detections) != len(self.labels) or not self.labels:
             raise DataError(
@@ -54,7 +55,8 @@ class BoxEvaluation:
             )
         for image in (*self.detections, *self.labels):
             classes = image["classes"]
-            if len(classes) and not (classes.dtype.kind in "iu" and 0 <= classes.min() <= classes.max() < len(class_names)):
+            is_whole = classes.dtype.kind in "iu"
+            if len(classes) and not (is_whole and 0 <= classes.min() <= classes.max() < len(class_names)):
                 raise DataError(
                     f"classes are {classes.tolist()[:5]}; expected positions in the {len(class_names)} class names."
                 )
@@ -125,7 +127,7 @@ class BoxEvaluation:
 
     @cached_property
     def average_precision(self):
-        """The average precision of each class at an IoU of 0.5, the area under the envelope: VOC's. NaN without boxes."""
+        """The average precision of each class at an IoU of 0.5, as VOC has it since 2010. NaN without boxes."""
         return self._average_precision()
 
     @property
@@ -204,7 +206,8 @@ class BoxEvaluation:
             figures = _shown(self.average_precision[k]), _shown(self.coco[k])
             rows.append([name, f"{self.boxes[k]:,}", *figures, *(f"{count:,}" for count in self.counts[k])])
         lines += [printable(table(rows)), ""]
-        lines.append(wrapped(f"AP: average precision. Found, missed and wrong count boxes with scores from {self.score:g} on."))
+        line = f"AP: average precision. Found, missed and wrong count boxes with scores from {self.score:g} on."
+        lines.append(wrapped(line))
         worst = self.worst()
         if len(worst):
             rows = [["image", "found", "missed", "wrong"]]
@@ -229,6 +232,11 @@ class BoxEvaluation:
             },
             "worst": [[self.names[n], *self.by_image[n].tolist()] for n in self.worst()],
         }
+
+
+def _plain(image):
+    """Return the boxes, scores and classes of the detections of one image."""
+    return {name: image[name] for name in REQUIRED["detections"]}
 
 
 def labels_of(photo):

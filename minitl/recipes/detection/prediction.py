@@ -21,10 +21,9 @@ from ...data.box_augmentation import resized
 from ...data.detection_folder import audit_detection
 from ...data.photos import in_threads, open_photo
 from ...errors import ArgumentError, DataError, MinitlError
-from ...models import Model, load_model
 from ...progress import Progress
 from ...terminal import printable, silent_unless, wrapped
-from ..prediction import BATCH, files_in
+from ..prediction import BATCH, files_in, opened_model, require_task
 from .decoding import above, decoded, enlarged
 from .evaluation import BoxEvaluation, labels_of
 
@@ -44,14 +43,9 @@ class Detector:
     """
 
     def __init__(self, model):
-        name = f"model '{model.name}'" if isinstance(model, Model) else model
-        self.model = model if isinstance(model, Model) else load_model(model)
+        self.model, name = opened_model(model)
+        require_task(self.model, name, "detect")
         about, shape = self.model.metadata, self.model.output_shape
-        if about.get("task") != "detect":
-            raise ArgumentError(
-                f"{name}: its metadata do not say that it finds boxes (task is {about.get('task')!r}; expected "
-                "'detect'). Use a model that finetune_detection has saved."
-            )
         if len(self.model.input_shape) != 4 or None in self.model.input_shape[1:] or self.model.input_shape[3] != 3:
             raise ArgumentError(
                 f"{name}: takes inputs of shape {self.model.input_shape}; expected images (N, height, width, 3)."
@@ -67,17 +61,21 @@ class Detector:
             self.priors = ssd_priors(self.shapes, *self.size)
         except (KeyError, TypeError, ValueError, MinitlError):
             raise ArgumentError(
-                f"{name}: its metadata 'priors' are {about.get('priors')!r}; expected the (width, height) of the priors "
-                "of each map."
+                f"{name}: its metadata 'priors' are {about.get('priors')!r}; expected the (width, height) of the "
+                "priors of each map."
             ) from None
         if len(self.priors) != shape[1]:
-            raise ArgumentError(f"{name}: has outputs for {shape[1]} priors, and its metadata describe {len(self.priors)}.")
+            raise ArgumentError(
+                f"{name}: has outputs for {shape[1]} priors, and its metadata describe {len(self.priors)}."
+            )
         self.suppression, self.floor, self.score, self.most = (
             self._stated(name, about, key) for key in ("suppression", "floor", "score", "most")
         )
         numbers = self.category_numbers
         if numbers is not None and not (isinstance(numbers, list) and len(numbers) == len(self.class_names)):
-            raise ArgumentError(f"{name}: its metadata 'category_numbers' are {numbers!r}; expected one for each class.")
+            raise ArgumentError(
+                f"{name}: its metadata 'category_numbers' are {numbers!r}; expected one for each class."
+            )
         self.prepare = preprocessing(about.get("preprocessing"))
 
     @staticmethod
@@ -95,8 +93,8 @@ class Detector:
         return self.model.input_shape[1:3]
 
     def image_or_reason(self, path):
-        """Return (the image of a file as the model is shown it, its height, its width), or the reason why there is none,
-        as text."""
+        """Return (the image of a file as the model is shown it, the height and the width of the file's), or a text with
+        the reason why there is none."""
         try:
             image = open_photo(path)
             return self.prepare(resized(image, NO_BOXES, *self.size)[0][None])[0], image.height, image.width
@@ -148,15 +146,23 @@ def detect_each(model, files, score=None, verbose=1):
     """
     detector = model if isinstance(model, Detector) else Detector(model)
     score = detector.score if score is None else number(score, "score", 0, 1)
-    paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
+    paths = paths_in(files)
     with Progress("Finding boxes", len(paths), enabled=bool(verbose), lines=False) as bar:
         batch = []
-        for number_, (path, image) in enumerate(zip(paths, in_threads(detector.image_or_reason, paths)), start=1):
+        for place, (path, image) in enumerate(zip(paths, in_threads(detector.image_or_reason, paths)), start=1):
             batch.append((path, image))
-            if len(batch) == BATCH or number_ == len(paths):
+            if len(batch) == BATCH or place == len(paths):
                 yield from _found(detector, batch, score)
                 bar.advance(len(batch))
                 batch = []
+
+
+def paths_in(files):
+    """Return the paths of files as `files_in` does. Raises ArgumentError if there are none."""
+    paths = files_in([files] if isinstance(files, (str, os.PathLike)) else files)
+    if not paths:
+        raise ArgumentError("no files to find boxes in: name photographs, or folders of them.")
+    return paths
 
 
 def _found(detector, batch, score):

@@ -20,7 +20,7 @@ class DetectionSettings(PlaceSettings):
                      "trainval" and "test" after all decisions
     priors           how many priors are spread from each place of the maps of stride 8, 16, 32 (and 64, with four
                      numbers)
-    channels         filters of each new convolution
+    filters          of each new convolution
     top_down         the fine map also sees what the coarse one has found
     normalization    of the base's maps: "batch" or "l2"
     match            the IoU from which on a prior has to find a box
@@ -30,11 +30,16 @@ class DetectionSettings(PlaceSettings):
     score            the score from which on a box is shown and counted: average precision looks at all scores
     """
 
+    epochs: int = 6
+    learning_rate: float = 0.001
+    variations: int = 4
+    weight_decay: float = 0.0005
+    clip_norm: float | None = 10.0  # the first steps move many scores from 1 in 4 to nearly all background
     layout: str | None = None
     train_list: str | None = None
     val_list: str | None = None
     priors: tuple = (3, 3, 3)
-    channels: int = 128
+    filters: int = 128
     top_down: bool = True
     normalization: str = "batch"
     match: float = 0.5
@@ -45,7 +50,7 @@ class DetectionSettings(PlaceSettings):
     score: float = 0.5
 
     def settled(self):
-        """Return these settings with truth values checked. Raises SettingError for values that make no sense."""
+        """Return these settings, checked. Raises SettingError for values that make no sense."""
         settled = super().settled()
         if self.layout is not None:
             require_one_of("layout", self.layout, list(LAYOUTS))
@@ -59,7 +64,7 @@ class DetectionSettings(PlaceSettings):
         except ArgumentError:
             text = "{} is {found!r}; expected two to four whole numbers above 0, one for each map, as (3, 3, 3)."
             raise SettingError(text, "priors", found=self.priors) from None
-        for name in "channels", "most":
+        for name in "filters", "most":
             require_whole_number(name, getattr(self, name))
         require_number("negatives", self.negatives, most=MOST_NEGATIVES)
         for name in "match", "suppression", "floor", "score":

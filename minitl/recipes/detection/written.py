@@ -1,103 +1,111 @@
-"""Found boxes as files in a folder: each photograph with its boxes drawn on it, and one file with all of them.
+"""Found boxes as files and as lines: `minitl predict MODEL FILES --out DIR`.
 
-    DIR/blood.jpg               the photograph with its boxes, as JPEG or PNG, whatever the original was
-    DIR/detections.json         COCO's format of results, which pycocotools reads
+    DIR/overlays/blood.jpg     the photograph with its boxes drawn on it
+    DIR/annotations.json       all boxes in COCO's format, each with its score
 
-The numbers of the classes in the JSON file are those of the files that the model has learned from, with their gaps.
-Each file is written as a whole or not at all.
-
-Who calls this: `minitl predict MODEL FILES --out DIR`.
+The numbers of the classes in the JSON file are those of the files that the model has learned from, with their gaps. Its
+"annotations" are what pycocotools takes as results: `coco.loadRes(json.load(file)["annotations"])`. Each file is
+written as a whole or not at all, and none is replaced that minitl has not written.
 """
 
-import os
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from ...data.drawing import class_colours, draw_boxes
 from ...data.photos import open_photo
-from ...errors import ArgumentError
-from ...files.atomic import replacing
-from ...files.results import json_list
-from ...files.writable import check_folder_writable
-from .prediction import Detector, detect_each
-from ..prediction import files_in
+from ...files.results import write_json
+from ...terminal import columns, printable, shortened
+from ..result_files import check_targets, names_of, write_overlay
+from .prediction import Detector, detect_each, paths_in
 
-RESULTS = "detections.json"
-KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}  # other endings become .png
+ANNOTATIONS = "annotations.json"
 
 
 def detect_into(model, files, folder, score=None, verbose=1):
-    """Find boxes as `detect_each`, write them into a folder, and yield each entry when its image is written.
+    """Find boxes as `detect_each`, write them into a folder, and yield each entry when its image is written, with its
+    path under "overlay_file".
 
-    The folder is made if it is not there. An image that would be written over one of the photographs is refused.
-    Raises ArgumentError if the folder cannot be written.
+    The folder is made if it is not there; its parent must be. Raises ArgumentError if it cannot be written, or if it
+    holds a file of that name which minitl has not written.
     """
     detector = model if isinstance(model, Detector) else Detector(model)
-    paths, folder = files_in([files] if isinstance(files, (str, os.PathLike)) else files), Path(folder)
-    try:
-        folder.mkdir(exist_ok=True)
-        check_folder_writable(folder)
-    except OSError as error:
-        raise ArgumentError(f"{folder}: cannot be written ({error.strerror}). Name a folder to write into.") from None
-    targets = [folder / name for name in _names(paths)]
-    own = {Path(path).resolve() for path in paths}
-    taken = [target for target in targets if target.resolve() in own]
-    if taken:
-        raise ArgumentError(f"{taken[0]}: is one of the photographs and would be written over. Name another folder.")
-    results = detect_each(detector, paths, score, verbose)
-    with json_list(folder / RESULTS) as add:
-        for number, (target, result) in enumerate(zip(targets, results), start=1):
-            if "error" not in result:
-                _write_image(target, drawn(result, detector.class_names))
-                for entry in coco_results(result, number, detector):
-                    add(entry)
-            yield result
+    paths, folder = paths_in(files), Path(folder)
+    targets = [folder / "overlays" / f"{name}.jpg" for name in names_of(paths)]
+    check_targets(folder, [folder / ANNOTATIONS, *targets])
+    coco = CocoBoxes(detector)
+    for target, result in zip(targets, detect_each(detector, paths, score, verbose)):
+        if "error" not in result:
+            pixels = np.asarray(open_photo(result["file"]))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_overlay(target, drawn(pixels, result["boxes"], detector.class_names))
+            coco.add(result, *pixels.shape[:2])
+            result = {**result, "overlay_file": str(target)}
+        yield result
+    if coco.images:
+        write_json(folder / ANNOTATIONS, coco.as_data())
 
 
-def drawn(result, class_names):
-    """Return the photograph of an entry of `detect` with its boxes: uint8 (H, W, 3)."""
-    image = np.asarray(open_photo(result["file"]))
-    boxes = result["boxes"][::-1]  # the best one is drawn last, over the others
-    labels = [class_names.index(each["class"]) for each in boxes]
+def drawn(pixels, boxes, class_names):
+    """Return pixels uint8 (H, W, 3) with the boxes of an entry of `detect` drawn on them."""
+    boxes = boxes[::-1]  # the best one is drawn last, over the others
     texts = [f"{each['class']} {each['score']:.2f}" for each in boxes]
-    return draw_boxes(image, [each["box"] for each in boxes], texts, class_colours(labels))
+    colours = class_colours([class_names.index(each["class"]) for each in boxes])
+    return draw_boxes(pixels, [each["box"] for each in boxes], texts, colours)
 
 
-def coco_results(result, number, detector):
-    """Return the boxes of an entry of `detect` in COCO's format of results; `number` is that of the image.
+class CocoBoxes:
+    """The content of a COCO file with the boxes that a `Detector` has found.
 
-    COCO's boxes are [left, top, width, height]. `file_name` says which photograph the number stands for.
+    COCO's boxes are [left, top, width, height].
     """
-    found = []
-    for each in result["boxes"]:
-        left, top, right, bottom = each["box"]
-        found.append({
-            "image_id": number,
-            "file_name": os.path.basename(result["file"]),
-            "category_id": detector.category_number(each["class"]),
-            "category_name": each["class"],
-            "bbox": [left, top, round(right - left, 2), round(bottom - top, 2)],
-            "score": each["score"],
-        })  # fmt: skip
-    return found
+
+    def __init__(self, detector):
+        self.detector, self.images, self.annotations = detector, [], []
+
+    def add(self, result, height, width):
+        """Add an entry of `detect` for a photograph of this size."""
+        number = len(self.images) + 1
+        self.images.append({"id": number, "file_name": Path(result["file"]).name, "height": height, "width": width})
+        for each in result["boxes"]:
+            left, top, right, bottom = each["box"]
+            sides = [round(right - left, 2), round(bottom - top, 2)]
+            self.annotations.append({
+                "id": len(self.annotations) + 1,
+                "image_id": number,
+                "category_id": self.detector.category_number(each["class"]),
+                "bbox": [left, top, *sides],
+                "area": round(sides[0] * sides[1], 2),
+                "iscrowd": 0,
+                "score": each["score"],
+            })  # fmt: skip
+
+    def as_data(self):
+        """Return the content, as JSON can hold it."""
+        names = self.detector.class_names
+        return {
+            "info": {"description": "boxes, found by minitl"},
+            "images": self.images,
+            "annotations": self.annotations,
+            "categories": [{"id": self.detector.category_number(name), "name": name} for name in names],
+        }
 
 
-def _names(paths):
-    """Return a name for the image of each photograph: its own, and with a number where two have the same."""
-    names, seen = [], Counter()
-    for path in map(Path, paths):
-        ending = path.suffix.lower() if path.suffix.lower() in KINDS else ".png"
-        seen[path.stem + ending] += 1
-        count = seen[path.stem + ending]
-        names.append(f"{path.stem}{f'-{count}' if count > 1 else ''}{ending}")
-    return names
+class DetectedLines:
+    """The lines that tell of photographs one by one: the name, and how many boxes of each class were found.
 
+    names   the names of all photographs
+    """
 
-def _write_image(path, pixels):
-    """Write pixels (H, W, 3) as an image file."""
-    from PIL import Image
+    def __init__(self, names):
+        self.width = max(5, min(max(map(len, names), default=0), columns() // 2))
 
-    with replacing(path, check=os.path.getsize) as temporary:
-        Image.fromarray(pixels).save(temporary, KINDS[path.suffix])
+    def line(self, result):
+        """Return the line of an entry of `detect`: `blood.jpg  12 RBC (0.98), 1 WBC (0.99)`, with the best scores."""
+        best, counts = {}, {}
+        for each in result["boxes"]:  # the best one of a class comes first
+            best.setdefault(each["class"], each["score"])
+            counts[each["class"]] = counts.get(each["class"], 0) + 1
+        first = shortened(printable(result["file"]), self.width).ljust(self.width)
+        found = ", ".join(f"{counts[name]} {printable(name)} ({best[name]:.2f})" for name in best) or "nothing"
+        return f"{first}  {shortened(found, columns() - self.width - 2)}"

@@ -11,6 +11,7 @@ from .html import Markup, tag
 
 WIDTH, HEIGHT = 360, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 38  # room for the numbers at the axes
+MOST_POINTS = 300  # of a curve: more would not be seen
 
 
 class Axes:
@@ -118,6 +119,24 @@ def intervals(rows, what="Accuracies"):
         f"{name}: {accuracy:.1%}, between {low:.1%} and {high:.1%}" for name, accuracy, low, high, _ in rows
     )
     return svg(f"{what} with their 95% intervals. {description}.", parts, height=height)
+
+
+def precision_and_recall(title, recalls, precisions, chosen=None):
+    """Return a chart of precision (y) against recall (x), after each found box, from the best score down.
+
+    recalls, precisions   arrays (D,);   chosen   the (recall, precision) to mark, or None
+    """
+    axes, text = Axes((0, 1), (0, 1)), "{:.0%}".format
+    places = (0, 0.25, 0.5, 0.75, 1)
+    parts = axes.frame(places, places, "recall", text, text)
+    step = max(1, len(recalls) // MOST_POINTS)
+    points = [f"{axes.x(recall)},{axes.y(precision)}" for recall, precision in zip(recalls[::step], precisions[::step])]
+    parts.append(tag("polyline", points=" ".join(points), class_="line a"))
+    description = f"{title}: precision by recall."
+    if chosen is not None:
+        parts.append(tag("circle", cx=axes.x(chosen[0]), cy=axes.y(chosen[1]), r=5, class_="dot b"))
+        description += f" At the marked score, recall {text(chosen[0])} and precision {text(chosen[1])}."
+    return svg(description, parts)
 
 
 def shares(parts):

@@ -143,8 +143,10 @@ def _stated_of(graph, node, pads):
     if operation in ("Conv", "ConvTranspose"):
         kernel = graph.resolved(node.inputs[1])[0] if len(node.inputs) > 1 else None
         rank = len(kernel.shape) - 2 if kernel else 2
-        config = {"strides": given.get("strides", [1] * rank), "dilation_rate": given.get("dilations", [1] * rank),
-                  "groups": given.get("group", 1), **_pads(graph, node, pads, rank)}  # fmt: skip
+        strides = given.get("strides", [1] * rank)
+        found = _pads(graph, node, pads, rank) if operation == "Conv" else _cut_off(node, pads, rank, strides)
+        config = {"strides": strides, "dilation_rate": given.get("dilations", [1] * rank),
+                  "groups": given.get("group", 1), **found}  # fmt: skip
         return "Conv2D" if operation == "Conv" else "Conv2DTranspose", config
     if operation == "Gemm":
         return "Dense", {key: given.get(key, default) for key, default in (("alpha", 1), ("beta", 1), ("transA", 0))}
@@ -163,6 +165,9 @@ def _stated_of(graph, node, pads):
         return POOLINGS[operation], config
     if operation in GLOBAL:
         return GLOBAL[operation], {}
+    if operation in ("Resize", "Upsample"):
+        scales = given.get("scales") or graph.numbers(node, 2 if operation == "Resize" else 1) or []
+        return "UpSampling2D", {"size": scales[2:] if len(scales) == 4 else None, "interpolation": _resampling(given)}
     if operation in ("ReduceMean", "ReduceMax") and len(given.get("axes", graph.numbers(node, 1) or [])) == 2:
         return f"Global{'Average' if operation == 'ReduceMean' else 'Max'}Pooling2D", {}
     if operation in ACTIVATIONS:
@@ -185,6 +190,28 @@ def _pads(graph, node, pads, rank):
     if own is None or before is None or len(own) != 2 * rank or len(before) != rank:
         return {"padding": automatic.lower()} if own is None else {}
     return {"pads": [[own[k] + before[k][0], own[rank + k] + before[k][1]] for k in range(rank)]}
+
+
+def _cut_off(node, pads, rank, strides):
+    """Return what a ConvTranspose cuts off its output, in the form of `_pads`. Zeros that are added behind the output
+    count against it, and so does a Pad before the operation, which adds a stride of rows for each of its own."""
+    given, automatic = node.attributes, node.attributes.get("auto_pad", "NOTSET")
+    before = pads.get(node.inputs[0], [[0, 0]] * rank)
+    if automatic.startswith("SAME") and not any(map(any, before or [[1]])):
+        return {"padding": automatic.lower().removesuffix("_upper")}
+    own, added = given.get("pads", [0] * (2 * rank)), given.get("output_padding", [0] * rank)
+    if before is None or "output_shape" in given or automatic.startswith("SAME") or len(own) != 2 * rank:
+        return {}
+    axes = zip(own[:rank], own[rank:], added, before, strides)
+    return {"pads": [[a - c * stride, b - more - d * stride] for a, b, more, (c, d), stride in axes]}
+
+
+def _resampling(given):
+    """Return the interpolation of a Resize by Keras's name, or in ONNX's words if Keras has none."""
+    mode, centres = given.get("mode", "nearest"), given.get("coordinate_transformation_mode", "half_pixel")
+    if mode != "linear":
+        return mode
+    return "bilinear" if centres in ("half_pixel", "pytorch_half_pixel") else f"{mode}, {centres}"
 
 
 def _padding(graph, node):
