@@ -39,7 +39,7 @@ def test_each_stage_begins_about_where_the_one_before_it_has_ended(rng):
     probabilities = [model.predict(list(maps.values())[: k + 1], verbose=0) for k, model in enumerate(found)]
     for before, after in zip(probabilities, probabilities[1:]):
         assert before.shape == after.shape == (2, 64, 64, 4)
-        assert (before.argmax(axis=-1) == after.argmax(axis=-1)).mean() > 0.97
+        assert (before.argmax(axis=-1) == after.argmax(axis=-1)).mean() > 0.9
     assert found[2].get_layer("scores8") is found[0].get_layer("scores8")
     found[1].get_layer("scores4").bias[1] = 9.0
     assert (found[1].predict([maps[8], maps[4]], verbose=0).argmax(axis=-1) == 1).mean() > 0.9
