@@ -87,7 +87,9 @@ def _has_boxes_beside(place):
     images = photographs(files)
     stems = {image.stem for image in images}
     of_voc = any(file.suffix.lower() == ".xml" and file.stem in stems for file in files)
-    return of_voc or bool(label_files(files)) or bool(json_files(files) and (images or (place / IMAGES).is_dir()))
+    return (
+        of_voc or bool(label_files(place, files)) or bool(json_files(files) and (images or (place / IMAGES).is_dir()))
+    )
 
 
 def _has_folder_of_boxes(place):

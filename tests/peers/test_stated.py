@@ -12,6 +12,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 
 import minitl.layers
 from minitl.errors import WeightsError, WeightsWarning
@@ -280,11 +281,11 @@ def own_maps(library, dilation=2, padding="same", mode="bilinear", output_paddin
     return images, library.Conv2DTranspose(2, 3, strides=2, output_padding=output_padding, name="c")(x)
 
 
-@pytest.mark.parametrize("ending", [".onnx", ".pth"])
+@pytest.mark.parametrize("ending", [".onnx", ".safetensors"])
 def test_maps_of_pytorch_load_and_give_its_outputs(tmp_path, ending):
     network, mine = TorchMaps().eval(), Model(*own_maps(minitl.layers))
     path = tmp_path / f"net{ending}"
-    export(network, path) if ending == ".onnx" else torch.save(network.state_dict(), path)
+    export(network, path) if ending == ".onnx" else save_file(network.state_dict(), path)
     report = mine.load_weights(path)
     assert not report.remarks and not report.not_in_file
     x = random(2, 14, 14, 3)
@@ -472,8 +473,6 @@ def test_what_is_no_state_dict_is_named(tmp_path):
 
 def test_timms_vgg16_has_convolutions_for_dense_layers(tmp_path):
     """The first dense layer of timm is a convolution over the whole map."""
-    from safetensors.torch import save_file
-
     names = [(0, "block1_conv1", 3, 4), (2, "block1_conv2", 4, 4)]
     torch.manual_seed(1)
     convolutions = {number: nn.Conv2d(before, after, 3, padding=1) for number, _, before, after in names}

@@ -1,4 +1,4 @@
-"""How a photograph is shown to a network for pixels: at which scale, in which frame, with which border.
+"""Showing a photograph to a network for pixels: at which scale, in which frame, with which border.
 
 **In training** all images have one size, the *frame*, such as 384x512. A photograph is brought to the scale at which a
 usual one fills the frame: if the median size of the training photographs is 600x800, its rows are multiplied by 384/600
