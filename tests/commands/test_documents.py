@@ -34,7 +34,7 @@ ELSEWHERE = {
     "minitl/course/add_your_own.md": "test_add_your_own.py puts its blocks into a copy of the repository",
 }
 # Programs and commands that take more than five seconds, by a part of their text.
-SLOW = ["finetune_photographs(", "evaluate_folder(", "finetune_detection("]
+SLOW = ["finetune_photographs(", "evaluate_folder(", "finetune_detection(", "finetune_segmentation("]
 # Commands that take seconds and need nothing but a bare clone. All others only parse: they train, measure or download,
 # or are run by the test of the course.
 RUN = [
@@ -133,10 +133,12 @@ def stand_ins(folder, text, request):
         for name in ("cells", "other_cells"):
             if f'"{name}"' in text:
                 draw_boxes(folder / name, image)
+        if '"streets"' in text:
+            draw_masks(folder / "streets", image)
         for name in ("garden.jpg", "blood.jpg"):
             if name in text:
                 image.new("RGB", (60, 50), (90, 140, 60)).save(folder / name)
-    if "finetune_photographs(" in text or "finetune_detection(" in text or 'weights="imagenet")' in text:
+    if re.search(r"finetune_(photographs|detection|segmentation)\(|weights=\"imagenet\"\)", text):
         base = request.getfixturevalue("full_base")
         models = Path(os.environ["MINITL_HOME"]) / "models"
         models.mkdir(parents=True, exist_ok=True)
@@ -159,6 +161,15 @@ def draw_photographs(folder, image):
         for number in range(10):
             pixels = random.normal(brightness, 30, (48, 48, 3)).clip(0, 255).astype("uint8")
             image.fromarray(pixels).save(folder / kind / f"{number}.png")
+
+
+def draw_masks(folder, image):
+    """Draw ten photographs of shapes, with their masks."""
+    shapes = shapes_on_textures(10, 64, 64)
+    for place, arrays in ("images", shapes.images), ("masks", shapes.masks):
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        for number, pixels in enumerate(arrays):
+            image.fromarray(pixels).save(folder / place / f"{number}.png")
 
 
 def draw_boxes(folder, image):

@@ -137,15 +137,20 @@ def six_steps_of(job, stages):
     """Return the six steps of transfer learning, as (name, what was done)."""
     settings, base, model = job.settings, job.base, job.model
     loaded = [entry.origin.first for entry in model.ledger if entry.origin.first.file]
-    files = ", ".join(dict.fromkeys(origin.file for origin in loaded)) or "no file: its weights are random numbers"
+    files = ", ".join(dict.fromkeys(origin.file for origin in loaded))
+    parameters = f"{base.count_params():,} parameters"
+    load = f"{len(loaded)} tensors of its convolutions, {parameters}, from {files}."
+    before = "pre-trained on photographs of 1,000 kinds of things"
+    if not files:
+        load, before = f"nothing: its {parameters} are random numbers.", "with random weights"
     height, width = job.image_hw
     new = [layer for layer in model.layers if layer not in base.layers and layer.weight_names]
     maps = " and ".join(f"{'×'.join(map(str, tensor.shape[1:]))}" for tensor in job.part.inputs)
     kind = "U-Net's decoder" if settings.network == "unet" else f"FCN-{settings.network.removeprefix('fcn')}s"
     trained = ". ".join(f"{stage.name}: {stage.parameters:,} parameters learn" for stage in stages)
     return [
-        ("Choose", f"{BASES[settings.base].title}, pre-trained on photographs of 1,000 kinds of things."),
-        ("Load", f"{len(loaded)} tensors of its convolutions, {base.count_params():,} parameters, from {files}."),
+        ("Choose", f"{BASES[settings.base].title}, {before}."),
+        ("Load", load),
         ("Remove", "its dense layers: they answer for an image as a whole."),
         ("Add", f"{kind}: {len(new)} new layers with weights, on several maps, and a softmax for each pixel."),
         ("Adapt", f"images of {height}x{width} pixels; {model.output_shape[-1]} classes for each pixel."),
