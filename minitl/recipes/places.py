@@ -42,7 +42,6 @@ class PlaceJob:
 
     has_figures = False  # whether its report has PNG files, which need matplotlib
     # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
-    adam = True  # False: SGD with momentum
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -51,7 +50,7 @@ class PlaceJob:
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         for rate in settings.learning_rate, settings.tune_rate:  # a wrong setting is refused now, not after an hour
-            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=self.adam)
+            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=True)
         set_random_seed(settings.seed)
 
     # ---- what a subclass writes ----
@@ -170,7 +169,7 @@ class PlaceJob:
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
         steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
-        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, self.adam)
+        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
         self.part.compile(optimizer, self.loss(), metrics=self.metrics())

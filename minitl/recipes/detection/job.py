@@ -92,8 +92,6 @@ class DetectionJob(PlaceJob):
     shapes   the (width, height) of the priors of each map;   priors   their boxes (P, 4)
     """
 
-    adam = False  # SGD with momentum, as in the paper
-
     def find(self, path):
         """Find the photographs and boxes in the folder, and print what was found."""
         settings = self.settings
