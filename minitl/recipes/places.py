@@ -41,7 +41,6 @@ class PlaceJob:
     """
 
     has_figures = False  # whether its report has PNG files, which need matplotlib
-    # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -169,6 +168,7 @@ class PlaceJob:
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
         steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
+        # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
         optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)

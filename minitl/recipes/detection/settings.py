@@ -33,6 +33,7 @@ class DetectionSettings(PlaceSettings):
     epochs: int = 6
     learning_rate: float = 0.001
     variations: int = 4
+    warm_up: float = 0.2
     weight_decay: float = 0.0005
     clip_norm: float | None = 10.0  # the first steps move many scores from 1 in 4 to nearly all background
     layout: str | None = None
