@@ -28,10 +28,10 @@ def add_arguments(parser):
     add(
         "--network",
         choices=NETWORKS,
-        help="score maps of stride 32 and of finer ones down to stride 32, 16 or 8 (fcn), or join them before (unet) "
+        help="score maps of stride 32 and of finer ones down to 32, 16, 8 or 4 (fcn), or join them before (unet) "
         f"(default: {PIXELS.network})",
     )
-    add("--filters", type=int, help=f"set the filters of the convolution on each map (default: {PIXELS.filters})")
+    add("--filters", type=int, help="set the filters of the convolution on each map (default: 0, none; unet: 128)")
     add("--dropout", type=float, help="drop this share of their outputs in training (default: 0)")
     add("--variations", type=int, help=f"show each photograph in so many variations (default: {PIXELS.variations})")
     add("--turns", action="store_true", help="turn variations too: there is no above, as from the air")

@@ -190,7 +190,7 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
     _, place = finished
     model = load_model(place / "shapes.h5")
     for name, value, message in (
-        ("task", None, "answers the class of an image, not boxes"),
+        ("task", "images", "answers the class of an image, not boxes"),
         ("priors", [[[8, 8]], [[30, 30]]], "outputs for .* priors"),
         ("priors", None, "'priors' are None"),
         ("class_names", ["disc"], "a name for each class"),

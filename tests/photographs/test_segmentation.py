@@ -31,7 +31,6 @@ from minitl.recipes.tasks import task_of
 Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images': pip install -e '.[images]'")
 
 FAST = {"epochs": 4, "filters": 8, "variations": 2}
-FAST_OPTIONS = ["--epochs", "4", "--filters", "8", "--variations", "2"]
 NAMES = ["background", "disc", "square", "triangle"]
 # A tenth of VGG16, as a program of its own for tests with several processes.
 NARROW = """
@@ -173,17 +172,17 @@ def test_other_networks(shapes, weights, network, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="signals of other processes are POSIX")
 def test_stopped_and_killed_and_going_on(shapes, weights):
     """SIGINT comes in the first stage, a kill in the second. The result is that of an unbroken run."""
-    many = {"epochs": 150, "tune_epochs": 150, "unfreeze": "block5"}
+    many = {"epochs": 40, "tune_epochs": 40, "unfreeze": "block5"}
     whole = finetune_segmentation(shapes, weights=weights, filters=8, variations=1, verbose=0, **many)
-    options = ["--weights", str(weights), "--filters", "8", "--variations", "1", "--epochs", "150", "--unfreeze",
-               "block5", "--tune-epochs", "150", "--json", str(shapes.parent / "r.json")]  # fmt: skip
+    options = ["--weights", str(weights), "--filters", "8", "--variations", "1", "--epochs", "40", "--unfreeze",
+               "block5", "--tune-epochs", "40", "--json", str(shapes.parent / "r.json")]  # fmt: skip
     program = [sys.executable, "-c", NARROW + "import sys; from minitl import cli; sys.exit(cli.main())", "finetune"]
     for number, after, expected in (signal.SIGINT, "Stage 1", 130), (signal.SIGKILL, "Stage 2", -9), (None, "", 0):
         resumed = ["--resume"] if number != signal.SIGINT else []
         process = subprocess.Popen([*program, str(shapes), *options, *resumed], stdout=subprocess.PIPE, text=True)
         for line in process.stdout:
             if number and line.startswith(after):
-                time.sleep(0.1)
+                time.sleep(0.03)
                 process.send_signal(number)
                 break
         said, _ = process.communicate(timeout=60)
@@ -339,7 +338,7 @@ def test_weights_of_classes_are_limited():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"network": "fcn4"}, "network is 'fcn4'; expected one of fcn8, fcn16, fcn32, unet"),
+        ({"network": "fcn2"}, "network is 'fcn2'; expected one of fcn4, fcn8, fcn16, fcn32, unet"),
         ({"filters": -1}, "filters is -1"),
         ({"filters": 0, "network": "unet"}, "expected a whole number from 1"),
         ({"filters": 0, "dropout": 0.5}, "dropout acts on the convolutions, and filters is 0"),
