@@ -18,8 +18,9 @@ from ..features.on_disk import kept_together, room_for
 from ..features.prefix import fixed_ends
 from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import counted, printable, wrapped
+from ..terminal import counted, wrapped
 from . import stage
+from .finding import pass_over
 from .heads import without_a_batch_of_one
 from .place_settings import GRID, RANDOM
 from .settings import SettingError
@@ -116,9 +117,7 @@ class PlaceJob:
                 text = "there is no room to keep {size} of maps. Make room, or lower {}, {} and {}."
                 raise SettingError(text, "variations", "height", "width", size=size_text(size))
             rows = kept_together(graphs, stream, self.settings.keep_features, half=True, about=about)
-            for path, reason in rows[0].left_out:
-                print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
-            self.folder.skipped += [(path.relative_to(self.folder.path), reason) for path, reason in rows[0].left_out]
+            pass_over(self.folder, rows[0].left_out)
             setattr(self, f"x{name}", tuple(rows))
             with Progress("What is to be learned", enabled=len(stream) > 100):
                 setattr(self, f"y{name}", self.labels(stream, rows[0].positions))
