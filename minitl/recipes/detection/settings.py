@@ -30,10 +30,9 @@ class DetectionSettings(PlaceSettings):
     score            the score from which on a box is shown and counted: average precision looks at all scores
     """
 
-    epochs: int = 6
+    epochs: int = 4
     learning_rate: float = 0.001
     variations: int = 4
-    warm_up: float = 0.2
     weight_decay: float = 0.0005
     clip_norm: float | None = 10.0  # the first steps move many scores from 1 in 4 to nearly all background
     layout: str | None = None
