@@ -1,10 +1,11 @@
 """The settings that the jobs for pixels (`segmentation`) and for boxes (`detection`) have in common."""
 
+import os
 from dataclasses import dataclass, fields, replace
 
 from ..applications import NETWORKS
 from ..applications.skips import ENDS
-from ..arguments import truth_value
+from ..arguments import is_whole_number, truth_value
 from .settings import (
     LARGEST_DECAY,
     LARGEST_SIZE,
@@ -77,11 +78,14 @@ class PlaceSettings:
         """Return these settings, checked. Raises SettingError for values that make no sense, and for
         settings that would have no effect."""
         require_one_of("base", self.base, list(ENDS))
-        parts = NETWORKS[self.base].fine_tuning
+        parts = self.parts
         if self.unfreeze not in (*parts, "none"):
             text = "{} is {found!r}; expected none or a part of {base}: {parts}."
             raise SettingError(text, "unfreeze", found=self.unfreeze, base=self.base, parts=", ".join(parts))
         require_usual_values(self)
+        if self.weights not in (None, RANDOM) and not os.path.isfile(self.weights):
+            text = "{} is {found}; expected a file of weights, or none for random numbers."
+            raise SettingError(text, "weights", found=self.weights)
         for name in "tune_epochs", "variations":
             require_whole_number(name, getattr(self, name))
         for name in "learning_rate", "tune_rate":
@@ -92,7 +96,7 @@ class PlaceSettings:
         require_share("validation", self.validation)
         for name in "height", "width":
             size = getattr(self, name)
-            if size is not None and (isinstance(size, bool) or size % GRID or not GRID <= size <= LARGEST_SIZE):
+            if size is not None and (not is_whole_number(size) or size % GRID or not GRID <= size <= LARGEST_SIZE):
                 text = "{} is {found!r}; expected a multiple of {grid} up to {most}, in pixels."
                 raise SettingError(text, name, found=size, grid=GRID, most=LARGEST_SIZE)
         if (self.height is None) != (self.width is None):
@@ -103,6 +107,11 @@ class PlaceSettings:
                 raise SettingError(text, name, "unfreeze", last=next(iter(parts)))
         switches = [field.name for field in fields(self) if isinstance(field.default, bool)]
         return replace(self, **{name: truth_value(getattr(self, name), name) for name in switches})
+
+    @property
+    def parts(self):
+        """Return {part of the base that a second stage can begin with: the layer before it}, the last part first."""
+        return NETWORKS[self.base].fine_tuning
 
     @property
     def has_second_stage(self):

@@ -204,6 +204,7 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
     for changes, name in (
         ({"priors": (3,)}, "priors"), ({"match": 1.5}, "match"), ({"height": 60, "width": 64}, "height"),
         ({"layout": "xml"}, "layout"), ({"most": 0}, "most"), ({"base": "inception_v3"}, "base"),
+        ({"base": "resnet50", "unfreeze": "conv5"}, "unfreeze"),  # the detector takes no map behind conv4
     ):  # fmt: skip
         with pytest.raises(SettingError, match=f"^{name} is"):
             finetune_detection(folder, verbose=0, **changes)
