@@ -11,6 +11,7 @@ from minitl.applications import VGG16
 from minitl.applications.ssd import SSD, ssd_priors
 from minitl.data.shapes import shapes_on_textures
 from minitl.errors import ArgumentError, DataError
+from minitl.features.prefix import KeptFeatures
 from minitl.kernels.boxes import box_iou, decode_boxes
 from minitl.models import load_model
 from minitl.randomness import set_random_seed
@@ -175,6 +176,19 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(finished, folder, base, tmp_p
     resumed = finetune_detection(folder, settings, resume=True, **FAST)
     assert resumed.history == whole.history and same_weights(resumed.model, whole.model)
     assert resumed.evaluation.as_data() == whole.evaluation.as_data()
+
+
+def test_the_second_stage_keeps_no_maps_in_memory(folder, base, monkeypatch):
+    computed, run = [], KeptFeatures._run
+
+    def noted(self, ends, *others):
+        computed.append([end.layer.name for end in ends if end not in self.graph.inputs])
+        return run(self, ends, *others)
+
+    monkeypatch.setattr(KeptFeatures, "_run", noted)
+    settings = DetectionSettings(weights=str(base), unfreeze="block5", tune_epochs=1, warm_up=0)
+    finetune_detection(folder, settings, **{**FAST, "epochs": 1})
+    assert computed == [["block5_conv3"]], "in stage 1 block 5 rests as well"
 
 
 def test_random_weights_beside_the_pre_trained_ones(folder, tmp_path):
