@@ -227,6 +227,14 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
         finetune_detection(tmp_path, verbose=0)
 
 
+def test_the_help_names_all_defaults_that_differ(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["finetune", "--help"])
+    _, _, text = " ".join(capsys.readouterr().out.split()).partition("with a folder of boxes")
+    for words in "--weight-decay 0.0005", "--clip-norm 10", "--head-factor 10", "--class-weights, --mirror, --augment":
+        assert words in text
+
+
 # ---- its parts ----
 
 
