@@ -103,9 +103,9 @@ def goes_with(what, kind, more, beside=()):
     names = [name for name in usual if name in theirs and theirs[name] != usual[name]]
     defaults = ", ".join(f"{option(name)} {theirs[name]:g}" for name in (*names, *beside))
     text = (
-        f"The options for photographs but {', '.join(without)} and --find-rate go with {what} as well, with these defaults: "
-        f"{defaults}; --tune-epochs {theirs['tune_epochs']} and --tune-rate {theirs['tune_rate']:g} where --unfreeze "
-        f"asks for a second stage; {more}"
+        f"The options for photographs but {', '.join(without)} and --find-rate go with {what} as well, with these "
+        f"defaults: {defaults}; --tune-epochs {theirs['tune_epochs']} and --tune-rate {theirs['tune_rate']:g} where "
+        f"--unfreeze asks for a second stage; {more}"
     )
     return textwrap.fill(text, columns() - 4, break_long_words=False, break_on_hyphens=False)  # argparse indents it
 
