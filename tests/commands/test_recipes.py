@@ -13,7 +13,7 @@ from minitl.errors import ArgumentError, DataError
 from minitl.models import load_model
 from minitl.recipes import ClothingSettings, PhotographSettings, SettingError, clothing
 from minitl.recipes.advice import advise_photographs
-from minitl.recipes.two_stages import EpochLines
+from minitl.recipes.epoch_lines import EpochLines
 from minitl.weights.distrust import known_files
 
 FAST = {"image_size": 32, "epochs": 6, "tune_epochs": 2}
