@@ -1,4 +1,4 @@
-"""The figures of the course: `python -m benchmarks.pictures [FOLDER]` draws them (needs matplotlib).
+"""The figures of the course: `python -m benchmarks.pictures [FOLDER]` draws them (needs matplotlib and Pillow).
 
 Each figure shows the results of the chapter's own program. The numbers of the bars are those of `benchmarks/README.md`.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from minitl.course.mistakes import MISTAKES
+from minitl.course.where import explain_boxes, explain_pixels
 from minitl.data import fashion_mnist_few_shot
 from minitl.kernels import conv2d
 from minitl.layers import Dense, Flatten
@@ -105,6 +106,12 @@ def speed(pyplot, folder):
     save(figure, [], folder / "speed.png")
 
 
+def where(pyplot, folder):
+    """Draw the figures of chapters 13 and 14: their commands draw them, too."""
+    explain_pixels(folder)
+    explain_boxes(folder)
+
+
 def bare(axis):
     """Remove the upper and the right line of a frame."""
     for side in ("top", "right"):
@@ -129,7 +136,7 @@ def main():
 
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FIGURES
     folder.mkdir(parents=True, exist_ok=True)
-    for draw in (templates, edges, mistakes, speed):
+    for draw in (templates, edges, mistakes, speed, where):
         draw(pyplot, folder)
 
 

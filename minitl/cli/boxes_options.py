@@ -6,7 +6,7 @@ add those.
 
 from ..data.detection_folder import LAYOUTS
 from ..recipes.detection import DetectionSettings
-from ..terminal import wrapped
+from .places_options import described
 
 BOXES = DetectionSettings()
 DIFFERENT = ("epochs", "learning_rate", "batch_size", "warm_up", "variations", "filters")  # defaults in the help
@@ -17,10 +17,9 @@ def add_arguments(parser):
     named = ", ".join(f"--{name.replace('_', '-')} {getattr(BOXES, name):g}" for name in DIFFERENT)
     group = parser.add_argument_group(
         "with a folder of boxes (Pascal VOC, COCO, YOLO)",
-        wrapped(
+        described(
             f"Most options above go with boxes as well, with these defaults: {named}; --tune-epochs "
             f"{BOXES.tune_epochs} and --tune-rate {BOXES.tune_rate:g} where --unfreeze asks for a second stage.",
-            "  ",
         ),
     )
     add = group.add_argument

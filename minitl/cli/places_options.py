@@ -3,8 +3,10 @@
 Most options of photographs by class go with masks and boxes as well; `photos_options` adds those.
 """
 
+import textwrap
+
 from ..recipes.segmentation.settings import NETWORKS, SegmentationSettings
-from ..terminal import wrapped
+from ..terminal import columns
 from .photos_options import DEFAULTS, given_settings
 
 PIXELS = SegmentationSettings()
@@ -17,11 +19,10 @@ def add_arguments(parser):
     named = ", ".join(f"--{name.replace('_', '-')} {getattr(PIXELS, name):g}" for name in differing)
     group = parser.add_argument_group(
         "with a folder of images/ and masks/",
-        wrapped(
+        described(
             f"Most options above go with masks as well, with these defaults: {named}; --tune-epochs "
             f"{PIXELS.tune_epochs} and --tune-rate {PIXELS.tune_rate:g} where --unfreeze asks for a second stage; "
             "--image-size that of the photographs, 512 at most (it may be ROWSxCOLUMNS).",
-            "  ",
         ),
     )
     add = group.add_argument
@@ -42,6 +43,11 @@ def add_arguments(parser):
         metavar="N",
         help=f"take N in masks for unlabelled pixels, or none (default: {PIXELS.ignore})",
     )
+
+
+def described(text):
+    """Return the description of a group of options in lines that fit the help, which sets them in by two columns."""
+    return textwrap.fill(text, columns() - 4, break_on_hyphens=False)
 
 
 def number_or_none(text):

@@ -18,6 +18,7 @@ from .walk import AdviceError
 
 MOST_BYTES = 16_000_000  # in a file with the boxes of one image
 BESIDE_IMAGES = (".xml", ".txt", ".json", ".yaml", ".yml", ".names", ".csv", ".md", ".cache", "")  # no photographs
+BACKGROUND = ("background", "__background__", "_background_")  # names of a class that is no object
 PART_WORDS = {"train": TRAIN[0], "val": VALIDATION[0] + VALIDATION[1], "test": VALIDATION[2]}
 
 
@@ -110,15 +111,15 @@ class Findings:
             raise AdviceError(text, f"Give strict=False {go_on}", f"Leave out --strict {go_on}")
 
 
-def read_bytes(path, most=MOST_BYTES, may_be_empty=False):
+def read_bytes(path, may_be_empty=False):
     """Return the bytes of an annotation file. Raises DataError if it cannot be read, is empty, or is too large."""
     try:
         with open(path, "rb") as file:
-            content = file.read(most + 1)
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
-    if len(content) > most:
-        raise DataError(f"{path}: has more than {most:,} bytes, too many for a file with boxes.")
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path}: has more than {MOST_BYTES:,} bytes, too many for a file with boxes.")
     if not content.strip() and not may_be_empty:
         raise DataError(f"{path}: is empty.")
     return content
@@ -152,7 +153,12 @@ def shown(thing):
 def leads_out(name):
     """Return whether a file's name would lead out of a folder that it is added to."""
     parts = name.replace("\\", "/").split("/")
-    return name.startswith(("/", "\\")) or ".." in parts or re.match("[A-Za-z]:", name) is not None
+    return name.startswith(("/", "\\")) or ".." in parts or name[1:2] == ":"  # C:a.jpg is on another drive of Windows
+
+
+def is_background(name):
+    """Return whether the name of a class means the background: what is no object."""
+    return isinstance(name, str) and name.lower() in BACKGROUND
 
 
 def photographs(files):

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..kernels.boxes import box_areas, checked_boxes
 from .augmentation import Augmentation
-from .box_geometry import areas, clipped, mirrored, turned_left, upside_down
+from .box_geometry import clipped, mirrored, turned_left, upside_down
 from .photos import open_photo
 from .preparation import IMAGENET_MEAN_BGR
 
@@ -61,7 +62,8 @@ class BoxedAugmentation(Augmentation):
         rng      draws it. A generator from [seed, epoch, number] gives each image the same one in each run
 
         pixels are float32 (height, width, 3) from 0 to 255, boxes float32 (K, 4) within them, and kept (K,) the
-        positions of these boxes in the given ones. Raises ShapeError if boxes and labels differ in length.
+        positions of these boxes in the given ones. Raises ShapeError if boxes and labels differ in length, and
+        DataError as `kernels.boxes.checked_boxes` does.
         """
         boxes = _boxes_of(boxes, labels)
         quarters = int(rng.integers(4)) if self.quarter_turns else 0
@@ -136,12 +138,12 @@ def visible(boxes, height, width, least):
     their area."""
     centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     is_inside = np.all((centres >= 0) & (centres <= (width, height)), axis=1)
-    left_over = areas(clipped(boxes, height, width))
-    return np.flatnonzero(is_inside & (left_over > 0) & (left_over >= least * areas(boxes)))
+    left_over = box_areas(clipped(boxes, height, width))
+    return np.flatnonzero(is_inside & (left_over > 0) & (left_over >= least * box_areas(boxes)))
 
 
 def _boxes_of(boxes, labels):
-    boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+    boxes = checked_boxes(np.asarray(boxes, np.float64).reshape(-1, 4))
     if len(boxes) != len(labels):
         raise ShapeError(f"there are {len(boxes)} boxes and {len(labels)} labels; expected a label for each box.")
     return boxes

@@ -16,21 +16,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .annotations import shown
+from ..kernels.boxes import box_areas
+from .annotations import is_background, shown
 from .box_geometry import (
     CENTRES,
     CORNER_SHARES,
     CORNERS,
     REVERSED,
     SIZES,
-    areas,
     as_corners,
     clipped,
     turned_upright,
 )  # fmt: skip
 
 SUSPECTS = {CORNERS: (SIZES, REVERSED), SIZES: (CORNERS,), CENTRES: (CORNER_SHARES,)}
-BACKGROUND = ("background", "__background__", "_background_")  # names of what is no class of boxes
 ABOVE_ONE = 1.01  # a share above this is no rounding
 SEEN = 0.5  # a box of which less lies in its image is left out if its numbers fit another format
 LARGEST = 1e9
@@ -161,9 +160,9 @@ def fault_of(values, form, height, width):
     if right <= left or bottom <= top:
         wide, high = f"{right - left:g} wide", f"{bottom - top:g} high"
         return f"has no area: as {form} it is {wide} and {high}"
-    if not areas(seen)[0]:
+    if not box_areas(seen)[0]:
         return f"lies outside of its image of {width}x{height}"
-    if areas(seen)[0] < SEEN * areas(corners)[0] and fitting(values, form, height, width):
+    if box_areas(seen)[0] < SEEN * box_areas(corners)[0] and fitting(values, form, height, width):
         return f"lies more than half outside of its image of {width}x{height}"
     return None
 
@@ -176,8 +175,3 @@ def fitting(values, form, height, width):
         if 0 <= left < right <= width and 0 <= top < bottom <= height:
             found.append(other)
     return tuple(found)
-
-
-def is_background(name):
-    """Return whether a name means the background, which is no class of boxes."""
-    return isinstance(name, str) and name.lower() in BACKGROUND

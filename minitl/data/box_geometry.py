@@ -34,11 +34,6 @@ def as_corners(values, form, height, width):
     return a, b, c, d
 
 
-def areas(boxes):
-    """Return the areas (B,) of boxes (B, 4), 0 for those without an inside."""
-    return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-
-
 def clipped(boxes, height, width):
     """Return the parts of boxes (B, 4) that lie within an image of this size."""
     return np.clip(boxes, 0, np.array([width, height, width, height], boxes.dtype))

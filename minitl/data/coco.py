@@ -13,24 +13,25 @@ file within the folder of images. Where the file as a whole is wrong, `read_coco
 wrong, it is left out and stands in `faults`: one bad box among 860,000 is no reason to stop, but it has to be named.
 
 `segmentation_folder` makes masks of the objects (`CocoMask`), with the pixels that `polygons` draws. Boxes are given as
-they are: they were checked to be four numbers, and no more than that.
+they are: they were checked to be four numbers, and no more than that. `coco_boxes` begins with the same `read_lists`,
+and asks less of images and more of boxes.
 """
 
 import json
 import posixpath
 from dataclasses import dataclass, field
 from numbers import Real
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import DataError
 from ..progress import Progress
+from .annotations import is_background, leads_out
 from .photos import MOST_PIXELS, read_content
 from .polygons import segmentation_mask
 
-BACKGROUND = ("background", "_background_", "__background__")  # names of a class that is no object
 LARGEST = 1e15  # a number of pixels beyond this is none
 
 
@@ -164,18 +165,14 @@ class CocoMask(NamedTuple):
 
 def has_background(names):
     """Return whether the first of the names of classes is the background's."""
-    return bool(names) and names[0].lower() in BACKGROUND
+    return bool(names) and is_background(names[0])
 
 
 def safe_name(file_name):
     """Return a file name from a COCO file as a relative path without detours, or None if it leads out of its folder (or
     is absolute, or is no name)."""
-    if not file_name or "\0" in file_name:
-        return None
-    windows, posix = PureWindowsPath(file_name), PurePosixPath(file_name)
-    if windows.drive or windows.root or posix.is_absolute() or ".." in {*windows.parts, *posix.parts}:
-        return None
-    return posixpath.normpath(file_name)
+    is_safe = file_name and "\0" not in file_name and not leads_out(file_name)
+    return posixpath.normpath(file_name) if is_safe else None
 
 
 def read_coco(path, verbose=1):
@@ -187,25 +184,31 @@ def read_coco(path, verbose=1):
     """
     path = Path(path)
     with Progress(f"Reading {path.name}", enabled=bool(verbose)):
-        content = _parsed(path)
-        lists = [_list_of(path, content, key) for key in ("images", "annotations", "categories")]
-        file = CocoFile(path, {}, {}, _categories(path, lists[2]))
-        for position, entry in enumerate(lists[0]):
+        images, annotations, categories = read_lists(path)
+        file = CocoFile(path, {}, {}, categories)
+        for position, entry in enumerate(images):
             _add_image(file, f"images[{position}]", entry)
-        known = {entry.get("id") for entry in lists[0] if isinstance(entry, dict) and type(entry.get("id")) is int}
-        for position, entry in enumerate(lists[1]):
+        known = {entry.get("id") for entry in images if isinstance(entry, dict) and type(entry.get("id")) is int}
+        for position, entry in enumerate(annotations):
             _add_annotation(file, f"annotations[{position}]", entry, known)
     return file
 
 
+def read_lists(path):
+    """Return (list of images, list of annotations, {number: name} of the categories) of a COCO file.
+
+    The categories are in the order of their numbers. The entries of the two lists are as they stand in the file: they
+    may be anything, and a number may be NaN. Raises DataError as `read_coco` does, but for images.
+    """
+    content = _parsed(path)
+    images, annotations, categories = (_list_of(path, content, key) for key in ("images", "annotations", "categories"))
+    return images, annotations, _categories(path, categories)
+
+
 def _parsed(path):
     """Return the object in a JSON file. Raises DataError."""
-
-    def no_number(word):
-        raise ValueError(f"it holds {word}, which is no number of JSON")
-
     try:
-        content = json.loads(read_content(path, "JSON", "a COCO file"), parse_constant=no_number)
+        content = json.loads(read_content(path, "JSON", "a COCO file"))
     except RecursionError:
         raise DataError(f"{path}: cannot be read as JSON (its lists are nested too deeply).") from None
     except DataError:
@@ -233,6 +236,7 @@ def _categories(path, entries):
         number, name = (entry.get(key) if isinstance(entry, dict) else None for key in ("id", "name"))
         if type(number) is not int or not isinstance(name, str) or not name.strip():
             raise DataError(f"{path}: categories[{position}] is {_short(entry)}; expected an id (number) and a name.")
+        name = " ".join(name.split())
         if number in found:
             raise DataError(f"{path}: categories[{position}] has the id {number}, as '{found[number]}' has.")
         if name in found.values():

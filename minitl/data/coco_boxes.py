@@ -13,7 +13,6 @@ The numbers of the classes have gaps, and need not begin at 0. A network needs l
 for COCO's evaluation has 7 and 90 again. Source: Lin et al. 2014, and the description of COCO's data format.
 """
 
-import json
 import re
 
 from ..errors import ArgumentError, DataError
@@ -27,12 +26,11 @@ from .annotations import (
     number_or_fault,
     part_in_words,
     photographs,
-    read_bytes,
     shown,
 )  # fmt: skip
 from .box_geometry import SIZES
+from .coco import read_lists
 
-MOST_JSON = 1_000_000_000  # bytes; that of COCO's training set of 2017 has 470 million
 NAMES = re.compile(r"(.*coco.*|_?annotations.*|instances.*|labels|result)\.json", re.IGNORECASE)
 
 
@@ -58,7 +56,7 @@ def read_coco_folder(root, files, findings):
     places = _Places(root, files)
     parts = {}
     for part, (file,) in by_part.items():
-        images, categories = read_coco(file, places, findings)
+        images, categories = read_boxes(file, places, findings)
         different = any(numbers.get(name, number) != number for name, number in categories.items())
         if different or len({*numbers.values(), *categories.values()}) != len(numbers | categories):
             raise DataError(f"{file}: numbers the classes otherwise than another part does. Expected the same numbers.")
@@ -79,22 +77,20 @@ def read_coco_folder(root, files, findings):
     return Found(arranged(parts), sorted(numbers, key=numbers.get), SIZES, numbers)
 
 
-def read_coco(path, places, findings):
+def read_boxes(path, places, findings):
     """Return ([Annotated], {name of a class: its number}) of a JSON file.
 
-    places   finds a photograph: takes the JSON file's path and a name, and returns a path or None
+    places   the `_Places` that find a photograph
+
+    An image may have any id, also a text, and need not state its size. What is wrong goes to the `findings`: an image,
+    or a box with its image's other boxes kept. Raises DataError as `coco.read_lists` does, and for lists that hold
+    anything but objects.
     """
-    content = _read_json(path)
-    images, annotations, categories = (_dicts(path, content, key) for key in ("images", "annotations", "categories"))
-    names = {}
-    for each in categories:
-        number, name = each.get("id"), each.get("name")
-        if not _is_whole(number) or not isinstance(name, str) or not name.strip():
-            raise DataError(f"{path}: has the class {shown(each)}; expected a whole number as id, and a name.")
-        name = " ".join(name.split())
-        if number in names or name in names.values():
-            raise DataError(f"{path}: has the class {name!r}, number {number}, twice. Expected different ones.")
-        names[number] = name
+    images, annotations, names = read_lists(path)
+    for key, entries in ("images", images), ("annotations", annotations):
+        wrong = [each for each in entries if not isinstance(each, dict)]
+        if wrong:
+            raise DataError(f"{path}: '{key}' holds {shown(wrong[0])}; expected dicts only.")
     found, used = {}, {}
     for each in images:
         number, name = each.get("id"), each.get("file_name")
@@ -166,31 +162,6 @@ class _Places:
                 return self.by_place[place]
         named = self.by_name.get(name.rpartition("/")[2], [])
         return named[0] if len(named) == 1 else None
-
-
-def _read_json(path):
-    try:
-        content = json.loads(read_bytes(path, MOST_JSON))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise DataError(f"{path}: cannot be read as JSON ({reason}).") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds a {type(content).__name__}; expected images, annotations and categories.")
-    return content
-
-
-def _dicts(path, content, key):
-    """Return the list of this name in a JSON file. Raises DataError unless it is a list of dicts."""
-    things = content.get(key)
-    if not isinstance(things, list):
-        found = "is not there" if key not in content else f"is a {type(things).__name__}"
-        raise DataError(f"{path}: '{key}' {found}; expected a list, as in the JSON of COCO's boxes.")
-    wrong = [each for each in things if not isinstance(each, dict)]
-    if wrong:
-        raise DataError(f"{path}: '{key}' holds {shown(wrong[0])}; expected dicts only.")
-    return things
 
 
 def _box(each, position, names):

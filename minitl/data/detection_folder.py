@@ -17,7 +17,6 @@ import hashlib
 import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +24,12 @@ import numpy as np
 from ..errors import ArgumentError, DataError
 from ..progress import Progress
 from ..terminal import counted, printable, table
-from .annotations import Findings
-from .box_checks import Size, boxes_on, is_background
+from .annotations import Findings, is_background
+from .box_checks import Size, boxes_on
 from .coco_boxes import json_files, read_coco_folder
 from .folders import WIDTH, Photo, one_line
-from .photos import MOST_PIXELS, in_threads, open_photo, orientation
-from .split import held_back
+from .photos import MOST_PIXELS, in_threads, photo_and_orientation, read_content
+from .split import held_back, require_share
 from .voc_boxes import read_voc_folder
 from .walk import Walk
 from .yolo_boxes import label_files, read_yolo_folder
@@ -105,7 +104,7 @@ class DetectionFolder:
             f"<DetectionFolder {self.path}: {counted(len(self.class_names), 'class')}, "
             f"{counted(len(self.train), 'photograph')} for training, {len(self.val):,} for validation, "
             f"{len(self.test):,} for the test; left out: {counted(len(self.skipped), 'file')} "
-            f"and {_boxes(len(self.left_out_boxes))}>"
+            f"and {counted(len(self.left_out_boxes), 'box')}>"
         )
 
     def __str__(self):
@@ -124,7 +123,7 @@ class DetectionFolder:
         boxes = self.left_out_boxes
         lines += [f"left out: {one_line(file)}: the box {box} {why}" for file, box, why in boxes[:MOST_PRINTED]]
         if len(boxes) > MOST_PRINTED:
-            lines.append(f"left out: {_boxes(len(boxes) - MOST_PRINTED)} more (in Python: left_out_boxes)")
+            lines.append(f"left out: {counted(len(boxes) - MOST_PRINTED, 'box')} more (in Python: left_out_boxes)")
         lines += self.notes
         same = "WARNING: in two of training, validation and test, the same photograph:"
         lines += [f"{same} {', '.join(map(one_line, paths))}" for paths in self.in_two_parts]
@@ -154,8 +153,7 @@ def audit_detection(
     Raises DataError if there are no boxes or no photographs to learn from, or the files contradict each other;
     ArgumentError for arguments that do not fit.
     """
-    if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
-        raise ArgumentError(f"val_share is {val_share!r}; expected a share to hold back, from 0 to below 1.")
+    require_share(val_share)
     _check_names(class_names)
     root = Path(path)
     if not root.is_dir():
@@ -181,10 +179,6 @@ def audit_detection(
     folder.notes, folder.category_numbers = findings.all_notes(), numbers
     _look_over(folder)
     return folder
-
-
-def _boxes(count):
-    return f"{count:,} box{'' if count == 1 else 'es'}"
 
 
 def _check_names(class_names):
@@ -234,8 +228,9 @@ def _boxed_photos(root, found, names, findings, most_pixels, verbose):
         """Return (the size of a photograph, the sha256 of its file), or the error that describes its fault."""
         file = entry[1].image
         try:
-            width, height = open_photo(file, most_pixels).size
-            return Size(height, width, orientation(file)), hashlib.sha256(file.read_bytes()).hexdigest()
+            content = read_content(file)
+            image, orientation = photo_and_orientation(file, most_pixels, content)
+            return Size(image.height, image.width, orientation), hashlib.sha256(content).hexdigest()
         except (DataError, OSError) as error:
             return error
 

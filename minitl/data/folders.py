@@ -13,15 +13,14 @@ in the validation set makes the measured accuracy wrong, and one that is in two 
 import hashlib
 import textwrap
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 
-from ..errors import ArgumentError, DataError
+from ..errors import DataError
 from ..progress import Progress
 from ..terminal import counted
 from .parts import require_no_parts
 from .photos import MOST_PIXELS, in_threads, open_photo
-from .split import held_back
+from .split import held_back, require_share
 from .walk import OUTSIDE, AdviceError, Walk
 
 WIDTH = 80  # characters of a printed line
@@ -126,8 +125,7 @@ def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, ver
     Raises DataError if there are no photographs, only one class, an empty class, a class with one photograph alone, or
     classes that differ between training and validation; ArgumentError for another share.
     """
-    if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
-        raise ArgumentError(f"val_share is {val_share!r}; expected a share to hold back, from 0 to below 1.")
+    require_share(val_share)
     walk = Walk(path, follow_links)
     root, skipped = walk.root, walk.skipped
     files = walk.files_by_part()

@@ -15,9 +15,8 @@ import numpy as np
 
 from ..errors import DataError
 from .coco import CocoMask
-from .colours import to_rgb
 from .masks import Decoded, decode_mask, turned, unlisted
-from .photos import MOST_PIXELS, opened_image, orientation_of, read_content, turn_upright
+from .photos import photo_and_orientation, read_content
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def read_pair(masked_photo):
     """Return (image uint8 (H, W, 3), mask uint8 (H, W)) of a `MaskedPhoto`. Raises DataError for a file that cannot be
     read (any more)."""
     photo = masked_photo
-    image, orientation = _photograph(photo.path, read_content(photo.path))
+    image, orientation = photo_and_orientation(photo.path)
     mask = fitted(_decoded(photo.path, photo.mask, photo.colours or {}).values, image.size, orientation)
     if mask is None:
         raise DataError(f"{photo.path}: its mask has another size now. Look through the folder again.")
@@ -79,7 +78,7 @@ class Examination:
         at_fault = pair.path
         try:
             content = read_content(pair.path)
-            image, orientation = _photograph(pair.path, content)
+            image, orientation = photo_and_orientation(pair.path, content=content)
             at_fault = pair.path if isinstance(pair.mask, CocoMask) else pair.mask
             decoded = _decoded(pair.path, pair.mask, self.table)
         except (DataError, OSError) as error:
@@ -101,14 +100,6 @@ class Examination:
         pixels = tuple(np.bincount(mask.ravel(), minlength=256).tolist())
         digest = hashlib.sha256(content).hexdigest()
         return MaskedPhoto(pair.path, pair.mask, digest, self.table or None, pixels, mask.shape)
-
-
-def _photograph(path, content):
-    """Return (the upright Pillow image in RGB, the orientation of the stored one) of a photograph's `content`."""
-    with opened_image(path, MOST_PIXELS, content) as image:
-        orientation = orientation_of(image)
-        turn_upright(image)
-        return to_rgb(image), orientation
 
 
 def _decoded(path, mask, table):

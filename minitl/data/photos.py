@@ -53,9 +53,23 @@ def open_photo(path, most_pixels=MOST_PIXELS):
 
     Raises DataError with the name of the file, the reason, and what to do.
     """
-    with opened_image(path, most_pixels) as image:
+    return photo_and_orientation(path, most_pixels)[0]
+
+
+def photo_and_orientation(path, most_pixels=MOST_PIXELS, content=None):
+    """Return (a photograph as `open_photo` returns it, how it is stored).
+
+    content   the bytes of the file, where they were read before
+
+    EXIF numbers from 1 (upright) to 8 how an image is stored; from 5 on, height and width are exchanged. What was drawn
+    on the stored image, as masks and boxes may be, must be turned as well. Damaged EXIF data count as 1.
+    """
+    with opened_image(path, most_pixels, content) as image:
+        orientation = 1
+        with contextlib.suppress(Exception):
+            orientation = image.getexif().get(ORIENTATION, 1)
         turn_upright(image)
-        return to_rgb(image)
+        return to_rgb(image), orientation if orientation in range(1, 9) else 1
 
 
 @contextlib.contextmanager
@@ -107,14 +121,6 @@ def turn_upright(image):
         ImageOps.exif_transpose(image, in_place=True)
 
 
-def orientation_of(image):
-    """Return how an opened image is stored, as EXIF numbers it from 1 to 8. Damaged EXIF data count as 1, upright."""
-    with contextlib.suppress(Exception):
-        orientation = image.getexif().get(ORIENTATION, 1)
-        return orientation if orientation in range(1, 9) else 1
-    return 1
-
-
 def read_content(path, form="an image", thing="a photograph"):
     """Return the bytes of a file that is to be decoded and digested, and so is read only once.
 
@@ -131,20 +137,6 @@ def read_content(path, form="an image", thing="a photograph"):
     if len(content) > MOST_BYTES:
         raise DataError(f"{path}: is larger than the limit of {MOST_BYTES:,} bytes.")
     return content
-
-
-def orientation(path):
-    """Return how a photograph is stored, as its EXIF data say: from 1 (upright) to 8; 1 where they do not say.
-
-    `open_photo` has turned the image upright. Boxes that were drawn on the stored image must be turned as well.
-    Numbers from 5 on exchange height and width.
-    """
-    Image = _pillow(path)
-    try:
-        with _pillow_is_quiet, open(path, "rb") as file, Image.open(file, formats=_formats(path)) as image:
-            return orientation_of(image)
-    except Exception:  # as for damaged EXIF data, which turn nothing
-        return 1
 
 
 def in_threads(work, things):

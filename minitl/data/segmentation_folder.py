@@ -16,7 +16,6 @@ the COCO file, `classes.txt` (one name a line), and otherwise they are the numbe
 """
 
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from .masked_photos import Examination, MaskedPhoto, name_of
 from .masks import BLACK_AND_WHITE, IGNORE, colour_table
 from .pairing import find_pairs
 from .photos import in_threads, read_content
-from .split import held_back
+from .split import held_back, require_share
 from .walk import AdviceError
 
 NAMES_FILE = "classes.txt"
@@ -114,8 +113,7 @@ def audit_segmentation(
     Raises DataError if the folder is laid out otherwise, if no pair in it is good, or if there is one alone to divide;
     ArgumentError for other arguments.
     """
-    if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
-        raise ArgumentError(f"val_share is {val_share!r}; expected a share to hold back, from 0 to below 1.")
+    require_share(val_share)
     if ignore is not None and (type(ignore) is not int or not 0 <= ignore <= 255):
         raise ArgumentError(f"ignore is {ignore!r}; expected the number of unlabelled pixels, from 0 to 255, or None.")
     found = find_pairs(path, follow_links, verbose)

@@ -22,8 +22,17 @@ all draws. (`tests/photographs/test_split.py` checks these figures.)
 
 import math
 from collections import Counter
+from numbers import Real
+
+from ..errors import ArgumentError
 
 CLOSE = 0.2  # how far the held-back photographs of a class may be from their quota, as a share of it
+
+
+def require_share(val_share):
+    """Raise ArgumentError unless `val_share` is a share that can be held back."""
+    if isinstance(val_share, bool) or not isinstance(val_share, Real) or not 0 <= val_share < 1:
+        raise ArgumentError(f"val_share is {val_share!r}; expected a share to hold back, from 0 to below 1.")
 
 
 def held_back(photos, share):

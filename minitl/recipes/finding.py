@@ -1,10 +1,11 @@
-"""The photographs of a folder, as the recipes find them before they work. `data.audit_folder` checks the files."""
+"""The photographs of a folder, as the recipes find them before they work, and those that vanish while they work.
+`data.audit_folder` checks the files."""
 
 from pathlib import Path
 
 from .. import data
 from ..data.parts import parts_of
-from ..terminal import printable
+from ..terminal import printable, wrapped
 from .settings import VALIDATION, SettingError
 
 
@@ -23,3 +24,11 @@ def found_photographs(path, settings):
     folder = data.audit_folder(path, share, settings.strict, follow_links=settings.follow_links)
     print(printable(str(folder)), flush=True)
     return folder
+
+
+def pass_over(folder, vanished):
+    """Print the photographs that could not be read any more, [(path, reason)], and add them to those that `folder` has
+    skipped."""
+    for path, reason in vanished:
+        print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
+    folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]

@@ -10,25 +10,18 @@ and the features are kept on the disk. A head is chosen by cross-validation on t
 the frozen base. If asked for, the base's last block learns with it in a second stage, at a small learning rate. The
 result is measured on photographs that were held back.
 
-`finetune_photographs` calls the steps in order, `two_stages` has the steps, and `settings` has the options.
+`_in_two_stages` calls the steps in order, `two_stages` has the steps, and `settings` has the options. `job_on_folder`
+has what comes before and after the steps.
 The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.
 """
 
 import time
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..data import PhotoFolder
 from ..files.results import write_json
-from ..kernels.memory import peak_bytes
-from ..models import Model
 from ..progress import Progress
-from ..terminal import wrapped
-from ..version import __version__
-from .evaluation import Evaluation
 from .head_choice import HeadChoice
-from .job_on_folder import prepared
+from .job_on_folder import Finetuned, finetuned, keep_model, prepared
 from .reporting import report_on_photographs
 from .settings import PhotographSettings, SettingError, require_path, settings_from
 from .two_stages import TwoStages
@@ -45,50 +38,24 @@ TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm"
 LIKE_THE_DEFAULT = {"unfreeze": "none", "tune_epochs": 0, "l2_sp": None, "weight_decay": None}
 
 
-@dataclass(frozen=True)
-class FinetunedPhotographs:
-    """The result of a fine-tuning on photographs.
+@dataclass(frozen=True, repr=False)
+class FinetunedPhotographs(Finetuned):
+    """The result of a fine-tuning on photographs: a `Finetuned` with an `Evaluation`, a `data.PhotoFolder` and
+    `PhotographSettings`, and
 
-    model         ready to be saved: its metadata name its classes, and how photographs are to be prepared
-    evaluation    `Evaluation` on the photographs that were held back
-    accuracy      {stage: accuracy on them}: "ridge" (a head in closed form, or None), "head", "last"
-    history       {stage: {"loss": [of each epoch], "accuracy": ..., "val_loss": ..., ...}}: "head" and "blocks"
+    accuracy      {stage: accuracy on what was held back}: "ridge" (a head in closed form, or None), "head", "last"
     choice        `head_choice.HeadChoice`: which head was taken, and the cross-validation that it was chosen by
-    folder        the `data.PhotoFolder`: its photographs, and the files that were left out
-    settings      the `PhotographSettings`, with all defaults filled in
-    training_pictures   the number of photographs that it learned from, mirror images counted
-    seconds       in all;   peak_bytes   the most memory that the process had, or None
     """
 
-    model: Model
-    evaluation: Evaluation
     accuracy: dict
-    history: dict
     choice: HeadChoice
-    folder: PhotoFolder
-    settings: PhotographSettings
-    training_pictures: int
-    seconds: float
-    peak_bytes: int | None
 
-    def __repr__(self):
-        return f"<{type(self).__name__} from {self.folder.path}: {self.evaluation!r}, {self.model!r}>"
-
-    def as_data(self):
-        """Return everything but the model, as JSON can hold it."""
+    def own_data(self):
+        """Return what only this class has, as JSON can hold it."""
         return {
-            **self.evaluation.as_data(),
             "accuracy_by_stage": self.accuracy,
-            "history": self.history,
             "head": self.choice.as_data(),
-            "training_pictures": self.training_pictures,
-            "left_out": [[str(path), reason] for path, reason in self.folder.skipped],
             "two_labels": [[str(path) for path in paths] for paths in self.folder.with_two_labels],
-            "ledger": self.model.ledger.summary(),
-            "options": self.settings.as_data(),
-            "seconds": self.seconds,
-            "peak_bytes": self.peak_bytes,
-            "versions": {"minitl": __version__, "numpy": np.__version__},
         }
 
 
@@ -101,13 +68,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
     Ctrl-C and SIGTERM stop it: it saves a checkpoint and raises `interruption.Interrupted`. The same call with
     resume=True goes on, and its results are those of an unbroken run to the last bit.
     """
-    require_path("folder", folder)
-    settings = settings_from(PhotographSettings, settings, changes)
-    with prepared(TwoStages, folder, settings, verbose) as job:
-        result = _in_two_stages(folder, job)
-        write_json(job.settings.json, result.as_data())
-        job.runs.clear()
-    return result
+    return finetuned(TwoStages, _in_two_stages, folder, PhotographSettings, settings, changes, verbose)
 
 
 def _in_two_stages(folder, job):
@@ -132,19 +93,11 @@ def _in_two_stages(folder, job):
     accuracy["last"] = evaluation.accuracy
     print(f"\nOn the photographs that were held back:\n{evaluation}")
     job.model.metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": CROP}
-    print("\nWhere the model's parameters come from:")
-    print("\n".join(wrapped(line, " " * 12) for line in job.model.ledger.summary()))
-    if settings.save:
-        job.model.save(settings.save)
-        print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ...")
-    seconds = time.perf_counter() - start
-    print(f"\n{seconds:.0f} s in all.")
-    history = {stage: each.history for stage, each in history.items()}
+    seconds = keep_model(job, start)
+    result = FinetunedPhotographs.of(job, evaluation, history, seconds, accuracy=accuracy, choice=job.choice)
     if settings.report:
-        report_on_photographs(job, evaluation, history, accuracy, seconds)
-    return FinetunedPhotographs(
-        job.model, evaluation, accuracy, history, job.choice, job.folder, settings, len(job.y), seconds, peak_bytes()
-    )
+        report_on_photographs(job, evaluation, result.history, accuracy, seconds)
+    return result
 
 
 def find_learning_rate(folder, settings=None, verbose=1, **changes):

@@ -1,21 +1,21 @@
 """The settings that the jobs for pixels (`segmentation`) and for boxes (`detection`) have in common."""
 
+import os
 from dataclasses import dataclass, fields, replace
 
 from ..applications import NETWORKS
 from ..applications.skips import ENDS
-from ..arguments import truth_value
+from ..arguments import is_whole_number, truth_value
 from .settings import (
     LARGEST_DECAY,
-    LARGEST_FACTOR,
     LARGEST_SIZE,
-    SCHEDULES,
     SettingError,
-    is_number,
     require_above_0,
+    require_fitting_warm_up,
     require_number,
     require_one_of,
-    require_path,
+    require_share,
+    require_usual_values,
     require_whole_number,
 )
 
@@ -78,48 +78,40 @@ class PlaceSettings:
         """Return these settings, checked. Raises SettingError for values that make no sense, and for
         settings that would have no effect."""
         require_one_of("base", self.base, list(ENDS))
-        require_one_of("schedule", self.schedule, SCHEDULES)
-        parts = NETWORKS[self.base].fine_tuning
+        parts = self.parts
         if self.unfreeze not in (*parts, "none"):
             text = "{} is {found!r}; expected none or a part of {base}: {parts}."
             raise SettingError(text, "unfreeze", found=self.unfreeze, base=self.base, parts=", ".join(parts))
-        for name in "epochs", "tune_epochs", "variations", "batch_size":
+        require_usual_values(self)
+        if self.weights not in (None, RANDOM) and not os.path.isfile(self.weights):
+            text = "{} is {found}; expected a file of weights, or none for random numbers."
+            raise SettingError(text, "weights", found=self.weights)
+        for name in "tune_epochs", "variations":
             require_whole_number(name, getattr(self, name))
         for name in "learning_rate", "tune_rate":
             require_above_0(name, getattr(self, name))
-        require_whole_number("seed", self.seed, least=0)
-        require_number("head_factor", self.head_factor, most=LARGEST_FACTOR)
         for name in "weight_decay", "l2_sp":
             require_number(name, getattr(self, name), most=LARGEST_DECAY)
-        if self.clip_norm is not None:
-            require_above_0("clip_norm", self.clip_norm)
-        if self.patience is not None:
-            require_whole_number("patience", self.patience, least=0)
-        shortest = min(self.epochs, self.tune_epochs if self.unfreeze != "none" else self.epochs)
-        if not is_number(self.warm_up) or not 0 <= self.warm_up <= shortest:
-            text = "{} is {found!r}; expected a number of epochs from 0 to {most}."
-            raise SettingError(text, "warm_up", found=self.warm_up, most=shortest)
-        if not is_number(self.validation) or not 0 < self.validation < 1:
-            text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
-            raise SettingError(text, "validation", found=self.validation)
+        require_fitting_warm_up(self)
+        require_share("validation", self.validation)
         for name in "height", "width":
             size = getattr(self, name)
-            if size is not None and (isinstance(size, bool) or size % GRID or not GRID <= size <= LARGEST_SIZE):
+            if size is not None and (not is_whole_number(size) or size % GRID or not GRID <= size <= LARGEST_SIZE):
                 text = "{} is {found!r}; expected a multiple of {grid} up to {most}, in pixels."
                 raise SettingError(text, name, found=size, grid=GRID, most=LARGEST_SIZE)
         if (self.height is None) != (self.width is None):
             raise SettingError("{} goes with {}: give both, or neither.", "height", "width")
-        for name in "run_folder", "weights":
-            if getattr(self, name) is not None:
-                require_path(name, getattr(self, name))
-        if self.despite_changes and not self.resume:
-            raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
         for name in OF_THE_SECOND_STAGE:
             if not self.has_second_stage and getattr(self, name) != getattr(type(self), name):
                 text = "{} acts in the second stage, and there is none. Leave it out, or give {} {last}."
                 raise SettingError(text, name, "unfreeze", last=next(iter(parts)))
         switches = [field.name for field in fields(self) if isinstance(field.default, bool)]
         return replace(self, **{name: truth_value(getattr(self, name), name) for name in switches})
+
+    @property
+    def parts(self):
+        """Return {part of the base that a second stage can begin with: the layer before it}, the last part first."""
+        return NETWORKS[self.base].fine_tuning
 
     @property
     def has_second_stage(self):

@@ -18,8 +18,9 @@ from ..features.on_disk import kept_together, room_for
 from ..features.prefix import fixed_ends
 from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import counted, printable, wrapped
+from ..terminal import counted, wrapped
 from . import stage
+from .finding import pass_over
 from .heads import without_a_batch_of_one
 from .place_settings import GRID, RANDOM
 from .settings import SettingError
@@ -41,8 +42,6 @@ class PlaceJob:
     """
 
     has_figures = False  # whether its report has PNG files, which need matplotlib
-    # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
-    adam = True  # False: SGD with momentum
     conditions = ("seed", "patience", "variations")
 
     def __init__(self, settings, runs):
@@ -51,7 +50,7 @@ class PlaceJob:
         self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         for rate in settings.learning_rate, settings.tune_rate:  # a wrong setting is refused now, not after an hour
-            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=self.adam)
+            stage.optimizer(settings, rate, steps=10, warm_up=round(settings.warm_up), adam=True)
         set_random_seed(settings.seed)
 
     # ---- what a subclass writes ----
@@ -118,9 +117,7 @@ class PlaceJob:
                 text = "there is no room to keep {size} of maps. Make room, or lower {}, {} and {}."
                 raise SettingError(text, "variations", "height", "width", size=size_text(size))
             rows = kept_together(graphs, stream, self.settings.keep_features, half=True, about=about)
-            for path, reason in rows[0].left_out:
-                print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
-            self.folder.skipped += [(path.relative_to(self.folder.path), reason) for path, reason in rows[0].left_out]
+            pass_over(self.folder, rows[0].left_out)
             setattr(self, f"x{name}", tuple(rows))
             with Progress("What is to be learned", enabled=len(stream) > 100):
                 setattr(self, f"y{name}", self.labels(stream, rows[0].positions))
@@ -170,7 +167,8 @@ class PlaceJob:
         batch_size = without_a_batch_of_one(settings.batch_size, examples)
         steps_an_epoch = -(-examples // batch_size)
         steps, warm_up = epochs * steps_an_epoch, round(settings.warm_up * steps_an_epoch)
-        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, self.adam)
+        # Scores of several maps add up, and their gradients differ much in size: Adam moves all of them alike.
+        optimizer = stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True)
         callbacks, self.learning_rates[name] = stage.callbacks(settings, self.runs, name, epochs, self.conditions)
         self.learned[name] = self.model.count_params(trainable_only=True)
         self.part.compile(optimizer, self.loss(), metrics=self.metrics())

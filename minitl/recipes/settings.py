@@ -162,7 +162,6 @@ class PhotographSettings:
         """Return these settings with the defaults of the base filled in. Raises SettingError for values that make no
         sense, and for settings that would have no effect."""
         require_one_of("base", self.base, bases())
-        require_one_of("schedule", self.schedule, SCHEDULES)
         require_one_of("start", self.start, STARTS)
         require_one_of("head", self.head, HEADS)
         network, ends = NETWORKS[self.base], cuts(self.base)
@@ -197,41 +196,27 @@ class PhotographSettings:
 
     def _check_values(self, smallest_size):
         """Raise SettingError for a number that is out of range."""
-        for name in "epochs", "batch_size", "image_size":
-            require_whole_number(name, getattr(self, name))
+        require_usual_values(self)
+        require_whole_number("image_size", self.image_size)
         if not smallest_size <= self.image_size <= LARGEST_SIZE:
             raise SettingError(
                 "{} is {found}; expected {least} (the smallest that the base takes) to {most}.",
                 "image_size", found=self.image_size, least=smallest_size, most=LARGEST_SIZE,
             )  # fmt: skip
-        for name in "tune_epochs", "seed":
-            if getattr(self, name) is not None or name == "seed":
-                require_whole_number(name, getattr(self, name), least=0)
+        if self.tune_epochs is not None:
+            require_whole_number("tune_epochs", self.tune_epochs, least=0)
         for name in "learning_rate", "tune_rate":
             if getattr(self, name) is not None:
                 require_above_0(name, getattr(self, name))
-        require_number("head_factor", self.head_factor, most=LARGEST_FACTOR)
         for name in "weight_decay", "l2_sp":
             if getattr(self, name) is not None:
                 require_number(name, getattr(self, name), most=LARGEST_DECAY)
-        if self.clip_norm is not None:
-            require_above_0("clip_norm", self.clip_norm)
-        if self.patience is not None:
-            require_whole_number("patience", self.patience, least=0)
-        stages = {"epochs": self.epochs, **({} if self.unfreeze == "none" else {"tune_epochs": self.tune_epochs})}
-        shortest = min(stages, key=stages.get)
-        if not is_number(self.warm_up) or not 0 <= self.warm_up <= stages[shortest]:
-            text = "{} is {found!r}; expected a number of epochs, {most} at most, which is {}."
-            raise SettingError(text, "warm_up", shortest, found=self.warm_up, most=stages[shortest])
-        if self.validation is not None and not (is_number(self.validation) and 0 < self.validation < 1):
-            text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
-            raise SettingError(text, "validation", found=self.validation)
+        require_fitting_warm_up(self)
+        if self.validation is not None:
+            require_share("validation", self.validation)
         if self.label_smoothing is not None and not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
             text = "{} is {found!r}; expected a share, from 0 to below 1."
             raise SettingError(text, "label_smoothing", found=self.label_smoothing)
-        for name in "run_folder", "weights":
-            if getattr(self, name) is not None:
-                require_path(name, getattr(self, name))
         if self.weights is not None and not os.path.isfile(self.weights):
             raise SettingError("{} is {found}; expected a file of weights, found none.", "weights", found=self.weights)
         if self.augment and (self.start == "ridge" or self.mirror):
@@ -243,8 +228,6 @@ class PhotographSettings:
 
         unfreeze   the part from which on the second stage learns, or "none";   last   the last part, or None
         """
-        if self.despite_changes and not self.resume:
-            raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
         if unfreeze != "none" and self.tune_epochs == 0:
             other = "tune_rate" if self.unfreeze is None else "unfreeze"
             raise SettingError("{} is 0, and {} asks for a second stage. Leave out one of them.", "tune_epochs", other)
@@ -269,6 +252,41 @@ def parts_before(base, cut):
     """Return {part that can be fine-tuned: the layer before it}, from the end, of a base that ends with `cut`."""
     ends, parts = cuts(base), NETWORKS[base].fine_tuning
     return {part: before for part, before in parts.items() if ends.index(before) < ends.index(cut)}
+
+
+def require_usual_values(settings):
+    """Raise SettingError for a value of those settings that every fine-tuning on a folder has in the same way."""
+    require_one_of("schedule", settings.schedule, SCHEDULES)
+    for name in "epochs", "batch_size":
+        require_whole_number(name, getattr(settings, name))
+    require_whole_number("seed", settings.seed, least=0)
+    require_number("head_factor", settings.head_factor, most=LARGEST_FACTOR)
+    if settings.clip_norm is not None:
+        require_above_0("clip_norm", settings.clip_norm)
+    if settings.patience is not None:
+        require_whole_number("patience", settings.patience, least=0)
+    for name in "run_folder", "weights":
+        if getattr(settings, name) is not None:
+            require_path(name, getattr(settings, name))
+    if settings.despite_changes and not settings.resume:
+        raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
+
+
+def require_fitting_warm_up(settings):
+    """Raise SettingError unless the warm-up ends within the shortest stage."""
+    names = ["epochs"] if settings.unfreeze == "none" else ["epochs", "tune_epochs"]
+    shortest = min(names, key=lambda name: getattr(settings, name))
+    most = getattr(settings, shortest)
+    if not is_number(settings.warm_up) or not 0 <= settings.warm_up <= most:
+        text = "{} is {found!r}; expected a number of epochs, {most} at most, which is {}."
+        raise SettingError(text, "warm_up", shortest, found=settings.warm_up, most=most)
+
+
+def require_share(name, found):
+    """Raise SettingError unless a setting is a share of photographs that can be held back."""
+    if not is_number(found) or not 0 < found < 1:
+        text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
+        raise SettingError(text, name, found=found)
 
 
 def require_one_of(name, found, choices):

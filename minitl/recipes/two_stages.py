@@ -16,12 +16,12 @@ from ..models import Model, Sequential
 from ..optimizers import SGD
 from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import counted, printable, wrapped
+from ..terminal import counted, wrapped
 from ..training import range_test, ridge_head
 from . import stage
 from .base_features import features_of, room_for_features
 from .evaluation import Evaluation
-from .finding import found_photographs
+from .finding import found_photographs, pass_over
 from .head_choice import MOST_EPOCHS, NOUN, HeadChoice, candidates, choose_head
 from .heads import before_normalization, learning_layers, without_a_batch_of_one
 from .settings import SettingError, parts_before
@@ -101,10 +101,7 @@ class TwoStages:
                 for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
             )
             self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
-            vanished = [*self.x.left_out, *self.x_val.left_out]
-            for path, reason in vanished:
-                print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
-            folder.skipped += [(path.relative_to(folder.path), reason) for path, reason in vanished]
+            pass_over(folder, [*self.x.left_out, *self.x_val.left_out])
         self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
 
     def stream(self, photos, **options):

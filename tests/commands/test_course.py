@@ -12,6 +12,7 @@ from conftest import REPOSITORY
 
 from minitl import cli, data
 from minitl.course.study import whole
+from minitl.course.where import boxes, pixels
 from minitl.weights.distrust import known_files as known
 
 FEWER = 100  # images to learn from, and to test on
@@ -52,6 +53,8 @@ def less_to_do(monkeypatch, command):
         class_names=image_set.class_names,
     )
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: fewer)
+    monkeypatch.setattr(pixels, "EXTENT", pixels.EXTENT._replace(training=16, test=8, epochs=(1, 1, 1)))
+    monkeypatch.setattr(boxes, "EXTENT", boxes.EXTENT._replace(training=16, test=8, epochs=1))
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
 

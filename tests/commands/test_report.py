@@ -511,7 +511,7 @@ def test_a_folder_of_photographs(photos, options, tmp_path, capsys):
 def test_a_resumed_run_has_the_same_curves(photos, tmp_path, monkeypatch, capsys):
     """Press Ctrl-C in the second stage: the curves of the first stage come from its checkpoint."""
     from minitl import interruption
-    from minitl.recipes.two_stages import EpochLines
+    from minitl.recipes.epoch_lines import EpochLines
 
     fast = ["finetune", str(photos), "--image-size", "32", "--epochs", "4", "--tune-epochs", "3", "--warm-up", "1"]
     assert cli.main([*fast, "--report", str(tmp_path / "whole")]) == 0

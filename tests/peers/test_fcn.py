@@ -1,4 +1,4 @@
-"""FCN-8s, cross-entropy with unlabelled pixels, and two steps of its training, beside PyTorch with the same weights."""
+"""FCN-8s and 4s, cross-entropy with unlabelled pixels, and two training steps, beside PyTorch with the same weights."""
 
 import pytest
 import torch
@@ -17,24 +17,32 @@ CLASSES, IGNORED = 4, 255
 
 
 class TorchFCN(Twin):
-    """FCN-8s in PyTorch: (N, H, W, 3) -> the scores of each pixel (N, classes, H, W)."""
+    """FCN in PyTorch: (N, H, W, 3) -> the scores of each pixel (N, classes, H, W)."""
+
+    def __init__(self, weights, stride, filters):
+        super().__init__(weights)
+        self.stride, self.filters = stride, filters
 
     def __call__(self, images, training):
         maps, scores = self.maps(images), None
-        for stride, name in (32, "block5_pool"), (16, "block4_pool"), (8, "block3_pool"):
+        for stride, name in (32, "block5_pool"), (16, "block4_pool"), (8, "block3_pool"), (4, "block2_pool"):
+            if stride < self.stride:
+                break
             x = self.norm(maps[name], f"stride{stride}_normalized", training)
-            x = self.conv(self.conv(x, f"stride{stride}_conv", relu=True), f"stride{stride}_scores")
+            x = self.conv(x, f"stride{stride}_conv", relu=True) if self.filters else x
+            x = self.conv(x, f"stride{stride}_scores")
             if scores is not None:
                 x = x + F.interpolate(scores, scale_factor=2, mode="bilinear", align_corners=False)
             scores = x
-        return F.interpolate(scores, scale_factor=8, mode="bilinear", align_corners=False)
+        return F.interpolate(scores, scale_factor=self.stride, mode="bilinear", align_corners=False)
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("float64", 1e-9)])
-def test_outputs_loss_and_steps(dtype, tolerance, rng):
-    model = FCN(small_vgg16(64, 96), CLASSES, stride=8, width=5)
+@pytest.mark.parametrize("stride, filters", [(8, 5), (4, 0)])
+def test_outputs_loss_and_steps(stride, filters, dtype, tolerance, rng):
+    model = FCN(small_vgg16(64, 96), CLASSES, stride, filters)
     weights = randomized(model, rng, dtype)
-    twin = TorchFCN(weights)
+    twin = TorchFCN(weights, stride, filters)
     images = rng.normal(0, 1, (3, 64, 96, 3)).astype(dtype)
     labels = rng.integers(CLASSES, size=(3, 64, 96))
     labels[rng.random(labels.shape) < 0.2] = IGNORED

@@ -190,7 +190,7 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
     _, place = finished
     model = load_model(place / "shapes.h5")
     for name, value, message in (
-        ("task", None, "answers the class of an image, not boxes"),
+        ("task", "images", "answers the class of an image, not boxes"),
         ("priors", [[[8, 8]], [[30, 30]]], "outputs for .* priors"),
         ("priors", None, "'priors' are None"),
         ("class_names", ["disc"], "a name for each class"),
@@ -204,6 +204,7 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
     for changes, name in (
         ({"priors": (3,)}, "priors"), ({"match": 1.5}, "match"), ({"height": 60, "width": 64}, "height"),
         ({"layout": "xml"}, "layout"), ({"most": 0}, "most"), ({"base": "inception_v3"}, "base"),
+        ({"base": "resnet50", "unfreeze": "conv5"}, "unfreeze"),  # the detector takes no map behind conv4
     ):  # fmt: skip
         with pytest.raises(SettingError, match=f"^{name} is"):
             finetune_detection(folder, verbose=0, **changes)

@@ -432,10 +432,11 @@ def test_each_broken_file_of_voc_is_named(tmp_path):
 
 BROKEN_COCO = [
     ("", "is empty"), ("{", "cannot be read as JSON"), ("[" * 200_000, "nested too deep"), ("[]", "holds a list"),
-    ("{}", "'images' is not there"), ('{"images": 3}', "'images' is a int"),
-    ('{"images": [3], "annotations": [], "categories": []}', "'images' holds 3"),
-    (coco_of([], [], [("a", "b")]), "expected a whole number as id"),
-    (coco_of([], [], [(1, "b"), (1, "c")]), "twice"), (coco_of([], [], [(1, "b"), (2, "b")]), "twice"),
+    ("{}", "has no 'images'"), ('{"images": 3}', "'images' is a int"),
+    ('{"images": [3], "annotations": [], "categories": [{"id": 7, "name": "a"}]}', "'images' holds 3"),
+    (coco_of([], [], [("a", "b")]), "expected an id"),
+    (coco_of([], [], [(1, "b"), (1, "c")]), "has the id 1, as 'b' has"),
+    (coco_of([], [], [(1, "b"), (2, "b")]), "two categories are called 'b'"),
 ]  # fmt: skip
 
 

@@ -328,6 +328,14 @@ def test_the_tables_fit_a_terminal():
     assert max(map(len, str(evaluation).splitlines())) <= 80 and "confused most often" in str(evaluation)
 
 
+def test_images_without_labels_do_not_widen_the_intervals():
+    right, none = np.array([[8, 2], [0, 10]]), np.zeros((2, 2), int)
+    evaluation = PixelEvaluation([right, none, none], ["a", "b"])
+    assert evaluation.pixel_accuracy_interval == (0.9, 0.9)
+    assert evaluation.mean_iou_interval == (evaluation.mean_iou, evaluation.mean_iou)
+    assert PixelEvaluation([none, none], ["a", "b"]).mean_iou_interval is None
+
+
 def test_weights_of_classes_are_limited():
     assert weights_of_classes(np.array([900, 90, 10, 0])) == pytest.approx({0: 1000 / 2700, 1: 1000 / 270, 2: 10})
 
@@ -347,6 +355,8 @@ def test_weights_of_classes_are_limited():
         ({"base": "inception_v3"}, "base is 'inception_v3'; expected one of vgg16, resnet50"),
         ({"height": 100, "width": 64}, "height is 100; expected a multiple of 32"),
         ({"height": 64}, "height goes with width"),
+        ({"weights": "missing.h5"}, "weights is missing.h5; expected a file of weights"),
+        ({"height": "64", "width": 64}, "height is '64'; expected a multiple of 32"),
         ({"tune_epochs": 3}, "tune_epochs acts in the second stage, and there is none"),
         ({"class_weights": "maybe"}, "class_weights is 'maybe'"),
         ({"variations": 0}, "variations is 0"),
@@ -409,6 +419,9 @@ def test_masks_of_colours(shapes, weights, tmp_path):
     assert result.as_data()["options"]["colours"]["250 0 0"] == "disc"
     found, _ = evaluate_segmentation(tmp_path / "m.h5", shapes, verbose=0)
     assert found.confusion.sum() == 12 * 32 * 64 and load_model(tmp_path / "m.h5").metadata["ignore"] == 255
+    (shapes / "classes.txt").write_text("nothing\ntriangle\nsquare\ndisc\n")  # the colours say what is what
+    again, _ = evaluate_segmentation(tmp_path / "m.h5", shapes, verbose=0)
+    assert np.array_equal(again.confusion, found.confusion)
     for line, message in ("1 2: a", "line 1 is '1 2: a'"), ("1 2 3 a", "line 1"), ("1 2 300: a", "colours has the key"):
         table.write_text(line)
         with pytest.raises(DataError, match=message):

@@ -13,20 +13,15 @@ import numpy as np
 from ...applications.ssd import SSD, ssd_priors
 from ...data.batches import in_order
 from ...data.box_augmentation import BoxedAugmentation
-from ...data.detection_folder import DetectionFolder, audit_detection
+from ...data.detection_folder import audit_detection
 from ...data.variations import Variations
 from ...errors import DataError
 from ...features.one_pass import outputs
-from ...files.results import write_json
-from ...kernels.memory import peak_bytes
 from ...losses import MultiBoxLoss
-from ...models import Model
 from ...progress import Progress
-from ...terminal import counted, printable, wrapped
-from ...version import __version__
-from ..job_on_folder import prepared
+from ...terminal import counted, wrapped
+from ..job_on_folder import Finetuned, finetuned, keep_model
 from ..places import PlaceJob, sides_for
-from ..settings import require_path, settings_from
 from .decoding import decoded, enlarged
 from .evaluation import BoxEvaluation, labels_of
 from .prior_shapes import prior_shapes, shape_iou
@@ -38,51 +33,27 @@ BATCH = 8  # photographs at a time
 LARGEST_SIDE = 320  # pixels, of images whose size nobody has chosen: four times as fast as 640
 
 
-@dataclass(frozen=True)
-class FinetunedDetection:
-    """The result of a fine-tuning on photographs with boxes.
+@dataclass(frozen=True, repr=False)
+class FinetunedDetection(Finetuned):
+    """The result of a fine-tuning on photographs with boxes: a `Finetuned` with a `BoxEvaluation`, a
+    `data.DetectionFolder` and `DetectionSettings`, and
 
-    model         ready to be saved: its metadata hold all that `detect` needs
-    evaluation    `BoxEvaluation` on the photographs that were held back
-    mean_average_precision    {stage: that of VOC on them}: "head" and "last"; None where no class has a box there
-    history       {stage: {"loss": [of each epoch], "val_loss": ...}}: "head" and "blocks"
+    mean_average_precision    {stage: that of VOC on what was held back}: "head" and "last"; None where no class has a
+                  box there
     shapes        the (width, height) of the priors of each map, in pixels of the image that the network is shown
-    folder        the `data.DetectionFolder`: its photographs, and what was left out
-    settings      the `DetectionSettings`
-    training_pictures   the number of images that it learned from, variations counted
-    seconds       in all;   peak_bytes   the most memory that the process had, or None
     """
 
-    model: Model
-    evaluation: BoxEvaluation
     mean_average_precision: dict
-    history: dict
     shapes: list
-    folder: DetectionFolder
-    settings: DetectionSettings
-    training_pictures: int
-    seconds: float
-    peak_bytes: int | None
 
-    def __repr__(self):
-        return f"<{type(self).__name__} from {self.folder.path}: {self.evaluation!r}, {self.model!r}>"
-
-    def as_data(self):
-        """Return everything but the model, as JSON can hold it."""
+    def own_data(self):
+        """Return what only this class has, as JSON can hold it."""
+        left_out = self.folder.left_out_boxes
         return {
-            **self.evaluation.as_data(),
             "mean_average_precision_by_stage": self.mean_average_precision,
-            "history": self.history,
             "prior_shapes": self.shapes,
             "image_size": list(self.model.input_shape[1:3]),
-            "training_pictures": self.training_pictures,
-            "left_out": [[str(path), reason] for path, reason in self.folder.skipped],
-            "left_out_boxes": [[str(file), str(box), reason] for file, box, reason in self.folder.left_out_boxes],
-            "ledger": self.model.ledger.summary(),
-            "options": self.settings.as_data(),
-            "seconds": self.seconds,
-            "peak_bytes": self.peak_bytes,
-            "versions": {"minitl": __version__, "numpy": np.__version__},
+            "left_out_boxes": [[str(file), str(box), reason] for file, box, reason in left_out],
         }
 
 
@@ -91,8 +62,6 @@ class DetectionJob(PlaceJob):
 
     shapes   the (width, height) of the priors of each map;   priors   their boxes (P, 4)
     """
-
-    adam = False  # SGD with momentum, as in the paper
 
     def find(self, path):
         """Find the photographs and boxes in the folder, and print what was found."""
@@ -204,13 +173,7 @@ def finetune_detection(folder, settings=None, verbose=1, **changes):
     Ctrl-C and SIGTERM stop it: it saves a checkpoint and raises `interruption.Interrupted`. The same call with
     resume=True goes on, and its results are those of an unbroken run to the last bit.
     """
-    require_path("folder", folder)
-    settings = settings_from(DetectionSettings, settings, changes)
-    with prepared(DetectionJob, folder, settings, verbose) as job:
-        result = _in_two_stages(folder, job)
-        write_json(job.settings.json, result.as_data())
-        job.runs.clear()
-    return result
+    return finetuned(DetectionJob, _in_two_stages, folder, DetectionSettings, settings, changes, verbose)
 
 
 def _in_two_stages(folder, job):
@@ -231,17 +194,9 @@ def _in_two_stages(folder, job):
     reached["last"] = evaluation.mean_average_precision
     print(f"\nOn the photographs that were held back:\n{evaluation}")
     job.model.metadata = job.metadata()
-    print("\nWhere the model's parameters come from:")
-    print("\n".join(wrapped(printable(line), " " * 12) for line in job.model.ledger.summary()))
-    if settings.save:
-        job.model.save(settings.save)
-        print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ...")
-    seconds = time.perf_counter() - start
-    print(f"\n{seconds:.0f} s in all.")
-    result = FinetunedDetection(
-        job.model, evaluation, reached, {stage: each.history for stage, each in history.items()}, job.shapes,
-        job.folder, settings, len(job.y), seconds, peak_bytes(),
-    )  # fmt: skip
+    result = FinetunedDetection.of(
+        job, evaluation, history, keep_model(job, start), mean_average_precision=reached, shapes=job.shapes
+    )
     if settings.report:
         report_on_detection(job, result)
     return result

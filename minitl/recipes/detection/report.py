@@ -217,15 +217,18 @@ def _six_steps(job, result, stages):
     """Return the six steps of transfer learning, as (name, what was done)."""
     settings, base = job.settings, job.base
     entries = [entry.origin.first for entry in result.model.ledger if entry.origin.first.file]
-    files = ", ".join(dict.fromkeys(origin.file for origin in entries)) or "no file: its weights are random numbers"
+    files = ", ".join(dict.fromkeys(origin.file for origin in entries))
     height, width = job.image_hw
     used = ", ".join(f"stride {stride}: {len(shapes)}" for stride, shapes in zip(STRIDES, result.shapes))
     before = "random weights" if settings.weights == RANDOM else "pre-trained on photographs of 1,000 kinds of things"
     loaded, kinds = counted(len(entries), "tensor"), counted(len(result.folder.class_names), "class")
+    load = f"{loaded} of its convolutions, {base.count_params():,} parameters, from {files}."
+    if settings.weights == RANDOM:
+        load = "nothing: its weights are random numbers, to see what pre-trained ones are worth."
     trained = ". ".join(f"{stage.name}: {stage.parameters:,} parameters learn" for stage in stages)
     return [
         ("Choose", f"{NETWORKS[settings.base].title}, {before}."),
-        ("Load", f"{loaded} of its convolutions, {base.count_params():,} parameters, from {files}."),
+        ("Load", load),
         ("Remove", "its dense layers (include_top=False), which say what is in an image, but not where."),
         ("Add", f"new convolutions, which say of {len(job.priors):,} priors what is in each ({used} at a place)."),
         ("Adapt", f"input {height}x{width} pixels; outputs for {kinds}; shapes of "

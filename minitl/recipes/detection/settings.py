@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from ...applications.skips import ENDS, MAPS
 from ...applications.ssd import NORMALIZATIONS, checked_priors
 from ...data.detection_folder import LAYOUTS
 from ...errors import ArgumentError
 from ..place_settings import PlaceSettings
-from ..settings import SettingError, is_number, require_number, require_one_of, require_whole_number
+from ..settings import SettingError, is_number, parts_before, require_number, require_one_of, require_whole_number
 
 MOST_NEGATIVES = 1e6
 
@@ -30,7 +31,7 @@ class DetectionSettings(PlaceSettings):
     score            the score from which on a box is shown and counted: average precision looks at all scores
     """
 
-    epochs: int = 6
+    epochs: int = 4
     learning_rate: float = 0.001
     variations: int = 4
     weight_decay: float = 0.0005
@@ -73,6 +74,12 @@ class DetectionSettings(PlaceSettings):
                 text = "{} is {found!r}; expected a number above 0 and below 1."
                 raise SettingError(text, name, found=found)
         return settled
+
+    @property
+    def parts(self):
+        """Return those parts of the base that the detector has: of ResNet50 it takes no map behind conv4."""
+        last = MAPS[self.base][max(MAPS[self.base])]
+        return parts_before(self.base, last) if last in ENDS[self.base].values() else super().parts
 
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""

@@ -96,12 +96,14 @@ class PixelEvaluation:
     def pixel_accuracy_interval(self):
         """Return the 95 % interval (low, high) of the pixel accuracy, or None for one image."""
         right, labelled, _ = self._drawn.sum(axis=2).T
-        return self._interval(right / np.maximum(labelled, 1))
+        is_labelled = labelled > 0
+        return self._interval(right[is_labelled] / labelled[is_labelled])
 
     @property
     def mean_iou_interval(self):
         """Return the 95 % interval (low, high) of the mean IoU, or None for one image."""
-        return self._interval(_mean_iou(self._drawn))
+        is_labelled = self._drawn[:, 1].any(axis=1)
+        return self._interval(_mean_iou(self._drawn[is_labelled]))
 
     @cached_property
     def iou_intervals(self):
@@ -115,8 +117,9 @@ class PixelEvaluation:
         return found
 
     def _interval(self, figures):
-        """Return the middle 95 % of figures, or None for one image."""
-        if len(self.counts) < 2:
+        """Return the middle 95 % of figures of sets of images, or None for one image. Sets of images without labels do
+        not count."""
+        if len(self.counts) < 2 or not len(figures):
             return None
         return tuple(float(limit) for limit in np.percentile(figures, [2.5, 97.5]))
 

@@ -26,21 +26,15 @@ from ...data.augmentation import Augmentation
 from ...data.masked_photos import read_pair
 from ...data.masks import IGNORE, colour_table
 from ...data.paired_augmentation import PairedAugmentation
-from ...data.segmentation_folder import SegmentationFolder, audit_segmentation
+from ...data.segmentation_folder import audit_segmentation
 from ...data.variations import Variations
 from ...errors import DataError
-from ...files.results import write_json
-from ...kernels.memory import peak_bytes
 from ...losses import SparseCategoricalCrossentropy
 from ...metrics.iou import MeanIoU
-from ...models import Model
 from ...progress import Progress
-from ...terminal import printable, wrapped
-from ...version import __version__
-from ..job_on_folder import prepared
+from ...terminal import printable
+from ..job_on_folder import Finetuned, finetuned, keep_model
 from ..places import PlaceJob, sides_for
-from ..settings import require_path, settings_from
-from .evaluation import PixelEvaluation
 from .prediction import Segmenter, evaluate_photographs
 from .report import report_on_segmentation
 from .settings import LARGEST_WEIGHT, SegmentationSettings
@@ -49,49 +43,19 @@ from .showing import in_frame, renumbered, training_scale
 EDITION = 1  # of how a photograph becomes an example. Add 1 when it changes: kept maps are then not used
 
 
-@dataclass(frozen=True)
-class FinetunedSegmentation:
-    """The result of a fine-tuning for pixels.
+@dataclass(frozen=True, repr=False)
+class FinetunedSegmentation(Finetuned):
+    """The result of a fine-tuning for pixels: a `Finetuned` with a `PixelEvaluation`, a `data.SegmentationFolder` and
+    `SegmentationSettings`, and
 
-    model         ready to be saved: its metadata name its classes, and how photographs are shown to it
-    evaluation    `PixelEvaluation` on the photographs that were held back
-    mean_iou      {stage: mean IoU on them}: "head", "blocks"
-    history       {stage: {"loss": [of each epoch], "mean_io_u": ..., "val_loss": ..., ...}}: "head" and "blocks"
-    folder        the `data.SegmentationFolder`: its photographs, and what was left out
-    settings      the `SegmentationSettings`, with all defaults filled in
-    training_pictures   the number of images that it learned from, variations counted
-    seconds       in all;   peak_bytes   the most memory that the process had, or None
+    mean_iou      {stage: mean IoU on the photographs that were held back}: "head", "blocks"
     """
 
-    model: Model
-    evaluation: PixelEvaluation
     mean_iou: dict
-    history: dict
-    folder: SegmentationFolder
-    settings: SegmentationSettings
-    training_pictures: int
-    seconds: float
-    peak_bytes: int | None
 
-    def __repr__(self):
-        return f"<{type(self).__name__} from {self.folder.path}: {self.evaluation!r}, {self.model!r}>"
-
-    def as_data(self):
-        """Return everything but the model, as JSON can hold it."""
-        return {
-            "task": "segment",
-            **self.evaluation.as_data(),
-            "mean_iou_by_stage": self.mean_iou,
-            "history": self.history,
-            "training_pictures": self.training_pictures,
-            "left_out": [[str(path), reason] for path, reason in self.folder.skipped],
-            "notes": list(self.folder.notes),
-            "ledger": self.model.ledger.summary(),
-            "options": self.settings.as_data(),
-            "seconds": self.seconds,
-            "peak_bytes": self.peak_bytes,
-            "versions": {"minitl": __version__, "numpy": np.__version__},
-        }
+    def own_data(self):
+        """Return what only this class has, as JSON can hold it."""
+        return {"task": "segment", "mean_iou_by_stage": self.mean_iou, "notes": list(self.folder.notes)}
 
 
 def finetune_segmentation(folder, settings=None, verbose=1, **changes):
@@ -103,13 +67,7 @@ def finetune_segmentation(folder, settings=None, verbose=1, **changes):
     Ctrl-C and SIGTERM stop it: it saves a checkpoint and raises `interruption.Interrupted`. The same call with
     resume=True goes on, and its results are those of an unbroken run to the last bit.
     """
-    require_path("folder", folder)
-    settings = settings_from(SegmentationSettings, settings, changes)
-    with prepared(SegmentationJob, folder, settings, verbose) as job:
-        result = _in_two_stages(folder, job)
-        write_json(job.settings.json, result.as_data())
-        job.runs.clear()
-    return result
+    return finetuned(SegmentationJob, _in_two_stages, folder, SegmentationSettings, settings, changes, verbose)
 
 
 def _in_two_stages(folder, job):
@@ -127,20 +85,12 @@ def _in_two_stages(folder, job):
     evaluation = job.evaluation()
     mean_iou["blocks" if settings.has_second_stage else "head"] = evaluation.mean_iou
     print(f"\nOn the photographs that were held back:\n{evaluation}")
-    print("\nWhere the model's parameters come from:")
-    print("\n".join(wrapped(line, " " * 12) for line in job.model.ledger.summary()))
-    if settings.save:
-        job.model.save(settings.save)
-        print(f"\nSaved: {settings.save}. Try it: minitl predict {settings.save} PHOTOGRAPH ... --out DIR")
-    seconds = time.perf_counter() - start
-    print(f"\n{seconds:.0f} s in all.")
-    history = {stage: each.history for stage, each in history.items()}
+    seconds = keep_model(job, start, " --out DIR")
+    result = FinetunedSegmentation.of(job, evaluation, history, seconds, mean_iou=mean_iou)
     if settings.report:
-        page = report_on_segmentation(job, evaluation, history, mean_iou, seconds)
+        page = report_on_segmentation(job, evaluation, result.history, mean_iou, seconds)
         print(f"\nReport: {page}", flush=True)
-    return FinetunedSegmentation(
-        job.model, evaluation, mean_iou, history, job.folder, settings, len(job.y), seconds, peak_bytes()
-    )
+    return result
 
 
 class SegmentationJob(PlaceJob):

@@ -18,6 +18,7 @@ import numpy as np
 from ... import transfer
 from ...applications import preprocessing
 from ...arguments import truth_value
+from ...data.coco import CocoMask
 from ...data.images import read_whole_image
 from ...data.masked_photos import read_pair
 from ...data.masks import IGNORE
@@ -208,7 +209,8 @@ def evaluate_segmentation(model, folder, strict=False, verbose=1, follow_links=F
     """Measure a model for pixels, or the file of one, on a folder of photographs with masks.
 
     Where the folder names its classes (`classes.txt`, a COCO file), they are those of the model by name, in any order.
-    Otherwise the numbers in the masks are the model's. All photographs count, also where the folder has `train/`.
+    Otherwise the numbers in the masks are the model's; and where the model was trained with a table of colours, this
+    table says which class a colour is. All photographs count, also where the folder has `train/`.
     `scale` is that of `segment`.
 
     Returns (`PixelEvaluation`, [(path, reason) of everything that was left out]). With `strict`, raises DataError for
@@ -232,7 +234,13 @@ def evaluate_segmentation(model, folder, strict=False, verbose=1, follow_links=F
 
 
 def _numbers_in_model(segmenter, folder):
-    """Return the model's number of each number in the masks of a folder, uint8 (256,): the same class by its name."""
+    """Return the model's number of each number in the masks of a folder, uint8 (256,): the same class by its name.
+
+    Masks that were read by the model's own table of colours have its numbers already, however the folder numbers its
+    names.
+    """
+    if segmenter.colours and not isinstance(folder.train[0].mask, CocoMask):
+        return np.arange(256, dtype=np.uint8)
     numbers, counts = np.arange(256, dtype=np.uint8), folder.pixel_counts()
     names = [str(number) for number in range(len(folder.class_names))]
     has_names = folder.class_names != names
