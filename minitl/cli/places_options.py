@@ -4,25 +4,16 @@ Most options of photographs by class go with masks and boxes as well; `photos_op
 """
 
 from ..recipes.segmentation.settings import NETWORKS, SegmentationSettings
-from ..terminal import wrapped
-from .photos_options import DEFAULTS, given_settings
+from .photos_options import given_settings, goes_with
 
 PIXELS = SegmentationSettings()
-DIFFERENT = ("epochs", "learning_rate", "batch_size", "warm_up", "head_factor")  # defaults that the help names
 
 
 def add_arguments(parser):
     """Add the options that go with masks or boxes only."""
-    differing = [name for name in DIFFERENT if getattr(PIXELS, name) != getattr(DEFAULTS, name)]
-    named = ", ".join(f"--{name.replace('_', '-')} {getattr(PIXELS, name):g}" for name in differing)
+    more = "--image-size that of the photographs, 512 at most (it may be ROWSxCOLUMNS)."
     group = parser.add_argument_group(
-        "with a folder of images/ and masks/",
-        wrapped(
-            f"Most options above go with masks as well, with these defaults: {named}; --tune-epochs "
-            f"{PIXELS.tune_epochs} and --tune-rate {PIXELS.tune_rate:g} where --unfreeze asks for a second stage; "
-            "--image-size that of the photographs, 512 at most (it may be ROWSxCOLUMNS).",
-            "  ",
-        ),
+        "with a folder of images/ and masks/", goes_with("masks", SegmentationSettings, more)
     )
     add = group.add_argument
     add(

@@ -223,6 +223,8 @@ def evaluate_segmentation(model, folder, strict=False, verbose=1, follow_links=F
         found = audit_segmentation(
             folder, 0, None, segmenter.colours, segmenter.ignore, strict, follow_links=follow_links
         )
+        for note in found.notes:
+            print(wrapped(printable(f"WARNING: {note}"), "  "))
         numbers = _numbers_in_model(segmenter, found)
         evaluation, vanished = evaluate_photographs(segmenter, [*found.train, *found.val], found.path, numbers, scale)
         found.skipped += vanished
@@ -266,19 +268,26 @@ def evaluate_photographs(segmenter, photos, root, numbers=None, scale=None):
         except (DataError, OSError) as error:
             return str(error).removeprefix(f"{photo.path}: ").rstrip(".")
 
-    classes, names, confusions, vanished = len(segmenter.class_names), [], [], []
-    with Progress("Measuring", len(photos)) as bar:
-        for batch in _read_together(photos, pair_or_reason):
-            there = [(photo, *pair) for photo, pair in batch if not isinstance(pair, str)]
-            for (photo, _, mask), predicted in zip(there, segmenter.masks([image for _, image, _ in there], scale)):
-                labels = renumbered(mask, segmenter.ignore)
-                if numbers is not None:
-                    labels = np.where(labels == IGNORE, labels, numbers[labels])
-                confusions.append(pixel_confusion(labels, predicted, classes, IGNORE))
-                names.append(str(photo.path.relative_to(root)))
-            vanished += [(photo.path.relative_to(root), reason) for photo, reason in batch if isinstance(reason, str)]
-            bar.advance(len(batch))
-    return PixelEvaluation(confusions, segmenter.class_names, names), vanished
+    classes, names, vanished = len(segmenter.class_names), [], []
+
+    def confusions():
+        """Yield the confusion of each photograph, and add its name to `names`: only one is in memory."""
+        with Progress("Measuring", len(photos)) as bar:
+            for batch in _read_together(photos, pair_or_reason):
+                there = [(photo, *pair) for photo, pair in batch if not isinstance(pair, str)]
+                masks = segmenter.masks([image for _, image, _ in there], scale)
+                for (photo, _, mask), predicted in zip(there, masks):
+                    labels = renumbered(mask, segmenter.ignore)
+                    if numbers is not None:
+                        labels = np.where(labels == IGNORE, labels, numbers[labels])
+                    names.append(str(photo.path.relative_to(root)))
+                    yield pixel_confusion(labels, predicted, classes, IGNORE)
+                gone = ((photo, reason) for photo, reason in batch if isinstance(reason, str))
+                vanished.extend((photo.path.relative_to(root), reason) for photo, reason in gone)
+                bar.advance(len(batch))
+
+    evaluation = PixelEvaluation(confusions(), segmenter.class_names, names)
+    return evaluation, vanished
 
 
 def _table_from(entries, name):
