@@ -7,7 +7,7 @@ minitl explain boxes                   train one that draws boxes around things
 minitl explain boxes --plots figures   draw a figure as well (needs Pillow)
 
 Of a step, every number is printed, and the line of source that computed it.
-The other two networks learn from shapes on textures in less than a minute.
+The other two networks learn from shapes on textures in about a minute.
 """
 
 from pathlib import Path
