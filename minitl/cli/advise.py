@@ -22,6 +22,7 @@ from ..files.writable import check_writable
 from ..recipes.advice import advise_clothing, advise_photographs
 from ..recipes.advice.advising import SEEDS
 from ..recipes.settings import PhotographSettings, option
+from ..recipes.tasks import TASKS, task_of
 from . import photos_options
 
 HELP = "advise where to cut, what to unfreeze, and what it will cost"
@@ -57,6 +58,7 @@ def run(options):
     given = {name: getattr(options, name) for name in names if photos_options.is_given(options, name)}
     with interruption.graceful():
         if options.photos is not None:
+            refuse_other_tasks(options.photos)
             advice = advise_photographs(options.photos, **limits, **given, keep_features=not options.no_cache)
         elif given or options.no_cache:
             name = next(iter(given), "no_cache")
@@ -67,3 +69,13 @@ def run(options):
         if options.backtest:
             advice.carry_out_all(seeds)
     write_json(options.json, advice.as_data())
+
+
+def refuse_other_tasks(folder):
+    """Raise ArgumentError for a folder with masks or boxes: its subfolders are no classes."""
+    task = task_of(folder)
+    if task != "images":
+        raise ArgumentError(
+            f"{folder}: holds {TASKS[task].holds}; advice is for a folder with a subfolder of photographs for each "
+            "class. For this one: minitl finetune."
+        )

@@ -6,21 +6,17 @@ add those.
 
 from ..data.detection_folder import LAYOUTS
 from ..recipes.detection import DetectionSettings
-from .places_options import described
+from .photos_options import goes_with
 
 BOXES = DetectionSettings()
-DIFFERENT = ("epochs", "learning_rate", "batch_size", "warm_up", "variations", "filters")  # defaults in the help
 
 
 def add_arguments(parser):
     """Add the options that go with boxes only."""
-    named = ", ".join(f"--{name.replace('_', '-')} {getattr(BOXES, name):g}" for name in DIFFERENT)
+    more = "--image-size that of the photographs, 320 at most. --variations, --filters and --turns go with boxes too."
     group = parser.add_argument_group(
         "with a folder of boxes (Pascal VOC, COCO, YOLO)",
-        described(
-            f"Most options above go with boxes as well, with these defaults: {named}; --tune-epochs "
-            f"{BOXES.tune_epochs} and --tune-rate {BOXES.tune_rate:g} where --unfreeze asks for a second stage.",
-        ),
+        goes_with("boxes", DetectionSettings, more, beside=("variations", "filters")),
     )
     add = group.add_argument
     add("--layout", choices=list(LAYOUTS), help="say how the boxes are written, where a folder has two kinds of files")

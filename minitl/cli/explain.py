@@ -1,4 +1,4 @@
-"""Show how networks work: one update in numbers; two that say where things are.
+"""Show how networks work: one update with every number; pixels; boxes.
 
 minitl explain step                    an update of a small network in numbers
 minitl explain step --network vgg16    the last layers of VGG16

@@ -29,14 +29,17 @@ where the folder does not.
 import shlex
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 from ..applications import bases, cuts
+from ..errors import DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate
 from ..recipes.prediction import ANSWERS
 from ..recipes.run_folder import RunFolder
 from ..recipes.tasks import TASKS, task_called, task_of
+from ..terminal import printable, wrapped
 from . import boxes_options, photos_options, places_options
 
 HELP = "fine-tune a network on the bundled images, or on your photographs (the main job)"
@@ -128,6 +131,10 @@ def run_on_photographs(options, kinds):
         settings = places_options.settings_of(options, task.settings)
     try:
         (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
+    except DataError as error:
+        if options.task is None and name != "images" and str(Path(options.photos)) in str(error):
+            print(wrapped(printable(f"{options.photos} was taken as {task.holds}. --task says what else is meant.")))
+        raise
     except Interrupted:
         say_how_to_go_on(RunFolder(options.photos, settings.run_folder).is_unfinished())
         raise

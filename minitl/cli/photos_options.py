@@ -1,12 +1,15 @@
 """The options of `minitl finetune PHOTOS/`. Each has the name of a setting, and sets it."""
 
+import textwrap
 from dataclasses import fields
 
 from ..applications import NETWORKS, bases
 from ..errors import ArgumentError
 from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, VALIDATION, PhotographSettings, option
+from ..terminal import columns
 
 DEFAULTS = PhotographSettings()
+OF_A_SECOND_STAGE = ("tune_epochs", "tune_rate")
 OF_BOTH = ("cut", "epochs", "learning_rate", "seed", "save", "report", "json")  # go with the bundled images as well
 
 
@@ -85,6 +88,26 @@ def add_which_photographs(add):
         f"{VALIDATION})",
     )
     add("--follow-links", action="store_true", help="follow links that lead out of the folder")
+
+
+def goes_with(what, kind, more, beside=()):
+    """Return, for the help, which of these options go with another kind of folder as well, and their defaults there.
+
+    what   the folder's content, in words;   kind   the class of its settings;   more   the end of the sentence
+    beside   names of other settings whose defaults are named
+    """
+    ours, theirs = ({field.name: field.default for field in fields(each)} for each in (PhotographSettings, kind))
+    without = [option(name) for name in ours if name not in theirs and name != "image_size"]
+    # Those of the second stage stand in `more`: they have none where there is no such stage.
+    usual = {**ours, "validation": VALIDATION, "unfreeze": "none", **{name: theirs[name] for name in OF_A_SECOND_STAGE}}
+    names = [name for name in usual if name in theirs and theirs[name] != usual[name]]
+    defaults = ", ".join(f"{option(name)} {theirs[name]:g}" for name in (*names, *beside))
+    text = (
+        f"The options for photographs but {', '.join(without)} and --find-rate go with {what} as well, with these "
+        f"defaults: {defaults}; --tune-epochs {theirs['tune_epochs']} and --tune-rate {theirs['tune_rate']:g} where "
+        f"--unfreeze asks for a second stage; {more}"
+    )
+    return textwrap.fill(text, columns() - 4, break_long_words=False, break_on_hyphens=False)  # argparse indents it
 
 
 def settings_of(options):

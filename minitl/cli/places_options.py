@@ -3,27 +3,17 @@
 Most options of photographs by class go with masks and boxes as well; `photos_options` adds those.
 """
 
-import textwrap
-
 from ..recipes.segmentation.settings import NETWORKS, SegmentationSettings
-from ..terminal import columns
-from .photos_options import DEFAULTS, given_settings
+from .photos_options import given_settings, goes_with
 
 PIXELS = SegmentationSettings()
-DIFFERENT = ("epochs", "learning_rate", "batch_size", "warm_up", "head_factor")  # defaults that the help names
 
 
 def add_arguments(parser):
     """Add the options that go with masks or boxes only."""
-    differing = [name for name in DIFFERENT if getattr(PIXELS, name) != getattr(DEFAULTS, name)]
-    named = ", ".join(f"--{name.replace('_', '-')} {getattr(PIXELS, name):g}" for name in differing)
+    more = "--image-size that of the photographs, 512 at most (it may be ROWSxCOLUMNS)."
     group = parser.add_argument_group(
-        "with a folder of images/ and masks/",
-        described(
-            f"Most options above go with masks as well, with these defaults: {named}; --tune-epochs "
-            f"{PIXELS.tune_epochs} and --tune-rate {PIXELS.tune_rate:g} where --unfreeze asks for a second stage; "
-            "--image-size that of the photographs, 512 at most (it may be ROWSxCOLUMNS).",
-        ),
+        "with a folder of images/ and masks/", goes_with("masks", SegmentationSettings, more)
     )
     add = group.add_argument
     add(
@@ -43,11 +33,6 @@ def add_arguments(parser):
         metavar="N",
         help=f"take N in masks for unlabelled pixels, or none (default: {PIXELS.ignore})",
     )
-
-
-def described(text):
-    """Return the description of a group of options in lines that fit the help, which sets them in by two columns."""
-    return textwrap.fill(text, columns() - 4, break_on_hyphens=False)
 
 
 def number_or_none(text):

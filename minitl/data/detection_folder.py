@@ -135,7 +135,7 @@ class DetectionFolder:
 
 def audit_detection(
     path, val_share=0.2, class_names=None, strict=False, verbose=1, layout=None, train_list=None, val_list=None,
-    most_pixels=MOST_PIXELS, follow_links=False,
+    most_pixels=MOST_PIXELS, follow_links=False, category_numbers=None,
 ):  # fmt: skip
     """Check all photographs and boxes in a folder. Returns a `DetectionFolder`.
 
@@ -149,6 +149,8 @@ def audit_detection(
     val_list       the list to measure on: "val", or "test" after all decisions
     most_pixels    a larger photograph is left out
     follow_links   True: follow links that lead out of the folder as well
+    category_numbers   the numbers of `class_names` in the files, for YOLO's files that do not name their classes
+                   (None: 0, 1, 2, ...). Where the background was number 0, they begin with 1
 
     Raises DataError if there are no boxes or no photographs to learn from, or the files contradict each other;
     ArgumentError for arguments that do not fit.
@@ -168,7 +170,8 @@ def audit_detection(
     elif layout == "coco":
         found = read_coco_folder(root, files, findings)
     else:
-        found = read_yolo_folder(root, files, findings, class_names)
+        numbered = class_names and zip(category_numbers or range(len(class_names)), class_names)
+        found = read_yolo_folder(root, files, findings, dict(numbered or {}))
     names = list(class_names or [name for name in found.names if not is_background(name)])
     parts = _boxed_photos(root, found, names, findings, most_pixels, verbose)
     if "all" in parts:

@@ -39,14 +39,14 @@ def label_files(root, files):
     return [file for file in texts if file in beside or "labels" in _folders(root, file)]
 
 
-def read_yolo_folder(root, files, findings, class_names=None):
+def read_yolo_folder(root, files, findings, usual_names=None):
     """Return what a folder in YOLO's layout holds, as a `Found`.
 
-    class_names   the names by number, if no file has them; then they are needed
+    usual_names   {number: name}, if no file has names; then they are needed
 
     Raises DataError if there are no names.
     """
-    names = _names(root, files) or (dict(enumerate(class_names)) if class_names else None)
+    names = _names(root, files) or usual_names
     if not names:
         raise DataError(
             f"{root}: has no names of the classes. Expected classes.txt with one name a line, or data.yaml with "

@@ -181,6 +181,9 @@ class PlaceJob:
             callbacks=callbacks,
             validation_data=(self.x_val if len(self.x_val) > 1 else self.x_val[0], self.y_val),
             class_weight=self.class_weight(),
+            # What still rests in stage 2 is the normalization of the kept maps: kept once more, it would fill the
+            # memory with gigabytes and save no time.
+            frozen_once=name == "head",
         )
 
 

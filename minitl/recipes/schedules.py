@@ -17,8 +17,8 @@ def learning_rate_schedule(name, learning_rate, steps, warm_up):
     elif name == "cosine":
         after = CosineDecay(learning_rate, max(1, steps - warm_up))
     elif warm_up and name == "plateau":
-        text = "{} does not go with {} plateau, which sets the rate itself."
-        raise SettingError(text, "warm_up", "schedule")
+        text = "{} does not go with {} plateau, which sets the rate itself. Expected {} 0."
+        raise SettingError(text, "warm_up", "schedule", "warm_up")
     else:  # constant; a plateau's callback changes the optimizer's own rate
         after = learning_rate
     return WarmUp(after, warm_up) if warm_up else after

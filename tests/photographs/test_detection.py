@@ -11,6 +11,7 @@ from minitl.applications import VGG16
 from minitl.applications.ssd import SSD, ssd_priors
 from minitl.data.shapes import shapes_on_textures
 from minitl.errors import ArgumentError, DataError
+from minitl.features.prefix import KeptFeatures
 from minitl.kernels.boxes import box_iou, decode_boxes
 from minitl.models import load_model
 from minitl.randomness import set_random_seed
@@ -177,6 +178,19 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(finished, folder, base, tmp_p
     assert resumed.evaluation.as_data() == whole.evaluation.as_data()
 
 
+def test_the_second_stage_keeps_no_maps_in_memory(folder, base, monkeypatch):
+    computed, run = [], KeptFeatures._run
+
+    def noted(self, ends, *others):
+        computed.append([end.layer.name for end in ends if end not in self.graph.inputs])
+        return run(self, ends, *others)
+
+    monkeypatch.setattr(KeptFeatures, "_run", noted)
+    settings = DetectionSettings(weights=str(base), unfreeze="block5", tune_epochs=1, warm_up=0)
+    finetune_detection(folder, settings, **{**FAST, "epochs": 1})
+    assert computed == [["block5_conv3"]], "in stage 1 block 5 rests as well"
+
+
 def test_random_weights_beside_the_pre_trained_ones(folder, tmp_path):
     """The command takes a folder with boxes as one."""
     options = "--weights none --image-size 32 --epochs 1 --variations 1 --priors 2,1 --filters 4 --json"
@@ -211,6 +225,14 @@ def test_models_and_settings_that_do_not_fit_are_refused(finished, folder, tmp_p
     write_coco(tmp_path, {"train": range(1, 4), "val": [15]})
     with pytest.raises(DataError, match="nothing could be measured"):
         finetune_detection(tmp_path, verbose=0)
+
+
+def test_the_help_names_all_defaults_that_differ(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["finetune", "--help"])
+    _, _, text = " ".join(capsys.readouterr().out.split()).partition("with a folder of boxes")
+    for words in "--weight-decay 0.0005", "--clip-norm 10", "--head-factor 10", "--class-weights, --mirror, --augment":
+        assert words in text
 
 
 # ---- its parts ----

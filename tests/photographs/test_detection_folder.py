@@ -210,6 +210,10 @@ def test_layouts_of_yolo(tmp_path, images, labels):
     for photos in folder.train, folder.val:
         assert [photo.labels.tolist() for photo in photos] == [[1], []]
     assert folder.skipped == []
+    (tmp_path / "data.yaml").unlink()  # then a model's names have the numbers of the files that it learned from
+    for numbers, expected in (None, [1]), ([1, 2], [0]):
+        folder = audit(tmp_path, class_names=["cat", "dog"], category_numbers=numbers)
+        assert folder.train[0].labels.tolist() == expected
 
 
 def test_layouts_of_coco(tmp_path):

@@ -349,6 +349,7 @@ def test_weights_of_classes_are_limited():
         ({"base": "inception_v3"}, "base is 'inception_v3'; expected one of vgg16, resnet50"),
         ({"height": 100, "width": 64}, "height is 100; expected a multiple of 32"),
         ({"height": 64}, "height goes with width"),
+        ({"schedule": "plateau"}, "warm_up does not go with schedule plateau.* Expected warm_up 0"),
         ({"weights": "missing.h5"}, "weights is missing.h5; expected a file of weights"),
         ({"height": "64", "width": 64}, "height is '64'; expected a multiple of 32"),
         ({"tune_epochs": 3}, "tune_epochs acts in the second stage, and there is none"),
@@ -382,13 +383,14 @@ def test_options_of_another_task(shapes, options, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_model_goes_with_its_own_functions(photos, tmp_path, capsys):
+def test_a_model_goes_with_its_own_functions(photos, shapes, tmp_path, capsys):
     model = tmp_path / "m.h5"
     local_model().save(model)
     for arguments, message in (
         (["predict", model, photos, "--top", "3"], "--top goes with a model that answers the class of an image"),
         (["predict", model], "no files to predict"),
         (["evaluate", model, photos], "expected the folders images/ and masks/"),
+        (["advise", shapes], "holds photographs with masks; advice is for"),
     ):
         assert cli.main([str(each) for each in arguments]) == 1
         assert message in capsys.readouterr().err
@@ -452,3 +454,13 @@ def test_the_task_of_a_folder(shapes, photos, tmp_path):
     for path in "notes.txt", "results.json", "train/lying/caption.txt", "train/lying/caption.png":
         (photos / path).write_text("")
     assert task_of(photos) == "images"
+
+
+def test_classes_with_the_names_of_other_folders(photos, tmp_path, capsys):
+    """Photographs of the classes "images" and "masks" look like masks: the message says so, and what to do."""
+    for name in "images", "masks":
+        (tmp_path / "both" / name).mkdir(parents=True)
+        Image.fromarray(np.full((32, 32, 3), 99, np.uint8)).save(tmp_path / "both" / name / "a.jpg")
+    assert cli.main(["finetune", str(tmp_path / "both")]) == 1
+    said = capsys.readouterr()
+    assert "was taken as photographs with masks. --task says" in " ".join(said.out.split()) and "JPEG" in said.err

@@ -10,7 +10,7 @@
 
 and `metrics.average_precision` says how good the result is.
 
-    block3_pool (8x8) -> conv ------------------> 4 * (4 codes + 4 scores) for each place: small things
+    block3_pool (8x8) -> convs -----------------> 4 * (4 codes + 4 scores) for each place: small things
                           \\-> conv, stride 2 (4x4) -> 4 * (4 codes + 4 scores)           large things
 
 Read next: `applications.ssd`, the same network on all of VGG16.
@@ -60,7 +60,7 @@ class Extent(NamedTuple):
     rate: float
 
 
-EXTENT = Extent(training=800, test=200, filters=64, epochs=6, rate=0.005)
+EXTENT = Extent(training=1000, test=200, filters=64, epochs=8, rate=0.005)
 
 
 def explain_boxes(plots=None, seed=0):
@@ -119,7 +119,7 @@ def of_cell():
 def detector():
     """Return the model from block3_pool's maps (N, 8, 8, 256) to the outputs of all priors (N, P, 4 + 1 + classes)."""
     maps = Input((*MAPS[0][:2], 256))
-    fine = _convolved(BatchNormalization(momentum=0.9)(maps), strides=1)
+    fine = _convolved(_convolved(BatchNormalization(momentum=0.9)(maps)))
     coarse = _convolved(fine, strides=2)
     rows = []
     for x in fine, coarse:
@@ -128,7 +128,7 @@ def detector():
     return Model(maps, Concatenate(axis=1)(rows), name="detector")
 
 
-def _convolved(x, strides):
+def _convolved(x, strides=1):
     """Return a convolution of a map, normalized, with ReLU."""
     x = Conv2D(EXTENT.filters, 3, strides, padding="same", use_bias=False)(x)
     return ReLU()(BatchNormalization(momentum=0.9)(x))
@@ -229,7 +229,8 @@ def _quality(shapes, every, kept):
         "average_precision": dict(zip(CLASSES, with_it.precisions[0].tolist())),
         "recall": dict(zip(CLASSES, with_it.recalls[0].tolist())),
         "mean_average_precision": with_it.mean,
-        "without_suppression": without.mean,
+        "average_precision_unsuppressed": dict(zip(CLASSES, without.precisions[0].tolist())),
+        "mean_average_precision_unsuppressed": without.mean,
     }
 
 
@@ -246,19 +247,19 @@ def panels(shapes, k, priors, every, kept):
     image = enlarged(pale(shapes.images[k]), TIMES)
     matches = match_boxes(shapes.boxes[k], priors, THRESHOLD)
     is_matched = matches >= 0
-    certain = kept["scores"] >= CERTAIN
+    certain = np.flatnonzero(kept["scores"] >= CERTAIN)[::-1]  # the best one is drawn last
 
-    def drawn(boxes, labels, texts=None, thickness=2):
-        return draw_boxes(image, TIMES * boxes, texts, class_colours(labels), thickness)
+    def drawn(boxes, labels, texts=None):
+        return draw_boxes(image, TIMES * boxes, texts, class_colours(labels))
 
     texts = [f"{CLASSES[c]} {s:.2f}" for c, s in zip(kept["classes"][certain], kept["scores"][certain])]
     return [
         [
             drawn(priors[of_cell()], np.full(BOXES_OF_A_PLACE, 3)),
-            drawn(priors[is_matched], shapes.labels[k][matches[is_matched]], thickness=1),
+            drawn(priors[is_matched], shapes.labels[k][matches[is_matched]]),
         ],
         [
-            drawn(every["boxes"][::-1], every["classes"][::-1], thickness=1),
+            drawn(every["boxes"][::-1], every["classes"][::-1]),
             drawn(kept["boxes"][certain], kept["classes"][certain], texts),
         ],
     ]

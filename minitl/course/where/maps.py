@@ -2,8 +2,7 @@
 
 A map of stride s has a place for s x s pixels, with some numbers for each place. Of an image of 64x64 pixels:
 
-    block1_pool   stride 2    32x32 places, 64 numbers each
-    block2_pool   stride 4    16x16 places, 128 numbers
+    block2_pool   stride 4    16x16 places, 128 numbers each
     block3_pool   stride 8    8x8 places, 256 numbers, which depend on the 44x44 pixels around the place
 
 VGG16 is frozen, so it runs once over each image and its maps are kept. The networks of `pixels` and `boxes` begin with
@@ -21,7 +20,7 @@ from ...models import Model
 from ...terminal import wrapped
 
 SIDE = 64  # of an image, in pixels
-ENDS = {2: "block1_pool", 4: "block2_pool", 8: "block3_pool"}  # {stride: the layer whose output is the map}
+ENDS = {4: "block2_pool", 8: "block3_pool"}  # {stride: the layer whose output is the map}
 TRAINING_SEED, TEST_SEED = 0, 1  # of the shapes
 
 

@@ -3,9 +3,9 @@
 `minitl explain pixels` trains the network in the three stages of the paper (Long, Shelhamer & Darrell 2015), and prints
 what each of them adds:
 
-    block3_pool (8x8)    -> scores -> x8 -> softmax                          stage 1: a classifier at every place
-    block2_pool (16x16)  -> scores + the scores of stage 1, x2  -> x4 -> ...  stage 2
-    block1_pool (32x32)  -> scores + the scores of stage 2, x2  -> x2 -> ...  stage 3
+    block3_pool, pooled (4x4)   -> scores -> x16 -> softmax                         stage 1: a classifier at every place
+    block3_pool (8x8)           -> scores + the scores of stage 1, x2 -> x8 -> ...  stage 2
+    block2_pool (16x16)         -> scores + the scores of stage 2, x2 -> x4 -> ...  stage 3
 
 The scores of a new stage begin with zeros. So each stage begins with the scores of the one before it, which are only
 enlarged in two steps instead of one.
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...layers import Add, BatchNormalization, Conv2D, Input, ReLU, Softmax, UpSampling2D
+from ...layers import Add, BatchNormalization, Conv2D, Input, MaxPooling2D, ReLU, Softmax, UpSampling2D
 from ...losses import SparseCategoricalCrossentropy
 from ...metrics.iou import iou_from_confusion, pixel_accuracy, pixel_confusion
 from ...models import Model
@@ -29,14 +29,14 @@ from .figures import check, class_map, write_rows
 from .maps import examples, heading, say
 
 CLASSES = ("background", "disc", "square", "triangle")
-STRIDES = (8, 4, 2)  # of the stages
+STRIDES = (16, 8, 4)  # of the stages
 IGNORED = 255  # the label of a pixel that does not count
 BATCH = 8
 SHOWN = 5  # images in the figure
 
 
 class Extent(NamedTuple):
-    """The extent of the program: images, and for each stage the filters, epochs and learning rate."""
+    """The extent of the program: images, and for each stage the filters of its 3x3 convolutions, epochs and rate."""
 
     training: int
     test: int
@@ -45,7 +45,13 @@ class Extent(NamedTuple):
     rates: tuple
 
 
-EXTENT = Extent(training=800, test=200, filters=(64, 32, 32), epochs=(8, 2, 2), rates=(0.005, 0.002, 0.002))
+EXTENT = Extent(
+    training=1000,
+    test=200,
+    filters=((64, 64, 64), (64,), (32,)),
+    epochs=(10, 4, 2),
+    rates=(0.005, 0.002, 0.002),
+)
 
 
 def explain_pixels(plots=None, seed=0):
@@ -61,20 +67,19 @@ def explain_pixels(plots=None, seed=0):
         "triangles on textures. A label for every pixel: 0 background, 1 disc, 2 square, 3 triangle."
     )
     set_random_seed(seed)
-    training, test = examples(EXTENT.training, EXTENT.test, STRIDES)
+    training, test = examples(EXTENT.training, EXTENT.test, [8, 4])
     labels = test.shapes.masks
     heading("Three stages")
     say("VGG16 is frozen up to block3_pool, and has run once over all images. The scores of its maps are learned.")
     confusions = {"background only": pixel_confusion(labels, np.zeros_like(labels), len(CLASSES))}
     predictions = {}
-    for number, model in enumerate(stages(training.maps)):
-        strides = STRIDES[: number + 1]
-        _train(model, training, strides, EXTENT.epochs[number], EXTENT.rates[number])
-        probabilities = model.predict([test.maps[stride] for stride in strides], verbose=0)  # (N, H, W, classes)
+    for number, (stride, model) in enumerate(zip(STRIDES, stages(training.maps))):
+        _train(model, training, EXTENT.epochs[number], EXTENT.rates[number])
+        probabilities = model.predict(inputs_of(model, test), verbose=0)  # (N, H, W, classes)
         if number == 0:
-            blocks = _enlarged_by_nearest(model, test.maps[8])
-            confusions["stride 8, in blocks"] = pixel_confusion(labels, blocks, len(CLASSES))
-        name = f"{'with ' * (number > 0)}stride {strides[-1]}"
+            blocks = _enlarged_by_nearest(model, test)
+            confusions["stride 16, in blocks"] = pixel_confusion(labels, blocks, len(CLASSES))
+        name = f"{'with ' * (number > 0)}stride {stride}"
         confusions[name] = pixel_confusion(labels, probabilities, len(CLASSES))
         predictions[name] = probabilities.argmax(axis=-1)
         print(f"stage {number + 1}: {name}, mean IoU {_mean_iou(confusions[name]):.3f}", flush=True)
@@ -101,35 +106,42 @@ def explain_pixels(plots=None, seed=0):
 
 
 def stages(maps):
-    """Yield the model of each stage: from the maps of the strides 8; 8 and 4; 8, 4 and 2 to probabilities (N, H, W, 4).
+    """Yield the model of each stage, from VGG16's maps of stride 8, then also 4, to probabilities (N, H, W, 4).
 
     The models share their layers. So what one stage has learned is there in the next one.
     """
-    inputs, scores = [], None
+    inputs, scores = {8: Input(maps[8].shape[1:], name="map8"), 4: Input(maps[4].shape[1:], name="map4")}, None
     for stride, filters in zip(STRIDES, EXTENT.filters):
-        inputs.append(Input(maps[stride].shape[1:]))
-        x = BatchNormalization(momentum=0.9)(inputs[-1])  # VGG16's numbers go into the thousands
-        x = Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = ReLU()(BatchNormalization(momentum=0.9)(x))
+        x = MaxPooling2D(2)(inputs[8]) if stride == 16 else inputs[stride]
+        x = BatchNormalization(momentum=0.9)(x)  # VGG16's numbers go into the thousands
+        for count in filters:
+            x = Conv2D(count, 3, padding="same", use_bias=False)(x)
+            x = ReLU()(BatchNormalization(momentum=0.9)(x))
         x = Conv2D(len(CLASSES), 1, kernel_initializer="zeros", name=f"scores{stride}")(x)  # (N, 64/s, 64/s, 4)
         if scores is not None:
             x = Add()([UpSampling2D(2, interpolation="bilinear")(scores), x])
         scores = x
-        yield Model(inputs, Softmax()(UpSampling2D(stride, interpolation="bilinear")(scores)), name=f"stride{stride}")
+        pixels = Softmax()(UpSampling2D(stride, interpolation="bilinear")(scores))  # (N, 64, 64, 4)
+        yield Model([inputs[8], inputs[4]] if stride == 4 else inputs[8], pixels, name=f"stride{stride}")
 
 
-def _train(model, training, strides, epochs, rate):
+def inputs_of(model, examples):
+    """Return the maps of examples that a model takes."""
+    return [examples.maps[8], examples.maps[4]] if len(model.inputs) == 2 else examples.maps[8]
+
+
+def _train(model, training, epochs, rate):
     """Train a stage. Pixels whose label is IGNORED would not count; there are none in these masks."""
     steps = -(-len(training.shapes.masks) // BATCH) * epochs
     loss = SparseCategoricalCrossentropy(ignore_class=IGNORED)
     model.compile(Adam(CosineDecay(rate, steps)), loss=loss)
-    model.fit([training.maps[stride] for stride in strides], training.shapes.masks, BATCH, epochs, verbose=0)
+    model.fit(inputs_of(model, training), training.shapes.masks, BATCH, epochs, verbose=0)
 
 
-def _enlarged_by_nearest(model, maps):
-    """Return the classes of the pixels (N, H, W) if each place gives its class to all of its 8x8 pixels."""
-    scores = Model(model.input, model.output_of("scores8")).predict(maps, verbose=0)  # (N, 8, 8, 4)
-    return UpSampling2D(8, interpolation="nearest").forward(scores).argmax(axis=-1)
+def _enlarged_by_nearest(model, examples):
+    """Return the classes of the pixels (N, H, W) if each place gives its class to all of its 16x16 pixels."""
+    scores = Model(model.input, model.output_of("scores16")).predict(examples.maps[8], verbose=0)  # (N, 4, 4, 4)
+    return UpSampling2D(16, interpolation="nearest").forward(scores).argmax(axis=-1)
 
 
 # ---- the numbers ----

@@ -192,7 +192,7 @@ def evaluate_detection(
         detector = Detector(model)
         found = audit_detection(
             folder, val_share=0, class_names=detector.class_names, strict=strict, layout=layout, val_list=val_list,
-            follow_links=follow_links,
+            follow_links=follow_links, category_numbers=detector.category_numbers,
         )  # fmt: skip
         photos = found.val or found.train
         read, detections = [], []

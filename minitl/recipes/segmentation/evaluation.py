@@ -117,8 +117,8 @@ class PixelEvaluation:
         return found
 
     def _interval(self, figures):
-        """Return the middle 95 % of figures of sets of images, or None for one image. Sets of images without labels do
-        not count."""
+        """Return the middle 95 % of the figures of drawn sets of images, or None for one image. Without those in which
+        nothing is labelled."""
         if len(self.counts) < 2 or not len(figures):
             return None
         return tuple(float(limit) for limit in np.percentile(figures, [2.5, 97.5]))
