@@ -4,23 +4,19 @@ The base is VGG16 with four filters in place of 64 to 512: the same layers and n
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
-from minitl import applications, cli, utils
+from minitl import applications, cli, interruption, utils
 from minitl.data import audit_segmentation, read_mask, resize, shapes_on_textures
 from minitl.data.coco import CocoMask, read_coco
-from minitl.errors import ArgumentError, DataError
+from minitl.errors import ArgumentError, CheckpointError, DataError
 from minitl.layers import Conv2D, Input, MaxPooling2D, Softmax
 from minitl.metrics.iou import pixel_confusion
 from minitl.models import Model, load_model
-from minitl.recipes import SettingError, evaluate_segmentation, finetune_segmentation, segment
+from minitl.recipes import SegmentationSettings, SettingError, evaluate_segmentation, finetune_segmentation, segment
+from minitl.recipes.epoch_lines import EpochLines
 from minitl.recipes.segmentation import PixelEvaluation, Segmenter, segment_into
 from minitl.recipes.segmentation.job import weights_of_classes
 from minitl.recipes.segmentation.settings import read_colours
@@ -32,13 +28,10 @@ Image = pytest.importorskip("PIL.Image", reason="needs the extra 'images': pip i
 
 FAST = {"epochs": 4, "filters": 8, "variations": 2}
 NAMES = ["background", "disc", "square", "triangle"]
-# A tenth of VGG16, as a program of its own for tests with several processes.
-NARROW = """
-from minitl import applications
-from minitl.layers import Conv2D, Input, MaxPooling2D
-from minitl.models import Model
+
 
 def narrow(weights=None, include_top=False, input_shape=(None, None, 3), **options):
+    """Return VGG16's convolutions with four filters each, some of them left out."""
     x = images = Input(input_shape, name="input_1")
     for block in range(1, 6):
         for number in range(1, 2 + (block > 1)):
@@ -49,18 +42,14 @@ def narrow(weights=None, include_top=False, input_shape=(None, None, 3), **optio
         model.load_weights(weights)
     return model
 
-applications.NETWORKS["vgg16"] = applications.NETWORKS["vgg16"]._replace(build=narrow)
-"""
-
 
 @pytest.fixture
 def weights(monkeypatch, tmp_path):
     """Let VGG16 be narrow, and return the file of its random weights."""
-    monkeypatch.setitem(applications.NETWORKS, "vgg16", applications.NETWORKS["vgg16"])
-    names = {}
-    exec(NARROW, names)
+    vgg16 = applications.NETWORKS["vgg16"]._replace(build=narrow)
+    monkeypatch.setitem(applications.NETWORKS, "vgg16", vgg16)
     utils.set_random_seed(3)
-    names["narrow"]().save_weights(tmp_path / "narrow.h5")
+    narrow().save_weights(tmp_path / "narrow.h5")
     return tmp_path / "narrow.h5"
 
 
@@ -169,26 +158,31 @@ def test_other_networks(shapes, weights, network, tmp_path):
     assert found["mask"].shape == (32, 64) and sum(found["classes"].values()) == pytest.approx(1)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of other processes are POSIX")
-def test_stopped_and_killed_and_going_on(shapes, weights):
-    """SIGINT comes in the first stage, a kill in the second. The result is that of an unbroken run."""
-    many = {"epochs": 40, "tune_epochs": 40, "unfreeze": "block5"}
-    whole = finetune_segmentation(shapes, weights=weights, filters=8, variations=1, verbose=0, **many)
-    options = ["--weights", str(weights), "--filters", "8", "--variations", "1", "--epochs", "40", "--unfreeze",
-               "block5", "--tune-epochs", "40", "--json", str(shapes.parent / "r.json")]  # fmt: skip
-    program = [sys.executable, "-c", NARROW + "import sys; from minitl import cli; sys.exit(cli.main())", "finetune"]
-    for number, after, expected in (signal.SIGINT, "Stage 1", 130), (signal.SIGKILL, "Stage 2", -9), (None, "", 0):
-        resumed = ["--resume"] if number != signal.SIGINT else []
-        process = subprocess.Popen([*program, str(shapes), *options, *resumed], stdout=subprocess.PIPE, text=True)
-        for line in process.stdout:
-            if number and line.startswith(after):
-                time.sleep(0.03)
-                process.send_signal(number)
-                break
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode == expected, said
-    found = json.loads((shapes.parent / "r.json").read_text())
-    assert found["history"] == whole.history and found["confusion"] == whole.evaluation.confusion.tolist()
+@pytest.mark.parametrize("stop", [2, 6], ids=["stage 1", "stage 2"])
+def test_a_stopped_run_goes_on_to_the_same_numbers(shapes, weights, stop, tmp_path, monkeypatch, capsys):
+    settings = SegmentationSettings(
+        weights=weights, unfreeze="block5", tune_epochs=4, run_folder=str(tmp_path / "run"), **FAST
+    )
+    whole = finetune_segmentation(shapes, settings, verbose=0)
+    lines, seen = EpochLines.on_epoch_end, []
+
+    def interrupt(self, epoch, logs=None):
+        lines(self, epoch, logs)
+        seen.append(epoch)
+        if len(seen) == stop:
+            interruption._requested = 2  # as the handler of SIGINT does
+
+    monkeypatch.setattr(EpochLines, "on_epoch_end", interrupt)
+    with pytest.raises(interruption.Interrupted):
+        finetune_segmentation(shapes, settings, verbose=0)
+    with pytest.raises(CheckpointError, match="variations"):
+        finetune_segmentation(shapes, settings, resume=True, variations=3, verbose=0)
+    resumed = finetune_segmentation(shapes, settings, resume=True, verbose=0)
+    assert resumed.history == whole.history
+    assert resumed.evaluation.as_data() == whole.evaluation.as_data()
+    for ours, theirs in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert not list((tmp_path / "run").rglob("*.safetensors")) and capsys.readouterr().out == ""
 
 
 # ---- predictions of any size ----
