@@ -136,10 +136,11 @@ def test_a_plan_is_carried_out_in_a_process_of_its_own(tmp_path):
 
 def test_the_adviser_and_the_command_call_the_same_function_with_the_same_settings(network, photos, monkeypatch):
     """Check that the command printed for a plan means what a backtest of the plan carries out."""
-    for recipe in "finetune_photographs", "finetune_clothing":
-        assert getattr(carry_out, recipe) is getattr(finetune, recipe) is getattr(recipes, recipe)
+    assert carry_out.finetune_clothing is finetune.finetune_clothing is recipes.finetune_clothing
+    assert carry_out.finetune_photographs is finetune.TASKS["images"].finetune is recipes.finetune_photographs
     called = []
-    monkeypatch.setattr(finetune, "finetune_photographs", lambda *arguments: called.append(arguments))
+    noted = finetune.TASKS["images"]._replace(finetune=lambda *arguments: called.append(arguments))
+    monkeypatch.setitem(finetune.TASKS, "images", noted)
     found = advise_photographs(photos, base="tiny", image_size=16, epochs=7, class_weights=True, verbose=0)
     assert len(found.plans) == 5
     for plan in found.plans:
