@@ -7,7 +7,36 @@ from ..kernels import as_float
 from .base import REDUCTION, Loss, check_one_for_each_output, mean, predictions_in, weights
 
 
-class MeanSquaredError(Loss):
+class _OfDifferences(Loss):
+    """The base of the losses below: L = sum(w cost(d)) / M over all M entries, with d = y_pred - y_true."""
+
+    def cost(self, difference):
+        """Return what each difference costs."""
+        raise NotImplementedError
+
+    def slope(self, difference):
+        """Return the derivative of `cost`."""
+        raise NotImplementedError
+
+    def check_labels(self, y_true, output_shape):
+        """Raise DataError unless there is one label for each output."""
+        check_one_for_each_output(y_true, output_shape, self)
+
+    def forward(self, y_true, y_pred, sample_weight=None):
+        """Return mean(w cost(y_pred - y_true))."""
+        y_pred = as_float(y_pred)
+        self.check_labels(y_true, y_pred.shape)
+        self.count = predictions_in(y_pred)
+        self.weight = weights(sample_weight, y_pred)
+        self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
+        return mean(self.weight * self.cost(self.difference))
+
+    def backward(self):
+        """Return dL/dy_pred = w slope(y_pred - y_true) / M, since dd/dy_pred = 1."""
+        return self.weight * self.slope(self.difference) / max(self.difference.size, 1)
+
+
+class MeanSquaredError(_OfDifferences):
     """The mean squared error: mean((y_pred - y_true)^2) over all entries."""
 
     names = ("mean_squared_error", "mse")
@@ -16,25 +45,16 @@ class MeanSquaredError(Loss):
     def __init__(self):
         super().__init__()
 
-    def check_labels(self, y_true, output_shape):
-        """Raise DataError unless there is one label for each output."""
-        check_one_for_each_output(y_true, output_shape, self)
+    def cost(self, difference):
+        """Return d^2."""
+        return difference**2
 
-    def forward(self, y_true, y_pred, sample_weight=None):
-        """Return mean(w (y_pred - y_true)^2)."""
-        y_pred = as_float(y_pred)
-        self.check_labels(y_true, y_pred.shape)
-        self.count = predictions_in(y_pred)
-        self.weight = weights(sample_weight, y_pred)
-        self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
-        return mean(self.weight * self.difference**2)
-
-    def backward(self):
-        """Return dL/dy_pred = d/dy_pred of (y_pred - y_true)^2 / M = 2 (y_pred - y_true) / M, with M entries."""
-        return 2 * self.weight * self.difference / max(self.difference.size, 1)
+    def slope(self, difference):
+        """Return 2 d."""
+        return 2 * difference
 
 
-class Huber(Loss):
+class Huber(_OfDifferences):
     """The Huber loss: a squared error near 0, an absolute error far away. So a label that is far off pulls no harder
     than one that is `delta` off.
 
@@ -56,22 +76,13 @@ class Huber(Loss):
         super().__init__()
         self.delta = number(delta, "delta", 1e-30, 1e30)
 
-    def check_labels(self, y_true, output_shape):
-        """Raise DataError unless there is one label for each output."""
-        check_one_for_each_output(y_true, output_shape, self)
+    def cost(self, difference):
+        """Return `huber` of each difference."""
+        return huber(difference, self.delta)
 
-    def forward(self, y_true, y_pred, sample_weight=None):
-        """Return mean(w huber(y_pred - y_true))."""
-        y_pred = as_float(y_pred)
-        self.check_labels(y_true, y_pred.shape)
-        self.count = predictions_in(y_pred)
-        self.weight = weights(sample_weight, y_pred)
-        self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
-        return mean(self.weight * huber(self.difference, self.delta))
-
-    def backward(self):
-        """Return dL/dy_pred = w huber'(y_pred - y_true) / M, with M entries."""
-        return self.weight * huber_slope(self.difference, self.delta) / max(self.difference.size, 1)
+    def slope(self, difference):
+        """Return the derivative of `huber`."""
+        return huber_slope(difference, self.delta)
 
 
 def huber(difference, delta=1.0):

@@ -18,7 +18,7 @@ from ..features.on_disk import kept_together, room_for
 from ..features.prefix import fixed_ends
 from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import counted, wrapped
+from ..terminal import counted
 from . import stage
 from .finding import pass_over
 from .heads import without_a_batch_of_one
@@ -127,11 +127,7 @@ class PlaceJob:
         """Train stage 1: the base is frozen, the new layers learn. Returns its `History`."""
         settings = self.settings
         self.freeze_base()
-        if not settings.resume:
-            if self.runs.is_unfinished():
-                line = f"The unfinished run in {self.runs} is given up. (--resume would have gone on with it.)"
-                print("\n" + wrapped(line))
-            self.runs.clear()
+        self.runs.begin(settings.resume)
         print(f"\nStage 1: the new layers, {self.learning()}, {counted(settings.epochs, 'epoch')}.", flush=True)
         return self.fit("head", settings.epochs, settings.learning_rate)
 

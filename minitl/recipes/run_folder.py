@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import CheckpointError
 from ..files.home import home_folder
 from ..files.locks import Lock
+from ..terminal import wrapped
 from ..training.recovery.checkpoints import clear
 from .place_settings import PlaceSettings
 from .settings import PhotographSettings, SettingError, option
@@ -115,6 +116,14 @@ class RunFolder:
         if not self.is_unfinished():
             text = "{}: there is no unfinished run in {place}. Without {}, a new run starts."
             raise SettingError(text, "resume", "resume", place=self)
+
+    def begin(self, resume):
+        """Remove the checkpoints of an unfinished run, and say so, unless this run goes on with it (`resume`)."""
+        if resume:
+            return
+        if self.is_unfinished():
+            print("\n" + wrapped(f"The unfinished run in {self} is given up. (--resume would have gone on with it.)"))
+        self.clear()
 
     def clear(self):
         """Remove all checkpoints."""

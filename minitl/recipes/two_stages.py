@@ -225,11 +225,7 @@ class TwoStages:
         """Train stage 1: the base is frozen, the head learns. Returns its `History`."""
         self.freeze_base()
         settings = self.settings
-        if not settings.resume:
-            if self.runs.is_unfinished():
-                line = f"The unfinished run in {self.runs} is given up. (--resume would have gone on with it.)"
-                print("\n" + wrapped(line))
-            self.runs.clear()
+        self.runs.begin(settings.resume)
         print(f"\nStage 1: the head, {self.learning()}, {counted(settings.epochs, 'epoch')}.", flush=True)
         if self.pooled is None:
             return self.fit(self.part, self.x, self.x_val, "head", settings.epochs, settings.learning_rate)
