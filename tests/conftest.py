@@ -92,9 +92,7 @@ def pytest_terminal_summary(terminalreporter, config):
     """Print the seed, and the worst error of the gradient checks."""
     terminalreporter.write_line(pytest_report_header())
     for kind, errors in config.stash.get(GRADIENT_ERRORS, {}).items():
-        terminalreporter.write_line(
-            f"gradients of {kind}: {len(errors)} configurations, worst relative error {max(errors):.1e}"
-        )
+        terminalreporter.write_line(f"gradients of {kind}: {len(errors)} cases, worst relative error {max(errors):.1e}")
 
 
 @pytest.fixture
