@@ -232,6 +232,18 @@ def test_the_space_before_a_text_is_dropped_after_the_number_that_begins_it():
     assert made.decode([3 + 0xC3]) == "\ufffd" and made.decode([3 + 0xC3, 3 + 0xA9]) == "é"
 
 
+def test_a_byte_and_a_special_token_that_somebody_types_are_text():
+    """Also where merges could put their names together."""
+    made = pieces()
+    more = [*"</>0A", "<0", "<0A", "<s"]
+    typed = ScoredMerges(
+        [*made.pieces, *(piece.encode() for piece in [*more, "x", "<0x", "<0x0", "<0x0A"])],
+        [*made.scores, *[-1.0] * (len(more) + 4)],
+    )
+    assert typed.encode(" <0x0A>").tokens[-2:] == ["<0x0A", ">"]
+    assert typed.decode(typed.encode("<0x0A> <s>").ids) == "<0x0A> <s>"
+
+
 def file_of(made):
     head = struct.pack("<i", max(map(len, made.pieces)))
     return head + b"".join(struct.pack("<fi", s, len(p)) + p for s, p in zip(made.scores, made.pieces))
