@@ -1,5 +1,6 @@
 """Labelled texts are read as they are meant, and each broken row or file is left out or refused by name."""
 
+import csv
 import json
 import re
 
@@ -210,7 +211,8 @@ BAD_ROWS = {
     "true as label": ("a.jsonl", json_of() + '{"text": "a", "label": true}\n', "a.jsonl:13", "the label 'true'"),
     "a list as label": ("a.jsonl", json_of() + '{"text": "a", "label": ["pos"]}\n', "a.jsonl:13", "the label"),
     "brackets without end": ("a.jsonl", json_of() + "[" * 200_000 + "\n", "a.jsonl:13", "is no JSON"),
-    "9,999 digits": ("a.jsonl", json_of() + '{"text": "a", "label": %s}\n' % ("9" * 9999), "a.jsonl:13", "is no JSON"),
+    "9,999 digits": ("a.jsonl", json_of() + '{"text": "a", "label": %s}\n' % ("9" * 9999), "a.jsonl:13", "no JSON|9,999"),
+    "a text as label": ("a.csv", GOOD + f"good,{'long ' * 50}\n", "a.csv:14", "a label of 249 characters"),
     "half a surrogate": ("a.jsonl", json_of() + '{"text": "a\\ud800", "label": "pos"}\n', "a.jsonl:13", "surrogates"),
     "a label alone": ("a.txt", lines_of() + "pos\n", "a.txt:13", "the text is empty"),
     "a line without label": ("a.txt", lines_of(ROWS * 2) + "really good\n", "a.txt:25", "no label of other lines"),
@@ -305,6 +307,41 @@ def test_a_broken_set_is_refused_by_name(tmp_path, name):
 def test_wrong_arguments(tmp_path, options, match):
     with pytest.raises(ArgumentError, match=match):
         read_texts(write(tmp_path, {"a.csv": GOOD}) / "a.csv", **options)
+
+
+def test_damaged_files_end_in_an_error_of_ours(tmp_path, rng):
+    """Bytes of good files are changed, cut and doubled: what is read has labels, or a DataError says why not."""
+    read = 0
+    for number in range(200):
+        name = list(FORMS)[number % len(FORMS)]
+        content = FORMS[name] if isinstance(FORMS[name], bytes) else FORMS[name].encode()
+        damaged = bytearray(content[: rng.integers(1, len(content) + 1)] if number % 3 == 0 else content)
+        for _ in range(rng.integers(1, 6)):
+            place = rng.integers(len(damaged))
+            damaged[place : place + 1] = bytes(rng.choice([0, 10, 13, 34, 44, 9, 32, 92, 123, 255, 97], 1).tolist())
+        path = tmp_path / name
+        path.write_bytes(damaged)
+        try:
+            folder = read_texts(path, val_share=0)
+        except DataError:
+            continue
+        read += 1
+        assert all(0 <= text.label < len(folder.class_names) for text in folder.train)
+        assert len(folder.train) + len(folder.skipped) <= 30 and str(folder)
+    assert 50 < read < 200
+
+
+def test_tables_that_programs_write_come_back(tmp_path, rng):
+    """Texts of awkward characters, written by Python's csv in two ways, are read as they were."""
+    for number in range(60):
+        texts = ["x" + "".join(rng.choice(list("ab\"', ;\n"), rng.integers(0, 9))) + "x" for _ in range(8)]
+        separator = ",;"[number % 2]
+        path = tmp_path / "a.csv"
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            rules = {"delimiter": separator, "quoting": (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)[number // 2 % 2]}
+            writer = csv.writer(file, **rules, lineterminator=("\n", "\r\n")[number // 4 % 2])
+            writer.writerows([("label", "text"), *(("ab"[n % 2], text) for n, text in enumerate(texts))])
+        assert [text.text for text in read_texts(path, val_share=0).train] == texts
 
 
 # ---- what is doubtful ----

@@ -34,6 +34,7 @@ USUAL_NAMES = {  # of columns in published sets, to be offered where the expecte
     "text": ("sentence", "review", "content", "comment", "tweet", "message", "document", "question"),
     "label": ("class", "category", "sentiment", "target", "polarity", "rating", "stars", "coarse_label"),
 }
+LONGEST_LABEL = 200  # characters
 MOST_LABELS = 100  # of the different first words of labelled lines
 LEAST_SHARE = 0.95  # of the lines that begin with a word which begins another line as well
 _limit = threading.Lock()  # the limit of csv is one for the whole program
@@ -323,7 +324,10 @@ def _label_and_text(line):
 def _add(table, line, text, label):
     """Add a row to a `Table`, or a fault if it has no label."""
     label = label.strip()
-    if label:
-        table.rows.append(Row(line, text, label))
-    else:
+    if not label:
         table.faults.append((line, "has no label"))
+    elif len(label) > LONGEST_LABEL:
+        reason = f"has a label of {len(label):,} characters. Are the columns of text and label exchanged?"
+        table.faults.append((line, reason))
+    else:
+        table.rows.append(Row(line, text, label))
