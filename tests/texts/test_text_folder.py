@@ -211,7 +211,7 @@ BAD_ROWS = {
     "true as label": ("a.jsonl", json_of() + '{"text": "a", "label": true}\n', "a.jsonl:13", "the label 'true'"),
     "a list as label": ("a.jsonl", json_of() + '{"text": "a", "label": ["pos"]}\n', "a.jsonl:13", "the label"),
     "brackets without end": ("a.jsonl", json_of() + "[" * 200_000 + "\n", "a.jsonl:13", "is no JSON"),
-    "9,999 digits": ("a.jsonl", json_of() + '{"text": "a", "label": %s}\n' % ("9" * 9999), "a.jsonl:13", "no JSON|9,999"),
+    "long number": ("a.jsonl", json_of() + '{"text": "a", "label": %s}\n' % ("9" * 9999), "a.jsonl:13", "JSON|9,999"),
     "a text as label": ("a.csv", GOOD + f"good,{'long ' * 50}\n", "a.csv:14", "a label of 249 characters"),
     "half a surrogate": ("a.jsonl", json_of() + '{"text": "a\\ud800", "label": "pos"}\n', "a.jsonl:13", "surrogates"),
     "a label alone": ("a.txt", lines_of() + "pos\n", "a.txt:13", "the text is empty"),
