@@ -136,6 +136,13 @@ def test_what_was_cut_before_stays_as_it_is():
         WordVocabulary(["tea"], split="letters")
 
 
+def test_nearly_every_word_of_sst2_stays_as_it_is():
+    vocabulary = WordVocabulary.from_words(["tea"])
+    text = shared("data/text/stsa.binary.train", "SST-2").read_text("utf-8")
+    words = [word for line in text.splitlines() for word in line.lower().split()[1:]]
+    assert np.mean([vocabulary.words_of(word) == [word] for word in words]) > 0.998
+
+
 def test_capitals_are_kept_on_save():
     cased = WordVocabulary.fit(["US us us"], lowercase=False)
     again = tokenizer_from_data(cased.as_data())
