@@ -18,6 +18,7 @@ from .input import Input, InputLayer
 from .merging import Add, Concatenate
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout
 from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 
@@ -33,15 +34,18 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GRU",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "L2Normalization",
+    "LSTM",
     "Layer",
     "MaxPooling2D",
     "ReLU",
     "Reshape",
+    "SimpleRNN",
     "Softmax",
     "SymbolicTensor",
     "UnitNormalization",
