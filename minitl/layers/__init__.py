@@ -3,8 +3,8 @@
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
 `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
-are real). For sequences: `recurrent` (LSTM and others), `wrappers` (both directions), `sequences` (convolution and
-pooling in time), `steps`. The axis letters are explained in `minitl.kernels`.
+are real). For sequences: `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on
+each step), `sequences` (convolution and pooling in time), `steps`. The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -14,6 +14,7 @@ own, follow `course/add_your_own.md`.
 from ..errors import GraphError
 from .activations import Activation, ReLU, Softmax
 from .base import Layer
+from .bidirectional import Bidirectional
 from .convolutional import Conv2D, Conv2DTranspose
 from .dense import Dense, Flatten
 from .input import Input, InputLayer
@@ -33,7 +34,7 @@ from .sequences import (
 )
 from .steps import Cropping1D, Permute, RepeatVector, UpSampling1D, ZeroPadding1D
 from .symbolic import SymbolicTensor
-from .wrappers import Bidirectional, TimeDistributed
+from .wrappers import TimeDistributed
 
 __all__ = [
     "Activation",
@@ -81,9 +82,9 @@ __all__ = [
     "ZeroPadding2D",
 ]
 
-_CELL = "Cells of one time step are not offered: SimpleRNN, LSTM and GRU are whole layers, and a step of your own is a Layer."
+_CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."
 _NOT_HERE = {
-    "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer whose forward and backward loop over it.",
+    "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer that loops over it.",
     "StackedRNNCells": "Put layers one behind the other: LSTM(8, return_sequences=True), then LSTM(8).",
     **dict.fromkeys(("SimpleRNNCell", "LSTMCell", "GRUCell", "AbstractRNNCell"), _CELL),
     **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "Use TimeDistributed(Conv2D(...)), then an LSTM."),

@@ -111,7 +111,9 @@ class Conv1D(_OfSequences):
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        convolve, steps = (conv2d, self.strides) if self.span == self.kernel_size else (conv2d_dilated, self.dilation_rate)
+        convolve, steps = (
+            (conv2d, self.strides) if self.span == self.kernel_size else (conv2d_dilated, self.dilation_rate)
+        )
         y = convolve(x[:, None], self.kernel[None], self.bias, (1, steps), self.image_padding, self.activate)[:, 0]
         self.remember(x if self.trainable else None, x.shape[1], y if self.activation != "linear" else None)
         return y
