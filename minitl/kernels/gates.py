@@ -22,9 +22,11 @@ import numpy as np
 
 from .activations import ACTIVATIONS
 from .channels import Repeated
-from .memory import empty
+from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .products import LEAST_SHARED_OPERATIONS, matmul
+
+ROWS_OF_A_BLOCK = 512  # rows of dL/dx that are computed at a time, so that they stay in the cache
 
 
 def stacked(weights, gates):
@@ -58,9 +60,17 @@ def products_of_inputs(x, kernels, biases=None):
 
 def products_of_inputs_gradient(dz, kernels):
     """Return dL/dx (P, D) from dz (G, P, U): every gate saw x through its own kernel, and the gradients add up."""
-    dx = matmul(dz[0], kernels[0].T)
-    for gate in range(1, len(dz)):
-        dx += matmul(dz[gate], kernels[gate].T)
+    gates, p, units = dz.shape
+    dx = empty((p, kernels.shape[1]), np.result_type(dz, kernels), is_scratch=True)
+    scratch = Scratch(dx.dtype)
+
+    def compute(parts):
+        for rows in parts:
+            block = np.matmul(dz[0, rows], kernels[0].T, out=dx[rows])
+            for gate in range(1, gates):
+                block += np.matmul(dz[gate, rows], kernels[gate].T, out=scratch.array("part", *block.shape))
+
+    share(compute, slices(p, -(-p // ROWS_OF_A_BLOCK)))
     return dx
 
 

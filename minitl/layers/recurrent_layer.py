@@ -18,6 +18,7 @@ from ..kernels import channel_sums
 from ..kernels.elementwise import contiguous
 from ..kernels.gates import kernel_gradient, products_of_inputs, products_of_inputs_gradient, stacked
 from ..kernels.memory import empty
+from ..kernels.parallel import one_blas_thread
 from ..kernels.precision import as_float
 from ..randomness import generator
 from ..terminal import counted
@@ -146,16 +147,17 @@ class Recurrent(Layer):
         rows = self._in_time_order(x, kept).reshape(steps * n, features)
         z = products_of_inputs(rows, stacked(self.kernel, self.gates), self.input_biases if self.use_bias else None)
         z = z.reshape(self.gates, steps, n, self.units)
-        history = [empty((steps + 1, n, self.units), z.dtype) for _ in range(self.states)]
+        history = [empty((steps + 1, n, self.units), z.dtype, is_scratch=True) for _ in range(self.states)]
         for k, array in enumerate(history):
             array[0] = given[k] if given else 0
         notes, tools = self._notes(z), self._tools(z)
-        for t in range(steps):
-            before, after = [array[t] for array in history], [array[t + 1] for array in history]
-            self._step(z[:, t], before, after, notes[t], tools)
-            if mask is not None:
-                for old, new in zip(before, after):
-                    np.copyto(new, old, where=~mask[t])
+        with one_blas_thread():
+            for t in range(steps):
+                before, after = [array[t] for array in history], [array[t + 1] for array in history]
+                self._step(z[:, t], before, after, notes[t], tools)
+                if mask is not None:
+                    for old, new in zip(before, after):
+                        np.copyto(new, old, where=~mask[t])
         shown = self._shown(mask)
         self.remember(x if self.trainable else None, x.shape, kept, len(given), z, history, notes, mask, shown)
         y = history[0][1:] if self.return_sequences else history[0][-1]
@@ -221,7 +223,8 @@ class Recurrent(Layer):
         """Go back through all steps. Fills `gradients`; returns (what `_steps_back` returned, dL/d(first states))."""
         x, _, kept, _, z, history, notes, mask, shown = self.remembered()
         outputs, dstates = self._split(grad, shown)
-        dz = self._steps_back(outputs, dstates, z, history, notes, mask)
+        with one_blas_thread():
+            dz = self._steps_back(outputs, dstates, z, history, notes, mask)
         if self.trainable:
             self.require_input(x)
             rows = self._in_time_order(x, kept).reshape(x.shape[0] * x.shape[1], x.shape[2])
@@ -244,9 +247,23 @@ class Recurrent(Layer):
         outputs = contiguous(y_grad.swapaxes(0, 1))
         return (outputs if shown is None else outputs * shown), dstates
 
-    def _steps_back(self, outputs, dstates, z, history, notes, mask):
+    def state_gradient_norms(self, grad):
+        """Return [|dL/dh_0|, ..., |dL/dh_T|] for grad = dL/dy of the latest forward, h_0 being the state before the
+        first step: how much of the gradient is left of it on the way back."""
+        *_, z, history, notes, mask, shown = self.remembered()
+        outputs, dstates = self._split(grad, shown)
+        norms = [float(np.linalg.norm(dstates[0] if outputs is None else dstates[0] + outputs[-1]))]
+
+        def note(t):
+            before = dstates[0] if outputs is None or t == 0 else dstates[0] + outputs[t - 1]
+            norms.append(float(np.linalg.norm(before)))
+
+        self._steps_back(outputs, dstates, z, history, notes, mask, note)
+        return norms[::-1]
+
+    def _steps_back(self, outputs, dstates, z, history, notes, mask, note=None):
         """Return dL/dz (G, T, N, U) of all steps, in a list with what else `_recurrent_gradient` needs. The gradients of
-        the last states, `dstates`, become those of the first."""
+        the last states, `dstates`, become those of the first. `note(t)` is called behind each step."""
         dz, tools = self._gradient_arrays(z), self._tools(z, gradient=True)
         for t in reversed(range(z.shape[1])):
             before, after = [array[t] for array in history], [array[t + 1] for array in history]
@@ -260,6 +277,8 @@ class Recurrent(Layer):
             if mask is not None:
                 for each, more in zip(dstates, handed_on):
                     each += more
+            if note is not None:
+                note(t)
         return dz
 
     # ---- what a layer says of its step ----
@@ -276,7 +295,7 @@ class Recurrent(Layer):
 
     def _notes(self, z):
         """Return for each step what it keeps for its gradient besides gates and states: an array (T, N, U)."""
-        return empty(z.shape[1:], z.dtype)
+        return empty(z.shape[1:], z.dtype, is_scratch=True)
 
     def _gradient_arrays(self, z):
         """Return the arrays (G, T, N, U) that `_step_gradient` fills, step by step; the first is dL/dz."""
