@@ -71,7 +71,7 @@ def simple_rnn_step_naive(z, h, recurrent_kernel, activation="tanh"):
 
 def simple_rnn_step_gradient_naive(grad, h, recurrent_kernel, activation="tanh"):
     """Return (dL/dh_{t-1}, dL/dz_t): every product h * recurrent_kernel of the step passes its part back."""
-    dz, before = ACTIVATIONS[activation][1](grad, h), np.zeros_like(h)
+    dz, before = ACTIVATIONS[activation][1](grad.copy(), h), np.zeros_like(h)
     for n, v, u in np.ndindex(len(h), *recurrent_kernel.shape):
         before[n, v] += dz[n, u] * recurrent_kernel[v, u]
     return before, dz

@@ -200,7 +200,7 @@ class GRU(_Gated):
         """Return [h^T @ da_z, h^T @ da_r, h^T @ du], or with reset_after=False [..., (r * h)^T @ da_h]."""
         h, of_z, of_r, of_h = (each.reshape(-1, self.units) for each in (before, *dz[0]))
         seen, of_seen = (h, dz[1][0]) if self.reset_after else (notes, of_h)
-        of_g = kernel_gradient(seen.reshape(len(h), -1), of_seen.reshape(1, len(h), -1))
+        of_g = kernel_gradient(seen.reshape(h.shape), of_seen.reshape(1, *h.shape))
         return np.concatenate([kernel_gradient(h, (of_z, of_r)), of_g], axis=1)
 
     def _bias_gradient(self, dz):

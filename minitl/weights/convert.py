@@ -69,7 +69,9 @@ def as_it_is(file, target):
         tensors[place.parameter] = file.read(place.tensor, dtype=None)
     numbered, from_numbered = str(target).endswith(KERAS_3), not file.listing.format.startswith("Keras HDF5")
     unclear = [
-        name for name, tensors in arrays.items() if any(each.startswith("number ") or "/vars/" in each for each in tensors)
+        name
+        for name, tensors in arrays.items()
+        if any(each.startswith("number ") or "/vars/" in each for each in tensors)
     ]
     if numbered and not from_numbered:
         raise WeightsError(

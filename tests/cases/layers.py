@@ -469,5 +469,16 @@ RECURRENT = [
     LayerCase("time-distributed-lstm", lambda layers: layers.TimeDistributed(layers.LSTM(3)), (2, 3, 5, 4), (2, 3, 3)),
 ]  # fmt: skip
 
-LAYERS = [*SEQUENCES, *RECURRENT, *CONVOLUTIONS, *MAPS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES, *DROPOUTS]
+LAYERS = [
+    *SEQUENCES,
+    *RECURRENT,
+    *CONVOLUTIONS,
+    *MAPS,
+    *POOLINGS,
+    *DENSE,
+    *NORMALIZATIONS,
+    *ACTIVATION_LAYERS,
+    *MERGES,
+    *DROPOUTS,
+]
 GOLDEN = [case for case in LAYERS if case.golden]

@@ -154,6 +154,8 @@ def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.layer().parameter_names], ids=lambda case: case.name)
 def test_the_way_to_the_parameters_alone_gives_the_same_gradients(case, training):
     """`backward_to_parameters`, for the first trainable layer, leaves out only dL/dx."""
+    if training and case.in_training == "random":
+        return  # two runs have two masks
     layer, x = case.layer(), case.inputs()
     whole = results(layer, x, training)
     layer.gradients.clear()
