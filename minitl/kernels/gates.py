@@ -1,7 +1,7 @@
 """The gates of a recurrent layer: the products that all gates have alike, and their activations.
 
-The gates of a step are blocks of one array, z (G, N, U), for G gates of U units: `i, f, g, o = z`. The weights of a layer
-have the gates side by side, in columns (D, G*U), as Keras does; `stacked` turns them into blocks (G, D, U).
+The gates of a step are blocks of one array, z (G, N, U), for G gates of U units: `i, f, g, o = z`. The weights of a
+layer have the gates side by side, in columns (D, G*U), as Keras does; `stacked` turns them into blocks (G, D, U).
 
 Three of the four gates of an LSTM have a sigmoid, and one has a tanh. But a sigmoid is a tanh, scaled and shifted:
 
@@ -41,7 +41,7 @@ def side_by_side(blocks):
 
 
 def products_of_inputs(x, kernels, biases=None):
-    """Return x @ kernel + bias of all time steps and all gates: x (P, D), kernels (G, D, U), biases (G, U) -> (G, P, U).
+    """Return x @ kernel + bias of all time steps and gates: x (P, D), kernels (G, D, U), biases (G, U) -> (G, P, U).
 
     P counts steps and examples together. Each thread computes some rows of some gates.
     """

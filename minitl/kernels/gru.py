@@ -62,7 +62,7 @@ def gru_step(a, h, recurrent_kernels, bias, gates, candidate, out, work):
 
 
 def gru_step_gradient(dh, a, h, u, recurrent_kernels_t, gates, candidate, da, du, work):
-    """Go one step back with reset_after=True. dh is overwritten with dL/dh_{t-1}, da (3, N, U) with dL/da, du with dL/du.
+    """Go one step back with reset_after=True. dh becomes dL/dh_{t-1}; da (3, N, U) and du (N, U) get dL/da and dL/du.
 
     a       (3, N, U), the gates z r g of the step;   h   the state *before* it;   u   what the step has put out
     work    an array (3, N, U)

@@ -86,8 +86,8 @@ def in_this_thread():
 
 @contextmanager
 def one_blas_thread():
-    """Limit BLAS to one thread inside this block. Small products, one after the other, are faster so: BLAS's threads would
-    wait for each other at each of them, and where other programs use the cores that takes a hundred times as long.
+    """Limit BLAS to one thread inside this block. Many small products need it, such as those of a recurrent layer:
+    BLAS's threads would wait for each other at each of them, which takes very long where other programs are running.
 
     The setting belongs to the whole program. It lasts from the start of the first such block to the end of the last.
     """

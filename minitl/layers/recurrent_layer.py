@@ -1,10 +1,10 @@
-"""What all recurrent layers have around their step: the product of the inputs before the loop, the loop over the steps
-and back, masks, and the products for the gradients of the weights behind it.
+"""The base of the recurrent layers, with all that stands around their step: the product of the inputs before the loop,
+the loop over the steps and back, masks, and the products for the gradients of the weights behind it.
 
 `kernels/recurrent.py` explains the way back through time; read it first. The weights have Keras's names: kernel
 (D, G*U) for the inputs, recurrent_kernel (U, G*U) for the state, bias; G is the number of gates, which lie side by side
-in blocks of U columns. For the steps, weights and gates are arrays of blocks instead, (G, D, U) and (G, T, N, U): so the
-numbers that a step takes together lie together in memory (`kernels/gates.py`).
+in blocks of U columns. For the steps, weights and gates are arrays of blocks instead, (G, D, U) and (G, T, N, U), so
+that the numbers of a gate lie together in memory (`kernels/gates.py`).
 
 Who calls this: `recurrent`, whose layers are this class with a step.
 """
@@ -262,8 +262,8 @@ class Recurrent(Layer):
         return norms[::-1]
 
     def _steps_back(self, outputs, dstates, z, history, notes, mask, note=None):
-        """Return dL/dz (G, T, N, U) of all steps, in a list with what else `_recurrent_gradient` needs. The gradients of
-        the last states, `dstates`, become those of the first. `note(t)` is called behind each step."""
+        """Return dL/dz (G, T, N, U) of all steps, in a list with what else `_recurrent_gradient` needs. The gradients
+        of the last states, `dstates`, become those of the first. `note(t)` is called behind each step."""
         dz, tools = self._gradient_arrays(z), self._tools(z, gradient=True)
         for t in reversed(range(z.shape[1])):
             before, after = [array[t] for array in history], [array[t + 1] for array in history]

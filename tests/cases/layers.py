@@ -461,7 +461,8 @@ RECURRENT = [
     LayerCase("lstm-one-step", lambda layers: layers.LSTM(5), (2, 1, 3), (2, 5)),
     LayerCase("lstm-dropout", lambda layers: layers.LSTM(3, dropout=0.4), (4, 5, 6), (4, 3), in_training="random"),
     *(LayerCase(f"bidirectional-{mode}", lambda layers, mode=mode: layers.Bidirectional(
-                layers.LSTM(3, return_sequences=True), merge_mode=mode), (2, 5, 4), (2, 5, 6 if mode == "concat" else 3))
+                layers.LSTM(3, return_sequences=True), merge_mode=mode),
+                (2, 5, 4), (2, 5, 6 if mode == "concat" else 3))
       for mode in ("concat", "sum", "mul", "ave")),
     LayerCase("bidirectional-last", lambda layers: layers.Bidirectional(layers.GRU(3)), (3, 5, 2), (3, 6)),
     LayerCase("time-distributed", lambda layers: layers.TimeDistributed(layers.Conv2D(2, 3)),
