@@ -303,10 +303,11 @@ class Conv2DTranspose(_Convolution2D):
         return grad
 
 
-def check_padding(padding):
-    """Return `padding` in lower case. Raises ArgumentError unless it is 'valid' or 'same'."""
+def check_padding(padding, expected="'valid' or 'same'"):
+    """Return `padding` in lower case. Raises ArgumentError, which says what is `expected`, unless it is 'valid' or
+    'same'."""
     if not isinstance(padding, str) or padding.lower() not in PADDINGS:
-        raise ArgumentError(f"padding is {padding!r}; expected 'valid' or 'same'.")
+        raise ArgumentError(f"padding is {padding!r}; expected {expected}.")
     return padding.lower()
 
 

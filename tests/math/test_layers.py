@@ -154,6 +154,8 @@ def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
 @pytest.mark.parametrize("case", [case for case in LAYERS if case.layer().parameter_names], ids=lambda case: case.name)
 def test_the_way_to_the_parameters_alone_gives_the_same_gradients(case, training):
     """`backward_to_parameters`, for the first trainable layer, leaves out only dL/dx."""
+    if training and case.in_training == "random":
+        return  # two runs have two masks
     layer, x = case.layer(), case.inputs()
     whole = results(layer, x, training)
     layer.gradients.clear()
@@ -425,6 +427,19 @@ WRONG = {
     "output_padding": ["0", 0.5, True, -1, [0, 0, 0], object()],
     "pool_size": NO_SIZES,
     "rate": [None, *NO_NUMBERS, 1],
+    "backward_layer": [5, "LSTM", Dense(2)],
+    "dims": [None, 1, "2", (0, 1), (1, 1), (2, 3), (1.5,), []],
+    "dropout": [None, *NO_NUMBERS, 1],
+    "go_backwards": NO_FLAGS,
+    "layer": [None, 5, "LSTM", {}, {"class_name": "Layers", "config": {}}, [Dense(2)]],
+    "merge_mode": ["add", 5, True],
+    "n": NO_SIZES,
+    "recurrent_activation": ["no such", "", 5, True, ["relu"], object(), {}],
+    "reset_after": NO_FLAGS,
+    "return_sequences": NO_FLAGS,
+    "return_state": NO_FLAGS,
+    "unit_forget_bias": NO_FLAGS,
+    "zero_output_for_mask": NO_FLAGS,
     "scale": NO_FLAGS,
     "L2Normalization scale": [None, 0, float("inf"), *NO_NUMBERS],
     "seed": ["1", 2.5, True, -1, [1], object()],
@@ -438,7 +453,7 @@ WRONG = {
     "use_bias": NO_FLAGS,
     **{
         f"{name}_initializer": ["no such", 5, None, ["ones"], GlorotUniform]
-        for name in ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
+        for name in ("kernel", "recurrent", "bias", "beta", "gamma", "moving_mean", "moving_variance")
     },
 }
 NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  # 'valid', or the pixels of ZeroPadding2D
@@ -447,7 +462,7 @@ NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  #
 def arguments_of_layers():
     """Yield (class, values for arguments without a default, name of an argument, a value that it cannot have)."""
     required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,)}
-    required.update(target_shape=(2, -1), units=2)
+    required.update(target_shape=(2, -1), units=2, layer=minitl.layers.LSTM(2), n=2, dims=(2, 1), pool_size=2)
     of_all = inspect.signature(minitl.layers.Layer).parameters
     for name in minitl.layers.__all__:
         if name in ("Input", "Layer", "SymbolicTensor"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minitl.callbacks
+import minitl.layers
 from minitl.errors import ArgumentError, MinitlError
 
 # Our package, Keras's package
@@ -27,6 +28,9 @@ REQUIRED = {
     "activation": "relu",
     "backup_dir": "run",
     "boundaries": [10],
+    "dims": (2, 1),
+    "layer": minitl.layers.LSTM(2),
+    "n": 3,
     "decay_rate": 0.5,
     "decay_steps": 10,
     "filepath": "model.h5",
