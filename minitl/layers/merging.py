@@ -16,6 +16,7 @@ class Add(Layer):
     """y = x_1 + x_2 + ...  All inputs have one shape; a size of 1 is broadcast, as in NumPy."""
 
     merges = True
+    passes_mask = True
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)
@@ -53,6 +54,7 @@ class Concatenate(Layer):
 
     config_names = ("axis",)
     merges = True
+    passes_mask = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
