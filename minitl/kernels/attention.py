@@ -80,10 +80,13 @@ def attend(q, k, v, keys_shown=None, shown=None, offset=None, dropped=None, scor
     return y, log_sums
 
 
-def attend_gradient(grad, q, k, v, y, log_sums, keys_shown=None, shown=None, offset=None, dropped=None, of_scores=None):
+def attend_gradient(
+    grad, q, k, v, y, log_sums, keys_shown=None, shown=None, offset=None, dropped=None, of_scores=None, out=None
+):
     """Return dL/dq, dL/dk and dL/dv from grad = dL/dy and the results of `attend`.
 
     of_scores   (N, K, T, S): the upstream gradient of P, if P is an output as well
+    out         three arrays to write to: they may be parts of one array
 
     For one head, with q, k, v as matrices and c = 1 / sqrt(H). Every step is a product, or row by row:
 
@@ -101,7 +104,7 @@ def attend_gradient(grad, q, k, v, y, log_sums, keys_shown=None, shown=None, off
     """
     n, t, heads, h = q.shape
     dtype = np.result_type(grad, q)
-    dq, dk, dv = (empty(each.shape, dtype) for each in (q, k, v))
+    dq, dk, dv = (empty(each.shape, dtype) for each in (q, k, v)) if out is None else out
     plan, scratch = _Plan(q, k, keys_shown, shown, offset, shared_rows=True), Scratch(dtype)
     queries, keys, values, results = plan.by_head(q), plan.by_head(k), plan.by_head(v), plan.by_head(y)
     grads, dqs, dks, dvs = plan.by_head(grad), plan.by_head(dq), plan.by_head(dk), plan.by_head(dv)

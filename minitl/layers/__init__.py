@@ -3,7 +3,7 @@
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
 `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
-are real). The axis letters are explained in `minitl.kernels`.
+are real), `embedding`, `layer_normalization`, `attention`. The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -11,10 +11,13 @@ own, follow `course/add_your_own.md`.
 """
 
 from .activations import Activation, ReLU, Softmax
+from .attention import MultiHeadAttention
 from .base import Layer
 from .convolutional import Conv2D, Conv2DTranspose
 from .dense import Dense, Flatten
+from .embedding import Embedding, PositionEmbedding, TokenTypeEmbedding
 from .input import Input, InputLayer
+from .layer_normalization import LayerNormalization, RMSNormalization
 from .merging import Add, Concatenate
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .padding_mask import Masking, PaddingMask, StepMask
@@ -34,6 +37,7 @@ __all__ = [
     "Cropping2D",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
@@ -41,14 +45,19 @@ __all__ = [
     "InputLayer",
     "L2Normalization",
     "Layer",
+    "LayerNormalization",
     "Masking",
     "MaxPooling2D",
+    "MultiHeadAttention",
     "PaddingMask",
+    "PositionEmbedding",
+    "RMSNormalization",
     "ReLU",
     "Reshape",
     "Softmax",
     "StepMask",
     "SymbolicTensor",
+    "TokenTypeEmbedding",
     "UnitNormalization",
     "UpSampling2D",
     "ZeroPadding2D",

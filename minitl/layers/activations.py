@@ -5,7 +5,7 @@ import numpy as np
 from ..arguments import axes, is_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import ACTIVATIONS
-from ..kernels.activations import softmax, softmax_gradient
+from ..kernels.activations import WITH_SLOPE, softmax, softmax_gradient
 from .base import Layer
 
 
@@ -16,8 +16,19 @@ def activation_functions(name):
     return ACTIVATIONS[name]
 
 
+def activated(name, x, out=None):
+    """Return y = activation(x), and what its gradient function takes: y, or the slopes of those in WITH_SLOPE."""
+    if name in WITH_SLOPE:
+        return WITH_SLOPE[name](x, out)
+    y = ACTIVATIONS[name][0](x, out=out)
+    return y, y
+
+
 class Activation(Layer):
-    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
+    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'gelu', 'silu' (or 'swish'), 'linear'.
+
+    'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it (`kernels.gelu`).
+    """
 
     config_names = ("activation",)
     passes_mask = True
@@ -29,13 +40,13 @@ class Activation(Layer):
         self.keeps_channels = self.is_elementwise = activation != "softmax"  # a softmax mixes the channels
 
     def forward(self, x, training=False):
-        y = self.activate(x)
-        self.remember(y)
+        y, kept = activated(self.activation, x)
+        self.remember(kept)
         return y
 
     def backward(self, grad):
-        (y,) = self.remembered()
-        return self.activation_gradient(grad, y)
+        (kept,) = self.remembered()
+        return self.activation_gradient(grad, kept)
 
 
 class ReLU(Layer):

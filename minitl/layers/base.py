@@ -174,7 +174,7 @@ class Layer:
         named, options = masking.inputs_by_name(self, tensors, by_name)
         shape = self.packed([tensor.shape for tensor in tensors])
         self.accept(shape)
-        found = self.compute_output_shape(shape)
+        found = self.compute_output_shape(shape, **options)
         if isinstance(found, list) and len(found) < 2:
             raise GraphError(
                 f"layer '{self.name}': compute_output_shape gives a list of {len(found)}; expected the shape itself, "
