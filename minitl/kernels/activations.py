@@ -1,8 +1,8 @@
 """Activation functions and their gradients.
 
 Each gradient is written in terms of the activation's *output* y, so that a layer keeps one array and not two. Those in
-WITH_SLOPE cannot be: GELU and SiLU take the same value twice (`gelu`). Their slopes are computed with y, and kept in its
-place. `out=` lets a layer overwrite an array that it has just made and that nobody else holds.
+WITH_SLOPE cannot be: GELU and SiLU take the same value twice (`gelu`). Their slopes are computed with y, and kept in
+its place. `out=` lets a layer overwrite an array that it has just made and that nobody else holds.
 """
 
 from functools import lru_cache

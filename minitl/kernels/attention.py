@@ -4,8 +4,8 @@
     weights  P = softmax(S), row by row     positive, and 1 together
     output   y = P v
 
-K heads do so side by side, each with its own q, k and v. Axis letters: N examples, T queries, S keys and values, K heads
-of the queries, G heads of the keys and values, H numbers of a query or key, V numbers of a value:
+K heads do so side by side, each with its own q, k and v. Axis letters: N examples, T queries, S keys and values, K
+heads of the queries, G heads of the keys and values, H numbers of a query or key, V numbers of a value:
 
     q (N, T, K, H)    k (N, S, G, H)    v (N, S, G, V)    ->    y (N, T, K, V)
 
@@ -151,8 +151,8 @@ class _Plan:
     """The cut of an attention into blocks, and what each of them may see.
 
     parts    (place, rows, columns) of each block: `place` are its examples and groups of heads, `rows` its queries,
-             `columns` the keys that any of them may see. With shared_rows=True all rows of a place are one part, because
-             they add to the same dL/dk: then `rows` is a list of (rows, columns)
+             `columns` the keys that any of them may see. With shared_rows=True all rows of a place are one part,
+             because they add to the same dL/dk: then `rows` is a list of (rows, columns)
     """
 
     def __init__(self, q, k, keys_shown, shown, offset, shared_rows=False):

@@ -13,14 +13,15 @@ polynomial: of degree 1 by tanh, a constant for SiLU, and in float32 one of degr
 `error_function`). So one function computes all of them in float32. The exact one in float64 uses erf itself.
 
 None of these functions can be undone: gelu(-0.1) is also gelu(-2.24). So, unlike in `activations`, the gradient cannot
-be found from the output y. The slopes are computed together with y, while everything is in the cache (`with_slope`), and
-a layer keeps them in the place of its input: the gradient is then grad * slope.
+be found from the output y. The slopes are computed together with y, while everything is in the cache (`with_slope`),
+and a layer keeps them in the place of its input: the gradient is then grad * slope.
 
     y = x P(x)        slope = P + x P'
     exact             P' = exp(-x^2 / 2) / sqrt(2 pi), the density of normal numbers
     tanh form         P' = (1 - tanh^2) / 2 * (x R(x^2))' = 2 P (1 - P) * (R(u) + 2 u R'(u)), with u = x^2
 
-Who calls this: the layers, by the table in `activations`. All threads share the numbers, in blocks that stay in the cache.
+Who calls this: the layers, by the table in `activations`. All threads share the numbers, in blocks that stay in the
+cache.
 """
 
 import math

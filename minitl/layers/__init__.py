@@ -23,7 +23,7 @@ from .normalization import BatchNormalization, L2Normalization, UnitNormalizatio
 from .padding_mask import Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .regularization import Dropout
-from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
+from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
 from .symbolic import SymbolicTensor
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "RMSNormalization",
     "ReLU",
     "Reshape",
+    "SelectStep",
     "Softmax",
     "StepMask",
     "SymbolicTensor",

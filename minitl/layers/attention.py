@@ -1,6 +1,8 @@
 """Attention with several heads: each time step takes what it needs from all others. The math of attention itself is in
 `kernels/attention.py`; this layer has the projections before and behind it."""
 
+import math
+
 import numpy as np
 
 from .. import initializers
@@ -35,9 +37,9 @@ class MultiHeadAttention(Layer):
 
     With `return_attention_scores`, the weights (N, K, T, S) come as a second output, before dropout.
 
-    Parameters, in Keras's shapes: query_kernel and key_kernel (D, K, H), value_kernel (D, K, V), output_kernel
-    (K, V, D); biases (K, H), (K, H), (K, V), (D,). Inside they are matrices (D, K*H), and those that are multiplied with
-    the same input are put side by side: self-attention makes q, k and v in one product. Vaswani et al. 2017.
+    Parameters, in Keras's shapes: query_kernel and key_kernel (D, K, H), value_kernel (D, K, V), output_kernel (K, V,
+    D); biases (K, H), (K, H), (K, V), (D,). Inside they are matrices (D, K*H), and those that are multiplied with the
+    same input are put side by side: self-attention makes q, k and v in one product. Vaswani et al. 2017.
     """
 
     takes_integers = False
@@ -136,6 +138,16 @@ class MultiHeadAttention(Layer):
         sizes = self.output_sizes if self.output_sizes is None else list(self.output_sizes)
         return {**super().get_config(), "output_shape": sizes}
 
+    def keras_paths(self):
+        """Return {parameter: (its path in Keras's legacy files, its path in `.weights.h5`)}: Keras's layer is made of
+        four dense layers."""
+        groups = {name: (name, f"{name}_dense") for name in PARTS} | {"output": ("attention_output", "output_dense")}
+        found = {}
+        for parameter in self.weight_names:
+            name, _, kind = parameter.partition("_")
+            found[parameter] = (f"{groups[name][0]}/{kind}", f"{groups[name][1]}/vars/{int(kind == 'bias')}")
+        return found
+
     # ---- building a graph ----
 
     def __call__(self, query, value=None, key=None, **by_name):
@@ -188,7 +200,7 @@ class MultiHeadAttention(Layer):
         self.remember(inputs, sources, (q, k, v, y, log_sums, *shown, dropped), query_mask, return_attention_scores)
         out = self.output_kernel.shape[2:]
         bias = self.output_bias.reshape(-1) if self.use_bias else None
-        flat, _ = affine(y.reshape(n * t, -1), self.output_kernel.reshape(heads * self.value_dim, -1), bias)
+        flat, _ = affine(y.reshape(n * t, heads * self.value_dim), self.output_kernel.reshape(heads * self.value_dim, -1), bias)
         result = flat.reshape(n, t, *out)
         return [result, scores] if return_attention_scores else result
 
@@ -263,8 +275,9 @@ class MultiHeadAttention(Layer):
         """Compute the gradients of the parameters. Return, for each input, dL/dz of all that was made of it."""
         inputs, sources, (q, k, v, y, log_sums, *shown, dropped), query_mask, has_scores = self.remembered()
         grad, of_scores = grad if has_scores else (grad, None)
-        flat_grad = grad.reshape(grad.shape[0] * grad.shape[1], -1)
-        kernel, flat_y = self.output_kernel.reshape(self.num_heads * self.value_dim, -1), y.reshape(len(flat_grad), -1)
+        flat_grad = grad.reshape(q.shape[0] * q.shape[1], math.prod(grad.shape[2:]))
+        kernel = self.output_kernel.reshape(self.num_heads * self.value_dim, -1)
+        flat_y = y.reshape(len(flat_grad), len(kernel))
         dy = matmul(flat_grad, kernel.T).reshape(y.shape)
         if query_mask is not None:
             dy = dy * query_mask[:, :, None, None]

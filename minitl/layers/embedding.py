@@ -195,8 +195,8 @@ class TokenTypeEmbedding(Layer):
             return as_float(vectors) + self.embeddings[0]
         if types.size and not (types.dtype.kind in "iu" and 0 <= types.min() and types.max() < self.input_dim):
             raise DataError(
-                f"layer '{self.name}' expected types from 0 to {self.input_dim - 1}, whole numbers; found {types.dtype} "
-                f"from {types.min()} to {types.max()}."
+                f"layer '{self.name}' expected types from 0 to {self.input_dim - 1}, whole numbers; found "
+                f"{types.dtype} from {types.min()} to {types.max()}."
             )
         self.remember(types)
         return add(vectors, embed(types, self.embeddings))

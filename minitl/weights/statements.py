@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import layers as all_layers
 from ..layers import Layer, ZeroPadding2D
+from .bert_names import is_bert
 from .formats.keras_config import STATED
 from .formats.stored_file import WITHIN
 from .stated_values import as_text, has_rest, pads_in, pads_of, same
@@ -57,6 +58,8 @@ def implied(file, layers, places):
 
     layers   the layers that were loaded;   places   their `Place`s in a file with PyTorch's words
     """
+    if is_bert(layer.name for layer in layers):
+        return []  # its configuration says them, and `bert_config` has read it
     words = {place.layer: place.tensor.name.rpartition(".")[2] for place in places}
     told = {each.get("tensor"): each["config"] for each in json.loads(file.listing.texts.get(STATED) or "[]")}
     told = {(place.layer, argument) for place in places for argument in told.get(place.tensor.name, ())}
