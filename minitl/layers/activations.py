@@ -9,10 +9,14 @@ from ..kernels.activations import WITH_SLOPE, softmax, softmax_gradient
 from .base import Layer
 
 
-def activation_functions(name):
-    """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name."""
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ArgumentError(f"activation is {name!r}; expected one of {', '.join(ACTIVATIONS)}.")
+def activation_functions(name, argument="activation", with_slope=False):
+    """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name.
+
+    with_slope   the layer calls `activated`, so those whose gradient takes a slope (WITH_SLOPE) are possible, too
+    """
+    known = [each for each in ACTIVATIONS if with_slope or each not in WITH_SLOPE]
+    if not isinstance(name, str) or name not in known:
+        raise ArgumentError(f"{argument} is {name!r}; expected one of {', '.join(known)}.")
     return ACTIVATIONS[name]
 
 
@@ -25,9 +29,10 @@ def activated(name, x, out=None):
 
 
 class Activation(Layer):
-    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'gelu', 'silu' (or 'swish'), 'linear'.
+    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'hard_sigmoid', 'tanh', 'gelu', 'silu', 'linear'.
 
-    'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it (`kernels.gelu`).
+    'swish' is Keras's other name of 'silu'. 'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it
+    (`kernels.gelu`).
     """
 
     config_names = ("activation",)
@@ -36,7 +41,7 @@ class Activation(Layer):
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activation
-        self.activate, self.activation_gradient = activation_functions(activation)
+        self.activate, self.activation_gradient = activation_functions(activation, with_slope=True)
         self.keeps_channels = self.is_elementwise = activation != "softmax"  # a softmax mixes the channels
 
     def forward(self, x, training=False):

@@ -200,7 +200,9 @@ class MultiHeadAttention(Layer):
         self.remember(inputs, sources, (q, k, v, y, log_sums, *shown, dropped), query_mask, return_attention_scores)
         out = self.output_kernel.shape[2:]
         bias = self.output_bias.reshape(-1) if self.use_bias else None
-        flat, _ = affine(y.reshape(n * t, heads * self.value_dim), self.output_kernel.reshape(heads * self.value_dim, -1), bias)
+        flat, _ = affine(
+            y.reshape(n * t, heads * self.value_dim), self.output_kernel.reshape(heads * self.value_dim, -1), bias
+        )
         result = flat.reshape(n, t, *out)
         return [result, scores] if return_attention_scores else result
 

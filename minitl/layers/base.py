@@ -231,6 +231,10 @@ class Layer:
         """Return the names of the parameters that the optimizer updates: none if the layer is frozen."""
         return self.parameter_names if self.trainable else []
 
+    def keras_paths(self):
+        """Return {parameter: (its path in Keras's legacy files, its path in `.weights.h5`)}, below the layer's group."""
+        return {name: (name, f"vars/{number}") for number, name in enumerate(self.weight_names)}
+
     @property
     def is_fixed(self):
         """Return whether this layer's output for an example stays the same in training: nothing in it is learned, is

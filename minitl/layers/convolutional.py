@@ -43,7 +43,7 @@ class _Convolution2D(Layer):
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
         self.activation = "linear" if activation is None else activation
-        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
@@ -307,10 +307,11 @@ class Conv2DTranspose(_Convolution2D):
         return grad
 
 
-def check_padding(padding):
-    """Return `padding` in lower case. Raises ArgumentError unless it is 'valid' or 'same'."""
+def check_padding(padding, expected="'valid' or 'same'"):
+    """Return `padding` in lower case. Raises ArgumentError, which says what is `expected`, unless it is 'valid' or
+    'same'."""
     if not isinstance(padding, str) or padding.lower() not in PADDINGS:
-        raise ArgumentError(f"padding is {padding!r}; expected 'valid' or 'same'.")
+        raise ArgumentError(f"padding is {padding!r}; expected {expected}.")
     return padding.lower()
 
 

@@ -47,7 +47,7 @@ class Dense(Layer):
         super().__init__(**kwargs)
         self.units = whole_number(units, "units")
         self.activation = "linear" if activation is None else activation
-        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")

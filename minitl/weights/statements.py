@@ -106,8 +106,8 @@ def _compared(operations, model, places, is_keras, partial):
     calls = {call.layer.name: call for call in reversed(model.calls)}  # the first call of each
     owners = {}  # tensor or layer of the file -> names in the model
     for place in places:
-        named = (place.tensor.layer or "").split(WITHIN)[-1]
-        for key in {place.tensor.name, named, named.rpartition("/")[2]}:
+        outer, *_, named = (place.tensor.layer or "").split(WITHIN) * 2  # of "base//conv1"; or twice the same
+        for key in {place.tensor.name, outer, named, named.rpartition("/")[2]}:
             owners.setdefault(key, set()).add(place.layer)
     problems, remarks, others, is_told = [], [], [], False
     for operation in operations:
