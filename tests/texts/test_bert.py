@@ -1,4 +1,4 @@
-"""BERT against stored numbers of PyTorch's (`tests/golden/make_bert.py`), and its arguments, cuts and files."""
+"""BERT against stored numbers of PyTorch's (`tests/golden/make_bert_encoder.py`), and its arguments, cuts and files."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ SIZES = {"layers": 3, "width": 12, "heads": 3, "hidden": 20, "vocabulary": 40, "
 @pytest.fixture(scope="module")
 def golden():
     """Return the stored arrays by name."""
-    with np.load(Path(__file__).parent.parent / "golden" / "bert.npz") as file:
+    with np.load(Path(__file__).parent.parent / "golden" / "bert_encoder.npz") as file:
         return dict(file)
 
 
