@@ -466,6 +466,69 @@ DROPOUTS = [
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
 
-LAYERS = [*CONVOLUTIONS, *MAPS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ROW_NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES]
-LAYERS += [*DROPOUTS, *EMBEDDINGS, *ATTENTIONS]
+SEQUENCES = [
+    *(LayerCase(f"conv1d-{padding}", lambda layers, padding=padding: layers.Conv1D(4, 3, padding=padding,
+                activation="tanh"), (2, 7, 3), (2, 5 if padding == "valid" else 7, 4))
+      for padding in ("valid", "same", "causal")),
+    LayerCase("conv1d-strides", lambda layers: layers.Conv1D(4, (3,), strides=2, padding="same", use_bias=False),
+              (3, 8, 2), (3, 4, 4)),
+    LayerCase("conv1d-dilated", lambda layers: layers.Conv1D(3, 2, dilation_rate=3, padding="causal"),
+              (2, 9, 2), (2, 9, 3)),
+    LayerCase("conv1d-one-step", lambda layers: layers.Conv1D(3, 1), (2, 1, 5), (2, 1, 3)),
+    LayerCase("max-pool-1d", lambda layers: layers.MaxPooling1D(), (2, 7, 3), (2, 3, 3), distinct),
+    LayerCase("max-pool-1d-same", lambda layers: layers.MaxPooling1D(3, 2, padding="same"),
+              (2, 7, 3), (2, 4, 3), distinct),
+    LayerCase("average-pool-1d", lambda layers: layers.AveragePooling1D(3, 1), (2, 7, 3), (2, 5, 3)),
+    LayerCase("global-average-1d", lambda layers: layers.GlobalAveragePooling1D(), (3, 7, 2), (3, 2)),
+    LayerCase("global-average-1d-kept", lambda layers: layers.GlobalAveragePooling1D(keepdims=True),
+              (3, 5, 2), (3, 1, 2)),
+    LayerCase("global-max-1d", lambda layers: layers.GlobalMaxPooling1D(), (3, 7, 2), (3, 2), distinct),
+    LayerCase("global-max-1d-kept", lambda layers: layers.GlobalMaxPooling1D(keepdims=True),
+              (3, 5, 2), (3, 1, 2), distinct),
+    LayerCase("zero-padding-1d", lambda layers: layers.ZeroPadding1D((2, 1)), (2, 5, 3), (2, 8, 3)),
+    LayerCase("cropping-1d", lambda layers: layers.Cropping1D((2, 1)), (2, 7, 3), (2, 4, 3)),
+    LayerCase("upsampling-1d", lambda layers: layers.UpSampling1D(3), (2, 5, 3), (2, 15, 3)),
+    LayerCase("repeat-vector", lambda layers: layers.RepeatVector(4), (3, 5), (3, 4, 5)),
+    LayerCase("permute", lambda layers: layers.Permute((3, 1, 2)), (2, 3, 4, 5), (2, 5, 3, 4)),
+]  # fmt: skip
+
+RECURRENT = [
+    *(LayerCase("-".join([name.lower(), *(f"{key}-{value}" for key, value in arguments.items())]),
+                lambda layers, name=name, arguments=arguments: getattr(layers, name)(3, **arguments),
+                (4, 5, 2), (4, 5, 3) if arguments.get("return_sequences") else (4, 3),
+                golden="training" if name != "SimpleRNN" and set(arguments) == {"return_sequences"} else None)
+      for name, several_arguments in {
+          "SimpleRNN": [{}, {"return_sequences": True, "use_bias": False}, {"activation": "sigmoid"}],
+          "LSTM": [{}, {"return_sequences": True}, {"go_backwards": True}, {"recurrent_activation": "hard_sigmoid"},
+                   {"use_bias": False}],
+          "GRU": [{}, {"return_sequences": True}, {"reset_after": False, "return_sequences": True},
+                  {"reset_after": False}, {"go_backwards": True, "use_bias": False}],
+      }.items() for arguments in several_arguments),
+    LayerCase("lstm-one-step", lambda layers: layers.LSTM(5), (2, 1, 3), (2, 5)),
+    LayerCase("lstm-dropout", lambda layers: layers.LSTM(3, dropout=0.4), (4, 5, 6), (4, 3), in_training="random"),
+    *(LayerCase(f"bidirectional-{mode}", lambda layers, mode=mode: layers.Bidirectional(
+                layers.LSTM(3, return_sequences=True), merge_mode=mode),
+                (2, 5, 4), (2, 5, 6 if mode == "concat" else 3))
+      for mode in ("concat", "sum", "mul", "ave")),
+    LayerCase("bidirectional-last", lambda layers: layers.Bidirectional(layers.GRU(3)), (3, 5, 2), (3, 6)),
+    LayerCase("time-distributed", lambda layers: layers.TimeDistributed(layers.Conv2D(2, 3)),
+              (2, 3, 5, 4, 2), (2, 3, 3, 2, 2)),
+    LayerCase("time-distributed-lstm", lambda layers: layers.TimeDistributed(layers.LSTM(3)), (2, 3, 5, 4), (2, 3, 3)),
+]  # fmt: skip
+
+LAYERS = [
+    *SEQUENCES,
+    *RECURRENT,
+    *CONVOLUTIONS,
+    *MAPS,
+    *POOLINGS,
+    *DENSE,
+    *NORMALIZATIONS,
+    *ROW_NORMALIZATIONS,
+    *ACTIVATION_LAYERS,
+    *MERGES,
+    *DROPOUTS,
+    *EMBEDDINGS,
+    *ATTENTIONS,
+]
 GOLDEN = [case for case in LAYERS if case.golden]
