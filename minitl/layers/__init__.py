@@ -3,8 +3,9 @@
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
 `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
-are real). For sequences: `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on
-each step), `sequences` (convolution and pooling in time), `steps`. The axis letters are explained in `minitl.kernels`.
+are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers`
+(a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`, `layer_normalization`. The
+axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -13,18 +14,21 @@ own, follow `course/add_your_own.md`.
 
 from ..errors import GraphError
 from .activations import Activation, ReLU, Softmax
+from .attention import MultiHeadAttention
 from .base import Layer
 from .bidirectional import Bidirectional
 from .convolutional import Conv2D, Conv2DTranspose
 from .dense import Dense, Flatten
+from .embedding import Embedding, PositionEmbedding, TokenTypeEmbedding
 from .input import Input, InputLayer
+from .layer_normalization import LayerNormalization, RMSNormalization
 from .merging import Add, Concatenate
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .padding_mask import Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout
-from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
+from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
 from .sequences import (
     AveragePooling1D,
     Conv1D,
@@ -51,30 +55,37 @@ __all__ = [
     "Cropping2D",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GRU",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
-    "GRU",
     "Input",
     "InputLayer",
     "L2Normalization",
-    "Layer",
     "LSTM",
+    "Layer",
+    "LayerNormalization",
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
+    "MultiHeadAttention",
     "PaddingMask",
     "Permute",
+    "PositionEmbedding",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "SelectStep",
     "SimpleRNN",
     "Softmax",
     "StepMask",
     "SymbolicTensor",
     "TimeDistributed",
+    "TokenTypeEmbedding",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -12,12 +12,13 @@ from .. import initializers, kernels
 from ..arguments import DATA_FORMAT, NotHere, keras_arguments, one_size, truth_value
 from ..errors import ArgumentError, DataError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
+from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
 from ..kernels.geometry import spanned
 from ..kernels.precision import as_float
 from ..kernels.products import sums
 from ..terminal import counted
-from .activations import activation_functions
+from .activations import activated, activation_functions
 from .base import NO_REGULARIZERS, Layer
 from .convolutional import check_padding, windowed_shape
 
@@ -73,7 +74,7 @@ class Conv1D(_OfSequences):
                 "Put the stride into a layer before or behind this one."
             )
         self.activation = "linear" if activation is None else activation
-        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
@@ -114,8 +115,11 @@ class Conv1D(_OfSequences):
         convolve, steps = (
             (conv2d, self.strides) if self.span == self.kernel_size else (conv2d_dilated, self.dilation_rate)
         )
-        y = convolve(x[:, None], self.kernel[None], self.bias, (1, steps), self.image_padding, self.activate)[:, 0]
-        self.remember(x if self.trainable else None, x.shape[1], y if self.activation != "linear" else None)
+        by_slope = self.activation in WITH_SLOPE  # its gradient needs more than y
+        activate = linear if by_slope else self.activate
+        y = convolve(x[:, None], self.kernel[None], self.bias, (1, steps), self.image_padding, activate)[:, 0]
+        y, kept = activated(self.activation, y, out=y) if by_slope else (y, y)
+        self.remember(x if self.trainable else None, x.shape[1], kept if self.activation != "linear" else None)
         return y
 
     def backward(self, grad):
