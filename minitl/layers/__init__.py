@@ -2,7 +2,8 @@
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
-`regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins). The axis letters are explained
+`regularization` (Dropout), `merging` (Add, Concatenate), `decoder_attention` (of a language model), `input` (where a
+graph begins). The axis letters are explained
 in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
@@ -13,9 +14,10 @@ own, follow `course/add_your_own.md`.
 from .activations import Activation, ReLU, Softmax
 from .base import Layer, SymbolicTensor
 from .convolutional import Conv2D, Conv2DTranspose
+from .decoder_attention import CausalSelfAttention, SwiGLU
 from .dense import Dense, Flatten
 from .input import Input, InputLayer
-from .merging import Add, Concatenate
+from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .regularization import Dropout
@@ -24,8 +26,10 @@ from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 __all__ = [
     "Activation",
     "Add",
+    "Average",
     "AveragePooling2D",
     "BatchNormalization",
+    "CausalSelfAttention",
     "Concatenate",
     "Conv2D",
     "Conv2DTranspose",
@@ -40,9 +44,14 @@ __all__ = [
     "L2Normalization",
     "Layer",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "ReLU",
     "Reshape",
     "Softmax",
+    "Subtract",
+    "SwiGLU",
     "SymbolicTensor",
     "UnitNormalization",
     "UpSampling2D",

@@ -412,6 +412,7 @@ WRONG = {
     "dtype": ["text", "float64", 5, []],
     "epsilon": [None, *NO_NUMBERS],
     "filters": NO_SIZES,
+    "head_dim": [*NO_SIZES, 3],
     "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
     "interpolation": ["bicubic", *NO_NAMES],
     "keepdims": NO_FLAGS,
@@ -420,9 +421,12 @@ WRONG = {
     "momentum": [None, *NO_NUMBERS],
     "name": NO_NAMES,
     "negative_slope": [None, *NO_NUMBERS],
+    "num_key_value_heads": [*NO_SIZES[1:], 3],  # None: as many as query heads, of which there are 2
+    "num_query_heads": NO_SIZES,
     "output_padding": ["0", 0.5, True, -1, [0, 0, 0], object()],
     "pool_size": NO_SIZES,
     "rate": [None, *NO_NUMBERS, 1],
+    "rotary_base": [None, *NO_NUMBERS, 0.5],
     "scale": NO_FLAGS,
     "L2Normalization scale": [None, 0, float("inf"), *NO_NUMBERS],
     "seed": ["1", 2.5, True, -1, [1], object()],
@@ -445,7 +449,7 @@ NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  #
 def arguments_of_layers():
     """Yield (class, values for arguments without a default, name of an argument, a value that it cannot have)."""
     required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,)}
-    required.update(target_shape=(2, -1), units=2)
+    required.update(target_shape=(2, -1), units=2, head_dim=4, num_query_heads=2)
     of_all = inspect.signature(minitl.layers.Layer).parameters
     for name in minitl.layers.__all__:
         if name in ("Input", "Layer", "SymbolicTensor"):
