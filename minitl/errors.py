@@ -93,12 +93,12 @@ def warn_of_data(text):
     _warn(text, DataWarning)
 
 
-def warn_of_mistake(text, mistake):
-    """Warn that something looks like the `mistake` of this name in `minitl mistakes`.
+def warn_of_mistake(text, mistake=None):
+    """Warn that something looks like a mistake: the one of this name in `minitl mistakes`, if it is shown there.
 
     The warning shows the line of the user's program that did it: the nearest caller outside this package.
     """
-    _warn(f"{text} (minitl mistakes {mistake})", MistakeWarning)
+    _warn(f"{text} (minitl mistakes {mistake})" if mistake else text, MistakeWarning)
 
 
 def _warn(text, kind):

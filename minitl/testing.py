@@ -30,7 +30,7 @@ class GradientReport(NamedTuple):
         return max(self.errors.values(), default=0.0)
 
 
-def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0):
+def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0, keywords=None):
     """Check every gradient of a layer or model at the input x, and return a `GradientReport`.
 
     x           an array; a list of arrays for a layer that merges; a list or dict for a model with several inputs.
@@ -39,6 +39,7 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
     tolerance   the largest error allowed in a tensor, relative to its largest gradient. Default: 1e-7, for models 1e-5
     most        the most numbers to compare in a tensor. In a larger one, half have the largest gradients and half are
                 random
+    keywords    {name: value} of what a layer's forward takes by name: {"mask": mask}
 
     Raises GradientError, which names the tensor, the index and both values. Parameters, moving statistics and random
     states are as before afterwards.
@@ -59,9 +60,11 @@ def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5,
             layer.generator.bit_generator.state = state
         if is_model:
             return layer_or_model.forward(argument, training=training, gradients="input")
-        return layer_or_model.forward(argument, training=training)
+        return layer_or_model.forward(argument, training=training, **by_name)
 
-    layer_or_model.forward(argument)  # creates the parameters; in inference, so that no moving statistic changes
+    by_name = keywords or {}
+    # This creates the parameters. In inference, no moving statistic changes.
+    layer_or_model.forward(argument, **by_name)
     with_generator = [layer for layer in layers if hasattr(layer, "generator")]
     random_states = [(layer, layer.generator.bit_generator.state) for layer in with_generator]
     originals = [(layer, name, getattr(layer, name)) for layer in layers for name in layer.weight_names]

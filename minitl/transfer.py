@@ -105,9 +105,9 @@ def adapt_input(model, input_shape):
             elif layer.input_axes and input_shape[-1] != before.shape[-1] and layer not in replaced:
                 replaced[layer] = _with_channels(layer, tensors[before].shape)
         layer = replaced.get(layer, layer)
-        inputs = [tensors[each] for each in call.inputs]
+        inputs, by_name = call.arguments([tensors[each] for each in call.inputs])
         try:
-            outputs = layer(inputs if layer.merges else inputs[0])
+            outputs = layer(inputs, **by_name)
             tensors.update(zip(call.outputs, outputs if isinstance(outputs, list) else [outputs]))
         except ShapeError as error:
             raise ShapeError(

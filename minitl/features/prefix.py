@@ -94,8 +94,9 @@ def frozen_prefix(graph):
 
     In the order of the graph, a call is fixed if its layer is fixed and all its inputs are. In a graph with one input,
     the prefix ends at a *single* fixed tensor from which all the rest is computed. So only one array is kept. With
-    several inputs, such as the two images of a siamese network, there is no such tensor before their paths meet. Then
-    the prefix ends at all fixed tensors that are inputs of a call that is not fixed.
+    several inputs, such as the two images of a siamese network, there is no such tensor before their paths meet, and
+    none where later layers take a mask. Then the prefix ends at all fixed tensors that are inputs of a call that is not
+    fixed.
     """
     # The only output is no cut: there is nothing left to train behind it.
     cut, has_parameters, cuts = None, False, {tensor for tensor in graph.cuts if graph.outputs != [tensor]}
@@ -105,7 +106,8 @@ def frozen_prefix(graph):
         has_parameters = has_parameters or bool(call.layer.weight_names)
         if has_parameters and call.outputs[0] in cuts:
             cut = call.outputs[0]
-    if cut is not None or len(graph.inputs) == 1:
+    takes_masks = any(call.names for call in graph.calls)
+    if cut is not None or len(graph.inputs) == 1 and not takes_masks:
         return [] if cut is None else [cut]
     return fixed_ends(graph)
 

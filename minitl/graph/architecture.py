@@ -8,9 +8,11 @@ Building a graph from them builds those layers and nothing else. No code is stor
         {"class": "Dense", "config": {"name": "dense", "units": 2}, "inputs": ["input_layer"]}]}
 
 An entry is a call. If a layer is called again, the entry is {"call": its name, "inputs": [...]}. The outputs of such
-calls, and of layers with several outputs, are named [layer, call, output], counted from 0. A graph begins with the
+calls, and of layers with several outputs, are named [layer, call, output], counted from 0. Inputs that a call takes by
+name stand under "named", {"mask": ...}, and its other arguments under "options". A graph begins with the
 first entry and ends with the last one. Any other graph has the entries "inputs" and "outputs": {"form": "one", "list"
-or "dict", "tensors": [...], "keys": [...]}. Files with any of these three are of format 2.
+or "dict", "tensors": [...], "keys": [...]}. Files with any of these three are of format 2, and those with anything
+given by name are of format 3.
 """
 
 from .. import layers
@@ -18,7 +20,7 @@ from ..errors import GraphError
 from ..layers import InputLayer, Layer
 
 MOST_CALLS = 10_000  # InceptionV3 has 313
-FORMATS = (1, 2)
+FORMATS = (1, 2, 3)
 
 
 def architecture(graph):
@@ -38,7 +40,12 @@ def architecture(graph):
         layer = call.layer
         number = counts[layer] = counts.get(layer, -1) + 1
         entry = {"call": layer.name} if number else {"class": type(layer).__name__, "config": layer.get_config()}
-        entries.append({**entry, "inputs": [names[tensor] for tensor in call.inputs]})
+        entry["inputs"] = [names[tensor] for tensor in call.by_position]
+        if call.names:
+            entry["named"] = {name: names[tensor] for name, tensor in zip(call.names, call.inputs[-len(call.names) :])}
+        if call.options:
+            entry["options"] = call.options
+        entries.append(entry)
         is_only_output = number == 0 and len(call.outputs) == 1
         for k, tensor in enumerate(call.outputs):
             names[tensor] = layer.name if is_only_output else [layer.name, number, k]
@@ -49,6 +56,8 @@ def architecture(graph):
         data["outputs"] = _structure_as_data(graph.output_structure, names)
     if "inputs" in data or any(not isinstance(name, str) for name in names.values()):
         data["format"] = 2
+    if any("named" in entry or "options" in entry for entry in entries):
+        data["format"] = 3
     return data
 
 
@@ -68,7 +77,7 @@ def build(data, custom_objects=None):
     Raises ValueError, or the error of a layer, for data that describe no graph.
     """
     if data.get("format") not in FORMATS:
-        raise ValueError(f"format {data.get('format')!r}; this version reads format {' and '.join(map(str, FORMATS))}")
+        raise ValueError(f"format {data.get('format')!r}; this version reads formats {FORMATS[0]} to {FORMATS[-1]}")
     if not isinstance(data.get("metadata", {}), dict) or len(data["layers"]) > MOST_CALLS:
         raise ValueError(f"metadata that is no dictionary, or more than {MOST_CALLS:,} layers")
     if not data["layers"] or data["layers"][0].get("class") != "InputLayer":
@@ -91,7 +100,8 @@ def build(data, custom_objects=None):
         if isinstance(layer, InputLayer):
             output = layer.output
         else:
-            output = layer(inputs if layer.merges else inputs[0])
+            by_name = {name: _tensor(calls, place) for name, place in entry.get("named", {}).items()}
+            output = layer(layer.packed(inputs), **by_name, **entry.get("options", {}))
         calls.setdefault(layer.name, []).append(output if isinstance(output, list) else [output])
     first, last = calls[next(iter(made))][0][0], output[-1] if isinstance(output, list) else output
     inputs = _structured(data["inputs"], calls) if "inputs" in data else first

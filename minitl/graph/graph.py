@@ -35,7 +35,7 @@ from ..layers import Conv2D, InputLayer
 from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
-from .relu_pairs import WithReLU, is_watched, paired
+from .relu_pairs import is_watched, paired
 from .structure import Structure
 from .summary import described
 
@@ -126,18 +126,17 @@ class Graph(LayerGroup):
             if isinstance(operation, Fused):
                 values[operation.outputs[0]] = operation.forward(*arguments)
             else:
-                layer, layer_input = operation.layer, arguments if operation.layer.merges else arguments[0]
+                layer, (layer_input, by_name) = operation.layer, operation.arguments(arguments)
                 if operation.outputs[0] in path:
-                    options = {"relu": True} if isinstance(operation, WithReLU) else {}
-                    y, remembered = layer.run(layer_input, training, **options)
+                    y, remembered = layer.run(layer_input, training, **by_name)
                 else:  # no gradient will pass here
-                    y, remembered = layer.forward(layer_input, training=training), None
+                    y, remembered = layer.forward(layer_input, training=training, **by_name), None
                     layer.forget()
                 arrays_out = [y] if len(operation.outputs) == 1 else y
                 values.update(zip(operation.outputs, arrays_out))
                 if operation.outputs[0] in path:
                     memory[operation] = remembered, layer.updates, [(np.shape(a), a.dtype) for a in arrays_out]
-                del layer_input, y, remembered, arrays_out
+                del layer_input, by_name, y, remembered, arrays_out
             del arguments
             for tensor in set(operation.inputs):
                 if last_user[tensor] is operation and tensor not in outputs:
@@ -179,9 +178,9 @@ class Graph(LayerGroup):
                 continue  # the loss does not depend on this call
             if len(grads) > 1:  # an output that the loss does not depend on has the gradient 0
                 grads = [np.zeros(*made[k]) if each is None else each for k, each in enumerate(grads)]
-            is_wanted = any(tensor in path for tensor in call.inputs)
+            is_wanted = any(tensor in path for tensor in call.by_position)
             input_grads = _backward_of(call, memory, grads if len(grads) > 1 else grads[0], is_wanted, gradients)
-            for tensor, input_grad in zip(call.inputs, input_grads):
+            for tensor, input_grad in zip(call.by_position, input_grads):
                 if tensor in path:  # a merging layer also gives gradients for branches that need none
                     gradients[tensor] = add(gradients[tensor], input_grad) if tensor in gradients else input_grad
         if not any(tensor in path for tensor in self.inputs):
@@ -234,8 +233,8 @@ class Graph(LayerGroup):
             return set()
         path = {tensor for tensor in self.inputs if tensor.is_floating} if gradients == "input" else set()
         for call in self.calls:
-            if call.layer.trainable_names or any(tensor in path for tensor in call.inputs):
-                path.update(call.outputs)
+            if call.layer.trainable_names or any(tensor in path for tensor in call.by_position):
+                path.update(tensor for tensor in call.outputs if tensor.is_floating)
         return path
 
     # ---- checks of the input ----
@@ -339,7 +338,7 @@ def _backward_of(call, memory, grad, is_wanted, gradients):
     if is_wanted:
         adds = type(layer) is Conv2D and call.inputs[0] in gradients and not is_watched(layer)
         found = layer.backward(grad, gradients.pop(call.inputs[0])) if adds else layer.backward(grad)
-        input_grads = found if layer.merges else [found]
+        input_grads = found if isinstance(found, list) else [found]
     else:
         layer.backward_to_parameters(grad)
         input_grads = []

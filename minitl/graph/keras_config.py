@@ -5,7 +5,7 @@ axis, and a call names its inputs by (layer, number of its call, number of the o
 does not have by the name of its class, and takes one in `custom_objects`. minitl itself never reads this form back.
 """
 
-from ..layers import InputLayer
+from ..layers import InputLayer, PaddingMask, StepMask
 
 
 def keras_config(graph):
@@ -15,7 +15,8 @@ def keras_config(graph):
         entries = [{"class_name": type(layer).__name__, "config": _config(layer)} for layer in layers]
         return {"class_name": "Sequential", "config": {"name": graph.name, "trainable": True, "layers": entries}}
     places, entries, counts = {}, {}, {}  # places: symbolic tensor -> [layer, call, output]
-    for call in [*(tensor.call for tensor in graph.inputs), *graph.calls]:
+    calls = [call for call in graph.calls if not isinstance(call.layer, (PaddingMask, StepMask))]
+    for call in [*(tensor.call for tensor in graph.inputs), *calls]:
         layer = call.layer
         number = counts[layer] = counts.get(layer, -1) + 1
         places.update((tensor, [layer.name, number, k]) for k, tensor in enumerate(call.outputs))
@@ -24,8 +25,10 @@ def keras_config(graph):
             {"class_name": type(layer).__name__, "config": _config(layer), "name": layer.name, "inbound_nodes": []},
         )
         if call.inputs:
-            tensors = [_tensor(tensor, places[tensor]) for tensor in call.inputs]
-            entry["inbound_nodes"].append({"args": [tensors if layer.merges else tensors[0]], "kwargs": {}})
+            tensors = [_tensor(tensor, places[tensor]) for tensor in call.by_position]
+            named = dict(zip(call.names, call.inputs[len(tensors) :]))
+            by_name = {name: _tensor(tensor, places[tensor]) for name, tensor in named.items() if tensor in places}
+            entry["inbound_nodes"].append({"args": [layer.packed(tensors)], "kwargs": {**by_name, **call.options}})
     config = {
         "name": graph.name,
         "trainable": True,

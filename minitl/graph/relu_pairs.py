@@ -16,7 +16,16 @@ class WithReLU:
     """The calls of a layer and of the ReLU behind it, in the form of one call."""
 
     def __init__(self, call, relu):
-        self.layer, self.inputs, self.outputs = call.layer, call.inputs, relu.outputs
+        self.layer, self.inputs, self.outputs, self.by_position = (
+            call.layer,
+            call.inputs,
+            relu.outputs,
+            call.by_position,
+        )
+
+    def arguments(self, values):
+        """Return (x, {name: value}) for the layer's forward from one value for each of `inputs`."""
+        return self.layer.packed(values), {"relu": True}
 
 
 def paired(operations, outputs, path):

@@ -8,8 +8,7 @@ def flops(model):
     in it: those of convolutions and dense layers. The model needs a fixed input size."""
     total = 0
     for call in model.calls:
-        shapes = [tensor.shape for tensor in call.inputs]
-        total += call.layer.flops(shapes if call.layer.merges else shapes[0])
+        total += call.layer.flops(call.layer.packed([tensor.shape for tensor in call.by_position]))
     return total
 
 

@@ -2,9 +2,8 @@
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
-`regularization` (Dropout), `merging` (Add, Concatenate), `decoder_attention` (of a language model), `input` (where a
-graph begins). The axis letters are explained
-in `minitl.kernels`.
+`regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
+are real), `decoder_attention` (of a language model). The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -12,16 +11,18 @@ own, follow `course/add_your_own.md`.
 """
 
 from .activations import Activation, ReLU, Softmax
-from .base import Layer, SymbolicTensor
+from .base import Layer
 from .convolutional import Conv2D, Conv2DTranspose
 from .decoder_attention import CausalSelfAttention, SwiGLU
 from .dense import Dense, Flatten
 from .input import Input, InputLayer
 from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
+from .padding_mask import Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .regularization import Dropout
 from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
+from .symbolic import SymbolicTensor
 
 __all__ = [
     "Activation",
@@ -43,13 +44,16 @@ __all__ = [
     "InputLayer",
     "L2Normalization",
     "Layer",
+    "Masking",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
     "Multiply",
+    "PaddingMask",
     "ReLU",
     "Reshape",
     "Softmax",
+    "StepMask",
     "Subtract",
     "SwiGLU",
     "SymbolicTensor",

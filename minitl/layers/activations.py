@@ -20,6 +20,7 @@ class Activation(Layer):
     """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
 
     config_names = ("activation",)
+    passes_mask = True
 
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
@@ -44,7 +45,7 @@ class ReLU(Layer):
     """
 
     config_names = ("max_value", "negative_slope", "threshold")
-    keeps_channels = is_elementwise = True
+    keeps_channels = is_elementwise = passes_mask = True
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -82,6 +83,7 @@ class Softmax(Layer):
 
     config_names = ("axis",)
     output_activation = "softmax"
+    passes_mask = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)

@@ -15,16 +15,14 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 `dense`, the shortest layer with parameters; then `graph/graph.py`, which runs layers one after the other.
 """
 
-import itertools
-
 import numpy as np
 
 from .. import initializers
 from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, refuse_methods, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
+from . import masking
 from .names import check_name, snake_case
-
-_serial_numbers = itertools.count()
+from .symbolic import Call, SymbolicTensor
 
 # Keras's arguments of the layers with a kernel
 NO_REGULARIZERS = {
@@ -38,48 +36,6 @@ NO_REGULARIZERS = {
 OF_ALL_LAYERS = {"activity_regularizer": REGULARIZER, "autocast": NotHere(True), "dtype": DTYPE}
 
 
-class Call:
-    """One use of a layer: `layer` computes `outputs` from `inputs`, two tuples of `SymbolicTensor`s.
-
-    `serial` numbers the calls in the order in which they were made. A call is always younger than those it depends on.
-    """
-
-    def __init__(self, layer, inputs, output_shapes, output_dtype):
-        self.layer, self.inputs, self.serial = layer, inputs, next(_serial_numbers)
-        self.outputs = tuple(SymbolicTensor(shape, self, output_dtype) for shape in output_shapes)
-
-    def __repr__(self):
-        return f"<Call of layer '{self.layer.name}' on {[tensor.shape for tensor in self.inputs]}>"
-
-
-class SymbolicTensor:
-    """A placeholder for an array that a graph will compute.
-
-    shape   the array's shape; None for the batch, and for sizes that may vary
-    dtype   "float32", or NumPy's name of a type of integers or booleans (`Input(dtype=...)`)
-    call    the `Call` that computes the array; the call of an `InputLayer` has no inputs
-    """
-
-    def __init__(self, shape, call, dtype="float32"):
-        self.shape, self.call, self.dtype = shape, call, dtype
-
-    @property
-    def layer(self):
-        return self.call.layer
-
-    @property
-    def inputs(self):
-        return self.call.inputs
-
-    @property
-    def is_floating(self):
-        """Return whether the array is floating-point, so that it can have a gradient."""
-        return self.dtype.startswith("float")
-
-    def __repr__(self):
-        return f"<SymbolicTensor {self.shape} from layer '{self.layer.name}'>"
-
-
 class Layer:
     """The base of all layers.
 
@@ -90,6 +46,12 @@ class Layer:
 
     config_names = ()  # the constructor's arguments, kept as attributes of the same name and saved with the model
     merges = False  # True for layers that take a list of inputs
+    takes_several = False  # True for layers that take one input, or a list that begins with it
+    keyword_inputs = ()  # names of further inputs: ("mask",), if forward is `forward(x, training=False, mask=None)`
+    masks_of = {"mask": 0}  # {name of a keyword input: the position of the input whose time steps it masks}
+    call_options = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
+    passes_mask = False  # True if each time step of the output depends on that of the input alone, as in a Dense
+    drops_mask = False  # True if the output needs no mask although its input has one: a pooling that ignores padding
     takes_integers = True  # False for layers that multiply their input by weights of their own
     keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers
     random = False  # True if the output in training depends on random numbers
@@ -168,6 +130,11 @@ class Layer:
         return False
 
     @property
+    def takes_mask(self):
+        """Return whether forward takes a mask by name."""
+        return any(name in self.masks_of for name in self.keyword_inputs)
+
+    @property
     def output_activation(self):
         """Return Keras's name of the activation that this layer ends with, such as "softmax"; None if it is unknown."""
         return getattr(self, "activation", None)
@@ -182,8 +149,12 @@ class Layer:
 
     # ---- building a graph ----
 
-    def __call__(self, inputs):
-        """Record a call of this layer on symbolic tensors, and return its symbolic output."""
+    def __call__(self, inputs, **by_name):
+        """Record a call of this layer on symbolic tensors, and return its symbolic output.
+
+        by_name   inputs and options that forward takes by name (`keyword_inputs`, `call_options`). A mask that is not
+                  named is the mask of the input (`masking`)
+        """
         tensors = tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,)
         for tensor in tensors:
             if not isinstance(tensor, SymbolicTensor):
@@ -191,7 +162,7 @@ class Layer:
                     f"layer '{self.name}' was called on {type(tensor).__name__}; expected the output of another layer. "
                     "Call layer.forward(array) to compute."
                 )
-        if len(tensors) != 1 and not self.merges:
+        if len(tensors) != 1 and not (self.merges or self.takes_several):
             raise GraphError(
                 f"layer '{self.name}' was called on {len(tensors)} tensors; it takes one. Concatenate them first."
             )
@@ -200,7 +171,8 @@ class Layer:
                 f"layer '{self.name}' was called on {tensors[0].dtype} numbers; it takes floating-point ones. Leave "
                 "dtype out of the Input, or put a layer in between that turns integers into vectors."
             )
-        shape = [tensor.shape for tensor in tensors] if self.merges else tensors[0].shape
+        named, options = masking.inputs_by_name(self, tensors, by_name)
+        shape = self.packed([tensor.shape for tensor in tensors])
         self.accept(shape)
         found = self.compute_output_shape(shape)
         if isinstance(found, list) and len(found) < 2:
@@ -209,11 +181,24 @@ class Layer:
                 "or a list of shapes for two or more outputs."
             )
         shapes = found if isinstance(found, list) else [found]
-        call = Call(self, tensors, shapes, self.compute_output_dtype([tensor.dtype for tensor in tensors]))
+        dtype = self.compute_output_dtype([tensor.dtype for tensor in tensors])
+        call = Call(self, tensors, shapes, dtype, named, options)
         output = list(call.outputs) if isinstance(found, list) else call.outputs[0]
+        masking.set_output_mask(call)
         if self.output is None:
-            self.input, self.output = list(tensors) if self.merges else tensors[0], output
+            self.input, self.output = self.packed(tensors), output
         return output
+
+    def packed(self, values):
+        """Return one value for each input in the form in which `forward` takes them: a list, or a single one."""
+        return list(values) if self.merges or len(values) > 1 else values[0]
+
+    def compute_output_mask(self, tensors, mask):
+        """Return the symbolic mask of the first output, or None if it has no time steps that could be padding.
+
+        tensors   the inputs given by position;   mask   that of the call, or of the first input
+        """
+        return mask if self.passes_mask else None
 
     def accept(self, input_shape):
         """Check an input's shape, and create the weights if this is the first input."""
@@ -293,7 +278,7 @@ class Layer:
         self._remembered = arrays
 
     def run(self, x, training=False, **options):
-        """Return forward(x) and what it remembered. Then restore what the layer remembered before."""
+        """Return forward(x, ...) and what it remembered. Then restore what the layer remembered before."""
         before = self._remembered
         y = self.forward(x, training=training, **options)
         memory, self._remembered = self._remembered, before
@@ -330,7 +315,7 @@ class Layer:
 
     @property
     def input_shape(self):
-        return [t.shape for t in self.input] if self.merges else self.input.shape
+        return [t.shape for t in self.input] if isinstance(self.input, list) else self.input.shape
 
     @property
     def output_shape(self):

@@ -19,6 +19,7 @@ class Dense(Layer):
     """
 
     takes_integers = False
+    passes_mask = True
     config_names = ("units", "activation", "use_bias")
     output_size_argument = "units"
     input_axes = {"kernel": 0}

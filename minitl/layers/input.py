@@ -4,7 +4,8 @@ import numpy as np
 
 from ..arguments import NotHere, keras_arguments, sizes, whole_number
 from ..errors import ArgumentError
-from .base import Call, Layer
+from .base import Layer
+from .symbolic import Call
 
 DENSE_TENSORS = {"sparse": NotHere(None, (False,)), "ragged": NotHere(None, (False,))}
 

@@ -142,6 +142,7 @@ class Concatenate(Layer):
 
     config_names = ("axis",)
     merges = True
+    passes_mask = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)

@@ -17,7 +17,7 @@ class Dropout(Layer):
     """
 
     config_names = training_only = ("rate", "seed")
-    keeps_channels = is_elementwise = passes_numbers_on = True
+    keeps_channels = is_elementwise = passes_numbers_on = passes_mask = True
 
     @keras_arguments(after="rate", noise_shape=NotHere(instead="Each number is dropped on its own."))
     def __init__(self, rate, seed=None, **kwargs):

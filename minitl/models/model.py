@@ -58,8 +58,8 @@ class Model(Graph):
         given = Structure(tensor, "the input").value
         known = dict(zip(self.inputs, self.input_structure.flat(given, f"the input of model '{self.name}'")))
         for call in self.calls:
-            inputs = [known[each] for each in call.inputs]
-            outputs = call.layer(inputs if call.layer.merges else inputs[0])
+            inputs, by_name = call.arguments([known[each] for each in call.inputs])
+            outputs = call.layer(inputs, **by_name)
             known.update(zip(call.outputs, outputs if isinstance(outputs, list) else [outputs]))
         return self.output_structure.packed([known[each] for each in self.outputs])
 

@@ -462,6 +462,7 @@ DROPOUTS = [
     ),
     LayerCase("dropout-a-map", lambda layers: layers.Dropout(0.4), (3, 7, 6, 4), (3, 7, 6, 4), in_training="random"),
     LayerCase("dropout-steps", lambda layers: layers.Dropout(0.4), (3, 5, 4), (3, 5, 4), in_training="random"),
+    LayerCase("masking-nothing", lambda layers: layers.Masking(0.5), (3, 5, 4), (3, 5, 4)),
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
 

@@ -1,0 +1,66 @@
+"""The record of a graph that is being described: `Call`, one use of a layer, and `SymbolicTensor`, an array to come.
+
+`Layer.__call__` makes them, and `graph.Graph` follows them from the outputs back to the inputs.
+"""
+
+import itertools
+
+_serial_numbers = itertools.count()
+
+
+class Call:
+    """One use of a layer: `layer` computes `outputs` from `inputs`, two tuples of `SymbolicTensor`s.
+
+    inputs    those that are given by position, then those that are given by name, such as a mask
+    names     the names of the latter
+    options   {name: value} of what else was given by name: `use_causal_mask=True`
+    serial    numbers the calls in the order in which they were made: a call is younger than those it depends on
+    """
+
+    def __init__(self, layer, inputs, output_shapes, output_dtype, by_name=None, options=None):
+        by_name = by_name or {}
+        self.layer, self.inputs, self.serial = layer, (*inputs, *by_name.values()), next(_serial_numbers)
+        self.names, self.options = tuple(by_name), options or {}
+        self.outputs = tuple(SymbolicTensor(shape, self, output_dtype) for shape in output_shapes)
+
+    @property
+    def by_position(self):
+        """Return the inputs that are given by position. Only these have gradients."""
+        return self.inputs[: len(self.inputs) - len(self.names)]
+
+    def arguments(self, values):
+        """Return (x, {name: value}) for the layer's forward from one value for each of `inputs`."""
+        count = len(self.by_position)
+        return self.layer.packed(values[:count]), {**self.options, **dict(zip(self.names, values[count:]))}
+
+    def __repr__(self):
+        return f"<Call of layer '{self.layer.name}' on {[tensor.shape for tensor in self.inputs]}>"
+
+
+class SymbolicTensor:
+    """A placeholder for an array that a graph will compute.
+
+    shape   the array's shape; None for the batch, and for sizes that may vary
+    dtype   "float32", or NumPy's name of a type of integers or booleans (`Input(dtype=...)`)
+    call    the `Call` that computes the array; the call of an `InputLayer` has no inputs
+    mask    the symbolic tensor (N, T) that says which of T time steps are real, or None if all are (`layers.masking`)
+    """
+
+    def __init__(self, shape, call, dtype="float32"):
+        self.shape, self.call, self.dtype, self.mask = shape, call, dtype, None
+
+    @property
+    def layer(self):
+        return self.call.layer
+
+    @property
+    def inputs(self):
+        return self.call.inputs
+
+    @property
+    def is_floating(self):
+        """Return whether the array is floating-point, so that it can have a gradient."""
+        return self.dtype.startswith("float")
+
+    def __repr__(self):
+        return f"<SymbolicTensor {self.shape} from layer '{self.layer.name}'>"
