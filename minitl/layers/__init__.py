@@ -23,6 +23,7 @@ from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2
 from .regularization import Dropout
 from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 from .symbolic import SymbolicTensor
+from .temporary import ReversibleEmbedding, RMSNormalization
 
 __all__ = [
     "Activation",
@@ -56,6 +57,8 @@ __all__ = [
     "StepMask",
     "Subtract",
     "SwiGLU",
+    "RMSNormalization",
+    "ReversibleEmbedding",
     "SymbolicTensor",
     "UnitNormalization",
     "UpSampling2D",

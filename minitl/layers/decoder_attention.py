@@ -140,6 +140,28 @@ class CausalSelfAttention(Layer):
         return dq, dk, dv
 
 
+class Past:
+    """The keys and values of the tokens that a layer has seen: a cache, so that they are not computed again.
+
+    capacity   the most tokens that it holds;   length   those that it holds now
+
+    The arrays are made once. Each token is written behind the last one, and nothing is copied.
+    """
+
+    def __init__(self, capacity):
+        self.capacity, self.length, self.keys, self.values = capacity, 0, None, None
+
+    def extended(self, k, v):
+        """Add the keys and values (N, T, G, H) of the next T tokens, and return those of all S: (N, S, G, H)."""
+        start, end = self.length, self.length + k.shape[1]
+        if end > self.capacity:
+            raise ShapeError(f"the past holds {self.capacity} tokens, and {end} are to be kept. Begin a new one.")
+        if self.keys is None:
+            self.keys, self.values = (np.empty((len(k), self.capacity, *k.shape[2:]), k.dtype) for _ in "kv")
+        self.keys[:, start:end], self.values[:, start:end], self.length = k, v, end
+        return self.keys[:, :end], self.values[:, :end]
+
+
 class SwiGLU(Layer):
     """y = silu(a) * b of two inputs [a, b] of one shape; silu(a) = a * sigmoid(a). Shazeer 2020.
 

@@ -1,5 +1,6 @@
 import numpy as np
 from .base import Layer
+from ..randomness import generator
 from ..kernels import matmul, channel_sums
 class RMSNormalization(Layer):
     config_names = ("epsilon",)
@@ -21,11 +22,12 @@ class RMSNormalization(Layer):
         return dv
 class ReversibleEmbedding(Layer):
     config_names = ("input_dim", "output_dim")
+    call_options = ("reverse",)
     def __init__(self, input_dim, output_dim, **kwargs):
         super().__init__(**kwargs); self.input_dim, self.output_dim = input_dim, output_dim
-    def build(self, s): self.add_weight("embeddings", (self.input_dim, self.output_dim), "normal")
+    def build(self, s): self.add_weight("embeddings", (self.input_dim, self.output_dim), lambda s, dtype="float32": generator().uniform(-.05,.05,s).astype(np.float32))
     def compute_output_shape(self, s): return (*s, self.output_dim) if len(s)==2 else (*s[:-1], self.input_dim)
-    def forward(self, x, training=False):
+    def forward(self, x, training=False, reverse=False):
         self.accept(x.shape); self.remember(x)
         if x.dtype.kind in "iu": return self.embeddings[x]
         return matmul(x.reshape(-1,x.shape[-1]), self.embeddings.T).reshape(*x.shape[:-1], self.input_dim)
