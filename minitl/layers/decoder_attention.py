@@ -13,6 +13,7 @@ from .. import initializers
 from ..arguments import number, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import matmul
+from ..kernels.attention import attend, attend_gradient
 from ..kernels.gating import swiglu, swiglu_gradient
 from ..kernels.precision import as_float
 from ..kernels.rotation import rotate, rotate_gradient, rotations
@@ -108,8 +109,8 @@ class CausalSelfAttention(Layer):
         q, k = rotate(q, turns), rotate(k, turns)
         if past is not None:
             k, v = past.extended(k, v)  # (N, S, G, H): S - T tokens before those of x
-        y, probabilities = causal_attention(q, k, v)  # (N, T, K, H)
-        self.remember(x, q, k, v, probabilities, y, turns)
+        y, log_sums = attend(q, k, v, offset=k.shape[1] - t)  # (N, T, K, H)
+        self.remember(x, q, k, v, y, log_sums, turns)
         return matmul(y.reshape(n * t, len(self.output_kernel)), self.output_kernel).reshape(n, t, d)
 
     def backward(self, grad):
@@ -126,10 +127,10 @@ class CausalSelfAttention(Layer):
     def backward_to_parameters(self, grad):
         """Compute the gradients of the four kernels. Each is that of a Dense layer without a bias: input^T @ gradient
         of the output. Returns the gradients of queries, keys and values before the rotation, as rows."""
-        x, q, k, v, probabilities, y, turns = self.remembered()
+        x, q, k, v, y, log_sums, turns = self.remembered()
         rows, grad = x.reshape(-1, x.shape[-1]), grad.reshape(-1, grad.shape[-1])
         dy = matmul(grad, self.output_kernel.T).reshape(y.shape)
-        dq, dk, dv = causal_attention_gradient(dy, q, k, v, probabilities, y)
+        dq, dk, dv = attend_gradient(dy, q, k, v, y, log_sums, offset=0)
         dq, dk = rotate_gradient(dq, turns), rotate_gradient(dk, turns)
         dq, dk, dv = (each.reshape(len(rows), each.shape[2] * self.head_dim) for each in (dq, dk, dv))
         if self.trainable:
@@ -190,43 +191,3 @@ class SwiGLU(Layer):
     def backward(self, grad):
         """Return the gradients of a and b, derived in `kernels.gating.swiglu_gradient`."""
         return list(swiglu_gradient(grad, *self.remembered()))
-
-
-def causal_attention(q, k, v):
-    n, t, heads, h = q.shape
-    s, g = k.shape[1], heads // k.shape[2]
-    scale = np.sqrt(h).astype(q.dtype)
-    probabilities = np.empty((n, heads, t, s), q.dtype)
-    y = np.empty_like(q)
-    mask = np.triu(np.full((t, s), -np.inf, q.dtype), s - t + 1)
-    for e in range(n):
-        p = probabilities[e]
-        kk, vv = np.repeat(k[e], g, axis=1), np.repeat(v[e], g, axis=1)
-        np.matmul(q[e].transpose(1, 0, 2) / scale, kk.transpose(1, 2, 0), out=p)
-        p += mask
-        p -= p.max(-1, keepdims=True)
-        np.exp(p, out=p)
-        p /= p.sum(-1, keepdims=True)
-        np.matmul(p, vv.transpose(1, 0, 2), out=y[e].transpose(1, 0, 2))
-    return y, probabilities
-
-
-def causal_attention_gradient(dy, q, k, v, probabilities, y):
-    n, t, heads, h = q.shape
-    s, groups = k.shape[1:3]
-    g = heads // groups
-    scale = np.sqrt(h).astype(q.dtype)
-    dq, dk, dv = np.empty_like(q), np.empty_like(k), np.empty_like(k)
-    along = (dy * y).sum(-1).transpose(0, 2, 1)[..., None]
-    for e in range(n):
-        p, de = probabilities[e], dy[e].transpose(1, 0, 2)
-        kk, vv = np.repeat(k[e], g, axis=1), np.repeat(v[e], g, axis=1)
-        dv[e] = np.matmul(p.transpose(0, 2, 1), de).reshape(groups, g, s, h).sum(1).transpose(1, 0, 2)
-        ds = np.matmul(de, vv.transpose(1, 2, 0))
-        ds -= along[e]
-        ds *= p
-        np.matmul(ds, kk.transpose(1, 0, 2), out=dq[e].transpose(1, 0, 2))
-        dk[e] = np.matmul(ds.transpose(0, 2, 1), q[e].transpose(1, 0, 2)).reshape(groups, g, s, h).sum(1).transpose(1, 0, 2)
-    dq /= scale
-    dk /= scale
-    return dq, dk, dv
