@@ -6,24 +6,18 @@ Compared with the Transformer of 2017: the positions are rotations of queries an
 (Su et al. 2021), the normalization stands before each part and has no mean (Zhang & Sennrich 2019), the feed-forward
 part has a gate (Shazeer 2020), and several query heads share one key head (Ainslie et al. 2023). Touvron et al. 2023.
 
-`recipes.language` trains it on a text and lets it write.
+`decoder_weights` reads the files of llama2.c. `recipes.language` trains a decoder on a text and lets it write.
 """
-
-import hashlib
-import os
 
 from .. import initializers
 from ..arguments import whole_number
-from ..errors import ArgumentError, WeightsError
+from ..errors import ArgumentError
 from ..layers import Add, CausalSelfAttention, Dense, Input, ReversibleEmbedding, RMSNormalization, SwiGLU
 from ..models import Model
-from ..weights import load_weights
 from ..weights.formats.llama2c_file import read_llama2c
-from ..weights.formats.stored_file import array_digest
-from ..weights.ledger import AS_IT_IS, Origin
+from .decoder_weights import load, put
 
 EPSILON = 1e-5  # under the root of the normalization, as in Llama's files
-TURNED = "axes (outputs, inputs) -> (inputs, outputs)"
 
 
 def Decoder(vocabulary, width=64, layers=5, heads=8, key_value_heads=4, hidden=None, length=512, weights=None):
@@ -33,7 +27,7 @@ def Decoder(vocabulary, width=64, layers=5, heads=8, key_value_heads=4, hidden=N
     layers            the number of blocks;   heads   K, of the queries;   key_value_heads   of keys and values
     hidden            the units of the feed-forward part (default: 8 D / 3, rounded up to a multiple of 4)
     length            the longest text that it is meant for, which is kept in the metadata: T may be anything
-    weights           None, or the file of a model of these sizes: of llama2.c (.bin), or what `model.save_weights` wrote
+    weights           None, or the file of a model of these sizes: of llama2.c (.bin), or what `save_weights` wrote
     """
     _check(vocabulary, width, layers, heads, key_value_heads, length)
     hidden = -(-8 * width // 12) * 4 if hidden is None else whole_number(hidden, "hidden")
@@ -53,12 +47,8 @@ def Decoder(vocabulary, width=64, layers=5, heads=8, key_value_heads=4, hidden=N
     model = Model(tokens, table(x, reverse=True), name="decoder")  # the table again: (N, T, D) @ (D, V)
     model.metadata = {"length": length}
     if weights is not None:
-        _load(model, weights)
+        load(model, weights)
     return model
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The weights of llama2.c's files.
 
 
 def decoder_of_file(path):
@@ -67,69 +57,8 @@ def decoder_of_file(path):
     sizes = config.dim, config.n_layers, config.n_heads, config.n_kv_heads, config.hidden_dim, config.seq_len
     with initializers.weights_will_be_loaded():
         model = Decoder(config.vocab_size, *sizes)
-    _put(model, path, config, arrays)
+    put(model, path, config, arrays)
     return model
-
-
-def _load(model, path):
-    """Put the weights of a file into a model. A file of llama2.c is known by its ending."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise ArgumentError(f"weights is {path!r}; expected None or the path of a file.")
-    if os.fspath(path).endswith(".bin"):
-        _put(model, path, *read_llama2c(path))
-    else:
-        load_weights(model, path)
-
-
-def _put(model, path, config, arrays):
-    """Put the arrays of a file of llama2.c into a model, and note in the ledger where they come from."""
-    if not config.shared_classifier:
-        raise WeightsError(f"{path}: has a kernel of its own for the output; this decoder's output shares the embedding.")
-    places = _places(config.n_layers)
-    expected, found = {}, {}
-    for layer, name, key, block, is_turned in places:
-        array = arrays[key] if block is None else arrays[key][block]
-        found[layer, name] = array.T if is_turned else array
-    layers = {layer.name: layer for layer in model.layers}
-    expected = {(layer.name, name): getattr(layer, name).shape for layer in model.layers for name in layer.weight_names}
-    if {place: array.shape for place, array in found.items()} != expected:
-        stated = ", ".join(f"{field} {value}" for field, value in config._asdict().items())
-        raise WeightsError(f"{path}: holds a decoder of other sizes ({stated}). decoder_of_file(path) builds that one.")
-    with open(path, "rb") as file:
-        sha256 = hashlib.sha256(file.read()).hexdigest()
-    for layer, name, key, block, is_turned in places:
-        getattr(layers[layer], name)[...] = found[layer, name]
-        layers[layer].updates += 1
-        layers[layer].origins[name] = Origin(
-            "copied",
-            how=TURNED if is_turned else AS_IT_IS,
-            file=os.path.basename(path),
-            sha256=sha256,
-            name=key if block is None else f"{key}[{block}]",
-            numbers=array_digest(getattr(layers[layer], name)),
-        )
-
-
-def _places(blocks):
-    """Return (layer, parameter, name of the array in the file, block or None, whether it is stored transposed)."""
-    places = [
-        ("token_embedding", "embeddings", "token_embedding", None, False),
-        ("final_norm", "scale", "rms_final", None, False),
-    ]
-    for number in range(blocks):
-        block = f"block{number + 1}"
-        places += [
-            (f"{block}_attention_norm", "scale", "rms_att", number, False),
-            (f"{block}_attention", "query_kernel", "wq", number, True),
-            (f"{block}_attention", "key_kernel", "wk", number, True),
-            (f"{block}_attention", "value_kernel", "wv", number, True),
-            (f"{block}_attention", "output_kernel", "wo", number, True),
-            (f"{block}_feed_forward_norm", "scale", "rms_ffn", number, False),
-            (f"{block}_gate", "kernel", "w1", number, True),
-            (f"{block}_up", "kernel", "w3", number, True),
-            (f"{block}_down", "kernel", "w2", number, True),
-        ]
-    return places
 
 
 def _check(vocabulary, width, layers, heads, key_value_heads, length):
@@ -144,6 +73,6 @@ def _check(vocabulary, width, layers, heads, key_value_heads, length):
         )
     if heads % key_value_heads:
         raise ArgumentError(
-            f"heads is {heads} and key_value_heads {key_value_heads}; expected a multiple of {key_value_heads}, so that "
-            "as many query heads share each key head."
+            f"heads is {heads} and key_value_heads {key_value_heads}; expected a multiple of {key_value_heads}, so "
+            "that as many query heads share each key head."
         )

@@ -29,7 +29,7 @@ def add_arguments(parser):
     add("prompt", metavar="PROMPT", nargs="?", default="", help="the beginning of the text (default: none)")
     add("--tokens", type=int, default=200, metavar="N", help="write so many tokens at most (default: %(default)s)")
     add("--temperature", type=float, default=0.0, metavar="X", help="draw the tokens (default: 0, the most likely one)")
-    add("--top-p", type=float, default=1.0, metavar="P", help="draw among the likely ones that have P in all (default: 1)")
+    add("--top-p", type=float, default=1.0, metavar="P", help="draw among the likely ones, P in all (default: 1)")
     add("--seed", type=int, default=0, help="set the seed of the draws (default: %(default)s)")
     add("--tokenizer", metavar="FILE", help="read the tokenizer of a .bin file from this file")
 

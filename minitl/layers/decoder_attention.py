@@ -24,14 +24,14 @@ from .merging import check_one_shape, common_dtype
 class CausalSelfAttention(Layer):
     """Self-attention in which a token sees itself and those before it, and no later one.  x (N, T, D) -> (N, T, D).
 
-        q = rotated(x @ query_kernel)  (N, T, K, H)        k = rotated(x @ key_kernel), v = x @ value_kernel  (N, T, G, H)
-        y = attention(q, k, v) @ output_kernel
+        q = rotated(x @ query_kernel)     (N, T, K, H)        v = x @ value_kernel                 (N, T, G, H)
+        k = rotated(x @ key_kernel)       (N, T, G, H)        y = attention(q, k, v) @ output_kernel
 
     head_dim              H, the numbers of a head: an even number, since they are rotated in pairs
     num_query_heads       K
-    num_key_value_heads   G, which divides K: query head h reads the key and value head h // (K / G). With G = K each has
-                          its own. Fewer make the model smaller, and above all what is kept while it writes: (T, G, H)
-                          keys and values of each block (Ainslie et al. 2023)
+    num_key_value_heads   G, which divides K: query head h reads the key and value head h // (K / G). With G = K each
+                          has its own. Fewer make the model smaller, and above all what is kept while it writes, the
+                          keys and values (T, G, H) of each block (Ainslie et al. 2023)
     rotary_base           the base of the frequencies of the rotation (`kernels.rotation`)
 
     Kernels query_kernel (D, K*H), key_kernel and value_kernel (D, G*H), output_kernel (K*H, D); no biases. Keras's
@@ -69,8 +69,8 @@ class CausalSelfAttention(Layer):
             raise ArgumentError(f"head_dim is {head_dim}; expected an even number, since its numbers turn in pairs.")
         if self.num_query_heads % self.num_key_value_heads:
             raise ArgumentError(
-                f"num_query_heads is {num_query_heads} and num_key_value_heads {num_key_value_heads}; expected that the "
-                "first is a multiple of the second, so that as many query heads share each key head."
+                f"num_query_heads is {num_query_heads} and num_key_value_heads {num_key_value_heads}; expected that "
+                "the first is a multiple of the second, so that as many query heads share each key head."
             )
 
     def build(self, input_shape):

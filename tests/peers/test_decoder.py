@@ -29,7 +29,8 @@ def torch_decoder(weights, tokens, layers, heads, key_value_heads):
     table = weights["token_embedding/embeddings"]
     x = table[tokens]
     for block in range(1, layers + 1):
-        parts = {name.split("/")[1]: each for name, each in weights.items() if name.startswith(f"block{block}_attention/")}
+        kernels = [f"{name}_kernel" for name in ("query", "key", "value", "output")]
+        parts = {name: weights[f"block{block}_attention/{name}"] for name in kernels}
         y = rms(x, weights[f"block{block}_attention_norm/scale"])
         x = x + attention(y, parts, heads, key_value_heads)
         y = rms(x, weights[f"block{block}_feed_forward_norm/scale"])

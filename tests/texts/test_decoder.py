@@ -88,8 +88,8 @@ def test_the_ledger_names_the_file_and_the_array(stories):
 
 
 def test_weights_go_into_a_model_of_the_same_sizes_only(stories):
-    model = Decoder(512, 64, 5, 8, 4, 172, weights=stories)
-    assert np.array_equal(model.get_layer("block1_gate").kernel, decoder_of_file(stories).get_layer("block1_gate").kernel)
+    model, expected = Decoder(512, 64, 5, 8, 4, 172, weights=stories), decoder_of_file(stories)
+    assert np.array_equal(model.get_layer("block1_gate").kernel, expected.get_layer("block1_gate").kernel)
     with pytest.raises(WeightsError, match="holds a decoder of other sizes.*n_layers 5"):
         Decoder(512, 64, 4, 8, 4, 172, weights=stories)
 
@@ -220,9 +220,8 @@ def test_sizes_that_do_not_go_together_are_refused(sizes, message):
 
 
 def test_it_learns_a_text_and_writes_it(text, tmp_path, capsys):
-    result = train_language_model(
-        text, **{**SMALL, "epochs": 12}, learning_rate=0.01, warm_up=10, save=str(tmp_path / "m.h5"), json=str(tmp_path / "r.json")
-    )
+    places = {"save": str(tmp_path / "m.h5"), "json": str(tmp_path / "r.json")}
+    result = train_language_model(text, **{**SMALL, "epochs": 12}, learning_rate=0.01, warm_up=10, **places)
     printed = capsys.readouterr().out
     assert "1,440 characters, 11 different ones" in printed and "nats a character" in printed
     assert result.loss < 0.4 < 2 < result.history["loss"][0]

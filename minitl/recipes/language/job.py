@@ -165,8 +165,8 @@ def windows(numbers, settings, path):
     if min(map(len, parts)) <= settings.length:
         shares = f"{len(parts[0]):,} to learn from and {len(parts[1]):,} held back"
         raise DataError(
-            f"{path}: has {counted(len(numbers), 'character')}, {shares}; expected more than {settings.length} in each, "
-            "the length of a window. Take a longer text, or a smaller length."
+            f"{path}: has {counted(len(numbers), 'character')}, {shares}; expected more than {settings.length} in "
+            "each, the length of a window. Take a longer text, or a smaller length."
         )
     found = []
     for part in parts:

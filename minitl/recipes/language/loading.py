@@ -1,7 +1,7 @@
 """Language models from files, each with its tokenizer.
 
-    stories260K.bin, tok512.bin     two files of llama2.c: the model and its tokenizer
-    model.h5                        one file from `minitl language --save`, which holds both
+stories260K.bin, tok512.bin     two files of llama2.c: the model and its tokenizer
+model.h5                        one file from `minitl language --save`, which holds both
 """
 
 import os
