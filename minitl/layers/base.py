@@ -174,7 +174,7 @@ class Layer:
         named, options = masking.inputs_by_name(self, tensors, by_name)
         shape = self.packed([tensor.shape for tensor in tensors])
         self.accept(shape)
-        found = self.compute_output_shape(shape)
+        found = self.compute_output_shape(shape, **options)
         if isinstance(found, list) and len(found) < 2:
             raise GraphError(
                 f"layer '{self.name}': compute_output_shape gives a list of {len(found)}; expected the shape itself, "
@@ -230,6 +230,10 @@ class Layer:
     def trainable_names(self):
         """Return the names of the parameters that the optimizer updates: none if the layer is frozen."""
         return self.parameter_names if self.trainable else []
+
+    def keras_paths(self):
+        """Return {parameter: (its path in Keras's legacy files, its path in `.weights.h5`)}, below the layer's group."""
+        return {name: (name, f"vars/{number}") for number, name in enumerate(self.weight_names)}
 
     @property
     def is_fixed(self):

@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import layers as all_layers
 from ..layers import Layer, ZeroPadding2D
+from .bert_names import is_bert
 from .formats.keras_config import STATED
 from .formats.stored_file import WITHIN
 from .stated_values import as_text, has_rest, pads_in, pads_of, same
@@ -57,6 +58,8 @@ def implied(file, layers, places):
 
     layers   the layers that were loaded;   places   their `Place`s in a file with PyTorch's words
     """
+    if is_bert(layer.name for layer in layers):
+        return []  # its configuration says them, and `bert_config` has read it
     words = {place.layer: place.tensor.name.rpartition(".")[2] for place in places}
     told = {each.get("tensor"): each["config"] for each in json.loads(file.listing.texts.get(STATED) or "[]")}
     told = {(place.layer, argument) for place in places for argument in told.get(place.tensor.name, ())}
@@ -103,8 +106,8 @@ def _compared(operations, model, places, is_keras, partial):
     calls = {call.layer.name: call for call in reversed(model.calls)}  # the first call of each
     owners = {}  # tensor or layer of the file -> names in the model
     for place in places:
-        named = (place.tensor.layer or "").split(WITHIN)[-1]
-        for key in {place.tensor.name, named, named.rpartition("/")[2]}:
+        outer, *_, named = (place.tensor.layer or "").split(WITHIN) * 2  # of "base//conv1"; or twice the same
+        for key in {place.tensor.name, outer, named, named.rpartition("/")[2]}:
             owners.setdefault(key, set()).add(place.layer)
     problems, remarks, others, is_told = [], [], [], False
     for operation in operations:

@@ -8,8 +8,10 @@ import pytest
 
 from minitl.errors import ArgumentError, ShapeError
 from minitl.kernels import gating, rotation
-from minitl.layers import CausalSelfAttention, Input, SwiGLU
+from minitl.layers import CausalSelfAttention, Input, ReversibleEmbedding, SwiGLU
 from minitl.layers.decoder_attention import Past
+from minitl.models import Model, load_model
+from minitl.testing import check_gradients
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-14), ("float32", 1e-6)])
@@ -120,7 +122,46 @@ def test_a_query_head_reads_the_key_head_of_its_group(rng):
     assert changed.tolist() == [False] * 4 + [True] * 4 + [False] * 4
 
 
+def test_a_table_read_in_both_directions_gets_the_sum_of_both_gradients(rng):
+    """L depends on the table along two paths. Its gradient is checked as that of one parameter."""
+    tokens = Input((None,), dtype="int32")
+    table = ReversibleEmbedding(7, 4)
+    vectors = table(tokens)
+    model = Model(tokens, table(vectors, reverse=True))
+    x = rng.integers(7, size=(2, 5)).astype(np.int32)
+    check_gradients(model, x, tolerance=1e-7)
+    np.testing.assert_allclose(model.forward(x), table.embeddings[x] @ table.embeddings.T, rtol=1e-5, atol=1e-7)
+    assert len(model.get_weights()) == 1 and model.count_params() == 28 and model.output_shape == (None, None, 7)
+    assert model.output.mask is None
+
+
+def test_a_mask_goes_through_a_reversed_embedding():
+    tokens = Input((6,), dtype="int32")
+    table = ReversibleEmbedding(7, 4, mask_zero=True)
+    vectors = table(tokens)
+    assert vectors.mask is not None and table(vectors, reverse=True).mask is vectors.mask
+
+
+def test_a_model_with_a_reversed_embedding_is_saved(tmp_path, rng):
+    tokens = Input((None,), dtype="int32")
+    table = ReversibleEmbedding(7, 4)
+    model, x = Model(tokens, table(table(tokens), reverse=True)), rng.integers(7, size=(2, 5)).astype(np.int32)
+    model.save(tmp_path / "m.h5")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.h5").forward(x), model.forward(x))
+
+
 MISUSES = [
+    (lambda: ReversibleEmbedding(7, 4)(Input((5, 4))), ShapeError, r"reverse=False: expected tokens \(N, T\)"),
+    (
+        lambda: ReversibleEmbedding(7, 4)(Input((5, 3)), reverse=True),
+        ShapeError,
+        r"reverse=True: expected vectors \(N, T, 4\), found shape \(None, 5, 3\)",
+    ),
+    (
+        lambda: ReversibleEmbedding(7, 4).forward(np.zeros((2, 5), np.int32), reverse=True),
+        ShapeError,
+        r"expected vectors \(N, T, 4\)",
+    ),
     (lambda: CausalSelfAttention(3, 2), ArgumentError, "head_dim is 3; expected an even number"),
     (lambda: CausalSelfAttention(4, 6, 4), ArgumentError, "num_query_heads is 6 and num_key_value_heads 4"),
     (lambda: CausalSelfAttention(4, 2)(Input((5,))), ShapeError, r"expected an input of shape \(N, T, D\)"),

@@ -5,6 +5,7 @@ The twin is written in PyTorch's own terms (complex numbers for the rotation wou
 cosines), and takes the kernels under the names of llama2.c's file.
 """
 
+import keras
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from conftest import shared
 
 from minitl.applications.decoder import Decoder, decoder_of_file
-from minitl.layers import Maximum, Minimum
+from minitl.layers import Maximum, Minimum, ReversibleEmbedding
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.optimizers import SGD
 from minitl.recipes.language import Reader
@@ -132,6 +133,15 @@ def test_scores_of_stories260k(rng):
     reader, ids = Reader(model), tokens[0].tolist()
     for count in (40, 41, 80):
         assert_close(reader.scores(ids[:count]), expected[0, count - 1], 1e-4, f"scores after {count} tokens")
+
+
+def test_a_reversed_embedding_is_keras_s(rng):
+    layer, twin = ReversibleEmbedding(7, 4), keras.layers.ReversibleEmbedding(7, 4)
+    x = rng.standard_normal((2, 5, 4)).astype(np.float32)
+    layer.forward(np.zeros((2, 5), np.int32))
+    twin.build((2, 5))
+    twin.set_weights(layer.get_weights())
+    assert_close(layer.forward(x, reverse=True), twin(torch.tensor(x), reverse=True), 1e-6, "scores")
 
 
 @pytest.mark.parametrize("layer, twin", [(Maximum, torch.maximum), (Minimum, torch.minimum)])
