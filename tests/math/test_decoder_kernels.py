@@ -112,7 +112,7 @@ def test_attention_of_a_text_in_pieces_is_that_of_the_whole(rng):
 
 
 def test_a_query_head_reads_the_key_head_of_its_group(rng):
-    """Of 6 query heads and 3 key heads, heads 2 and 3 read key head 1: a change of its values changes these alone."""
+    """Heads 2 and 3 of 6 query heads, with 3 key heads, read key head 1: a change of its values changes these alone."""
     layer, x = CausalSelfAttention(2, 6, 3), rng.standard_normal((1, 5, 12))
     layer.forward(x)
     layer.output_kernel[...] = np.eye(12)

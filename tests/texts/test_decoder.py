@@ -150,7 +150,7 @@ def test_the_same_seed_draws_the_same_text(small):
 
 
 def test_a_draw_follows_the_probabilities():
-    """Of 1,500 draws from (1/2, 1/4, 1/8, 1/8), each share is within four standard deviations. A temperature of 1/2
+    """Each share of 1,500 draws from (1/2, 1/4, 1/8, 1/8) is within four standard deviations. A temperature of 1/2
     squares the odds, and top_p = 0.7 leaves the two likeliest, in their proportion."""
     scores = np.log(np.array([0.125, 0.5, 0.125, 0.25], np.float32))
 
@@ -239,7 +239,7 @@ def test_it_learns_a_text_and_writes_it(text, tmp_path, capsys):
 
 
 def test_the_loss_is_measured_on_the_end_of_the_text(tmp_path):
-    """What stands only in the last tenth, a letter twice, is not learned from."""
+    """A letter twice stands only in the last tenth, and is not learned from."""
     path = tmp_path / "text.txt"
     path.write_text("ab" * 900 + "aabb" * 50, encoding="utf-8")
     result = train_language_model(path, **SMALL, learning_rate=0.01, warm_up=5, verbose=0)

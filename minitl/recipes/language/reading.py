@@ -1,4 +1,4 @@
-"""How a language model reads a text: the scores of the token that comes next, and what it keeps to go on from there.
+"""The reader of a language model: the scores of the token that comes next, and what it keeps to go on from there.
 
 A decoder is causal: at each place it sees the tokens up to that place and no later one. So what it has computed for a
 token does not change when others follow. In each block, a new token needs the keys and values of those before it and
