@@ -80,12 +80,12 @@ class TextFolder:
     @property
     def in_two_parts(self):
         """The `duplicates` that are in two of training, validation and test."""
-        return [group for group in self.duplicates if len({part for part, _ in group}) > 1]
+        return list(filter(_has_two_parts, self.duplicates))
 
     @property
     def with_two_labels(self):
         """The `duplicates` that have two or more labels."""
-        return [group for group in self.duplicates if len({text.label for _, text in group}) > 1]
+        return list(filter(_has_two_labels, self.duplicates))
 
     def __repr__(self):
         return (
@@ -110,8 +110,9 @@ class TextFolder:
         lines = table(rows, WIDTH).split("\n")
         if len(names) > MOST_PRINTED:
             lines.insert(MOST_PRINTED + 1, f"({len(names) - MOST_PRINTED} more classes)")
-        same, two_labels, two_parts = self.duplicates, self.with_two_labels, self.in_two_parts
-        harmless = [group for group in same if group not in two_labels and group not in two_parts]
+        same = self.duplicates
+        two_labels, two_parts = list(filter(_has_two_labels, same)), list(filter(_has_two_parts, same))
+        harmless = [group for group in same if not (_has_two_labels(group) or _has_two_parts(group))]
         lines += _few([f"left out: {source}: {reason}" for source, reason in self.skipped], "left out", "skipped")
         lines += [f"WARNING: {note}" for note in self.notes]
         for words, groups, attribute in (
@@ -154,7 +155,7 @@ def read_texts(
         found, skipped = parts_in(walk), [(one_line(each.as_posix()), reason) for each, reason in walk.skipped]
     else:
         root, found, skipped = root.parent, {"all": [root]}, []
-    reading = _Reading(root, {"text": text, "label": label, "encoding": encoding}, strict, skipped)
+    reading = _Reading(path, root, {"text": text, "label": label, "encoding": encoding}, strict, skipped)
     rows = {}
     for part, places in found.items():
         rows[part] = reading.rows(part, places, verbose)
@@ -197,11 +198,12 @@ def folds(texts, count=10):
 class _Reading:
     """The reading of all files: good rows are returned, all others recorded.
 
+    path      what is read, for messages;   root   the folder that names of files begin in
     skipped   (source, reason);   read, left_out   {file: number of rows}
     """
 
-    def __init__(self, root, options, strict, skipped):
-        self.root, self.options, self.strict, self.skipped = root, options, strict, skipped
+    def __init__(self, path, root, options, strict, skipped):
+        self.path, self.root, self.options, self.strict, self.skipped = path, root, options, strict, skipped
         self.read, self.left_out, self.known = Counter(), Counter(), set()
 
     def rows(self, part, places, verbose):
@@ -212,7 +214,7 @@ class _Reading:
             found = [row for file in places for row in self._from_table(part, file)]
         if not found and part != "test":
             first = f" The first that was left out is {': '.join(self.skipped[0])}." if self.skipped else ""
-            raise DataError(f"{self.root}: has no text for {PARTS.get(part, 'training')}.{first}")
+            raise DataError(f"{self.path}: has no text for {PARTS.get(part, 'training')}.{first}")
         self.known.update(label for _, label, _ in found)
         return found
 
@@ -316,6 +318,14 @@ def _divided(path, names, texts, share, seed):
                     "val_share=0."
                 )
     return train, val
+
+
+def _has_two_parts(group):
+    return len({part for part, _ in group}) > 1
+
+
+def _has_two_labels(group):
+    return len({text.label for _, text in group}) > 1
 
 
 def _few(lines, words, attribute, most=MOST_PRINTED):
