@@ -148,6 +148,10 @@ class MultiHeadAttention(Layer):
             found[parameter] = (f"{groups[name][0]}/{kind}", f"{groups[name][1]}/vars/{int(kind == 'bias')}")
         return found
 
+    def keras_call(self, tensors):
+        """Return query, value and key as arguments of their own; the value of self-attention is the query."""
+        return [tensors[0], tensors[min(1, len(tensors) - 1)], *tensors[2:]]
+
     # ---- building a graph ----
 
     def __call__(self, query, value=None, key=None, **by_name):

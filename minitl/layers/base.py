@@ -193,6 +193,10 @@ class Layer:
         """Return one value for each input in the form in which `forward` takes them: a list, or a single one."""
         return list(values) if self.merges or len(values) > 1 else values[0]
 
+    def keras_call(self, tensors):
+        """Return the positional arguments of this call in Keras, which are its inputs here."""
+        return [self.packed(tensors)]
+
     def compute_output_mask(self, tensors, mask):
         """Return the symbolic mask of the first output, or None if it has no time steps that could be padding.
 

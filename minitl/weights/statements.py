@@ -34,6 +34,8 @@ SEEN_BY_SHAPE = ("filters", "units", "kernel_size", "use_bias", "center", "scale
 # Layers of Keras that do nothing in inference, or that only move numbers.
 NEUTRAL = ("ActivityRegularization", "AlphaDropout", "Dropout", "Flatten", "GaussianDropout", "GaussianNoise",
            "InputLayer", "Permute", "Reshape", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")  # fmt: skip
+# Steps that compute masks: Keras writes them as operations of their own.
+MASKS = ("Any", "LogicalAnd", "LogicalOr", "NotEqual", "PaddingMask", "StepMask")
 MERGING = ("Add", "Concatenate")  # how many of them there are is a matter of notation
 ENDS = ("softmax", "sigmoid")  # activations that a file for another program may leave to its reader
 
@@ -240,7 +242,7 @@ def _words(step):
 
 def _steps(kind, config):
     """Return the steps of one operation without weights of the file: none if it changes nothing in inference."""
-    if kind in NEUTRAL or kind in MERGING or kind.startswith("Random"):
+    if kind in (*NEUTRAL, *MASKS, *MERGING) or kind.startswith("Random"):
         return []
     if kind in ("MaxPooling2D", "AveragePooling2D") and same(config.get("pool_size"), 1) and same(
         config.get("strides"), 1
