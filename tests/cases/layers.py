@@ -180,6 +180,32 @@ def pad_same(F, x, window_hw, strides, value=0.0):
     return F.pad(x, (left, right, top, bottom), value=value)
 
 
+def torch_causal_attention(F, layer, x, query_kernel, key_kernel, value_kernel, output_kernel):
+    """Attend as CausalSelfAttention does, with each pair turned by sine and cosine."""
+
+    def heads(kernel):
+        return (x @ kernel).reshape(*x.shape[:2], -1, layer.head_dim)
+
+    def turned(y):
+        pair, z = torch_range(x, layer.head_dim // 2), y.new_zeros(y.shape)
+        angle = torch_range(x, x.shape[1])[:, None] / layer.rotary_base ** (2 * pair / layer.head_dim)
+        cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+        z[..., 0::2] = y[..., 0::2] * cos - y[..., 1::2] * sin
+        z[..., 1::2] = y[..., 0::2] * sin + y[..., 1::2] * cos
+        return z
+
+    q, k, v = turned(heads(query_kernel)), turned(heads(key_kernel)), heads(value_kernel)
+    k, v = (each.repeat_interleave(q.shape[2] // k.shape[2], dim=2) for each in (k, v))
+    q, k, v = (each.transpose(1, 2) for each in (q, k, v))
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return y.transpose(1, 2).reshape(*x.shape[:2], -1) @ output_kernel
+
+
+def torch_range(x, count):
+    """Return 0, 1, ... as a tensor of x's type."""
+    return x.new_ones(count).cumsum(0) - 1
+
+
 def channels_first(x):
     return x.permute(0, 3, 1, 2)
 
@@ -441,6 +467,16 @@ MERGES = [
     LayerCase("add-three", lambda layers: layers.Add(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
     # A map plus one number a channel: the number is used at every pixel, and its gradient is their sum.
     LayerCase("add-stretched", lambda layers: layers.Add(), [(2, 3, 4, 5), (2, 1, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("subtract", lambda layers: layers.Subtract(), [(2, 5, 4, 3)] * 2, (2, 5, 4, 3)),
+    LayerCase("subtract-stretched", lambda layers: layers.Subtract(), [(2, 3, 4, 5), (2, 1, 4, 1)], (2, 3, 4, 5)),
+    LayerCase("multiply", lambda layers: layers.Multiply(), [(2, 5, 4, 3)] * 2, (2, 5, 4, 3)),
+    LayerCase("multiply-three", lambda layers: layers.Multiply(), [(2, 5, 3)] * 3, (2, 5, 3)),
+    LayerCase("multiply-stretched", lambda layers: layers.Multiply(), [(2, 3, 4, 5), (2, 1, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("average", lambda layers: layers.Average(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
+    LayerCase("average-stretched", lambda layers: layers.Average(), [(2, 1, 4, 1), (2, 3, 4, 5)], (2, 3, 4, 5)),
+    LayerCase("maximum", lambda layers: layers.Maximum(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
+    LayerCase("maximum-stretched", lambda layers: layers.Maximum(), [(2, 3, 4, 5), (2, 3, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("minimum", lambda layers: layers.Minimum(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
     LayerCase("concatenate", lambda layers: layers.Concatenate(axis=2),
               [(2, 3, 1, 2), (2, 3, 4, 2)], (2, 3, 5, 2), golden="training"),
     LayerCase("concatenate-equal", lambda layers: layers.Concatenate(), [(2, 3, 4, 5)] * 3, (2, 3, 4, 15)),
@@ -454,6 +490,18 @@ MERGES = [
               [(2, 4, 5, 3), (2, 4, 6, 3), (2, 4, 7, 3)], (2, 4, 18, 3)),
     LayerCase("concatenate-axis-3", lambda layers: layers.Concatenate(axis=3),
               [(2, 4, 5, 3), (2, 4, 5, 4), (2, 4, 5, 5)], (2, 4, 5, 12)),
+]  # fmt: skip
+
+DECODER = [
+    LayerCase("reversible-embedding", lambda layers: layers.ReversibleEmbedding(9, 4),
+              (3, 5), (3, 5, 4), whole_numbers(9)),
+    LayerCase("swiglu", lambda layers: layers.SwiGLU(), [(2, 5, 7)] * 2, (2, 5, 7), wide, keras=False),
+    LayerCase("causal-attention", lambda layers: layers.CausalSelfAttention(4, 3),
+              (2, 7, 5), (2, 7, 5), keras=False, torch=torch_causal_attention),
+    LayerCase("causal-attention-shared-keys", lambda layers: layers.CausalSelfAttention(6, 4, 2, rotary_base=50),
+              (3, 8, 7), (3, 8, 7), keras=False, torch=torch_causal_attention),
+    LayerCase("causal-attention-one-key", lambda layers: layers.CausalSelfAttention(2, 5, 1),
+              (2, 1, 3), (2, 1, 3), keras=False, torch=torch_causal_attention),
 ]  # fmt: skip
 
 DROPOUTS = [
@@ -530,5 +578,6 @@ LAYERS = [
     *DROPOUTS,
     *EMBEDDINGS,
     *ATTENTIONS,
+    *DECODER,
 ]
 GOLDEN = [case for case in LAYERS if case.golden]

@@ -413,6 +413,7 @@ WRONG = {
     "dtype": ["text", "float64", 5, []],
     "epsilon": [None, *NO_NUMBERS],
     "filters": NO_SIZES,
+    "head_dim": [*NO_SIZES, 3],
     "initializer": ["no such", 5, None, ["ones"], GlorotUniform],
     "input_dim": NO_SIZES,
     "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
@@ -426,6 +427,8 @@ WRONG = {
     "momentum": [None, *NO_NUMBERS],
     "name": NO_NAMES,
     "negative_slope": [None, *NO_NUMBERS],
+    "num_key_value_heads": [*NO_SIZES[1:], 3],  # None: as many as query heads, of which there are 2
+    "num_query_heads": NO_SIZES,
     "num_heads": NO_SIZES,
     "output_dim": NO_SIZES,
     "output_shape": ["3", 2.5, True, 0, [], [0], object()],
@@ -445,6 +448,7 @@ WRONG = {
     "return_state": NO_FLAGS,
     "unit_forget_bias": NO_FLAGS,
     "zero_output_for_mask": NO_FLAGS,
+    "rotary_base": [None, *NO_NUMBERS, 0.5],
     "scale": NO_FLAGS,
     "L2Normalization scale": [None, 0, float("inf"), *NO_NUMBERS],
     "seed": ["1", 2.5, True, -1, [1], object()],
@@ -472,6 +476,7 @@ def arguments_of_layers():
     required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,)}
     required.update(target_shape=(2, -1), units=2, layer=minitl.layers.LSTM(2), n=2, dims=(2, 1), pool_size=2)
     required.update(num_heads=2, key_dim=3, input_dim=5, output_dim=3, sequence_length=4)
+    required.update(head_dim=4, num_query_heads=2)
     of_all = inspect.signature(minitl.layers.Layer).parameters
     for name in minitl.layers.__all__:
         if name in ("Input", "Layer", "SymbolicTensor"):
