@@ -52,6 +52,7 @@ def main():
         mask=mask,
         types=types.astype(np.int32),
         grad=grad,
+        versions=[f"{each.__name__} {each.__version__}" for each in (torch, transformers, np)],
         pooled=result.pooler_output.detach().numpy(),
         **{f"block {number}": states.detach().numpy() for number, states in enumerate(result.hidden_states)},
         **{f"weight {name}": array for name, array in stored.items()},
