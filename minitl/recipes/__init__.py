@@ -11,7 +11,7 @@ functions and adds nothing of its own.
 Read in this order:
 
     clothing          transfer learning in six steps, on the bundled images
-    photographs       the job on a folder of your own photographs;   two_stages   each step of this job
+    photographs       the job on a folder of your own photographs;   photograph_stages, two_stages   each of its steps
     settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
     segmentation      the same job for masks: the class of each pixel;   places   its steps

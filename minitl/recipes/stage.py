@@ -1,7 +1,7 @@
 """One stage of a fine-tuning: its optimizer and its callbacks, from the settings of the job.
 
-Who calls this: `two_stages` (photographs by class) and `places` (pixels and boxes). Their settings have the same names
-for the same things.
+Who calls this: `two_stages` (photographs and texts by class) and `places` (pixels and boxes). Their settings have
+the same names for the same things.
 """
 
 from ..optimizers import SGD, Adam
