@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .arguments import NotHere, call_text, keras_arguments
+from .arguments import NotHere, call_text, is_number, keras_arguments
 from .errors import ArgumentError, ShapeError
 from .randomness import generator
 
@@ -101,6 +101,31 @@ class HeNormal(Initializer):
         return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(2 / fans(shape)[0]) / 0.87962566103423978)
 
 
+class Orthogonal(Initializer):
+    """A matrix whose rows, or columns if these are fewer, are at right angles to each other and have the length `gain`.
+
+    A recurrent layer multiplies its state by the same matrix at every step. One with this property changes the length
+    of no vector (of a gain of 1), so after many steps the state has neither vanished nor exploded. The matrix is drawn
+    as in Keras: the Q of the QR decomposition of normal numbers, with the signs that make it unique. An array with more
+    axes is such a matrix with all axes but the last joined. Saxe et al. 2014.
+    """
+
+    def __init__(self, gain=1.0, seed=None):
+        super().__init__(seed)
+        if not is_number(gain):
+            raise ArgumentError(f"gain is {gain!r}; expected a number.")
+        self.gain = float(gain)
+
+    def draw(self, shape, dtype, rng):
+        """Return a matrix that `rng` has drawn."""
+        if len(shape) < 2:
+            raise ShapeError(f"the initializer 'orthogonal' got the shape {shape}; expected at least two axes.")
+        rows, cols = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, cols), min(rows, cols))))
+        q *= np.where(np.diag(r) < 0, -1, 1)
+        return (self.gain * (q if rows >= cols else q.T)).reshape(shape).astype(dtype)
+
+
 class Bilinear(Initializer):
     """The kernel (KH, KW, F, C) with which a `Conv2DTranspose` interpolates bilinearly; Keras has none of this kind.
 
@@ -156,6 +181,7 @@ INITIALIZERS = {
     "he_normal": HeNormal,
     "he_uniform": HeUniform,
     "ones": Ones,
+    "orthogonal": Orthogonal,
     "zeros": Zeros,
 }
 

@@ -98,6 +98,21 @@ def sigmoid_gradient(grad, y):
     return grad * (y * (1 - y))
 
 
+def hard_sigmoid(x, out=None):
+    """Return x / 6 + 1/2, cut off below 0 and above 1: three straight lines in place of the sigmoid. It ends at +-3.
+
+    This is Keras 3's. Keras 1 and 2 had x / 5 + 1/2, which ends at +-2.5.
+    """
+    y = np.multiply(as_float(x), 1 / 6, out=out)
+    y += 0.5
+    return np.clip(y, 0, 1, out=y)
+
+
+def hard_sigmoid_gradient(grad, y):
+    """Return grad / 6 where 0 < y < 1, else 0."""
+    return grad * (((y > 0) & (y < 1)) * y.dtype.type(1 / 6))
+
+
 def softmax(x, out=None, axis=-1):
     """Return exp(x_j) / sum_k exp(x_k) along `axis`, kept strictly above 0.
 
@@ -134,6 +149,7 @@ def log_softmax(x, axis=-1):
 
 # Keras's names -> (function, gradient)
 ACTIVATIONS = {
+    "hard_sigmoid": (hard_sigmoid, hard_sigmoid_gradient),
     "linear": (linear, linear_gradient),
     "relu": (relu, relu_gradient),
     "sigmoid": (sigmoid, sigmoid_gradient),

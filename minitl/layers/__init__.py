@@ -19,6 +19,7 @@ from .merging import Add, Concatenate
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .padding_mask import Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout
 from .reshaping import Cropping2D, Reshape, UpSampling2D, ZeroPadding2D
 from .symbolic import SymbolicTensor
@@ -35,17 +36,20 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GRU",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "L2Normalization",
+    "LSTM",
     "Layer",
     "Masking",
     "MaxPooling2D",
     "PaddingMask",
     "ReLU",
     "Reshape",
+    "SimpleRNN",
     "Softmax",
     "StepMask",
     "SymbolicTensor",

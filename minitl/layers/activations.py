@@ -9,15 +9,15 @@ from ..kernels.activations import softmax, softmax_gradient
 from .base import Layer
 
 
-def activation_functions(name):
+def activation_functions(name, argument="activation"):
     """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name."""
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ArgumentError(f"activation is {name!r}; expected one of {', '.join(ACTIVATIONS)}.")
+        raise ArgumentError(f"{argument} is {name!r}; expected one of {', '.join(ACTIVATIONS)}.")
     return ACTIVATIONS[name]
 
 
 class Activation(Layer):
-    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
+    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'hard_sigmoid', 'tanh', 'linear'."""
 
     config_names = ("activation",)
     passes_mask = True
