@@ -100,9 +100,7 @@ def lstm_step_naive(z, h, c, recurrent_kernel, activation="tanh", recurrent_acti
     return h_after, c_after
 
 
-def lstm_step_gradient_naive(
-    dh, dc, z, h, c, recurrent_kernel, activation="tanh", recurrent_activation="sigmoid"
-):
+def lstm_step_gradient_naive(dh, dc, z, h, c, recurrent_kernel, activation="tanh", recurrent_activation="sigmoid"):
     """Return (dL/dh_{t-1}, dL/dc_{t-1}, dL/dz) for dh and dc, and the z, h and c that the step began with."""
     (activate, slope), (gate, gate_slope) = ACTIVATIONS[activation], ACTIVATIONS[recurrent_activation]
     units = h.shape[1]

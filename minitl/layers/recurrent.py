@@ -393,7 +393,12 @@ class LSTM(_Gated):
         cell = Gates([self.activation], self.units, z.dtype)
         work = np.empty((n, width), z.dtype)
         if gradient:
-            return np.ascontiguousarray(self.recurrent_kernel.T), gates, cell, (np.empty((n, self.units), z.dtype), work)
+            return (
+                np.ascontiguousarray(self.recurrent_kernel.T),
+                gates,
+                cell,
+                (np.empty((n, self.units), z.dtype), work),
+            )
         return self.recurrent_kernel, gates, cell, work
 
     def _step(self, z, before, after, note, tools):

@@ -8,7 +8,9 @@ REGULARIZERS = {
     for name in ("kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
                  "kernel_constraint", "recurrent_constraint", "bias_constraint")
 }  # fmt: skip
-RECURRENT_DROPOUT = NotHere(0.0, instead="Use dropout, which drops inputs, or a Dropout layer before or behind this one.")
+RECURRENT_DROPOUT = NotHere(
+    0.0, instead="Use dropout, which drops inputs, or a Dropout layer before or behind this one."
+)
 STATEFUL = NotHere(
     False,
     instead="Hand the states on yourself: return_state=True gives them, and initial_state=[...] takes them.",
