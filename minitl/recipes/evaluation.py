@@ -139,11 +139,15 @@ class Evaluation:
         rows = [["probability", f"{self.noun}s", "mean", "accuracy"]]
         rows += [[f"{a:.1f} to {b:.1f}", n, f"{mean:.3f}", f"{right:.3f}"] for a, b, n, mean, right in bins]
         lines.append(table(rows))
-        if mistakes := self.mistakes():
-            rows = [[self.noun, "label", "prediction", "probability"]]
-            rows += [[name, label, predicted, f"{p:.3f}"] for name, label, predicted, p in mistakes]
-            lines += ["", "The most confident mistakes:", printable(table(rows))]
+        if self.mistakes():
+            lines += ["", "The most confident mistakes:", *self._mistake_lines()]
         return "\n".join(lines)
+
+    def _mistake_lines(self):
+        """Return the most confident mistakes as lines."""
+        rows = [[self.noun, "label", "prediction", "probability"]]
+        rows += [[name, label, predicted, f"{p:.3f}"] for name, label, predicted, p in self.mistakes()]
+        return [printable(table(rows))]
 
     def _confusion_lines(self):
         """Return the confusion matrix as lines. Where it does not fit the terminal: the classes confused most often."""

@@ -17,7 +17,7 @@ from ..data.annotations import photographs
 from ..data.coco_boxes import json_files
 from ..data.pairing import IMAGES, MASKS
 from ..data.parts import parts_of
-from ..data.text.folder import ENDINGS
+from ..data.text.layout import ENDINGS
 from ..data.yolo_boxes import label_files
 from ..errors import ArgumentError, DataError
 from .detection import DetectionSettings, evaluate_detection, finetune_detection

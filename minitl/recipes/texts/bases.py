@@ -10,22 +10,40 @@ import numpy as np
 
 from ...applications.bert import BERT
 from ...data.text import Tokenizer, WordPiece, WordVocabulary
-from ...initializers import weights_will_be_loaded
-from ...layers import LSTM, Bidirectional, Dense, Dropout, Embedding, GlobalAveragePooling1D, Input, PaddingMask
+from ...layers import (
+    LSTM,
+    Bidirectional,
+    Dense,
+    Dropout,
+    Embedding,
+    GlobalAveragePooling1D,
+    Input,
+    PaddingMask,
+    SymbolicTensor,
+)
 from ...models import Model
-from ...weights import find_vocabulary, glove
-from .settings import EMBEDDINGS
+from ...weights import bundled_file, find_vocabulary, glove
+from ...weights.distrust.opening import file_digest
+from ...weights.formats.stored_file import array_digest
+from ...weights.ledger import AS_IT_IS, Origin, adapted
+from ...weights.published.glove import BUNDLED
+from .settings import EMBEDDINGS, LAYERS
 
 LSTM_UNITS, LSTM_DROPOUT = 64, 0.5
 MASK = "mask"  # the name of the layer that says which tokens are real
 
 
 class Base(NamedTuple):
-    """A base that is loaded: the whole `model` from tokens to vectors, the `tokenizer`, and {end: its tensor}."""
+    """A base that is loaded.
+
+    model       from tokens (N, T) to the vectors behind its last layer;   tokenizer   makes the tokens
+    ends        {end: its tensor (N, T, D)}, in order;   mask   the tensor (N, T) that says which tokens are real
+    """
 
     model: Model
     tokenizer: Tokenizer
     ends: dict
+    mask: SymbolicTensor
 
 
 def build(name):
@@ -38,23 +56,34 @@ def _glove():
     words, vectors = glove()
     table = np.concatenate([np.zeros_like(vectors[:1]), vectors.mean(axis=0, keepdims=True), vectors])  # (V + 2, D)
     tokens = Input((None,), dtype="int32", name="tokens")
-    with weights_will_be_loaded():
-        layer = Embedding(*table.shape, mask_zero=True, name=EMBEDDINGS)
-        vector = layer(tokens)
-    layer.set_weights([table])
-    return Base(Model(tokens, vector, name="glove"), WordVocabulary.from_words(words), {EMBEDDINGS: vector})
+    layer = Embedding(*table.shape, mask_zero=True, weights=table, name=EMBEDDINGS)
+    vector = layer(tokens)
+    layer.origins["embeddings"] = _origin_of_glove(vectors, layer.embeddings)
+    model = Model(tokens, vector, name="glove")
+    return Base(model, WordVocabulary.from_words(words), {EMBEDDINGS: vector}, vector.mask)
+
+
+def _origin_of_glove(vectors, table):
+    """Return where a table of vectors comes from, for the ledger."""
+    path = bundled_file(BUNDLED)
+    copied = Origin("copied", AS_IT_IS, "", path.name, file_digest(path), "glove/embeddings", array_digest(vectors))
+    return adapted(copied, "a row of zeros and the mean of all rows before it", "padding; other words", vectors, table)
 
 
 def _minilm():
     """Return the encoder MiniLM-L6-v2."""
-    model = BERT(weights="minilm")
-    tokenizer = WordPiece.from_file(find_vocabulary("minilm"))
-    raise NotImplementedError
+    encoder = BERT(weights="minilm", pooling=None)
+    tokens = Input((None,), dtype="int32", name="tokens")
+    mask = PaddingMask(name=MASK)(tokens)
+    model = Model(tokens, encoder({"tokens": tokens, "mask": mask}), name="minilm")
+    ends = {EMBEDDINGS: model.output_of("embeddings_norm")}
+    ends |= {layer: model.output_of(f"{layer}_output_norm") for layer in LAYERS}
+    return Base(model, WordPiece.from_file(find_vocabulary("minilm")), ends, mask)
 
 
-def pooled(tensor):
-    """Return the mean of the vectors of a text's tokens (N, D), as a symbolic tensor."""
-    return GlobalAveragePooling1D(name="pooled")(tensor)
+def pooled(tensor, mask, name="pooled"):
+    """Return the mean over the tokens of each text: (N, T, D) and (N, T) -> (N, D), symbolic tensors."""
+    return GlobalAveragePooling1D(name=name)(tensor, mask=mask)
 
 
 def reading_head(classes):

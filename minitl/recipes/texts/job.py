@@ -29,12 +29,12 @@ from .stages import TextStages
 
 @dataclass(frozen=True, repr=False)
 class FinetunedTexts(Finetuned):
-    """The result of a fine-tuning on texts: a `Finetuned` with an `Evaluation`, a `data.text.TextFolder` and
+    """The result of a fine-tuning on texts: a `Finetuned` with a `TextEvaluation`, a `data.text.TextFolder` and
     `TextSettings`, and
 
     accuracy      {stage: accuracy on what was held back}: "ridge" (a head in closed form, or None), "head", "last"
     choice        `head_choice.HeadChoice`: which head was taken, and the cross-validation that it was chosen by
-    test          the `Evaluation` on the test part, where there is one, or None
+    test          the `TextEvaluation` on the test part, where there is one, or None
     """
 
     accuracy: dict
@@ -84,10 +84,8 @@ def _in_two_stages(path, job):
     if job.has_second_stage:
         history["blocks"] = job.train_blocks()
     else:
-        last = next(part for part, before in job.parts.items() if settings.cut == part)
-        print(
-            "\n" + wrapped(f"No second stage. --unfreeze {last} trains the last part of the base as well."), flush=True
-        )
+        more = f"--unfreeze {settings.cut} trains the last part of the base as well."
+        print("\n" + wrapped(f"No second stage. {more}"), flush=True)
     evaluation = job.evaluation()
     accuracy["last"] = evaluation.accuracy
     print(f"\nOn the texts that were held back:\n{evaluation}")
@@ -96,6 +94,7 @@ def _in_two_stages(path, job):
         "base": settings.base,
         "class_names": list(job.folder.class_names),
         "length": settings.length,
+        "columns": [settings.text, settings.label],
         "tokenizer": job.tokenizer.as_data(),
     }
     test = None

@@ -15,14 +15,15 @@ import numpy as np
 
 from ...arguments import truth_value, whole_number
 from ...data.text import tokenizer_from_data
-from ...data.text.folder import ENDINGS, read_texts
+from ...data.text.folder import read_texts
+from ...data.text.layout import ENDINGS
 from ...data.text.tables import read_text
 from ...errors import ArgumentError, DataError
 from ...layers import Embedding
 from ...progress import Progress
 from ...terminal import columns, counted, printable, shortened, silent_unless, wrapped
-from ..evaluation import Evaluation
 from ..prediction import MOST_PROBABLE, files_in, opened_model, require_task
+from .evaluation import TextEvaluation
 from .source import TextSource, cut_off
 from .unlabelled import texts_of_table
 
@@ -69,11 +70,12 @@ class TextClassifier:
         return self.model.predict(source, BATCH, verbose=verbose)
 
     def evaluation(self, texts):
-        """Return (`Evaluation` of `data.text.folder.Text`s, a sentence on what was cut off, or "")."""
+        """Return (`TextEvaluation` of `data.text.folder.Text`s, a sentence on what was cut off, or "")."""
         source = self.source([each.text for each in texts])
         probabilities = self.probabilities(source)  # its bar is shown within a recipe
         labels, names = np.array([each.label for each in texts]), [each.source for each in texts]
-        return Evaluation(labels, probabilities, self.class_names, names, noun="text"), cut_off(self.length, source)
+        evaluation = TextEvaluation(labels, probabilities, self.class_names, names, [each.text for each in texts])
+        return evaluation, cut_off(self.length, source)
 
     def best(self, probabilities, top):
         """Return the `top` most probable classes of one text, the most probable one first."""
@@ -191,7 +193,7 @@ def evaluate_texts(model, path, strict=False, verbose=1, follow_links=False, tex
                             otherwise that for validation; otherwise all texts
     text, label, encoding   as in `TextSettings` (default: the columns that the model learned from)
 
-    Returns (`Evaluation`, [(source, reason) of everything that was left out]). With `strict`, raises DataError for the
+    Returns (`TextEvaluation`, [(source, reason) of everything that was left out]). With `strict`, raises DataError for the
     first of these instead. Raises DataError for a class that the model does not have.
     """
     strict, follow_links = truth_value(strict, "strict"), truth_value(follow_links, "follow_links")

@@ -21,9 +21,9 @@ from ...features.prefix import MOST_KEPT_BYTES
 from ...models import Model
 from ...terminal import printable, wrapped
 from .. import stage
-from ..evaluation import Evaluation
 from ..two_stages import TwoStages
 from . import bases
+from .evaluation import TextEvaluation
 from .settings import BASES
 from .source import StateRows, TextSource, cut_off
 
@@ -35,7 +35,7 @@ NOUN = "training texts"
 class TextStages(TwoStages):
     """One fine-tuning on the texts of a file or folder. `settings` are settled `TextSettings`.
 
-    tokenizer            makes numbers of texts;   ends   {end: its tensor in the base}
+    tokenizer, ends, mask       those of the `bases.Base`
     tokens, tokens_val   `TextSource`s of the texts to learn from, and of those that are held back
     """
 
@@ -73,10 +73,14 @@ class TextStages(TwoStages):
     def build(self):
         """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its vectors, and put a new head on."""
         base = bases.build(self.settings.base)
-        self.tokenizer, self.ends, end = base.tokenizer, base.ends, base.ends[self.settings.cut]
-        last = end if self.kind.reads_steps else bases.pooled(end)
+        self.tokenizer, self.ends, self.mask = base.tokenizer, base.ends, base.mask
+        end = base.ends[self.settings.cut]
+        last = end if self.kind.reads_steps else bases.pooled(end, base.mask)
         self.base = Model(base.model.input, last, name=self.settings.base)
+        gone = [layer.name for layer in base.model.layers if layer.weight_names and layer not in self.base.layers]
         self.base.notes = list(base.model.notes)
+        if gone:
+            self.base.notes.append(f"removed behind '{self.settings.cut}': {', '.join(gone)}")
         transfer.freeze(self.base)
         self.base_end = last.layer.name
         self.put_on(self.heads[0])
@@ -98,7 +102,8 @@ class TextStages(TwoStages):
         self.part, self.pooled, self.x, self.x_val = self.model, None, self.tokens, self.tokens_val
         if self.kind.reads_steps:
             return
-        settings, graphs = self.settings, list(pooled_ends(self.model, self.ends, self.settings.cut).values())
+        settings = self.settings
+        graphs = list(pooled_ends(self.model, self.ends, self.mask, settings.cut).values())
         about = {"base": settings.base, "folder": str(self.folder.path)}
         kept = [
             kept_together(
@@ -153,26 +158,27 @@ class TextStages(TwoStages):
         if size > MOST_KEPT_BYTES:
             print(f"There is no room to keep {size / 1e9:.0f} GB of vectors: the whole base runs in each epoch.")
             return
-        mask = self.ends[end].mask
-        self.part = self.model.part([self.ends[end], mask], self.model.output)
+        self.part = self.model.part([self.ends[end], self.mask], self.model.output)
         for name, source in ("x", self.tokens), ("x_val", self.tokens_val):
             states = StateRows(beginning, source, self.settings.batch_size, f"Up to {end}")
             setattr(self, name, (states, source.mask))
 
     def evaluation(self):
-        """Return the `Evaluation` on the texts that were held back."""
+        """Return the `TextEvaluation` on the texts that were held back."""
         names = [text.source for text in self.folder.val]
         x = self.x_val if self.pooled is None else self.pooled[1]
         model = self.part if self.pooled is None else Model(self.model.output_of(self.base_end), self.model.output)
         probabilities = model.predict(x, verbose=0)  # its bar is shown within a recipe
-        return Evaluation(self.y_val, probabilities, self.folder.class_names, names, noun="text")
+        texts = [text.text for text in self.folder.val]
+        return TextEvaluation(self.y_val, probabilities, self.folder.class_names, names, texts)
 
 
-def pooled_ends(model, ends, until=None):
+def pooled_ends(model, ends, mask, until=None):
     """Return {end: a model whose output is the mean vector of a text behind this end}, up to `until`.
 
-    model   one that begins with the base;   ends   {end: its tensor}, as in `bases.Base`
+    model   one that begins with the base;   ends, mask   as in `bases.Base`
     """
     names = list(ends)
     names = names if until is None else names[: names.index(until) + 1]
-    return {name: Model(model.input, bases.pooled(ends[name]), name=model.name) for name in names}
+    pooled = {name: bases.pooled(ends[name], mask, f"{name}_pooled") for name in names}
+    return {name: Model(model.input, tensor, name=model.name) for name, tensor in pooled.items()}

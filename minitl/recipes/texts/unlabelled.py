@@ -14,7 +14,7 @@ import json
 import os
 from pathlib import Path
 
-from ...data.text.folder import ENDINGS
+from ...data.text.layout import ENDINGS
 from ...data.text.tables import JSON_ENDINGS, SEPARATORS, lines_of, read_table, read_text
 from ...errors import DataError
 
