@@ -3,6 +3,8 @@
 `wordpiece` cuts texts as BERT does, by the rules for characters in `unicode_rules` and a vocabulary that
 `vocabulary_files` reads. `words` has whole words, `characters` single ones, and `merges` the pieces of Llama. `rebuild`
 makes each of them again from what a model's file keeps.
+
+Labelled texts come from files: `tables`, `folder`, `audit`. `lengths` and `stream` make batches of token numbers.
 """
 
 from .characters import CharacterVocabulary

@@ -158,15 +158,15 @@ class WordPiece(Tokenizer):
     def _words_and_places(self, text, start):
         """Return [(word, the place of each of its characters), ...]: what `_numbers_of_chunk` does with `str.translate`
         and `split`, one character after another. `start` is the place of the text's first character."""
-        words = [("", [])]
+        words = [([], [])]
         for place, character in enumerate(text, start):
             for each in self._table[ord(character)]:
                 if each == " ":
-                    words.append(("", []))
+                    words.append(([], []))
                 else:
-                    word, places = words[-1]
-                    words[-1] = (word + each, [*places, place])
-        return [(word, places) for word, places in words if word]
+                    words[-1][0].append(each)
+                    words[-1][1].append(place)
+        return [("".join(characters), places) for characters, places in words if characters]
 
     def _parts(self, text):
         """Return a text in parts: special tokens, if they count as such, and what stands between them."""
