@@ -11,7 +11,21 @@ from ..interruption import StoppedAtOnce
 from ..progress import watched
 from ..terminal import wrapped
 from ..version import __version__
-from . import advise, bench, cache, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from . import (
+    advise,
+    bench,
+    cache,
+    evaluate,
+    explain,
+    finetune,
+    mistakes,
+    predict,
+    pretrain,
+    search,
+    study,
+    summary,
+    weights,
+)
 from .parser import HelpFormatter, Parser
 
 COMMANDS = {
@@ -20,6 +34,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "summary": summary,
     "advise": advise,
+    "search": search,
     "explain": explain,
     "study": study,
     "pretrain": pretrain,

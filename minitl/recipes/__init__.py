@@ -16,6 +16,7 @@ Read in this order:
     heads, schedules, view, run_folder      the parts of both jobs
     segmentation      the same job for masks: the class of each pixel;   places   its steps
     detection         the same job for boxes around things
+    texts             the same job for the class of a text, and search by meaning
     tasks             which of these jobs a folder is meant for
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
@@ -34,6 +35,9 @@ from .photographs import FinetunedPhotographs, find_learning_rate, finetune_phot
 from .prediction import classify, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
+from .texts import TextSettings, classify_texts, evaluate_texts, finetune_texts
+from .texts.advice import advise_texts
+from .texts.search import search_texts
 
 __all__ = [
     "ClothingSettings",
@@ -44,18 +48,24 @@ __all__ = [
     "PhotographSettings",
     "SegmentationSettings",
     "SettingError",
+    "TextSettings",
+    "advise_texts",
     "classify",
+    "classify_texts",
     "convert_weights",
     "detect",
     "evaluate_detection",
     "evaluate_folder",
     "evaluate_segmentation",
+    "evaluate_texts",
     "find_learning_rate",
     "finetune_clothing",
     "finetune_detection",
     "finetune_photographs",
     "finetune_segmentation",
+    "finetune_texts",
     "paired_interval",
+    "search_texts",
     "segment",
     "wilson_interval",
 ]

@@ -22,7 +22,7 @@ from ...data.labels import to_categorical
 from ...features.on_disk import BATCH, kept_together
 from ...layers import Input
 from ...losses import CategoricalCrossentropy
-from ...models import Model, Sequential
+from ...models import Sequential
 from ...optimizers import SGD
 from ...progress import Progress
 from ...terminal import counted, printable, silent_unless, table, wrapped
