@@ -3,8 +3,8 @@
     before   all settings are checked, the run folder is locked, and Ctrl-C stops the job after the current batch
     after    the model is saved, and everything but the model is written as data (`Finetuned`)
 
-Who calls this: `photographs`, `segmentation.job`, `detection.job` and `texts.job`, which have the steps between. Read next:
-`run_folder`, for the checkpoints.
+Who calls this: `photographs`, `segmentation.job`, `detection.job` and `texts.job`, which have the steps between. Read
+next: `run_folder`, for the checkpoints.
 """
 
 import time

@@ -193,8 +193,8 @@ def evaluate_texts(model, path, strict=False, verbose=1, follow_links=False, tex
                             otherwise that for validation; otherwise all texts
     text, label, encoding   as in `TextSettings` (default: the columns that the model learned from)
 
-    Returns (`TextEvaluation`, [(source, reason) of everything that was left out]). With `strict`, raises DataError for the
-    first of these instead. Raises DataError for a class that the model does not have.
+    Returns (`TextEvaluation`, [(source, reason) of everything that was left out]). With `strict`, raises DataError for
+    the first of these instead. Raises DataError for a class that the model does not have.
     """
     strict, follow_links = truth_value(strict, "strict"), truth_value(follow_links, "follow_links")
     with silent_unless(verbose):

@@ -70,7 +70,7 @@ class TextSettings:
     """The settings of `finetune_texts`. Those that are not described here mean what they mean in `PhotographSettings`.
 
     base             what a text is read with: one of BASES. "glove" needs no download
-    cut              the end of the last layer of the base that is kept: "embeddings", "layer_0", ... (default: the last)
+    cut              the last layer of the base that is kept: "embeddings", "layer_0", ... (default: the last)
     head, epochs, learning_rate, label_smoothing      of the first stage, in which the head learns alone
     unfreeze         the part of the base from which on a second stage learns as well, such as "layer_4" or
                      "embeddings", or "none". The default is "none", or the last part if tune_epochs or tune_rate is

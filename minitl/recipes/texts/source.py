@@ -1,4 +1,4 @@
-"""Texts as token numbers, in batches of about one length; and the states of a frozen beginning, kept for a second stage.
+"""Texts as token numbers, in batches of about one length; and the states of a frozen beginning, for a second stage.
 
 `TextSource` is a `TokenStream` that `features.on_disk` can keep features of. `StateRows` and its mask stand for what
 the layers behind a frozen beginning are given.
