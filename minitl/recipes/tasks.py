@@ -87,20 +87,20 @@ def task_of(folder):
 
 
 def _holds_texts(entries, depth=2):
-    """Return whether there are texts or tables among these entries of a folder, or in the folders below, and no
-    photographs."""
-    files = [entry for entry in entries if entry.is_file()]
-    found = any(file.suffix.lower() in ENDINGS for file in files)
-    if photographs(files):
-        return False
-    for folder in (entry for entry in entries if entry.is_dir() and depth):
-        try:
-            below = list(folder.iterdir())
-        except OSError:
-            continue
-        if photographs([entry for entry in below if entry.is_file()]):
+    """Return whether there are texts or tables among these entries of a folder, or in the folders below, and nothing
+    that may be a photograph."""
+    found, to_visit = False, [(entries, depth)]
+    while to_visit:
+        some, depth = to_visit.pop()
+        files = [entry for entry in some if entry.is_file()]
+        if any(file.suffix and file.suffix.lower() not in ENDINGS for file in photographs(files)):
             return False
-        found = found or _holds_texts(below, depth - 1)
+        found = found or any(file.suffix.lower() in ENDINGS for file in files)
+        for folder in (entry for entry in some if depth and entry.is_dir()):
+            try:
+                to_visit.append((list(folder.iterdir()), depth - 1))
+            except OSError:
+                continue
     return found
 
 

@@ -181,13 +181,13 @@ CURVES = (
 )
 
 
-def learning(stages, curves=CURVES):
-    """Show the curves of every `record.Stage`."""
+def learning(stages, curves=CURVES, noun="image"):
+    """Show the curves of every `record.Stage`. `noun` is the word for an example."""
     ways = [f"{'fall' if key == 'loss' else 'rise'} ({title[0].lower()}{title[1:]})" for key, title, _ in curves]
     parts = [
-        tag("p", "There is one point for each epoch, which is one pass over all training images. Both lines of a chart "
-            f"should {' or '.join(ways)} together. Where the held-back line turns while the other goes on, "
-            "the network has begun to learn its training images by heart (overfitting)."),
+        tag("p", f"There is one point for each epoch, which is one pass over all training {noun}s. Both lines of a "
+            f"chart should {' or '.join(ways)} together. Where the held-back line turns while the other goes on, "
+            f"the network has begun to learn its training {noun}s by heart (overfitting)."),
         legend(("training", "a"), ("held back", "b dashed")),
     ]  # fmt: skip
     for stage in stages:

@@ -33,6 +33,7 @@ from ..advice.judging import judge, rank
 from ..advice.words import about_cuts, cut_data, cuts_table, duration
 from ..head_choice import cost_of_choice
 from ..heads import learning_layers
+from ..run_folder import RunFolder
 from ..settings import SettingError, option, require_path, settings_from
 from .settings import BASES, TextSettings
 from .source import TextSource
@@ -58,7 +59,7 @@ class TextAdvice:
 
     def __init__(self, path, settings):
         self.path, self.settings = str(path), settings
-        job = TextStages(settings.settled(), None)
+        job = TextStages(settings.settled(), RunFolder(path))  # nothing is written there
         job.find_texts(path)
         with Progress(f"Loading {settings.base}"):
             job.build()

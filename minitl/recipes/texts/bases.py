@@ -87,7 +87,7 @@ def pooled(tensor, mask, name="pooled"):
 
 
 def reading_head(classes):
-    """Return the new layers that read the vectors of a text one by one, in both directions, (N, T, D) -> (N, classes)."""
+    """Return the new layers that read a text's vectors one by one, in both directions: (N, T, D) -> (N, classes)."""
     return [
         Bidirectional(LSTM(LSTM_UNITS), name="lstm"),
         Dropout(LSTM_DROPOUT, name="dropout"),
