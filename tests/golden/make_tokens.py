@@ -27,12 +27,12 @@ VOCABULARY = list(
     )
 )
 TEXTS = [
-    "", " ", "The tea is cold.", "undrinkable, sunlight; lighthouse!", "walking  walked\twalks\nwalker\r\n",
+    "", " ", "The tea is cold.", "undrinkable, sunlight; lighthouse!", "walking  walked\twalks\nwalker\rtea\r\n",
     "TEA Tea tea", "US us", "[SEP] the [MASK] cup[CLS]", "İstanbul İ ı", "Café cafe\u0301 naïve e\u0301e\u0300",
     "ΣΑΣ σας", "中文tea人", "「中」 豈 ｶﾞ", "\ud55c \u1112\u1161\u11ab",
     "tea\u200bcup\u00ad tea\u0000cup \ufffdtea\ufeff tea\u0007",
     "tea\u00a0cup\u3000tea\u2028cup\u0085x", "¿tea? … $5+3=8 ~x^2 `a|b`", "\u2260 \u037e Å Ω \u212a", "xxx xxxxx",
-    "x" * 100, "x" * 101, "x" * 300, "Ǆ ẞ ß ﬁ", "عربي 😀 tea😀", "\U0002b820 \U0002a6d6中\U00020000",
+    "x" * 100, "x" * 101, "x" * 300, "Ǆ ẞ ß ﬁ", "عربي 😀 tea😀", "a\U0002b820a \U0002a6d6a\U00020000",
     "a" + "\u0301" * 120 + " b", "don't", "\x1c\x1d tea\x0bcup\x0c",
 ]  # fmt: skip
 SETTINGS = [

@@ -1,5 +1,6 @@
 """Labelled texts are read as they are meant, and each broken row or file is left out or refused by name."""
 
+import csv
 import json
 import re
 
@@ -210,7 +211,8 @@ BAD_ROWS = {
     "true as label": ("a.jsonl", json_of() + '{"text": "a", "label": true}\n', "a.jsonl:13", "the label 'true'"),
     "a list as label": ("a.jsonl", json_of() + '{"text": "a", "label": ["pos"]}\n', "a.jsonl:13", "the label"),
     "brackets without end": ("a.jsonl", json_of() + "[" * 200_000 + "\n", "a.jsonl:13", "is no JSON"),
-    "9,999 digits": ("a.jsonl", json_of() + '{"text": "a", "label": %s}\n' % ("9" * 9999), "a.jsonl:13", "is no JSON"),
+    "long number": ("a.jsonl", json_of() + '{"text": "a", "label": %s}\n' % ("9" * 9999), "a.jsonl:13", "JSON|9,999"),
+    "a text as label": ("a.csv", GOOD + f"good,{'long ' * 50}\n", "a.csv:14", "a label of 249 characters"),
     "half a surrogate": ("a.jsonl", json_of() + '{"text": "a\\ud800", "label": "pos"}\n', "a.jsonl:13", "surrogates"),
     "a label alone": ("a.txt", lines_of() + "pos\n", "a.txt:13", "the text is empty"),
     "a line without label": ("a.txt", lines_of(ROWS * 2) + "really good\n", "a.txt:25", "no label of other lines"),
@@ -255,7 +257,9 @@ BAD_FILES = {
     "names alone": ({"a.csv": "text,label\n"}, "a.csv", "has no text for training"),
     "no such file": ({}, "a.csv", "is not there"),
     "Latin-1": ({"a.csv": csv_of([*ROWS, ("caf\xe9", "pos")]).encode("latin-1")}, "a.csv", "a.csv:14: .*0xe9.*latin-1"),
-    "UTF-16 without its mark": ({"a.csv": csv_of().encode("utf-16-le")}, "a.csv", "UTF-16 without its mark"),
+    "UTF-16 without its mark": ({"a.csv": csv_of().encode("utf-16-le")}, "a.csv", "encoding=\"utf-16-le\""),
+    "big-endian UTF-16": ({"a.csv": csv_of().encode("utf-16-be")}, "a.csv", "encoding=\"utf-16-be\""),
+    "zeros": ({"a.csv": bytes(5000)}, "a.csv", "5,000 zero bytes. It is no text"),
     "UTF-32": ({"a.csv": csv_of().encode("utf-32")}, "a.csv", "is UTF-32"),
     "UTF-16 cut short": ({"a.csv": csv_of().encode("utf-16")[:-1]}, "a.csv", "is no UTF-16"),
     "a spreadsheet": ({"a.csv": b"PK\x03\x04" + bytes(range(256)) * 4}, "a.csv", "ZIP archive"),
@@ -305,6 +309,41 @@ def test_a_broken_set_is_refused_by_name(tmp_path, name):
 def test_wrong_arguments(tmp_path, options, match):
     with pytest.raises(ArgumentError, match=match):
         read_texts(write(tmp_path, {"a.csv": GOOD}) / "a.csv", **options)
+
+
+def test_damaged_files_end_in_an_error_of_ours(tmp_path, rng):
+    """Bytes of good files are changed, cut and doubled: what is read has labels, or a DataError says why not."""
+    read = 0
+    for number in range(200):
+        name = list(FORMS)[number % len(FORMS)]
+        content = FORMS[name] if isinstance(FORMS[name], bytes) else FORMS[name].encode()
+        damaged = bytearray(content[: rng.integers(1, len(content) + 1)] if number % 3 == 0 else content)
+        for _ in range(rng.integers(1, 6)):
+            place = rng.integers(len(damaged))
+            damaged[place : place + 1] = bytes(rng.choice([0, 10, 13, 34, 44, 9, 32, 92, 123, 255, 97], 1).tolist())
+        path = tmp_path / name
+        path.write_bytes(damaged)
+        try:
+            folder = read_texts(path, val_share=0)
+        except DataError:
+            continue
+        read += 1
+        assert all(0 <= text.label < len(folder.class_names) for text in folder.train)
+        assert len(folder.train) + len(folder.skipped) <= 30 and str(folder)
+    assert 50 < read < 200
+
+
+def test_tables_that_programs_write_come_back(tmp_path, rng):
+    """Texts of awkward characters, written by Python's csv in two ways, are read as they were."""
+    for number in range(60):
+        texts = ["x" + "".join(rng.choice(list("ab\"', ;\n"), rng.integers(0, 9))) + "x" for _ in range(8)]
+        separator = ",;"[number % 2]
+        path = tmp_path / "a.csv"
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            rules = {"delimiter": separator, "quoting": (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)[number // 2 % 2]}
+            writer = csv.writer(file, **rules, lineterminator=("\n", "\r\n")[number // 4 % 2])
+            writer.writerows([("label", "text"), *(("ab"[n % 2], text) for n, text in enumerate(texts))])
+        assert [text.text for text in read_texts(path, val_share=0).train] == texts
 
 
 # ---- what is doubtful ----

@@ -136,6 +136,13 @@ def test_what_was_cut_before_stays_as_it_is():
         WordVocabulary(["tea"], split="letters")
 
 
+def test_nearly_every_word_of_sst2_stays_as_it_is():
+    vocabulary = WordVocabulary.from_words(["tea"])
+    text = shared("data/text/stsa.binary.train", "SST-2").read_text("utf-8")
+    words = [word for line in text.splitlines() for word in line.lower().split()[1:]]
+    assert np.mean([vocabulary.words_of(word) == [word] for word in words]) > 0.998
+
+
 def test_capitals_are_kept_on_save():
     cased = WordVocabulary.fit(["US us us"], lowercase=False)
     again = tokenizer_from_data(cased.as_data())
@@ -225,11 +232,30 @@ def test_places_of_merged_pieces():
     assert spans.count((6, 7)) == 3  # the euro sign is three bytes
 
 
+def test_half_a_surrogate_is_no_character():
+    """Python makes them of bytes that it could not decode."""
+    made = pieces()
+    assert made.numbers("tea\ud800") == made.numbers("tea?")
+    assert WordVocabulary.from_words(["tea"]).numbers("tea \ud800") == [2, 1]
+
+
 def test_the_space_before_a_text_is_dropped_after_the_number_that_begins_it():
     made = pieces()
     ids = made.numbers("tea")
     assert made.decode([1, *ids]) == "tea" and made.decode(ids) == " tea" and made.decode([1, *ids, *ids]) == "tea tea"
     assert made.decode([3 + 0xC3]) == "\ufffd" and made.decode([3 + 0xC3, 3 + 0xA9]) == "é"
+
+
+def test_a_byte_and_a_special_token_that_somebody_types_are_text():
+    """Even where merges could put their names together."""
+    made = pieces()
+    more = [*"</>0A", "<0", "<0A", "<s"]
+    typed = ScoredMerges(
+        [*made.pieces, *(piece.encode() for piece in [*more, "x", "<0x", "<0x0", "<0x0A"])],
+        [*made.scores, *[-1.0] * (len(more) + 4)],
+    )
+    assert typed.encode(" <0x0A>").tokens[-2:] == ["<0x0A", ">"]
+    assert typed.decode(typed.encode("<0x0A> <s>").ids) == "<0x0A> <s>"
 
 
 def file_of(made):

@@ -74,6 +74,10 @@ def test_special_tokens_that_somebody_types_are_text():
     assert found.offsets[1:-1] == [(0, 1), (2, 8), (8, 9)]
 
 
+def test_half_a_surrogate_is_dropped_like_other_controls():
+    assert tokens("te\udce9a") == ["tea"]
+
+
 def test_a_word_of_more_characters_than_the_limit_is_unknown():
     assert tokens("x" * 101) == ["[UNK]"] and len(tokens("x" * 101, longest_word=200)) > 1
 
@@ -182,6 +186,14 @@ def test_saved_and_loaded_it_gives_identical_numbers():
 def test_a_model_refuses_another_vocabulary(other, difference):
     with pytest.raises(DataError, match=re.escape(difference)):
         other().require_same(make().as_data(), "reviews.h5")
+
+
+def test_a_model_that_states_no_tokenizer_is_refused():
+    for wrong in (None, {}, "abc"):
+        with pytest.raises(DataError, match="reviews.h5 states no tokenizer"):
+            make().require_same(wrong, "reviews.h5")
+    with pytest.raises(DataError, match="another digest"):
+        make().require_same({**make().as_data(), "digest": "0"})
 
 
 def test_data_that_were_changed_are_refused():

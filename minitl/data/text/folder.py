@@ -111,7 +111,7 @@ class TextFolder:
         if len(names) > MOST_PRINTED:
             lines.insert(MOST_PRINTED + 1, f"({len(names) - MOST_PRINTED} more classes)")
         same, two_labels, two_parts = self.duplicates, self.with_two_labels, self.in_two_parts
-        harmless = [group for group in same if group not in two_labels and group not in two_parts]
+        harmless = [group for group in same if len({(part, text.label) for part, text in group}) == 1]
         lines += _few([f"left out: {source}: {reason}" for source, reason in self.skipped], "left out", "skipped")
         lines += [f"WARNING: {note}" for note in self.notes]
         for words, groups, attribute in (
@@ -154,7 +154,7 @@ def read_texts(
         found, skipped = parts_in(walk), [(one_line(each.as_posix()), reason) for each, reason in walk.skipped]
     else:
         root, found, skipped = root.parent, {"all": [root]}, []
-    reading = _Reading(root, {"text": text, "label": label, "encoding": encoding}, strict, skipped)
+    reading = _Reading(path, root, {"text": text, "label": label, "encoding": encoding}, strict, skipped)
     rows = {}
     for part, places in found.items():
         rows[part] = reading.rows(part, places, verbose)
@@ -197,11 +197,12 @@ def folds(texts, count=10):
 class _Reading:
     """The reading of all files: good rows are returned, all others recorded.
 
+    path      what is read, for messages;   root   the folder that names of files begin in
     skipped   (source, reason);   read, left_out   {file: number of rows}
     """
 
-    def __init__(self, root, options, strict, skipped):
-        self.root, self.options, self.strict, self.skipped = root, options, strict, skipped
+    def __init__(self, path, root, options, strict, skipped):
+        self.path, self.root, self.options, self.strict, self.skipped = path, root, options, strict, skipped
         self.read, self.left_out, self.known = Counter(), Counter(), set()
 
     def rows(self, part, places, verbose):
@@ -212,7 +213,7 @@ class _Reading:
             found = [row for file in places for row in self._from_table(part, file)]
         if not found and part != "test":
             first = f" The first that was left out is {': '.join(self.skipped[0])}." if self.skipped else ""
-            raise DataError(f"{self.root}: has no text for {PARTS.get(part, 'training')}.{first}")
+            raise DataError(f"{self.path}: has no text for {PARTS.get(part, 'training')}.{first}")
         self.known.update(label for _, label, _ in found)
         return found
 

@@ -75,8 +75,8 @@ class ScoredMerges(Tokenizer):
         heap = []
 
         def consider(first):
-            second = right[first]
-            if first >= 0 and second < len(tokens):
+            if first >= 0 and right[first] < len(tokens):
+                second = right[first]
                 piece = tokens[first][1] + tokens[second][1]
                 number = self._number_of.get(piece)
                 if number is not None:
@@ -212,7 +212,7 @@ def _check(pieces, scores, owner):
 def _characters(text):
     """Return [(place, bytes of a character), ...] of " " + text; nothing for an empty text.
 
-    Half a surrogate, which is no character, has no UTF-8 and is U+FFFD.
+    Half a surrogate is no character and has no UTF-8: it becomes a question mark.
     """
     text = " " + text if text else ""
     return [(place, each.encode("utf-8", "replace")) for place, each in enumerate(text)]

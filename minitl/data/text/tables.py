@@ -26,14 +26,17 @@ from ..photos import MOST_BYTES, read_content
 
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t", ".tab": "\t"}
 JSON_ENDINGS = (".jsonl", ".ndjson")
-MARKS = (  # at the beginning of a file. UTF-32 begins as UTF-16 does, so it is asked for first
-    (codecs.BOM_UTF32_LE, None), (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+NO_TEXT = {  # the beginning of files that are taken for tables. UTF-32 begins as UTF-16 does
+    codecs.BOM_UTF32_LE: "UTF-32", b"PK\x03\x04": "a ZIP archive, as .xlsx and .docx are",
+    b"\x1f\x8b": "a gzip archive", b"%PDF-": "a PDF file", b"PAR1\x15": "a Parquet file", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image",
+    b"\x89HDF": "an HDF5 file", b"\xd0\xcf\x11\xe0": "an old Office file",
+}  # fmt: skip
 USUAL_NAMES = {  # of columns in published sets, to be offered where the expected one is missing
     "text": ("sentence", "review", "content", "comment", "tweet", "message", "document", "question"),
     "label": ("class", "category", "sentiment", "target", "polarity", "rating", "stars", "coarse_label"),
 }
+LONGEST_LABEL = 200  # characters
 MOST_LABELS = 100  # of the different first words of labelled lines
 LEAST_SHARE = 0.95  # of the lines that begin with a word which begins another line as well
 _limit = threading.Lock()  # the limit of csv is one for the whole program
@@ -86,39 +89,25 @@ def read_text(path, encoding=None):
         except (LookupError, TypeError, UnicodeError):
             raise ArgumentError(f"encoding is {encoding!r}; expected one such as 'utf-8' or 'latin-1'.") from None
     content = read_content(path, "text", "texts")
+    kind = next((kind for beginning, kind in NO_TEXT.items() if content.startswith(beginning)), None)
+    if kind is not None:
+        raise DataError(f"{path}: is {kind}. Expected text: save it as UTF-8.")
     found = next((name for mark, name in MARKS if content.startswith(mark)), encoding or "utf-8")
-    if found is None:
-        raise DataError(f"{path}: is UTF-32. Save it as UTF-8.")
     try:
         text = content.decode(found)
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         line = content.count(b"\n", 0, start) + 1
         raise DataError(
-            f"{path}:{line}: the byte 0x{content[start]:02x} is no {found.upper().removesuffix('-SIG')} "
-            f'({kind_of_bytes(content)}). If the file is Western European text, give encoding="latin-1" or '
-            'encoding="cp1252"; otherwise save it as UTF-8.'
+            f"{path}:{line}: the byte 0x{content[start]:02x} is no {found.upper().removesuffix('-SIG')}. If the file "
+            'is Western European text, give encoding="latin-1" or encoding="cp1252"; otherwise save it as UTF-8.'
         ) from None
     if text.count("\0") > len(text) // 20:
-        raise DataError(
-            f"{path}: holds {text.count(chr(0)):,} zero bytes, so it is {kind_of_bytes(content)}. Save it as UTF-8."
-        )
+        sides = content[1:200:2].count(0), content[:200:2].count(0)
+        hint = "It is no text." if max(sides) < 2 * min(sides) + 20 else "It may be UTF-16 without its mark: give "
+        hint += "" if hint.endswith(".") else f'encoding="utf-16-{"le" if sides[0] > sides[1] else "be"}".'
+        raise DataError(f"{path}: holds {text.count(chr(0)):,} zero bytes. {hint}")
     return text
-
-
-def kind_of_bytes(content):
-    """Return in words which kind of file begins with these bytes."""
-    kinds = {
-        b"PK\x03\x04": "a ZIP archive, as .xlsx and .docx are", b"\x1f\x8b": "a gzip archive: unpack it first",
-        b"%PDF": "a PDF file", b"PAR1": "a Parquet file", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image",
-        b"\x89HDF": "an HDF5 file", b"\xd0\xcf\x11\xe0": "an old Office file",
-    }  # fmt: skip
-    for beginning, kind in kinds.items():
-        if content.startswith(beginning):
-            return kind
-    if content[1:200:2].count(0) > len(content[1:200:2]) // 2:
-        return 'UTF-16 without its mark: encoding="utf-16-le"'
-    return "another encoding, or no text"
 
 
 def lines_of(content):
@@ -192,12 +181,10 @@ def missing_column(path, names, name, usual):
     """Return the error for a file without a column, which offers those that it has."""
     near = [each for each in names if each.lower() in (name, *USUAL_NAMES[usual])] or nearest(name, names, 1)
     shown = ", ".join(excerpt(each) for each in list(names)[:8]) + (", ..." if len(names) > 8 else "")
-    hint = f"Give {usual}={near[0]!r}" if near else f"Give {usual}= the name of the column"
-    return MissingColumnError(
-        f"{path}: has no column '{name}'. Its columns are {shown}. {hint}. If the first line is a text already, add a "
-        "line with the names above it.",
-        usual,
-    )
+    hint = f"Give {usual}={near[0]!r}." if near else f"Give {usual}= the name of the column."
+    if not near and path.suffix.lower() not in JSON_ENDINGS:
+        hint += " If the first line is a text already, add a line with the names above it."
+    return MissingColumnError(f"{path}: has no column '{name}'. Its columns are {shown}. {hint}", usual)
 
 
 def _quoted(path, lines, separator):
@@ -323,7 +310,10 @@ def _label_and_text(line):
 def _add(table, line, text, label):
     """Add a row to a `Table`, or a fault if it has no label."""
     label = label.strip()
-    if label:
-        table.rows.append(Row(line, text, label))
-    else:
+    if not label:
         table.faults.append((line, "has no label"))
+    elif len(label) > LONGEST_LABEL:
+        reason = f"has a label of {len(label):,} characters. Are the columns of text and label exchanged?"
+        table.faults.append((line, reason))
+    else:
+        table.rows.append(Row(line, text, label))

@@ -164,12 +164,14 @@ class Tokenizer:
 
     def require_same(self, data, owner="the model"):
         """Raise DataError unless this is the tokenizer that `data` (of `as_data`) describes."""
+        kinds = {"kind": str, "settings": dict, "tokens": list, "digest": str}
+        if not isinstance(data, dict) or not all(isinstance(data.get(what), kind) for what, kind in kinds.items()):
+            raise DataError(f"{owner} states no tokenizer: found {data!r:.60}; expected the data of as_data().")
         if self.digest == data["digest"]:
             return
-        mine, differ = self.as_data(), []
-        for what in ("kind", "settings", "tokens"):
-            if mine[what] != data[what]:
-                differ.append(_difference(what, mine[what], data[what]))
+        mine = self.as_data()
+        parts = [what for what in kinds if mine[what] != data[what]]
+        differ = [_difference(what, mine[what], data[what]) for what in parts[:-1]] or ["another digest"]
         raise DataError(
             f"The tokenizer is not the one that {owner} learned with: {'; '.join(differ)}. "
             "Use the tokenizer that was saved with it (tokenizer_from_data)."
@@ -252,7 +254,11 @@ def warn_of_dropped(dropped, length):
 def require_text(text, name="text"):
     """Return a text. Raises DataError for anything else: a missing value of a table must not become a word."""
     if not isinstance(text, str):
-        advice = "Decode it first: text.decode('utf-8')." if isinstance(text, bytes) else "Leave it out, or name it."
+        advice = (
+            "Decode it first: text.decode('utf-8')."
+            if isinstance(text, bytes)
+            else "Leave this example out, or give str(value)."
+        )
         raise DataError(f"{name} is {text!r:.60}, of type {type(text).__name__}; expected a str. {advice}")
     return str(text)
 
@@ -305,6 +311,6 @@ def _difference(what, mine, theirs):
         place = next(number for number, pair in enumerate(zip(mine, theirs)) if pair[0] != pair[1])
         return f"token {place} is {mine[place]!r} instead of {theirs[place]!r}"
     if what == "settings":
-        names = [name for name in theirs if mine.get(name) != theirs[name]]
-        return ", ".join(f"{name}={mine.get(name)!r:.40} instead of {theirs[name]!r:.40}" for name in names)
+        names = [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+        return ", ".join(f"{name}={mine.get(name)!r:.40} instead of {theirs.get(name)!r:.40}" for name in names)
     return f"{mine} instead of {theirs}"

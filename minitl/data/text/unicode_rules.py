@@ -6,7 +6,8 @@ character that occurs.
 
 Unicode grows: a character that a Python release does not know yet has no category there. Texts of characters newer than
 2015 (Unicode 8) may therefore differ between releases of Python, and from other tokenizers, which bring tables of their
-own: about 110 punctuation marks and 390 accents, mostly of historic scripts.
+own: about 110 punctuation marks and 390 accents, mostly of historic scripts. (Decomposing a whole text also sorts the
+marks behind a letter. They are dropped, but for a few musical signs and vowels, which stay here in the order given.)
 """
 
 import functools
