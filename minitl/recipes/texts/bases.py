@@ -29,7 +29,8 @@ from ...weights.ledger import AS_IT_IS, Origin, adapted
 from ...weights.published.glove import BUNDLED
 from .settings import EMBEDDINGS, LAYERS
 
-LSTM_UNITS, LSTM_DROPOUT = 64, 0.5
+LSTM_UNITS = 64
+DROPPED_VECTORS, DROPPED_STATES = 0.3, 0.5  # shares of the numbers that are dropped in training
 MASK = "mask"  # the name of the layer that says which tokens are real
 
 
@@ -89,7 +90,8 @@ def pooled(tensor, mask, name="pooled"):
 def reading_head(classes):
     """Return the new layers that read a text's vectors one by one, in both directions: (N, T, D) -> (N, classes)."""
     return [
+        Dropout(DROPPED_VECTORS, name="vectors_dropout"),
         Bidirectional(LSTM(LSTM_UNITS), name="lstm"),
-        Dropout(LSTM_DROPOUT, name="dropout"),
+        Dropout(DROPPED_STATES, name="lstm_dropout"),
         Dense(classes, activation="softmax", name="predictions"),
     ]

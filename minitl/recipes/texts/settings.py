@@ -36,7 +36,8 @@ class TextBase(NamedTuple):
     title         its name for people
     ends          the names of the places behind which it can be cut, in order
     length        the tokens of a text that are read unless told otherwise;   most   the largest length that it takes
-    reads_steps   True if the new layers read the tokens one by one, so that no features of a text can be kept
+    reads_steps   True if the new layers read the tokens one by one, so that no features of a text can be kept. Then
+                  the base learns with them in a second stage unless told otherwise
     epochs        of the first stage;   tune_epochs, tune_rate   of the second
     """
 
@@ -59,7 +60,7 @@ MOST_TOKENS = 4096
 LAYERS = tuple(f"layer_{number}" for number in range(6))
 BASES = {
     "glove": TextBase("GloVe's word vectors", (EMBEDDINGS,), 512, MOST_TOKENS, False, 60, 3, 0.0005),
-    "lstm": TextBase("an LSTM on GloVe's word vectors", (EMBEDDINGS,), 128, MOST_TOKENS, True, 6, 2, 0.0005),
+    "lstm": TextBase("an LSTM on GloVe's word vectors", (EMBEDDINGS,), 128, MOST_TOKENS, True, 1, 5, 0.002),
     "minilm": TextBase("MiniLM-L6-v2", (EMBEDDINGS, *LAYERS), 128, 512, False, 60, 2, 0.00005),
 }
 LSTM_RATE = 0.002  # Adam's, with which the new LSTM learns
@@ -74,7 +75,7 @@ class TextSettings:
     head, epochs, learning_rate, label_smoothing      of the first stage, in which the head learns alone
     unfreeze         the part of the base from which on a second stage learns as well, such as "layer_4" or
                      "embeddings", or "none". The default is "none", or the last part if tune_epochs or tune_rate is
-                     given
+                     given, and for "lstm"
     tune_epochs, tune_rate      of the second stage (default: those of the base)
     warm_up          epochs in which the rate rises from 0, in both stages
     weight_decay     of all weights that learn but biases and norms (default: 0 for a head, 0.01 for what reads tokens)
@@ -134,7 +135,7 @@ class TextSettings:
             wanted = f"the end of a layer of {self.base}: {', '.join(base.ends)}"
             raise SettingError("{} is {found!r}; expected {wanted}.", "cut", found=cut, wanted=wanted)
         parts = base.ends[: base.ends.index(cut) + 1]
-        wants_a_second_stage = bool(self.tune_epochs) or self.tune_rate is not None
+        wants_a_second_stage = bool(self.tune_epochs) or self.tune_rate is not None or base.reads_steps
         unfreeze = (parts[-1] if wants_a_second_stage else "none") if self.unfreeze is None else self.unfreeze
         if unfreeze not in (*parts, "none"):
             wanted = f"none or a part of {self.base} up to {cut}: {', '.join(parts)}"
@@ -148,8 +149,8 @@ class TextSettings:
         switches = [field.name for field in fields(self) if isinstance(field.default, bool)]
         filled |= {name: truth_value(getattr(self, name), name) for name in switches}
         settled = replace(self, cut=cut, unfreeze=unfreeze, **filled)
-        settled._check_values(base)
         self._refuse_without_effect(unfreeze, parts[-1])
+        settled._check_values(base)
         return settled
 
     def _check_values(self, base):

@@ -143,22 +143,23 @@ class TextStages(TwoStages):
 
     def unfreeze_blocks(self):
         """Keep what the layers that learn are given, and unfreeze these and the head, but no BatchNormalization."""
-        self._begin_at(self.parts[self.settings.unfreeze])
-        for layer in self.part.layers:
+        end = self.parts[self.settings.unfreeze]
+        rest = self.model if end is None else self.model.part([self.ends[end], self.mask], self.model.output)
+        for layer in rest.layers:
             layer.trainable = not layer.statistic_names
-
-    def _begin_at(self, end):
-        """Set `part` to the model behind an end of the base, and `x` to the vectors of all tokens there; or to the
-        whole model, where there is nothing before it or no room for the vectors."""
         self.part, self.x, self.x_val = self.model, self.tokens, self.tokens_val
-        if end is None:
-            return
+        if end is not None:
+            self._keep_states(end, rest)
+
+    def _keep_states(self, end, rest):
+        """Run the base up to `end` once over all texts, and keep the vectors of all tokens there: from then on, `part`
+        is `rest`. Where there is no room for them, the whole model stays."""
         beginning = Model(self.model.input, self.ends[end])
         size = sum(StateRows.bytes_for(beginning, each) for each in (self.tokens, self.tokens_val))
         if size > MOST_KEPT_BYTES:
             print(f"There is no room to keep {size / 1e9:.0f} GB of vectors: the whole base runs in each epoch.")
             return
-        self.part = self.model.part([self.ends[end], self.mask], self.model.output)
+        self.part = rest
         for name, source in ("x", self.tokens), ("x_val", self.tokens_val):
             states = StateRows(beginning, source, self.settings.batch_size, f"Up to {end}")
             setattr(self, name, (states, source.mask))
