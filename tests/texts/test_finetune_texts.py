@@ -166,7 +166,7 @@ def test_the_whole_base_can_learn(reviews, minilm):
 
 
 def test_an_lstm_reads_the_words(reviews, capsys):
-    """Its vectors stay as they are in the first stage, and learn in the second; without one, they stay."""
+    """The vectors stay as they are in the first stage, and learn in the second; without one, they stay."""
     result = finetune_texts(reviews, base="lstm", epochs=3, tune_epochs=2)
     assert result.accuracy["ridge"] is None and result.history["blocks"]["loss"][-1] < result.history["head"]["loss"][0]
     assert "Bidirectional" in {type(layer).__name__ for layer in result.model.layers}
@@ -372,7 +372,7 @@ def test_a_class_that_the_model_does_not_have_is_refused(model, tmp_path):
 
 
 def test_contributions_add_up_to_the_score(reviews):
-    """With rows as they are, the score is linear in the vectors: it is that of no words plus all contributions."""
+    """The score is linear in the vectors, with rows as they are: it is that of no words plus all contributions."""
     result = finetune_texts(reviews, verbose=0, **{**ONE_HEAD, "head": "plain"})
     classifier = TextClassifier(result.model)
     text = "a wonderful but boring film"

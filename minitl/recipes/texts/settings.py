@@ -31,7 +31,7 @@ SHORTEST = 3  # tokens: BERT's [CLS] and [SEP] and one between them
 
 
 class TextBase(NamedTuple):
-    """What the settings have to know about a base. `bases.build` makes it.
+    """A base as the settings know it. `bases.build` makes it.
 
     title         its name for people
     ends          the names of the places behind which it can be cut, in order
@@ -59,7 +59,7 @@ class TextBase(NamedTuple):
 MOST_TOKENS = 4096
 LAYERS = tuple(f"layer_{number}" for number in range(6))
 BASES = {
-    "glove": TextBase("GloVe's word vectors", (EMBEDDINGS,), 512, MOST_TOKENS, False, 60, 3, 0.0005),
+    "glove": TextBase("GloVe's word vectors", (EMBEDDINGS,), 512, MOST_TOKENS, False, 60, 6, 0.003),
     "lstm": TextBase("an LSTM on GloVe's word vectors", (EMBEDDINGS,), 128, MOST_TOKENS, True, 1, 5, 0.002),
     "minilm": TextBase("MiniLM-L6-v2", (EMBEDDINGS, *LAYERS), 128, 512, False, 60, 2, 0.00005),
 }
