@@ -80,12 +80,12 @@ class TextFolder:
     @property
     def in_two_parts(self):
         """The `duplicates` that are in two of training, validation and test."""
-        return [group for group in self.duplicates if len({part for part, _ in group}) > 1]
+        return list(filter(_has_two_parts, self.duplicates))
 
     @property
     def with_two_labels(self):
         """The `duplicates` that have two or more labels."""
-        return [group for group in self.duplicates if len({text.label for _, text in group}) > 1]
+        return list(filter(_has_two_labels, self.duplicates))
 
     def __repr__(self):
         return (
@@ -110,8 +110,9 @@ class TextFolder:
         lines = table(rows, WIDTH).split("\n")
         if len(names) > MOST_PRINTED:
             lines.insert(MOST_PRINTED + 1, f"({len(names) - MOST_PRINTED} more classes)")
-        same, two_labels, two_parts = self.duplicates, self.with_two_labels, self.in_two_parts
-        harmless = [group for group in same if len({(part, text.label) for part, text in group}) == 1]
+        same = self.duplicates
+        two_labels, two_parts = list(filter(_has_two_labels, same)), list(filter(_has_two_parts, same))
+        harmless = [group for group in same if not (_has_two_labels(group) or _has_two_parts(group))]
         lines += _few([f"left out: {source}: {reason}" for source, reason in self.skipped], "left out", "skipped")
         lines += [f"WARNING: {note}" for note in self.notes]
         for words, groups, attribute in (
@@ -317,6 +318,14 @@ def _divided(path, names, texts, share, seed):
                     "val_share=0."
                 )
     return train, val
+
+
+def _has_two_parts(group):
+    return len({part for part, _ in group}) > 1
+
+
+def _has_two_labels(group):
+    return len({text.label for _, text in group}) > 1
 
 
 def _few(lines, words, attribute, most=MOST_PRINTED):

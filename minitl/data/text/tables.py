@@ -29,8 +29,9 @@ JSON_ENDINGS = (".jsonl", ".ndjson")
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 NO_TEXT = {  # the beginning of files that are taken for tables. UTF-32 begins as UTF-16 does
     codecs.BOM_UTF32_LE: "UTF-32", b"PK\x03\x04": "a ZIP archive, as .xlsx and .docx are",
-    b"\x1f\x8b": "a gzip archive", b"%PDF-": "a PDF file", b"PAR1\x15": "a Parquet file", b"\x89PNG": "an image", b"\xff\xd8\xff": "an image",
-    b"\x89HDF": "an HDF5 file", b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"\x1f\x8b": "a gzip archive", b"%PDF-": "a PDF file", b"PAR1\x15": "a Parquet file",
+    b"\x89PNG": "an image", b"\xff\xd8\xff": "an image", b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "an old Office file",
 }  # fmt: skip
 USUAL_NAMES = {  # of columns in published sets, to be offered where the expected one is missing
     "text": ("sentence", "review", "content", "comment", "tweet", "message", "document", "question"),

@@ -23,6 +23,7 @@ import numpy as np
 
 from ...arguments import whole_number
 from ...errors import DataError, warn_of_data
+from .lengths import filled
 
 NOWHERE = (0, 0)  # the place of a special token, which no character of the text stands for
 
@@ -223,10 +224,8 @@ class Tokenizer:
                 f"The texts have {lengths.min()} to {longest} tokens, and a {type(self).__name__} has no number for "
                 "filling up. Give texts of one length."
             )
-        mask = np.arange(longest) < lengths[:, None]  # (N, T)
-        ids = np.full(mask.shape, self.pad or 0, np.int32)
-        ids[mask] = np.fromiter((number for row in rows for number in row), np.int32, lengths.sum())
-        return ids, mask
+        flat = np.fromiter((number for row in rows for number in row), np.int32, lengths.sum())
+        return filled(flat, lengths, longest, self.pad or 0)
 
 
 def shared_room(counts, room):
