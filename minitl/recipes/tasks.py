@@ -67,7 +67,7 @@ def task_of(folder):
     Only names are looked at. A folder that is not there is one for "images", whose job says what is wrong with it.
     """
     root = Path(folder)
-    if root.is_file():
+    if root.is_file() or (root.suffix.lower() in ENDINGS and not root.exists()):
         return "texts"
     try:
         entries = sorted(root.iterdir())

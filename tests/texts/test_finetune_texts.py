@@ -100,6 +100,7 @@ def test_it_learns_and_the_saved_model_is_the_same(reviews, tmp_path, capsys):
     text, found = capsys.readouterr().out, json.loads(results.read_text())
     assert longest_line(text, tmp_path) <= 80
     assert found["task"] == "texts" and found["class_names"] == ["against", "for"]
+    assert found["training_texts"] == 64 and "training_pictures" not in found
     assert found["accuracy"] > 0.8 and found["texts"] == sum(map(sum, found["confusion"]))
     assert found["options"]["base"] == "glove" and found["options"]["length"] == 512
     assert found["head"]["rows"] in ("unit", "plain") and "Which head?" in text
@@ -169,6 +170,7 @@ def test_an_lstm_reads_the_words(reviews, capsys):
     """The vectors stay as they are in the first stage, and learn in the second; without one, they stay."""
     result = finetune_texts(reviews, base="lstm", epochs=3, tune_epochs=2)
     assert result.accuracy["ridge"] is None and result.history["blocks"]["loss"][-1] < result.history["head"]["loss"][0]
+    assert result.as_data()["head"] is None
     assert "Bidirectional" in {type(layer).__name__ for layer in result.model.layers}
     published = bases._glove().model.get_layer("embeddings").embeddings
     assert not np.array_equal(result.model.get_layer("embeddings").embeddings, published)
@@ -289,7 +291,12 @@ def test_what_a_folder_is_meant_for(tmp_path, files, task):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text("0 0.5 0.5 0.1 0.1")
     assert task_of(tmp_path) == task
-    assert task_of(tmp_path / "not there.csv") == "images"
+    assert task_of(tmp_path / "not there.csv") == "texts" and task_of(tmp_path / "not there") == "images"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
+    assert cli.main(["finetune", str(tmp_path / "nowhere.csv")]) == 1
+    assert "nowhere.csv" in capsys.readouterr().err
 
 
 def test_options_of_other_tasks_are_refused(reviews, capsys):

@@ -105,7 +105,8 @@ class TextAdvice:
             stage_2 = base.tune_epochs * (train * BACKWARD + val) * learning
             first = (train + val) * (self.seconds[cut] + (self.seconds[before] if before else 0.0))
             arguments = [*([] if cut == base.ends[-1] else ["--cut", cut]), "--unfreeze", part]
-            plans.append((f"from {part} to {cut}, and the head", arguments, first, stage_1, stage_2))
+            what = f"{cut} and the head" if part == cut else f"{part} to {cut}, and the head"
+            plans.append((what, arguments, first, stage_1, stage_2))
         return plans
 
     def _head_epoch(self, features, settings):
@@ -142,7 +143,7 @@ class TextAdvice:
             cuts_table(self.ranking), "",
         ]  # fmt: skip
         if len(self.ranking.order) > 1:
-            lines += [wrapped(line, "  ") for line in about_cuts(self.ranking)] + [""]
+            lines += [wrapped(line, "  ") for line in about_cuts(self.ranking, "text")] + [""]
         rows = [["up to", "ms a text"], *([end, f"{1000 * each:.2f}"] for end, each in self.seconds.items())]
         lines += [f"The cost of {base}, frozen, on this machine", "", table(rows), ""]
         rows = [["what learns", "first pass", "stage 1", "stage 2", "in all"]]

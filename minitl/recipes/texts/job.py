@@ -23,7 +23,7 @@ from ..head_choice import HeadChoice
 from ..job_on_folder import Finetuned, finetuned, keep_model
 from .prediction import TextClassifier
 from .report import report_on_texts
-from .settings import TextSettings
+from .settings import BASES, TextSettings
 from .stages import TextStages
 
 
@@ -47,10 +47,15 @@ class FinetunedTexts(Finetuned):
             "task": "texts",
             "class_names": list(self.folder.class_names),
             "accuracy_by_stage": self.accuracy,
-            "head": self.choice.as_data(),
+            "head": None if BASES[self.settings.base].reads_steps else self.choice.as_data(),
             "notes": list(self.folder.notes),
             "test": self.test and self.test.as_data(),
         }
+
+    def as_data(self):
+        """Return everything but the model, as JSON can hold it."""
+        data = super().as_data()
+        return {"training_texts": data.pop("training_pictures"), **data}
 
 
 def finetune_texts(path, settings=None, verbose=1, **changes):

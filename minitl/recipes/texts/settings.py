@@ -59,7 +59,7 @@ class TextBase(NamedTuple):
 MOST_TOKENS = 4096
 LAYERS = tuple(f"layer_{number}" for number in range(6))
 BASES = {
-    "glove": TextBase("GloVe's word vectors", (EMBEDDINGS,), 512, MOST_TOKENS, False, 20, 6, 0.003),
+    "glove": TextBase("GloVe's word vectors", (EMBEDDINGS,), 512, MOST_TOKENS, False, 20, 3, 0.002),
     "lstm": TextBase("an LSTM on GloVe's word vectors", (EMBEDDINGS,), 128, MOST_TOKENS, True, 1, 5, 0.002),
     "minilm": TextBase("MiniLM-L6-v2", (EMBEDDINGS, *LAYERS), 128, 512, False, 20, 2, 0.00005),
 }

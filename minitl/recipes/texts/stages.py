@@ -21,6 +21,7 @@ from ...features.prefix import MOST_KEPT_BYTES
 from ...models import Model
 from ...terminal import printable, wrapped
 from .. import stage
+from ..head_choice import HeadChoice
 from ..two_stages import TwoStages
 from . import bases
 from .evaluation import TextEvaluation
@@ -119,6 +120,13 @@ class TextStages(TwoStages):
         """Return (groups (N,), the word for the examples) of the choice of a head: copies of a text are left out
         together."""
         return np.unique(self.tokens.keys, return_inverse=True)[1], NOUN
+
+    def choose_head(self):
+        """Choose a head by cross-validation, and put it on. Layers that read the words one by one are not chosen."""
+        if self.kind.reads_steps:
+            self.choice = HeadChoice(self.heads[0], [], reason="new layers read the words one by one")
+        else:
+            super().choose_head()
 
     # ---- the training ----
 
