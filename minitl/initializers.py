@@ -101,6 +101,42 @@ class HeNormal(Initializer):
         return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(2 / fans(shape)[0]) / 0.87962566103423978)
 
 
+class RandomUniform(Initializer):
+    """Uniform numbers from `minval` to `maxval`. Keras's default for a table of vectors (`layers.Embedding`)."""
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        super().__init__(seed)
+        if not (is_number(minval) and is_number(maxval) and minval <= maxval):
+            raise ArgumentError(
+                f"minval is {minval!r}, maxval {maxval!r}; expected two numbers, the smaller one first."
+            )
+        self.minval, self.maxval = float(minval), float(maxval)
+
+    def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
+        values = rng.random(shape, dtype)
+        values *= self.maxval - self.minval
+        values += self.minval
+        return values
+
+
+class RandomNormal(Initializer):
+    """Normal numbers with the mean `mean` and the standard deviation `stddev`."""
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        super().__init__(seed)
+        if not (is_number(mean) and is_number(stddev) and stddev >= 0):
+            raise ArgumentError(f"mean is {mean!r}, stddev {stddev!r}; expected two numbers, stddev not negative.")
+        self.mean, self.stddev = float(mean), float(stddev)
+
+    def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
+        values = rng.standard_normal(shape, dtype)
+        values *= self.stddev
+        values += self.mean
+        return values
+
+
 class Orthogonal(Initializer):
     """A matrix whose rows, or columns if these are fewer, are at right angles to each other and have the length `gain`.
 
@@ -180,8 +216,12 @@ INITIALIZERS = {
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,
     "he_uniform": HeUniform,
+    "normal": RandomNormal,
     "ones": Ones,
     "orthogonal": Orthogonal,
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
     "zeros": Zeros,
 }
 

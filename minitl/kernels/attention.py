@@ -4,8 +4,8 @@
     weights  P = softmax(S), row by row     positive, and 1 together
     output   y = P v
 
-K heads do so side by side, each with its own q, k and v. Axis letters: N examples, T queries, S keys and values, K heads
-of the queries, G heads of the keys and values, H numbers of a query or key, V numbers of a value:
+K heads do so side by side, each with its own q, k and v. Axis letters: N examples, T queries, S keys and values, K
+heads of the queries, G heads of the keys and values, H numbers of a query or key, V numbers of a value:
 
     q (N, T, K, H)    k (N, S, G, H)    v (N, S, G, V)    ->    y (N, T, K, V)
 
@@ -80,10 +80,13 @@ def attend(q, k, v, keys_shown=None, shown=None, offset=None, dropped=None, scor
     return y, log_sums
 
 
-def attend_gradient(grad, q, k, v, y, log_sums, keys_shown=None, shown=None, offset=None, dropped=None, of_scores=None):
+def attend_gradient(
+    grad, q, k, v, y, log_sums, keys_shown=None, shown=None, offset=None, dropped=None, of_scores=None, out=None
+):
     """Return dL/dq, dL/dk and dL/dv from grad = dL/dy and the results of `attend`.
 
     of_scores   (N, K, T, S): the upstream gradient of P, if P is an output as well
+    out         three arrays to write to: they may be parts of one array
 
     For one head, with q, k, v as matrices and c = 1 / sqrt(H). Every step is a product, or row by row:
 
@@ -101,7 +104,7 @@ def attend_gradient(grad, q, k, v, y, log_sums, keys_shown=None, shown=None, off
     """
     n, t, heads, h = q.shape
     dtype = np.result_type(grad, q)
-    dq, dk, dv = (empty(each.shape, dtype) for each in (q, k, v))
+    dq, dk, dv = (empty(each.shape, dtype) for each in (q, k, v)) if out is None else out
     plan, scratch = _Plan(q, k, keys_shown, shown, offset, shared_rows=True), Scratch(dtype)
     queries, keys, values, results = plan.by_head(q), plan.by_head(k), plan.by_head(v), plan.by_head(y)
     grads, dqs, dks, dvs = plan.by_head(grad), plan.by_head(dq), plan.by_head(dk), plan.by_head(dv)
@@ -148,8 +151,8 @@ class _Plan:
     """The cut of an attention into blocks, and what each of them may see.
 
     parts    (place, rows, columns) of each block: `place` are its examples and groups of heads, `rows` its queries,
-             `columns` the keys that any of them may see. With shared_rows=True all rows of a place are one part, because
-             they add to the same dL/dk: then `rows` is a list of (rows, columns)
+             `columns` the keys that any of them may see. With shared_rows=True all rows of a place are one part,
+             because they add to the same dL/dk: then `rows` is a list of (rows, columns)
     """
 
     def __init__(self, q, k, keys_shown, shown, offset, shared_rows=False):

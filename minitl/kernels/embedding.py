@@ -1,8 +1,8 @@
 """Embedding: a number stands for a row of a table. tokens (...) of whole numbers, table (V, D) -> rows (..., D).
 
-Forward is a look-up. Seen as a product, a token is a vector of V numbers that is 1 at the token's place and 0 elsewhere,
-and its row is this vector times the table. So the gradient of a row is the sum of the gradients at all places where the
-token stands; a token that does not occur has the gradient 0.
+Forward is a look-up. Seen as a product, a token is a vector of V numbers that is 1 at the token's place and 0
+elsewhere, and its row is this vector times the table. So the gradient of a row is the sum of the gradients at all
+places where the token stands; a token that does not occur has the gradient 0.
 
 Who calls this: `layers.Embedding`, `layers.PositionEmbedding`.
 """
@@ -33,9 +33,9 @@ def embed_gradient(grad, tokens, rows):
 
     dL/dtable[v] = sum of grad over the places of token v
 
-    `np.add.at` does this place by place, and slowly. Here the places are sorted by token first, so that those of a token
-    lie side by side, and `np.add.reduceat` sums up each run of equal tokens. The sort is stable: the order of the sum,
-    and so its last digit, is always that of the places. Long runs (padding) are summed up in pieces first, as in
+    `np.add.at` does this place by place, and slowly. Here the places are sorted by token first, so that those of a
+    token lie side by side, and `np.add.reduceat` sums up each run of equal tokens. The sort is stable: the order of the
+    sum, and so its last digit, is always that of the places. Long runs (padding) are summed up in pieces first, as in
     `products.column_sums`, and the pieces in float64.
     """
     flat, flat_grad = tokens.reshape(-1), grad.reshape(-1, grad.shape[-1])

@@ -8,12 +8,12 @@ Float64. For |x| < 1, the power series of exp(-t^2) is integrated term by term, 
     erf(x) = 2/sqrt(pi) * sum over k of  (-1)^k x^(2k+1) / (k! (2k+1))
 
 For larger |x| its terms would cancel. There, 1 - erf(x) falls as exp(-x^2) does, and what is left of it, the function
-exp(x^2) (1 - erf(x)), is so smooth that a Chebyshev series of 23 terms in 1/x gives it to 1e-16. From |x| = 6 on, erf(x)
-is 1 in float64. The error is at most two units in the last place.
+exp(x^2) (1 - erf(x)), is so smooth that a Chebyshev series of 23 terms in 1/x gives it to 1e-16. From |x| = 6 on,
+erf(x) is 1 in float64. The error is at most two units in the last place.
 
 Float32. erf(x) = tanh(x S(x^2)) for some smooth function S, because both functions are odd and go from -1 to 1 in the
-same manner. A polynomial of degree 6 is close enough to S, and NumPy's tanh is fast. The error of erf is at most 2.5e-7,
-and so is its relative error near 0.
+same manner. A polynomial of degree 6 is close enough to S, and NumPy's tanh is fast. The error of erf is at most
+2.5e-7, and so is its relative error near 0.
 
 The coefficients were computed with 40 digits by `tests/golden/make_error_function.py`.
 
@@ -26,16 +26,16 @@ import numpy as np
 
 from .precision import as_float
 
-# Chebyshev coefficients of exp(x^2) (1 - erf(x)), 1 <= x <= LAST, in t = (1/x - MIDDLE) / HALF, which goes from -1 to 1.
+# Chebyshev coefficients of exp(x^2) (1 - erf(x)), x from 1 to LAST, in t = (1/x - MIDDLE) / HALF, from -1 to 1.
 LAST = 6
 MIDDLE, HALF = (1 / LAST + 1) / 2, (1 - 1 / LAST) / 2
 SCALED = [
     0.27477468589795284, 0.16699329119310397, -0.014778434908201299, 0.0004607660043734876, 0.0001765796783540858,
     -5.026984064246909e-05, 7.4270133556075315e-06, -3.5188112192476504e-07, -1.715011288591872e-07,
     6.706623053010447e-08, -1.4316589264944168e-08, 1.7595567908537462e-09, 7.452123864183722e-11,
-    -1.154378423893288e-10, 3.887349419745945e-11, -8.504873132252811e-12, 1.127231358621847e-12, 4.3281674986669186e-14,
-    -8.422061090702112e-14, 3.2003749312494414e-14, -8.147174450340453e-15, 1.4280653655917687e-15,
-    -8.800578973458785e-17,
+    -1.154378423893288e-10, 3.887349419745945e-11, -8.504873132252811e-12, 1.127231358621847e-12,
+    4.3281674986669186e-14, -8.422061090702112e-14, 3.2003749312494414e-14, -8.147174450340453e-15,
+    1.4280653655917687e-15, -8.800578973458785e-17,
 ]  # fmt: skip
 SERIES = [2 / math.sqrt(math.pi) * (-1) ** k / (math.factorial(k) * (2 * k + 1)) for k in range(20)]
 

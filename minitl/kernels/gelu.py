@@ -13,14 +13,15 @@ polynomial: of degree 1 by tanh, a constant for SiLU, and in float32 one of degr
 `error_function`). So one function computes all of them in float32. The exact one in float64 uses erf itself.
 
 None of these functions can be undone: gelu(-0.1) is also gelu(-2.24). So, unlike in `activations`, the gradient cannot
-be found from the output y. The slopes are computed together with y, while everything is in the cache (`with_slope`), and
-a layer keeps them in the place of its input: the gradient is then grad * slope.
+be found from the output y. The slopes are computed together with y, while everything is in the cache (`with_slope`),
+and a layer keeps them in the place of its input: the gradient is then grad * slope.
 
     y = x P(x)        slope = P + x P'
     exact             P' = exp(-x^2 / 2) / sqrt(2 pi), the density of normal numbers
     tanh form         P' = (1 - tanh^2) / 2 * (x R(x^2))' = 2 P (1 - P) * (R(u) + 2 u R'(u)), with u = x^2
 
-Who calls this: `activations`. All threads share the numbers, in blocks that stay in the cache.
+Who calls this: the layers, by the table in `activations`. All threads share the numbers, in blocks that stay in the
+cache.
 """
 
 import math
@@ -52,27 +53,28 @@ def silu(x, out=None):
     return _computed(x, HALF, out)[0]
 
 
-def gelu_with_slope(x, out=None):
-    """Return gelu(x) and its derivative."""
-    return _computed(x, HALF_LOGIT, out, with_slope=True)
+def gelu_with_slope(x, out=None, slope=None):
+    """Return gelu(x) and its derivative. Both can be written to given arrays; `out` may be x."""
+    return _computed(x, HALF_LOGIT, out, True, slope)
 
 
-def gelu_tanh_with_slope(x, out=None):
-    """Return gelu_tanh(x) and its derivative."""
-    return _computed(x, GOOGLE, out, with_slope=True)
+def gelu_tanh_with_slope(x, out=None, slope=None):
+    """Return gelu_tanh(x) and its derivative. Both can be written to given arrays; `out` may be x."""
+    return _computed(x, GOOGLE, out, True, slope)
 
 
-def silu_with_slope(x, out=None):
-    """Return silu(x) and its derivative."""
-    return _computed(x, HALF, out, with_slope=True)
+def silu_with_slope(x, out=None, slope=None):
+    """Return silu(x) and its derivative. Both can be written to given arrays; `out` may be x."""
+    return _computed(x, HALF, out, True, slope)
 
 
-def _computed(x, coefficients, out, with_slope=False):
-    """Return y = x P(x) and, if it is wanted, its slope. `out` may be x itself."""
+def _computed(x, coefficients, out, with_slope=False, slope=None):
+    """Return y = x P(x) and, if it is wanted, its slope."""
     x = as_float(x)
     y = empty(x.shape, x.dtype) if out is None else out
-    slope = empty(x.shape, x.dtype) if with_slope else None
-    is_whole = x.flags.c_contiguous and y.flags.c_contiguous
+    if with_slope and slope is None:
+        slope = empty(x.shape, x.dtype)
+    is_whole = all(each is None or each.flags.c_contiguous for each in (x, y, slope))
     numbers, results = (x.reshape(-1), y.reshape(-1)) if is_whole else (x, y)
     slopes = slope.reshape(-1) if with_slope and is_whole else slope
     scratch, size = Scratch(x.dtype), x.size // max(1, len(numbers)) if numbers.ndim else 1  # of one row

@@ -62,15 +62,15 @@ def layer_normalize_gradient(grad, x, mean, inverse_std, gamma=None):
 
         dL/dgamma_i = sum over rows of grad_i v_i        dL/dbeta_i = sum over rows of grad_i        g = gamma * grad
 
-    g is dL/dv. Within a row, write r for inverse_std, and 1[i = j] for 1 where i = j, else 0. Every x_i moves the mean by
-    1/D and, as `layers.BatchNormalization.backward` derives, the variance by 2 (x_i - mean) / D. So it moves r by
+    g is dL/dv. Within a row, write r for inverse_std, and 1[i = j] for 1 where i = j, else 0. Every x_i moves the mean
+    by 1/D and, as `layers.BatchNormalization.backward` derives, the variance by 2 (x_i - mean) / D. So it moves r by
     -r^3/2 * 2 (x_i - mean) / D = -r^2 v_i / D, and
 
         dv_j/dx_i = r (1[i = j] - 1/D) + (x_j - mean) (-r^2 v_i / D) = r (1[i = j] - 1/D - v_j v_i / D)
         dL/dx_i   = sum_j g_j dv_j/dx_i = r (g_i - 1/D sum_j g_j - v_i 1/D sum_j g_j v_j)
 
-    For a row x = (1, 3), epsilon = 0: mean 2, r = 1, v = (-1, 1). With g = (1, 0): the means are 1/2 and -1/2, so dL/dx =
-    (1 - 1/2 - 1/2, 0 - 1/2 + 1/2) = (0, 0). Two numbers always become -1 and 1, whatever they are.
+    For a row x = (1, 3), epsilon = 0: mean 2, r = 1, v = (-1, 1). With g = (1, 0): the means are 1/2 and -1/2, so
+    dL/dx = (1 - 1/2 - 1/2, 0 - 1/2 + 1/2) = (0, 0). Two numbers always become -1 and 1, whatever they are.
     """
     m, d = x.shape
     dx, parts = empty(x.shape, np.result_type(grad, x)), _blocks(x)

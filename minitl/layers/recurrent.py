@@ -134,6 +134,11 @@ class _Recurrent(Layer):
         """Return 2 * T * (numbers of the two kernels): a product and a sum for each of them at each step."""
         return 2 * (self.kernel.size + self.recurrent_kernel.size) * (_sequence_shape(input_shape)[1] or 0)
 
+    def keras_paths(self):
+        """Return the paths of the parameters in Keras's files, where a cell within the layer owns them."""
+        paths = super().keras_paths().items()
+        return {name: (f"{self.class_name}_cell/{legacy}", f"cell/{numbered}") for name, (legacy, numbered) in paths}
+
     def __call__(self, inputs, initial_state=None, **keywords):
         if initial_state is not None:
             states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
@@ -153,8 +158,8 @@ class _Recurrent(Layer):
             z += self.input_bias
         z = z.reshape(steps, len(x), -1)  # (T, N, G*U)
         history = [empty((steps + 1, len(x), self.units), z.dtype) for _ in range(self.states)]
-        for number_of_state, array in enumerate(history):
-            array[0] = given[number_of_state] if given else 0
+        for k, array in enumerate(history):
+            array[0] = given[k] if given else 0
         notes = self._notes(z)
         tools = self._tools(z)
         for t in range(steps):

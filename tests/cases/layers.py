@@ -190,7 +190,7 @@ def channels_last(x):
 
 # ---- the table ----
 
-ACTIVATIONS = ["linear", "relu", "sigmoid", "softmax", "tanh"]
+ACTIVATIONS = ["gelu", "linear", "relu", "sigmoid", "silu", "softmax", "tanh"]
 
 CONVOLUTIONS = [
     LayerCase("conv-valid", lambda layers: layers.Conv2D(4, (3, 2), strides=(1, 2)),
@@ -361,11 +361,57 @@ NORMALIZATIONS = [
       for shape in ((6, 5, 7, 4), (9, 4)) for center in (True, False) for scale in (True, False)),
 ]  # fmt: skip
 
+ROW_NORMALIZATIONS = [
+    LayerCase("layer-norm", lambda layers: layers.LayerNormalization(), (3, 5, 7), (3, 5, 7),
+              torch=lambda F, layer, x, gamma, beta: F.layer_norm(x, (7,), gamma, beta, 1e-3)),
+    LayerCase("layer-norm-rows", lambda layers: layers.LayerNormalization(epsilon=1e-12),
+              (5, 9), (5, 9), far_from_zero),
+    LayerCase("layer-norm-axis-1", lambda layers: layers.LayerNormalization(axis=1), (3, 5, 7), (3, 5, 7)),
+    LayerCase("layer-norm-map", lambda layers: layers.LayerNormalization(axis=[1, 3]), (3, 4, 5, 3), (3, 4, 5, 3)),
+    LayerCase("layer-norm-no-center", lambda layers: layers.LayerNormalization(center=False, epsilon=1e-5),
+              (3, 5, 7), (3, 5, 7), wide),
+    LayerCase("layer-norm-no-scale", lambda layers: layers.LayerNormalization(scale=False, axis=(-2, -1)),
+              (3, 5, 7), (3, 5, 7)),
+    LayerCase("layer-norm-plain", lambda layers: layers.LayerNormalization(scale=False, center=False), (4, 6), (4, 6)),
+    LayerCase("rms-norm", lambda layers: layers.RMSNormalization(), (3, 5, 7), (3, 5, 7)),
+    LayerCase("rms-norm-axis-1", lambda layers: layers.RMSNormalization(axis=1, epsilon=1e-3), (3, 5, 7), (3, 5, 7)),
+    LayerCase("rms-norm-map", lambda layers: layers.RMSNormalization(axis=[1, 2]), (3, 4, 5, 3), (3, 4, 5, 3), wide),
+]  # fmt: skip
+
+# Weights of Keras's attention bear the names of its four dense layers: peers/test_attention.py compares it.
+ATTENTIONS = [
+    LayerCase("attention-self", lambda layers: layers.MultiHeadAttention(3, 4), (2, 5, 6), (2, 5, 6), keras=False),
+    LayerCase("attention-one-step", lambda layers: layers.MultiHeadAttention(2, 3, use_bias=False),
+              (1, 1, 5), (1, 1, 5), keras=False),
+    LayerCase("attention-two", lambda layers: layers.MultiHeadAttention(2, 3, value_dim=5, output_shape=4),
+              [(2, 5, 6), (2, 3, 7)], (2, 5, 4), keras=False),
+    LayerCase("attention-three", lambda layers: layers.MultiHeadAttention(3, 2, 4, output_shape=(2, 3)),
+              [(2, 4, 6), (2, 5, 3), (2, 5, 7)], (2, 4, 2, 3), keras=False),
+    LayerCase("attention-dropout", lambda layers: layers.MultiHeadAttention(2, 4, dropout=0.4),
+              (3, 5, 6), (3, 5, 6), in_training="random", keras=False),
+]  # fmt: skip
+
+EMBEDDINGS = [
+    LayerCase("embedding", lambda layers: layers.Embedding(9, 4), (3, 5), (3, 5, 4), whole_numbers(9)),
+    LayerCase("embedding-mask", lambda layers: layers.Embedding(4, 3, mask_zero=True),
+              (2, 9), (2, 9, 3), whole_numbers(4)),
+    LayerCase("embedding-one-number", lambda layers: layers.Embedding(9, 4), (7,), (7, 4), whole_numbers(9)),
+    LayerCase("position-embedding", lambda layers: layers.PositionEmbedding(7), (3, 5, 4), (3, 5, 4), keras=False),
+    LayerCase("token-type-embedding", lambda layers: layers.TokenTypeEmbedding(3), (3, 5, 4), (3, 5, 4), keras=False),
+    LayerCase("select-step", lambda layers: layers.SelectStep(), (3, 5, 4), (3, 4), keras=False),
+    LayerCase("select-last-step", lambda layers: layers.SelectStep(-1), (3, 5, 4), (3, 4), keras=False),
+]  # fmt: skip
+
 ACTIVATION_LAYERS = [
     *(LayerCase(f"activation-{activation}-{'x'.join(map(str, shape))}",
                 lambda layers, activation=activation: layers.Activation(activation), shape, shape,
                 distinct if activation == "relu" else wide)
-      for activation in ACTIVATIONS for shape in ((5, 7), (2, 3, 5, 4))),
+      for activation in (*ACTIVATIONS, "swish") for shape in ((5, 7), (2, 3, 5, 4))),
+    # Keras has no name for this GELU.
+    LayerCase("activation-gelu-tanh", lambda layers: layers.Activation("gelu_tanh"), (3, 5, 7), (3, 5, 7), wide,
+              keras=False, torch=lambda F, layer, x: F.gelu(x, approximate="tanh")),
+    LayerCase("activation-gelu-exact", lambda layers: layers.Activation("gelu"), (3, 5, 7), (3, 5, 7), wide,
+              torch=lambda F, layer, x: F.gelu(x)),
     LayerCase("relu", lambda layers: layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.25),
               (4, 30), (4, 30), distinct, golden="training"),
     *(LayerCase("relu-" + ("-".join(f"{name}-{value}" for name, value in arguments.items()) or "plain"),
@@ -420,5 +466,6 @@ DROPOUTS = [
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
 
-LAYERS = [*CONVOLUTIONS, *MAPS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES, *DROPOUTS]
+LAYERS = [*CONVOLUTIONS, *MAPS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ROW_NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES]
+LAYERS += [*DROPOUTS, *EMBEDDINGS, *ATTENTIONS]
 GOLDEN = [case for case in LAYERS if case.golden]

@@ -3,9 +3,9 @@
 SCALED holds the Chebyshev coefficients of exp(x^2) erfc(x) over t in (-1, 1), where 1/x = (1/6 + 1)/2 + t (1 - 1/6)/2.
 They are computed with 40 digits, at more nodes than coefficients are kept.
 
-HALF_LOGIT holds the coefficients of a polynomial R(u) such that tanh(x R(x^2)) is close to erf(x / sqrt 2). It is fitted
-to atanh(erf(x / sqrt 2)) / x for x from 0 to 6. The error of y = (1 + tanh(x R(x^2))) / 2, multiplied by x where x is
-above 1, is made equally large everywhere by weights that grow where it is large (Lawson's iteration).
+HALF_LOGIT holds the coefficients of a polynomial R(u) such that tanh(x R(x^2)) is close to erf(x / sqrt 2). It is
+fitted to atanh(erf(x / sqrt 2)) / x for x from 0 to 6. The error of y = (1 + tanh(x R(x^2))) / 2, multiplied by x where
+x is above 1, is made equally large everywhere by weights that grow where it is large (Lawson's iteration).
 """
 
 import mpmath as mp
