@@ -16,7 +16,7 @@ from ..recipes.texts.search import FOR_SEARCH, TOP, search_texts
 from ..terminal import columns, printable, shortened, wrapped
 
 HELP = "find the texts that are nearest in meaning to a query"
-MOST_LINES = 4  # of a text that is found
+MOST_LINES, INDENT = 4, " " * 7  # of a text that is found
 
 
 def add_arguments(parser):
@@ -43,5 +43,5 @@ def run(options):
     )
     for each in found:
         text = shortened(" ".join(printable(each["text"]).split()), MOST_LINES * (columns() - 8))
-        print(f"\n{each['score']:.3f}  {printable(each['source'])}\n" + " " * 7 + wrapped(text, " " * 7))
+        print(f"\n{each['score']:.3f}  {printable(each['source'])}\n{wrapped(INDENT + text, INDENT)}")
     write_json(options.json, found)

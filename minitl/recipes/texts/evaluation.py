@@ -19,7 +19,7 @@ class TextEvaluation(Evaluation):
         for place, (name, label, predicted, p) in zip(self.surest(right=False), self.mistakes()):
             lines.append(wrapped(printable(f"{name} is {label}, predicted {predicted} ({p:.3f}):"), "  "))
             text = shortened(" ".join(printable(self.texts[place]).split()), MOST_LINES * (columns() - 4) - 20)
-            lines.append("  " + wrapped(f"  {text}", "  ").strip())
+            lines.append(wrapped(f"  {text}", "  "))
         return lines
 
     def as_data(self):
