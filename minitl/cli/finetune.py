@@ -145,7 +145,8 @@ def run_on_photographs(options, kinds):
     try:
         (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
     except DataError as error:
-        if options.task is None and name != "images" and str(Path(options.photos)) in str(error):
+        path = Path(options.photos)
+        if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):
             print(wrapped(printable(f"{options.photos} was taken as {task.holds}. --task says what else is meant.")))
         raise
     except Interrupted:

@@ -52,7 +52,13 @@ from ..terminal import counted, printable
 HELP = "predict the class of images, pixels or texts, or find boxes, with a saved model"
 
 # The options that go with some tasks only.
-ONLY = {"top": ("images", "texts"), "out": ("segment", "detect"), "score": ("detect",), "scale": ("segment",)}
+ONLY = {
+    "text": ("texts",),
+    "top": ("images", "texts"),
+    "out": ("segment", "detect"),
+    "score": ("detect",),
+    "scale": ("segment",),
+}
 
 
 def add_arguments(parser):
@@ -67,6 +73,7 @@ def add_arguments(parser):
     )
     add("--top", type=int, metavar="K", help=f"name the K most probable classes (default: {MOST_PROBABLE})")
     add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
+    add("--text", metavar="COLUMN", help="for texts: name the column of tables with them (default: as in training)")
     add("--out", metavar="DIR", help="write masks or boxes, on the images and as a COCO file, to this folder")
     add("--score", type=float, help="for boxes: name those with this score or more (default: as in training)")
     add("--scale", metavar="S", type=scale, help="for pixels: show photographs at S times the scale, or fit")
@@ -180,7 +187,7 @@ def classify_some_texts(options, model, texts):
     with json_list(options.json) as add, csv_rows(options.csv) as write:
         names = (f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability"))
         write(["file", "text", *names, "cut_off", "error"])
-        for result in classify_texts_each(classifier, texts, top):
+        for result in classify_texts_each(classifier, texts, top, column=options.text):
             add(result)
             if "error" in result:
                 failed += 1

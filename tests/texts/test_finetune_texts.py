@@ -299,6 +299,21 @@ def test_a_file_that_is_not_there_is_named(tmp_path, capsys):
     assert "nowhere.csv" in capsys.readouterr().err
 
 
+def test_a_command_names_options_where_a_program_names_settings(tmp_path, model, capsys):
+    path = write_table(tmp_path / "t.csv", sentences(20), ("review", "stars"))
+    with pytest.raises(DataError, match="Give text='review'"):
+        finetune_texts(path, verbose=0)
+    for command in (["finetune", str(path)], ["evaluate", str(model), str(path)]):
+        assert cli.main(command) == 1 and "Give --text 'review'" in capsys.readouterr().err
+    assert cli.main(["search", str(path), "film"]) == 1 and "Give --text the name" in capsys.readouterr().err
+    named = ["--text", "review", "--label", "stars"]
+    assert cli.main(["evaluate", str(model), str(path), *named]) == 0
+    assert cli.main(["predict", str(model), str(path), "--text", "review"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) > 20
+    finetune_texts(path, verbose=0, **ONE_HEAD, text="review", label="stars", save=tmp_path / "own.h5")
+    assert len(classify_texts(tmp_path / "own.h5", [path], verbose=0)) == 20  # the model knows its columns
+
+
 def test_options_of_other_tasks_are_refused(reviews, capsys):
     for option in (["--mirror"], ["--network", "unet"], ["--image-size", "64"], ["--no-scratch"]):
         assert cli.main(["finetune", str(reviews), *option]) == 1
@@ -339,6 +354,8 @@ def test_texts_and_files_are_predicted(model, tmp_path, capsys):
         with pytest.raises(DataError, match="is not there"):
             texts_in([missing])
     assert texts_in(["fine/dandy film"])[0][1] == "fine/dandy film"
+    with pytest.raises(DataError, match="text 1: the text is empty"):
+        classify_texts(model, [""], verbose=0)
     with pytest.raises(ArgumentError, match="no texts to predict"):
         classify_texts(model, [])
 

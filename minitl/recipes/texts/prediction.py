@@ -15,6 +15,7 @@ import numpy as np
 
 from ...arguments import truth_value, whole_number
 from ...data.text import tokenizer_from_data
+from ...data.text.audit import fault_of
 from ...data.text.folder import read_texts
 from ...data.text.layout import ENDINGS
 from ...data.text.tables import read_text
@@ -24,6 +25,7 @@ from ...progress import Progress
 from ...terminal import columns, counted, printable, shortened, silent_unless, wrapped
 from ..prediction import MOST_PROBABLE, files_in, opened_model, require_task
 from .evaluation import TextEvaluation
+from .settings import options_named
 from .source import TextSource, cut_off
 from .unlabelled import texts_of_table
 
@@ -83,29 +85,31 @@ class TextClassifier:
         return [{"class": self.class_names[k], "probability": float(probabilities[k])} for k in order]
 
 
-def classify_texts(model, texts, verbose=1, top=MOST_PROBABLE):
+def classify_texts(model, texts, verbose=1, top=MOST_PROBABLE, column=None):
     """Classify texts with a model for texts, or with the file of one.
 
-    texts   strings and paths of files, as `texts_in` takes them
+    texts    strings and paths of files, as `texts_in` takes them
+    top      the number of classes to name for each text
+    column   of tables that holds the texts (None: the one that the model learned from)
 
     Returns for each text {"file", "text", "predictions": [{"class", "probability"}, ...], "cut_off": the number of
     tokens that were not read}. Raises DataError for a file that cannot be read; `classify_texts_each` goes on.
     """
     results = []
     with silent_unless(verbose):
-        for result in classify_texts_each(model, texts, top, verbose):
+        for result in classify_texts_each(model, texts, top, verbose, column):
             if "error" in result:
                 raise DataError(f"{result['file']}: {result['error']}.")
             results.append(result)
     return results
 
 
-def classify_texts_each(model, texts, top=MOST_PROBABLE, verbose=1):
+def classify_texts_each(model, texts, top=MOST_PROBABLE, verbose=1, column=None):
     """Yield the entries of `classify_texts`, batch by batch. In place of a file that cannot be read stands {"file",
     "error"}. `model` may be a `TextClassifier`."""
     classifier = model if isinstance(model, TextClassifier) else TextClassifier(model)
     whole_number(top, "top")
-    found = texts_in([texts] if isinstance(texts, (str, os.PathLike)) else texts, classifier.columns[0])
+    found = texts_in([texts] if isinstance(texts, (str, os.PathLike)) else texts, column or classifier.columns[0])
     with Progress("Predicting", len(found), enabled=bool(verbose), lines=False) as bar:
         for first in range(0, len(found), BATCH):
             batch = found[first : first + BATCH]
@@ -133,7 +137,7 @@ def texts_in(arguments, column=None):
         if not os.path.exists(argument):
             if _looks_like_a_path(argument):
                 raise DataError(f"{argument}: is not there. Nothing was classified.")
-            found.append((f"text {number}", argument, None))
+            found.append((f"text {number}", argument, fault_of(argument.strip() or argument)))
             continue
         for path in files_in([argument]):
             found += _texts_of(path, column)
@@ -154,7 +158,8 @@ def _texts_of(path, column):
     try:
         rows = texts_of_table(path, column)
         if rows is None:
-            return [(path, read_text(path).strip(), None)]
+            text = read_text(path).strip()
+            return [(path, text, fault_of(text))]
         return [(f"{path}:{line}", text, None) for line, text in rows]
     except DataError as error:
         return [(path, None, str(error).removeprefix(f"{path}: ").rstrip("."))]
@@ -200,10 +205,11 @@ def evaluate_texts(model, path, strict=False, verbose=1, follow_links=False, tex
     with silent_unless(verbose):
         classifier = TextClassifier(model)
         names = classifier.columns
-        folder = read_texts(
-            path, text or names[0], label or names[1], val_share=0, encoding=encoding, strict=strict,
-            class_names=classifier.class_names, follow_links=follow_links,
-        )  # fmt: skip
+        with options_named():
+            folder = read_texts(
+                path, text or names[0], label or names[1], val_share=0, encoding=encoding, strict=strict,
+                class_names=classifier.class_names, follow_links=follow_links,
+            )  # fmt: skip
         part = next(part for part in PARTS if getattr(folder, part))
         texts = getattr(folder, part)
         if len(folder.parts) > 1:

@@ -26,7 +26,7 @@ from ...transfer import freeze
 from ...weights.published.catalogue import present
 from ..settings import require_one_of
 from . import bases
-from .settings import BASES
+from .settings import BASES, options_named
 from .source import TextSource, cut_off
 from .unlabelled import passages
 
@@ -48,7 +48,8 @@ class TextSearch:
         keep = truth_value(keep_features, "keep_features")
         self.base = usual_base() if base is None else base
         require_one_of("base", self.base, FOR_SEARCH)
-        self.passages = passages(path, column, encoding)
+        with options_named():
+            self.passages = passages(path, column, encoding)
         with Progress(f"Loading {self.base}"):
             made = bases.build(self.base)
             end = list(made.ends)[-1]

@@ -5,10 +5,13 @@ lstm      the same vectors, read one after the other by a new LSTM in both direc
 minilm    a BERT of six layers that was trained to encode sentences; a text is the mean of its tokens
 """
 
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 from ...arguments import truth_value
+from ...errors import DataError, MinitlError
 from ..settings import (
     HEADS,
     LARGEST_DECAY,
@@ -28,6 +31,25 @@ from ..settings import (
 
 EMBEDDINGS = "embeddings"  # the end of the layers that turn token numbers into vectors
 SHORTEST = 3  # tokens: BERT's [CLS] and [SEP] and one between them
+
+
+class TextFileError(DataError):
+    """An error about a file of texts. Its text names settings as in Python, `for_command_line` names the options."""
+
+    def for_command_line(self):
+        """Return the message with the names of the options."""
+        return re.sub(r"\b(text|label|encoding)=", r"--\1 ", str(self))
+
+
+@contextmanager
+def options_named():
+    """Let errors about files of texts within the block name options where a command prints them."""
+    try:
+        yield
+    except DataError as error:
+        if type(error).for_command_line is not MinitlError.for_command_line:
+            raise
+        raise TextFileError(str(error)) from None
 
 
 class TextBase(NamedTuple):

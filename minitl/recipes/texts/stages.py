@@ -25,7 +25,7 @@ from ..head_choice import HeadChoice
 from ..two_stages import TwoStages
 from . import bases
 from .evaluation import TextEvaluation
-from .settings import BASES
+from .settings import BASES, options_named
 from .source import StateRows, TextSource, cut_off
 
 UNDECAYED = ("bias", "gamma", "beta")  # words in the names of parameters that do not decay
@@ -52,10 +52,11 @@ class TextStages(TwoStages):
     def find_texts(self, path):
         """Find the texts, and print what was found."""
         settings = self.settings
-        self.folder = read_texts(
-            path, settings.text, settings.label, settings.share, settings.seed, settings.encoding,
-            strict=settings.strict, follow_links=settings.follow_links,
-        )  # fmt: skip
+        with options_named():
+            self.folder = read_texts(
+                path, settings.text, settings.label, settings.share, settings.seed, settings.encoding,
+                strict=settings.strict, follow_links=settings.follow_links,
+            )  # fmt: skip
         print(printable(str(self.folder)), flush=True)
 
     def count_tokens(self):

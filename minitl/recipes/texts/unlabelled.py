@@ -94,7 +94,8 @@ def _of_columns(path, content, separators, column):
             if header.count(column) != 1:
                 shown = ", ".join(map(repr, header[:8]))
                 raise DataError(
-                    f"{path}: has {header.count(column)} columns '{column}'; expected one. Its columns are {shown}."
+                    f"{path}: has {header.count(column)} columns '{column}'; expected one. Its columns are {shown}. "
+                    "Give text= the name of the column."
                 )
             place, line = header.index(column), rows.line_num + 1
             for cells in rows:
