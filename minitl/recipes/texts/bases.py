@@ -30,7 +30,7 @@ from ...weights.published.glove import BUNDLED
 from .settings import EMBEDDINGS, LAYERS
 
 LSTM_UNITS = 64
-DROPPED_VECTORS, DROPPED_STATES = 0.3, 0.5  # shares of the numbers that are dropped in training
+DROPPED_VECTORS, DROPPED_STATES = 0.4, 0.5  # shares of the numbers that are dropped in training
 MASK = "mask"  # the name of the layer that says which tokens are real
 
 
@@ -91,7 +91,8 @@ def reading_head(classes):
     """Return the new layers that read a text's vectors one by one, in both directions: (N, T, D) -> (N, classes)."""
     return [
         Dropout(DROPPED_VECTORS, name="vectors_dropout"),
-        Bidirectional(LSTM(LSTM_UNITS), name="lstm"),
+        Bidirectional(LSTM(LSTM_UNITS, return_sequences=True), name="lstm"),
+        GlobalAveragePooling1D(name="lstm_mean"),
         Dropout(DROPPED_STATES, name="lstm_dropout"),
         Dense(classes, activation="softmax", name="predictions"),
     ]
