@@ -219,6 +219,14 @@ def test_what_is_cut_off_is_counted_and_said(tmp_path, capsys):
     assert "1 text had more than 20 tokens: the ends were not read." in capsys.readouterr().out
 
 
+def test_words_without_a_vector_are_counted(tmp_path, capsys):
+    rows = [(f"{text} qqzx{number}", label) for number, (text, label) in enumerate(sentences(40))]
+    result = finetune_texts(write_table(tmp_path / "t.csv", rows), **ONE_HEAD)
+    words = sum(len(text.split()) for text, _ in rows)
+    assert f"{40 / words:.1%} of the words are not in the vocabulary" in capsys.readouterr().out
+    assert result.model.metadata["tokenizer"]["kind"] == "WordVocabulary"
+
+
 def test_a_test_part_is_measured_once(tmp_path):
     for name, seed in ("train", 0), ("val", 1), ("test", 2):
         write_table(tmp_path / f"{name}.csv", sentences(40, seed))

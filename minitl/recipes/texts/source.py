@@ -37,6 +37,12 @@ class TextSource(TokenStream):
         return self.read(positions), {}
 
 
+def unknown_share(tokenizer, *sources):
+    """Return the share of the tokens that the vocabulary does not have."""
+    flat = np.concatenate([source.flat for source in sources])
+    return float((flat == tokenizer.unknown).mean()) if len(flat) else 0.0
+
+
 def cut_off(length, *sources):
     """Return a sentence on the texts that are longer than `length`, or "" if there are none."""
     dropped = np.concatenate([source.dropped_of for source in sources])
@@ -82,7 +88,9 @@ class StateRows:
     @property
     def digest(self):
         """A text that changes whenever the states change."""
-        return hashlib.sha256(self.tokens.digest.encode() + self.states.tobytes()).hexdigest()[:16]
+        digest = hashlib.sha256(self.tokens.digest.encode())
+        digest.update(self.states)
+        return digest.hexdigest()[:16]
 
     def read(self, positions, epoch=None):
         """Return the states at `positions` (a slice or an array): (n, T, D), with 0 as padding."""

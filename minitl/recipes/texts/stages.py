@@ -26,11 +26,12 @@ from ..two_stages import TwoStages
 from . import bases
 from .evaluation import TextEvaluation
 from .settings import BASES, options_named
-from .source import StateRows, TextSource, cut_off
+from .source import StateRows, TextSource, cut_off, unknown_share
 
 UNDECAYED = ("bias", "gamma", "beta")  # words in the names of parameters that do not decay
 DECAY, CLIP = 0.01, 1.0  # of what reads tokens
 NOUN = "training texts"
+WORTH_SAYING = 0.001  # of the words, as the share that is unknown
 
 
 class TextStages(TwoStages):
@@ -60,7 +61,7 @@ class TextStages(TwoStages):
         print(printable(str(self.folder)), flush=True)
 
     def count_tokens(self):
-        """Turn the texts into token numbers, and print how much of them is cut off."""
+        """Turn the texts into token numbers, and print how much of them is cut off or unknown."""
         length = self.settings.length
         self.tokens, self.tokens_val = (
             TextSource([each.text for each in texts], self.tokenizer, length, [each.source for each in texts])
@@ -69,6 +70,11 @@ class TextStages(TwoStages):
         self.y, self.y_val = (np.array([each.label for each in part]) for part in (self.folder.train, self.folder.val))
         if told := cut_off(length, self.tokens, self.tokens_val):
             print(wrapped(told, "  "), flush=True)
+        unknown = unknown_share(self.tokenizer, self.tokens, self.tokens_val)
+        if unknown >= WORTH_SAYING:
+            print(
+                wrapped(f"{unknown:.1%} of the words are not in the vocabulary: to the base, all of them are the same.")
+            )
 
     # ---- the network ----
 
