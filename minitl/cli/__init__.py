@@ -18,6 +18,7 @@ from . import (
     evaluate,
     explain,
     finetune,
+    language,
     mistakes,
     predict,
     pretrain,
@@ -25,6 +26,7 @@ from . import (
     study,
     summary,
     weights,
+    write,
 )
 from .parser import HelpFormatter, Parser
 
@@ -32,6 +34,8 @@ COMMANDS = {
     "finetune": finetune,
     "predict": predict,
     "evaluate": evaluate,
+    "language": language,
+    "write": write,
     "summary": summary,
     "advise": advise,
     "search": search,

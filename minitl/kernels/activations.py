@@ -106,9 +106,8 @@ def hard_sigmoid(x, out=None):
 
     This is Keras 3's. Keras 1 and 2 had x / 5 + 1/2, which ends at +-2.5.
     """
-    y = np.multiply(as_float(x), 1 / 6, out=out)
-    y += 0.5
-    return np.clip(y, 0, 1, out=y)
+    y = np.add(np.multiply(as_float(x), 1 / 6, out=out), 0.5, out=out)
+    return np.clip(y, 0, 1, out=out)
 
 
 def hard_sigmoid_gradient(grad, y):

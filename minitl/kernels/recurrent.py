@@ -37,22 +37,23 @@ from .activations import ACTIVATIONS
 
 
 def simple_rnn_step(z, h, recurrent_kernel, gates, out):
-    """Compute one step: z (N, U) = x_t @ kernel + bias, h (N, U) the state before -> out (N, U), the state after.
+    """Compute one step: z (1, N, U) = x_t @ kernel + bias, h (N, U) the state before -> out (N, U), the state after.
 
-    gates   `Gates` with the activation. z is overwritten
+    recurrent_kernel   (1, U, U);   gates   `Gates` with the activation. Both are as in layers with more gates. z is
+                       overwritten
     """
-    z += np.matmul(h, recurrent_kernel, out=out)  # `out` is free until the next line
-    gates.activate(z, out)
+    z += np.matmul(h, recurrent_kernel, out=out[None])  # `out` is free until the next line
+    gates.activate(z, out[None])
 
 
 def simple_rnn_step_gradient(grad, h, recurrent_kernel_t, gates, dz):
-    """Go one step back. grad = dL/dh_t (N, U) is overwritten with its part of dL/dh_{t-1}, and dz with dL/dz_t.
+    """Go one step back. grad = dL/dh_t (N, U) is overwritten with its part of dL/dh_{t-1}, dz (1, N, U) with dL/dz_t.
 
-    h is the state *after* the step, recurrent_kernel_t the transposed kernel. The derivation is above.
+    h is the state *after* the step, recurrent_kernel_t (1, U, U) is transposed. The derivation is above.
     """
-    np.copyto(dz, grad)
-    gates.multiply_slopes(dz, h, grad)  # `grad` is free until the next line
-    np.matmul(dz, recurrent_kernel_t, out=grad)
+    np.copyto(dz[0], grad)
+    gates.multiply_slopes(dz, h[None], grad[None])  # `grad` is free until the next line
+    np.matmul(dz, recurrent_kernel_t, out=grad[None])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -60,17 +61,17 @@ def simple_rnn_step_gradient(grad, h, recurrent_kernel_t, gates, dz):
 
 
 def simple_rnn_step_naive(z, h, recurrent_kernel, activation="tanh"):
-    """Return the state after the step, one number at a time. z stays as it is."""
+    """Return the state after the step for z and h (N, U), one number at a time."""
     units = len(recurrent_kernel)
     after = np.zeros_like(h)
-    for n, u in np.ndindex(len(z), units):
+    for n, u in np.ndindex(*h.shape):
         after[n, u] = z[n, u] + sum(h[n, v] * recurrent_kernel[v, u] for v in range(units))
     return ACTIVATIONS[activation][0](after)
 
 
 def simple_rnn_step_gradient_naive(grad, h, recurrent_kernel, activation="tanh"):
     """Return (dL/dh_{t-1}, dL/dz_t): every product h * recurrent_kernel of the step passes its part back."""
-    dz, before = ACTIVATIONS[activation][1](grad, h), np.zeros_like(h)
+    dz, before = ACTIVATIONS[activation][1](grad.copy(), h), np.zeros_like(h)
     for n, v, u in np.ndindex(len(h), *recurrent_kernel.shape):
         before[n, v] += dz[n, u] * recurrent_kernel[v, u]
     return before, dz

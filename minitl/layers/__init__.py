@@ -3,8 +3,9 @@
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
 `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
-are real). For sequences: `embedding`, `recurrent` (LSTM and others), `wrappers` (both directions), `sequences`
-(convolution and pooling in time), `steps`, `attention`, `layer_normalization`. The axis letters are explained in
+are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers`
+(a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`, `layer_normalization`;
+`reversible_embedding` and `decoder_attention` (of a language model). The axis letters are explained in
 `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
@@ -16,18 +17,21 @@ from ..errors import GraphError
 from .activations import Activation, ReLU, Softmax
 from .attention import MultiHeadAttention
 from .base import Layer
+from .bidirectional import Bidirectional
 from .convolutional import Conv2D, Conv2DTranspose
+from .decoder_attention import CausalSelfAttention, SwiGLU
 from .dense import Dense, Flatten
 from .embedding import Embedding, PositionEmbedding, TokenTypeEmbedding
 from .input import Input, InputLayer
 from .layer_normalization import LayerNormalization, RMSNormalization
-from .merging import Add, Concatenate
+from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .padding_mask import Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout
 from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
+from .reversible_embedding import ReversibleEmbedding
 from .sequences import (
     AveragePooling1D,
     Conv1D,
@@ -37,15 +41,17 @@ from .sequences import (
 )
 from .steps import Cropping1D, Permute, RepeatVector, UpSampling1D, ZeroPadding1D
 from .symbolic import SymbolicTensor
-from .wrappers import Bidirectional, TimeDistributed
+from .wrappers import TimeDistributed
 
 __all__ = [
     "Activation",
     "Add",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
     "Bidirectional",
+    "CausalSelfAttention",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -70,7 +76,10 @@ __all__ = [
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
     "MultiHeadAttention",
+    "Multiply",
     "PaddingMask",
     "Permute",
     "PositionEmbedding",
@@ -78,10 +87,13 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "ReversibleEmbedding",
     "SelectStep",
     "SimpleRNN",
     "Softmax",
     "StepMask",
+    "Subtract",
+    "SwiGLU",
     "SymbolicTensor",
     "TimeDistributed",
     "TokenTypeEmbedding",
@@ -92,9 +104,9 @@ __all__ = [
     "ZeroPadding2D",
 ]
 
-_CELL = "Cells of one time step are not offered: SimpleRNN, LSTM and GRU are whole layers, and a step of your own is a Layer."
+_CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."
 _NOT_HERE = {
-    "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer whose forward and backward loop over it.",
+    "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer that loops over it.",
     "StackedRNNCells": "Put layers one behind the other: LSTM(8, return_sequences=True), then LSTM(8).",
     **dict.fromkeys(("SimpleRNNCell", "LSTMCell", "GRUCell", "AbstractRNNCell"), _CELL),
     **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "Use TimeDistributed(Conv2D(...)), then an LSTM."),

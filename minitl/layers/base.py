@@ -236,7 +236,7 @@ class Layer:
         return self.parameter_names if self.trainable else []
 
     def keras_paths(self):
-        """Return {parameter: (its path in Keras's legacy files, its path in `.weights.h5`)}, below the layer's group."""
+        """Return {parameter: (path in Keras's legacy files, path in `.weights.h5`)}, both within the layer's group."""
         return {name: (name, f"vars/{number}") for number, name in enumerate(self.weight_names)}
 
     @property

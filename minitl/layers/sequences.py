@@ -112,7 +112,9 @@ class Conv1D(_OfSequences):
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        convolve, steps = (conv2d, self.strides) if self.span == self.kernel_size else (conv2d_dilated, self.dilation_rate)
+        convolve, steps = (
+            (conv2d, self.strides) if self.span == self.kernel_size else (conv2d_dilated, self.dilation_rate)
+        )
         by_slope = self.activation in WITH_SLOPE  # its gradient needs more than y
         activate = linear if by_slope else self.activate
         y = convolve(x[:, None], self.kernel[None], self.bias, (1, steps), self.image_padding, activate)[:, 0]

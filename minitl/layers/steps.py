@@ -134,7 +134,9 @@ class Permute(Layer):
         super().__init__(**kwargs)
         found = list(dims) if isinstance(dims, (tuple, list)) else []
         if not found or not all(map(is_whole_number, found)) or sorted(found) != list(range(1, len(found) + 1)):
-            raise ArgumentError(f"dims is {dims!r}; expected each of 1, 2, ... once, as (2, 1): the batch is not counted.")
+            raise ArgumentError(
+                f"dims is {dims!r}; expected each of 1, 2, ... once, as (2, 1): the batch is not counted."
+            )
         self.dims = tuple(map(int, found))
 
     def check_input(self, input_shape):

@@ -14,7 +14,7 @@ from ..terminal import wrapped
 from ..training.recovery.checkpoints import clear
 from .settings import OPTIONS, SettingError
 
-STAGES = ("head", "blocks")
+STAGES = ("head", "blocks", "text")
 
 
 def default_run_folder(photos):

@@ -4,8 +4,8 @@
     python tests/golden/make_bert_encoder.py
 
 A small network with random weights from a fixed seed, under PyTorch's names, with tokens, a mask and types; every
-result is that of the package transformers, in float64: the vectors after each block, the pooler's output, and the gradients of
-some parameters for an upstream gradient of the pooler's output.
+result is that of the package transformers, in float64: the vectors after each block, the pooler's output, and the
+gradients of some parameters for an upstream gradient of the pooler's output.
 """
 
 from pathlib import Path
@@ -52,6 +52,7 @@ def main():
         mask=mask,
         types=types.astype(np.int32),
         grad=grad,
+        versions=[f"{each.__name__} {each.__version__}" for each in (torch, transformers, np)],
         pooled=result.pooler_output.detach().numpy(),
         **{f"block {number}": states.detach().numpy() for number, states in enumerate(result.hidden_states)},
         **{f"weight {name}": array for name, array in stored.items()},

@@ -108,7 +108,7 @@ def test_very_large_numbers_pass_or_vanish(function, with_slope, naive):
 
 
 def test_a_layer_that_keeps_no_slopes_refuses_these_activations():
-    """Their gradient cannot be found from the output: a recurrent layer would compute a wrong one in silence."""
+    """A recurrent layer finds gradients from outputs: it would compute a wrong one in silence."""
     assert set(WITH_SLOPE) < set(ACTIVATIONS)
     with pytest.raises(ArgumentError, match="activation is 'gelu'; expected one of .*tanh"):
         LSTM(3, activation="gelu")

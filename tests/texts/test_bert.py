@@ -65,7 +65,7 @@ def test_the_mean_counts_real_tokens_alone(golden):
 
 
 def test_the_pooler_and_all_gradients_are_pytorchs(golden):
-    """In float64, where no rounding hides a mistake."""
+    """Compare in float64, where no rounding hides a mistake."""
     model = with_golden_weights(golden, np.float64, pooling="cls")
     np.testing.assert_allclose(model.forward(inputs_of(golden)), golden["pooled"], atol=1e-12)
     model.backward(golden["grad"])
