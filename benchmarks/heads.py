@@ -17,9 +17,9 @@ from minitl.data.labels import to_categorical
 from minitl.losses import CategoricalCrossentropy
 from minitl.recipes.evaluation import Evaluation
 from minitl.recipes.head_choice import log_loss, stratified_folds
+from minitl.recipes.photograph_stages import PhotographStages
 from minitl.recipes.run_folder import RunFolder
 from minitl.recipes.settings import PhotographSettings
-from minitl.recipes.two_stages import TwoStages
 
 SEEDS, BINS, FOLDS = range(5), 15, 5
 RATES = (0.00003, 0.0003, 0.001)
@@ -42,9 +42,9 @@ def calibration_errors(labels, probabilities, draws=1000):
 
 
 def prepared(photos, seed, **settings):
-    """Return a `TwoStages` that has its features and has chosen its head."""
+    """Return a `PhotographStages` that has its features and has chosen its head."""
     settings = PhotographSettings(seed=seed, run_folder=tempfile.mkdtemp(), **settings).settled()
-    job = TwoStages(settings, RunFolder(photos, settings.run_folder))
+    job = PhotographStages(settings, RunFolder(photos, settings.run_folder))
     job.find_photographs(photos)
     job.build()
     job.run_frozen_part()

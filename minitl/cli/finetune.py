@@ -24,6 +24,14 @@ With a folder that has images/ and masks/, it learns the class of each pixel:
 see recipes/segmentation/job.py. With boxes of Pascal VOC, COCO or YOLO, it
 learns to find these: see recipes/detection/job.py. --task says what is meant
 where the folder does not.
+
+minitl finetune reviews.csv --save reviews.h5
+minitl finetune reviews/ --base minilm --unfreeze layer_4
+
+With labelled texts (a .csv, .tsv or .jsonl with the columns text and label;
+or a folder with .txt files for each class), it learns the class of a text:
+see recipes/texts/job.py. The word vectors of --base glove and lstm are
+bundled; minilm is fetched once (91 MB).
 """
 
 import shlex
@@ -38,10 +46,11 @@ from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate
 from ..recipes.run_folder import RunFolder
 from ..recipes.tasks import TASKS, task_called, task_of
+from ..recipes.texts.settings import BASES
 from ..terminal import printable, wrapped
-from . import boxes_options, photos_options, places_options
+from . import boxes_options, photos_options, places_options, texts_options
 
-HELP = "fine-tune a network on the bundled images, or on your photographs (the main job)"
+HELP = "fine-tune a network on the bundled images, or on your photographs or texts (the main job)"
 
 
 def add_arguments(parser):
@@ -50,7 +59,8 @@ def add_arguments(parser):
         "photos",
         metavar="PHOTOS",
         nargs="?",
-        help="a folder with a subfolder of photographs for each class, with images/ and masks/, or with boxes",
+        help="a folder with a subfolder of photographs for each class, with images/ and masks/, or with boxes; or a "
+        "file or folder of labelled texts",
     )
     parser.add_argument(
         "--task", choices=list(TASKS), help="say what is to be learned, where the folder does not show it"
@@ -58,7 +68,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--cut",
         metavar="LAYER",
-        choices=list(dict.fromkeys(cut for base in bases() for cut in cuts(base))),
+        choices=[*dict.fromkeys(cut for base in bases() for cut in cuts(base)), *BASES["minilm"].ends],
         help=f"keep the base up to this layer: one of {', '.join(CUTS)} (default: the last); with photographs, the end "
         "of any block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` chooses one)",
     )
@@ -80,6 +90,7 @@ def add_arguments(parser):
     photos_options.add_arguments(parser)
     places_options.add_arguments(parser)
     boxes_options.add_arguments(parser)
+    texts_options.add_arguments(parser)
 
 
 def default(name):
@@ -126,12 +137,15 @@ def run_on_photographs(options, kinds):
     photos_options.refuse_of_other_tasks(options, name, kinds)
     if name == "images":
         settings = photos_options.settings_of(options)
+    elif name == "texts":
+        settings = texts_options.settings_of(options)
     else:
         settings = places_options.settings_of(options, task.settings)
     try:
         (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
     except DataError as error:
-        if options.task is None and name != "images" and str(Path(options.photos)) in str(error):
+        path = Path(options.photos)
+        if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):
             print(wrapped(printable(f"{options.photos} was taken as {task.holds}. --task says what else is meant.")))
         raise
     except Interrupted:

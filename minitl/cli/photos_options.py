@@ -6,6 +6,7 @@ from dataclasses import fields
 from ..applications import NETWORKS, bases
 from ..errors import ArgumentError
 from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, VALIDATION, PhotographSettings, option
+from ..recipes.texts.settings import BASES
 from ..terminal import columns
 
 DEFAULTS = PhotographSettings()
@@ -18,7 +19,11 @@ def add_arguments(parser):
     group = parser.add_argument_group("with a folder of photographs")
     networks = [NETWORKS[name] for name in bases()]
     add = group.add_argument
-    add("--base", choices=bases(), help=f"choose the pre-trained network (default: {DEFAULTS.base})")
+    add(
+        "--base",
+        choices=[*bases(), *BASES],
+        help=f"choose the pre-trained network (default: {DEFAULTS.base}); with texts, one of {', '.join(BASES)}",
+    )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add(
         "--unfreeze",
@@ -101,13 +106,22 @@ def goes_with(what, kind, more, beside=()):
     # Those of the second stage stand in `more`: they have none where there is no such stage.
     usual = {**ours, "validation": VALIDATION, "unfreeze": "none", **{name: theirs[name] for name in OF_A_SECOND_STAGE}}
     names = [name for name in usual if name in theirs and theirs[name] != usual[name]]
-    defaults = ", ".join(f"{option(name)} {theirs[name]:g}" for name in (*names, *beside))
+    defaults = [f"{option(name)} {shown(theirs[name])}" for name in (*names, *beside) if theirs[name] is not None]
+    if theirs["tune_epochs"] is not None:
+        defaults.append(
+            f"--tune-epochs {theirs['tune_epochs']} and --tune-rate {theirs['tune_rate']:g} where --unfreeze asks for "
+            "a second stage"
+        )
     text = (
         f"The options for photographs but {', '.join(without)} and --find-rate go with {what} as well, with these "
-        f"defaults: {defaults}; --tune-epochs {theirs['tune_epochs']} and --tune-rate {theirs['tune_rate']:g} where "
-        f"--unfreeze asks for a second stage; {more}"
+        f"defaults: {', '.join(defaults)}; {more}"
     )
     return textwrap.fill(text, columns() - 4, break_long_words=False, break_on_hyphens=False)  # argparse indents it
+
+
+def shown(value):
+    """Return a default as text."""
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
 def settings_of(options):
@@ -136,7 +150,7 @@ def size_in_pixels(text):
 
 
 # The options that are no settings of a task, and where each of them acts.
-OTHERS = {"find_rate": ("images",), "no_cache": ("images", "segment", "detect"), "no_scratch": ()}
+OTHERS = {"find_rate": ("images",), "no_cache": ("images", "segment", "detect", "texts"), "no_scratch": ()}
 ALWAYS = ("photos", "task", "json", "run")  # go with everything
 
 
@@ -147,7 +161,8 @@ def refuse_of_other_tasks(options, task, kinds):
     """
     goes_with = dict(OTHERS)
     for name, (_, kind) in kinds.items():
-        for setting in (*(field.name for field in fields(kind)), *({"image_size"} if name != "images" else ())):
+        has_sides = name in ("segment", "detect")  # their images have a height and a width
+        for setting in (*(field.name for field in fields(kind)), *({"image_size"} if has_sides else ())):
             goes_with[setting] = (*goes_with.get(setting, ()), name)
     for name in vars(options):
         tasks = goes_with.get(name, ())

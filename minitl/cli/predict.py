@@ -1,4 +1,4 @@
-"""Predict with a saved model: the class of images or of each pixel, or boxes.
+"""Predict with a saved model: the class of images, pixels or texts, or boxes.
 
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
@@ -7,6 +7,7 @@ minitl predict model.h5 photos/ --top 3      all photographs of a folder
 minitl predict model.h5 photos/ --csv predictions.csv
 minitl predict streets.h5 photos/ --out found    masks, overlays, COCO file
 minitl predict cells.h5 blood.jpg --out found    boxes on the images, COCO file
+minitl predict reviews.h5 "a fine film" new.csv    texts, and files of them
 
 Each line is printed as soon as it is known. A file that cannot be read is
 named, the others are predicted, and the exit status is 1. Photographs need
@@ -16,6 +17,11 @@ A model for pixels takes photographs of any size, and shows them at the scale
 of its training: --scale 0.5 shows them half as large, --scale fit small
 enough to lie within the images that it was trained on. A model for boxes
 names those with a score of --score or more.
+
+A model for texts takes texts in quotes. What is the name of a file is read: a
+.csv, .tsv or .jsonl has a text in each row, any other file is one text, and a
+folder stands for its files. A word that ends like a file (.txt, .csv, ...) and
+is none is an error.
 """
 
 import sys
@@ -39,12 +45,20 @@ from ..recipes.prediction import (
 from ..recipes.segmentation import SegmentedLines, Segmenter, segment_each, segment_into
 from ..recipes.settings import option
 from ..recipes.tasks import task_called
+from ..recipes.texts import TextClassifier, classify_texts_each
+from ..recipes.texts.prediction import ClassifiedTexts
 from ..terminal import counted, printable
 
-HELP = "predict the class of images or of each pixel, or find boxes, with a saved model"
+HELP = "predict the class of images, pixels or texts, or find boxes, with a saved model"
 
 # The options that go with some tasks only.
-ONLY = {"top": ("images",), "out": ("segment", "detect"), "score": ("detect",), "scale": ("segment",)}
+ONLY = {
+    "text": ("texts",),
+    "top": ("images", "texts"),
+    "out": ("segment", "detect"),
+    "score": ("detect",),
+    "scale": ("segment",),
+}
 
 
 def add_arguments(parser):
@@ -55,10 +69,11 @@ def add_arguments(parser):
         "files",
         metavar="FILE",
         nargs="*",
-        help="photographs, folders of them, or .npy files (default: ten bundled test images)",
+        help="photographs, folders of them, or .npy files (default: ten bundled test images); texts, or files of them",
     )
     add("--top", type=int, metavar="K", help=f"name the K most probable classes (default: {MOST_PROBABLE})")
     add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
+    add("--text", metavar="COLUMN", help="for texts: name the column of tables with them (default: as in training)")
     add("--out", metavar="DIR", help="write masks or boxes, on the images and as a COCO file, to this folder")
     add("--score", type=float, help="for boxes: name those with this score or more (default: as in training)")
     add("--scale", metavar="S", type=scale, help="for pixels: show photographs at S times the scale, or fit")
@@ -72,9 +87,10 @@ def scale(text):
 def run(options):
     """Run the command."""
     check_writable(options.json, options.csv)
-    files, (model, name) = files_in(options.files), opened_model(options.model)
+    model, name = opened_model(options.model)
     task = task_of_model(model)
     task_called(task, name)
+    files = options.files if task == "texts" else files_in(options.files)  # what is no file is a text
     for each, tasks in ONLY.items():
         if getattr(options, each) is not None and task not in tasks:
             answers = " or ".join(ANSWERS[each][0] for each in tasks)
@@ -162,10 +178,40 @@ def find_boxes(options, model, files):
     return failed
 
 
+def classify_some_texts(options, model, texts):
+    """Print the classes of texts. Returns the number of files that cannot be read."""
+    top = whole_number(MOST_PROBABLE if options.top is None else options.top, "--top")
+    classifier, failed, cut = TextClassifier(model), 0, 0
+    top = min(top, len(classifier.class_names))
+    lines = ClassifiedTexts(classifier.class_names, top)
+    with json_list(options.json) as add, csv_rows(options.csv) as write:
+        names = (f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability"))
+        write(["file", "text", *names, "cut_off", "error"])
+        for result in classify_texts_each(classifier, texts, top, column=options.text):
+            add(result)
+            if "error" in result:
+                failed += 1
+                write([result["file"], "", *[""] * (2 * top), "", result["error"]])
+                say_error(result)
+                continue
+            cells = [cell for each in result["predictions"] for cell in (each["class"], each["probability"])]
+            write([result["file"], result["text"], *cells, result["cut_off"], ""])
+            cut += result["cut_off"] > 0
+            print(lines.line(result), flush=True)
+    if cut:
+        print(f"{counted(cut, 'text')} had more than {classifier.length} tokens: the ends were not read.")
+    return failed
+
+
 def say_error(result):
     """Print which file cannot be read, and why."""
     print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
 
 
 # {task: the function that prints and writes}
-PREDICT = {"images": classify_files, "segment": segment_files, "detect": find_boxes}
+PREDICT = {
+    "images": classify_files,
+    "segment": segment_files,
+    "detect": find_boxes,
+    "texts": classify_some_texts,
+}

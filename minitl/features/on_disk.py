@@ -56,7 +56,7 @@ import numpy as np
 from ..errors import ArgumentError, DataError, MinitlError
 from ..files.home import home_folder
 from ..graph.architecture import architecture
-from ..layers import GlobalAveragePooling2D
+from ..layers import GlobalAveragePooling1D, GlobalAveragePooling2D
 from ..terminal import counted
 from ..version import __version__
 from .cache import keep_within_limit, limit_bytes, size_text
@@ -219,7 +219,7 @@ def key_of(graph, source, half=False, digests=None):
     that of `weights_digest`."""
     layers = architecture(graph)["layers"]
     names = {layers[0]["config"]["name"]: "input"}
-    if isinstance(graph.calls[-1].layer, GlobalAveragePooling2D):
+    if isinstance(graph.calls[-1].layer, (GlobalAveragePooling1D, GlobalAveragePooling2D)):
         names[graph.calls[-1].layer.name] = "pooled"
     described = json.loads(json.dumps(layers))
     for entry in described:
@@ -285,6 +285,9 @@ def _compute(lacking, source, positions, verbose):
     first = lacking[0][0]
     graph = first if len(lacking) == 1 else first.part(first.input, [each.output for each, _ in lacking])
     title = "Features" if verbose else None
+    if hasattr(source, "order_for"):  # texts of about one length come together: less padding is computed
+        wanted = set(positions)
+        positions = [position for position in source.order_for(BATCH).tolist() if position in wanted]
     for batch, output in outputs(graph, readable, _batches(positions, source.origins), title, lines=True):
         there = [position for position in batch if position not in readable.reasons]
         for (_, store), features in zip(lacking, graph.output_structure.flat(output, "outputs")):

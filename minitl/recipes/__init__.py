@@ -11,11 +11,12 @@ functions and adds nothing of its own.
 Read in this order:
 
     clothing          transfer learning in six steps, on the bundled images
-    photographs       the job on a folder of your own photographs;   two_stages   each step of this job
+    photographs       the job on a folder of your own photographs;   photograph_stages, two_stages   each of its steps
     settings          the options of both jobs
     heads, schedules, view, run_folder      the parts of both jobs
     segmentation      the same job for masks: the class of each pixel;   places   its steps
     detection         the same job for boxes around things
+    texts             the same job for the class of a text, and search by meaning
     language          a small language model: trained on a text, it writes
     tasks             which of these jobs a folder is meant for
     evaluation        how accurate a model is, and how sure that is
@@ -36,6 +37,9 @@ from .photographs import FinetunedPhotographs, find_learning_rate, finetune_phot
 from .prediction import classify, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
+from .texts import TextSettings, classify_texts, evaluate_texts, finetune_texts
+from .texts.advice import advise_texts
+from .texts.search import search_texts
 
 __all__ = [
     "ClothingSettings",
@@ -47,18 +51,24 @@ __all__ = [
     "PhotographSettings",
     "SegmentationSettings",
     "SettingError",
+    "TextSettings",
+    "advise_texts",
     "classify",
+    "classify_texts",
     "convert_weights",
     "detect",
     "evaluate_detection",
     "evaluate_folder",
     "evaluate_segmentation",
+    "evaluate_texts",
     "find_learning_rate",
     "finetune_clothing",
     "finetune_detection",
     "finetune_photographs",
     "finetune_segmentation",
+    "finetune_texts",
     "paired_interval",
+    "search_texts",
     "segment",
     "train_language_model",
     "wilson_interval",

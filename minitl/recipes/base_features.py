@@ -5,7 +5,7 @@
 so all of them are kept whenever a photograph goes through the base. The map of a block is large (VGG16's block4_pool
 takes 200 kB, half of what float32 would take). It is kept only where a second stage starts from it.
 
-Who calls this: `two_stages`, `prediction`, `advice.subjects`. Read next: `features.on_disk`.
+Who calls this: `photograph_stages`, `prediction`, `advice.subjects`. Read next: `features.on_disk`.
 """
 
 from ..applications import NETWORKS, cuts

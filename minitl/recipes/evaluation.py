@@ -15,19 +15,21 @@ from ..errors import DataError
 from ..terminal import columns, counted, printable, table
 
 MOST_PAIRS = 10  # of confused classes that are listed where the confusion matrix is too wide
+KEYS = {"image": "pictures"}  # {noun: the key of the number of examples in JSON}, where it is not the noun's plural
 
 
 class Evaluation:
     """Predictions of a classifier beside the labels: the figures that follow from both.
 
     It is made from labels (N,), the model's probabilities (N, classes), the names of the classes and, if they have any,
-    the `names` of the images. Printed, it shows all figures as tables.
+    the `names` of the images. Printed, it shows all figures as tables. `noun` is the word for an example: "text" of a
+    model for texts.
 
     confusion        (classes, classes): a row for each label, a column for each prediction
     accuracy, accuracy_interval, precision, recall, f1 (classes,), top_k(k), calibration, surest, mistakes(count)
     """
 
-    def __init__(self, labels, probabilities, class_names, names=None):
+    def __init__(self, labels, probabilities, class_names, names=None, noun="image"):
         labels, probabilities = np.asarray(labels), np.asarray(probabilities)
         classes = len(class_names)
         if probabilities.shape != (len(labels), classes) or labels.ndim != 1 or not len(labels):
@@ -43,12 +45,12 @@ class Evaluation:
             raise DataError("the probabilities hold NaN or infinity.")
         self.labels, self.probabilities, self.class_names = labels, probabilities, list(class_names)
         self.names = [str(i) for i in range(len(labels))] if names is None else list(names)
-        self.predicted = probabilities.argmax(axis=1)
+        self.predicted, self.noun = probabilities.argmax(axis=1), noun
 
     def __repr__(self):
         low, high = self.accuracy_interval
         return (
-            f"<Evaluation of {counted(len(self.labels), 'image')} of {len(self.class_names)} classes: accuracy "
+            f"<Evaluation of {counted(len(self.labels), self.noun)} of {len(self.class_names)} classes: accuracy "
             f"{self.accuracy:.3f} ({low:.3f} to {high:.3f})>"
         )
 
@@ -122,10 +124,10 @@ class Evaluation:
         """Return the figures as tables for people."""
         low, high = self.accuracy_interval
         count, names = len(self.labels), self.class_names
-        lines = [f"accuracy {self.accuracy:.3f} on {counted(count, 'image')} (95% interval {low:.3f} to {high:.3f})"]
+        lines = [f"accuracy {self.accuracy:.3f} on {counted(count, self.noun)} (95% interval {low:.3f} to {high:.3f})"]
         if len(names) > 3:
             lines.append(f"The label is among the three most probable classes: {self.top_k(3):.3f}")
-        rows = [["class", "images", "precision", "recall", "f1"]]
+        rows = [["class", f"{self.noun}s", "precision", "recall", "f1"]]
         for k, name in enumerate(names):
             figures = [each[k] for each in (self.precision, self.recall, self.f1)]
             shown = ["" if np.isnan(figure) else f"{figure:.3f}" for figure in figures]
@@ -134,14 +136,18 @@ class Evaluation:
         lines += ["", *self._confusion_lines()]
         error, bins = self.calibration()
         lines += ["", f"Calibration error {error:.3f}: mean probability and accuracy, by probability"]
-        rows = [["probability", "images", "mean", "accuracy"]]
+        rows = [["probability", f"{self.noun}s", "mean", "accuracy"]]
         rows += [[f"{a:.1f} to {b:.1f}", n, f"{mean:.3f}", f"{right:.3f}"] for a, b, n, mean, right in bins]
         lines.append(table(rows))
-        if mistakes := self.mistakes():
-            rows = [["image", "label", "prediction", "probability"]]
-            rows += [[name, label, predicted, f"{p:.3f}"] for name, label, predicted, p in mistakes]
-            lines += ["", "The most confident mistakes:", printable(table(rows))]
+        if self.mistakes():
+            lines += ["", "The most confident mistakes:", *self._mistake_lines()]
         return "\n".join(lines)
+
+    def _mistake_lines(self):
+        """Return the most confident mistakes as lines."""
+        rows = [[self.noun, "label", "prediction", "probability"]]
+        rows += [[name, label, predicted, f"{p:.3f}"] for name, label, predicted, p in self.mistakes()]
+        return [printable(table(rows))]
 
     def _confusion_lines(self):
         """Return the confusion matrix as lines. Where it does not fit the terminal: the classes confused most often."""
@@ -153,7 +159,7 @@ class Evaluation:
         pairs = self.confused(MOST_PAIRS)
         if not pairs:
             return ["No class was taken for another one."]
-        rows = [["label", "taken for", "images", "of the label"]]
+        rows = [["label", "taken for", f"{self.noun}s", "of the label"]]
         rows += [[label, predicted, count, f"{count / of:.0%}"] for label, predicted, count, of in pairs]
         return ["The classes that were confused most often:", printable(table(rows))]
 
@@ -174,7 +180,7 @@ class Evaluation:
         low, high = self.accuracy_interval
         error, rows = self.calibration()
         return {
-            "pictures": len(self.labels),
+            KEYS.get(self.noun, f"{self.noun}s"): len(self.labels),
             "accuracy": self.accuracy,
             "accuracy_interval": [low, high],
             "top_3": self.top_k(3) if len(self.class_names) > 3 else None,

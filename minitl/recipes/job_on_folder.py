@@ -3,8 +3,8 @@
     before   all settings are checked, the run folder is locked, and Ctrl-C stops the job after the current batch
     after    the model is saved, and everything but the model is written as data (`Finetuned`)
 
-Who calls this: `photographs`, `segmentation.job` and `detection.job`, which have the steps between. Read next:
-`run_folder`, for the checkpoints.
+Who calls this: `photographs`, `segmentation.job`, `detection.job` and `texts.job`, which have the steps between. Read
+next: `run_folder`, for the checkpoints.
 """
 
 import time
@@ -100,7 +100,7 @@ def finetuned(kind, steps, folder, kind_of_settings, settings, changes, verbose)
 def prepared(kind, folder, settings, verbose):
     """Check all settings, lock the run folder, and yield a job of the class `kind` that has not begun.
 
-    kind   called with the settled settings and the `RunFolder`: `two_stages.TwoStages`, or a subclass of
+    kind   called with the settled settings and the `RunFolder`: a subclass of `two_stages.TwoStages` or of
            `places.PlaceJob`. Its attribute `has_figures` says whether its report has PNG files, which need matplotlib
 
     Within the block, Ctrl-C and SIGTERM stop the job after the current batch (`interruption`), and nothing is printed
@@ -116,18 +116,19 @@ def prepared(kind, folder, settings, verbose):
             yield kind(settings, runs)
 
 
-def keep_model(job, start, hint=""):
+def keep_model(job, start, hint="", what="PHOTOGRAPH ..."):
     """Print where the parameters of a trained model come from, save it if the settings name a file, and return the
     seconds since `start`.
 
     hint   the option that `minitl predict` should be tried with, such as " --out DIR"
+    what   what it should be tried on
     """
     print("\nWhere the model's parameters come from:")
     print("\n".join(wrapped(printable(line), " " * 12) for line in job.model.ledger.summary()))
     path = job.settings.save
     if path:
         job.model.save(path)
-        print(f"\nSaved: {path}. Try it: minitl predict {path} PHOTOGRAPH ...{hint}")
+        print(f"\nSaved: {path}. Try it: minitl predict {path} {what}{hint}")
     seconds = time.perf_counter() - start
     print(f"\n{seconds:.0f} s in all.")
     return seconds

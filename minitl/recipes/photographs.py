@@ -10,8 +10,8 @@ and the features are kept on the disk. A head is chosen by cross-validation on t
 the frozen base. If asked for, the base's last block learns with it in a second stage, at a small learning rate. The
 result is measured on photographs that were held back.
 
-`_in_two_stages` calls the steps in order, `two_stages` has the steps, and `settings` has the options. `job_on_folder`
-has what comes before and after the steps.
+`_in_two_stages` calls the steps in order, `photograph_stages` and `two_stages` have the steps, and `settings` has the
+options. `job_on_folder` has what comes before and after the steps.
 The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the same function.
 """
 
@@ -22,9 +22,9 @@ from ..files.results import write_json
 from ..progress import Progress
 from .head_choice import HeadChoice
 from .job_on_folder import Finetuned, finetuned, keep_model, prepared
+from .photograph_stages import PhotographStages
 from .reporting import report_on_photographs
 from .settings import PhotographSettings, SettingError, require_path, settings_from
-from .two_stages import TwoStages
 from .view import CROP
 
 # The settings that do not go with `find_learning_rate`: they say how to train, and what to keep of it.
@@ -68,11 +68,11 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
     Ctrl-C and SIGTERM stop it: it saves a checkpoint and raises `interruption.Interrupted`. The same call with
     resume=True goes on, and its results are those of an unbroken run to the last bit.
     """
-    return finetuned(TwoStages, _in_two_stages, folder, PhotographSettings, settings, changes, verbose)
+    return finetuned(PhotographStages, _in_two_stages, folder, PhotographSettings, settings, changes, verbose)
 
 
 def _in_two_stages(folder, job):
-    """Run the whole job, step by step. `job` is a `TwoStages` that has not begun."""
+    """Run the whole job, step by step. `job` is a `PhotographStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
     job.find_photographs(folder)
     with Progress(f"Loading {settings.base}"):
@@ -108,7 +108,7 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
     require_path("folder", folder)
     settings = settings_from(PhotographSettings, settings, changes)
     _refuse(settings, NOT_TO_FIND_A_RATE, "which trains nothing")
-    with prepared(TwoStages, folder, settings, verbose) as job:
+    with prepared(PhotographStages, folder, settings, verbose) as job:
         if len(job.heads) == 1 or job.settings.augment:
             _refuse(settings, TO_CHOOSE_A_HEAD, "where there is one head to choose from")
         job.find_photographs(folder)

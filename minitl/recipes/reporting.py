@@ -83,7 +83,7 @@ def _stage(name, trained):
 
 
 def report_on_photographs(job, evaluation, history, accuracy, seconds):
-    """Write the report of a fine-tuning on photographs. `job` is a finished `two_stages.TwoStages`."""
+    """Write the report of a fine-tuning on photographs. `job` is a finished `photograph_stages.PhotographStages`."""
     settings, folder = job.settings, job.folder
     height, width = job.base.input_shape[1:3]
     training, held_back = (

@@ -1,11 +1,10 @@
-"""The folder for the checkpoints of a fine-tuning on photographs, from which a stopped run goes on."""
+"""The folder for the checkpoints of a fine-tuning on a folder, from which a stopped run goes on."""
 
 import hashlib
 import json
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 from ..errors import CheckpointError
@@ -13,8 +12,7 @@ from ..files.home import home_folder
 from ..files.locks import Lock
 from ..terminal import wrapped
 from ..training.recovery.checkpoints import clear
-from .place_settings import PlaceSettings
-from .settings import PhotographSettings, SettingError, option
+from .settings import OPTIONS, SettingError
 
 STAGES = ("head", "blocks", "text")
 
@@ -29,9 +27,12 @@ class RunRefused(CheckpointError):
     """An error about checkpoints. Its text names settings as in Python, and `for_command_line` names the options."""
 
     def __init__(self, on_command_line):
-        of_all = (*fields(PhotographSettings), *fields(PlaceSettings))
-        names = {option(field.name): field.name for field in of_all}
-        super().__init__(re.sub(r"--[a-z-]+", lambda found: names.get(found[0], found[0]), on_command_line))
+        names = {each: name for name, each in OPTIONS.items()}
+
+        def in_python(found):
+            return names.get(found[0], found[0].removeprefix("--").replace("-", "_"))
+
+        super().__init__(re.sub(r"--[a-z][a-z-]*", in_python, on_command_line))
         self.on_command_line = on_command_line
 
     def for_command_line(self):

@@ -1,7 +1,7 @@
 """One stage of a fine-tuning: its optimizer and its callbacks, from the settings of the job.
 
-Who calls this: `two_stages` (photographs by class) and `places` (pixels and boxes). Their settings have the same names
-for the same things.
+Who calls this: `two_stages` (photographs and texts by class) and `places` (pixels and boxes). Their settings have
+the same names for the same things.
 """
 
 from ..optimizers import SGD, Adam
@@ -10,12 +10,13 @@ from .epoch_lines import EpochLines
 from .schedules import learning_rate_schedule
 
 
-def optimizer(settings, learning_rate, steps, warm_up=0, rate_factors=None, adam=False):
+def optimizer(settings, learning_rate, steps, warm_up=0, rate_factors=None, adam=False, undecayed=()):
     """Return the optimizer of a stage with so many steps.
 
     warm_up        steps in which the rate rises from 0
     rate_factors   {layer: what its learning rate is multiplied by}, or None
     adam           True: Adam; False: SGD with a momentum of 0.9
+    undecayed      words in the names of parameters that do not decay
     """
     rate = learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up)
     options = {
@@ -24,7 +25,9 @@ def optimizer(settings, learning_rate, steps, warm_up=0, rate_factors=None, adam
         "global_clipnorm": settings.clip_norm,
         "rate_factors": rate_factors,
     }
-    return Adam(rate, **options) if adam else SGD(rate, momentum=0.9, **options)
+    made = Adam(rate, **options) if adam else SGD(rate, momentum=0.9, **options)
+    made.exclude_from_weight_decay(var_names=undecayed)
+    return made
 
 
 def callbacks(settings, runs, name, epochs, conditions):

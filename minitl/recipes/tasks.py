@@ -3,6 +3,7 @@
     images    photos/ants/*.jpg, photos/bees/*.jpg         one class for a whole photograph
     segment   streets/images/, streets/masks/              the class of each pixel
     detect    boxes of Pascal VOC, COCO or YOLO            boxes around things
+    texts     reviews.csv; pos/*.txt, neg/*.txt            one class for a whole text
 
 The command line asks `task_of` what a folder holds, and finds the functions in `TASKS`. A model that was made for one
 of the tasks says so in its metadata (`prediction.task_of_model`).
@@ -16,6 +17,7 @@ from ..data.annotations import photographs
 from ..data.coco_boxes import json_files
 from ..data.pairing import IMAGES, MASKS
 from ..data.parts import parts_of
+from ..data.text.layout import ENDINGS
 from ..data.yolo_boxes import label_files
 from ..errors import ArgumentError, DataError
 from .detection import DetectionSettings, evaluate_detection, finetune_detection
@@ -23,6 +25,7 @@ from .photographs import finetune_photographs
 from .prediction import ANSWERS, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation
 from .settings import PhotographSettings
+from .texts import TextSettings, evaluate_texts, finetune_texts
 
 
 class Task(NamedTuple):
@@ -44,6 +47,7 @@ TASKS = {
     "images": Task("photographs by class", PhotographSettings, finetune_photographs, evaluate_folder),
     "segment": Task("photographs with masks", SegmentationSettings, finetune_segmentation, evaluate_segmentation),
     "detect": Task("photographs with boxes", DetectionSettings, finetune_detection, evaluate_detection),
+    "texts": Task("labelled texts", TextSettings, finetune_texts, evaluate_texts),
 }
 
 
@@ -60,11 +64,14 @@ def task_called(name, whose):
 
 def task_of(folder):
     """Return the task that a folder is meant for: "segment" if it has images/ and masks/ (or each of its parts has),
-    "detect" if it has boxes in one of the usual layouts, and otherwise "images".
+    "detect" if it has boxes in one of the usual layouts, "texts" if it has tables or texts and no photographs, and
+    otherwise "images". A file is one for "texts".
 
     Only names are looked at. A folder that is not there is one for "images", whose job says what is wrong with it.
     """
     root = Path(folder)
+    if root.is_file() or (root.suffix.lower() in ENDINGS and not root.exists()):
+        return "texts"
     try:
         entries = sorted(root.iterdir())
     except (OSError, ValueError):
@@ -77,7 +84,27 @@ def task_of(folder):
     if any((place / IMAGES).is_dir() and (place / MASKS).is_dir() for place in places):
         return "segment"
     has_boxes = any(map(_has_boxes_beside, places)) or any(map(_has_folder_of_boxes, [*places, *folders.values()]))
-    return "detect" if has_boxes else "images"
+    if has_boxes:
+        return "detect"
+    return "texts" if _holds_texts(entries) else "images"
+
+
+def _holds_texts(entries, depth=2):
+    """Return whether there are texts or tables among these entries of a folder, or in the folders below, and nothing
+    that may be a photograph."""
+    found, to_visit = False, [(entries, depth)]
+    while to_visit:
+        some, depth = to_visit.pop()
+        files = [entry for entry in some if entry.is_file()]
+        if any(file.suffix and file.suffix.lower() not in ENDINGS for file in photographs(files)):
+            return False
+        found = found or any(file.suffix.lower() in ENDINGS for file in files)
+        for folder in (entry for entry in some if depth and entry.is_dir()):
+            try:
+                to_visit.append((list(folder.iterdir()), depth - 1))
+            except OSError:
+                continue
+    return found
 
 
 def _has_boxes_beside(place):

@@ -1,54 +1,75 @@
-"""The stages of fine-tuning on photographs: the head learns first, and then, if asked for, the last block with it.
+"""The stages of a fine-tuning: the head learns first, and then, if asked for, the last layers of the base with it.
 
-`TwoStages` has a method for each step. `photographs.finetune_photographs` calls them in order.
+`TwoStages` has a method for each step that is the same for all kinds of examples. `photograph_stages` and
+`texts.stages` have the others. `photographs.finetune_photographs` and `texts.job.finetune_texts` call them in order.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from .. import data, features, transfer
-from ..applications import NETWORKS, cuts
+from .. import transfer
 from ..data.labels import balanced_weights, to_categorical
-from ..layers import GlobalAveragePooling2D, Input
+from ..layers import Input
 from ..losses import CategoricalCrossentropy
 from ..models import Model, Sequential
 from ..optimizers import SGD
 from ..progress import Progress
 from ..randomness import set_random_seed
-from ..terminal import counted, wrapped
+from ..terminal import counted
 from ..training import range_test, ridge_head
 from . import stage
-from .base_features import features_of, room_for_features
-from .evaluation import Evaluation
-from .finding import found_photographs, pass_over
-from .head_choice import MOST_EPOCHS, NOUN, HeadChoice, candidates, choose_head
+from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head
 from .heads import before_normalization, learning_layers, without_a_batch_of_one
-from .settings import SettingError, parts_before
-from .view import photograph_stream
 
 
 class TwoStages:
-    """One fine-tuning on the photographs of a folder, step by step.
+    """One fine-tuning, step by step. `photograph_stages` and `texts.stages` have the subclasses.
 
-    settings        settled `PhotographSettings`;   runs   the `RunFolder` for its checkpoints
+    settings        settled settings;   runs   the `RunFolder` for its checkpoints
+    folder          the examples as `data` has found them: it has the attributes path, class_names and skipped
     heads           the `head_choice.Head`s that may be chosen;   choice   a `HeadChoice`, with the one that is
     base, head, model           the pre-trained network, the new layers, and both together
-    x, x_val, y, y_val          the outputs of the model's frozen part for the photographs, and the labels
+    base_end        the name of the last layer of the base;   parts   {part that can learn: the layer before it}
+    x, x_val, y, y_val          the outputs of the model's frozen part for the examples, and the labels
     part            the rest of the model, whose input is x
-    pooled          (features, features for validation) at the end of the base; None where they differ in each epoch
+    pooled          (features, features for validation) at the end of the base; None where they are not kept
     learned, learning_rates     of each stage: the number of parameters that learned, a LearningRateHistory
+
+    A subclass sets `parts`, and defines steps that find the examples, `build`, `run_frozen_part`,
+    `examples_for_choice` and `evaluation`.
     """
 
-    has_figures = True  # its report has PNG files
+    has_figures = False  # whether its report has PNG files, which need matplotlib
+    conditions = ("seed", "start", "patience")  # settings that must be the same when a stopped run goes on
+    frozen_once = True  # as in `fit`
 
     def __init__(self, settings, runs):
         self.settings, self.runs = settings, runs
-        network = NETWORKS[settings.base]
-        self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
         self.learned, self.learning_rates = {}, {}
         self.check_settings()
         set_random_seed(settings.seed)
+
+    # ---- what a subclass writes ----
+
+    def build(self):
+        """Take steps 1 to 5 of transfer learning: load the base, cut it, and put a new head on."""
+        raise NotImplementedError
+
+    def run_frozen_part(self):
+        """Run the layers that stay frozen once over every example, and keep their outputs, `x` and `x_val`."""
+        raise NotImplementedError
+
+    def examples_for_choice(self):
+        """Return (groups (N,), the word for the examples) of the choice of a head: examples of one group, such as
+        copies, are left out together."""
+        raise NotImplementedError
+
+    def evaluation(self):
+        """Return the `Evaluation` on the examples that were held back."""
+        raise NotImplementedError
+
+    # ---- the steps ----
 
     def check_settings(self):
         """Make the optimizers, callbacks and loss once, so that a wrong setting is refused now, not after an hour."""
@@ -56,106 +77,36 @@ class TwoStages:
         self.heads = candidates(
             None if settings.head == "auto" else settings.head, settings.learning_rate, settings.label_smoothing
         )
-        for rate in self.heads[0].learning_rate, *[settings.tune_rate] * self.has_second_stage:
+        for name, rate in (
+            ("head", self.heads[0].learning_rate),
+            *[("blocks", settings.tune_rate)] * self.has_second_stage,
+        ):
             factors = {"*": settings.head_factor}
-            self.optimizer(rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
+            self.optimizer(name, rate, steps=10, warm_up=round(settings.warm_up), rate_factors=factors)
         self.callbacks("head", 1)
         CategoricalCrossentropy(label_smoothing=self.heads[0].label_smoothing)
-
-    def find_photographs(self, path):
-        """Find the photographs in the folder, and print what was found."""
-        self.folder = found_photographs(path, self.settings)
-
-    def build(self):
-        """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
-        settings, size = self.settings, self.settings.image_size
-        weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
-        self.base = self.application(**weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
-        if settings.cut != cuts(settings.base)[-1]:
-            self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
-        transfer.freeze(self.base)
-        self.base_end = self.base.layers[-1].name
-        self.put_on(self.heads[0])
 
     def put_on(self, head):
         """Put the new layers of a `head_choice.Head` on the base."""
         self.head = learning_layers(len(self.folder.class_names), head.rows == "unit")
         self.model = transfer.replace_head(self.base, self.head)
 
-    def run_frozen_part(self):
-        """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
-
-        `part` is the rest of the network. With augmentation nothing can be kept, and `part` is the whole model.
-        """
-        settings, folder = self.settings, self.folder
-        last_frozen = self.last_layer_to_keep()
-        if last_frozen is None:
-            augment = data.Augmentation() if settings.augment else None
-            self.part, self.pooled = self.model, None
-            self.x = self.stream(folder.train, augment=augment, seed=settings.seed)
-            self.x_val = self.stream(folder.val)
-        else:
-            prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
-            (self.x, end), (self.x_val, end_val) = (
-                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path)
-                for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
-            )
-            self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
-            pass_over(folder, [*self.x.left_out, *self.x_val.left_out])
-        self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
-
-    def stream(self, photos, **options):
-        """Return photographs as a source of examples for the base."""
-        return photograph_stream(photos, self.prepare, self.settings.image_size, **options)
-
-    def last_layer_to_keep(self):
-        """Return the name of the layer whose output is kept, or None if nothing is kept."""
-        settings, bytes_wanted = self.settings, 0
-        if settings.augment:
-            return None
-        last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
-        prefix = transfer.remove_layers(self.model, last_frozen)
-        for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
-            enough, size = room_for_features(
-                prefix, self.model, self.stream(photos, mirrored=mirrored), settings, self.folder.path
-            )
-            bytes_wanted += size
-            if not enough:
-                size = f"{bytes_wanted / 1e6:,.0f} MB of features"
-                for name, needs_features in ("mirror", settings.mirror), ("start", settings.start == "ridge"):
-                    if needs_features:
-                        text = "{} needs kept features, and there is no room to keep {size}. Leave it out."
-                        raise SettingError(text, name, size=size)
-                print(f"There is no room to keep {size}. Every epoch will read the\nphotographs again.")
-                return None
-        return last_frozen
-
     @property
     def has_second_stage(self):
         """Return whether blocks of the base learn as well, in a second stage."""
         return self.settings.unfreeze != "none"
 
-    def why_no_second_stage(self):
-        """Return why no block of the base learns, in a sentence, with what would change that."""
-        last = next(iter(parts_before(self.settings.base, self.settings.cut)), None)
-        if last is None:
-            return "No second stage: there is nothing to train in it."
-        return wrapped(
-            "No second stage: on 245 photographs of ants and bees, training the last block as well changed the "
-            f"accuracy on unseen ones by less than its error. --unfreeze {last} adds it."
-        )
-
     def choose_head(self):
-        """Choose a head by cross-validation on the training photographs, and put it on.
+        """Choose a head by cross-validation on the examples to learn from, and put it on.
 
-        Where no features are kept, every candidate would need its own run over the photographs: the first is taken.
+        Where no features are kept, every candidate would need its own run over the examples: the first is taken.
         """
         settings = self.settings
         if self.pooled is None:
             self.choice = HeadChoice(self.heads[0], [], reason="nothing is chosen where no features are kept")
         else:
-            groups = np.unique([photo.sha256 for photo in self.x.photos], return_inverse=True)[1]
-            classes, noun = len(self.folder.class_names), "images, half of them mirrored" if settings.mirror else NOUN
+            groups, noun = self.examples_for_choice()
+            classes = len(self.folder.class_names)
             self.choice = choose_head(
                 self.heads, self.head_trained_on, self.pooled[0], self.y, groups, classes, settings.seed, noun=noun
             )
@@ -167,7 +118,7 @@ class TwoStages:
         if chosen != self.heads[0]:
             self.put_on(chosen)
             if self.pooled is not None:
-                _, self.part = features.split(self.model, self.model.output_of(self.part.input.layer.name))
+                self.part = self.model.part(self.part.input, self.model.output, f"{self.model.name}, trained")
         set_random_seed(settings.seed)  # the choice leaves no trace: the same head, asked for, gives the same numbers
 
     def head_trained_on(self, head, x, y):
@@ -186,7 +137,7 @@ class TwoStages:
             self.ridge(layers, x, y).put_into(*layers[-2:])
         epochs, steps_an_epoch = min(settings.epochs, MOST_EPOCHS), -(-len(y) // batch_size)
         warm_up = round(min(settings.warm_up, epochs) * steps_an_epoch)
-        optimizer = self.optimizer(head.learning_rate, epochs * steps_an_epoch, warm_up)
+        optimizer = self.optimizer("head", head.learning_rate, epochs * steps_an_epoch, warm_up)
         model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
         weights = balanced_weights(y, classes) if settings.class_weights else None
         model.fit(x, to_categorical(y, classes), batch_size, epochs, verbose=0, class_weight=weights)
@@ -256,7 +207,7 @@ class TwoStages:
 
     def unfreeze_blocks(self):
         """Unfreeze the last blocks and the head, but no BatchNormalization, not even that of the head: the statistics
-        of a few photographs would change faster than the weights can follow."""
+        of a few examples would change faster than the weights can follow."""
         transfer.unfreeze(self.model, after=self.parts[self.settings.unfreeze])
         for layer in self.model.layers:
             layer.trainable = layer.trainable and not layer.statistic_names
@@ -274,14 +225,14 @@ class TwoStages:
         loss = CategoricalCrossentropy(label_smoothing=self.settings.label_smoothing)
         part.compile(optimizer, loss, metrics=["accuracy"])
 
-    def optimizer(self, learning_rate, steps, warm_up=0, rate_factors=None):
-        """Return the SGD optimizer of a stage with so many steps."""
+    def optimizer(self, name, learning_rate, steps, warm_up=0, rate_factors=None):
+        """Return the optimizer of the stage called `name` with so many steps: SGD."""
         return stage.optimizer(self.settings, learning_rate, steps, warm_up, rate_factors)
 
     def callbacks(self, name, epochs):
         """Return the callbacks of a stage."""
-        conditions = ("seed", "start", "patience")
-        callbacks, self.learning_rates[name] = stage.callbacks(self.settings, self.runs, name, epochs, conditions)
+        made = stage.callbacks(self.settings, self.runs, name, epochs, self.conditions)
+        callbacks, self.learning_rates[name] = made
         return callbacks
 
     def fit(self, part, x, x_val, name, epochs, learning_rate, rate_factors=None):
@@ -290,7 +241,7 @@ class TwoStages:
         batch_size = without_a_batch_of_one(settings.batch_size, len(self.y))
         steps_an_epoch = -(-len(self.y) // batch_size)
         warm_up = round(settings.warm_up * steps_an_epoch)
-        self.compile(part, self.optimizer(learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
+        self.compile(part, self.optimizer(name, learning_rate, epochs * steps_an_epoch, warm_up, rate_factors))
         self.learned[name] = self.model.count_params(trainable_only=True)
         return part.fit(
             x,
@@ -301,14 +252,5 @@ class TwoStages:
             callbacks=self.callbacks(name, epochs),
             validation_data=(x_val, to_categorical(self.y_val, classes)),
             class_weight=balanced_weights(self.y, classes) if settings.class_weights else None,
+            frozen_once=self.frozen_once,
         )
-
-    def evaluation(self):
-        """Return the `Evaluation` on the photographs that were held back."""
-        names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
-        if self.pooled is None:
-            probabilities = self.part.predict(self.x_val, verbose=0)  # its bar is shown within a recipe
-        else:  # the base is as it was
-            head = Model(self.model.output_of(self.base_end), self.model.output)
-            probabilities = head.predict(self.pooled[1], verbose=0)
-        return Evaluation(self.y_val, probabilities, self.folder.class_names, names)

@@ -139,8 +139,10 @@ def examples_in_common(x, x_val):
     if len(x) > 1:
         return 0
     (x,), (x_val,) = x, x_val
+    if is_stream(x) or is_stream(x_val):
+        return 0
     size = math.prod(x.shape[1:])
-    if is_stream(x) or is_stream(x_val) or x.shape[1:] != x_val.shape[1:] or size < FIRST_COMPARED:
+    if x.shape[1:] != x_val.shape[1:] or size < FIRST_COMPARED:
         return 0
     places = np.unravel_index(np.random.default_rng(0).integers(size, size=FIRST_COMPARED), x.shape[1:])
     found, examples_by_bytes = 0, {}

@@ -135,6 +135,8 @@ def stand_ins(folder, text, request):
                 draw_boxes(folder / name, image)
         if '"streets"' in text:
             draw_masks(folder / "streets", image)
+        if '"reviews.csv"' in text:
+            write_reviews(folder / "reviews.csv")
         for name in ("garden.jpg", "blood.jpg"):
             if name in text:
                 image.new("RGB", (60, 50), (90, 140, 60)).save(folder / name)
@@ -161,6 +163,18 @@ def draw_photographs(folder, image):
         for number in range(10):
             pixels = random.normal(brightness, 30, (48, 48, 3)).clip(0, 255).astype("uint8")
             image.fromarray(pixels).save(folder / kind / f"{number}.png")
+
+
+def write_reviews(path):
+    """Write thirty sentences of each of two kinds as a table."""
+    words = {"good": "fine lovely superb".split(), "bad": "dull awful boring".split()}
+    rows = [
+        f"a {word} film with {other} number {number},{kind}"
+        for kind, some in words.items()
+        for word in some
+        for number, other in enumerate("music actors scenes words songs jokes tears dogs trains rain".split())
+    ]
+    path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
 
 
 def draw_masks(folder, image):

@@ -136,7 +136,8 @@ SLOW = """
     from minitl import cli
     from minitl.layers import base as layers
     from minitl.training import ridge
-    import minitl.recipes.two_stages as two_stages, minitl.kernels.convolution as convolution
+    import minitl.recipes.two_stages as two_stages, minitl.recipes.photograph_stages as photograph_stages
+    import minitl.kernels.convolution as convolution
 
     def slow(module, name, seconds):
         ordinary = getattr(module, name)
@@ -146,9 +147,9 @@ SLOW = """
         setattr(module, name, slowly)
 
     slow(two_stages, "ridge_head", 6)
-    slow(two_stages.TwoStages, "evaluation", 6)
-    slow(two_stages.TwoStages, "build", 6)
-    slow(two_stages.data, "audit_folder", 6)
+    slow(photograph_stages.PhotographStages, "evaluation", 6)
+    slow(photograph_stages.PhotographStages, "build", 6)
+    slow(photograph_stages.data, "audit_folder", 6)
     sys.exit(cli.main(sys.argv[1:]))
 """
 

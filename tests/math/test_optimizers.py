@@ -12,7 +12,7 @@ from minitl import optimizers
 from minitl.errors import ArgumentError, DivergedError, MistakeWarning, ShapeError
 from minitl.kernels import precision
 from minitl.layers import Dense
-from minitl.models import Sequential
+from minitl.models import Model, Sequential
 from minitl.optimizers import SGD, Adam
 
 every_optimizer = pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
@@ -129,6 +129,28 @@ def test_momentum():
 def test_nesterov():
     # a step of momentum * v - lr * g:  0.9 * -0.2 - 0.2 = -0.38, then 0.9 * -0.08 + 0.1 = 0.028
     assert steps(SGD(0.1, momentum=0.9, nesterov=True), [2, -1]) == pytest.approx(1 - 0.38 + 0.028)
+
+
+def test_parameters_may_be_without_weight_decay():
+    """The kernel decays as before, and the bias moves as if there were no decay. Keras's rule for the names is the same:
+    a word anywhere in the name."""
+    moved = {}
+    for decay, without in (None, ()), (0.5, ()), (0.5, ["bias"]):
+        layer = Sequential([Dense(2, input_shape=(3,))]).layers[0]
+        layer.set_weights([np.ones((3, 2), np.float32), np.ones(2, np.float32)])
+        optimizer = Adam(0.1, weight_decay=decay)
+        optimizer.exclude_from_weight_decay(var_names=without)
+        layer.gradients = {"kernel": np.ones((3, 2), np.float32), "bias": np.ones(2, np.float32)}
+        optimizer.step(Model(layer.input, layer.output))
+        moved[decay, bool(without)] = layer.get_weights()
+    kernel, bias = moved[0.5, True]
+    assert np.array_equal(kernel, moved[0.5, False][0]) and not np.array_equal(kernel, moved[None, False][0])
+    assert np.array_equal(bias, moved[None, False][1]) and not np.array_equal(bias, moved[0.5, False][1])
+    for wrong in "bias", [1]:
+        with pytest.raises(ArgumentError, match="var_names"):
+            Adam().exclude_from_weight_decay(var_names=wrong)
+    with pytest.raises(ArgumentError, match="var_list"):
+        Adam().exclude_from_weight_decay(var_list=[kernel])
 
 
 def test_weight_decay_is_decoupled():

@@ -13,7 +13,7 @@ import pytest
 from minitl import applications, cli, data
 from minitl.layers import BatchNormalization
 from minitl.models import load_model
-from minitl.recipes import two_stages
+from minitl.recipes import photograph_stages
 from minitl.weights.distrust import known_files as known
 
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
@@ -201,7 +201,7 @@ def test_what_would_be_ignored_is_refused(photos, options, message, capsys):
 
 @pytest.mark.parametrize("options, name", [(["--mirror"], "--mirror"), (["--start", "ridge"], "--start")])
 def test_without_room_what_needs_kept_features_is_refused(photos, base, options, name, monkeypatch, capsys):
-    monkeypatch.setattr(two_stages, "room_for_features", lambda *arguments: (False, 5e9))
+    monkeypatch.setattr(photograph_stages, "room_for_features", lambda *arguments: (False, 5e9))
     assert cli.main(["finetune", str(photos), *ONE_STAGE, *options]) == 1
     assert f"{name} needs kept features, and there is no room to keep 5,000 MB of features." in capsys.readouterr().err
     finetune(photos, *ONE_STAGE, "--epochs", "1")

@@ -35,12 +35,13 @@ def advice_text(advice):
     return "\n".join(lines)
 
 
-def about_cuts(ranking):
-    """Yield lines: the first and the second cut, how sure the order is, and the choices of the scores."""
+def about_cuts(ranking, noun="image"):
+    """Yield lines: the first and the second cut, how sure the order is, and the choices of the scores. `noun` is the
+    word for an example."""
     first, second = ranking.order[:2]
     difference, low, high = ranking.behind[1]
     if second.name in ranking.equals:
-        sure = "with so few images, they cannot be told apart."
+        sure = f"with so few {noun}s, they cannot be told apart."
     elif low <= 0 <= high:
         sure = "their accuracies cannot be told apart, but the probabilities of the right class can."
     else:

@@ -71,10 +71,11 @@ def line_chart(title, series, y_range=None, y_text="{:g}".format, stepwise=False
     return svg(f"{title} by epoch. {description}.", parts)
 
 
-def reliability(rows):
-    """Return a chart of accuracy (y) against probability (x): `rows` are those of `Evaluation.calibration`.
+def reliability(rows, noun="image"):
+    """Return a chart of accuracy (y) against probability (x): `rows` are those of `Evaluation.calibration`, and `noun`
+    is the word for an example.
 
-    The area of a dot is its number of images. A line leads from the dot to the diagonal, where it should lie.
+    The area of a dot is its number of examples. A line leads from the dot to the diagonal, where it should lie.
     """
     axes = Axes((0, 1), (0, 1), height=320, left=44)
     places = (0, 0.25, 0.5, 0.75, 1)
@@ -86,11 +87,11 @@ def reliability(rows):
     for _, _, count, sure, right in rows:
         x = axes.x(sure)
         parts.append(tag("line", x1=x, x2=x, y1=axes.y(sure), y2=axes.y(right), class_="gap"))
-        words = f"{counted(count, 'image')}: probability {sure:.0%}, accuracy {right:.0%}"
+        words = f"{counted(count, noun)}: probability {sure:.0%}, accuracy {right:.0%}"
         size = round(3 + 11 * math.sqrt(count / most), 1)
         parts.append(tag("circle", tag("title", words), cx=x, cy=axes.y(right), r=size, class_="bubble"))
     description = "; ".join(
-        f"probability {sure:.0%}, accuracy {right:.0%} ({counted(count, 'image')})" for _, _, count, sure, right in rows
+        f"probability {sure:.0%}, accuracy {right:.0%} ({counted(count, noun)})" for _, _, count, sure, right in rows
     )
     return svg(f"Calibration. {description}.", parts, height=320)
 

@@ -16,7 +16,7 @@ def as_html(fine_tuning, findings):
         ("data", "The data", sections.data(fine_tuning, findings)),
         ("steps", "Six steps", sections.steps(fine_tuning.steps, fine_tuning.model.ledger)),
         ("learning", "How it learned", sections.learning([*fine_tuning.stages, *fine_tuning.other_stages])),
-        ("confusion", "What it confuses", results.confusion(fine_tuning)),
+        ("confusion", "What it confuses", results.confusion(fine_tuning.evaluation)),
         ("mistakes", "The most confident mistakes", results.mistakes(fine_tuning, findings)),
         ("where", "Where it looked", results.where_it_looked(fine_tuning, findings)),
         ("inside", "What it sees", inside.what_it_sees(fine_tuning, findings)),

@@ -12,9 +12,10 @@ WIDE_MATRIX = 5  # classes from which on a matrix does not fit a telephone
 MOST_PAIRS, FEW_PAIRS = 25, 10
 
 
-def confusion(fine_tuning):
-    """Show the confusion matrix (or the confused pairs of many classes), figures of each class, and calibration."""
-    evaluation, classes = fine_tuning.evaluation, len(fine_tuning.class_names)
+def confusion(evaluation):
+    """Show the confusion matrix (or the confused pairs of many classes), figures of each class, and calibration, of an
+    `Evaluation`."""
+    classes = len(evaluation.class_names)
     by_class = join(
         tag("h3", "Class by class"),
         tag(
@@ -22,24 +23,25 @@ def confusion(fine_tuning):
             tag("b", "Precision"),
             ": of the predictions of this class, how many are right. ",
             tag("b", "Recall"),
-            ": of the images of this class, how many are predicted rightly. The lowest recall comes first.",
+            f": of the {evaluation.noun}s of this class, how many are predicted rightly. ",
+            "The lowest recall comes first.",
         ),
         _by_class(evaluation),
     )
     pairs = tag("div", tag("h3", "Most often confused"), _pairs(evaluation))
     return join(
-        _images_matrix(evaluation) if classes <= MOST_CELLS else "",
+        _matrix_of(evaluation) if classes <= MOST_CELLS else "",
         tag("div", tag("div", by_class), pairs, class_="beside even") if classes > 2 else by_class,
         tag("h3", "Can its probabilities be trusted?"),
         _calibration(evaluation),
     )
 
 
-def _images_matrix(evaluation):
-    """Show the confusion matrix of images."""
+def _matrix_of(evaluation):
+    """Show the confusion matrix of examples."""
     words = (
-        "A row holds the images of one class, a column the predictions of one class. The diagonal (blue) is right. The "
-        "other cells (orange) are mistakes; the stronger the colour, the more of them."
+        f"A row holds the {evaluation.noun}s of one class, a column the predictions of one class. The diagonal (blue) "
+        "is right. The other cells (orange) are mistakes; the stronger the colour, the more of them."
     )
     return matrix(evaluation.class_names, evaluation.confusion, words, lambda count, share: f"{count:,}")
 
@@ -83,7 +85,7 @@ def _pairs(evaluation):
     order = np.argsort(-wrong, axis=None, kind="stable")[: MOST_PAIRS if many else FEW_PAIRS]
     pairs = [(a, b, int(wrong[a, b])) for a, b in zip(*np.unravel_index(order, wrong.shape)) if wrong[a, b]]
     if not pairs:
-        return tag("p", "There is no mistake: all held-back images were predicted rightly.")
+        return tag("p", f"There is no mistake: all held-back {evaluation.noun}s were predicted rightly.")
     rows = [
         (
             name(names[a], LONGEST),
@@ -95,8 +97,12 @@ def _pairs(evaluation):
     ]
     why = f"A matrix of {len(names)} classes would be {len(names) ** 2:,} cells, most of them empty. " if many else ""
     return join(
-        tag("p", why, "The most frequent mistakes, and their share of all images with this label."),
-        table(["label", "prediction", "images #", "of the label #"], rows, "The most confused pairs of classes"),
+        tag("p", why, f"The most frequent mistakes, and their share of all {evaluation.noun}s with this label."),
+        table(
+            ["label", "prediction", f"{evaluation.noun}s #", "of the label #"],
+            rows,
+            "The most confused pairs of classes",
+        ),
     )
 
 
@@ -118,7 +124,9 @@ def _by_class(evaluation):
         )
         for k in order
     ]
-    return table(["class", "images #", "precision #", "recall #", "F1 #"], rows, "Precision and recall by class")
+    return table(
+        ["class", f"{evaluation.noun}s #", "precision #", "recall #", "F1 #"], rows, "Precision and recall by class"
+    )
 
 
 def _calibration(evaluation):
@@ -127,16 +135,18 @@ def _calibration(evaluation):
     mean = float(evaluation.probabilities.max(axis=1).mean())
     gap = 100 * (mean - evaluation.accuracy)
     chart = figure(
-        reliability(rows),
-        "Each dot stands for images whose predictions have about the same probability; its area is their number. On "
-        "the dashed line, predictions of 80% are right in 80% of the cases. Below it, the network is too sure.",
+        reliability(rows, evaluation.noun),
+        f"Each dot stands for {evaluation.noun}s whose predictions have about the same probability; its area is their "
+        "number. On the dashed line, predictions of 80% are right in 80% of the cases. Below it, the network is too "
+        "sure.",
     )
     words = tag(
         "p",
         f"The mean probability of its predictions is {percent(mean)}, and {percent(evaluation.accuracy)} of them are "
         "right: the network is ",
         tag("strong", f"too {'sure' if gap > 0 else 'modest'} by {abs(gap):.1f} points"),
-        ". The gap between a dot and the line, averaged over all images, is the expected calibration error: ",
+        f". The gap between a dot and the line, averaged over all {evaluation.noun}s, is the expected calibration ",
+        "error: ",
         tag("strong", f"{100 * error:.1f} points"),
         " (Guo et al. 2017).",
     )

@@ -143,7 +143,7 @@ def _repeated(title, text, files):
 def steps(done, ledger):
     """Show the six steps, as [(name, what was done)], and the ledger: the origin of every number."""
     rows = []
-    numbers = {"bit for bit as published": 0, "published, then trained": 0, "new": 0}
+    numbers = {"bit for bit as published": 0, "published, then adapted or trained": 0, "new": 0}
     published, changed, new = numbers
     for entry in ledger:
         source = entry.origin.first.file
@@ -163,7 +163,8 @@ def steps(done, ledger):
         tag("h3", "The ledger: where every number comes from"),
         tag("p", tag("strong", f"{kept:,} of {total:,} numbers ({percent(kept / total, 2)})"),
             f" are those of the published file: {32 * kept:,} bits, of which not one has changed. This is verified: a "
-            "digest of every tensor was computed when it was loaded, and again at the end."),
+            "digest of every tensor was computed when it was loaded, and again at the end.") if kept else
+        tag("p", f"None of the {total:,} numbers is in a tensor that still is what a published file holds."),
         figure(
             join(shares(parts), legend(*((f"{what}: {count:,}", colour) for what, count, colour in parts))),
             join([tag("span", " ".join(line.split()), tag("br")) for line in ledger.summary()]),
@@ -181,13 +182,13 @@ CURVES = (
 )
 
 
-def learning(stages, curves=CURVES):
-    """Show the curves of every `record.Stage`."""
+def learning(stages, curves=CURVES, noun="image"):
+    """Show the curves of every `record.Stage`. `noun` is the word for an example."""
     ways = [f"{'fall' if key == 'loss' else 'rise'} ({title[0].lower()}{title[1:]})" for key, title, _ in curves]
     parts = [
-        tag("p", "There is one point for each epoch, which is one pass over all training images. Both lines of a chart "
-            f"should {' or '.join(ways)} together. Where the held-back line turns while the other goes on, "
-            "the network has begun to learn its training images by heart (overfitting)."),
+        tag("p", f"There is one point for each epoch, which is one pass over all training {noun}s. Both lines of a "
+            f"chart should {' or '.join(ways)} together. Where the held-back line turns while the other goes on, "
+            f"the network has begun to learn its training {noun}s by heart (overfitting)."),
         legend(("training", "a"), ("held back", "b dashed")),
     ]  # fmt: skip
     for stage in stages:

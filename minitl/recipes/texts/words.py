@@ -1,0 +1,107 @@
+"""The words that decided, and where an encoder looks: what a model for texts makes of a single text.
+
+**Gradient times input.** The score of a class is a function of the vectors of all tokens. If it were linear, each token
+would contribute its vector times the gradient, and these contributions would add up to the score:
+
+    contribution_t = sum over d of  dscore/dx_td  x_td        x (T, D): the vectors of the tokens, score: a number
+
+The network is not linear, so this is the share of a token near the text as it is (Shrikumar et al. 2016). The sign says
+whether it speaks for the class or against it. The score is the class's logit less the mean of all logits: probabilities
+near 1 have no slope.
+
+**Attention.** Each head of each layer says how much a token takes from every other token. It shows what is looked at,
+not what it is used for.
+"""
+
+import numpy as np
+
+from ...layers import Embedding, MultiHeadAttention
+from ...models import Model
+
+
+class WordContributions:
+    """The contributions of the tokens of texts to the scores of a `prediction.TextClassifier`."""
+
+    def __init__(self, classifier):
+        self.tokenizer, self.length = classifier.tokenizer, classifier.length
+        model = classifier.model
+        lookups = [call for call in model.calls if isinstance(call.layer, Embedding) and call.inputs[0] is model.input]
+        vectors, last = lookups[0].outputs[0], model.output.call
+        self.dense = last.layer
+        self.look_up = Model(model.input, vectors)
+        self.rest = model.part([model.input, vectors], last.inputs[0])
+
+    def of(self, source, positions, labels):
+        """Return the contributions (n, T) of the tokens at `positions` of a `source.TextSource` to the scores of
+        `labels` (n,)."""
+        tokens = source.read(positions)
+        vectors = self.look_up.forward(tokens, gradients="none")  # (n, T, D)
+        self.rest.forward([tokens, vectors], gradients="input")
+        kernel = self.dense.kernel  # (D', classes): score_k = features @ (kernel_k - mean of all columns)
+        grad = (kernel - kernel.mean(axis=1, keepdims=True))[:, labels].T  # (n, D')
+        _, gradient = self.rest.backward(np.ascontiguousarray(grad))
+        return (gradient * vectors).sum(axis=-1)  # (n, T)
+
+    def words(self, text, contributions):
+        """Return [(piece of the text, contribution)] with the spaces between as pieces of contribution 0: all pieces
+        together are the text. `contributions` (T,) are those of its tokens.
+
+        Pieces of one word are added up. What was cut off has the contribution None.
+        """
+        encoded = self.tokenizer.encode(text, self.length, warn=False)
+        found, place = [], 0
+        for token, (start, end), contribution in zip(encoded.tokens, encoded.offsets, contributions.tolist()):
+            if end == start:
+                continue  # a special token
+            if token.startswith("##") and found and start == place:
+                before, so_far = found.pop()
+                found.append((before + text[start:end], so_far + contribution))
+            else:
+                if start > place:
+                    found.append((text[place:start], 0.0))
+                found.append((text[start:end], contribution))
+            place = end
+        rest = text[place:]
+        if rest:
+            found.append((rest, None if encoded.dropped else 0.0))
+        return found
+
+
+def words_that_decide(contributions, source, texts, labels, positions, most=12, least=3):
+    """Return {label: [(word, mean contribution, texts with it)]}, the words that speak most for each class.
+
+    contributions   a `WordContributions`;   positions   of the texts that are looked at;   least   texts with the word
+    """
+    sums = {}
+    for first in range(0, len(positions), 32):
+        some = positions[first : first + 32]
+        found = contributions.of(source, some, labels[some])
+        for position, row in zip(some, found):
+            count = source.lengths[position]
+            words = contributions.words(texts[position], row[:count])
+            for word, value in words:
+                if value and word.strip():
+                    key = labels[position], word.strip().lower()
+                    sums.setdefault(key, []).append(value)
+    table = {}
+    for (label, word), values in sums.items():
+        if len(values) >= least:
+            table.setdefault(int(label), []).append((word, float(np.mean(values)), len(values)))
+    return {label: sorted(rows, key=lambda row: -row[1])[:most] for label, rows in table.items()}
+
+
+def attention_of(model, tokens):
+    """Return [(name of the layer, weights (N, K, T, T))] of a model for token numbers (N, T), for each of its
+    `MultiHeadAttention` layers: row t says how much the token t takes from each token."""
+    calls = [call for call in model.calls if isinstance(call.layer, MultiHeadAttention)]
+    if not calls:
+        return []
+    wanted = list(dict.fromkeys(tensor for call in calls for tensor in call.inputs))
+    found = dict(zip(wanted, Model(model.input, wanted).forward(tokens, gradients="none")))
+    weights = []
+    for call in calls:
+        inputs, by_name = call.arguments([found[tensor] for tensor in call.inputs])
+        _, scores = call.layer.forward(inputs, **{**by_name, "return_attention_scores": True})
+        call.layer.forget()
+        weights.append((call.layer.name, scores))
+    return weights
