@@ -67,6 +67,25 @@ def relu_gradient(grad, y):
     return dx
 
 
+def relu6(x, out=None):
+    """Return max(x, 0), but 6 where that is more than 6. Numbers with an upper limit can be stored in 8 bits."""
+    if out is not None:
+        return np.clip(x, 0, 6, out=out)
+    y = empty(x.shape, x.dtype)
+
+    def limit(parts):
+        for part in parts:
+            np.clip(x[part], 0, 6, out=y[part])
+
+    share(limit, example_slices(y))
+    return y
+
+
+def relu6_gradient(grad, y):
+    """Return grad where 0 < y < 6, else 0: y = x there, and elsewhere y stays the same when x moves a little."""
+    return grad * ((y > 0) & (y < 6))
+
+
 def tanh(x, out=None):
     """Return the hyperbolic tangent of each number."""
     return np.tanh(as_float(x), out=out)
@@ -136,6 +155,7 @@ def log_softmax(x, axis=-1):
 ACTIVATIONS = {
     "linear": (linear, linear_gradient),
     "relu": (relu, relu_gradient),
+    "relu6": (relu6, relu6_gradient),
     "sigmoid": (sigmoid, sigmoid_gradient),
     "softmax": (softmax, softmax_gradient),
     "tanh": (tanh, tanh_gradient),

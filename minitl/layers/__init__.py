@@ -1,7 +1,7 @@
 """The layers, one class each, under Keras's names. A layer has parameters, `forward` and `backward`.
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
-gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
+gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
 `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
 are real). The axis letters are explained in `minitl.kernels`.
 
@@ -14,6 +14,7 @@ from .activations import Activation, ReLU, Softmax
 from .base import Layer
 from .convolutional import Conv2D, Conv2DTranspose
 from .dense import Dense, Flatten
+from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .input import Input, InputLayer
 from .merging import Add, Concatenate
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
@@ -33,6 +34,7 @@ __all__ = [
     "Conv2DTranspose",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Flatten",
     "GlobalAveragePooling2D",
@@ -46,6 +48,7 @@ __all__ = [
     "PaddingMask",
     "ReLU",
     "Reshape",
+    "SeparableConv2D",
     "Softmax",
     "StepMask",
     "SymbolicTensor",

@@ -409,6 +409,7 @@ WRONG = {
     "batch_shape": [3, "3", (None, -1)],
     "center": NO_FLAGS,
     "cropping": NO_SIDES,
+    "depth_multiplier": [*NO_SIZES, 2.0, (1, 1)],
     "dilation_rate": NO_SIZES,
     "dtype": ["text", "float64", 5, []],
     "epsilon": [None, *NO_NUMBERS],
@@ -438,7 +439,7 @@ WRONG = {
     "use_bias": NO_FLAGS,
     **{
         f"{name}_initializer": ["no such", 5, None, ["ones"], GlorotUniform]
-        for name in ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance")
+        for name in ("kernel", "bias", "beta", "gamma", "moving_mean", "moving_variance", "depthwise", "pointwise")
     },
 }
 NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  # 'valid', or the pixels of ZeroPadding2D
