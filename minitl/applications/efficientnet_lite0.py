@@ -1,5 +1,5 @@
-"""EfficientNet-Lite0: sixteen inverted residual blocks in seven stages, for machines without a graphics processor. Tan &
-Le 2019, arXiv 1905.11946, table 1, and the Lite variant that its authors published in 2020.
+"""EfficientNet-Lite0: sixteen inverted residual blocks in seven stages, for machines without a graphics processor. Tan
+& Le 2019, arXiv 1905.11946, table 1, and the Lite variant that its authors published in 2020.
 
 An inverted residual block widens its input to six times as many channels (1x1), looks at the pixels around each one,
 channel by channel (depthwise 3x3 or 5x5), and narrows the result again (1x1), without an activation: a ReLU on few

@@ -48,10 +48,10 @@ def preprocess_caffe(x):
 
 def preprocess_symmetric(x):
     """Return RGB (..., 3) from 0 to 255 as RGB from -1 to 1: the input of TensorFlow's Inception."""
-    rgb = np.array(rgb(x), np.float32)
-    rgb /= 127.5
-    rgb -= 1
-    return rgb
+    images = np.array(rgb(x), np.float32)
+    images /= 127.5
+    images -= 1
+    return images
 
 
 def rgb(x):

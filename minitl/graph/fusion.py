@@ -112,8 +112,8 @@ class Fused:
 
     @property
     def can_take_pooling(self):
-        """Return whether a 2x2 max pooling can still join: not behind an Add, an average, another pooling or a depthwise
-        convolution."""
+        """Return whether a 2x2 max pooling can still join: not behind an Add, an average, another pooling, or a
+        depthwise convolution."""
         is_full = type(self.convolution) is Conv2D
         return is_full and len(self.inputs) == 1 and self.average is None and not self.pool
 

@@ -101,7 +101,7 @@ def depthwise_kernel_gradient(x, grad, kernel_shape, strides=(1, 1), padding="va
 
         dL/dkernel[kh, kw, c, m] = sum over n, i, j of  grad[n, i, j, k] * x[n, i*s + d*kh - top, j*s + d*kw - left, c]
 
-    Within a block, one pass for each kernel entry adds up rows of products. The sums of the blocks are added in float64.
+    Within a block, one pass for each kernel entry adds up rows of products. The blocks' sums are added in float64.
     """
     rows, cols = _axes(x.shape[1:3], kernel_shape[:2], strides, padding, dilation)
     x, _ = _one_channel_each(x, np.empty(kernel_shape, as_float(x).dtype))

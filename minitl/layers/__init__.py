@@ -1,8 +1,8 @@
 """The layers, one class each, under Keras's names. A layer has parameters, `forward` and `backward`.
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
-gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
-`regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
+gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
+`normalization`, `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
 are real). The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.

@@ -41,8 +41,8 @@ class Activation(Layer):
 class ReLU(Layer):
     """y = x where x > threshold, else negative_slope * (x - threshold); then limited to at most max_value.
 
-    With the defaults this is y = max(x, 0), and with max_value=6 alone the activation 'relu6'. These two are computed in
-    one pass each.
+    With the defaults this is y = max(x, 0), and with max_value=6 alone the activation 'relu6'. These two are
+    computed in one pass each.
     """
 
     config_names = ("max_value", "negative_slope", "threshold")
