@@ -2,8 +2,8 @@
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
-`normalization`, `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
-are real). The axis letters are explained in `minitl.kernels`.
+`normalization`, `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking`
+(which time steps are real). The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
