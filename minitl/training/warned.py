@@ -30,10 +30,12 @@ def about_loss(model):
     """Warn where an output of a model that is being compiled does not go with its loss."""
     for call in model.calls:
         before = _computed_by(call.inputs[0])
-        is_softmax_alone = call.layer.output_activation == "softmax" and not call.layer.weight_names
-        if is_softmax_alone and before is not None and before.output_activation == "softmax":
+        activation = call.layer.output_activation
+        is_alone = activation in ("softmax", "sigmoid") and not call.layer.weight_names
+        if is_alone and before is not None and before.output_activation == activation:
             warn_of_mistake(
-                f"layer '{call.layer.name}' takes a softmax of the softmax of '{before.name}'. Leave one of them out.",
+                f"layer '{call.layer.name}' takes a {activation} of the {activation} of '{before.name}'. Leave one of "
+                "them out.",
                 "softmax-twice",
             )
     for output, loss in losses_of(model):

@@ -181,7 +181,11 @@ def _note_preprocessing(model, before):
 def _missing(layers, wanted):
     """Return a sentence for each layer that only the model or only the file has."""
     only_model = [f"'{name}' is in the model but not in the file" for name in layers if name not in wanted]
-    only_file = [f"'{name}' is in the file but not in the model" for name in wanted if name not in layers]
+    only_file = [
+        f"'{name}' is in the file but not in the model"
+        for name, places in wanted.items()
+        if name not in layers and not all(place.optional for place in places.values())
+    ]
     return only_model + only_file
 
 

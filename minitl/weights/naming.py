@@ -7,6 +7,7 @@ depends on the program that wrote the file:
     PyTorch         'features.0.weight'         (F, C, KH, KW), dense (units, inputs). PyTorch flattens a feature map
                                                 in the order (C, H, W), minitl in the order (H, W, C). So the inputs
                                                 of the first dense layer behind a Flatten are reordered, too
+                    'encoder.layer.0...'        a BERT's names: see `bert_names`
     ONNX            chosen by the exporter      the operation that uses a tensor says what the tensor is; convolutions
                                                 as in PyTorch; the order behind a Flatten is PyTorch's if PyTorch
                                                 exported the file
@@ -20,77 +21,21 @@ other networks, the caller does: `names={"features.0": "conv1", ...}`.
 
 import math
 import re
-from typing import NamedTuple
-
-import numpy as np
 
 from ..errors import ArgumentError, WeightsError
 from ..layers import BatchNormalization, Dense
+from .bert_names import is_bert, places_of_bert
 from .formats.keras_h5 import class_keys
 from .formats.onnx_file import SCALED
-from .formats.stored_file import FLOATS, WITHIN, StoredTensor
+from .formats.stored_file import FLOATS, WITHIN
 from .known_names import TORCHVISION, match_counted_names, without_wrappers
-from .ledger import AS_IT_IS
+from .place import Place, permutation
 
 __all__ = ["TORCHVISION", "Place", "flattened_inputs", "has_keras_layout", "own_places", "owner_of", "places"]
 
 # Words that, behind the last dot of a name, mark the tensor of a layer, even of a layer that the model does not have.
 COMMON_WORDS = {word for cls in (Dense, BatchNormalization) for pair in cls.torch_names.items() for word in pair}
-REORDERED = "inputs in the order (H, W, C) instead of (C, H, W)"
 UNCLEAR = "unclear"
-
-
-class Place(NamedTuple):
-    """The place of a tensor in a model.
-
-    layer, parameter   the names in the model
-    axes               how the axes are reordered, as "(units, inputs) -> (inputs, units)"; "": they stay
-    flattened          (H, W, C) if the inputs are the pixels of a flattened map whose order changes; else None
-    input_axis         the axis of these inputs
-    window             the kernel is that of a convolution whose window is the whole map; its axes behind the first are
-                       joined
-    """
-
-    tensor: StoredTensor
-    layer: str
-    parameter: str
-    axes: str = ""
-    flattened: tuple | None = None
-    input_axis: int = 0
-    window: bool = False
-
-    @property
-    def conversion(self):
-        """Return what `convert` does to the array, in the ledger's words."""
-        steps = ["a convolution over the whole map"] * self.window
-        steps += [f"axes {self.axes}"] * bool(self.axes) + [REORDERED] * bool(self.flattened)
-        return ", ".join(steps) or AS_IT_IS
-
-    @property
-    def shape(self):
-        """Return the shape that the array has in the model."""
-        shape = self.tensor.shape
-        if self.window:
-            shape = shape[0], math.prod(shape[1:])
-        return tuple(shape[axis] for axis in _permutation(self.axes)) if self.axes else shape
-
-    def convert(self, array):
-        """Return the file's array with the model's order of axes and inputs."""
-        if self.window:
-            array = array.reshape(len(array), -1)
-        if self.axes:
-            array = array.transpose(_permutation(self.axes))
-        if self.flattened:
-            (height, width, channels), axis = self.flattened, self.input_axis
-            unflattened = array.reshape(*array.shape[:axis], channels, height, width, *array.shape[axis + 1 :])
-            array = np.moveaxis(unflattened, axis, axis + 2).reshape(array.shape)  # (..., C, H, W) -> (..., H, W, C)
-        return array
-
-
-def _permutation(axes):
-    """Return the argument of `transpose` that reorders the axes: "(a, b) -> (b, a)" gives [1, 0]."""
-    before, after = (side.strip("()").split(", ") for side in axes.split(" -> "))
-    return [before.index(axis) for axis in after]
 
 
 def places(file, model, names=None, partial=False):
@@ -111,7 +56,8 @@ def places(file, model, names=None, partial=False):
     if has_keras_layout(file):
         found = _places_by_layer(file, model, layers, names, partial)
     else:
-        found = _places_by_tensor_name(file, layers, names, flattened_inputs(model))
+        of_bert = places_of_bert(file, layers) if is_bert(layers) and not names else []
+        found = of_bert or _places_by_tensor_name(file, layers, names, flattened_inputs(model))
     seen = {}
     for place in found:
         first = seen.setdefault((place.layer, place.parameter), place)
@@ -285,8 +231,8 @@ def _foreign_place(file, tensor, layer, parameter, flattened, order):
     order       the order in which the file's program flattens: "CHW", "HWC", or None if it is unknown
     """
     axes = layer.torch_axes.get(parameter, "")
-    window = len(tensor.shape) == 4 and bool(axes) and len(_permutation(axes)) == 2
-    if axes and not window and (tensor.role == "kernel IO" or len(tensor.shape) != len(_permutation(axes))):
+    window = len(tensor.shape) == 4 and bool(axes) and len(permutation(axes)) == 2
+    if axes and not window and (tensor.role == "kernel IO" or len(tensor.shape) != len(permutation(axes))):
         axes = ""  # the tensor already has minitl's axes, or a wrong rank, which the caller reports
     place, axis = Place(tensor, layer.name, parameter, axes, window=window), layer.input_axes.get(parameter)
     if flattened is None or order == "HWC" or axis is None or axis >= len(place.shape):

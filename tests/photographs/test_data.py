@@ -22,7 +22,7 @@ def test_the_bundled_set():
 def test_bundled_files_are_the_documented_ones():
     page = (REPOSITORY / "weights" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"\| `(\w+\.(?:h5|json))` .* \| ([\d,]+) \| `([0-9a-f]{64})` \|", page)
-    assert len(rows) == 5
+    assert len(rows) == 6
     for name, size, digest in rows:
         content = bundled_file(name).read_bytes()
         assert len(content) == int(size.replace(",", "")) and hashlib.sha256(content).hexdigest() == digest

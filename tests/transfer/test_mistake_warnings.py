@@ -14,7 +14,12 @@ from minitl import transfer
 from minitl.applications import VGG16, ResNet50, vgg16
 from minitl.errors import MistakeWarning
 from minitl.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, Input, ReLU, Softmax
-from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from minitl.losses import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+)
 from minitl.models import Model, Sequential, load_model
 from minitl.optimizers import SGD, Adam
 from minitl.training.warned import examples_in_common
@@ -38,6 +43,8 @@ WRONG_ENDS = [
     ([Dense(1, "sigmoid", name="p")], BinaryCrossentropy(from_logits=True), "ends with a sigmoid .'p'"),
     ([Dense(4, "softmax", name="a"), Activation("softmax", name="b")], "mse", "'b' takes a softmax of .* of 'a'"),
     ([Dense(4, "softmax", name="a"), Dropout(0.1), Softmax(name="b")], "mse", "'b' takes a softmax of .* of 'a'"),
+    ([Dense(4, "sigmoid", name="a"), Activation("sigmoid", name="b")], "mse", "'b' takes a sigmoid of .* of 'a'"),
+    ([Dense(1, "sigmoid", name="p")], BinaryFocalCrossentropy(from_logits=True), "ends with a sigmoid .'p'"),
     ([Dense(4, name="p")], "categorical_crossentropy", "'p', has no activation, and CategoricalCrossentropy expects"),
     ([Dense(4, "relu", name="p")], "sparse_categorical_crossentropy", "'p', has activation 'relu'.*'softmax'"),
     ([Dense(4), ReLU(name="p")], "sparse_categorical_crossentropy", "'p', has activation 'relu'"),

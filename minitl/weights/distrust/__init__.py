@@ -32,7 +32,8 @@ Too much of something
     a parser that crashes (libhdf5)           `opening._ask_child`: only the child process ends, with an UnsafeFileError
 False statements
     a false answer of an exploited child      `Listing.from_data` and `opening._error` check every type and offset
-    sizes, overlaps and holes that lie        `safetensors_file.list_safetensors`, `onnx_file._tensor`
+    sizes, overlaps and holes that lie        `safetensors_file.list_safetensors`, `onnx_file._tensor`,
+                                              `llama2c_file.read_llama2c`
     two tensors with one name                 `keras_h5._legacy`, `safetensors_file._no_name_twice`, `naming.places`
     text or integers in place of weights      `loading._differences` and `StoredFile.read` accept `FLOATS` only
     a name that writes to the terminal        `terminal.printable` for results, `cli.main` for errors: such characters
@@ -42,10 +43,11 @@ Wrong numbers
     an array that was altered                 `loading.load_from`, by the digests in the file's ledger;
                                               `keras_h5._texts`, by the digest of the ledger itself
     other weights under a published name      `catalogue.check`, by the published digest
+    another vocabulary beside the weights     `catalogue.check`, by its digest
     a file that changes while it is read      `opening._opened` and `StoredFile.check_unchanged`
     a damaged memory of known files           `known_files._load` leaves out entries whose checksum is wrong
     a bad download                            `download.HttpsOnly`, the md5 sum in `download.download`, the digest of
-                                              the wheel in `mirror._download_wheel`
+                                              the wheel and its files in `packages.files_of`
 
 Three limits remain. The child process is limited in time and memory, but it has the rights of the user: a file that
 takes over the process is not confined. A ledger recognizes damage, not forgery: whoever makes a file can write fitting

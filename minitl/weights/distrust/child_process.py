@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import MinitlError, UnsafeFileError, WeightsError
 from ...files import hdf5
-from ..formats import keras_archive, keras_h5, onnx_file, safetensors_file, torch_file
+from ..formats import keras_archive, keras_h5, llama2c_file, onnx_file, safetensors_file, torch_file
 
 TORCH = (".pth", ".pt", ".bin")  # the endings of PyTorch's files
 
@@ -55,6 +55,8 @@ def list_file(path, copy, name=None):
         return safetensors_file.list_safetensors(path, name, file_bytes)
     if suffix == ".onnx":
         return onnx_file.list_onnx(path, name, file_bytes, copy)
+    if llama2c_file.looks_like_llama2c(head, file_bytes):
+        return llama2c_file.list_llama2c(path, name, file_bytes)
     if suffix in TORCH and kind_of_file(head) == "binary data of another kind":
         return torch_file.list_torch(path, name, copy)  # early versions of PyTorch wrote no zip archives
     raise WeightsError(

