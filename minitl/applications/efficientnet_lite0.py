@@ -61,7 +61,7 @@ def EfficientNetLite0(weights="imagenet", include_top=True, input_shape=None, po
     """
     input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
 
-    with load_named_weights(weights, "efficientnet-lite0" if include_top else "efficientnet-lite0-notop") as load:
+    with load_named_weights(weights, "efficientnet_lite0", without_top=not include_top) as load:
         images = Input(input_shape)
         x = convolution(images, STEM, 3, "stem", strides=2)
         for stage, (blocks, kernel, stride, widen, channels) in enumerate(STAGES, 1):
