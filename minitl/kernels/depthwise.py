@@ -45,6 +45,9 @@ from .precision import as_float
 
 # Numbers of the output that a thread computes at a time. With their pixels they take half a megabyte: they stay in L2.
 BLOCK_SIZE = 2**16
+# Long rows of a block that are added up in the array's own type, one after the other: 256 equal terms would be 3e-6 off
+# in float32 (`products.column_sums` can take more, because BLAS adds in parts).
+ROWS_OF_A_PARTIAL_SUM = 64
 LONG_ROW = 2048  # numbers that one kernel entry multiplies at a time, at least, if a row of outputs has so many
 
 
@@ -108,7 +111,7 @@ def depthwise_kernel_gradient(x, grad, kernel_shape, strides=(1, 1), padding="va
     grad = np.ascontiguousarray(grad, x.dtype)
     kh, kw, c = *kernel_shape[:2], x.shape[3]
     pixels = _pixels_in_a_row(cols.out, c)
-    blocks = _blocks(grad)
+    blocks = _blocks(grad, ROWS_OF_A_PARTIAL_SUM // (cols.out // pixels))
     parts = slices(len(blocks), threads())
     sums = np.zeros((len(parts), kh, kw, c))  # float64: each thread has a sum of its own
     scratch = Scratch(x.dtype)
@@ -195,9 +198,10 @@ def _in_long_rows(maps, pixels):
     return maps.reshape(n, oh, ow // pixels, pixels * c)
 
 
-def _blocks(y):
-    """Return the work on y (N, OH, OW, C) in blocks for the threads: (images, rows)."""
-    return blocks_of_rows(len(y), y.shape[1], max(1, BLOCK_SIZE / max(1, y.shape[2] * y.shape[3])), threads())
+def _blocks(y, most_rows=np.inf):
+    """Return the work on y (N, OH, OW, C) in blocks of at most so many rows for the threads: (images, rows)."""
+    rows = min(BLOCK_SIZE / max(1, y.shape[2] * y.shape[3]), most_rows)
+    return blocks_of_rows(len(y), y.shape[1], max(1, rows), threads())
 
 
 def _strip(x, block, rows, cols, scratch):
