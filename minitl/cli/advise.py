@@ -4,6 +4,7 @@ minitl advise photos/
 minitl advise photos/ --within 10      the best plan of at most 10 minutes here
 minitl advise photos/ --memory 4       the best plan of at most 4 GB
 minitl advise photos/ --base resnet50
+minitl advise photos/ --base all       which base: all that are on this machine
 minitl advise                          the bundled images, on three blocks
 
 Every training image goes once through the frozen base. The features at the
@@ -19,8 +20,9 @@ from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..files.results import write_json
 from ..files.writable import check_writable
-from ..recipes.advice import advise_clothing, advise_photographs
+from ..recipes.advice import advise_bases, advise_clothing, advise_photographs
 from ..recipes.advice.advising import SEEDS
+from ..recipes.advice.bases import ALL
 from ..recipes.settings import PhotographSettings, option
 from ..recipes.tasks import TASKS, task_of
 from . import photos_options
@@ -34,7 +36,12 @@ def add_arguments(parser):
     add("photos", metavar="PHOTOS", nargs="?", help="a folder with a subfolder of photographs for each class")
     add("--within", type=float, metavar="MINUTES", help="advise the best plan that takes no longer than this")
     add("--memory", type=float, metavar="GB", help="advise the best plan that takes no more memory than this")
-    add("--base", choices=bases(), help=f"choose the pre-trained network (default: {PhotographSettings.base})")
+    add(
+        "--base",
+        choices=[*bases(), ALL],
+        help=f"choose the pre-trained network; {ALL} compares those whose weights are on this machine (default: "
+        f"{PhotographSettings.base})",
+    )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")
     photos_options.add_which_photographs(add)
@@ -52,6 +59,8 @@ def run(options):
     check_writable(options.json)
     if options.seeds is not None and not options.backtest:
         raise ArgumentError("--seeds goes with --backtest, which runs each plan with so many seeds.")
+    if options.backtest and options.base == ALL:
+        raise ArgumentError(f"--backtest goes with one base, not with --base {ALL}.")
     seeds = whole_number(SEEDS if options.seeds is None else options.seeds, "--seeds")
     limits = {"within": options.within, "memory": options.memory}
     names = ("base", "weights", "image_size", "validation", "follow_links")
@@ -59,7 +68,11 @@ def run(options):
     with interruption.graceful():
         if options.photos is not None:
             refuse_other_tasks(options.photos)
-            advice = advise_photographs(options.photos, **limits, **given, keep_features=not options.no_cache)
+            advise = advise_photographs
+            if options.base == ALL:
+                advise = advise_bases
+                del given["base"]
+            advice = advise(options.photos, **limits, **given, keep_features=not options.no_cache)
         elif given or options.no_cache:
             name = next(iter(given), "no_cache")
             raise ArgumentError(f"{option(name)} goes with photographs: minitl advise PHOTOS/")

@@ -1,5 +1,5 @@
-"""EfficientNet-Lite0 beside the same network in PyTorch, written here from the publication; with random weights, and with
-the published ones where they are on this machine."""
+"""EfficientNet-Lite0 beside the same network in PyTorch, written here from the publication; with random weights, and
+with the published ones where they are on this machine."""
 
 import os
 
