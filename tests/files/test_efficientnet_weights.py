@@ -16,13 +16,11 @@ from minitl.weights.published.catalogue import CATALOGUE, MissingWeightsError, f
 
 
 def test_the_table_holds_every_array_of_the_network():
-    """Its order is that of the network, and no two arrays overlap in the file."""
+    """Check that its order is that of the network, and that no two arrays overlap in the file."""
     with initializers.weights_will_be_loaded():
         model = EfficientNetLite0(weights=None)
     rows = efficientnet.rows()
-    expected = [
-        (layer.name, name, getattr(layer, name).shape) for layer in model.layers for name in layer.weight_names
-    ]
+    expected = [(layer.name, name, getattr(layer, name).shape) for layer in model.layers for name in layer.weight_names]
     assert [row[:3] for row in rows] == expected
     assert efficientnet.TENSORS == tuple(row[:2] for row in rows) == CATALOGUE["efficientnet_lite0"].tensors
     places = sorted((offset, offset + 4 * math.prod(shape)) for *_, shape, offset in rows)

@@ -74,7 +74,7 @@ def test_blocks_of_any_size_and_several_threads(rng, monkeypatch, most, strides)
 
 
 def test_the_example():
-    """At stride 2, an image of even size has padding behind it only: the first window begins at the first pixel."""
+    """Check that at stride 2, an image of even size has padding behind it only: the first window begins at pixel 0."""
     x, kernel = np.arange(1.0, 5).reshape(1, 4, 1, 1), np.ones((3, 1, 1, 1))
     y = depthwise.depthwise(x, kernel, None, (2, 1), "same")
     assert y.ravel().tolist() == [6, 7]  # 1 + 2 + 3, 3 + 4 + 0

@@ -1,4 +1,4 @@
-"""Which base? The same advice for each pre-trained network that is on this machine, and a comparison of them.
+"""Advice on the base: the same advice for each pre-trained network that is on this machine, and a comparison of them.
 
 Each base gets the whole advice: the best of its plans within the limits, and how accurate a head on its features is on
 photographs that the head has not seen. The bases are then compared as the cuts of one base are (`judging`): on the same
