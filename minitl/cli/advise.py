@@ -38,9 +38,10 @@ def add_arguments(parser):
     add("--memory", type=float, metavar="GB", help="advise the best plan that takes no more memory than this")
     add(
         "--base",
+        metavar="NETWORK",
         choices=[*bases(), ALL],
-        help=f"choose the pre-trained network; {ALL} compares those whose weights are on this machine (default: "
-        f"{PhotographSettings.base})",
+        help=f"choose the pre-trained network: {', '.join(bases())}; {ALL} compares those whose weights are on this "
+        f"machine (default: {PhotographSettings.base})",
     )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")

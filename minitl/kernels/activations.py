@@ -83,7 +83,19 @@ def relu6(x, out=None):
 
 def relu6_gradient(grad, y):
     """Return grad where 0 < y < 6, else 0: y = x there, and elsewhere y stays the same when x moves a little."""
-    return grad * ((y > 0) & (y < 6))
+    dx = empty(grad.shape, np.result_type(grad, y))
+    scratch = Scratch(bool)
+
+    def multiply(parts):
+        for part in parts:
+            for n in range(part.start, part.stop):  # one example at a time, as in `relu_gradient`
+                example = slice(n, n + 1)
+                is_inside = np.greater(y[example], 0, out=scratch.array("is inside", 1, *y.shape[1:]))
+                is_inside &= np.less(y[example], 6, out=scratch.array("is below", 1, *y.shape[1:]))
+                np.multiply(grad[example], is_inside, out=dx[example])
+
+    share(multiply, example_slices(grad))
+    return dx
 
 
 def tanh(x, out=None):

@@ -139,8 +139,7 @@ def depthwise_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="va
         dL/dx[n, h, w, c] = sum over m and over these i, j, kh, kw of  grad[n, i, j, c*M + m] * kernel[kh, kw, c, m]
 
     With stride 1 this is again a depthwise convolution, of `grad` with the turned kernel: see `conv2d_input_gradient`,
-    whose derivation holds for each channel by itself. With larger strides, the products of each kernel entry are added
-    to the pixels that it has seen.
+    whose derivation holds for each channel by itself. For larger strides see `_by_remainders`.
     """
     kernel = kernel.astype(np.result_type(as_float(grad), kernel), copy=False)
     kh, kw, c, m = kernel.shape
@@ -150,26 +149,29 @@ def depthwise_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="va
         mirrored = tuple((each.kernel - 1 - each.before, each.kernel - 1 - each.after) for each in (rows, cols))
         dx = depthwise(grad, flat_kernel[::-1, ::-1, :, None], padding=mirrored, dilation=dilation)
     else:
-        dx = _added_to_pixels(grad.astype(kernel.dtype, copy=False), flat_kernel, rows, cols)
+        dx = _by_remainders(grad.astype(kernel.dtype, copy=False), flat_kernel, rows, cols)
     return dx if m == 1 else dx.reshape(*dx.shape[:3], c, m).sum(axis=4)
 
 
-def _added_to_pixels(grad, kernel, rows, cols):
-    """Return grad * kernel, added to the pixels that each entry of the kernel (KH, KW, C) has seen: (N, H, W, C)."""
+def _by_remainders(grad, kernel, rows, cols):
+    """Return dL/dx (N, H, W, C) for larger strides, by the remainders of the rows and columns of the padded image.
+
+    Row h of the padded image is seen through the entries kh = h - i*s: those with the remainder p of h, when both are
+    divided by s. With h = u*s + p and kh = a*s + p, i = u - a: for each remainder this is a depthwise convolution of
+    `grad` at stride 1, with every s-th entry of the kernel, turned. Example: s = 2, kernel (1, 10, 100), grad (2, 3):
+
+        even rows    entries (1, 100)    2, 3 + 200, 300         odd rows    entry (10)    20, 30
+        together     2, 20, 203, 30, 300
+    """
     dx = empty((len(grad), rows.padded, cols.padded, grad.shape[3]), kernel.dtype)
-    scratch = Scratch(dx.dtype)
-
-    def add(images):
-        for image in images:
-            target, grads = dx[image], grad[image]
+    for first in np.ndindex(rows.stride, cols.stride):
+        places = tuple(slice(p, None, axis.stride) for p, axis in zip(first, (rows, cols)))
+        part, target = kernel[places], dx[(slice(None), *places)]
+        if not part.size:  # the stride is larger than the kernel: nothing sees these pixels
             target[...] = 0
-            products = scratch.array("products", *grads.shape)
-            for a, b in np.ndindex(kernel.shape[:2]):
-                below, right = a + (rows.out - 1) * rows.stride + 1, b + (cols.out - 1) * cols.stride + 1
-                seen = target[:, a : below : rows.stride, b : right : cols.stride]
-                seen += np.multiply(grads, kernel[a, b], out=products)
-
-    share(add, slices(len(grad), len(grad)))
+            continue
+        padding = tuple((k - 1, size - out) for k, size, out in zip(part.shape, target.shape[1:], grad.shape[1:]))[:2]
+        target[...] = depthwise(grad, part[::-1, ::-1, :, None], padding=padding)
     return contiguous(crop(dx, rows, cols))
 
 

@@ -80,6 +80,12 @@ def test_the_example():
     assert y.ravel().tolist() == [6, 7]  # 1 + 2 + 3, 3 + 4 + 0
 
 
+def test_the_example_of_the_input_gradient():
+    grad, kernel = np.array([2.0, 3]).reshape(1, 2, 1, 1), np.array([1.0, 10, 100]).reshape(3, 1, 1, 1)
+    dx = depthwise.depthwise_input_gradient(grad, kernel, (5, 1), (2, 1))
+    assert dx.ravel().tolist() == [2, 20, 203, 30, 300]
+
+
 def test_an_empty_batch_and_numbers_that_are_none(rng):
     kernel = rng.standard_normal((3, 3, 4, 1)).astype(np.float32)
     assert depthwise.depthwise(np.zeros((0, 5, 6, 4), np.float32), kernel, None, (1, 1), "same").shape == (0, 5, 6, 4)
