@@ -11,13 +11,30 @@ from ..interruption import StoppedAtOnce
 from ..progress import watched
 from ..terminal import wrapped
 from ..version import __version__
-from . import advise, bench, cache, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from . import (
+    advise,
+    bench,
+    cache,
+    evaluate,
+    explain,
+    finetune,
+    language,
+    mistakes,
+    predict,
+    pretrain,
+    study,
+    summary,
+    weights,
+    write,
+)
 from .parser import HelpFormatter, Parser
 
 COMMANDS = {
     "finetune": finetune,
     "predict": predict,
     "evaluate": evaluate,
+    "language": language,
+    "write": write,
     "summary": summary,
     "advise": advise,
     "explain": explain,

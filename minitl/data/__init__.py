@@ -1,4 +1,4 @@
-"""Data: images and labels, from the bundled set, from files, and from folders of photographs.
+"""Data: images, texts and labels, from the bundled set, from files, and from folders.
 
 The set that comes with the project is in `bundled`, and the larger set that it was taken from in `idx`. `images` and
 `photos` read single files, in the colours of `colours`. `folders` reads a folder of photographs, which `walk`, `parts`
@@ -12,6 +12,8 @@ image and mask alike, and `shapes` draws a set that needs no files.
 For detection, `detection_folder` reads photographs with boxes, and `box_augmentation` varies images and boxes alike.
 `variations` draws a fixed number of variations of each photograph, so that what a network computes from them can be
 kept. `drawing` draws boxes and masks.
+
+The package `text` has labelled texts, and the token numbers that are made of them.
 """
 
 from ..kernels.images import grey_to_rgb, resize
@@ -31,6 +33,8 @@ from .photos import open_photo
 from .segmentation_folder import SegmentationFolder, audit_segmentation
 from .shapes import shapes_on_textures
 from .stream import PhotoStream
+from .text.folder import Text, TextFolder, read_texts
+from .text.stream import TokenStream
 
 __all__ = [
     "Augmentation",
@@ -44,6 +48,9 @@ __all__ = [
     "PhotoFolder",
     "PhotoStream",
     "SegmentationFolder",
+    "Text",
+    "TextFolder",
+    "TokenStream",
     "audit_detection",
     "audit_folder",
     "audit_segmentation",
@@ -58,6 +65,7 @@ __all__ = [
     "read_image",
     "read_mask",
     "read_pair",
+    "read_texts",
     "resize",
     "resize_mask",
     "shapes_on_textures",

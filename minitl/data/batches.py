@@ -8,6 +8,14 @@ A *source* is an array or a stream. A stream (`data.PhotoStream`, `features.on_d
     shape, dtype               those of the array that it stands for
     read(positions, epoch)     returns the examples at these positions
     digest                     a text that changes whenever the examples change
+
+A stream whose batches should not be any batches also has
+
+    order_for(batch_size, rng)   returns all positions in the order in which a pass takes them, `batch_size` at a time.
+                                 `rng` draws the order of a training; None: a pass in which nothing is trained
+
+A stream of texts of different lengths uses it to bring equal ones together (`text.stream`). Its `shape` is (N, None):
+each batch has a length of its own.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +24,32 @@ from concurrent.futures import ThreadPoolExecutor
 def in_order(count, batch_size):
     """Return slices of `batch_size` that cover `count` examples in order. The last one may be smaller."""
     return [slice(first, min(first + batch_size, count)) for first in range(0, count, batch_size)]
+
+
+def training_order(sources, batch_size, rng):
+    """Return the positions of all examples in the order of an epoch, drawn by `rng`: (N,). `sources` is a tuple; the
+    first one with `order_for` decides."""
+    chooser = _chooser(sources)
+    return rng.permutation(len(sources[0])) if chooser is None else chooser.order_for(batch_size, rng)
+
+
+def one_pass(sources, batch_size):
+    """Return the batches of a pass in which nothing is trained: slices in order, or arrays of positions if one of the
+    sources, a tuple, has `order_for`. Every example is in one batch."""
+    chooser, batches = _chooser(sources), in_order(len(sources[0]), batch_size)
+    if chooser is None:
+        return batches
+    order = chooser.order_for(batch_size, None)
+    return [order[batch] for batch in batches]
+
+
+def _chooser(sources):
+    return next((each for each in sources if is_stream(each) and hasattr(each, "order_for")), None)
+
+
+def varies(x):
+    """Return whether the batches of a source differ in a size, so that they do not fit into one array."""
+    return None in tuple(x.shape)
 
 
 def read_ahead(x, batches, epoch=None):

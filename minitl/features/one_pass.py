@@ -8,7 +8,8 @@ Read next: `prefix` and `on_disk`, which keep the output of a pass.
 
 import numpy as np
 
-from ..data.batches import in_order, read_ahead
+from ..data.batches import one_pass, read_ahead
+from ..errors import ShapeError
 from ..progress import Progress
 
 
@@ -38,12 +39,24 @@ def all_outputs(graph, x, batch_size, title=None, lines=True):
     """Return the outputs of `graph` for all examples of `x`, computed `batch_size` at a time, as a tuple of arrays.
     Return None if there are no examples. The other arguments are those of `outputs`."""
     found, count = None, len(x[0] if isinstance(x, tuple) else x)
-    for batch, output in outputs(graph, x, in_order(count, batch_size), title, lines):
-        arrays = graph.output_structure.flat(output, "outputs")
-        if found is None:
-            found = tuple(np.empty((count, *y.shape[1:]), y.dtype) for y in arrays)
-        for place, y in zip(found, arrays):
-            place[batch] = y
+    batches = one_pass(x if isinstance(x, tuple) else (x,), batch_size)
+    for batch, output in outputs(graph, x, batches, title, lines):
+        found = collected(found, batch, graph.output_structure.flat(output, "outputs"), count)
+    return found
+
+
+def collected(found, batch, arrays, count):
+    """Put the outputs of a batch into the arrays for all `count` examples, and return these. `found` is None before the
+    first batch. Raises ShapeError if the outputs of two batches do not fit into one array."""
+    if found is None:
+        found = tuple(np.empty((count, *y.shape[1:]), y.dtype) for y in arrays)
+    for place, y in zip(found, arrays):
+        if place.shape[1:] != y.shape[1:]:
+            raise ShapeError(
+                f"the outputs of two batches have the shapes {place.shape[1:]} and {y.shape[1:]} for an example, and "
+                "so do not fit into one array. Give one length for all batches: TokenStream(..., length=128)."
+            )
+        place[batch] = y
     return found
 
 

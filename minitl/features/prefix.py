@@ -9,6 +9,7 @@ model, up to rounding (BLAS may sum in another order when an example comes in an
 The prefix runs in every epoch, and nothing is kept, where
   - `fit` is called with frozen_once=False,
   - the examples differ in each epoch (augmentation),
+  - the output of one batch is longer than that of another (texts of different lengths),
   - the output would take more than `MOST_KEPT_BYTES`.
 There is no prefix at all where the first layer with weights is trainable, or (in a graph with one input) where no
 single tensor before the first trainable layer determines all the rest (a cut).
@@ -21,6 +22,7 @@ import time
 
 import numpy as np
 
+from ..data.batches import varies
 from ..terminal import counted, wrapped
 from .one_pass import all_outputs, output_shapes
 
@@ -51,6 +53,13 @@ class KeptFeatures:
                 what = "the examples differ in each epoch (augmentation): the whole model runs in every epoch"
                 _print_if(verbose, f"Frozen up to {_names(ends)}, but {what}.")
             ends = []  # the features of this epoch's examples cannot be used in the next epoch
+        elif any(map(varies, x)) and any(
+            None in tensor.shape[1:] for tensor in set(ends).difference(self.graph.inputs)
+        ):
+            if self.shortened is None:
+                what = "its output is as long as each batch is: the whole model runs in every epoch"
+                _print_if(verbose, f"Frozen up to {_names(ends)}, but {what}.")
+            ends = []  # features of different lengths do not fit into one array
         if self.shortened is None or ends != self.ends:
             self.ends, self.shortened = ends, None  # frees the old features before the new ones are computed
             self.shortened = self._run(ends, x, x_val, batch_size, verbose) if ends else (self.graph, x, x_val)

@@ -4,10 +4,11 @@ from .. import initializers
 from ..arguments import CONSTRAINT, DATA_FORMAT, REGULARIZER, keras_arguments, pair, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
+from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.depthwise import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
 from ..kernels.geometry import spanned
 from ..terminal import counted
-from .activations import activation_functions
+from .activations import activated, activation_functions
 from .base import Layer
 from .convolutional import check_padding, windowed_shape
 
@@ -42,7 +43,7 @@ class _Depthwise(Layer):
                 "Put the stride into a layer before or behind this one."
             )
         self.activation = "linear" if activation is None else activation
-        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.depthwise_initializer = initializers.checked(depthwise_initializer, "depthwise_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
@@ -57,6 +58,15 @@ class _Depthwise(Layer):
     def windows(self):
         """Return the arguments of the kernels that say where the windows lie."""
         return self.strides, self.padding, self.dilation_rate
+
+    def activated(self, convolve):
+        """Return (y, what the activation's gradient takes) of `convolve(activate)`, which applies an activation while a
+        block is in the cache. Where the gradient needs more than y, the activation is computed afterwards."""
+        if self.activation not in WITH_SLOPE:
+            y = convolve(self.activate)
+            return y, None if self.activation == "linear" else y
+        y = convolve(linear)
+        return activated(self.activation, y, out=y)
 
     def kernel_shape(self, input_shape):
         """Return the shape (KH, KW, C, M) of the depthwise kernel."""
@@ -151,9 +161,9 @@ class DepthwiseConv2D(_Depthwise):
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        y = self.convolve(x, self.bias, self.activate)
+        y, kept = self.activated(lambda activate: self.convolve(x, self.bias, activate))
         # Only what a gradient needs is kept: a frozen kernel needs no x, and a linear activation no y.
-        self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
+        self.remember(x if self.trainable else None, x.shape[1:3], kept)
         return y
 
     def backward(self, grad):
@@ -251,9 +261,9 @@ class SeparableConv2D(_Depthwise):
     def forward(self, x, training=False):
         self.accept(x.shape)
         maps = depthwise(x, self.depthwise_kernel, None, *self.windows)  # (N, OH, OW, C*M)
-        y = conv2d(maps, self.pointwise_kernel, self.bias, activate=self.activate)
-        kept = (x, maps) if self.trainable else (None, None)
-        self.remember(*kept, x.shape[1:3], y if self.activation != "linear" else None)
+        y, kept = self.activated(lambda activate: conv2d(maps, self.pointwise_kernel, self.bias, activate=activate))
+        inputs = (x, maps) if self.trainable else (None, None)
+        self.remember(*inputs, x.shape[1:3], kept)
         return y
 
     def backward(self, grad):

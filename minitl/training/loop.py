@@ -33,7 +33,7 @@ import numpy as np
 
 from .. import interruption
 from ..arguments import whole_number
-from ..data.batches import in_order, read_ahead
+from ..data.batches import in_order, one_pass, read_ahead, training_order
 from ..errors import ArgumentError
 from ..features import KeptFeatures
 from ..kernels.memory import release
@@ -201,7 +201,8 @@ def _train_epoch(model, part, x, task, weights, state, epochs, batch_size, shuff
     state.moved.update(layer.name for layer in part.layers if layer.trainable)
     # The lengths differ if a training was resumed with other data (`despite_changes`).
     if state.order is None or len(state.order) != count:
-        state.order = state.generator.permutation(count) if shuffle else np.arange(count)
+        # The order is that of the whole model's examples, also where features of a frozen beginning stand for them.
+        state.order = training_order(task.x, batch_size, state.generator) if shuffle else np.arange(count)
         state.examples_done = 0
     with Progress(f"Epoch {epoch + 1}/{epochs}", count, enabled=verbose == 1) as bar:
         bar.advance(state.examples_done)
@@ -213,7 +214,8 @@ def _end_epoch(model, part, x_val, task, state, epochs, validation, verbose):
     epoch, logs = state.epoch, state.averages.results()
     size, steps, is_evaluated = validation
     if task.y_val is not None and is_evaluated(epoch):
-        averages, batches = Averages(model, model.metrics), in_order(len(x_val[0]), size)[:steps]
+        averages = Averages(model, model.metrics)
+        batches = one_pass(x_val, size) if steps is None else in_order(len(x_val[0]), size)[:steps]
         of_part = task.y_val, task.sample_weight_val, batches, averages
         found = measure(model, part, x_val, *of_part, callbacks=state.callbacks)
         logs.update({f"val_{name}": value for name, value in found.items()})

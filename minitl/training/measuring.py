@@ -3,11 +3,10 @@
 Who calls this: `Model.evaluate` and `predict`, and `loop` for the validation after each epoch.
 """
 
-import numpy as np
-
 from ..arguments import whole_number
-from ..data.batches import in_order
+from ..data.batches import in_order, one_pass
 from ..features import outputs
+from ..features.one_pass import collected
 from .calling import as_list, call_each, introduce
 from .refused import check_batch, check_examples
 from .state import Averages
@@ -45,19 +44,18 @@ def predict(model, x, batch_size=32, verbose=1, steps=None, callbacks=None):
     batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
     x = check_examples(model, x)
     about_range(model, x)
-    batches, callbacks = _batches(x, batch_size, steps), as_list(callbacks)
+    callbacks = as_list(callbacks)
+    # A callback is shown the outputs of each batch, and may stop after any of them: so the examples come in order.
+    batches = _batches(x, batch_size, steps, in_their_order=bool(callbacks))
     introduce(callbacks, model, verbose, 1, len(batches))
     model.stop_predicting = False
     call_each(callbacks, "on_predict_begin", {})
-    found, count, done = None, batches[-1].stop, 0
+    found, count, done = None, len(x[0]) if steps is None else batches[-1].stop, 0
     title = "Predicting" if verbose in (1, "auto") else None
     for number, batch, y in _announced(model, x, batches, title, callbacks, "on_predict_batch_begin"):
         arrays = model.output_structure.flat(y, "outputs")
-        if found is None:
-            found = tuple(np.empty((count, *each.shape[1:]), each.dtype) for each in arrays)
-        for place, each in zip(found, arrays):
-            place[batch] = each
-        done = batch.stop
+        found = collected(found, batch, arrays, count)
+        done += len(arrays[0])
         call_each(callbacks, "on_predict_batch_end", number, {"outputs": y})
         if model.stop_predicting:
             break
@@ -111,8 +109,11 @@ def returned(results, return_dict):
     return values if len(values) > 1 else values[0]
 
 
-def _batches(x, batch_size, steps):
-    """Return slices for all examples of x, or for the first `steps` batches."""
+def _batches(x, batch_size, steps, in_their_order=False):
+    """Return batches for all examples of x, or for the first `steps` batches. These are slices, unless all examples are
+    wanted and a source asks for another order."""
+    if steps is None and not in_their_order:
+        return one_pass(x, batch_size)
     batches = in_order(len(x[0]), batch_size)
     return batches if steps is None else batches[: whole_number(steps, "steps")]
 

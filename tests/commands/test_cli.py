@@ -332,7 +332,8 @@ def weights_command(capsys, tmp_path, *arguments):
 def test_weights_list(capsys, tmp_path):
     status, text, results = weights_command(capsys, tmp_path, "list")
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
-    assert set(results) == {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
+    networks = {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
+    assert set(results) == {*networks, "minilm", "glove-50d"}
     assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
 
 

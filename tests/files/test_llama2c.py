@@ -104,6 +104,25 @@ def test_a_damaged_file_is_refused(write, change, words):
     refused(write(change(content(numbers(SHAPES)))), words)
 
 
+def test_whatever_is_changed_in_the_header_the_file_is_read_whole_or_refused(write, rng):
+    data = content(numbers(SHAPES))
+    count, refusals = (len(data) - 28) // 4, 0
+    for _ in range(300):
+        mutant = bytearray(data)
+        for place in rng.integers(0, 28, rng.integers(1, 4)):
+            mutant[place] = rng.integers(0, 256) if rng.random() < 0.5 else rng.integers(0, 9)
+        path = write(bytes(mutant))
+        try:
+            config, arrays = read_llama2c(path)
+        except WeightsError as error:
+            assert str(path) in str(error)
+            refusals += 1
+        else:
+            unused = config.seq_len * (config.dim // config.n_heads)
+            assert sum(array.size for array in arrays.values()) + unused == count
+    assert refusals > 250
+
+
 def test_heads_that_do_not_fit_are_refused(write):
     refused(write(content(numbers(SHAPES), n_heads=3)), "n_heads 3", "RoPE")
     refused(write(content(numbers(SHAPES), n_heads=8, n_kv_heads=8)), "RoPE")  # one number for each head: no pair
