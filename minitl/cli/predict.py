@@ -1,10 +1,11 @@
-"""Predict with a saved model: the class of images, pixels or texts, or boxes.
+"""Predict with a model: the class of images, pixels or texts, or boxes.
 
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
 minitl predict model.h5 shirt.jpg bag.png    your own files
 minitl predict model.h5 photos/ --top 3      all photographs of a folder
 minitl predict model.h5 photos/ --csv predictions.csv
+minitl predict --base efficientnet_lite0 dog.jpg    one of ImageNet's classes
 minitl predict streets.h5 photos/ --out found    masks, overlays, COCO file
 minitl predict cells.h5 blood.jpg --out found    boxes on the images, COCO file
 minitl predict reviews.h5 "a fine film" new.csv    texts, and files of them
@@ -26,12 +27,14 @@ is none is an error.
 
 import sys
 
+from ..applications import bases
 from ..arguments import whole_number
 from ..errors import ArgumentError, DataError
 from ..files.results import csv_rows, json_list
 from ..files.writable import check_writable
 from ..recipes.detection import Detector, detect_each
 from ..recipes.detection.written import DetectedLines, detect_into
+from ..recipes.models_by_name import imagenet_model
 from ..recipes.prediction import (
     ANSWERS,
     MOST_PROBABLE,
@@ -49,7 +52,7 @@ from ..recipes.texts import TextClassifier, classify_texts_each
 from ..recipes.texts.prediction import ClassifiedTexts
 from ..terminal import counted, printable
 
-HELP = "predict the class of images, pixels or texts, or find boxes, with a saved model"
+HELP = "predict the class of images, pixels or texts, or find boxes, with a model"
 
 # The options that go with some tasks only.
 ONLY = {
@@ -64,13 +67,14 @@ ONLY = {
 def add_arguments(parser):
     """Add the arguments of the command."""
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a file from `minitl finetune --save`")
+    add("model", metavar="MODEL", nargs="?", help="a file from `minitl finetune --save`; leave it out with --base")
     add(
         "files",
         metavar="FILE",
         nargs="*",
         help="photographs, folders of them, or .npy files (default: ten bundled test images); texts, or files of them",
     )
+    add("--base", choices=bases(), help="name one of ImageNet's 1,000 classes, with this network as it was published")
     add("--top", type=int, metavar="K", help=f"name the K most probable classes (default: {MOST_PROBABLE})")
     add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
     add("--text", metavar="COLUMN", help="for texts: name the column of tables with them (default: as in training)")
@@ -87,10 +91,10 @@ def scale(text):
 def run(options):
     """Run the command."""
     check_writable(options.json, options.csv)
-    model, name = opened_model(options.model)
+    named, (model, name) = model_and_files(options)
     task = task_of_model(model)
     task_called(task, name)
-    files = options.files if task == "texts" else files_in(options.files)  # what is no file is a text
+    files = named if task == "texts" else files_in(named)  # what is no file is a text
     for each, tasks in ONLY.items():
         if getattr(options, each) is not None and task not in tasks:
             answers = " or ".join(ANSWERS[each][0] for each in tasks)
@@ -98,6 +102,18 @@ def run(options):
     failed = PREDICT[task](options, (model, name), files)
     if failed:
         raise DataError(f"{failed} of {counted(len(files), 'file')} could not be read, as said above.")
+
+
+def model_and_files(options):
+    """Return (the files that are named, (the model, its name in messages)). With --base, no model is named: the first
+    name is a file."""
+    if options.base is None:
+        if options.model is None:
+            raise ArgumentError("expected MODEL, a file from `minitl finetune --save`, or --base and photographs.")
+        return options.files, opened_model(options.model)
+    if options.model is None:
+        raise ArgumentError(f"--base {options.base} goes with photographs: minitl predict --base {options.base} FILE")
+    return [options.model, *options.files], (imagenet_model(options.base), options.base)
 
 
 def classify_files(options, model, files):
