@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 
-from ...progress import Progress
 from ...terminal import counted
 from ..evaluation import wilson_interval
 from ..report import write_page
@@ -235,8 +234,7 @@ def _words(evaluation, shown):
     """Show the words that speak most for each class, and right predictions with the words that decided."""
     rng = np.random.default_rng(0)
     some = np.sort(rng.permutation(len(evaluation.labels))[:MOST_LOOKED_AT])
-    with Progress("Words that decided"):
-        found = words_that_decide(shown.contributions, shown.source, evaluation.texts, evaluation.predicted, some)
+    found = words_that_decide(shown.contributions, shown.source, evaluation.texts, evaluation.predicted, some)
     columns = []
     for label, rows in sorted(found.items())[:12]:
         rows = [(word, mean, count) for word, mean, count in rows if mean > 0]

@@ -17,6 +17,9 @@ import numpy as np
 
 from ...layers import Embedding, MultiHeadAttention
 from ...models import Model
+from ...progress import Progress
+
+BATCH = 16  # texts at a time
 
 
 class WordContributions:
@@ -73,16 +76,14 @@ def words_that_decide(contributions, source, texts, labels, positions, most=12, 
     contributions   a `WordContributions`;   positions   of the texts that are looked at;   least   texts with the word
     """
     sums = {}
-    for first in range(0, len(positions), 32):
-        some = positions[first : first + 32]
-        found = contributions.of(source, some, labels[some])
-        for position, row in zip(some, found):
-            count = source.lengths[position]
-            words = contributions.words(texts[position], row[:count])
-            for word, value in words:
-                if value and word.strip():
-                    key = labels[position], word.strip().lower()
-                    sums.setdefault(key, []).append(value)
+    with Progress("Words that decided", len(positions)) as bar:
+        for first in range(0, len(positions), BATCH):
+            some = positions[first : first + BATCH]
+            for position, row in zip(some, contributions.of(source, some, labels[some])):
+                for word, value in contributions.words(texts[position], row[: source.lengths[position]]):
+                    if value and word.strip():
+                        sums.setdefault((labels[position], word.strip().lower()), []).append(value)
+            bar.advance(len(some))
     table = {}
     for (label, word), values in sums.items():
         if len(values) >= least:
