@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
     case            on which input it was found, in words, or None
     line            of the learner's file, or None
     compared        how many numbers were compared
-    seconds         that the check took
+    seconds         of the processor that the check took
     """
 
     exercise: str
@@ -64,7 +64,7 @@ def check(exercise, function, seconds=SECONDS):
 
     seconds   the time after which a function that has not ended is stopped (one in plain Python is)
     """
-    start = time.perf_counter()
+    start = time.process_time()
     finding = _of_signature(exercise, function)
     if finding is not None:
         return _verdict(exercise, start, finding)
@@ -79,7 +79,7 @@ def check(exercise, function, seconds=SECONDS):
     for number, outcome in enumerate(outcomes):
         if outcome.finding is not None or not are_right(outcome.arrays, expected[number]):
             verdict = _of_wrong(exercise, outcomes, expected, number)
-            return verdict._replace(compared=compared, seconds=time.perf_counter() - start)
+            return verdict._replace(compared=compared, seconds=time.process_time() - start)
     finding = None if exercise.loops else _of_loops(exercise, outcomes)
     if finding is None:
         finding = diagnosis.Finding("right", f"Right. {compared:,} numbers on {len(cases)} inputs are the engine's.")
@@ -88,7 +88,7 @@ def check(exercise, function, seconds=SECONDS):
 
 def _verdict(exercise, start, finding, **details):
     """Return the `Verdict` of a finding."""
-    details["seconds"] = time.perf_counter() - start
+    details["seconds"] = time.process_time() - start
     return Verdict(exercise.name, finding.kind == "right", finding.kind, finding.text, **details)
 
 
@@ -106,8 +106,8 @@ def _of_signature(exercise, function):
     return None
 
 
-def outcome_of(exercise, function, case, seconds):
-    """Return the `Outcome` of a function on one input, which it may change."""
+def outcome_of(exercise, function, case, seconds=None):
+    """Return the `Outcome` of a function on one input, which it may change. `seconds` limits its time."""
     run = running.run(function, case.arguments, seconds)
     if isinstance(run.error, running.OutOfTime):
         where = f" It was in line {run.line} then." if run.line else ""
@@ -128,15 +128,16 @@ def outcome_of(exercise, function, case, seconds):
 
 
 def arrays_of(exercise, result, case):
-    """Return what a function returned as a list of arrays, one for each name of `exercise.returns`.
+    """Return what a function returned as a list of arrays, one for each name of `exercise.compared`.
 
     Raises NotNumbers, whose text is a whole sentence without its full stop.
     """
-    names = list(exercise.returns)
-    if result is None:
-        raise NotNumbers(f"{exercise.name} returns nothing. A function ends with `return {', '.join(names)}`")
+    if result is None and exercise.returns:
+        names = ", ".join(exercise.returns)
+        raise NotNumbers(f"{exercise.name} returns nothing. A function ends with `return {names}`")
     if exercise.seen is not None:
         result = exercise.seen(result, *case.arguments)
+    names = list(exercise.compared)
     if len(names) == 1:
         values = [result]
     elif isinstance(result, (tuple, list)) and len(result) == len(names):
@@ -193,15 +194,17 @@ def _typical(exercise, outcomes, number):
     best, most = None, 0
     for wrong_answer in exercise.wrong_answers:
         cases = exercise.made_cases()
-        same = [_same(exercise, wrong_answer, case, outcome) for case, outcome in zip(cases, outcomes)]
-        if same[number] and sum(same) > most:
-            best, most = wrong_answer, sum(same)
+        if _same(exercise, wrong_answer, cases[number], outcomes[number]):
+            others = [k for k in range(len(outcomes)) if k != number]
+            same = 1 + sum(_same(exercise, wrong_answer, cases[k], outcomes[k]) for k in others)
+            if same > most:
+                best, most = wrong_answer, same
     return best
 
 
 def _same(exercise, wrong_answer, case, outcome):
     """Return whether a typical wrong answer gives this outcome, or none for the same reason."""
-    theirs = outcome_of(exercise, wrong_answer, case, SECONDS)
+    theirs = outcome_of(exercise, wrong_answer, case)
     if theirs.finding is not None or outcome.finding is not None:
         kinds = [None if each is None else each.kind for each in (theirs.finding, outcome.finding)]
         same_error = type(theirs.run.error) is type(outcome.run.error)
@@ -214,7 +217,7 @@ def _of_arrays(exercise, case, found, expected):
     arguments, sizes = dict(zip(exercise.given, case.arguments)), exercise.sizes(case.arguments)
     wrong = [k for k, (a, b) in enumerate(zip(found, expected)) if a.shape != b.shape or not is_right(a, b).all()]
     k = wrong[0]
-    name = list(exercise.returns)[k]
+    name = list(exercise.compared)[k]
     letters = exercise.axes_of(name)
     if found[k].shape != expected[k].shape:
         finding = diagnosis.shape_finding(name, letters, expected[k].shape, found[k].shape)
@@ -226,7 +229,7 @@ def _of_arrays(exercise, case, found, expected):
         number = _first_wrong_number(exercise, case, name, found[k], expected[k])
         finding = diagnosis.Finding(finding.kind, f"{finding.text}\n{number}") if finding else (
             diagnosis.Finding("number", number))  # fmt: skip
-    others = [list(exercise.returns)[j] for j in range(len(found)) if j not in wrong]
+    others = [list(exercise.compared)[j] for j in range(len(found)) if j not in wrong]
     if others:
         finding = diagnosis.Finding(finding.kind, f"{joined(others)} is right. {finding.text}".replace(
             " is right", " are right" if len(others) > 1 else " is right", 1))  # fmt: skip

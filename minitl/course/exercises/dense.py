@@ -6,8 +6,8 @@ Read next: `training`.
 import numpy as np
 
 from ...layers import Dense
-from ..explain.page import signed_products
 from .exercise import Case, Exercise
+from .wording import first_products
 
 
 def dense_backward(x, kernel, grad):
@@ -108,7 +108,7 @@ def dense_backward_by_hand(name, index, x, kernel, grad):
         terms = [(x[n, index[0]], grad[n, index[1]]) for n in range(len(x))]
     else:
         terms = [(1.0, grad[n, index[0]]) for n in range(len(x))]
-    return signed_products(terms, 3) if len(terms) <= 8 else None
+    return first_products(terms, 3)
 
 
 DENSE_BACKWARD = Exercise(

@@ -57,19 +57,20 @@ class Exercise:
                    as "0.2*0.5 + 0.1*0.3", or None
     loops          False: the function has to do with whole arrays what a loop in Python would do number by number
     seen           a function (result, *arguments) that returns what is compared, where a function has to change an
-                   argument such as a model
+                   argument such as a model. `compared` then names its values, as `returns` does
     read_next      a sentence that says which file to read next
     """
 
     def __init__(
         self, name, title, text, given, returns, formula, answer, cases, hints, wrong_answers=(), by_engine=None,
-        lines=(), also_right=(), places=None, by_hand=None, loops=True, seen=None, read_next="",
+        lines=(), also_right=(), places=None, by_hand=None, loops=True, seen=None, compared=None, read_next="",
     ):  # fmt: skip
         self.name, self.title, self.text, self.formula = name, title, " ".join(text.split()), formula.strip("\n")
         self.given, self.returns, self.answer, self.cases = dict(given), dict(returns), answer, cases
         self.hints, self.wrong_answers = tuple(" ".join(hint.split()) for hint in hints), tuple(wrong_answers)
         self.by_engine, self.lines, self.also_right = by_engine or answer, tuple(lines), tuple(also_right)
         self.places, self.by_hand, self.loops, self.seen = dict(places or {}), by_hand, loops, seen
+        self.compared = dict(compared or returns)
         self.read_next = " ".join(read_next.split())
         self._refuse_what_does_not_fit()
 
@@ -104,7 +105,7 @@ class Exercise:
 
     def axes_of(self, name):
         """Return the axis letters of an argument or of a value returned: ("N", "K"); None where no shape is stated."""
-        text = self.given.get(name) or self.returns.get(name) or ""
+        text = self.given.get(name) or self.compared.get(name) or ""
         shape = re.match(r"\(([^()]*)\)", text)
         return None if shape is None else tuple(letter.strip() for letter in shape[1].split(",") if letter.strip())
 

@@ -5,12 +5,22 @@ from pathlib import Path
 
 from ...arguments import nearest
 from ...errors import ArgumentError
-from . import dense, losses
+from . import convolution, convolution_gradients, dense, im2col, losses, normalization, pooling, training
 from .exercise import Exercise
 
 THEMES = {
     "losses": (losses.SOFTMAX, losses.CROSSENTROPY_GRADIENT),
     "dense layers": (dense.DENSE_BACKWARD,),
+    "training": (training.TRAINING_LOOP, training.MOMENTUM_STEP),
+    "convolution": (
+        convolution.CONVOLUTION,
+        convolution.SAME_PADDING,
+        im2col.IM2COL,
+        convolution_gradients.KERNEL_GRADIENT,
+        convolution_gradients.INPUT_GRADIENT,
+    ),
+    "pooling": (pooling.MAX_POOL_GRADIENT,),
+    "normalization": (normalization.BATCH_NORM, normalization.BATCH_NORM_BACKWARD),
 }
 EXERCISES = tuple(exercise for exercises in THEMES.values() for exercise in exercises)
 

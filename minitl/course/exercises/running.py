@@ -6,6 +6,7 @@ clock. What it cannot stop (a call that never comes back) is stopped with its pr
 
 import contextlib
 import io
+import math
 import sys
 import time
 import traceback
@@ -13,6 +14,8 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+
+from ...kernels.parallel import in_this_thread
 
 MOST_PRINTED = 2000  # characters that are kept of what a function prints
 LINES_BETWEEN_LOOKS = 64  # at the clock
@@ -51,19 +54,22 @@ class Printed(io.StringIO):
 
 
 def run(function, arguments, seconds, file=None):
-    """Call a function with these arguments for at most `seconds`, and return a `Run`.
+    """Call a function with these arguments, and return a `Run`.
 
-    file   whose lines are counted (None: the file in which the function was written)
+    seconds   the most that it may take (None: any time, and no line is counted)
+    file      whose lines are counted (None: the file in which the function was written)
     """
     before = [argument.copy() if isinstance(argument, np.ndarray) else None for argument in arguments]
-    file, printed, counter = file or file_of(function), Printed(), Counter(seconds)
+    file, printed = file or file_of(function), Printed()
+    counter = Counter(math.inf if seconds is None else seconds)
     result = error = line = None
-    with contextlib.redirect_stdout(printed), warnings.catch_warnings(), counter.of(file):
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings(), in_this_thread():
         warnings.simplefilter("ignore")  # of NumPy: what comes of it is looked at
-        try:
-            result = function(*arguments)
-        except (Exception, SystemExit, OutOfTime) as raised:
-            error, line = raised, line_of(raised, file)
+        with counter.of(None if seconds is None else file):
+            try:
+                result = function(*arguments)
+            except (Exception, SystemExit, OutOfTime) as raised:
+                error, line = raised, line_of(raised, file)
     changed = tuple(
         k for k, (array, argument) in enumerate(zip(before, arguments))
         if array is not None and not np.array_equal(array, argument, equal_nan=array.dtype.kind in "fc")

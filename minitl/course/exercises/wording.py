@@ -5,8 +5,10 @@ import builtins
 import numpy as np
 
 from ...arguments import nearest
+from ..explain.page import signed_products
 
 MOST_PRINTED_LINES = 3
+MOST_TERMS = 9  # of a sum that are written out
 MOST_SHOWN = 6  # numbers of an argument that are printed
 
 
@@ -71,3 +73,10 @@ def _shown_argument(value):
     if isinstance(value, (int, float, str, bool, tuple)) or value is None:
         return f"= {value!r}"
     return f"(a {type(value).__name__})"
+
+
+def first_products(terms, decimals=2):
+    """Return pairs of numbers as a sum of products, "0.20*0.31 + 0.52*(-0.10)", of which the first ones are written
+    out."""
+    rest = len(terms) - MOST_TERMS
+    return signed_products(terms[:MOST_TERMS], decimals) + (f" + {rest} more products" if rest > 0 else "")
