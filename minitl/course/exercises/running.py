@@ -18,7 +18,7 @@ import numpy as np
 from ...kernels.parallel import in_this_thread
 
 MOST_PRINTED = 2000  # characters that are kept of what a function prints
-LINES_BETWEEN_LOOKS = 64  # at the clock
+STEPS_BETWEEN_LOOKS = 64  # at the clock
 
 
 class OutOfTime(BaseException):
@@ -88,11 +88,16 @@ class Counter:
     def of(self, file):
         """Count the lines of this file that run in this thread within the block."""
 
+        looks = 0
+
         def trace(frame, event, _):
+            nonlocal looks
             if frame.f_code.co_filename != file:
                 return None
-            self.count += 1
-            if self.count % LINES_BETWEEN_LOOKS == 0 and time.thread_time() > self.end:
+            frame.f_trace_opcodes = True  # `while True: pass` is one line, which is entered once
+            self.count += event in ("call", "line")
+            looks += 1
+            if looks % STEPS_BETWEEN_LOOKS == 0 and time.thread_time() > self.end:
                 raise OutOfTime
             return trace
 
