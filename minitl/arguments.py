@@ -75,6 +75,11 @@ def pair(value, argument, least=1):
     return int(values[0]), int(values[1])
 
 
+def one_size(value, argument):
+    """Return 3 for 3 or (3,), as Keras's layers of sequences take it. Raises ArgumentError for anything else."""
+    return whole_number(value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value, argument)
+
+
 def nearest(word, known, count=3):
     """Return up to `count` of the `known` names that are nearest to a word: for an error about a name that is unknown.
 

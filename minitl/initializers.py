@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .arguments import NotHere, call_text, keras_arguments
+from .arguments import NotHere, call_text, is_number, keras_arguments
 from .errors import ArgumentError, ShapeError
 from .randomness import generator
 
@@ -101,6 +101,67 @@ class HeNormal(Initializer):
         return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(2 / fans(shape)[0]) / 0.87962566103423978)
 
 
+class RandomUniform(Initializer):
+    """Uniform numbers from `minval` to `maxval`. Keras's default for a table of vectors (`layers.Embedding`)."""
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        super().__init__(seed)
+        if not (is_number(minval) and is_number(maxval) and minval <= maxval):
+            raise ArgumentError(
+                f"minval is {minval!r}, maxval {maxval!r}; expected two numbers, the smaller one first."
+            )
+        self.minval, self.maxval = float(minval), float(maxval)
+
+    def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
+        values = rng.random(shape, dtype)
+        values *= self.maxval - self.minval
+        values += self.minval
+        return values
+
+
+class RandomNormal(Initializer):
+    """Normal numbers with the mean `mean` and the standard deviation `stddev`."""
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        super().__init__(seed)
+        if not (is_number(mean) and is_number(stddev) and stddev >= 0):
+            raise ArgumentError(f"mean is {mean!r}, stddev {stddev!r}; expected two numbers, stddev not negative.")
+        self.mean, self.stddev = float(mean), float(stddev)
+
+    def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
+        values = rng.standard_normal(shape, dtype)
+        values *= self.stddev
+        values += self.mean
+        return values
+
+
+class Orthogonal(Initializer):
+    """A matrix whose rows, or columns if these are fewer, are at right angles to each other and have the length `gain`.
+
+    A recurrent layer multiplies its state by the same matrix at every step. One with this property changes the length
+    of no vector (of a gain of 1), so after many steps the state has neither vanished nor exploded. The matrix is drawn
+    as in Keras: the Q of the QR decomposition of normal numbers, with the signs that make it unique. An array with more
+    axes is such a matrix with all axes but the last joined. Saxe et al. 2014.
+    """
+
+    def __init__(self, gain=1.0, seed=None):
+        super().__init__(seed)
+        if not is_number(gain):
+            raise ArgumentError(f"gain is {gain!r}; expected a number.")
+        self.gain = float(gain)
+
+    def draw(self, shape, dtype, rng):
+        """Return a matrix that `rng` has drawn."""
+        if len(shape) < 2:
+            raise ShapeError(f"the initializer 'orthogonal' got the shape {shape}; expected at least two axes.")
+        rows, cols = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, cols), min(rows, cols))))
+        q *= np.where(np.diag(r) < 0, -1, 1)
+        return (self.gain * (q if rows >= cols else q.T)).reshape(shape).astype(dtype)
+
+
 class Bilinear(Initializer):
     """The kernel (KH, KW, F, C) with which a `Conv2DTranspose` interpolates bilinearly; Keras has none of this kind.
 
@@ -155,7 +216,12 @@ INITIALIZERS = {
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,
     "he_uniform": HeUniform,
+    "normal": RandomNormal,
     "ones": Ones,
+    "orthogonal": Orthogonal,
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
     "zeros": Zeros,
 }
 

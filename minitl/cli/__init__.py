@@ -19,12 +19,14 @@ from . import (
     exercises,
     explain,
     finetune,
+    language,
     mistakes,
     predict,
     pretrain,
     study,
     summary,
     weights,
+    write,
 )
 from .parser import HelpFormatter, Parser
 
@@ -32,6 +34,8 @@ COMMANDS = {
     "finetune": finetune,
     "predict": predict,
     "evaluate": evaluate,
+    "language": language,
+    "write": write,
     "summary": summary,
     "advise": advise,
     "explain": explain,

@@ -36,7 +36,6 @@ from ..errors import DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate
-from ..recipes.prediction import ANSWERS
 from ..recipes.run_folder import RunFolder
 from ..recipes.tasks import TASKS, task_called, task_of
 from ..terminal import printable, wrapped
@@ -54,7 +53,7 @@ def add_arguments(parser):
         help="a folder with a subfolder of photographs for each class, with images/ and masks/, or with boxes",
     )
     parser.add_argument(
-        "--task", choices=list(ANSWERS), help="say what is to be learned, where the folder does not show it"
+        "--task", choices=list(TASKS), help="say what is to be learned, where the folder does not show it"
     )
     parser.add_argument(
         "--cut",

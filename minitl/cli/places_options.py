@@ -22,8 +22,8 @@ def add_arguments(parser):
         help="score maps of stride 32 and of finer ones down to 32, 16, 8 or 4 (fcn), or join them before (unet) "
         f"(default: {PIXELS.network})",
     )
-    add("--filters", type=int, help="set the filters of the convolution on each map (default: 0, none; unet: 128)")
-    add("--dropout", type=float, help="drop this share of their outputs in training (default: 0)")
+    add("--filters", type=int, help="set the filters of the convolution on each map (default: 128; 0: none)")
+    add("--dropout", type=float, help="drop this share of their outputs in training (default: 0.5)")
     add("--variations", type=int, help=f"show each photograph in so many variations (default: {PIXELS.variations})")
     add("--turns", action="store_true", help="turn variations too: there is no above, as from the air")
     add("--colours", metavar="FILE", help="read which class a colour of the masks means: lines like 128 64 128: road")

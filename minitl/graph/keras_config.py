@@ -28,7 +28,7 @@ def keras_config(graph):
             tensors = [_tensor(tensor, places[tensor]) for tensor in call.by_position]
             named = dict(zip(call.names, call.inputs[len(tensors) :]))
             by_name = {name: _tensor(tensor, places[tensor]) for name, tensor in named.items() if tensor in places}
-            entry["inbound_nodes"].append({"args": [layer.packed(tensors)], "kwargs": {**by_name, **call.options}})
+            entry["inbound_nodes"].append({"args": layer.keras_call(tensors), "kwargs": {**by_name, **call.options}})
     config = {
         "name": graph.name,
         "trainable": True,

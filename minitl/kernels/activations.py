@@ -1,7 +1,8 @@
 """Activation functions and their gradients.
 
-Each gradient is written in terms of the activation's *output* y, so that a layer keeps one array and not two.
-`out=` lets a layer overwrite an array that it has just made and that nobody else holds.
+Each gradient is written in terms of the activation's *output* y, so that a layer keeps one array and not two. Those in
+WITH_SLOPE cannot be: GELU and SiLU take the same value twice (`gelu`). Their slopes are computed with y, and kept in
+its place. `out=` lets a layer overwrite an array that it has just made and that nobody else holds.
 """
 
 from functools import lru_cache
@@ -9,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 
 from .channels import Repeated
+from .elementwise import multiply
+from .gelu import gelu, gelu_tanh, gelu_tanh_with_slope, gelu_with_slope, silu, silu_with_slope
 from .memory import Scratch, empty
 from .parallel import example_slices, share
 from .precision import as_float, smallest_probability
@@ -98,6 +101,20 @@ def sigmoid_gradient(grad, y):
     return grad * (y * (1 - y))
 
 
+def hard_sigmoid(x, out=None):
+    """Return x / 6 + 1/2, cut off below 0 and above 1: three straight lines in place of the sigmoid. It ends at +-3.
+
+    This is Keras 3's. Keras 1 and 2 had x / 5 + 1/2, which ends at +-2.5.
+    """
+    y = np.add(np.multiply(as_float(x), 1 / 6, out=out), 0.5, out=out)
+    return np.clip(y, 0, 1, out=out)
+
+
+def hard_sigmoid_gradient(grad, y):
+    """Return grad / 6 where 0 < y < 1, else 0."""
+    return grad * (((y > 0) & (y < 1)) * y.dtype.type(1 / 6))
+
+
 def softmax(x, out=None, axis=-1):
     """Return exp(x_j) / sum_k exp(x_k) along `axis`, kept strictly above 0.
 
@@ -132,11 +149,28 @@ def log_softmax(x, axis=-1):
     return shifted - np.log(sums(np.exp(shifted), axis))
 
 
-# Keras's names -> (function, gradient)
+def slope_gradient(grad, slope):
+    """Return grad * dy/dx, for activations whose slope dy/dx has been kept."""
+    return multiply(grad, slope)
+
+
+# Keras's names -> (function, gradient). Keras calls the GELU by tanh gelu(..., approximate=True).
 ACTIVATIONS = {
+    "gelu": (gelu, slope_gradient),
+    "gelu_tanh": (gelu_tanh, slope_gradient),
+    "hard_sigmoid": (hard_sigmoid, hard_sigmoid_gradient),
     "linear": (linear, linear_gradient),
     "relu": (relu, relu_gradient),
     "sigmoid": (sigmoid, sigmoid_gradient),
+    "silu": (silu, slope_gradient),
     "softmax": (softmax, softmax_gradient),
+    "swish": (silu, slope_gradient),
     "tanh": (tanh, tanh_gradient),
+}
+# name -> function(x, out=None, slope=None), which returns y and the slope
+WITH_SLOPE = {
+    "gelu": gelu_with_slope,
+    "gelu_tanh": gelu_tanh_with_slope,
+    "silu": silu_with_slope,
+    "swish": silu_with_slope,
 }

@@ -13,15 +13,25 @@ from .parallel import example_slices, share
 
 def add(a, b):
     """Return a + b, for arrays of one shape or of shapes that NumPy broadcasts."""
+    return _combine(np.add, a, b)
+
+
+def multiply(a, b):
+    """Return a * b, for arrays of one shape or of shapes that NumPy broadcasts."""
+    return _combine(np.multiply, a, b)
+
+
+def _combine(operation, a, b):
+    """Return operation(a, b)."""
     if a.shape != b.shape:
-        return a + b
+        return operation(a, b)
     y = empty(a.shape, np.result_type(a, b))
 
-    def add_examples(parts):
+    def combine_examples(parts):
         for part in parts:
-            np.add(a[part], b[part], out=y[part])
+            operation(a[part], b[part], out=y[part])
 
-    share(add_examples, example_slices(y))
+    share(combine_examples, example_slices(y))
     return y
 
 

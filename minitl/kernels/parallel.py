@@ -64,7 +64,7 @@ def share(worker, parts):
         worker(parts)
         return
     count = min(_allowed, len(parts))
-    with _blas_on_one_thread():
+    with one_blas_thread():
         if count < 2 or not _cores.acquire(blocking=False):
             worker(parts)
             return
@@ -85,8 +85,9 @@ def in_this_thread():
 
 
 @contextmanager
-def _blas_on_one_thread():
-    """Limit BLAS to one thread inside this block.
+def one_blas_thread():
+    """Limit BLAS to one thread inside this block. Many small products need it, such as those of a recurrent layer:
+    BLAS's threads would wait for each other at each of them, which takes very long where other programs are running.
 
     The setting belongs to the whole program. It lasts from the start of the first such block to the end of the last.
     """

@@ -12,8 +12,12 @@ ROWS_OF_A_PART = 2**14  # rows that a thread adds up at a time
 ROWS_OF_A_PARTIAL_SUM = 2**8  # rows that are added up in the array's own type
 
 
-def matmul(a, b):
-    """Return a (P, Q) @ b (Q, R) -> (P, R). Each thread computes some rows, or some columns if these are more."""
+def matmul(a, b, finish=None):
+    """Return a (P, Q) @ b (Q, R) -> y (P, R). Each thread computes some rows, or some columns if these are more.
+
+    finish(y, rows)   is called when the product of some rows is there, and may change them: by the thread that has
+                      computed them, or for all rows together if the threads have computed columns
+    """
     (p, q), r = a.shape, b.shape[1]
     y = empty((p, r), np.result_type(a, b))
     count = threads() if 2.0 * p * q * r > LEAST_SHARED_OPERATIONS else 1
@@ -21,15 +25,20 @@ def matmul(a, b):
     def some_rows(parts):
         for rows in parts:
             np.matmul(a[rows], b, out=y[rows])
+            if finish is not None:
+                finish(y, rows)
 
     def some_columns(parts):
         for columns in parts:
             np.matmul(a, b[:, columns], out=y[:, columns])
 
+    by_rows = p > r and not _is_long_and_small(a, b)
     if _is_long_and_small(a, b):
         share(lambda _: product(a, b, out=y), [...])
-        return y
-    share(some_rows if p > r else some_columns, slices(max(p, r), count))
+    else:
+        share(some_rows if by_rows else some_columns, slices(max(p, r), count))
+    if finish is not None and not by_rows:
+        finish(y, slice(0, p))
     return y
 
 

@@ -5,19 +5,35 @@ import numpy as np
 from ..arguments import axes, is_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import ACTIVATIONS
-from ..kernels.activations import softmax, softmax_gradient
+from ..kernels.activations import WITH_SLOPE, softmax, softmax_gradient
 from .base import Layer
 
 
-def activation_functions(name):
-    """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name."""
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise ArgumentError(f"activation is {name!r}; expected one of {', '.join(ACTIVATIONS)}.")
+def activation_functions(name, argument="activation", with_slope=False):
+    """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name.
+
+    with_slope   the layer calls `activated`, so those whose gradient takes a slope (WITH_SLOPE) are possible, too
+    """
+    known = [each for each in ACTIVATIONS if with_slope or each not in WITH_SLOPE]
+    if not isinstance(name, str) or name not in known:
+        raise ArgumentError(f"{argument} is {name!r}; expected one of {', '.join(known)}.")
     return ACTIVATIONS[name]
 
 
+def activated(name, x, out=None):
+    """Return y = activation(x), and what its gradient function takes: y, or the slopes of those in WITH_SLOPE."""
+    if name in WITH_SLOPE:
+        return WITH_SLOPE[name](x, out)
+    y = ACTIVATIONS[name][0](x, out=out)
+    return y, y
+
+
 class Activation(Layer):
-    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'tanh', 'linear'."""
+    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'hard_sigmoid', 'tanh', 'gelu', 'silu', 'linear'.
+
+    'swish' is Keras's other name of 'silu'. 'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it
+    (`kernels.gelu`).
+    """
 
     config_names = ("activation",)
     passes_mask = True
@@ -25,17 +41,17 @@ class Activation(Layer):
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activation
-        self.activate, self.activation_gradient = activation_functions(activation)
+        self.activate, self.activation_gradient = activation_functions(activation, with_slope=True)
         self.keeps_channels = self.is_elementwise = activation != "softmax"  # a softmax mixes the channels
 
     def forward(self, x, training=False):
-        y = self.activate(x)
-        self.remember(y)
+        y, kept = activated(self.activation, x)
+        self.remember(kept)
         return y
 
     def backward(self, grad):
-        (y,) = self.remembered()
-        return self.activation_gradient(grad, y)
+        (kept,) = self.remembered()
+        return self.activation_gradient(grad, kept)
 
 
 class ReLU(Layer):

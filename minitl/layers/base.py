@@ -174,7 +174,7 @@ class Layer:
         named, options = masking.inputs_by_name(self, tensors, by_name)
         shape = self.packed([tensor.shape for tensor in tensors])
         self.accept(shape)
-        found = self.compute_output_shape(shape)
+        found = self.compute_output_shape(shape, **options)
         if isinstance(found, list) and len(found) < 2:
             raise GraphError(
                 f"layer '{self.name}': compute_output_shape gives a list of {len(found)}; expected the shape itself, "
@@ -192,6 +192,10 @@ class Layer:
     def packed(self, values):
         """Return one value for each input in the form in which `forward` takes them: a list, or a single one."""
         return list(values) if self.merges or len(values) > 1 else values[0]
+
+    def keras_call(self, tensors):
+        """Return the positional arguments of this call in Keras, which are its inputs here."""
+        return [self.packed(tensors)]
 
     def compute_output_mask(self, tensors, mask):
         """Return the symbolic mask of the first output, or None if it has no time steps that could be padding.
@@ -230,6 +234,10 @@ class Layer:
     def trainable_names(self):
         """Return the names of the parameters that the optimizer updates: none if the layer is frozen."""
         return self.parameter_names if self.trainable else []
+
+    def keras_paths(self):
+        """Return {parameter: (path in Keras's legacy files, path in `.weights.h5`)}, both within the layer's group."""
+        return {name: (name, f"vars/{number}") for number, name in enumerate(self.weight_names)}
 
     @property
     def is_fixed(self):

@@ -7,13 +7,14 @@ from .. import initializers
 from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
+from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.channels import Repeated
 from ..kernels.dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
 from ..kernels.elementwise import add
 from ..kernels.geometry import PADDINGS, output_size, spanned, transposed_padding
 from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
-from .activations import activation_functions
+from .activations import activated, activation_functions
 from .base import NO_REGULARIZERS, Layer
 
 
@@ -42,7 +43,7 @@ class _Convolution2D(Layer):
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
         self.activation = "linear" if activation is None else activation
-        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
@@ -141,9 +142,12 @@ class Conv2D(_Convolution2D):
             transform.drop()
             transform = None
         convolve, steps = (conv2d_dilated, self.dilation_rate) if self.is_dilated else (conv2d, self.strides)
-        y = convolve(x, self.kernel, self.bias, steps, self.padding, self.activate, transform)
+        by_slope = self.activation in WITH_SLOPE  # its gradient needs more than y
+        activate = linear if by_slope else self.activate
+        y = convolve(x, self.kernel, self.bias, steps, self.padding, activate, transform)
+        y, kept = activated(self.activation, y, out=y) if by_slope else (y, y)
         # Only what a gradient needs is kept: a frozen kernel needs no x, and a linear activation no y.
-        self.remember(x if self.trainable else None, x.shape[1:3], y if self.activation != "linear" else None)
+        self.remember(x if self.trainable else None, x.shape[1:3], kept if self.activation != "linear" else None)
         return y
 
     def backward(self, grad, other=None):
@@ -269,8 +273,8 @@ class Conv2DTranspose(_Convolution2D):
         y = conv2d_input_gradient(x, self.kernel, tuple(output_hw), self.strides, self.convolution_padding)
         if self.use_bias:
             Repeated(self.bias).combine(np.add, y, y)
-        y = self.activate(y, out=y)
-        self.remember(x if self.trainable else None, y if self.activation != "linear" else None)
+        y, kept = activated(self.activation, y, out=y)
+        self.remember(x if self.trainable else None, kept if self.activation != "linear" else None)
         return y
 
     def backward(self, grad):
@@ -303,10 +307,11 @@ class Conv2DTranspose(_Convolution2D):
         return grad
 
 
-def check_padding(padding):
-    """Return `padding` in lower case. Raises ArgumentError unless it is 'valid' or 'same'."""
+def check_padding(padding, expected="'valid' or 'same'"):
+    """Return `padding` in lower case. Raises ArgumentError, which says what is `expected`, unless it is 'valid' or
+    'same'."""
     if not isinstance(padding, str) or padding.lower() not in PADDINGS:
-        raise ArgumentError(f"padding is {padding!r}; expected 'valid' or 'same'.")
+        raise ArgumentError(f"padding is {padding!r}; expected {expected}.")
     return padding.lower()
 
 

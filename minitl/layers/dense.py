@@ -6,6 +6,8 @@ from .. import initializers
 from ..arguments import DATA_FORMAT, NotHere, keras_arguments, truth_value, whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
+from ..kernels.activations import WITH_SLOPE
+from ..kernels.affine import affine
 from ..terminal import counted
 from .activations import activation_functions
 from .base import NO_REGULARIZERS, Layer
@@ -45,7 +47,7 @@ class Dense(Layer):
         super().__init__(**kwargs)
         self.units = whole_number(units, "units")
         self.activation = "linear" if activation is None else activation
-        self.activate, self.activation_gradient = activation_functions(self.activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
@@ -75,12 +77,11 @@ class Dense(Layer):
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        flat_x = x.reshape(-1, x.shape[-1])
-        y = matmul(flat_x, self.kernel)  # (N, inputs) @ (inputs, units)
-        if self.use_bias:
-            y += self.bias
-        y = self.activate(y, out=y).reshape(*x.shape[:-1], self.units)
-        self.remember(x if self.trainable else None, y if self.activation != "linear" else None)
+        flat_x, activate = x.reshape(-1, x.shape[-1]), None if self.activation == "linear" else self.activate
+        y, slope = affine(flat_x, self.kernel, self.bias, activate, WITH_SLOPE.get(self.activation))
+        y = y.reshape(*x.shape[:-1], self.units)
+        kept = None if self.activation == "linear" else y if slope is None else slope.reshape(y.shape)
+        self.remember(x if self.trainable else None, kept)
         return y
 
     def backward(self, grad):
@@ -100,8 +101,8 @@ class Dense(Layer):
 
         Returns dL/dz (N, units), from which `backward` goes on.
         """
-        x, y = self.remembered()
-        grad = self.activation_gradient(grad, y).reshape(-1, self.units)  # dL/dz
+        x, kept = self.remembered()
+        grad = self.activation_gradient(grad, kept).reshape(-1, self.units)  # dL/dz
         if self.trainable:
             self.require_input(x)
             self.gradients["kernel"] = matmul(x.reshape(-1, x.shape[-1]).T, grad)

@@ -8,12 +8,14 @@ from ..arguments import axes
 from ..errors import ArgumentError, ShapeError
 from ..kernels.activations import relu_gradient
 from ..kernels.elementwise import add, add_and_relu, concatenate
+from ..kernels.precision import as_float
 from ..kernels.products import sums
 from .base import Layer
 
 
-class Add(Layer):
-    """y = x_1 + x_2 + ...  All inputs have one shape; a size of 1 is broadcast, as in NumPy."""
+class _Merge(Layer):
+    """The base of the layers that merge number by number. All inputs have one shape; a size of 1 is broadcast, as in
+    NumPy."""
 
     merges = True
     passes_mask = True
@@ -31,11 +33,19 @@ class Add(Layer):
                 f"layer '{self.name}' expected two or more inputs of one shape, found {list(input_shapes)}."
             )
 
+    def arrays(self, x):
+        """Return the inputs in one type, after a check of their shapes."""
+        self.accept([each.shape for each in x])
+        return cast_to_one_type(x)
+
+
+class Add(_Merge):
+    """y = x_1 + x_2 + ...  All inputs have one shape; a size of 1 is broadcast, as in NumPy."""
+
     def forward(self, x, training=False, relu=False):
         """Return y, with relu=True max(y, 0): a ReLU behind this layer takes no pass over the maps of its own then.
         `backward` goes back through both."""
-        self.accept([each.shape for each in x])
-        *others, last = cast_to_one_type(x)
+        *others, last = self.arrays(x)
         y = (add_and_relu if relu else add)(reduce(add, others), last)
         self.remember([each.shape for each in x], y if relu else None)
         return y
@@ -47,6 +57,84 @@ class Add(Layer):
         if y is not None:
             grad = relu_gradient(grad, y)
         return [_sum_over_broadcast_axes(grad, shape) for shape in shapes]
+
+
+class Subtract(_Merge):
+    """y = x_1 - x_2, of two inputs."""
+
+    def check_input(self, input_shapes):
+        super().check_input(input_shapes)
+        if len(input_shapes) > 2:
+            raise ShapeError(f"layer '{self.name}' expected two inputs, found {len(input_shapes)}.")
+
+    def forward(self, x, training=False):
+        a, b = self.arrays(x)
+        self.remember(a.shape, b.shape)
+        return a - b
+
+    def backward(self, grad):
+        """Return grad and -grad, since dy/dx_1 = 1 and dy/dx_2 = -1."""
+        a, b = self.remembered()
+        return [_sum_over_broadcast_axes(grad, a), -_sum_over_broadcast_axes(grad, b)]
+
+
+class Multiply(_Merge):
+    """y = x_1 * x_2 * ...  With numbers from 0 to 1 in one input, it lets through a share of the other: a gate."""
+
+    def forward(self, x, training=False):
+        x = self.arrays(x)
+        self.remember(x)
+        return reduce(np.multiply, x)
+
+    def backward(self, grad):
+        """Return for each input grad times the product of the others, which is dy/dx_k. (y / x_k would be 0 / 0 where
+        x_k is 0.)"""
+        (x,) = self.remembered()
+        slopes = [reduce(np.multiply, x[:k] + x[k + 1 :]) for k in range(len(x))]
+        return [_sum_over_broadcast_axes(grad * slope, each.shape) for slope, each in zip(slopes, x)]
+
+
+class Average(_Merge):
+    """y = (x_1 + x_2 + ...) / M, the mean of M inputs."""
+
+    def compute_output_dtype(self, input_dtypes):
+        return "float32"
+
+    def forward(self, x, training=False):
+        x = self.arrays(x)
+        self.remember([each.shape for each in x])
+        return as_float(reduce(add, x)) / len(x)
+
+    def backward(self, grad):
+        """Return grad / M for each input, since dy/dx_k = 1 / M."""
+        (shapes,) = self.remembered()
+        return [_sum_over_broadcast_axes(grad / len(shapes), shape) for shape in shapes]
+
+
+class Maximum(_Merge):
+    """y = the largest of x_1, x_2, ... in each place."""
+
+    of_two = staticmethod(np.maximum)
+
+    def forward(self, x, training=False):
+        x = self.arrays(x)
+        y = reduce(self.of_two, x)
+        self.remember(x, y)
+        return y
+
+    def backward(self, grad):
+        """Return for each input grad where the input is y, else 0: dy/dx_k is 1 for the largest and 0 for the others.
+        Inputs that are equal there have no derivative; each gets an equal share of grad."""
+        x, y = self.remembered()
+        is_y = [np.broadcast_to(each == y, y.shape) for each in x]
+        share = grad / np.maximum(sum(each.astype(grad.dtype) for each in is_y), 1)
+        return [_sum_over_broadcast_axes(share * holds, each.shape) for holds, each in zip(is_y, x)]
+
+
+class Minimum(Maximum):
+    """y = the smallest of x_1, x_2, ... in each place. Its gradient is that of `Maximum`, for the smallest."""
+
+    of_two = staticmethod(np.minimum)
 
 
 class Concatenate(Layer):
@@ -97,6 +185,12 @@ class Concatenate(Layer):
         """Return for each input the slice of grad at the place where the input was put."""
         ends = np.cumsum(self.remembered())[:-1]
         return np.split(grad, ends, axis=self.axis)
+
+
+def check_one_shape(layer, input_shapes, count):
+    """Raise ShapeError unless a layer gets `count` inputs of one shape."""
+    if len(input_shapes) != count or len({tuple(shape[1:]) for shape in input_shapes}) != 1:
+        raise ShapeError(f"layer '{layer.name}' expected {count} inputs of one shape, found {list(input_shapes)}.")
 
 
 def common_dtype(dtypes):

@@ -3,6 +3,8 @@ math is in `kernels/geometry.py` and `kernels/resampling.py`."""
 
 import math
 
+import numpy as np
+
 from ..arguments import DATA_FORMAT, is_whole_number, keras_arguments, pair, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels.geometry import crop, pad, window
@@ -185,3 +187,40 @@ def _sides(value, argument):
         raise ArgumentError(
             f"{argument} is {value!r}; expected n, (rows, columns) or ((top, bottom), (left, right)), all at least 0."
         ) from None
+
+
+class SelectStep(Layer):
+    """Selection: takes one time step, and leaves the others.  x (N, T, D) -> (N, D).
+
+    position   of the step, from 0 on; a negative one counts from the end. A mask is not looked at.
+    """
+
+    config_names = ("position",)
+    keeps_channels = drops_mask = True
+
+    def __init__(self, position=0, **kwargs):
+        super().__init__(**kwargs)
+        if not is_whole_number(position):
+            raise ArgumentError(f"position is {position!r}; expected the number of a time step, such as 0.")
+        self.position = int(position)
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 3, "(N, T, D)")
+        steps = input_shape[1]
+        if steps is not None and not -steps <= self.position < steps:
+            raise ShapeError(f"layer '{self.name}': position is {self.position}, and the input has {steps} time steps.")
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[2]
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        self.remember(x.shape)
+        return np.ascontiguousarray(x[:, self.position])
+
+    def backward(self, grad):
+        """Return grad at the time step that was taken, and 0 at all others."""
+        (shape,) = self.remembered()
+        dx = np.zeros(shape, grad.dtype)
+        dx[:, self.position] = grad
+        return dx

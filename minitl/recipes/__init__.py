@@ -16,6 +16,7 @@ Read in this order:
     heads, schedules, view, run_folder      the parts of both jobs
     segmentation      the same job for masks: the class of each pixel;   places   its steps
     detection         the same job for boxes around things
+    language          a small language model: trained on a text, it writes
     tasks             which of these jobs a folder is meant for
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
@@ -30,6 +31,7 @@ from .clothing import ClothingSettings, FinetunedClothing, finetune_clothing
 from .conversion import convert_weights
 from .detection import DetectionSettings, detect, evaluate_detection, finetune_detection
 from .evaluation import Evaluation, paired_interval, wilson_interval
+from .language import LanguageSettings, train_language_model
 from .photographs import FinetunedPhotographs, find_learning_rate, finetune_photographs
 from .prediction import classify, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
@@ -41,6 +43,7 @@ __all__ = [
     "Evaluation",
     "FinetunedClothing",
     "FinetunedPhotographs",
+    "LanguageSettings",
     "PhotographSettings",
     "SegmentationSettings",
     "SettingError",
@@ -57,5 +60,6 @@ __all__ = [
     "finetune_segmentation",
     "paired_interval",
     "segment",
+    "train_language_model",
     "wilson_interval",
 ]

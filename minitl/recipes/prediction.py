@@ -104,6 +104,7 @@ ANSWERS = {
     "images": ("the class of an image", "classify and evaluate_folder"),
     "segment": ("the class of each pixel", "segment and evaluate_segmentation"),
     "detect": ("boxes around things", "detect and evaluate_detection"),
+    "language": ("the token that comes next", "recipes.language.write and `minitl write`"),
 }
 
 

@@ -26,12 +26,12 @@ def check_outputs(settings, has_figures=True):
     has_figures   whether the report has PNG files, which need matplotlib
     """
     for name in "save", "report", "json":
-        if getattr(settings, name) is not None:
+        if getattr(settings, name, None) is not None:  # not every job has a report
             require_path(name, getattr(settings, name))
     check_writable(settings.json, settings.save)
     if settings.save is not None:
         check_target(settings.save)
-    if settings.report is not None:
+    if getattr(settings, "report", None) is not None:
         check_folder(settings.report, has_figures)
 
 

@@ -16,7 +16,7 @@ from ..training.recovery.checkpoints import clear
 from .place_settings import PlaceSettings
 from .settings import PhotographSettings, SettingError, option
 
-STAGES = ("head", "blocks")
+STAGES = ("head", "blocks", "text")
 
 
 def default_run_folder(photos):

@@ -20,7 +20,7 @@ from ..data.yolo_boxes import label_files
 from ..errors import ArgumentError, DataError
 from .detection import DetectionSettings, evaluate_detection, finetune_detection
 from .photographs import finetune_photographs
-from .prediction import evaluate_folder
+from .prediction import ANSWERS, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation
 from .settings import PhotographSettings
 
@@ -50,6 +50,9 @@ TASKS = {
 def task_called(name, whose):
     """Return the `Task` of this name, which is that of the model or folder `whose`. Raises ArgumentError if there is
     none."""
+    if name not in TASKS and name in ANSWERS:
+        answers, functions = ANSWERS[name]
+        raise ArgumentError(f"{whose}: answers {answers}. It goes with {functions}.")
     if name not in TASKS:
         raise ArgumentError(f"{whose}: is for the task {name!r}; this minitl knows {', '.join(TASKS)}.")
     return TASKS[name]

@@ -68,7 +68,11 @@ def as_it_is(file, target):
             )
         tensors[place.parameter] = file.read(place.tensor, dtype=None)
     numbered, from_numbered = str(target).endswith(KERAS_3), not file.listing.format.startswith("Keras HDF5")
-    unclear = [name for name, tensors in arrays.items() if any(key.startswith("number ") for key in tensors)]
+    unclear = [
+        name
+        for name, tensors in arrays.items()
+        if any(each.startswith("number ") or "/vars/" in each for each in tensors)
+    ]
     if numbered and not from_numbered:
         raise WeightsError(
             f"{target}: Keras 3's layout counts the layers of each class, and {file.path} does not state the classes. "
@@ -81,7 +85,14 @@ def as_it_is(file, target):
     def write(written):
         if numbered:
             keys = [owners[name].removeprefix("layers/") for name in arrays]
-            keras_h5.write_numbered(written, list(zip(keys, arrays, arrays.values())))
+            paths = [
+                {
+                    key if "/vars/" in key else f"vars/{number}": array
+                    for number, (key, array) in enumerate(each.items())
+                }
+                for each in arrays.values()
+            ]
+            keras_h5.write_numbered(written, list(zip(keys, arrays, paths)))
         else:
             keras_h5.write_legacy(written, list(arrays.items()))
 

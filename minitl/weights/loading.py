@@ -16,7 +16,7 @@ from ..kernels.precision import all_finite
 from ..terminal import counted
 from .distrust import known_files
 from .distrust.opening import open_weights
-from .formats.stored_file import FLOATS, array_digest
+from .formats.stored_file import FLOATS, WITHIN, array_digest
 from .ledger import AS_IT_IS, KEY, Origin, from_text, restored
 from .naming import has_keras_layout, own_places, places
 from .published.catalogue import network_of
@@ -100,6 +100,8 @@ def load_from(file, model, partial=False, names=None, restore=False):
             _check_finite(file, place, array)
             digest = digests[place.tensor.name] = file.digest(place.tensor, stored)
             own_name = own_names.get(place.tensor.name, name)
+            if WITHIN in (place.tensor.layer or "") and (own_name, key) not in recorded:
+                own_name = name  # a part of a layer: only the model knows which of its parameters that is
             before, saved = recorded.get((own_name, key), (None, digest))
             if saved != digest:
                 raise WeightsError(

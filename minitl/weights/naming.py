@@ -76,9 +76,16 @@ def has_keras_layout(file):
 
 def owner_of(tensor):
     """Return the part of a tensor's name before the parameter: 'layers/conv2d_1', 'base/conv1', 'features.0'."""
+    if is_of_part(tensor):
+        return tensor.name.removesuffix(f"/{tensor.parameter}")
     if isinstance(tensor.parameter, int):
         return tensor.name.removesuffix(f"/vars/{tensor.parameter}")
     return (tensor.layer or tensor.name.rpartition(".")[0]).replace(WITHIN, "/")
+
+
+def is_of_part(tensor):
+    """Return whether the parameter is the path of a part of the layer in Keras 3's layout, as "cell/vars/0"."""
+    return "/vars/" in str(tensor.parameter)
 
 
 def own_places(file):
@@ -100,7 +107,7 @@ def own_places(file):
             layer, _, parameter = tensor.name.rpartition(".")
         elif WITHIN in layer:
             group, inner = layer.split(WITHIN, 1)
-            layer = inner if len(groups[group]) > 1 else group
+            layer = inner if len(groups[group]) > 1 and not is_of_part(tensor) else group
         found.append(Place(tensor, layer, str(parameter)))
     return found
 
@@ -146,12 +153,32 @@ def _places_by_layer(file, model, layers, names, partial):
         layer = names.get(owner) or names.get(layer, layer)
         if layer not in layers and WITHIN in layer:  # "base//conv1": conv1 of a model within the model
             layer = _layer_within(layer, layers, groups, names)
-        parameter = tensor.parameter
-        if isinstance(parameter, int):
-            expected = layers[layer].weight_names if layer in layers else []
-            parameter = expected[parameter] if parameter < len(expected) else f"number {parameter}"
-        found.append(Place(tensor, layer, parameter))
-    return found
+        found.append(Place(tensor, layer, tensor.parameter))
+    return [place._replace(parameter=_parameter(place, layers.get(place.layer), found)) for place in found]
+
+
+def _parameter(place, layer, places):
+    """Return the name of the parameter in the model's layer (None: it has no such layer) for a tensor of a file of
+    Keras, in which it has a number, the path of a part of the layer, or a name.
+
+    The layers within a layer may have other names in the file. Then their tensors are told apart by their order: of two
+    that are called 'kernel', the first belongs to the first of the layer's parameters that end in 'kernel'.
+    """
+    parameter, expected = place.tensor.parameter, layer.weight_names if layer else []
+    within = re.fullmatch(r".*/vars/([0-9]{1,4})", str(parameter))
+    if within:
+        numbered = {path: name for name, (_, path) in layer.keras_paths().items()} if layer else {}
+        if parameter in numbered or layer is not None and layer.name == (place.tensor.layer or "").split(WITHIN)[0]:
+            return numbered.get(parameter, parameter)
+        parameter = int(within[1])
+    if isinstance(parameter, int):
+        return expected[parameter] if parameter < len(expected) else f"number {parameter}"
+    if layer is None or parameter in expected or WITHIN not in (place.tensor.layer or ""):
+        return parameter
+    alike = [each.tensor for each in places if each.layer == place.layer and each.tensor.parameter == parameter]
+    own = [name for name, (path, _) in layer.keras_paths().items() if path.split("/")[-1] == parameter]
+    position = alike.index(place.tensor)
+    return own[position] if len(own) == len(alike) else parameter
 
 
 def _layer_within(name, layers, groups, names):

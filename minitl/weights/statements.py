@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import layers as all_layers
 from ..layers import Layer, ZeroPadding2D
+from .bert_names import is_bert
 from .formats.keras_config import STATED
 from .formats.stored_file import WITHIN
 from .stated_values import as_text, has_rest, pads_in, pads_of, same
@@ -33,6 +34,8 @@ SEEN_BY_SHAPE = ("filters", "units", "kernel_size", "use_bias", "center", "scale
 # Layers of Keras that do nothing in inference, or that only move numbers.
 NEUTRAL = ("ActivityRegularization", "AlphaDropout", "Dropout", "Flatten", "GaussianDropout", "GaussianNoise",
            "InputLayer", "Permute", "Reshape", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")  # fmt: skip
+# Steps that compute masks: Keras writes them as operations of their own.
+MASKS = ("Any", "LogicalAnd", "LogicalOr", "NotEqual", "PaddingMask", "StepMask")
 MERGING = ("Add", "Concatenate")  # how many of them there are is a matter of notation
 ENDS = ("softmax", "sigmoid")  # activations that a file for another program may leave to its reader
 
@@ -57,6 +60,8 @@ def implied(file, layers, places):
 
     layers   the layers that were loaded;   places   their `Place`s in a file with PyTorch's words
     """
+    if is_bert(layer.name for layer in layers):
+        return []  # its configuration says them, and `bert_config` has read it
     words = {place.layer: place.tensor.name.rpartition(".")[2] for place in places}
     told = {each.get("tensor"): each["config"] for each in json.loads(file.listing.texts.get(STATED) or "[]")}
     told = {(place.layer, argument) for place in places for argument in told.get(place.tensor.name, ())}
@@ -103,8 +108,8 @@ def _compared(operations, model, places, is_keras, partial):
     calls = {call.layer.name: call for call in reversed(model.calls)}  # the first call of each
     owners = {}  # tensor or layer of the file -> names in the model
     for place in places:
-        named = (place.tensor.layer or "").split(WITHIN)[-1]
-        for key in {place.tensor.name, named, named.rpartition("/")[2]}:
+        outer, *_, named = (place.tensor.layer or "").split(WITHIN) * 2  # of "base//conv1"; or twice the same
+        for key in {place.tensor.name, outer, named, named.rpartition("/")[2]}:
             owners.setdefault(key, set()).add(place.layer)
     problems, remarks, others, is_told = [], [], [], False
     for operation in operations:
@@ -237,7 +242,7 @@ def _words(step):
 
 def _steps(kind, config):
     """Return the steps of one operation without weights of the file: none if it changes nothing in inference."""
-    if kind in NEUTRAL or kind in MERGING or kind.startswith("Random"):
+    if kind in (*NEUTRAL, *MASKS, *MERGING) or kind.startswith("Random"):
         return []
     if kind in ("MaxPooling2D", "AveragePooling2D") and same(config.get("pool_size"), 1) and same(
         config.get("strides"), 1

@@ -180,6 +180,32 @@ def pad_same(F, x, window_hw, strides, value=0.0):
     return F.pad(x, (left, right, top, bottom), value=value)
 
 
+def torch_causal_attention(F, layer, x, query_kernel, key_kernel, value_kernel, output_kernel):
+    """Attend as CausalSelfAttention does, with each pair turned by sine and cosine."""
+
+    def heads(kernel):
+        return (x @ kernel).reshape(*x.shape[:2], -1, layer.head_dim)
+
+    def turned(y):
+        pair, z = torch_range(x, layer.head_dim // 2), y.new_zeros(y.shape)
+        angle = torch_range(x, x.shape[1])[:, None] / layer.rotary_base ** (2 * pair / layer.head_dim)
+        cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+        z[..., 0::2] = y[..., 0::2] * cos - y[..., 1::2] * sin
+        z[..., 1::2] = y[..., 0::2] * sin + y[..., 1::2] * cos
+        return z
+
+    q, k, v = turned(heads(query_kernel)), turned(heads(key_kernel)), heads(value_kernel)
+    k, v = (each.repeat_interleave(q.shape[2] // k.shape[2], dim=2) for each in (k, v))
+    q, k, v = (each.transpose(1, 2) for each in (q, k, v))
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return y.transpose(1, 2).reshape(*x.shape[:2], -1) @ output_kernel
+
+
+def torch_range(x, count):
+    """Return 0, 1, ... as a tensor of x's type."""
+    return x.new_ones(count).cumsum(0) - 1
+
+
 def channels_first(x):
     return x.permute(0, 3, 1, 2)
 
@@ -190,7 +216,7 @@ def channels_last(x):
 
 # ---- the table ----
 
-ACTIVATIONS = ["linear", "relu", "sigmoid", "softmax", "tanh"]
+ACTIVATIONS = ["gelu", "linear", "relu", "sigmoid", "silu", "softmax", "tanh"]
 
 CONVOLUTIONS = [
     LayerCase("conv-valid", lambda layers: layers.Conv2D(4, (3, 2), strides=(1, 2)),
@@ -361,11 +387,57 @@ NORMALIZATIONS = [
       for shape in ((6, 5, 7, 4), (9, 4)) for center in (True, False) for scale in (True, False)),
 ]  # fmt: skip
 
+ROW_NORMALIZATIONS = [
+    LayerCase("layer-norm", lambda layers: layers.LayerNormalization(), (3, 5, 7), (3, 5, 7),
+              torch=lambda F, layer, x, gamma, beta: F.layer_norm(x, (7,), gamma, beta, 1e-3)),
+    LayerCase("layer-norm-rows", lambda layers: layers.LayerNormalization(epsilon=1e-12),
+              (5, 9), (5, 9), far_from_zero),
+    LayerCase("layer-norm-axis-1", lambda layers: layers.LayerNormalization(axis=1), (3, 5, 7), (3, 5, 7)),
+    LayerCase("layer-norm-map", lambda layers: layers.LayerNormalization(axis=[1, 3]), (3, 4, 5, 3), (3, 4, 5, 3)),
+    LayerCase("layer-norm-no-center", lambda layers: layers.LayerNormalization(center=False, epsilon=1e-5),
+              (3, 5, 7), (3, 5, 7), wide),
+    LayerCase("layer-norm-no-scale", lambda layers: layers.LayerNormalization(scale=False, axis=(-2, -1)),
+              (3, 5, 7), (3, 5, 7)),
+    LayerCase("layer-norm-plain", lambda layers: layers.LayerNormalization(scale=False, center=False), (4, 6), (4, 6)),
+    LayerCase("rms-norm", lambda layers: layers.RMSNormalization(), (3, 5, 7), (3, 5, 7)),
+    LayerCase("rms-norm-axis-1", lambda layers: layers.RMSNormalization(axis=1, epsilon=1e-3), (3, 5, 7), (3, 5, 7)),
+    LayerCase("rms-norm-map", lambda layers: layers.RMSNormalization(axis=[1, 2]), (3, 4, 5, 3), (3, 4, 5, 3), wide),
+]  # fmt: skip
+
+# Weights of Keras's attention bear the names of its four dense layers: peers/test_attention.py compares it.
+ATTENTIONS = [
+    LayerCase("attention-self", lambda layers: layers.MultiHeadAttention(3, 4), (2, 5, 6), (2, 5, 6), keras=False),
+    LayerCase("attention-one-step", lambda layers: layers.MultiHeadAttention(2, 3, use_bias=False),
+              (1, 1, 5), (1, 1, 5), keras=False),
+    LayerCase("attention-two", lambda layers: layers.MultiHeadAttention(2, 3, value_dim=5, output_shape=4),
+              [(2, 5, 6), (2, 3, 7)], (2, 5, 4), keras=False),
+    LayerCase("attention-three", lambda layers: layers.MultiHeadAttention(3, 2, 4, output_shape=(2, 3)),
+              [(2, 4, 6), (2, 5, 3), (2, 5, 7)], (2, 4, 2, 3), keras=False),
+    LayerCase("attention-dropout", lambda layers: layers.MultiHeadAttention(2, 4, dropout=0.4),
+              (3, 5, 6), (3, 5, 6), in_training="random", keras=False),
+]  # fmt: skip
+
+EMBEDDINGS = [
+    LayerCase("embedding", lambda layers: layers.Embedding(9, 4), (3, 5), (3, 5, 4), whole_numbers(9)),
+    LayerCase("embedding-mask", lambda layers: layers.Embedding(4, 3, mask_zero=True),
+              (2, 9), (2, 9, 3), whole_numbers(4)),
+    LayerCase("embedding-one-number", lambda layers: layers.Embedding(9, 4), (7,), (7, 4), whole_numbers(9)),
+    LayerCase("position-embedding", lambda layers: layers.PositionEmbedding(7), (3, 5, 4), (3, 5, 4), keras=False),
+    LayerCase("token-type-embedding", lambda layers: layers.TokenTypeEmbedding(3), (3, 5, 4), (3, 5, 4), keras=False),
+    LayerCase("select-step", lambda layers: layers.SelectStep(), (3, 5, 4), (3, 4), keras=False),
+    LayerCase("select-last-step", lambda layers: layers.SelectStep(-1), (3, 5, 4), (3, 4), keras=False),
+]  # fmt: skip
+
 ACTIVATION_LAYERS = [
     *(LayerCase(f"activation-{activation}-{'x'.join(map(str, shape))}",
                 lambda layers, activation=activation: layers.Activation(activation), shape, shape,
                 distinct if activation == "relu" else wide)
-      for activation in ACTIVATIONS for shape in ((5, 7), (2, 3, 5, 4))),
+      for activation in (*ACTIVATIONS, "swish") for shape in ((5, 7), (2, 3, 5, 4))),
+    # Keras has no name for this GELU.
+    LayerCase("activation-gelu-tanh", lambda layers: layers.Activation("gelu_tanh"), (3, 5, 7), (3, 5, 7), wide,
+              keras=False, torch=lambda F, layer, x: F.gelu(x, approximate="tanh")),
+    LayerCase("activation-gelu-exact", lambda layers: layers.Activation("gelu"), (3, 5, 7), (3, 5, 7), wide,
+              torch=lambda F, layer, x: F.gelu(x)),
     LayerCase("relu", lambda layers: layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.25),
               (4, 30), (4, 30), distinct, golden="training"),
     *(LayerCase("relu-" + ("-".join(f"{name}-{value}" for name, value in arguments.items()) or "plain"),
@@ -395,6 +467,16 @@ MERGES = [
     LayerCase("add-three", lambda layers: layers.Add(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
     # A map plus one number a channel: the number is used at every pixel, and its gradient is their sum.
     LayerCase("add-stretched", lambda layers: layers.Add(), [(2, 3, 4, 5), (2, 1, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("subtract", lambda layers: layers.Subtract(), [(2, 5, 4, 3)] * 2, (2, 5, 4, 3)),
+    LayerCase("subtract-stretched", lambda layers: layers.Subtract(), [(2, 3, 4, 5), (2, 1, 4, 1)], (2, 3, 4, 5)),
+    LayerCase("multiply", lambda layers: layers.Multiply(), [(2, 5, 4, 3)] * 2, (2, 5, 4, 3)),
+    LayerCase("multiply-three", lambda layers: layers.Multiply(), [(2, 5, 3)] * 3, (2, 5, 3)),
+    LayerCase("multiply-stretched", lambda layers: layers.Multiply(), [(2, 3, 4, 5), (2, 1, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("average", lambda layers: layers.Average(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
+    LayerCase("average-stretched", lambda layers: layers.Average(), [(2, 1, 4, 1), (2, 3, 4, 5)], (2, 3, 4, 5)),
+    LayerCase("maximum", lambda layers: layers.Maximum(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
+    LayerCase("maximum-stretched", lambda layers: layers.Maximum(), [(2, 3, 4, 5), (2, 3, 1, 5)], (2, 3, 4, 5)),
+    LayerCase("minimum", lambda layers: layers.Minimum(), [(2, 5, 4, 3)] * 3, (2, 5, 4, 3)),
     LayerCase("concatenate", lambda layers: layers.Concatenate(axis=2),
               [(2, 3, 1, 2), (2, 3, 4, 2)], (2, 3, 5, 2), golden="training"),
     LayerCase("concatenate-equal", lambda layers: layers.Concatenate(), [(2, 3, 4, 5)] * 3, (2, 3, 4, 15)),
@@ -410,6 +492,18 @@ MERGES = [
               [(2, 4, 5, 3), (2, 4, 5, 4), (2, 4, 5, 5)], (2, 4, 5, 12)),
 ]  # fmt: skip
 
+DECODER = [
+    LayerCase("reversible-embedding", lambda layers: layers.ReversibleEmbedding(9, 4),
+              (3, 5), (3, 5, 4), whole_numbers(9)),
+    LayerCase("swiglu", lambda layers: layers.SwiGLU(), [(2, 5, 7)] * 2, (2, 5, 7), wide, keras=False),
+    LayerCase("causal-attention", lambda layers: layers.CausalSelfAttention(4, 3),
+              (2, 7, 5), (2, 7, 5), keras=False, torch=torch_causal_attention),
+    LayerCase("causal-attention-shared-keys", lambda layers: layers.CausalSelfAttention(6, 4, 2, rotary_base=50),
+              (3, 8, 7), (3, 8, 7), keras=False, torch=torch_causal_attention),
+    LayerCase("causal-attention-one-key", lambda layers: layers.CausalSelfAttention(2, 5, 1),
+              (2, 1, 3), (2, 1, 3), keras=False, torch=torch_causal_attention),
+]  # fmt: skip
+
 DROPOUTS = [
     LayerCase(
         "dropout", lambda layers: layers.Dropout(0.5), (2, 10), (2, 10), in_training="random", golden="inference"
@@ -420,5 +514,70 @@ DROPOUTS = [
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
 
-LAYERS = [*CONVOLUTIONS, *MAPS, *POOLINGS, *DENSE, *NORMALIZATIONS, *ACTIVATION_LAYERS, *MERGES, *DROPOUTS]
+SEQUENCES = [
+    *(LayerCase(f"conv1d-{padding}", lambda layers, padding=padding: layers.Conv1D(4, 3, padding=padding,
+                activation="tanh"), (2, 7, 3), (2, 5 if padding == "valid" else 7, 4))
+      for padding in ("valid", "same", "causal")),
+    LayerCase("conv1d-strides", lambda layers: layers.Conv1D(4, (3,), strides=2, padding="same", use_bias=False),
+              (3, 8, 2), (3, 4, 4)),
+    LayerCase("conv1d-dilated", lambda layers: layers.Conv1D(3, 2, dilation_rate=3, padding="causal"),
+              (2, 9, 2), (2, 9, 3)),
+    LayerCase("conv1d-one-step", lambda layers: layers.Conv1D(3, 1), (2, 1, 5), (2, 1, 3)),
+    LayerCase("max-pool-1d", lambda layers: layers.MaxPooling1D(), (2, 7, 3), (2, 3, 3), distinct),
+    LayerCase("max-pool-1d-same", lambda layers: layers.MaxPooling1D(3, 2, padding="same"),
+              (2, 7, 3), (2, 4, 3), distinct),
+    LayerCase("average-pool-1d", lambda layers: layers.AveragePooling1D(3, 1), (2, 7, 3), (2, 5, 3)),
+    LayerCase("global-average-1d", lambda layers: layers.GlobalAveragePooling1D(), (3, 7, 2), (3, 2)),
+    LayerCase("global-average-1d-kept", lambda layers: layers.GlobalAveragePooling1D(keepdims=True),
+              (3, 5, 2), (3, 1, 2)),
+    LayerCase("global-max-1d", lambda layers: layers.GlobalMaxPooling1D(), (3, 7, 2), (3, 2), distinct),
+    LayerCase("global-max-1d-kept", lambda layers: layers.GlobalMaxPooling1D(keepdims=True),
+              (3, 5, 2), (3, 1, 2), distinct),
+    LayerCase("zero-padding-1d", lambda layers: layers.ZeroPadding1D((2, 1)), (2, 5, 3), (2, 8, 3)),
+    LayerCase("cropping-1d", lambda layers: layers.Cropping1D((2, 1)), (2, 7, 3), (2, 4, 3)),
+    LayerCase("upsampling-1d", lambda layers: layers.UpSampling1D(3), (2, 5, 3), (2, 15, 3)),
+    LayerCase("repeat-vector", lambda layers: layers.RepeatVector(4), (3, 5), (3, 4, 5)),
+    LayerCase("permute", lambda layers: layers.Permute((3, 1, 2)), (2, 3, 4, 5), (2, 5, 3, 4)),
+]  # fmt: skip
+
+RECURRENT = [
+    *(LayerCase("-".join([name.lower(), *(f"{key}-{value}" for key, value in arguments.items())]),
+                lambda layers, name=name, arguments=arguments: getattr(layers, name)(3, **arguments),
+                (4, 5, 2), (4, 5, 3) if arguments.get("return_sequences") else (4, 3),
+                golden="training" if name != "SimpleRNN" and set(arguments) == {"return_sequences"} else None)
+      for name, several_arguments in {
+          "SimpleRNN": [{}, {"return_sequences": True, "use_bias": False}, {"activation": "sigmoid"}],
+          "LSTM": [{}, {"return_sequences": True}, {"go_backwards": True}, {"recurrent_activation": "hard_sigmoid"},
+                   {"use_bias": False}],
+          "GRU": [{}, {"return_sequences": True}, {"reset_after": False, "return_sequences": True},
+                  {"reset_after": False}, {"go_backwards": True, "use_bias": False}],
+      }.items() for arguments in several_arguments),
+    LayerCase("lstm-one-step", lambda layers: layers.LSTM(5), (2, 1, 3), (2, 5)),
+    LayerCase("lstm-dropout", lambda layers: layers.LSTM(3, dropout=0.4), (4, 5, 6), (4, 3), in_training="random"),
+    *(LayerCase(f"bidirectional-{mode}", lambda layers, mode=mode: layers.Bidirectional(
+                layers.LSTM(3, return_sequences=True), merge_mode=mode),
+                (2, 5, 4), (2, 5, 6 if mode == "concat" else 3))
+      for mode in ("concat", "sum", "mul", "ave")),
+    LayerCase("bidirectional-last", lambda layers: layers.Bidirectional(layers.GRU(3)), (3, 5, 2), (3, 6)),
+    LayerCase("time-distributed", lambda layers: layers.TimeDistributed(layers.Conv2D(2, 3)),
+              (2, 3, 5, 4, 2), (2, 3, 3, 2, 2)),
+    LayerCase("time-distributed-lstm", lambda layers: layers.TimeDistributed(layers.LSTM(3)), (2, 3, 5, 4), (2, 3, 3)),
+]  # fmt: skip
+
+LAYERS = [
+    *SEQUENCES,
+    *RECURRENT,
+    *CONVOLUTIONS,
+    *MAPS,
+    *POOLINGS,
+    *DENSE,
+    *NORMALIZATIONS,
+    *ROW_NORMALIZATIONS,
+    *ACTIVATION_LAYERS,
+    *MERGES,
+    *DROPOUTS,
+    *EMBEDDINGS,
+    *ATTENTIONS,
+    *DECODER,
+]
 GOLDEN = [case for case in LAYERS if case.golden]

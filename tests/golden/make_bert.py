@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import transformers
 from transformers import BertConfig, BertForPreTraining
 
 SIZES = {"vocab_size": 11, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3,
@@ -36,6 +37,7 @@ def main():
         types=types.numpy(),
         hidden=output.last_hidden_state.numpy(),
         pooled=output.pooler_output.numpy(),
+        versions=[f"{each.__name__} {each.__version__}" for each in (torch, transformers, np)],
     )
 
 

@@ -22,7 +22,7 @@ class MaskedSum(Layer):
     keyword_inputs = ("mask",)
     call_options = ("times",)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape, times=1):
         return input_shape[0], input_shape[2]
 
     def forward(self, x, training=False, mask=None, times=1):

@@ -73,15 +73,18 @@ def compare_with_keras(make, x, tolerance=1e-5, training=False, trainable=True, 
     dx = layer.backward(grad)
     found = results_by_name(y, dx, layer.gradients, layer.weight_names, layer.get_weights())
     twin = (make_twin or make)(keras.layers)
-    expected = keras_layer(twin, x, grad, weights, training, trainable)
+    expected = keras_layer(twin, x, grad, weights, training, trainable, layer.weight_names)
     assert found.keys() == expected.keys()
     for what in found:
         assert_close(found[what], expected[what], tolerance, what)
     return layer
 
 
-def keras_layer(layer, x, grad, weights, training=False, trainable=True):
-    """Return the results of a new Keras layer for x (a list where it takes several) and the upstream gradient."""
+def keras_layer(layer, x, grad, weights, training=False, trainable=True, names=None):
+    """Return the results of a new Keras layer for x (a list where it takes several) and the upstream gradient.
+
+    names   of its variables in their order, where Keras's own are not unique: those of a layer made from layers
+    """
     layer.trainable = trainable
     tensors = [leaf(each) for each in x] if isinstance(x, list) else leaf(x)
     layer(tensors, training=False)  # creates its parameters
@@ -90,8 +93,9 @@ def keras_layer(layer, x, grad, weights, training=False, trainable=True):
     assert as_numpy(y).shape == grad.shape
     y.backward(torch.tensor(grad))
     dx = [tensor.grad for tensor in (tensors if isinstance(x, list) else [tensors])]
-    gradients = {variable.name: variable.value.grad for variable in layer.trainable_variables}
-    names = [variable.name for variable in layer.weights]
+    by_id = dict(zip(map(id, layer.weights), names or [variable.name for variable in layer.weights]))
+    gradients = {by_id[id(variable)]: variable.value.grad for variable in layer.trainable_variables}
+    names = list(by_id.values())
     results = results_by_name(y, dx, gradients, names, layer.get_weights())
     return {name: as_numpy(array) for name, array in results.items()}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minitl.callbacks
+import minitl.layers
 from minitl.errors import ArgumentError, MinitlError
 
 # Our package, Keras's package
@@ -27,13 +28,20 @@ REQUIRED = {
     "activation": "relu",
     "backup_dir": "run",
     "boundaries": [10],
+    "dims": (2, 1),
+    "layer": minitl.layers.LSTM(2),
+    "n": 3,
     "decay_rate": 0.5,
     "decay_steps": 10,
     "filepath": "model.h5",
     "filename": "log.csv",
     "filters": 3,
     "initial_learning_rate": 0.1,
+    "input_dim": 5,
     "kernel_size": 3,
+    "key_dim": 3,
+    "num_heads": 2,
+    "output_dim": 3,
     "learning_rate": 0.1,
     "num_classes": 3,
     "padding": "valid",

@@ -30,9 +30,8 @@ class SegmentationSettings(PlaceSettings):
 
     network        fcn4, fcn8, fcn16, fcn32: scores of maps of stride 32, and of finer ones up to this stride, are added
                    (`applications.fcn`); unet: maps are joined before they are scored (`applications.unet`)
-    filters        of the 3x3 convolution on each map. 0, the default for fcn4 to fcn32: the maps themselves are scored;
-                   the default for unet is 128
-    dropout        the share of their outputs that is dropped in training
+    filters        of the 3x3 convolution on each map. 0 (not for unet): the maps themselves are scored
+    dropout        the share of their outputs that is dropped in training (None: 0.5 if there are filters)
     class_weights  let the pixels of rare classes count more: a class weighs 1 / (classes * its share of all labelled
                    training pixels), but `LARGEST_WEIGHT` at most. It finds more of rare classes, and takes more other
                    pixels for them
@@ -42,8 +41,8 @@ class SegmentationSettings(PlaceSettings):
     """
 
     network: str = "fcn4"
-    filters: int | None = None
-    dropout: float = 0.0
+    filters: int = 128
+    dropout: float | None = None
     class_weights: bool = False
     colours: dict | str | None = None
     ignore: int | None = IGNORE
@@ -53,13 +52,13 @@ class SegmentationSettings(PlaceSettings):
         settled = super().settled()
         require_one_of("network", self.network, NETWORKS)
         least = 1 if self.network == "unet" else 0
-        filters = 128 * least if self.filters is None else self.filters
-        if type(filters) is not int or not least <= filters <= MOST_FILTERS:
+        if type(self.filters) is not int or not least <= self.filters <= MOST_FILTERS:
             text = "{} is {found!r}; expected a whole number from {least} to {most}."
-            raise SettingError(text, "filters", found=filters, least=least, most=MOST_FILTERS)
-        if not is_number(self.dropout) or not 0 <= self.dropout < 1:
-            raise SettingError("{} is {found!r}; expected a share from 0 to below 1.", "dropout", found=self.dropout)
-        if self.dropout and not filters:
+            raise SettingError(text, "filters", found=self.filters, least=least, most=MOST_FILTERS)
+        dropout = (0.5 if self.filters else 0.0) if self.dropout is None else self.dropout
+        if not is_number(dropout) or not 0 <= dropout < 1:
+            raise SettingError("{} is {found!r}; expected a share from 0 to below 1.", "dropout", found=dropout)
+        if dropout and not self.filters:
             raise SettingError("{} acts on the convolutions, and {} is 0. Leave it out.", "dropout", "filters")
         if self.ignore is not None and (type(self.ignore) is not int or not 0 <= self.ignore <= 255):
             text = "{} is {found!r}; expected the number of unlabelled pixels, from 0 to 255."
@@ -68,7 +67,7 @@ class SegmentationSettings(PlaceSettings):
         if isinstance(colours, (str, os.PathLike)):
             colours = read_colours(colours)
         colour_table(colours)
-        return replace(settled, colours=colours, filters=filters)
+        return replace(settled, colours=colours, dropout=dropout)
 
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""

@@ -17,6 +17,10 @@ and numbers the layer's arrays. The layer's name is an attribute, which early ve
     /layers/conv2d_1/vars            attribute name = "block1_conv2"
     /layers/conv2d_1/vars/0          float32 (3, 3, 64, 64): the kernel, since it is the first
     /layers/functional/layers/conv2d/vars/0      a model within the model
+    /layers/lstm/cell/vars/0                     a part of a layer; its name is that of /layers/lstm/vars
+
+Parts of a layer are numbered on their own, so their tensors keep the whole path below the layer: the parameter is
+"cell/vars/0", and `naming` asks the model's layer which of its parameters that is (`Layer.keras_paths`).
 """
 
 import hashlib
@@ -122,19 +126,35 @@ def _layer_and_parameter(group, name):
 
 def _numbered(file, place, layer_names):
     """Yield a `StoredTensor` for each array of Keras 3's layout."""
-    name = place["file_name"]
+    name, names = place["file_name"], dict(layer_names)
+    groups = {}  # owner -> its group of arrays
     for path, group in hdf5.groups_below(file, name):
         *owner, last = path.split("/")
-        if last != "vars" or any(part in NO_LAYERS for part in owner) or not len(group):
+        if last != "vars" or any(part in NO_LAYERS for part in owner):
             continue
         owner = "/".join(owner)
-        layer = group.attrs.get("name", layer_names.get(owner))
+        groups[owner], layer = group, group.attrs.get("name", names.get(owner))
         if layer is not None and not isinstance(layer, str):
             raise WeightsError(f"{name}: the name of '{owner}' is {type(layer).__name__}, expected text.")
+        if layer is not None:
+            names[owner] = layer
+    for owner, group in groups.items():
+        layer, whole, part = names.get(owner), *_layer_and_part(owner)
+        is_part = bool(part) and whole in names and layer is not None
         for number in sorted(group, key=hdf5.natural):
             dataset = hdf5.member(group, number, h5py.Dataset, name)
             position = int(number) if number.isdecimal() and len(number) < 5 else number
-            yield stored_tensor(dataset, layer, position, **place)
+            if is_part:
+                yield stored_tensor(dataset, f"{names[whole]}{WITHIN}{layer}", f"{part}/vars/{number}", **place)
+            else:
+                yield stored_tensor(dataset, layer, position, **place)
+
+
+def _layer_and_part(owner):
+    """Return ('layers/lstm', 'cell') for 'layers/lstm/cell', ('layers/dense', '') for 'layers/dense'."""
+    pieces = owner.split("/")
+    end = max((k for k, piece in enumerate(pieces[:-1]) if piece == "layers"), default=-2) + 2
+    return "/".join(pieces[:end]), "/".join(pieces[end:])
 
 
 def _names(group, attribute, file_name):
@@ -202,7 +222,7 @@ def _placed(tensor, offset, copied):
 
 
 def write_legacy(root, layers):
-    """Write [(layer name, {parameter: array}), ...] into an open, empty group in the layout of Keras 1 and 2.
+    """Write [(layer name, {path: array}), ...] into an open, empty group in the layout of Keras 1 and 2.
 
     Keras loads by the order of the layers, which is that of `model.layers`.
     """
@@ -211,26 +231,33 @@ def write_legacy(root, layers):
     _write_names(root, "layer_names", [name for name, _ in layers])
     for layer_name, arrays in layers:
         group = root.require_group(layer_name)
-        _write_names(group, "weight_names", [f"{layer_name}/{parameter}:0" for parameter in arrays])
-        for parameter, array in arrays.items():
-            group.create_dataset(f"{layer_name}/{parameter}:0", data=array)
+        _write_names(group, "weight_names", [f"{layer_name}/{path}:0" for path in arrays])
+        for path, array in arrays.items():
+            group.create_dataset(f"{layer_name}/{path}:0", data=array)
 
 
 def write_numbered(root, layers):
-    """Write [(key, layer name, {parameter: array}), ...] into an open, empty group in the layout of Keras 3.
+    """Write [(key, layer name, {path: array}), ...] into an open, empty group in the layout of Keras 3.
 
-    `class_keys` gives the keys. The arrays stand in the order of the layer's own variables.
+    `class_keys` gives the keys. A path is "vars/0", or "cell/vars/0" for an array of a part of the layer, which needs a
+    name as well.
     """
     for key, layer_name, arrays in layers:
-        group = root.create_group(f"layers/{key}/vars")
-        group.attrs["name"] = layer_name
-        for number, array in enumerate(arrays.values()):
-            group.create_dataset(str(number), data=array)
+        group = root.create_group(f"layers/{key}")
+        group.create_group("vars").attrs["name"] = layer_name
+        for path, array in arrays.items():
+            group.create_dataset(path, data=array)
+            *part, number = path.split("/")
+            if len(part) > 1:
+                group["/".join(part)].attrs["name"] = part[-2]
 
 
 def write_layers(root, layers, numbered):
     """Write the weights of `layers`, which are in Keras's order, in one of the two layouts."""
-    arrays = {layer: {name: getattr(layer, name) for name in layer.weight_names} for layer in layers}
+    which = 1 if numbered else 0
+    arrays = {
+        layer: {paths[which]: getattr(layer, name) for name, paths in layer.keras_paths().items()} for layer in layers
+    }
     if numbered:
         write_numbered(root, [(key, layer.name, arrays[layer]) for key, layer in class_keys(layers)])
     else:

@@ -1,0 +1,324 @@
+"""The base of the recurrent layers, with all that stands around their step: the product of the inputs before the loop,
+the loop over the steps and back, masks, and the products for the gradients of the weights behind it.
+
+`kernels/recurrent.py` explains the way back through time; read it first. The weights have Keras's names: kernel
+(D, G*U) for the inputs, recurrent_kernel (U, G*U) for the state, bias; G is the number of gates, which lie side by side
+in blocks of U columns. For the steps, weights and gates are arrays of blocks instead, (G, D, U) and (G, T, N, U), so
+that the numbers of a gate lie together in memory (`kernels/gates.py`).
+
+Who calls this: `recurrent`, whose layers are this class with a step.
+"""
+
+import numpy as np
+
+from .. import initializers
+from ..arguments import number, truth_value, whole_number
+from ..errors import ArgumentError, DataError, ShapeError
+from ..kernels import channel_sums
+from ..kernels.elementwise import contiguous
+from ..kernels.gates import kernel_gradient, products_of_inputs, products_of_inputs_gradient, stacked
+from ..kernels.memory import empty
+from ..kernels.parallel import one_blas_thread
+from ..kernels.precision import as_float
+from ..randomness import generator
+from ..terminal import counted
+from .activations import activation_functions
+from .base import Layer
+
+
+class Recurrent(Layer):
+    """The base of the recurrent layers.  x (N, T, D) -> (N, units), or (N, T, units) with return_sequences=True.
+
+    return_sequences      return the output of every step, not of the last one alone
+    return_state          return the output, then each state after the last step, for another layer's `initial_state`
+    go_backwards          read the sequence from its end. The outputs come in the order in which they were computed
+    dropout               in training, the share of the inputs that are set to 0: the same ones at every step
+    zero_output_for_mask  the output of a masked step is 0. By default it is that of the step before
+
+    The layer takes x alone, or a list: x, then each state (N, units) to begin with. Without these, states begin with 0.
+    In a graph they may also be called `initial_state`.
+
+    mask (N, T): True where a step is real. In a step that is not, the states and the output stay as they were; before
+    the first real step the output is 0.
+    """
+
+    takes_integers = False
+    takes_several = True
+    keyword_inputs = ("mask",)
+    input_axes = {"kernel": 0}
+    training_only = ("dropout", "seed", "unit_forget_bias")
+    gates = 1
+    states = 1  # h; and c in an LSTM
+
+    def __init__(
+        self,
+        units,
+        activation,
+        use_bias,
+        kernel_initializer,
+        recurrent_initializer,
+        bias_initializer,
+        dropout,
+        seed,
+        return_sequences,
+        return_state,
+        go_backwards,
+        zero_output_for_mask,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units = whole_number(units, "units")
+        self.activation = "linear" if activation is None else activation
+        activation_functions(self.activation)
+        self.use_bias = truth_value(use_bias, "use_bias")
+        self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
+        self.recurrent_initializer = initializers.checked(recurrent_initializer, "recurrent_initializer")
+        self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
+        self.dropout, self.seed = number(dropout, "dropout", 0, 1), seed
+        if self.dropout == 1:
+            raise ArgumentError("dropout is 1; expected less, since nothing would be left of the inputs.")
+        self.random, self.generator = self.dropout > 0, generator(seed)
+        self.return_sequences = truth_value(return_sequences, "return_sequences")
+        self.return_state = truth_value(return_state, "return_state")
+        self.go_backwards = truth_value(go_backwards, "go_backwards")
+        self.zero_output_for_mask = truth_value(zero_output_for_mask, "zero_output_for_mask")
+        self.kernel = self.recurrent_kernel = self.bias = None
+
+    # ---- shapes ----
+
+    def build(self, input_shape):
+        features, width = _sequence_shape(input_shape)[2], self.gates * self.units
+        self.add_weight("kernel", (features, width), self.kernel_initializer)
+        self.add_weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
+        if self.use_bias:
+            self.add_weight("bias", self.bias_shape, self.bias_initializer)
+
+    @property
+    def bias_shape(self):
+        return (self.gates * self.units,)
+
+    def check_input(self, input_shape):
+        sequence, states = _sequence_shape(input_shape), _state_shapes(input_shape)
+        self.expect_rank(sequence, 3, "(N, T, D)")
+        if sequence[1] == 0:
+            raise ShapeError(f"layer '{self.name}' got sequences without a step, {tuple(sequence)}; expected T >= 1.")
+        if sequence[2] is None:
+            raise ShapeError(f"layer '{self.name}' needs to know how many features a step has, found {sequence}.")
+        if self.kernel is not None and sequence[2] != len(self.kernel):
+            expected = counted(len(self.kernel), "feature")
+            raise ShapeError(f"layer '{self.name}' expected {expected} in each step, found {sequence[2]}.")
+        if states and (len(states) != self.states or any(tuple(each[1:]) != (self.units,) for each in states)):
+            raise ShapeError(
+                f"layer '{self.name}' expected {counted(self.states, 'state')} of shape (N, {self.units}) behind the "
+                f"sequences, found {[tuple(each) for each in states]}."
+            )
+
+    def compute_output_shape(self, input_shape):
+        n, steps, _ = _sequence_shape(input_shape)
+        output = (n, steps, self.units) if self.return_sequences else (n, self.units)
+        return [output, *[(n, self.units)] * self.states] if self.return_state else output
+
+    def compute_output_mask(self, inputs, mask):
+        """Return the mask of the output: that of the input if every step has an output, else None."""
+        return mask if self.return_sequences else None
+
+    def flops(self, input_shape):
+        """Return 2 * T * (numbers of the two kernels): a product and a sum for each of them at each step."""
+        return 2 * (self.kernel.size + self.recurrent_kernel.size) * (_sequence_shape(input_shape)[1] or 0)
+
+    def keras_paths(self):
+        """Return the paths of the parameters in Keras's files, where a cell within the layer owns them."""
+        paths = super().keras_paths().items()
+        return {name: (f"{self.class_name}_cell/{legacy}", f"cell/{numbered}") for name, (legacy, numbered) in paths}
+
+    def __call__(self, inputs, initial_state=None, **keywords):
+        if initial_state is not None:
+            states = initial_state if isinstance(initial_state, (list, tuple)) else [initial_state]
+            inputs = [*(inputs if isinstance(inputs, (list, tuple)) else [inputs]), *states]
+        return super().__call__(inputs, **keywords)
+
+    # ---- forward ----
+
+    def forward(self, x, training=False, mask=None):
+        x, *given = x if isinstance(x, (list, tuple)) else [x]
+        self.accept([x.shape, *(each.shape for each in given)] if given else x.shape)
+        x, (n, steps, features) = as_float(x), x.shape
+        mask, kept = self._checked_mask(mask, (n, steps)), self._draw(x, training)
+        rows = self._in_time_order(x, kept).reshape(steps * n, features)
+        z = products_of_inputs(rows, stacked(self.kernel, self.gates), self.input_biases if self.use_bias else None)
+        z = z.reshape(self.gates, steps, n, self.units)
+        history = [empty((steps + 1, n, self.units), z.dtype, is_scratch=True) for _ in range(self.states)]
+        for k, array in enumerate(history):
+            array[0] = given[k] if given else 0
+        notes, tools = self._notes(z), self._tools(z)
+        with one_blas_thread():
+            for t in range(steps):
+                before, after = [array[t] for array in history], [array[t + 1] for array in history]
+                self._step(z[:, t], before, after, notes[t], tools)
+                if mask is not None:
+                    for old, new in zip(before, after):
+                        np.copyto(new, old, where=~mask[t])
+        shown = self._shown(mask)
+        self.remember(x if self.trainable else None, x.shape, kept, len(given), z, history, notes, mask, shown)
+        y = history[0][1:] if self.return_sequences else history[0][-1]
+        if shown is not None:
+            y = np.where(shown if self.return_sequences else shown[-1], y, y.dtype.type(0))
+        y = np.array(y.swapaxes(0, 1) if self.return_sequences else y, order="C")
+        return [y, *(array[-1].copy() for array in history)] if self.return_state else y
+
+    def _checked_mask(self, mask, expected):
+        """Return the mask as (T, N, 1), or None. Raises DataError for an array that is no mask of this batch."""
+        if mask is None:
+            return None
+        mask = np.asarray(mask)
+        if mask.shape != expected or mask.dtype.kind not in "biu":
+            raise DataError(
+                f"layer '{self.name}' expected a mask {tuple(expected)} of booleans, True where a step is real; found "
+                f"{mask.shape} of {mask.dtype}."
+            )
+        return self._turned(mask.astype(bool).T)[:, :, None]
+
+    def _draw(self, x, training):
+        """Return what the inputs are multiplied with by dropout (N, 1, D), the same at all steps; or None."""
+        if not training or not self.dropout:
+            return None
+        kept = self.generator.random((len(x), 1, x.shape[2]), np.float32) >= self.dropout
+        return kept * x.dtype.type(1 / (1 - self.dropout))
+
+    def _in_time_order(self, x, kept):
+        """Return x (N, T, D) after dropout as (T, N, D), in the order in which the steps are computed."""
+        x = x if kept is None else x * kept
+        return contiguous(self._turned(x.swapaxes(0, 1)))
+
+    def _turned(self, array):
+        """Return an array (T, ...) in the order in which the steps are computed, and back."""
+        return array[::-1] if self.go_backwards else array
+
+    def _shown(self, mask):
+        """Return where h is the output, (T, N, 1); elsewhere the output is 0. None: everywhere."""
+        if mask is None or mask.all():
+            return None
+        return mask if self.zero_output_for_mask and self.return_sequences else np.logical_or.accumulate(mask, axis=0)
+
+    # ---- backward ----
+
+    def backward(self, grad):
+        """Return dL/dx, and dL/d(state) for each state that the layer was given: see `kernels/recurrent.py`.
+
+        A masked step hands its states on unchanged, and so it does with their gradients.
+        """
+        dz, dstates = self._through_time(grad)
+        _, (n, steps, features), kept, given, *_ = self.remembered()
+        dx = products_of_inputs_gradient(_rows(dz[0]), stacked(self.kernel, self.gates)).reshape(steps, n, features)
+        dx = np.array(self._turned(dx).swapaxes(0, 1), order="C")  # (N, T, D)
+        if kept is not None:
+            dx *= kept
+        return [dx, *dstates] if given else dx
+
+    def backward_to_parameters(self, grad):
+        """Fill the gradients of the weights alone."""
+        self._through_time(grad)
+
+    def _through_time(self, grad):
+        """Go back through all steps. Fills `gradients`; returns (what `_steps_back` returned, dL/d(first states))."""
+        x, _, kept, _, z, history, notes, mask, shown = self.remembered()
+        outputs, dstates = self._split(grad, shown)
+        with one_blas_thread():
+            dz = self._steps_back(outputs, dstates, z, history, notes, mask)
+        if self.trainable:
+            self.require_input(x)
+            rows = self._in_time_order(x, kept).reshape(x.shape[0] * x.shape[1], x.shape[2])
+            self.gradients["kernel"] = kernel_gradient(rows, _rows(dz[0]))
+            self.gradients["recurrent_kernel"] = self._recurrent_gradient(history[0][:-1], notes, dz)
+            if self.use_bias:
+                self.gradients["bias"] = self._bias_gradient(dz)
+        return dz, dstates
+
+    def _split(self, grad, shown):
+        """Return the gradients of the outputs (T, N, U), or None if only the last step has one; and those of the states
+        after the last step."""
+        y_grad, *of_states = grad if self.return_state else [grad]
+        dstates = [np.array(each) for each in of_states] or [
+            np.zeros((len(y_grad), self.units), y_grad.dtype) for _ in range(self.states)
+        ]
+        if not self.return_sequences:
+            dstates[0] += y_grad if shown is None else y_grad * shown[-1]
+            return None, dstates
+        outputs = contiguous(y_grad.swapaxes(0, 1))
+        return (outputs if shown is None else outputs * shown), dstates
+
+    def state_gradient_norms(self, grad):
+        """Return [|dL/dh_0|, ..., |dL/dh_T|] for grad = dL/dy of the latest forward, h_0 being the state before the
+        first step: how much of the gradient is left of it on the way back."""
+        *_, z, history, notes, mask, shown = self.remembered()
+        outputs, dstates = self._split(grad, shown)
+        norms = [float(np.linalg.norm(dstates[0] if outputs is None else dstates[0] + outputs[-1]))]
+
+        def note(t):
+            before = dstates[0] if outputs is None or t == 0 else dstates[0] + outputs[t - 1]
+            norms.append(float(np.linalg.norm(before)))
+
+        self._steps_back(outputs, dstates, z, history, notes, mask, note)
+        return norms[::-1]
+
+    def _steps_back(self, outputs, dstates, z, history, notes, mask, note=None):
+        """Return dL/dz (G, T, N, U) of all steps, in a list with what else `_recurrent_gradient` needs. The gradients
+        of the last states, `dstates`, become those of the first. `note(t)` is called behind each step."""
+        dz, tools = self._gradient_arrays(z), self._tools(z, gradient=True)
+        for t in reversed(range(z.shape[1])):
+            before, after = [array[t] for array in history], [array[t + 1] for array in history]
+            if outputs is not None:
+                dstates[0] += outputs[t]
+            if mask is not None:
+                handed_on = [np.where(mask[t], 0, each) for each in dstates]
+                for each in dstates:
+                    each *= mask[t]
+            self._step_gradient(dstates, z[:, t], before, after, notes[t], [each[:, t] for each in dz], tools)
+            if mask is not None:
+                for each, more in zip(dstates, handed_on):
+                    each += more
+            if note is not None:
+                note(t)
+        return dz
+
+    # ---- what a layer says of its step ----
+
+    @property
+    def input_biases(self):
+        """Return what is added to the products of the inputs, (G, U)."""
+        return self.bias.reshape(self.gates, self.units)
+
+    def recurrent_blocks(self, transposed):
+        """Return recurrent_kernel as one matrix for each gate, (G, U, U); for the way back each one is transposed."""
+        blocks = stacked(self.recurrent_kernel, self.gates)
+        return np.ascontiguousarray(blocks.swapaxes(1, 2)) if transposed else blocks
+
+    def _notes(self, z):
+        """Return for each step what it keeps for its gradient besides gates and states: an array (T, N, U)."""
+        return empty(z.shape[1:], z.dtype, is_scratch=True)
+
+    def _gradient_arrays(self, z):
+        """Return the arrays (G, T, N, U) that `_step_gradient` fills, step by step; the first is dL/dz."""
+        return [empty(z.shape, z.dtype)]
+
+    def _recurrent_gradient(self, before, notes, dz):
+        """Return dL/d(recurrent_kernel) from the states h before each step (T, N, U), as one product for all steps."""
+        return kernel_gradient(before.reshape(before.shape[0] * before.shape[1], self.units), _rows(dz[0]))
+
+    def _bias_gradient(self, dz):
+        return np.concatenate([channel_sums(each) for each in dz[0]])
+
+
+def _rows(dz):
+    """Return (G, T, N, U) as (G, T*N, U)."""
+    return dz.reshape(len(dz), dz.shape[1] * dz.shape[2], dz.shape[3])
+
+
+def _sequence_shape(input_shape):
+    """Return the shape of the sequences: `input_shape` is that, or a list with the shapes of states behind it."""
+    return input_shape[0] if isinstance(input_shape, list) else input_shape
+
+
+def _state_shapes(input_shape):
+    """Return the shapes of the states that the layer is given."""
+    return input_shape[1:] if isinstance(input_shape, list) else []
