@@ -5,7 +5,18 @@ from pathlib import Path
 
 from ...arguments import nearest
 from ...errors import ArgumentError
-from . import convolution, convolution_gradients, dense, im2col, losses, normalization, pooling, training
+from . import (
+    convolution,
+    convolution_gradients,
+    dense,
+    foreign_weights,
+    im2col,
+    losses,
+    networks,
+    normalization,
+    pooling,
+    training,
+)
 from .exercise import Exercise
 
 THEMES = {
@@ -21,6 +32,12 @@ THEMES = {
     ),
     "pooling": (pooling.MAX_POOL_GRADIENT,),
     "normalization": (normalization.BATCH_NORM, normalization.BATCH_NORM_BACKWARD),
+    "networks": (networks.BRANCH_BACKWARD, networks.TRAIN_THE_END),
+    "foreign weights": (
+        foreign_weights.KERNEL_FROM_TORCH,
+        foreign_weights.DENSE_AFTER_FLATTEN,
+        foreign_weights.GREY_LAYER,
+    ),
 }
 EXERCISES = tuple(exercise for exercises in THEMES.values() for exercise in exercises)
 
