@@ -99,8 +99,8 @@ KERNEL_FROM_TORCH = Exercise(
     by_hand=kernel_from_torch_by_hand,
     loops=False,
     hints=(
-        "It is one call of a method of arrays. reshape is not the one: it does not move numbers, it only cuts their row "
-        "into other pieces.",
+        "It is one call of a method of arrays. reshape is not the one: it does not move numbers, it only cuts their "
+        "row into other pieces.",
         "kernel.transpose(a, b, c, d) makes the old axis a the first one, b the second one, and so on. F is the old "
         "axis 0, C is 1, KH is 2, KW is 3.",
         "The new order is KH, KW, C, F. Write the number of the old axis for each of them.",
@@ -216,8 +216,8 @@ w[(i*W + j)*C + c, u] = kernel[u, (c*H + i)*W + j]        pixel i, j; channel c;
         "Three steps: cut the axis of the inputs into three axes, move the axes, and join three of them again.",
         "reshape cuts and joins, and does not change the order of the numbers. So first reshape to the axes that are "
         "there, (units, C, H, W), and let transpose change the order.",
-        "kernel.reshape(-1, C, H, W) has the axes units 0, C 1, H 2, W 3. Transpose it to (H, W, C, units), and reshape "
-        "that to (H*W*C, -1).",
+        "kernel.reshape(-1, C, H, W) has the axes units 0, C 1, H 2, W 3. Transpose it to (H, W, C, units), and "
+        "reshape that to (H*W*C, -1).",
     ),
     read_next="minitl/weights/place.py, and flattened_inputs in naming.py, which finds the layers that need it.",
 )  # fmt: skip

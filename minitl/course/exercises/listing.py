@@ -6,16 +6,21 @@ from pathlib import Path
 from ...arguments import nearest
 from ...errors import ArgumentError
 from . import (
+    attention,
     convolution,
     convolution_gradients,
     dense,
+    fine_tuning,
     foreign_weights,
+    grad_cam,
     im2col,
     losses,
+    lstm,
     networks,
     normalization,
     pooling,
     training,
+    winograd,
 )
 from .exercise import Exercise
 
@@ -38,6 +43,10 @@ THEMES = {
         foreign_weights.DENSE_AFTER_FLATTEN,
         foreign_weights.GREY_LAYER,
     ),
+    "fine-tuning": (fine_tuning.WARM_UP_AND_COSINE, fine_tuning.L2_SP_STEP),
+    "fast convolution": (winograd.WINOGRAD_ROW,),
+    "explaining": (grad_cam.GRAD_CAM,),
+    "sequences": (lstm.LSTM_STEP_BACKWARD, attention.ATTENTION_BACKWARD),
 }
 EXERCISES = tuple(exercise for exercises in THEMES.values() for exercise in exercises)
 
