@@ -77,8 +77,8 @@ def whole_cosine(peak, warm_up, steps):
 
 
 def quarter_of_a_cosine(peak, warm_up, steps):
-    """Use a quarter of a cosine, cos(s / S * pi / 2): asked for is half of one, which is raised by 1 and halved, so that
-    it goes from 1 to 0 and is flat at both ends."""
+    """Use a quarter of a cosine, cos(s / S * pi / 2): asked for is half of one, raised by 1 and halved, so that it goes
+    from 1 to 0 and is flat at both ends."""
     rates, k = warm_up_and_cosine(peak, warm_up, steps), np.arange(steps)
     return np.where(k < warm_up, rates, peak * np.cos(np.pi / 2 * (k - warm_up) / (steps - warm_up)))
 
@@ -142,12 +142,12 @@ k >= M     rates[k] = peak * (1 + cos(pi * (k - M) / (T - M))) / 2
     ),
     by_hand=warm_up_and_cosine_by_hand,
     hints=(
-        "Compute the rates by hand for T = 4 and M = 1: the first one is peak * 1/2, the second one is peak, then two of "
-        "the cosine follow.",
+        "Compute the rates by hand for T = 4 and M = 1: the first one is peak * 1/2, the second one is peak, then two "
+        "of the cosine follow.",
         "k = np.arange(steps) are the numbers of all steps, and both formulas can be computed for all of them. A loop "
         "over range(steps) does it as well.",
-        "np.where(k < warm_up, a, b) takes from a where the condition holds, and from b elsewhere. np.cos takes radians, "
-        "and pi is np.pi.",
+        "np.where(k < warm_up, a, b) takes from a where the condition holds, and from b elsewhere. np.cos takes "
+        "radians, and pi is np.pi.",
     ),
     read_next="minitl/optimizers/schedules.py, which has this and other schedules.",
 )  # fmt: skip
@@ -245,11 +245,11 @@ def l2_sp_step_by_hand(name, index, p, start, g, learning_rate, strength):
 L2_SP_STEP = Exercise(
     "l2_sp_step",
     title="L2-SP: a penalty on leaving the start",
-    text="""Weight decay pulls every weight towards 0. For a weight that was loaded, 0 is a strange aim: its start, which
-    a large data set has found, is the better guess. L2-SP (SP: starting point) is a penalty on the squared distance
-    from it, and so it pulls a weight back the harder, the farther it has gone. A weight of the new head was loaded from
-    nowhere. Its start is None, and it is pulled towards 0. Do one step of plain descent on the loss with the penalty,
-    L + P. Derive the gradient of P first. Return the new p, and leave the old one as it is.""",
+    text="""Weight decay pulls every weight towards 0. For a weight that was loaded, 0 is a strange aim: its start,
+    which a large data set has found, is the better guess. L2-SP (SP: starting point) is a penalty on the squared
+    distance from it, and so it pulls a weight back the harder, the farther it has gone. A weight of the new head was
+    loaded from nowhere. Its start is None, and it is pulled towards 0. Do one step of plain descent on the loss with
+    the penalty, L + P. Derive the gradient of P first. Return the new p, and leave the old one as it is.""",
     given={
         "p": "an array: a parameter now",
         "start": "an array of the same shape: its values before training; or None for a new parameter",

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...layers import Activation, Dense, Flatten
 from ...models import Sequential
-from ...recipes.report import grad_cam as engine
+from ...recipes.report.grad_cam import grad_cam as of_the_report
 from .exercise import Case, Exercise
 
 
@@ -21,18 +21,20 @@ def grad_cam_by_engine(maps, gradient):
     head = Dense(len(maps), name="scores")
     model = Sequential([Activation("linear", input_shape=maps.shape[1:], name="maps"), Flatten(), head])
     head.kernel = gradient.reshape(len(maps), -1).T.copy()
-    return engine.grad_cam(model, maps, np.arange(len(maps)), layer="maps")
+    return of_the_report(model, maps, np.arange(len(maps)), layer="maps")
 
 
 def grad_cam_cases(random):
     def case(what, *shape):
         return Case(what, np.maximum(random.normal(0.5, 1, size=shape), 0), random.normal(0.1, 1, size=shape))
 
+    signed = case("one image, 4x3 pixels, 6 channels, with maps below 0, too", 1, 4, 3, 6)
+    signed.arguments[0][...] = random.normal(size=(1, 4, 3, 6))
     against = case("an image in which all speaks against the class", 2, 3, 2, 4)
     against.arguments[1][1] = -np.abs(against.arguments[1][1])
     return [
         case("2 images, maps of 3x5 pixels with 4 channels", 2, 3, 5, 4),
-        case("one image, maps of 4x3 pixels with 6 channels", 1, 4, 3, 6),
+        signed,
         against,
         case("one channel", 3, 2, 4, 1),
         case("maps of one pixel", 4, 1, 1, 3),
@@ -117,7 +119,8 @@ def roles_swapped(maps, gradient):
 
 
 def gradient_alone(maps, gradient):
-    """Leave out the maps: the gradient says how a change would act, and a channel speaks only where its map is large."""
+    """Leave out the maps: the gradient says how a change would act, and a channel speaks only where its map is
+    large."""
     return np.maximum(gradient.sum(axis=3), 0)
 
 
@@ -148,7 +151,7 @@ cam[n, i, j] = relu(sum over k of a[n, k] * maps[n, i, j, k])
 """,
     answer=grad_cam,
     by_engine=grad_cam_by_engine,
-    lines=(engine.grad_cam,),
+    lines=(of_the_report,),
     cases=grad_cam_cases,
     wrong_answers=(
         sum_of_the_gradient, without_relu, absolute_values, relu_of_each_channel, relu_of_the_weights,
@@ -160,8 +163,8 @@ cam[n, i, j] = relu(sum over k of a[n, k] * maps[n, i, j, k])
     hints=(
         "First the weights, (N, C): a mean over two axes at once. Then a sum over the channels, and what is below 0 "
         "becomes 0.",
-        "gradient.mean(axis=(1, 2)) has shape (N, C). With [:, None, None, :] behind it, it has (N, 1, 1, C), and can be "
-        "multiplied by the maps.",
+        "gradient.mean(axis=(1, 2)) has shape (N, C). With [:, None, None, :] behind it, it has (N, 1, 1, C), and can "
+        "be multiplied by the maps.",
         "Multiply the maps by these weights, take .sum(axis=3), and np.maximum of that and 0.",
     ),
     read_next="minitl/recipes/report/grad_cam.py, whose head says why the mean of the gradient is the weight.",

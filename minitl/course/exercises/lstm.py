@@ -224,8 +224,8 @@ h_after = o * tanh(c_after)                         every * is number by number
         "whole gradient of c_after comes first: dc plus what comes back through h_after.",
         "That is dc + dh * o * (1 - tanh(c_after)^2). With it: dL/di = dc * g, dL/df = dc * c, dL/dg = dc * i, and "
         "dL/do = dh * tanh(c_after). The memory before gets dc * f.",
-        "Multiply each of the four by its slope, and join them with np.concatenate([...], axis=1) in the order i, f, g, "
-        "o: that is dz. Then dx = dz @ kernel.T, and h before gets dz @ recurrent_kernel.T.",
+        "Multiply each of the four by its slope, and join them with np.concatenate([...], axis=1) in the order i, f, "
+        "g, o: that is dz. Then dx = dz @ kernel.T, and h before gets dz @ recurrent_kernel.T.",
     ),
     read_next="minitl/kernels/lstm.py, which says why this gradient does not vanish.",
 )  # fmt: skip
