@@ -5,7 +5,23 @@ from pathlib import Path
 
 from ...arguments import nearest
 from ...errors import ArgumentError
-from . import convolution, convolution_gradients, dense, im2col, losses, normalization, pooling, training
+from . import (
+    attention,
+    convolution,
+    convolution_gradients,
+    dense,
+    fine_tuning,
+    foreign_weights,
+    grad_cam,
+    im2col,
+    losses,
+    lstm,
+    networks,
+    normalization,
+    pooling,
+    training,
+    winograd,
+)
 from .exercise import Exercise
 
 THEMES = {
@@ -21,6 +37,16 @@ THEMES = {
     ),
     "pooling": (pooling.MAX_POOL_GRADIENT,),
     "normalization": (normalization.BATCH_NORM, normalization.BATCH_NORM_BACKWARD),
+    "networks": (networks.BRANCH_BACKWARD, networks.TRAIN_THE_END),
+    "foreign weights": (
+        foreign_weights.KERNEL_FROM_TORCH,
+        foreign_weights.DENSE_AFTER_FLATTEN,
+        foreign_weights.GREY_LAYER,
+    ),
+    "fine-tuning": (fine_tuning.WARM_UP_AND_COSINE, fine_tuning.L2_SP_STEP),
+    "fast convolution": (winograd.WINOGRAD_ROW,),
+    "explaining": (grad_cam.GRAD_CAM,),
+    "sequences": (lstm.LSTM_STEP_BACKWARD, attention.ATTENTION_BACKWARD),
 }
 EXERCISES = tuple(exercise for exercises in THEMES.values() for exercise in exercises)
 
