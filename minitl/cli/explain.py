@@ -4,21 +4,19 @@ minitl explain step                    an update of a small network in numbers
 minitl explain step --network vgg16    the last layers of VGG16
 minitl explain pixels                  train a network to classify pixels
 minitl explain boxes                   train one that draws boxes around things
-minitl explain boxes --plots figures   draw a figure as well
+minitl explain boxes --plots figures   draw a figure as well (needs Pillow)
 minitl explain sentences               read word by word: an RNN and LSTMs
 minitl explain attention               look at all words at once
 
 Of a step, every number is printed, and the line of source that computed it.
-The networks for pixels and boxes learn from shapes on textures in about a
-minute (--plots needs Pillow), those for sentences from sentences that a program
-makes up (--plots needs matplotlib). If the weights of MiniLM are on this
-machine, `explain attention` looks into it.
+The networks learn from shapes on textures or from made-up sentences, in about
+a minute. Figures of sentences and attention need matplotlib.
 """
 
 from pathlib import Path
 
 from ..course.explain import explain_small_network, explain_vgg16
-from ..course.language import explain_attention, explain_sentences
+from ..course.reading import explain_attention, explain_sentences
 from ..course.where import explain_boxes, explain_pixels
 from ..errors import ArgumentError
 from ..files.results import write_json
@@ -26,19 +24,14 @@ from ..files.writable import check_writable
 
 HELP = "show how networks work: a training step in numbers; pixels; boxes; texts"
 NETWORKS = {"small": explain_small_network, "vgg16": explain_vgg16}
-TRAINED = {
-    "pixels": explain_pixels,
-    "boxes": explain_boxes,
-    "sentences": explain_sentences,
-    "attention": explain_attention,
-}
+TRAINED = {"pixels": explain_pixels, "boxes": explain_boxes}
+TRAINED |= {"sentences": explain_sentences, "attention": explain_attention}
 
 
 def add_arguments(parser):
     """Add the arguments of the command."""
     what = (
-        "step: show one update, with one example; pixels, boxes: train a network that says where things are; "
-        "sentences, attention: train networks that read"
+        "step: one update with one example; pixels, boxes: where things are; sentences, attention: how texts are read"
     )
     parser.add_argument("what", choices=["step", *TRAINED], help=what)
     parser.add_argument("--network", choices=NETWORKS, help="of a step: choose the network (default: small)")

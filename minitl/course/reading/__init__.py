@@ -1,4 +1,4 @@
-"""How a network reads a sentence: as an average, word by word, or all words at once.
+"""Networks that read a sentence: as an average, word by word, or all words at once.
 
     minitl explain sentences   word vectors, averages, an RNN and LSTMs; the gradient on its way back through time
     minitl explain attention   queries, keys and values by hand; masks; what a head looks at

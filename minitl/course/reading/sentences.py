@@ -1,4 +1,4 @@
-"""From words to a sentence: an average, an RNN, LSTMs; and how much of the gradient is left at the first word.
+"""Sentences as averages, and read by an RNN and LSTMs; how much of the gradient is left at the first word.
 
 `minitl explain sentences` shows what GloVe's vectors know, and what their average cannot tell. Then a SimpleRNN and an
 LSTM go forward and back through four steps by hand (`through_time`). At last, networks learn the task of `toy` with
