@@ -44,7 +44,7 @@ not_random = pytest.mark.parametrize(
         if not (training and case.in_training == "random")
     ],
 )
-# Those that compute nothing, and masks, which have no gradient (test_masks)
+# Those that compute nothing, and masks, which have no gradient (test_padding_masks)
 NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", "PaddingMask", "StepMask", "SymbolicTensor"
 
 
