@@ -52,10 +52,9 @@ def check_file(exercise, path, seconds=SECONDS, of=None):
         found = re.search(rf'File ".*{re.escape(path.name)}", line (\d+)', errors)
         line = int(found[1]) if found else None
         where = f" It was in line {line} then." if found else ""
-        text = (
-            f"{path.name} had not ended after {seconds_by_the_clock(seconds):.0f} seconds, so it was stopped.{where} "
-        )
-        return Verdict(exercise.name, False, "time", f"{text}Which call never comes back?", line=line)
+        after = f"{seconds_by_the_clock(seconds):.0f} seconds"
+        text = f"{path.name} had not ended after {after}, so it was stopped.{where} Which call never comes back?"
+        return Verdict(exercise.name, False, "time", text, line=line)
     if not lines:
         last = (errors.strip().splitlines() or ["without a word"])[-1]
         text = f"The process that ran {path.name} ended before its check did ({last})."

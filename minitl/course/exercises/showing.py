@@ -126,7 +126,7 @@ def show_solution(exercise):
     places = exercise.places_in_the_engine()
     for place in places:
         print(f"{place.name}\n{'-' * WIDTH}\n{code(place.lines)}\n")
-    print(f"As {exercise.head} of this exercise\n{'-' * WIDTH}\n{code(exercise.answer_lines())}")
+    print(f"The function of this exercise\n{'-' * WIDTH}\n{code(exercise.answer_lines())}")
     return {
         "name": exercise.name,
         "engine": [{"place": place.name, "lines": place.lines} for place in places],
