@@ -219,7 +219,8 @@ def _edges(letters, wrong):
             edge = np.zeros(wrong.shape, bool)
             np.moveaxis(edge, k, 0)[index] = True
             outer |= edge
-            if (wrong & edge).mean() > 0.6 * edge.mean() or (wrong & edge & ~_others(letters, k, wrong)).any():
+            alone = edge & ~_others(letters, k, wrong)  # without the corners, which belong to two edges
+            if wrong[alone if alone.any() else edge].mean() >= LEAST_WRONG:
                 named.append(f"the {which} {SPATIAL[letter]}")
     return ", ".join(named) if named and not (wrong & ~outer).any() else None
 

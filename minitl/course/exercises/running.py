@@ -6,6 +6,7 @@ clock. What it cannot stop (a call that never comes back) is stopped with its pr
 
 import contextlib
 import io
+import linecache
 import math
 import sys
 import time
@@ -30,7 +31,8 @@ class Run(NamedTuple):
 
     result     what it returned
     error      the exception that it raised, or None
-    line       of its file that raised the error, or at which the time was over
+    line       number of the line of its file that raised the error, or at which the time was over
+    source     what stands in that line
     printed    the beginning of what it printed
     changed    numbers of the arguments, arrays, that are not what they were before
     count      how many of its lines ran, each as often as it did
@@ -39,6 +41,7 @@ class Run(NamedTuple):
     result: object = None
     error: BaseException = None
     line: int = None
+    source: str = ""
     printed: str = ""
     changed: tuple = ()
     count: int = 0
@@ -74,7 +77,8 @@ def run(function, arguments, seconds, file=None):
         k for k, (array, argument) in enumerate(zip(before, arguments))
         if array is not None and not np.array_equal(array, argument, equal_nan=array.dtype.kind in "fc")
     )  # fmt: skip
-    return Run(result, error, line, printed.getvalue(), changed, counter.count)
+    source = linecache.getline(file, line).strip() if line else ""
+    return Run(result, error, line, source, printed.getvalue(), changed, counter.count)
 
 
 class Counter:
