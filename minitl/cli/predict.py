@@ -50,7 +50,8 @@ from ..recipes.settings import option
 from ..recipes.tasks import task_called
 from ..recipes.texts import TextClassifier, classify_texts_each
 from ..recipes.texts.prediction import ClassifiedTexts
-from ..terminal import counted, printable
+from ..recipes.texts.settings import TextFileError
+from ..terminal import counted, printable, wrapped
 
 HELP = "predict the class of images, pixels or texts, or find boxes, with a model"
 
@@ -195,28 +196,33 @@ def find_boxes(options, model, files):
 
 
 def classify_some_texts(options, model, texts):
-    """Print the classes of texts. Returns the number of files that cannot be read."""
+    """Print the classes of texts. Returns 0, or raises DataError if there are files or rows that cannot be read."""
     top = whole_number(MOST_PROBABLE if options.top is None else options.top, "--top")
-    classifier, failed, cut = TextClassifier(model), 0, 0
+    classifier, failed, cut, unknown, done = TextClassifier(model), 0, 0, 0, 0
     top = min(top, len(classifier.class_names))
     lines = ClassifiedTexts(classifier.class_names, top)
     with json_list(options.json) as add, csv_rows(options.csv) as write:
         names = (f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability"))
-        write(["file", "text", *names, "cut_off", "error"])
+        write(["file", "text", *names, "cut_off", "unknown", "error"])
         for result in classify_texts_each(classifier, texts, top, column=options.text):
             add(result)
             if "error" in result:
                 failed += 1
-                write([result["file"], "", *[""] * (2 * top), "", result["error"]])
-                say_error(result)
+                write([result["file"], "", *[""] * (2 * top), "", "", result["error"]])
+                say_error({**result, "error": TextFileError(result["error"]).for_command_line()})
                 continue
             cells = [cell for each in result["predictions"] for cell in (each["class"], each["probability"])]
-            write([result["file"], result["text"], *cells, result["cut_off"], ""])
-            cut += result["cut_off"] > 0
+            write([result["file"], result["text"], *cells, result["cut_off"], result["unknown"], ""])
+            cut, unknown, done = cut + (result["cut_off"] > 0), unknown + result["unknown"], done + 1
             print(lines.line(result), flush=True)
     if cut:
         print(f"{counted(cut, 'text')} had more than {classifier.length} tokens: the ends were not read.")
-    return failed
+    if unknown:
+        has = "has" if unknown == 1 else "have"
+        print(wrapped(f"{counted(unknown, 'text')} {has} no word that the model knows: its answer says nothing of it."))
+    if failed:
+        raise DataError(f"{failed} of {counted(done + failed, 'text')} could not be read, as said above.")
+    return 0
 
 
 def say_error(result):
