@@ -1,11 +1,14 @@
-"""Networks by name: the name of an application, or the file of a saved model."""
+"""Networks by name: the name of an application, or the file of a saved model; and a published network as a model that
+names ImageNet's classes."""
 
 from .. import initializers
-from ..applications import NETWORKS, find
+from ..applications import NETWORKS, bases, find
+from ..applications.imagenet import classes
 from ..errors import ArgumentError
 from ..graph.summary import flops
 from ..models import load_model
-from .settings import SettingError
+from .settings import SettingError, require_one_of
+from .view import CROP
 
 NOTOP = "-notop"
 
@@ -13,7 +16,7 @@ NOTOP = "-notop"
 def model_by_name(name, include_top=True, input_shape=None):
     """Return the model of that name, to inspect its layers: the weights of an application are not initialized.
 
-    `name` is an application's (vgg16, resnet50, inception_v3; with -notop for its base alone), or a file from
+    `name` is an application's (vgg16, efficientnet_lite0, ...; with -notop for its base alone), or a file from
     `model.save`.
     """
     is_notop = name.lower().endswith(NOTOP)
@@ -31,6 +34,16 @@ def model_by_name(name, include_top=True, input_shape=None):
         if rest == str(error):
             raise
         raise SettingError("{}{rest}", "input_shape", rest=rest) from None
+
+
+def imagenet_model(base):
+    """Return a published network with its top, as `prediction.Classifier` takes it: it names ImageNet's thousand
+    classes. Its weights are fetched if they are not on this machine."""
+    require_one_of("base", base, bases())
+    model = NETWORKS[base].build()
+    names = [name for _, name in classes()]
+    model.metadata = {"class_names": names, "preprocessing": base, "crop": CROP}
+    return model
 
 
 def summary_as_data(model):
