@@ -178,12 +178,12 @@ class Texts:
 
     def about(self):
         """Return which model this is, and what it takes, as JSON can hold it."""
-        limits = {"bytes": self.limits.text_bytes, "seconds": self.limits.seconds}
+        limits = {"characters": self.limits.characters, "seconds": self.limits.seconds}
         return {**about(self), "tokens": self.asked.length, "limits": limits}
 
     def answer(self, body, options):
         """Return the answer for the bytes of a JSON object {"text": ...}."""
-        asked, text = self.asked, text_of(body)
+        asked, text = self.asked, text_of(body, self.limits.characters)
         source = asked.source([text])
         row = asked.probabilities(source)[0]
         found = {"task": self.task, "predictions": asked.best(row, top_of(options, len(row)))}
@@ -219,7 +219,7 @@ def photograph(body, most_pixels):
         raise Refused(name, f"The photograph {str(error).removeprefix(f'{PHOTOGRAPH}: ')}") from None
 
 
-def text_of(body):
+def text_of(body, most_characters):
     """Return the text in the bytes of a JSON object {"text": ...}. Raises Refused."""
     if body[:1] != b"{" and any(body[place : place + len(mark)] == mark for place, mark in SIGNATURES):
         raise Refused("wrong_kind", 'This is a photograph, and the model takes texts: send {"text": "..."} as JSON.')
@@ -231,10 +231,11 @@ def text_of(body):
     if not isinstance(text, str):
         raise Refused("wrong_text", 'Expected an object with a text: {"text": "..."}.')
     text = text.strip()
+    if len(text) > most_characters:
+        raise Refused("too_many_characters", f"It has {len(text):,} characters; the limit is {most_characters:,}.")
     fault = fault_of(text)
     if fault:
-        name = "too_many_characters" if "characters; the limit" in fault else "wrong_text"
-        raise Refused(name, f"It cannot be read: {fault}.")
+        raise Refused("wrong_text", f"It cannot be read: {fault}.")
     return text
 
 

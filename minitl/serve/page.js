@@ -205,6 +205,8 @@ function askText(event) {
   event?.preventDefault();
   const text = at("text").value.trim();
   if (!text) return fail("Type a text first.");
+  const limit = about.limits.characters;
+  if (text.length > limit) return fail(`This text has ${text.length} characters; the limit is ${limit}.`);
   ask(JSON.stringify({ text }), "application/json", { words: "yes" });
 }
 
