@@ -21,6 +21,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _requested = None  # the first signal that came
 _is_caught = False  # are the handlers of `graceful` in place?
+_words = ""  # what the first signal prints
 _deferrals = 0  # how many nested blocks of `deferred` the program is in
 
 
@@ -37,20 +38,20 @@ class Interrupted(StoppedAtOnce):
 
 
 @contextmanager
-def graceful():
-    """Catch both signals within the block.
+def graceful(words="Stopping after this batch."):
+    """Catch both signals within the block. The first one prints the `words`.
 
     A block within another one changes nothing. Neither does a block in another thread than the main one: Python
     delivers signals to the main thread alone.
     """
-    global _requested, _is_caught
+    global _requested, _is_caught, _words
     if _is_caught or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
     # A background job ignores Ctrl-C, and continues to do so.
     before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
-    _requested, _is_caught = None, True
+    _requested, _is_caught, _words = None, True, words
     try:
         for number in before:
             signal.signal(number, _handle_signal)
@@ -86,6 +87,6 @@ def _handle_signal(number, frame):
     _requested = number
     try:
         if sys.stderr is not None:  # os.write, since a print may be interrupted in the middle of a line
-            os.write(sys.stderr.fileno(), b"\nStopping after this batch. (Once more stops at once.)\n")
+            os.write(sys.stderr.fileno(), f"\n{_words} (Once more stops at once.)\n".encode())
     except (OSError, ValueError):  # stderr is closed, as in `... | tee log`: no reason to lose work
         pass

@@ -107,6 +107,16 @@ def watched():
             sys.stdout = before
 
 
+@contextmanager
+def unwatched():
+    """Show no `Progress` within the block, also within `watched`: a server that waits for requests is silent."""
+    before, _screen.is_shown = _screen.is_shown, False
+    try:
+        yield
+    finally:
+        _screen.is_shown = before
+
+
 class _WatchedStream:
     """A stream that removes the bar before something is printed, and notes the time."""
 
@@ -135,6 +145,7 @@ class _Screen:
     def __init__(self):
         self.lock, self.work, self.thread = threading.RLock(), [], None
         self.stream = None  # the `_WatchedStream` of `watched`
+        self.is_shown = True  # False within `unwatched`
         self.printed = self.drawn = 0.0  # when text was printed, and when a bar was drawn
         self.bar_stream = None  # the terminal on which a bar is to be seen
 
@@ -173,8 +184,8 @@ class _Screen:
         with self.lock:
             stream, now = sys.stdout, time.perf_counter()
             is_watched = self.stream is not None
-            if stream is None or (is_watched and stream is not self.stream):
-                return  # within `silent_unless(0)`
+            if stream is None or not self.is_shown or (is_watched and stream is not self.stream):
+                return  # within `unwatched` or `silent_unless(0)`
             terminal = stream.isatty()
             shown = [bar for bar in self.work if is_watched or (bar.enabled and (terminal or bar.lines))]
             covering = next((place for place, bar in enumerate(shown) if bar.covers), len(shown))

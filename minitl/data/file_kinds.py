@@ -55,14 +55,14 @@ BRANDS = {
 }  # fmt: skip
 
 
-def kind_of(path, reads_heic=False):
+def kind_of(path, reads_heic=False, content=None):
     """Return what a file is and what to do about it, as a part of a sentence.
 
     reads_heic   whether HEIC can be read here; then a file that cannot be read is damaged
+    content      the bytes of the file, where they were read before; then the path is not opened
     """
     try:
-        with open(path, "rb") as file:
-            start = file.read(512)
+        start = content[:512] if content is not None else _start_of(path)
     except OSError as error:
         return error.strerror or str(error)
     if start[4:8] == b"ftyp":
@@ -73,6 +73,11 @@ def kind_of(path, reads_heic=False):
         if start[position : position + len(mark)] == mark:
             return words
     return _kind_of_text(start) or UNKNOWN
+
+
+def _start_of(path):
+    with open(path, "rb") as file:
+        return file.read(512)
 
 
 def _kind_of_text(start):

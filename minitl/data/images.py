@@ -26,7 +26,11 @@ def read_image(path, height, width, crop=1.0):
     require_file(path)
     if path.suffix == ".npy" and _is_npy(path):
         return _read_npy(path, height, width, crop)
-    image = open_photo(path)
+    return centre_of(open_photo(path), height, width, crop)
+
+
+def centre_of(image, height, width, crop=1.0):
+    """Return the centre of a Pillow image in RGB, resized, as `read_image` does: float32 (height, width, 3)."""
     from PIL import Image, ImageOps
 
     fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=(1 - crop) / 2)

@@ -48,6 +48,10 @@ ADDED_FORMATS = {"HEIF": ("pillow_heif", "register_heif_opener")}
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF", "FLI")
 
 
+class TooManyPixelsError(DataError):
+    """An image has more pixels than are decoded."""
+
+
 def open_photo(path, most_pixels=MOST_PIXELS):
     """Return a photograph as an upright Pillow image in RGB (sRGB, as a viewer shows it).
 
@@ -107,7 +111,7 @@ def opened_image(path, most_pixels=MOST_PIXELS, content=None):
         raise _too_large(path, f"{int(pixels[1]):,}" if pixels else "too many", most_pixels) from None
     except Exception as error:  # a damaged file makes Pillow raise nearly anything
         if isinstance(error, Image.UnidentifiedImageError):
-            reason = kind_of(path, "HEIF" in Image.OPEN)
+            reason = kind_of(path, "HEIF" in Image.OPEN, content)
         else:
             reason = _reason(error, path)
         raise DataError(f"{path}: cannot be read as an image ({reason}).") from None
@@ -172,7 +176,7 @@ def require_file(path, form="an image", thing="a photograph"):
 
 
 def _too_large(path, found, most_pixels):
-    return DataError(
+    return TooManyPixelsError(
         f"{path}: has {found} pixels, more than the limit of {most_pixels:,}. Save it smaller: a network is shown a "
         "few hundred pixels of each side."
     )
