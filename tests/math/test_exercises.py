@@ -88,6 +88,7 @@ def test_rounding_is_no_mistake(exercise):
 def test_the_page_is_complete(exercise):
     assert len(exercise.hints) == 3 == len(set(exercise.hints)) and min(map(len, exercise.hints)) > 20
     assert all(exercise.hints) and exercise.read_next.startswith("minitl/") and exercise.lines
+    assert max(map(len, exercise.formula.splitlines())) <= 76, "a terminal has 80 columns, and it is indented by 4"
     assert len(exercise.text) > 150 and exercise.formula and exercise.title and exercise.given and exercise.returns
     assert len(exercise.answer_lines().splitlines()) <= 20, "as much as a learner may write"
     body = exercise.answer_lines().splitlines()[1:]

@@ -8,8 +8,10 @@ the answers of strangers in a container.
 
 import ast
 import contextlib
+import faulthandler
 import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -19,7 +21,9 @@ from . import running
 from .checking import SECONDS, Verdict, check
 from .listing import exercise_called
 
-SECONDS_TO_START = 30  # Python and NumPy, on a slow machine
+SECONDS_TO_START = 120  # Python and NumPy, on a slow and busy machine, before the file is run
+TIMES_THE_LIMIT = 4  # seconds by the clock in which a busy machine gives the file one second of a processor
+SPARE = 2  # seconds
 ANSWER = "minitl-verdict "  # stands before the verdict in the output
 
 
@@ -34,17 +38,25 @@ def check_file(exercise, path, seconds=SECONDS, of=None):
     program = f"import sys; sys.path[:] = {places!r}; from minitl.course.exercises.child import main; main()"
     limits = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "PYTHONUTF8": "1"}
     command = [sys.executable, "-c", program, request]
+    most = SECONDS_TO_START + seconds_by_the_clock(seconds)
     try:
         ran = subprocess.run(
-            command, capture_output=True, timeout=SECONDS_TO_START + 2 * seconds, env={**os.environ, **limits},
-            stdin=subprocess.DEVNULL, cwd=path.parent,
+            command, capture_output=True, timeout=most, env={**os.environ, **limits}, stdin=subprocess.DEVNULL,
+            cwd=path.parent,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        text = f"{path.name} had not ended after {SECONDS_TO_START + 2 * seconds:.0f} seconds, so it was stopped. "
-        return Verdict(exercise.name, False, "time", text + "Which call never comes back?")
+        return Verdict(exercise.name, False, "time", f"{path.name} had not ended after {most:.0f} seconds.")
+    errors = ran.stderr.decode("utf-8", "replace")
     lines = [line for line in ran.stdout.decode("utf-8", "replace").splitlines() if line.startswith(ANSWER)]
+    if not lines and "Timeout (" in errors:  # the words of faulthandler, before the lines that were running
+        found = re.search(rf'File ".*{re.escape(path.name)}", line (\d+)', errors)
+        line = int(found[1]) if found else None
+        where = f" It was in line {line} then." if found else ""
+        after = f"{seconds_by_the_clock(seconds):.0f} seconds"
+        text = f"{path.name} had not ended after {after}, so it was stopped.{where} Which call never comes back?"
+        return Verdict(exercise.name, False, "time", text, line=line)
     if not lines:
-        last = (ran.stderr.decode("utf-8", "replace").strip().splitlines() or ["without a word"])[-1]
+        last = (errors.strip().splitlines() or ["without a word"])[-1]
         text = f"The process that ran {path.name} ended before its check did ({last})."
         return Verdict(exercise.name, False, "error", text)
     return Verdict(**json.loads(lines[-1].removeprefix(ANSWER)))
@@ -85,6 +97,11 @@ def check_source(exercise, path, seconds=SECONDS):
     return check(exercise, names[exercise.name], seconds)
 
 
+def seconds_by_the_clock(seconds):
+    """Return after how many seconds a process is stopped that has `seconds` of a processor."""
+    return TIMES_THE_LIMIT * seconds + SPARE
+
+
 def is_untouched(function):
     """Return whether the body of a function (of `ast`) is as `start` wrote it: three dots, and perhaps a docstring."""
     body = [node for node in function.body if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -96,6 +113,7 @@ def is_untouched(function):
 def main():
     """Read the request, check the file and print the verdict behind `ANSWER`."""
     name, path, seconds, of = json.loads(sys.argv[-1])
+    faulthandler.dump_traceback_later(seconds_by_the_clock(seconds), exit=True)
     with contextlib.redirect_stdout(sys.stderr):
         verdict = check_source(exercise_called(name, of), path, seconds)
     print(f"\n{ANSWER}{json.dumps(verdict._asdict())}", flush=True)

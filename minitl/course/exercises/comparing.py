@@ -44,7 +44,7 @@ def is_right(found, expected):
     size = np.abs(b) + (usual.mean() if usual.size else 0)
     with np.errstate(invalid="ignore"):
         close = np.abs(a - b) <= tolerance_of(np.asarray(found)) * size + 1e-12
-    return close | (a == b) | (np.isnan(a) & np.isnan(b))
+    return (close & np.isfinite(b)) | (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 def are_right(found, expected):

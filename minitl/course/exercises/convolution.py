@@ -109,7 +109,8 @@ CONVOLUTION = Exercise(
     },
     returns={"y": "(N, OH, OW, F)  OH = H - KH + 1 and OW = W - KW + 1"},
     formula="""
-y[n, i, j, f] = sum over a, b, c of x[n, i + a, j + b, c] * kernel[a, b, c, f]
+y[n, i, j, f] = sum over a, b, c of
+                x[n, i + a, j + b, c] * kernel[a, b, c, f]
 """,
     answer=convolution,
     by_engine=convolution_by_engine,

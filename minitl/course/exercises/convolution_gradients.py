@@ -100,7 +100,8 @@ KERNEL_GRADIENT = Exercise(
     given={"x": "(N, H, W, C)  the input of the convolution", "grad": "(N, OH, OW, F)  dL/dy"},
     returns={"dkernel": "(KH, KW, C, F)  dL/dkernel"},
     formula="""
-dkernel[a, b, c, f] = sum over n, i, j of grad[n, i, j, f] * x[n, i + a, j + b, c]
+dkernel[a, b, c, f] = sum over n, i, j of
+                      grad[n, i, j, f] * x[n, i + a, j + b, c]
 """,
     answer=kernel_gradient,
     by_engine=kernel_gradient_by_engine,
@@ -224,7 +225,7 @@ INPUT_GRADIENT = Exercise(
     returns={"dx": "(N, H, W, C)  dL/dx"},
     formula="""
 dx[n, i + a, j + b, c] = sum of grad[n, i, j, f] * kernel[a, b, c, f]
-                         over all i, j, a, b that lead to this pixel, and over f
+                         over all i, j, a, b that lead to this pixel, and f
 """,
     answer=input_gradient,
     by_engine=input_gradient_by_engine,

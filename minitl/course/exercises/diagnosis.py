@@ -18,6 +18,9 @@ COUNTED = {
 }  # fmt: skip
 
 
+LEAST_WRONG = 0.1  # the part of an image, a row, ... that is wrong where it is called wrong as a whole
+
+
 class Finding(NamedTuple):
     """A kind of mistake, in one word, and a sentence about it."""
 
@@ -190,12 +193,15 @@ def place_finding(name, letters, expected, found, arguments, places=None):
         size, letter = wrong.shape[k], letters[k]
         if len(wrong_ones) == size or letter in SPATIAL and edges is not None:
             continue
+        there = np.isin(np.arange(size), list(wrong_ones))
+        if wrong.compress(there, axis=k).mean() < LEAST_WRONG:
+            continue
         noun = COUNTED.get(letter, f"entry of the axis {letter}")
         if wrong_ones == set(range(1, size)):
             return Finding("place", f"{name} is right for the first {noun} only.")
         if len(wrong_ones) == 1:
             k = wrong_ones.pop()
-            which = {0: "first", 1: "second", size - 1: "last"}.get(k, f"{k + 1}th")
+            which = {size - 1: "last", 0: "first", 1: "second", 2: "third"}.get(k, f"{k + 1}th")
             return Finding("place", f"{name} is wrong only for the {which} {noun}.")
     if edges is not None:
         return Finding("edges", f"{name} is wrong only at the edges: {edges}.")
@@ -213,7 +219,8 @@ def _edges(letters, wrong):
             edge = np.zeros(wrong.shape, bool)
             np.moveaxis(edge, k, 0)[index] = True
             outer |= edge
-            if (wrong & edge).mean() > 0.6 * edge.mean() or (wrong & edge & ~_others(letters, k, wrong)).any():
+            alone = edge & ~_others(letters, k, wrong)  # without the corners, which belong to two edges
+            if wrong[alone if alone.any() else edge].mean() >= LEAST_WRONG:
                 named.append(f"the {which} {SPATIAL[letter]}")
     return ", ".join(named) if named and not (wrong & ~outer).any() else None
 

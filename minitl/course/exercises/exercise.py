@@ -39,7 +39,7 @@ class Exercise:
     title, text    of its page, in plain English
     given          {argument: "(N, K)  what it is"}: an array begins with its shape in axis letters
     returns        {name: "(N, K)  what it is"} of what is returned: one value, or a tuple of several
-    formula        lines that are printed as they are
+    formula        lines of at most 76 characters, which are printed as they are
     answer         a right answer in plain NumPy. Its name and arguments are those of the learner's function
     cases          a function of a random generator. It returns a list of `Case`, on float64 arrays whose axes all
                    differ in size

@@ -212,7 +212,8 @@ CROSSENTROPY_GRADIENT = Exercise(
     formula="""
 p = softmax(z), row by row
 L = -(1/N) * sum over n of log p[n, labels[n]]
-dL/dz[n, k] = (p[n, k] - t[n, k]) / N        t[n, k] is 1 for k = labels[n], else 0
+dL/dz[n, k] = (p[n, k] - t[n, k]) / N
+t[n, k] is 1 for k = labels[n], else 0
 """,
     answer=crossentropy_gradient,
     by_engine=crossentropy_gradient_by_engine,

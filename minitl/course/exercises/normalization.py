@@ -174,8 +174,8 @@ BATCH_NORM = Exercise(
     formula="""
 y = gamma * (x - mean) / sqrt(variance + 0.001) + beta
 
-in training, if the layer is trainable, with mean and variance of the batch, and
-moving <- 0.99 * moving + 0.01 * batch        for the mean and for the variance
+in training, if the layer is trainable: mean and variance of the batch, and
+moving <- 0.99 * moving + 0.01 * batch    for the mean and for the variance
 """,
     answer=batch_norm,
     by_engine=batch_norm_by_engine,
@@ -311,9 +311,10 @@ BATCH_NORM_BACKWARD = Exercise(
     },
     returns={"dx": "(N, H, W, C)  dL/dx"},
     formula="""
-v  = (x - mean) / sqrt(variance + 0.001)      mean and variance of the batch,
-                                              over all images and pixels of a channel
-dx = gamma / sqrt(variance + 0.001) * (grad - mean(grad) - v * mean(grad * v))
+s  = sqrt(variance + 0.001)
+v  = (x - mean) / s              mean and variance of the batch, over all
+                                 images and pixels of a channel
+dx = gamma / s * (grad - mean(grad) - v * mean(grad * v))
 """,
     answer=batch_norm_backward,
     by_engine=batch_norm_backward_by_engine,

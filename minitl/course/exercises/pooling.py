@@ -176,9 +176,10 @@ MAX_POOL_GRADIENT = Exercise(
     },
     returns={"dx": "(N, H, W, C)  dL/dx"},
     formula="""
-window (i, j) holds the pixels x[n, i * stride + a, j * stride + b, c], 0 <= a, b < size
-dx[n, h, w, c] = sum of grad[n, i, j, c] over the windows whose first largest
-                 pixel is (h, w)
+window (i, j) holds the pixels x[n, i * stride + a, j * stride + b, c]
+for a and b from 0 to size - 1
+dx[n, h, w, c] = sum of grad[n, i, j, c] over the windows whose
+                 first largest pixel is (h, w)
 """,
     answer=max_pool_gradient,
     by_engine=max_pool_gradient_by_engine,

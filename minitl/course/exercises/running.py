@@ -6,6 +6,7 @@ clock. What it cannot stop (a call that never comes back) is stopped with its pr
 
 import contextlib
 import io
+import linecache
 import math
 import sys
 import time
@@ -18,7 +19,7 @@ import numpy as np
 from ...kernels.parallel import in_this_thread
 
 MOST_PRINTED = 2000  # characters that are kept of what a function prints
-LINES_BETWEEN_LOOKS = 64  # at the clock
+STEPS_BETWEEN_LOOKS = 64  # at the clock
 
 
 class OutOfTime(BaseException):
@@ -30,7 +31,8 @@ class Run(NamedTuple):
 
     result     what it returned
     error      the exception that it raised, or None
-    line       of its file that raised the error, or at which the time was over
+    line       number of the line of its file that raised the error, or at which the time was over
+    source     what stands in that line
     printed    the beginning of what it printed
     changed    numbers of the arguments, arrays, that are not what they were before
     count      how many of its lines ran, each as often as it did
@@ -39,6 +41,7 @@ class Run(NamedTuple):
     result: object = None
     error: BaseException = None
     line: int = None
+    source: str = ""
     printed: str = ""
     changed: tuple = ()
     count: int = 0
@@ -74,7 +77,8 @@ def run(function, arguments, seconds, file=None):
         k for k, (array, argument) in enumerate(zip(before, arguments))
         if array is not None and not np.array_equal(array, argument, equal_nan=array.dtype.kind in "fc")
     )  # fmt: skip
-    return Run(result, error, line, printed.getvalue(), changed, counter.count)
+    source = linecache.getline(file, line).strip() if line else ""
+    return Run(result, error, line, source, printed.getvalue(), changed, counter.count)
 
 
 class Counter:
@@ -88,11 +92,16 @@ class Counter:
     def of(self, file):
         """Count the lines of this file that run in this thread within the block."""
 
+        looks = 0
+
         def trace(frame, event, _):
+            nonlocal looks
             if frame.f_code.co_filename != file:
                 return None
-            self.count += 1
-            if self.count % LINES_BETWEEN_LOOKS == 0 and time.thread_time() > self.end:
+            frame.f_trace_opcodes = True  # `while True: pass` is one line, which is entered once
+            self.count += event in ("call", "line")
+            looks += 1
+            if looks % STEPS_BETWEEN_LOOKS == 0 and time.thread_time() > self.end:
                 raise OutOfTime
             return trace
 

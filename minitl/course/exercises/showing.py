@@ -5,7 +5,7 @@ import textwrap
 import time
 from pathlib import Path
 
-from ...terminal import fitted
+from ...terminal import columns
 from .checking import SECONDS
 from .files import check_in, next_hint, progress, start
 from .listing import exercises_of
@@ -125,13 +125,25 @@ def show_solution(exercise):
     """Print the engine's lines with their places, and the answer as the exercise asks for it."""
     places = exercise.places_in_the_engine()
     for place in places:
-        print(f"{place.name}\n{'-' * WIDTH}\n{fitted(place.lines)}\n")
-    print(f"As {exercise.head} of this exercise\n{'-' * WIDTH}\n{fitted(exercise.answer_lines())}")
+        print(f"{place.name}\n{'-' * WIDTH}\n{code(place.lines)}\n")
+    print(f"The function of this exercise\n{'-' * WIDTH}\n{code(exercise.answer_lines())}")
     return {
         "name": exercise.name,
         "engine": [{"place": place.name, "lines": place.lines} for place in places],
         "answer": exercise.answer_lines(),
     }
+
+
+def code(lines):
+    """Return lines of source. Those that are too long for the terminal go on in the next line, indented by four more
+    spaces."""
+    width, shown = max(columns(), WIDTH), []
+    for line in lines.split("\n"):
+        start = line[: len(line) - len(line.lstrip())]
+        folded = textwrap.wrap(line.lstrip(), width, initial_indent=start, subsequent_indent=f"{start}    ",
+                               break_long_words=False, break_on_hyphens=False)  # fmt: skip
+        shown += folded if len(line) > width else [line]
+    return "\n".join(shown)
 
 
 def labelled(label, text):

@@ -22,6 +22,7 @@ def about_error(exercise, case, run):
     """Return a text about an exception that the function raised."""
     error = run.error
     line = f" in line {run.line}" if run.line else ""
+    line += f" ({run.source})" if run.source else ""
     message = " ".join(str(error).split())
     text = f"{exercise.name} stopped{line} with {type(error).__name__}{': ' if message else ''}{message}"
     text += "" if text.endswith((".", "?", "!")) else "."
