@@ -55,6 +55,14 @@ def ends_with_zero(peak, warm_up, steps):
     return np.where(k < warm_up, rates, falling)
 
 
+def linspace_for_both(peak, warm_up, steps):
+    """Use np.linspace for both parts, which reaches both its ends: the last step of the warm-up has the peak then, and
+    the last step of all has the rate 0."""
+    rates = ends_with_zero(peak, warm_up, steps)
+    rates[:warm_up] = peak_too_early(peak, warm_up, steps)[:warm_up]
+    return rates
+
+
 def cosine_from_the_start(peak, warm_up, steps):
     """Count the steps of the cosine from the start of training: it begins behind the warm-up, with s = k - warm_up, and
     would be on its way down already."""
@@ -137,8 +145,8 @@ k >= M     rates[k] = peak * (1 + cos(pi * (k - M) / (T - M))) / 2
     lines=(WarmUp.__call__, CosineDecay.__call__),
     cases=warm_up_and_cosine_cases,
     wrong_answers=(
-        begins_with_zero, peak_too_early, ends_with_zero, cosine_from_the_start, cosine_too_long, whole_cosine,
-        quarter_of_a_cosine, cosine_not_halved, angle_in_degrees, straight_down, warm_up_forgotten,
+        begins_with_zero, peak_too_early, ends_with_zero, linspace_for_both, cosine_from_the_start, cosine_too_long,
+        whole_cosine, quarter_of_a_cosine, cosine_not_halved, angle_in_degrees, straight_down, warm_up_forgotten,
     ),
     by_hand=warm_up_and_cosine_by_hand,
     hints=(
@@ -231,6 +239,12 @@ def step_from_the_start(p, start, g, learning_rate, strength):
     return (p if start is None else start) - learning_rate * (g + strength * (p - (0 if start is None else start)))
 
 
+def pull_of_all_together(p, start, g, learning_rate, strength):
+    """Add up the distances of all numbers for the pull: the sum in P has one term for each number, and only its own
+    term depends on it."""
+    return p - learning_rate * (g + strength * (p - (0 if start is None else start)).sum())
+
+
 def same_pull_for_all(p, start, g, learning_rate, strength):
     """Pull with the sign of the distance alone, so that far and near weights are pulled alike: that is the gradient of
     a penalty on absolute values. That of a square grows with the distance."""
@@ -268,7 +282,7 @@ p <- p - learning_rate * (dL/dp + dP/dp)
     cases=l2_sp_step_cases,
     wrong_answers=(
         towards_zero, away_from_the_start, twice_the_pull, half_the_pull, pull_without_rate, size_of_the_penalty,
-        head_left_alone, pull_after_the_step, step_from_the_start, same_pull_for_all,
+        head_left_alone, pull_after_the_step, step_from_the_start, pull_of_all_together, same_pull_for_all,
     ),
     by_hand=l2_sp_step_by_hand,
     loops=False,

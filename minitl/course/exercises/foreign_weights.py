@@ -171,6 +171,13 @@ def transposed_too_late(kernel, height, width, channels):
     return kernel.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(kernel.shape[1], -1)
 
 
+def units_moved_by_reshape(kernel, height, width, channels):
+    """Bring the units into the columns by a reshape at the end: it keeps the order of the numbers, and a unit would get
+    numbers of others. transpose, or .T, moves them."""
+    moved = kernel.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+    return moved.reshape(-1, len(kernel))
+
+
 def channels_in_the_middle(kernel, height, width, channels):
     """Put the channels between rows and columns, in the order (H, C, W): the channels of a pixel stand together here,
     so C is the last of the three."""
@@ -200,7 +207,8 @@ DENSE_AFTER_FLATTEN = Exercise(
     },
     returns={"w": "(inputs, units)  minitl's kernel, the inputs in the order (H, W, C)"},
     formula="""
-w[(i*W + j)*C + c, u] = kernel[u, (c*H + i)*W + j]        pixel i, j; channel c; unit u
+w[(i*W + j)*C + c, u] = kernel[u, (c*H + i)*W + j]      row i, column j,
+                                                        channel c, unit u
 """,
     answer=dense_after_flatten,
     by_engine=dense_after_flatten_by_engine,
@@ -208,7 +216,7 @@ w[(i*W + j)*C + c, u] = kernel[u, (c*H + i)*W + j]        pixel i, j; channel c;
     cases=dense_after_flatten_cases,
     wrong_answers=(
         axes_alone, units_not_moved, rows_cut_as_ours, columns_before_rows, cut_as_width_height, reshaped_alone,
-        transposed_too_late, channels_in_the_middle,
+        transposed_too_late, units_moved_by_reshape, channels_in_the_middle,
     ),
     by_hand=dense_after_flatten_by_hand,
     loops=False,
@@ -224,7 +232,7 @@ w[(i*W + j)*C + c, u] = kernel[u, (c*H + i)*W + j]        pixel i, j; channel c;
 
 
 def grey_layer(kernel, bias):
-    return kernel.sum(axis=2, keepdims=True), bias.copy()
+    return kernel.sum(axis=2, keepdims=True), bias
 
 
 def grey_layer_by_engine(kernel, bias):
@@ -307,7 +315,7 @@ GREY_LAYER = Exercise(
     three. One could copy each grey pixel into all three channels. That computes the same products three times, so adapt
     the layer instead: make a kernel for one channel that gives, for every grey image, the same output as the old kernel
     gave for its three copies. Write down the three products of one pixel for that, and take the pixel out of them. All
-    layers behind then get the numbers that they know. Return new arrays.""",
+    layers behind then get the numbers that they know.""",
     given={
         "kernel": "(KH, KW, 3, F)  the kernel for red, green and blue",
         "bias": "(F,)  the bias of each filter",
@@ -317,7 +325,7 @@ GREY_LAYER = Exercise(
         "new_bias": "(F,)  the bias that goes with it",
     },
     formula="""
-output for a grey image x    =    old output for three channels that are all x
+new output for a grey image x  =  old output for three channels that are x
 """,
     answer=grey_layer,
     by_engine=grey_layer_by_engine,
@@ -334,7 +342,7 @@ output for a grey image x    =    old output for three channels that are all x
         "multiplied by? How often was the bias added?",
         "x*r + x*g + x*b = x*(r + g + b). So it is a sum over the axis of the channels, which is axis 2 of the kernel, "
         "and the axis stays with the size 1.",
-        "kernel.sum(axis=2, keepdims=True), and the bias as it is, as a copy.",
+        "kernel.sum(axis=2, keepdims=True), and the bias as it is.",
     ),
     read_next="minitl/transfer.py: adapt_channels has the rules for other numbers of channels, too.",
 )  # fmt: skip

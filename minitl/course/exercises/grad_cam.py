@@ -99,7 +99,7 @@ def mean_over_the_channels(maps, gradient):
 
 
 def largest_becomes_one(maps, gradient):
-    """Divide each map by its largest number: that is done for a picture. Here the map stays in units of the score, and
+    """Divide each map by its largest number: that is done to show it. Here the map stays in units of the score, and
     where nothing speaks for the class it would be 0/0."""
     y = grad_cam(maps, gradient)
     return y / y.max(axis=(1, 2), keepdims=True)
@@ -139,7 +139,7 @@ GRAD_CAM = Exercise(
     the pixels is the weight of the channel for this class, in this image: above 0 if the pattern speaks for the class,
     below 0 if it speaks against it. The sum of the maps with these weights shows where in the image something speaks
     for the class. Places where the sum is below 0 speak against it, and are set to 0. Return the map as it is then: to
-    show it as a picture one would divide it by its largest number, but here it stays in units of the score.""",
+    show it as an image one would divide it by its largest number, but here it stays in units of the score.""",
     given={
         "maps": "(N, H, W, C)  the maps A of N images",
         "gradient": "(N, H, W, C)  dy/dA for the score y of the class of each image",

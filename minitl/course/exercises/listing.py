@@ -7,16 +7,17 @@ from ...arguments import nearest
 from ...errors import ArgumentError
 from . import (
     attention,
+    branches,
     convolution,
     convolution_gradients,
     dense,
     fine_tuning,
     foreign_weights,
+    freezing,
     grad_cam,
     im2col,
     losses,
     lstm,
-    networks,
     normalization,
     pooling,
     training,
@@ -37,7 +38,8 @@ THEMES = {
     ),
     "pooling": (pooling.MAX_POOL_GRADIENT,),
     "normalization": (normalization.BATCH_NORM, normalization.BATCH_NORM_BACKWARD),
-    "networks": (networks.BRANCH_BACKWARD, networks.TRAIN_THE_END),
+    "branches": (branches.BRANCH_BACKWARD,),
+    "freezing": (freezing.TRAIN_THE_END,),
     "foreign weights": (
         foreign_weights.KERNEL_FROM_TORCH,
         foreign_weights.DENSE_AFTER_FLATTEN,

@@ -17,7 +17,7 @@ def lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     dz_i, dz_f = dc * g * i * (1 - i), dc * c * f * (1 - f)
     dz_c, dz_o = dc * i * (1 - g**2), dh * shown * o * (1 - o)
     dz = np.concatenate([dz_i, dz_f, dz_c, dz_o], axis=1)
-    return dz @ kernel.T, dz @ recurrent_kernel.T, dc * f, dz
+    return dz, dz @ kernel.T, dz @ recurrent_kernel.T, dc * f
 
 
 def lstm_step_backward_by_engine(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
@@ -25,7 +25,7 @@ def lstm_step_backward_by_engine(gates, c, c_after, kernel, recurrent_kernel, dh
     dh, dc, dz = dh.copy(), dc.copy(), np.empty_like(a)
     kinds = Gates(["sigmoid", "sigmoid", "tanh", "sigmoid"], a.dtype), Gates(["tanh"], a.dtype)
     lstm_step_gradient(dh, dc, a, c, np.tanh(c_after), turned, *kinds, dz, np.empty_like(a))
-    return products_of_inputs_gradient(dz, stacked(kernel, 4)), dh, dc, side_by_side(dz)
+    return side_by_side(dz), products_of_inputs_gradient(dz, stacked(kernel, 4)), dh, dc
 
 
 def lstm_step_backward_cases(random):
@@ -53,7 +53,7 @@ def from_gates(da, gates, c, kernel, recurrent_kernel, dc, slopes=(0, 0, 1, 0)):
     dz = np.concatenate(
         [grad * (1 - each**2 if is_tanh else each * (1 - each)) for grad, each, is_tanh in zip(da, a, slopes)], axis=1
     )
-    return dz @ kernel.T, dz @ recurrent_kernel.T, dc * a[1], dz
+    return dz, dz @ kernel.T, dz @ recurrent_kernel.T, dc * a[1]
 
 
 def of_gates(gates, c, c_after, dh, dc):
@@ -94,20 +94,19 @@ def order_i_f_o_c(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     fourth one is the gate o."""
     u = c.shape[1]
     order = np.r_[: 2 * u, 3 * u : 4 * u, 2 * u : 3 * u]
-    dx, dh, dc, dz = lstm_step_backward(
+    dz, dx, dh, dc = lstm_step_backward(
         gates[:, order], c, c_after, kernel[:, order], recurrent_kernel[:, order], dh, dc
     )
-    return dx, dh, dc, dz[:, order]
+    return dz[:, order], dx, dh, dc
 
 
-def gates_o_and_g_joined_wrong(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
+def joined_as_i_f_o_c(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     """Join the gradients of the gates as i, f, o, c: they have to stand in the order of the kernel's columns, i, f, c,
     o."""
     u = c.shape[1]
-    dz = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)[3]
+    dz, _, _, dc_before = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)
     dz = dz[:, np.r_[: 2 * u, 3 * u : 4 * u, 2 * u : 3 * u]]
-    dc_before = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)[2]
-    return dz @ kernel.T, dz @ recurrent_kernel.T, dc_before, dz
+    return dz, dz @ kernel.T, dz @ recurrent_kernel.T, dc_before
 
 
 def without_slopes(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
@@ -115,7 +114,7 @@ def without_slopes(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     multiplied by a * (1 - a), that of g by 1 - g^2."""
     da, dc = of_gates(gates, c, c_after, dh, dc)
     dz = np.concatenate(da, axis=1)
-    return dz @ kernel.T, dz @ recurrent_kernel.T, dc * np.split(gates, 4, axis=1)[1], dz
+    return dz, dz @ kernel.T, dz @ recurrent_kernel.T, dc * np.split(gates, 4, axis=1)[1]
 
 
 def activated_again(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
@@ -130,15 +129,14 @@ def memory_without_f(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     """Hand the gradient of the memory on without f: the step has kept the share f of the memory, and the gradient gets
     the same share."""
     da, dc = of_gates(gates, c, c_after, dh, dc)
-    dx, dh, _, dz = from_gates(da, gates, c, kernel, recurrent_kernel, dc)
-    return dx, dh, dc, dz
+    return *from_gates(da, gates, c, kernel, recurrent_kernel, dc)[:3], dc
 
 
 def old_dc_handed_on(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     """Hand on only the dc that has arrived, times f: what came back through h belongs to the memory's gradient, and is
     handed on as well."""
-    dx, dh, _, dz = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)
-    return dx, dh, dc * np.split(gates, 4, axis=1)[1], dz
+    dz, dx, dh, _ = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)
+    return dz, dx, dh, dc * np.split(gates, 4, axis=1)[1]
 
 
 def slope_without_tanh(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
@@ -156,8 +154,8 @@ def tanh_left_out(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
 
 def h_handed_on(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     """Add dh itself to the gradient of h before the step: h has no shortcut past the gates, only the memory has one."""
-    dx, before, dc, dz = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)
-    return dx, before + dh, dc, dz
+    dz, dx, before, dc = lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc)
+    return dz, dx, before + dh, dc
 
 
 def lstm_step_backward_by_hand(name, index, gates, c, c_after, kernel, recurrent_kernel, dh, dc):
@@ -176,6 +174,11 @@ def lstm_step_backward_by_hand(name, index, gates, c, c_after, kernel, recurrent
     )[k // u]  # fmt: skip
 
 
+def block(number):
+    """Return a function of the arguments that says which numbers of dz are in this block of columns."""
+    return lambda gates, c, *others: np.broadcast_to(np.arange(gates.shape[1]) // c.shape[1] == number, gates.shape)
+
+
 LSTM_STEP_BACKWARD = Exercise(
     "lstm_step_backward",
     title="Back through one step of an LSTM",
@@ -185,8 +188,7 @@ LSTM_STEP_BACKWARD = Exercise(
     needs is to be returned. Mind two things. The memory after the step acts on the loss in two ways: through h after
     the step, and as the memory of the next step, which is the dc that arrives. So its whole gradient is a sum. And the
     four blocks of columns have Keras's order i, f, c, o, where the block c is that of g. The gates were kept on the way
-    there: they are given behind sigmoid and tanh. The slope of a = sigmoid(z) is a * (1 - a), that of tanh is
-    1 - a^2.""",
+    there: they are given behind sigmoid and tanh.""",
     given={
         "gates": "(N, 4U)  the gates i, f, g, o, side by side, U columns each",
         "c": "(N, U)  the memory before the step",
@@ -197,16 +199,19 @@ LSTM_STEP_BACKWARD = Exercise(
         "dc": "(N, U)  what the next step says of dL/dc after the step",
     },
     returns={
+        "dz": "(N, 4U)  dL/dz, in the order i, f, c, o",
         "dx": "(N, D)  dL/dx",
         "dh_before": "(N, U)  dL/dh before the step",
         "dc_before": "(N, U)  dL/dc before the step",
-        "dz": "(N, 4U)  dL/dz, in the order i, f, c, o",
     },
     formula="""
-z = x @ kernel + h @ recurrent_kernel + bias        z_i, z_f, z_c, z_o side by side
+z = x @ kernel + h @ recurrent_kernel + bias        four blocks: z_i, z_f,
+                                                    z_c, z_o, side by side
 i = sigmoid(z_i)    f = sigmoid(z_f)    g = tanh(z_c)    o = sigmoid(z_o)
 c_after = f * c + i * g
-h_after = o * tanh(c_after)                         every * is number by number
+h_after = o * tanh(c_after)                         * is number by number
+
+slopes: of a = sigmoid(z)  a * (1 - a)              of a = tanh(z)  1 - a^2
 """,
     answer=lstm_step_backward,
     by_engine=lstm_step_backward_by_engine,
@@ -214,9 +219,10 @@ h_after = o * tanh(c_after)                         every * is number by number
     cases=lstm_step_backward_cases,
     wrong_answers=(
         memory_through_h_forgotten, dc_overwritten, memory_after_for_f, all_gates_sigmoid, order_i_f_o_c,
-        gates_o_and_g_joined_wrong, without_slopes, activated_again, memory_without_f, old_dc_handed_on,
+        joined_as_i_f_o_c, without_slopes, activated_again, memory_without_f, old_dc_handed_on,
         slope_without_tanh, tanh_left_out, h_handed_on,
     ),
+    places={f"in the block of {gate}": block(number) for number, gate in enumerate("ifco")},
     by_hand=lstm_step_backward_by_hand,
     loops=False,
     hints=(

@@ -135,7 +135,7 @@ WINOGRAD_ROW = Exercise(
     "winograd_row",
     title="Winograd's convolution in one dimension",
     text="""A kernel of three entries slides over a row of pixels: two neighbouring outputs take 6 multiplications.
-    Winograd's F(2,3) needs 4, because sums of neighbouring outputs share products. The row is cut into tiles of 4
+    Winograd's F(2,3) needs 4, because the two outputs share products of sums. The row is cut into tiles of 4
     pixels that begin 2 pixels apart; each makes 2 outputs. Sums of pixels are multiplied with sums of kernel entries,
     and sums of the products are the outputs. The sums of the kernel are the same for all tiles, so they cost nothing.
     Multiply out m0 + m1 + m2 to see that it is true. In two dimensions the same needs 16 products instead of 36. The
@@ -149,7 +149,7 @@ WINOGRAD_ROW = Exercise(
         "m": "(4, T)  the four products of each tile",
     },
     formula="""
-tile t has the pixels    a = x[2t]    b = x[2t+1]    c = x[2t+2]    d = x[2t+3]
+pixels of tile t:   a = x[2t]   b = x[2t+1]   c = x[2t+2]   d = x[2t+3]
 
 m0 = (a - c) * g0                      m1 = (b + c) * (g0 + g1 + g2) / 2
 m3 = (d - b) * g2                      m2 = (c - b) * (g0 - g1 + g2) / 2
