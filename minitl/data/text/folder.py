@@ -15,11 +15,12 @@ original. `audit` says what is wrong with texts. Read next: `lengths` and `strea
 
 import hashlib
 import re
-import statistics
 import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from ...arguments import whole_number
 from ...errors import ArgumentError, DataError
@@ -103,7 +104,7 @@ class TextFolder:
             ("class", *(PARTS[part] for part in shown)),
             *list(zip(names, *counts))[:MOST_PRINTED],
             ("all texts", *map(len, shown.values())),
-            ("words: the median", *(round(statistics.median(each)) for each in words.values())),
+            ("words: the median", *(round(float(np.median(each))) for each in words.values())),
             ("words: the most", *(max(each) for each in words.values())),
         ]
         rows = [[cell if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
