@@ -18,6 +18,7 @@ PACKAGES = """
     version errors arguments interruption progress terminal randomness
     files kernels initializers losses optimizers metrics layers graph testing
     weights data features training models transfer applications recipes
+    sklearn
     course
     cli utils callbacks saving
 """.split()
