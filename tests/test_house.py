@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "minitl"
 PACKAGES = """
     version errors arguments interruption progress terminal randomness
     files kernels initializers losses optimizers metrics layers graph testing
-    weights data features training models transfer applications recipes
+    weights data features export training models transfer applications recipes
     sklearn
     course
     cli utils callbacks saving

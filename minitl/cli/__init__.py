@@ -11,7 +11,21 @@ from ..interruption import StoppedAtOnce
 from ..progress import watched
 from ..terminal import wrapped
 from ..version import __version__
-from . import advise, bench, cache, evaluate, explain, finetune, mistakes, predict, pretrain, study, summary, weights
+from . import (
+    advise,
+    bench,
+    cache,
+    doctor,
+    evaluate,
+    explain,
+    finetune,
+    mistakes,
+    predict,
+    pretrain,
+    study,
+    summary,
+    weights,
+)
 from .parser import HelpFormatter, Parser
 
 COMMANDS = {
@@ -27,6 +41,7 @@ COMMANDS = {
     "weights": weights,
     "cache": cache,
     "bench": bench,
+    "doctor": doctor,
 }
 
 
