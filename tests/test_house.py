@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "minitl"
 PACKAGES = """
     version errors arguments interruption progress terminal randomness
     files kernels initializers losses optimizers metrics layers graph testing
-    weights data features training models transfer applications recipes
-    serve
+    weights data features export training models transfer applications recipes
+    sklearn serve
     course
     cli utils callbacks saving
 """.split()

@@ -15,6 +15,7 @@ from . import (
     advise,
     bench,
     cache,
+    doctor,
     evaluate,
     exercises,
     explain,
@@ -50,6 +51,7 @@ COMMANDS = {
     "weights": weights,
     "cache": cache,
     "bench": bench,
+    "doctor": doctor,
 }
 
 

@@ -573,7 +573,8 @@ const images = [...document.images];
 const beyond = [...document.querySelectorAll("body *")].filter(each => each.checkVisibility() &&
   (each.getBoundingClientRect().right > innerWidth + 1 || each.getBoundingClientRect().left < -1));
 return {
-  width: document.documentElement.scrollWidth, inner: innerWidth, beyond: beyond.map(each => each.outerHTML.slice(0, 80)),
+  width: document.documentElement.scrollWidth, inner: innerWidth,
+  beyond: beyond.map(each => each.outerHTML.slice(0, 80)),
   missing: images.filter(each => !each.complete || !each.naturalWidth || !each.alt).length, images: images.length,
   answer: document.getElementById("answer").textContent, bars: document.querySelectorAll("#bars li").length,
   error: document.getElementById("error").hidden ? null : document.getElementById("error").textContent,
