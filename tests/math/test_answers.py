@@ -1,4 +1,4 @@
-"""What a check says of an answer: which rule there is in its mistake, and what is no mistake at all."""
+"""Checks of answers: the rule that is in a mistake is named, and what is no mistake is none."""
 
 import inspect
 

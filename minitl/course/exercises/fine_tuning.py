@@ -169,7 +169,7 @@ def l2_sp_step(p, start, g, learning_rate, strength):
 def l2_sp_step_by_engine(p, start, g, learning_rate, strength):
     optimizer = SGD(learning_rate, l2_sp=strength, weight_decay=strength)
     optimizer.rate, p = learning_rate, np.array(p)
-    optimizer._update_in_blocks([(start, (p, g))])
+    optimizer._update_in_blocks([(start, True, (p, g))])
     return p
 
 
