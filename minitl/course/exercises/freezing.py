@@ -148,8 +148,8 @@ def statistics_move(model, first, criterion, optimizer, batches, digest):
 
 
 def loss_arguments_swapped(model, first, criterion, optimizer, batches, digest):
-    """Give the predictions to the loss first: then it takes them for the truth, and the gradient leads uphill. Here the
-    truth comes first, criterion.forward(t, y), as in Keras. In PyTorch it comes second."""
+    """Give the predictions to the loss first: then it takes them for the labels, and the gradient leads uphill. Here
+    the labels t come first, criterion.forward(t, y), as in Keras. In PyTorch they come second."""
     losses = []
     for layer, trained in zip(model.layers, _right(model, first)):
         layer.trainable = trained

@@ -1,6 +1,6 @@
 """Exercises on batch normalization: its three states, and its gradient.
 
-Read next: `listing`.
+Read next: `branches`.
 """
 
 import numpy as np
