@@ -243,7 +243,7 @@ def top_of(options, classes):
     """Return how many classes to name."""
     text = options.get("top", str(min(TOP, classes)))
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1):
-        raise Refused("wrong_option", "top is no whole number of 1 or more.")
+        raise Refused("wrong_option", "The option top is no whole number of 1 or more.")
     return min(int(text), classes)
 
 

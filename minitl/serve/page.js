@@ -69,7 +69,7 @@ function look(file) {
 }
 
 /** Return an entry of the list of bars. */
-function bar(name, share, colour, swatch, pressed) {
+function bar(name, share, colour, swatch, pressed, shown = percent(share)) {
   const label = element("span", { class: "name" });
   if (swatch) {
     const square = element("span", { class: "swatch", "aria-hidden": "true" });
@@ -88,7 +88,7 @@ function bar(name, share, colour, swatch, pressed) {
   const filled = element("i");
   filled.style.setProperty("--share", Math.max(0, Math.min(1, share)));
   if (colour) filled.style.setProperty("--colour", colour);
-  return element("li", {}, label, element("span", { class: "value" }, percent(share)),
+  return element("li", {}, label, element("span", { class: "value" }, shown),
     element("span", { class: "bar", "aria-hidden": "true" }, filled));
 }
 
@@ -128,8 +128,8 @@ function showClasses(answer, bars, figures) {
   at("note").textContent = more > 0 ? `${more} more classes are less probable.` : "";
   figures.append(figure(answer.shown, "the photograph as the network is shown it", "What the network is shown: the middle of the photograph."));
   if (!cam) return;
-  const words = cam.is_nothing ? ["Grad-CAM: no place speaks for ", element("bdi", {}, cam.class), "."]
-    : ["Grad-CAM: yellow places speak for ", element("bdi", {}, cam.class), ". Is it the thing itself, or what is around it?"];
+  const words = cam.is_nothing ? ["Grad-CAM: no place speaks for ", element("b", {}, element("bdi", {}, cam.class)), "."]
+    : ["Grad-CAM: yellow places speak for ", element("b", {}, element("bdi", {}, cam.class)), ". Is it the thing itself, or what is around it?"];
   figures.append(figure(cam.overlay, `the places that speak for ${cam.class}`, ...words));
 }
 
@@ -151,7 +151,7 @@ function showBoxes(answer, bars, figures) {
   const words = [...counts].map(([name, count]) => `${count} × ${name}`).join(", ");
   at("answer").textContent = found.length ? words : "Nothing was found";
   at("heading").textContent = found.length ? "Boxes and their scores, the best one first" : "";
-  for (const each of found) bars.append(bar(each.class, each.score));
+  for (const each of found) bars.append(bar(each.class, each.score, null, false, undefined, each.score.toFixed(2)));
   at("note").textContent = `Boxes with a score of ${answer.score} or more are shown.`;
   figures.className = "figures one";
   figures.append(figure(answer.overlay, found.length ? `the photograph with boxes: ${words}` : "the photograph, without boxes",
@@ -177,7 +177,7 @@ function showText(answer, bars, figures) {
     words.append(made);
   }
   figures.append(element("figure", {}, words, element("figcaption", {},
-    "Words on blue speak for ", element("bdi", {}, answer.predictions[0].class),
+    "Words on blue speak for ", element("b", {}, element("bdi", {}, answer.predictions[0].class)),
     "; words on orange, with dots below, against it. The stronger the colour, the more.")));
 }
 

@@ -61,8 +61,7 @@ def read_head(connection, limits):
     until, data = time.monotonic() + limits.head_seconds, b""
     while END not in data[: limits.head_bytes]:
         line, found, _ = data.partition(b"\r\n")
-        if len(line) > limits.line_bytes:
-            raise Refused("address_too_long", f"The address has more than the limit of {limits.line_bytes:,} bytes.")
+        check_length(line, limits)
         if len(data) >= limits.head_bytes:
             raise Refused("too_many_headers", f"The headers have more than the limit of {limits.head_bytes:,} bytes.")
         if found and not FIRST_LINE.fullmatch(line) or re.search(rb"(^|[^\r])\n|\0", data):
@@ -78,11 +77,18 @@ def read_head(connection, limits):
     return parsed(first, lines, begun, limits)
 
 
+def check_length(line, limits):
+    """Raise Refused for a first line that is too long."""
+    if len(line) > limits.line_bytes:
+        raise Refused("address_too_long", f"The address has more than the limit of {limits.line_bytes:,} bytes.")
+
+
 def parsed(first, lines, begun, limits):
     """Return the `Request` of a first line and the lines of the headers. Raises Refused."""
+    check_length(first, limits)
     found = FIRST_LINE.fullmatch(first)
     if not found:
-        raise Refused("malformed", "The first line is no request of HTTP, as: GET / HTTP/1.1")
+        raise Refused("malformed", "The first line is no request of HTTP: expected METHOD /PATH HTTP/1.1.")
     method, target, major, minor = found.groups()
     if major != b"1" or minor not in b"01":
         raise Refused("wrong_version", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")

@@ -281,7 +281,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html():
     folder = os.path.dirname(module.__file__)
     texts = {name: open(os.path.join(folder, name), encoding="utf-8").read() for name, _ in FILES.values()}
     for name, text in texts.items():
-        assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"(?m)^\s*//.*|/\*.*?\*/", "", text)), name
+        assert not re.search(r"https?:|@import|url\(|(?:src|href)=\"(?!page\.|data:,)", text), name
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(", texts["page.js"])
     assert "style=" not in texts["page.html"] and "onclick" not in texts["page.html"]
 
@@ -335,7 +335,7 @@ def test_each_hostile_request_gets_an_answer_with_a_name(server, name):
     if status is not None:
         found = json.loads(body)
         assert STATUS[found["error"]] == found["status"] == status and headers["Connection"] == "close"
-        assert found["message"][0].isupper() and found["message"].endswith((".", ")"))
+        assert not found["message"][0].islower() and found["message"].endswith((".", ")"))
         assert not re.search(r"Traceback|minitl/|/home|/tmp|evil\.example", found["message"])
     assert asked(server, "/predict", photograph())[0] == 200, "and the server lives on"
 
@@ -530,7 +530,10 @@ def started(*arguments):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no Ctrl-C to one process alone")
-def test_the_command_prints_its_address_a_line_for_each_request_and_ends_cleanly(saved, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_its_address_a_line_for_each_request_and_ends_cleanly(number, saved, tmp_path):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip("these tests run in the background, where Ctrl-C is ignored by all")
     process, first = started(saved, "--port", "0", "--json", tmp_path / "counts.json")
     found = re.match(r"http://127\.0\.0\.1:(\d+)/  asks kinds\.h5\. Ctrl-C ends it\.\n", first)
     assert found, first
@@ -538,9 +541,9 @@ def test_the_command_prints_its_address_a_line_for_each_request_and_ends_cleanly
         with socket.create_connection(("127.0.0.1", int(found[1])), timeout=20) as connection:
             connection.sendall(request_for(path))
             assert connection.recv(100)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     rest = process.communicate(timeout=30)[0].splitlines()
-    assert process.returncode == 130 and rest[-1] == "Ended after 3 requests." and len(rest) == 4
+    assert process.returncode == 128 + number and rest[-1] == "Ended after 3 requests." and len(rest) == 4
     assert all(re.match(r"\d\d:\d\d:\d\d  (200|404) +\d+\.\d\d s  GET /", line) for line in rest[:3])
     assert max(map(len, [first, *rest])) <= 80
     assert json.loads((tmp_path / "counts.json").read_text())["answers"] == {"200": 1, "404": 2}

@@ -8,6 +8,7 @@
     grad_cam    the places in an image on which a prediction rests (a function of any model, usable by itself)
     measured    first kernels, maps from layer to layer, cost by layer
     sections, results, section_network    the nine sections, as HTML
+    saved       the page about a saved run: `minitl report`
     page        the whole page, of these or of other sections;  page.css   its style
     charts      inline SVG;  heat   numbers as colours;  html   tags and escaping;  plots   the same as PNG files
 
@@ -26,8 +27,9 @@ from . import page, plots
 from .findings import find_all
 from .grad_cam import grad_cam
 from .record import FineTuning, Pictures, Stage
+from .saved import report_saved
 
-__all__ = ["FineTuning", "Pictures", "Stage", "check_folder", "grad_cam", "write_page", "write_report"]
+__all__ = ["FineTuning", "Pictures", "Stage", "check_folder", "grad_cam", "report_saved", "write_page", "write_report"]
 
 PAGE = "index.html"
 

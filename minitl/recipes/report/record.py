@@ -46,14 +46,14 @@ class Stage(NamedTuple):
 
     history          of `fit`
     learning_rates   at the beginning of each epoch
-    parameters       the number of those that learned
+    parameters       the number of those that learned (None: not known)
     accuracy         afterwards (None: not measured)
     """
 
     name: str
     history: dict
     learning_rates: list
-    parameters: int
+    parameters: int | None
     accuracy: float | None = None
 
 

@@ -193,7 +193,8 @@ def learning(stages, curves=CURVES, noun="image"):
     ]  # fmt: skip
     for stage in stages:
         epochs = len(stage.history.get("loss", ()))
-        title = f"{stage.name}: {stage.parameters:,} parameters learned, {counted(epochs, 'epoch')}"
+        learned = "" if stage.parameters is None else f"{stage.parameters:,} parameters learned, "
+        title = f"{stage.name}: {learned}{counted(epochs, 'epoch')}"
         reached = "" if stage.accuracy is None else f", accuracy {percent(stage.accuracy)} at the end"
         parts.append(tag("h3", title + reached))
         parts.append(tag("div", _curves(stage, curves), class_="charts") if epochs else tag("p", "It did not train."))
