@@ -6,6 +6,8 @@
 
 import re
 
+from .formats.stored_file import WITHIN
+
 _CONVOLUTIONS = [f"features.{i}" for i in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)]
 _VGG16 = [f"block{block}_conv{i}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1)]
 _VGG16 += ["fc1", "fc2", "predictions"]
@@ -54,7 +56,7 @@ def match_counted_names(file, model, partial):
     """
     theirs, ours, translation = {}, {}, {}  # theirs, ours: layer name -> shapes of its tensors
     for tensor in file.tensors:
-        theirs.setdefault(tensor.layer, []).append(tensor.shape)
+        theirs.setdefault((tensor.layer or "").partition(WITHIN)[0], []).append(tensor.shape)
     for layer in model.layers:
         ours[layer.name] = [getattr(layer, name).shape for name in layer.weight_names]
     for stem in {layer.class_name for layer in model.layers if layer.weight_names}:

@@ -184,8 +184,8 @@ def _parameter(place, layer, places):
 def _layer_within(name, layers, groups, names):
     """Return the layer of the model for 'base//conv1', 'base//base/conv1' or, in DenseNet, 'base//conv1/conv'."""
     group, inner = name.split(WITHIN, 1)
-    if group in layers:
-        return group
+    if names.get(group, group) in layers:  # the parts of a layer, such as the two directions of a Bidirectional
+        return names.get(group, group)
     pieces = inner.split("/")
     for start in range(len(pieces)):
         found = "/".join(pieces[start:])
