@@ -69,7 +69,7 @@ function look(file) {
 }
 
 /** Return an entry of the list of bars. */
-function bar(name, share, colour, swatch, pressed, shown = percent(share)) {
+function bar(name, share, colour, swatch, pressed, words = percent(share)) {
   const label = element("span", { class: "name" });
   if (swatch) {
     const square = element("span", { class: "swatch", "aria-hidden": "true" });
@@ -88,7 +88,7 @@ function bar(name, share, colour, swatch, pressed, shown = percent(share)) {
   const filled = element("i");
   filled.style.setProperty("--share", Math.max(0, Math.min(1, share)));
   if (colour) filled.style.setProperty("--colour", colour);
-  return element("li", {}, label, element("span", { class: "value" }, shown),
+  return element("li", {}, label, element("span", { class: "value" }, words),
     element("span", { class: "bar", "aria-hidden": "true" }, filled));
 }
 

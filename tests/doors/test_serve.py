@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -278,8 +279,8 @@ def test_headers_forbid_all_that_the_page_does_not_need(server):
 def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html():
     from minitl.serve import server as module
 
-    folder = os.path.dirname(module.__file__)
-    texts = {name: open(os.path.join(folder, name), encoding="utf-8").read() for name, _ in FILES.values()}
+    folder = Path(module.__file__).parent
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name, _ in FILES.values()}
     for name, text in texts.items():
         assert not re.search(r"https?:|@import|url\(|(?:src|href)=\"(?!page\.|data:,)", text), name
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(", texts["page.js"])
