@@ -32,6 +32,7 @@ RECIPE = [
     ("PyTorch, features kept by hand", "torch", {"layout": "channels_last", "cached": True}, ["torch"]),
     ("Keras on PyTorch, as written", "keras", {}, ["keras", "torch"]),
 ]
+TEXT = [("minitl", "minitl_text", {}, []), ("PyTorch", "torch_text", {}, ["torch"])]
 SUPPRESSION = [("minitl", "minitl", {}, []), ("OpenCV", "opencv", {}, ["cv2"])]
 BOXES = (200, 1000, 8732)  # that are suppressed; SSD300 has 8,732 priors
 IDEAS = ["shared work", "reused memory", "kept transforms", "joined steps"]
@@ -112,6 +113,7 @@ def full_plan():
     for network in OTHERS:
         groups += network_groups(network, rounds=5)
     groups += [segmentation_group(rounds=5), detection_group(rounds=5), suppression_group(rounds=5)]
+    groups += text_groups(rounds=7)
     groups += [threads_group(network, rounds=5) for network in NETWORKS]
     groups += [memory_group(network) for network in NETWORKS]
     groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
@@ -179,6 +181,22 @@ def suppression_group(rounds):
             each.label += f", {count:,} boxes"
         members += found
     return Group("suppression", "Non-maximum suppression", members, rounds)
+
+
+def text_groups(rounds):
+    """Return the groups of networks for text: inference of an encoder, and training steps of it and of two others."""
+    batch = {"batch": 32}
+    inference = Group("minilm_inference", "MiniLM: the vectors of 32 texts", programs(TEXT, "inference", batch), rounds)
+    groups = [inference]
+    for name, network, part, title in (
+        ("minilm_step", "minilm", "all layers", "MiniLM: a fine-tuning step of all layers, 32 texts"),
+        ("minilm_step_last_blocks", "minilm", "last blocks", "MiniLM: a step of the last two blocks of six, 32 texts"),
+        ("lstm_step", "lstm", "all layers", "LSTM(128): a training step, 32 texts of 64 tokens"),
+        ("decoder_step", "decoder", "all layers", "Decoder: a training step, 32 windows of 128 characters"),
+    ):
+        members = programs(TEXT, "training", {**batch, "network": network, "part": part})
+        groups.append(Group(name, title, members, rounds))
+    return groups
 
 
 def threads_group(network, rounds):

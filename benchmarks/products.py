@@ -14,7 +14,7 @@ network with its algorithms. Who calls this: `worker`. `tables` divides by the s
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from minitl.kernels import convolution, winograd
+from minitl.kernels import affine, convolution, winograd
 from minitl.kernels.geometry import Axis
 from minitl.kernels.winograd_forms import FORMS
 from minitl.layers import dense
@@ -35,11 +35,12 @@ def counted():
     functions = [(module, name, getattr(module, name), sizes) for module, name, sizes in COUNTED]
     for module, name, function, sizes in functions:
         setattr(module, name, counting(function, sizes, products, module is winograd))
-    dense.matmul, matmul = counting_matmul(dense.matmul, products), dense.matmul
+    matmul = dense.matmul  # forward is in `affine`, with the bias and the activation
+    dense.matmul = affine.matmul = counting_matmul(matmul, products)
     try:
         yield products
     finally:
-        dense.matmul = matmul
+        dense.matmul = affine.matmul = matmul
         for module, name, function, _ in functions:
             setattr(module, name, function)
 
@@ -76,10 +77,10 @@ def points_of_tiles(axis):
 def counting_matmul(matmul, products):
     """Return the product of a dense layer, made to add what it computes to `products`."""
 
-    def call(a, b):
+    def call(a, b, *finish):
         flops = 2 * a.shape[0] * a.shape[1] * b.shape[1]
         products.flops += flops
         products.direct += flops
-        return matmul(a, b)
+        return matmul(a, b, *finish)
 
     return call

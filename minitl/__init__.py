@@ -3,7 +3,8 @@
 This is the reading order. Each package imports only from those before it:
 
     files, kernels, initializers, losses, optimizers, metrics, layers, graph, testing      the engine
-    weights, data, features, training, models, transfer, applications, recipes             transfer learning with it
+    weights, data, features, export, training, models, transfer, applications, recipes     transfer learning with it
+    sklearn                                                                                doors to other tools
     course                                                                                 the course
     cli, utils, callbacks, saving                                 the command line; names under Keras's import paths
 

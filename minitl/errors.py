@@ -67,6 +67,10 @@ class MismatchError(MinitlError, AssertionError):
     """A number that the engine computed differs from the result of its formula (`minitl explain`)."""
 
 
+class AnswerError(MinitlError, AssertionError):
+    """The answer to an exercise is not right yet (`minitl exercises check`)."""
+
+
 class MistakeWarning(UserWarning):
     """A warning of a classic mistake at the moment when it is made: possible, but in nearly every case not intended.
 

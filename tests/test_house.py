@@ -17,13 +17,13 @@ PACKAGE = Path(__file__).resolve().parent.parent / "minitl"
 PACKAGES = """
     version errors arguments interruption progress terminal randomness
     files kernels initializers losses optimizers metrics layers graph testing
-    weights data features training models transfer applications recipes
-    serve
+    weights data features export training models transfer applications recipes
+    sklearn serve
     course
     cli utils callbacks saving
 """.split()
 MOST_LINES = 350
-MOST_LINES_OF_THE_COMMAND_LINE = 1900
+MOST_LINES_OF_A_COMMAND = 90  # on average: a command parses, calls one function and prints
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -96,7 +96,8 @@ def test_the_nearest_name_is_found_in_one_place():
 def test_a_module_is_read_in_one_go():
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in NAMES.items()}
     assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}
-    assert sum(count for name, count in lengths.items() if package_of(name) == "cli") < MOST_LINES_OF_THE_COMMAND_LINE
+    of_commands = [count for name, count in lengths.items() if package_of(name) == "cli"]
+    assert sum(of_commands) < MOST_LINES_OF_A_COMMAND * len(of_commands)
 
 
 def test_no_two_names_beside_each_other_differ_by_a_letter():

@@ -8,13 +8,14 @@ with pre-trained weights can be the base of a fine-tuning.
 
 from ..data.preparation import PREPARATIONS
 from ..errors import ArgumentError
-from . import inception_v3, resnet50, vgg16
+from . import efficientnet_lite0, inception_v3, resnet50, vgg16
 from .building import Application
+from .efficientnet_lite0 import EfficientNetLite0
 from .inception_v3 import InceptionV3
 from .resnet50 import ResNet50
 from .vgg16 import VGG16
 
-__all__ = ["VGG16", "Application", "InceptionV3", "ResNet50", "add"]
+__all__ = ["VGG16", "Application", "EfficientNetLite0", "InceptionV3", "ResNet50", "add"]
 
 NETWORKS = {}  # {name: Application}. A saved model stores this name, and so how its images are prepared.
 
@@ -28,6 +29,7 @@ def add(application):
 add(vgg16.APPLICATION)
 add(resnet50.APPLICATION)
 add(inception_v3.APPLICATION)
+add(efficientnet_lite0.APPLICATION)
 
 
 def find(text):

@@ -83,8 +83,10 @@ def add_pooling(x, pooling, average="global_average_pooling2d", maximum="global_
 
 
 @contextmanager
-def load_named_weights(weights, published_name):
+def load_named_weights(weights, published_name, without_top=False):
     """Yield a function `load(model)` that loads `weights` (None, 'imagenet' or a path) into a model and returns it.
+
+    without_top   True if the model has no top and the published file has one
 
     The file is searched for before anything is built. Layers that are built in the `with` block draw no random numbers
     if weights will be loaded.
@@ -95,7 +97,7 @@ def load_named_weights(weights, published_name):
     path = find_weights(published_name) if weights == "imagenet" else weights
 
     def load(model):
-        load_weights(model, path)
+        load_weights(model, path, partial=without_top and weights == "imagenet")
         return model
 
     with initializers.weights_will_be_loaded():

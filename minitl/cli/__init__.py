@@ -15,7 +15,9 @@ from . import (
     advise,
     bench,
     cache,
+    doctor,
     evaluate,
+    exercises,
     explain,
     finetune,
     language,
@@ -47,9 +49,11 @@ COMMANDS = {
     "study": study,
     "pretrain": pretrain,
     "mistakes": mistakes,
+    "exercises": exercises,
     "weights": weights,
     "cache": cache,
     "bench": bench,
+    "doctor": doctor,
 }
 
 

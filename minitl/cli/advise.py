@@ -4,6 +4,7 @@ minitl advise photos/
 minitl advise photos/ --within 10      the best plan of at most 10 minutes here
 minitl advise photos/ --memory 4       the best plan of at most 4 GB
 minitl advise photos/ --base resnet50
+minitl advise photos/ --base all       which base: all that are on this machine
 minitl advise                          the bundled images, on three blocks
 
 Every training image goes once through the frozen base. The features at the
@@ -24,8 +25,9 @@ from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..files.results import write_json
 from ..files.writable import check_writable
-from ..recipes.advice import advise_clothing, advise_photographs
+from ..recipes.advice import advise_bases, advise_clothing, advise_photographs
 from ..recipes.advice.advising import SEEDS
+from ..recipes.advice.bases import ALL
 from ..recipes.settings import PhotographSettings, option
 from ..recipes.tasks import TASKS, task_of
 from ..recipes.texts.advice import advise_texts
@@ -35,6 +37,7 @@ from .texts_options import add_columns
 
 OF_TEXTS = ("length", "text", "label", "encoding")
 OF_PHOTOGRAPHS = ("within", "memory", "weights", "image_size", "backtest", "seeds")
+TEXT_BASES = [name for name, base in BASES.items() if not base.reads_steps]
 HELP = "advise where to cut, what to unfreeze, and what it will cost"
 
 
@@ -51,8 +54,11 @@ def add_arguments(parser):
     add("--memory", type=float, metavar="GB", help="advise the best plan that takes no more memory than this")
     add(
         "--base",
-        choices=[*bases(), *(name for name, base in BASES.items() if not base.reads_steps)],
-        help=f"choose the pre-trained network (default: {PhotographSettings.base}; texts: {TextSettings.base})",
+        metavar="NETWORK",
+        choices=[*bases(), ALL, *TEXT_BASES],
+        help=f"choose the pre-trained network: {', '.join(bases())}; {ALL} compares those whose weights are on this "
+        f"machine (default: {PhotographSettings.base}); for texts: {', '.join(TEXT_BASES)} (default: "
+        f"{TextSettings.base})",
     )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")
@@ -78,6 +84,8 @@ def run(options):
     refuse(options, OF_TEXTS, "goes with texts: minitl advise TEXTS")
     if options.seeds is not None and not options.backtest:
         raise ArgumentError("--seeds goes with --backtest, which runs each plan with so many seeds.")
+    if options.backtest and options.base == ALL:
+        raise ArgumentError(f"--backtest goes with one base, not with --base {ALL}.")
     seeds = whole_number(SEEDS if options.seeds is None else options.seeds, "--seeds")
     limits = {"within": options.within, "memory": options.memory}
     names = ("base", "weights", "image_size", "validation", "follow_links")
@@ -85,7 +93,11 @@ def run(options):
     with interruption.graceful():
         if options.photos is not None:
             refuse_other_tasks(options.photos)
-            advice = advise_photographs(options.photos, **limits, **given, keep_features=not options.no_cache)
+            advise = advise_photographs
+            if options.base == ALL:
+                advise = advise_bases
+                del given["base"]
+            advice = advise(options.photos, **limits, **given, keep_features=not options.no_cache)
         elif given or options.no_cache:
             name = next(iter(given), "no_cache")
             raise ArgumentError(f"{option(name)} goes with photographs: minitl advise PHOTOS/")

@@ -21,8 +21,10 @@ def add_arguments(parser):
     add = group.add_argument
     add(
         "--base",
+        metavar="NETWORK",
         choices=[*bases(), *BASES],
-        help=f"choose the pre-trained network (default: {DEFAULTS.base}); with texts, one of {', '.join(BASES)}",
+        help=f"choose the pre-trained network: {', '.join(bases())} (default: {DEFAULTS.base}); with texts: "
+        f"{', '.join(BASES)}",
     )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add(

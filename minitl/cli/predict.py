@@ -1,10 +1,11 @@
-"""Predict with a saved model: the class of images, pixels or texts, or boxes.
+"""Predict with a model: the class of images, pixels or texts, or boxes.
 
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
 minitl predict model.h5 shirt.jpg bag.png    your own files
 minitl predict model.h5 photos/ --top 3      all photographs of a folder
 minitl predict model.h5 photos/ --csv predictions.csv
+minitl predict --base efficientnet_lite0 dog.jpg    one of ImageNet's classes
 minitl predict streets.h5 photos/ --out found    masks, overlays, COCO file
 minitl predict cells.h5 blood.jpg --out found    boxes on the images, COCO file
 minitl predict reviews.h5 "a fine film" new.csv    texts, and files of them
@@ -26,12 +27,14 @@ is none is an error.
 
 import sys
 
+from ..applications import bases
 from ..arguments import whole_number
 from ..errors import ArgumentError, DataError
 from ..files.results import csv_rows, json_list
 from ..files.writable import check_writable
 from ..recipes.detection import Detector, detect_each
 from ..recipes.detection.written import DetectedLines, detect_into
+from ..recipes.models_by_name import imagenet_model
 from ..recipes.prediction import (
     ANSWERS,
     MOST_PROBABLE,
@@ -47,9 +50,10 @@ from ..recipes.settings import option
 from ..recipes.tasks import task_called
 from ..recipes.texts import TextClassifier, classify_texts_each
 from ..recipes.texts.prediction import ClassifiedTexts
-from ..terminal import counted, printable
+from ..recipes.texts.settings import TextFileError
+from ..terminal import counted, printable, wrapped
 
-HELP = "predict the class of images, pixels or texts, or find boxes, with a saved model"
+HELP = "predict the class of images, pixels or texts, or find boxes, with a model"
 
 # The options that go with some tasks only.
 ONLY = {
@@ -64,13 +68,14 @@ ONLY = {
 def add_arguments(parser):
     """Add the arguments of the command."""
     add = parser.add_argument
-    add("model", metavar="MODEL", help="a file from `minitl finetune --save`")
+    add("model", metavar="MODEL", nargs="?", help="a file from `minitl finetune --save`; leave it out with --base")
     add(
         "files",
         metavar="FILE",
         nargs="*",
         help="photographs, folders of them, or .npy files (default: ten bundled test images); texts, or files of them",
     )
+    add("--base", choices=bases(), help="name one of ImageNet's 1,000 classes, with this network as it was published")
     add("--top", type=int, metavar="K", help=f"name the K most probable classes (default: {MOST_PROBABLE})")
     add("--csv", metavar="FILE", help="write the predictions to this file as CSV")
     add("--text", metavar="COLUMN", help="for texts: name the column of tables with them (default: as in training)")
@@ -87,10 +92,10 @@ def scale(text):
 def run(options):
     """Run the command."""
     check_writable(options.json, options.csv)
-    model, name = opened_model(options.model)
+    named, (model, name) = model_and_files(options)
     task = task_of_model(model)
     task_called(task, name)
-    files = options.files if task == "texts" else files_in(options.files)  # what is no file is a text
+    files = named if task == "texts" else files_in(named)  # what is no file is a text
     for each, tasks in ONLY.items():
         if getattr(options, each) is not None and task not in tasks:
             answers = " or ".join(ANSWERS[each][0] for each in tasks)
@@ -98,6 +103,18 @@ def run(options):
     failed = PREDICT[task](options, (model, name), files)
     if failed:
         raise DataError(f"{failed} of {counted(len(files), 'file')} could not be read, as said above.")
+
+
+def model_and_files(options):
+    """Return (the files that are named, (the model, its name in messages)). With --base, no model is named: the first
+    name is a file."""
+    if options.base is None:
+        if options.model is None:
+            raise ArgumentError("expected MODEL, a file from `minitl finetune --save`, or --base and photographs.")
+        return options.files, opened_model(options.model)
+    if options.model is None:
+        raise ArgumentError(f"--base {options.base} goes with photographs: minitl predict --base {options.base} FILE")
+    return [options.model, *options.files], (imagenet_model(options.base), options.base)
 
 
 def classify_files(options, model, files):
@@ -179,28 +196,33 @@ def find_boxes(options, model, files):
 
 
 def classify_some_texts(options, model, texts):
-    """Print the classes of texts. Returns the number of files that cannot be read."""
+    """Print the classes of texts. Returns 0, or raises DataError if there are files or rows that cannot be read."""
     top = whole_number(MOST_PROBABLE if options.top is None else options.top, "--top")
-    classifier, failed, cut = TextClassifier(model), 0, 0
+    classifier, failed, cut, unknown, done = TextClassifier(model), 0, 0, 0, 0
     top = min(top, len(classifier.class_names))
     lines = ClassifiedTexts(classifier.class_names, top)
     with json_list(options.json) as add, csv_rows(options.csv) as write:
         names = (f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability"))
-        write(["file", "text", *names, "cut_off", "error"])
+        write(["file", "text", *names, "cut_off", "unknown", "error"])
         for result in classify_texts_each(classifier, texts, top, column=options.text):
             add(result)
             if "error" in result:
                 failed += 1
-                write([result["file"], "", *[""] * (2 * top), "", result["error"]])
-                say_error(result)
+                write([result["file"], "", *[""] * (2 * top), "", "", result["error"]])
+                say_error({**result, "error": TextFileError(result["error"]).for_command_line()})
                 continue
             cells = [cell for each in result["predictions"] for cell in (each["class"], each["probability"])]
-            write([result["file"], result["text"], *cells, result["cut_off"], ""])
-            cut += result["cut_off"] > 0
+            write([result["file"], result["text"], *cells, result["cut_off"], result["unknown"], ""])
+            cut, unknown, done = cut + (result["cut_off"] > 0), unknown + result["unknown"], done + 1
             print(lines.line(result), flush=True)
     if cut:
         print(f"{counted(cut, 'text')} had more than {classifier.length} tokens: the ends were not read.")
-    return failed
+    if unknown:
+        has = "has" if unknown == 1 else "have"
+        print(wrapped(f"{counted(unknown, 'text')} {has} no word that the model knows: its answer says nothing of it."))
+    if failed:
+        raise DataError(f"{failed} of {counted(done + failed, 'text')} could not be read, as said above.")
+    return 0
 
 
 def say_error(result):

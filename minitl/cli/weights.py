@@ -3,6 +3,7 @@
 minitl weights list                        list published weights
 minitl weights get vgg16-notop             fetch them and check them
 minitl weights convert vgg16.pth vgg16.h5  convert to HDF5 for minitl and Keras
+minitl weights export model.h5 model.onnx  write a model for another program
 minitl weights verify model.h5             check that no number has changed
 minitl weights inspect model.h5            list the tensors and their origins
 minitl weights diff before.h5 after.h5     show which tensors differ, how much
@@ -15,9 +16,10 @@ Reads .h5, .weights.h5, .keras, .safetensors, .onnx and (with the extra
 import argparse
 
 from ..errors import WeightsError
+from ..export import ENDINGS
 from ..files.results import write_json
 from ..files.writable import check_writable
-from ..recipes.conversion import convert_weights
+from ..recipes.conversion import convert_weights, export_file
 from ..terminal import counted, fitted, printable, wrapped
 from ..weights import inspection
 from ..weights.published import catalogue
@@ -46,6 +48,10 @@ def add_arguments(parser):
     )
     to.add_argument("--names", metavar="FILE", help='read {"name in SRC": "layer", ...} from this JSON file')
     to.add_argument("--partial", action="store_true", help="leave out layers that the model does not have")
+    out = add("export", help="write a saved model for ONNX Runtime, PyTorch or Keras")
+    out.add_argument("model", metavar="MODEL", help="a file from model.save() or minitl finetune --save")
+    out.add_argument("target", metavar="FILE", help=f"a name that ends in {', '.join(ENDINGS)}, .keras or .h5")
+    out.add_argument("--preprocessing", action="store_true", help="of .onnx: take RGB from 0 to 255, unprepared")
     for name, text in (
         ("verify", "check that a file is as it was published or saved"),
         ("inspect", "show what a file holds"),
@@ -61,7 +67,15 @@ def add_arguments(parser):
 def run(options):
     """Run the command."""
     check_writable(options.json)
-    action = {"list": show_list, "get": get, "convert": convert, "verify": verify, "inspect": inspect, "diff": diff}
+    action = {
+        "export": export_model,
+        "list": show_list,
+        "get": get,
+        "convert": convert,
+        "verify": verify,
+        "inspect": inspect,
+        "diff": diff,
+    }
     results = action[options.action](options)
     write_json(options.json, results)
     if options.action == "diff" and results["different"]:  # as the command diff of Unix
@@ -91,6 +105,13 @@ def convert(options):
     """Convert a file to HDF5."""
     text, results = convert_weights(options.source, options.target, options.model, options.names, options.partial)
     print(text)
+    return results
+
+
+def export_model(options):
+    """Write a saved model for another program."""
+    results = export_file(options.model, options.target, options.preprocessing)
+    print(f"{results['format']}: {options.target}")
     return results
 
 

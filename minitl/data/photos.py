@@ -212,6 +212,8 @@ class _Quiet(threading.local):
     """
 
     depth = 0
+    # A program that copies filters, as scikit-learn does for its processes, takes this for `match`: it fits no text.
+    pattern = "(?!)"
 
     def __enter__(self):
         self.depth += 1

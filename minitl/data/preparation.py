@@ -41,20 +41,20 @@ PREPARATIONS = {}  # {name of an application: its `Preparation`}
 
 def preprocess_caffe(x):
     """Return RGB (..., 3) from 0 to 255 as BGR minus the mean colour, not scaled: the input of Caffe's models."""
-    bgr = np.array(_rgb(x)[..., ::-1], np.float32, order="C")  # a copy, so the caller's images do not change
+    bgr = np.array(rgb(x)[..., ::-1], np.float32, order="C")  # a copy, so the caller's images do not change
     bgr -= IMAGENET_MEAN_BGR
     return bgr
 
 
 def preprocess_symmetric(x):
     """Return RGB (..., 3) from 0 to 255 as RGB from -1 to 1: the input of TensorFlow's Inception."""
-    rgb = np.array(_rgb(x), np.float32)
-    rgb /= 127.5
-    rgb -= 1
-    return rgb
+    images = np.array(rgb(x), np.float32)
+    images /= 127.5
+    images -= 1
+    return images
 
 
-def _rgb(x):
+def rgb(x):
     """Return images as an array. Raises DataError unless the last axis has three channels."""
     x = np.asarray(x)
     if x.shape[-1:] != (3,):
@@ -76,7 +76,7 @@ def _mistake_caffe(smallest, largest):
     return ANOTHER if unprepared or twice or of_another_network else None
 
 
-def _mistake_symmetric(smallest, largest):
+def mistake_symmetric(smallest, largest):
     """Return the name of the mistake that gives images for TensorFlow's Inception this range, or None."""
     if -1 < largest < -0.99:  # nearly black: prepared twice, or pixels from 0 to 1 that were prepared
         return FROM_0_TO_1
@@ -85,4 +85,4 @@ def _mistake_symmetric(smallest, largest):
 
 # A network uses one of these with a function of its own: CAFFE._replace(function=preprocess_input).
 CAFFE = Preparation(preprocess_caffe, "about -124 to 151", _mistake_caffe)
-SYMMETRIC = Preparation(preprocess_symmetric, "-1 to 1", _mistake_symmetric)
+SYMMETRIC = Preparation(preprocess_symmetric, "-1 to 1", mistake_symmetric)

@@ -7,9 +7,24 @@ does not have by the name of its class, and takes one in `custom_objects`. minit
 
 from ..layers import InputLayer, PaddingMask, StepMask
 
+MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 
-def keras_config(graph):
-    """Return `graph` as the data of Keras's `model_config`."""
+
+def keras_config(graph, with_modules=False):
+    """Return `graph` as the data of Keras's `model_config`.
+
+    with_modules   say of each class which module of Keras has it, as the archives of Keras 3 do
+    """
+    config = _config_of(graph)
+    if with_modules:
+        for entry in (config, *config["config"]["layers"]):
+            entry["module"] = "keras.layers" if entry is not config else MODULES[config["class_name"]]
+            entry["registered_name"] = None
+    return config
+
+
+def _config_of(graph):
+    """Return the configuration of a graph, without modules."""
     if graph.kind == "Sequential":
         layers = [graph.inputs[0].layer, *(call.layer for call in graph.calls)]
         entries = [{"class_name": type(layer).__name__, "config": _config(layer)} for layer in layers]

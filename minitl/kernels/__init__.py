@@ -18,9 +18,9 @@ twins first. The tests call them and require the same numbers of both. A program
 `set_convolution("naive")`.
 
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd_forms`, `winograd`,
-`kernel_transform`, `dilation`, `pooling`, `resampling`, `activations`, `channels`, `normalization`, `lengths`,
-`elementwise`, `products`, `precision`, `images`; for detectors `boxes`, `priors`, `suppression`; for a decoder
-`rotation`, `gating`. Then read `parallel` and `memory`, which make these functions fast.
+`kernel_transform`, `dilation`, `depthwise`, `pooling`, `resampling`, `activations`, `channels`, `normalization`,
+`lengths`, `elementwise`, `products`, `precision`, `images`; for detectors `boxes`, `priors`, `suppression`; for a
+decoder `rotation`, `gating`. Then read `parallel` and `memory`, which make these functions fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

@@ -70,6 +70,37 @@ def relu_gradient(grad, y):
     return dx
 
 
+def relu6(x, out=None):
+    """Return max(x, 0), but 6 where that is more than 6. Numbers with an upper limit can be stored in 8 bits."""
+    if out is not None:
+        return np.clip(x, 0, 6, out=out)
+    y = empty(x.shape, x.dtype)
+
+    def limit(parts):
+        for part in parts:
+            np.clip(x[part], 0, 6, out=y[part])
+
+    share(limit, example_slices(y))
+    return y
+
+
+def relu6_gradient(grad, y):
+    """Return grad where 0 < y < 6, else 0: y = x there, and elsewhere y stays the same when x moves a little."""
+    dx = empty(grad.shape, np.result_type(grad, y))
+    scratch = Scratch(bool)
+
+    def multiply(parts):
+        for part in parts:
+            for n in range(part.start, part.stop):  # one example at a time, as in `relu_gradient`
+                example = slice(n, n + 1)
+                is_inside = np.greater(y[example], 0, out=scratch.array("is inside", 1, *y.shape[1:]))
+                is_inside &= np.less(y[example], 6, out=scratch.array("is below", 1, *y.shape[1:]))
+                np.multiply(grad[example], is_inside, out=dx[example])
+
+    share(multiply, example_slices(grad))
+    return dx
+
+
 def tanh(x, out=None):
     """Return the hyperbolic tangent of each number."""
     return np.tanh(as_float(x), out=out)
@@ -161,6 +192,7 @@ ACTIVATIONS = {
     "hard_sigmoid": (hard_sigmoid, hard_sigmoid_gradient),
     "linear": (linear, linear_gradient),
     "relu": (relu, relu_gradient),
+    "relu6": (relu6, relu6_gradient),
     "sigmoid": (sigmoid, sigmoid_gradient),
     "silu": (silu, slope_gradient),
     "softmax": (softmax, softmax_gradient),

@@ -24,9 +24,9 @@ that is read from its beginning, S - T that of T tokens behind S - T earlier one
 Long texts. S and P have T*S numbers a head: for 4,096 tokens and 12 heads 805 MB. So they are made in blocks of some
 heads or of some rows (queries), of at most BLOCK_BYTES, and never as a whole. A block stays in the cache between its
 products. The gradient needs P again. It is not kept but computed again, block by block, from q, k and the logarithm of
-each row's sum, L = log sum_j exp(S_j), because P_j = exp(S_j - L). That is one product of five, and one exp: measured
-on one core, from a tenth of the gradient's time (64 tokens) to a third (512 tokens). To keep P would take 6 MB a layer
-for 32 texts of 64 tokens, but 50 MB for 4 texts of 512 tokens, 300 MB for six layers: as much as all else together.
+each row's sum, L = log sum_j exp(S_j), because P_j = exp(S_j - L). That is one product of five, and one exp: a quarter
+to a third of the gradient's time, measured on one core for 64 to 2,048 tokens. To keep P would take 6 MB a layer for 32
+texts of 64 tokens, but 50 MB for 4 texts of 512 tokens, 300 MB for six layers: as much as all else together.
 
 Who calls this: `layers.MultiHeadAttention`.
 """

@@ -10,14 +10,15 @@ Who calls this: `layers.Embedding`, `layers.PositionEmbedding`.
 import numpy as np
 
 from .memory import empty
-from .parallel import example_slices, share
-from .products import ROWS_OF_A_PARTIAL_SUM
+from .parallel import example_slices, share, slices
+
+BLOCK = 2**14  # numbers of the rows that are added at a time: 64 KB in float32
 
 
 def embed(tokens, table):
     """Return the row of each token: (...) -> (..., D). The tokens are numbers from 0 to V - 1."""
     flat = tokens.reshape(-1)
-    y = empty((len(flat), table.shape[1]), table.dtype)
+    y = empty((len(flat), table.shape[1]), table.dtype, is_scratch=True)
 
     def look_up(parts):
         for part in parts:
@@ -33,26 +34,39 @@ def embed_gradient(grad, tokens, rows):
 
     dL/dtable[v] = sum of grad over the places of token v
 
-    `np.add.at` does this place by place, and slowly. Here the places are sorted by token first, so that those of a
-    token lie side by side, and `np.add.reduceat` sums up each run of equal tokens. The sort is stable: the order of the
-    sum, and so its last digit, is always that of the places. Long runs (padding) are summed up in pieces first, as in
-    `products.column_sums`, and the pieces in float64.
+    `np.add.at` does this place by place, and slowly. Here the rows of grad are sorted by token first, so that those of
+    a token lie side by side, and are then added up in rounds, as in a tournament. In the first round every second row
+    of a token is added to the one before it, in the next one every fourth to the one that stands two before it, and so
+    on. After k rounds the first row of a token has the sum of up to 2^k rows. For five rows of one token:
+
+        a  b  c  d  e    ->    a+b  .  c+d  .  e    ->    a+b+c+d  .  .  .  e    ->    a+b+c+d+e  .  .  .  .
+
+    The sort is stable, so the order of the sum, and its last digit, depends on nothing but the places. A number goes
+    through few additions, even where a token fills a batch (padding): 17 of them for 100,000 rows.
     """
     flat, flat_grad = tokens.reshape(-1), grad.reshape(-1, grad.shape[-1])
-    table = np.zeros((rows, grad.shape[-1]), grad.dtype)
-    if not len(flat):
+    table = empty((rows, grad.shape[-1]), grad.dtype, is_scratch=True)
+    table[...] = 0  # `np.zeros` would have the system clear fresh memory, which is slower
+    if not table.size or not len(flat):
         return table
     order = np.argsort(flat, kind="stable")
     found, starts, counts = np.unique(flat[order], return_index=True, return_counts=True)
-    pieces = -(-counts // ROWS_OF_A_PARTIAL_SUM)  # of each run
-    first_piece = np.cumsum(pieces) - pieces
-    within = np.arange(pieces.sum()) - np.repeat(first_piece, pieces)  # number of a piece in its run
-    piece_starts = np.repeat(starts, pieces) + within * ROWS_OF_A_PARTIAL_SUM
-    sums = np.add.reduceat(flat_grad[order], piece_starts, axis=0)
-    if len(sums) > len(found):
-        sums = np.add.reduceat(sums, first_piece, axis=0, dtype=np.float64)
-    table[found] = sums
+    place = np.arange(len(order)) - np.repeat(starts, counts)  # of a row among those of its token
+    sums = empty(flat_grad.shape, grad.dtype, is_scratch=True)
+    np.take(flat_grad, order, axis=0, out=sums, mode="clip")
+    distance = 1
+    while distance < counts.max():
+        for added in _in_blocks(np.flatnonzero(place % (2 * distance) == distance), sums):
+            sums[added - distance] += sums[added]
+        distance *= 2
+    for token in _in_blocks(np.arange(len(found)), sums):
+        table[found[token]] = sums[starts[token]]
     return table
+
+
+def _in_blocks(numbers, table):
+    """Return the numbers of rows of a table in parts, so that the rows of a part are about BLOCK numbers."""
+    return [numbers[part] for part in slices(len(numbers), -(-len(numbers) * table.shape[1] // BLOCK))]
 
 
 def embed_naive(tokens, table):

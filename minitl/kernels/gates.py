@@ -24,7 +24,7 @@ from .activations import ACTIVATIONS
 from .channels import Repeated
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
-from .products import LEAST_SHARED_OPERATIONS, matmul
+from .products import LEAST_SHARED_OPERATIONS, product
 
 ROWS_OF_A_BLOCK = 512  # rows of dL/dx that are computed at a time, so that they stay in the cache
 
@@ -75,8 +75,19 @@ def products_of_inputs_gradient(dz, kernels):
 
 
 def kernel_gradient(x, dz):
-    """Return dL/dkernel (D, G*U) from x (P, D) and dz (G, P, U): one product over all steps for each gate."""
-    return np.concatenate([matmul(x.T, each) for each in dz], axis=1)
+    """Return dL/dkernel (D, G*U) from x (P, D) and dz, G arrays (P, U): one product over all steps for each gate."""
+    units = dz[0].shape[1]
+    found = np.empty((x.shape[1], len(dz) * units), np.result_type(x, dz[0]))
+
+    count = threads() if 2.0 * found.size * len(x) > LEAST_SHARED_OPERATIONS else 1
+
+    def compute(parts):
+        for gates in parts:
+            for gate in range(gates.start, gates.stop):
+                product(x.T, dz[gate], out=found[:, gate * units : (gate + 1) * units])
+
+    share(compute, slices(len(dz), count))
+    return found
 
 
 class Gates:

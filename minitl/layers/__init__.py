@@ -1,12 +1,12 @@
 """The layers, one class each, under Keras's names. A layer has parameters, `forward` and `backward`.
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
-gradient), `activations`, `convolutional`, `pooling`, `reshaping` (padding, cropping, upsampling), `normalization`,
-`regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking` (which time steps
-are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers`
-(a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`, `layer_normalization`;
-`reversible_embedding` and `decoder_attention` (of a language model). The axis letters are explained in
-`minitl.kernels`.
+gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
+`normalization`, `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking`
+(which time steps are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others),
+`bidirectional`, `wrappers` (a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`,
+`layer_normalization`; `reversible_embedding` and `decoder_attention` (of a language model). The axis letters are
+explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -21,6 +21,7 @@ from .bidirectional import Bidirectional
 from .convolutional import Conv2D, Conv2DTranspose
 from .decoder_attention import CausalSelfAttention, SwiGLU
 from .dense import Dense, Flatten
+from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .embedding import Embedding, PositionEmbedding, TokenTypeEmbedding
 from .input import Input, InputLayer
 from .layer_normalization import LayerNormalization, RMSNormalization
@@ -59,6 +60,7 @@ __all__ = [
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv2D",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -89,6 +91,7 @@ __all__ = [
     "Reshape",
     "ReversibleEmbedding",
     "SelectStep",
+    "SeparableConv2D",
     "SimpleRNN",
     "Softmax",
     "StepMask",

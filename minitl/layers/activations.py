@@ -29,7 +29,8 @@ def activated(name, x, out=None):
 
 
 class Activation(Layer):
-    """An activation by its name: 'relu', 'softmax', 'sigmoid', 'hard_sigmoid', 'tanh', 'gelu', 'silu', 'linear'.
+    """An activation by its name: 'relu', 'relu6', 'softmax', 'sigmoid', 'hard_sigmoid', 'tanh', 'gelu', 'silu' or
+    'linear'.
 
     'swish' is Keras's other name of 'silu'. 'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it
     (`kernels.gelu`).
@@ -57,7 +58,8 @@ class Activation(Layer):
 class ReLU(Layer):
     """y = x where x > threshold, else negative_slope * (x - threshold); then limited to at most max_value.
 
-    With the defaults this is y = max(x, 0).
+    With the defaults this is y = max(x, 0), and with max_value=6 alone the activation 'relu6'. These two are
+    computed in one pass each.
     """
 
     config_names = ("max_value", "negative_slope", "threshold")
@@ -72,21 +74,29 @@ class ReLU(Layer):
                 raise ArgumentError(f"{argument} is {value!r}; expected a number of at least 0.")
         self.max_value = None if max_value is None else float(max_value)
         self.negative_slope, self.threshold = float(negative_slope), float(threshold)
+        self.activate = self.activation_gradient = None
+        if self.negative_slope == 0 == self.threshold and self.max_value in (None, 6):
+            name = "relu" if self.max_value is None else "relu6"
+            self.activate, self.activation_gradient = activation_functions(name)
 
     @property
     def output_activation(self):
         return "relu" if self.negative_slope == 0 == self.threshold else None
 
     def forward(self, x, training=False):
+        if self.activate is not None:
+            y = self.activate(x)
+            self.remember(y)
+            return y
         self.remember(x)
-        if (self.max_value, self.negative_slope, self.threshold) == (None, 0, 0):
-            return np.maximum(x, 0)
         y = np.where(x > self.threshold, x, self.negative_slope * (x - self.threshold))
         return y if self.max_value is None else np.minimum(y, self.max_value)
 
     def backward(self, grad):
         """Return grad times the slope at x: 1 above the threshold, negative_slope below it, 0 from max_value on."""
-        (x,) = self.remembered()
+        (x,) = self.remembered()  # or y, where the gradient is that of an activation
+        if self.activate is not None:
+            return self.activation_gradient(grad, x)
         # At exactly x = 0 the plain ReLU has no derivative; 0 is taken, as in PyTorch and TensorFlow.
         slope = np.where(x > self.threshold, 1, self.negative_slope).astype(grad.dtype)
         if self.max_value is not None:

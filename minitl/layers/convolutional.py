@@ -135,6 +135,11 @@ class Conv2D(_Convolution2D):
     def forget_prepared(self):
         self.transform.drop()
 
+    def convolve(self, x, bias, activate, scale=None, other=None, pool=False):
+        """Return activate(scale * convolution + bias + other), pooled if that is asked for: for fusion with the calls
+        behind, in inference. The layer is not dilated."""
+        return conv2d(x, self.kernel, bias, self.strides, self.padding, activate, self.transform, pool, scale, other)
+
     def forward(self, x, training=False):
         self.accept(x.shape)
         transform = self.transform

@@ -163,7 +163,7 @@ class Recurrent(Layer):
         y = history[0][1:] if self.return_sequences else history[0][-1]
         if shown is not None:
             y = np.where(shown if self.return_sequences else shown[-1], y, y.dtype.type(0))
-        y = np.array(y.swapaxes(0, 1) if self.return_sequences else y, order="C")
+        y = _swapped(y) if self.return_sequences else y.copy()
         return [y, *(array[-1].copy() for array in history)] if self.return_state else y
 
     def _checked_mask(self, mask, expected):
@@ -187,8 +187,8 @@ class Recurrent(Layer):
 
     def _in_time_order(self, x, kept):
         """Return x (N, T, D) after dropout as (T, N, D), in the order in which the steps are computed."""
-        x = x if kept is None else x * kept
-        return contiguous(self._turned(x.swapaxes(0, 1)))
+        x = _swapped(x if kept is None else x * kept)
+        return contiguous(self._turned(x))
 
     def _turned(self, array):
         """Return an array (T, ...) in the order in which the steps are computed, and back."""
@@ -210,7 +210,7 @@ class Recurrent(Layer):
         dz, dstates = self._through_time(grad)
         _, (n, steps, features), kept, given, *_ = self.remembered()
         dx = products_of_inputs_gradient(_rows(dz[0]), stacked(self.kernel, self.gates)).reshape(steps, n, features)
-        dx = np.array(self._turned(dx).swapaxes(0, 1), order="C")  # (N, T, D)
+        dx = _swapped(self._turned(dx))  # (N, T, D)
         if kept is not None:
             dx *= kept
         return [dx, *dstates] if given else dx
@@ -244,7 +244,7 @@ class Recurrent(Layer):
         if not self.return_sequences:
             dstates[0] += y_grad if shown is None else y_grad * shown[-1]
             return None, dstates
-        outputs = contiguous(y_grad.swapaxes(0, 1))
+        outputs = _swapped(y_grad)
         return (outputs if shown is None else outputs * shown), dstates
 
     def state_gradient_norms(self, grad):
@@ -307,6 +307,13 @@ class Recurrent(Layer):
 
     def _bias_gradient(self, dz):
         return np.concatenate([channel_sums(each) for each in dz[0]])
+
+
+def _swapped(array):
+    """Return (N, T, ...) as (T, N, ...), or the other way round: a copy, in memory that is used again."""
+    found = empty((array.shape[1], array.shape[0], *array.shape[2:]), array.dtype, is_scratch=True)
+    np.copyto(found, array.swapaxes(0, 1))
+    return found
 
 
 def _rows(dz):

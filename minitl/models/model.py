@@ -4,7 +4,7 @@ Users of Keras expect `fit`, `save` and others as methods of the model. Each met
 work: `minitl.training` for training, `minitl.weights` for files.
 """
 
-from .. import optimizers, training, weights
+from .. import export, optimizers, training, weights
 from ..arguments import refuse_methods
 from ..errors import ArgumentError, GraphError
 from ..graph.graph import Graph
@@ -158,6 +158,10 @@ class Model(Graph):
     def save(self, path):
         """Write the architecture and the weights to one HDF5 file, for `load_model`."""
         weights.save_model(self, path)
+
+    def export(self, path, preprocessing=False, names=None):
+        """Write the model for another program, by the ending of `path`: .onnx, .safetensors, .pt (`minitl.export`)."""
+        export.export(self, path, preprocessing, names)
 
     def save_weights(self, path):
         """Write the weights alone to a file, in Keras's legacy HDF5 layout."""

@@ -5,14 +5,45 @@
 so all of them are kept whenever a photograph goes through the base. The map of a block is large (VGG16's block4_pool
 takes 200 kB, half of what float32 would take). It is kept only where a second stage starts from it.
 
-Who calls this: `photograph_stages`, `prediction`, `advice.subjects`. Read next: `features.on_disk`.
+Who calls this: `photograph_stages`, `prediction`, `advice.subjects`, `minitl.sklearn`. Read next: `features.on_disk`.
 """
 
+from .. import initializers, transfer
 from ..applications import NETWORKS, cuts
 from ..errors import MinitlError
 from ..features.on_disk import has_kept, kept_together, room_for
+from ..files.bundled import bundled_file
 from ..layers import GlobalAveragePooling2D
 from ..models import Model
+from ..weights.published.catalogue import present
+
+# {base: the bundled file of its first blocks, and the cuts for which they are enough}
+BUNDLED = {
+    "vgg16": {"file": "vgg16_imagenet_blocks1to3.h5", "cuts": ("block1_pool", "block2_pool", "block3_pool")},
+}
+
+
+def built_base(settings):
+    """Return a pre-trained network up to the layer `settings.cut`, and a pooling behind it, as a frozen model.
+
+    settings   settled `PhotographSettings`, of which `base`, `cut`, `image_size` and `weights` are used
+
+    Of VGG16, the first three blocks are bundled. Where they are enough, the whole file is not fetched.
+    """
+    network, size = NETWORKS[settings.base], settings.image_size
+    options = {"include_top": False, "input_shape": (size, size, 3), "pooling": "avg"}
+    bundled = BUNDLED.get(settings.base, {"cuts": ()})
+    if settings.weights or settings.cut not in bundled["cuts"] or present(f"{settings.base}-notop"):
+        weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
+        base = network.build(**weights, **options)
+    else:
+        with initializers.weights_will_be_loaded():
+            base = network.build(weights=None, **options)
+        base.load_weights(bundled_file(bundled["file"]), partial=True)
+    if settings.cut != cuts(settings.base)[-1]:
+        base = transfer.replace_head(base, GlobalAveragePooling2D(name="average"), after=settings.cut)
+    transfer.freeze(base)
+    return base
 
 
 def pooled_ends(model, base, until=None):

@@ -1,4 +1,4 @@
-"""Write the weights of any format as HDF5 that minitl and Keras load."""
+"""Write the weights of any format as HDF5 that minitl and Keras load, and a saved model for other programs."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,16 @@ from pathlib import Path
 from ..applications import NETWORKS
 from ..arguments import truth_value
 from ..errors import ArgumentError, WeightsError
+from ..export import ENDINGS
 from ..files.writable import check_writable
+from ..models import load_model
 from ..weights import convert
 from ..weights.inspection import opened
 from ..weights.naming import has_keras_layout, places
 from .models_by_name import NOTOP, model_by_name
 from .settings import SettingError
+
+KERAS_ENDINGS = (".keras", ".h5")
 
 
 def known_models():
@@ -48,6 +52,22 @@ def convert_weights(source, target, model=None, names=None, partial=False):
                 "(0.229, 0.224, 0.225): do not use minitl's preprocess_input for them.",
             ]
         return "\n".join(lines), {"source": str(file.path), "sha256": file.sha256, **report._asdict()}
+
+
+def export_file(model, target, preprocessing=False):
+    """Write a saved model for another program, by the ending of `target`. Returns a report of it, as data.
+
+    model           the path of a model that minitl saved
+    preprocessing   as in `export`, for .onnx
+    """
+    check_writable(target)
+    loaded, ending = load_model(model), Path(target).suffix.lower()
+    if ending in KERAS_ENDINGS and not preprocessing:
+        loaded.save(target)
+    else:
+        loaded.export(target, preprocessing)
+    report = {"model": str(model), "target": str(target), "format": ENDINGS.get(ending, "Keras")}
+    return {**report, "parameters": loaded.count_params()}
 
 
 def read_names(path):

@@ -144,7 +144,7 @@ def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1, 
         return HeadChoice(heads[0], [], reason="the only one that fits what was asked for")
     folds = min(FOLDS, _fewest_groups(labels, groups))
     if folds < 2:
-        return HeadChoice(heads[0], [], reason="a class has too few photographs for a choice")
+        return HeadChoice(heads[0], [], reason=f"a class has too few {noun} for a choice")
     if len(labels) > MOST_EXAMPLES:
         parts = -(-len(labels) // MOST_EXAMPLES)
         some = stratified_folds(labels, groups, parts, seed) == 0

@@ -7,11 +7,10 @@ them in order.
 import numpy as np
 
 from .. import data, features, transfer
-from ..applications import NETWORKS, cuts
-from ..layers import GlobalAveragePooling2D
+from ..applications import NETWORKS
 from ..models import Model
 from ..terminal import wrapped
-from .base_features import features_of, room_for_features
+from .base_features import built_base, features_of, room_for_features
 from .evaluation import Evaluation
 from .finding import found_photographs, pass_over
 from .head_choice import NOUN
@@ -27,7 +26,7 @@ class PhotographStages(TwoStages):
 
     def __init__(self, settings, runs):
         network = NETWORKS[settings.base]
-        self.application, self.parts, self.prepare = network.build, network.fine_tuning, network.preparation.function
+        self.parts, self.prepare = network.fine_tuning, network.preparation.function
         super().__init__(settings, runs)
 
     def find_photographs(self, path):
@@ -36,12 +35,7 @@ class PhotographStages(TwoStages):
 
     def build(self):
         """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
-        settings, size = self.settings, self.settings.image_size
-        weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
-        self.base = self.application(**weights, include_top=False, input_shape=(size, size, 3), pooling="avg")
-        if settings.cut != cuts(settings.base)[-1]:
-            self.base = transfer.replace_head(self.base, GlobalAveragePooling2D(name="average"), after=settings.cut)
-        transfer.freeze(self.base)
+        self.base = built_base(self.settings)
         self.base_end = self.base.layers[-1].name
         self.put_on(self.heads[0])
 

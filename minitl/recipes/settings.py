@@ -86,7 +86,7 @@ class PhotographSettings:
     The defaults were chosen by cross-validation with VGG16 on the training half of ants and bees; the validation half
     was not used. A default of None depends on the base (`settled` fills it in).
 
-    base             the pre-trained network: vgg16, resnet50, inception_v3
+    base             the pre-trained network: vgg16, resnet50, inception_v3, efficientnet_lite0
     cut              the last layer of the base that is kept (default: its last)
     head             "unit": bring each photograph's features to length 1 first; "plain": do not; "auto": choose, with
                      learning_rate and label_smoothing where these are None, by cross-validation (`head_choice`)

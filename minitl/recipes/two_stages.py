@@ -6,13 +6,10 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from .. import transfer
 from ..data.labels import balanced_weights, to_categorical
-from ..layers import Input
 from ..losses import CategoricalCrossentropy
-from ..models import Model, Sequential
+from ..models import Model
 from ..optimizers import SGD
 from ..progress import Progress
 from ..randomness import set_random_seed
@@ -20,6 +17,7 @@ from ..terminal import counted
 from ..training import range_test, ridge_head
 from . import stage
 from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head
+from .head_training import divide_scores, trained_head
 from .heads import before_normalization, learning_layers, without_a_batch_of_one
 
 
@@ -128,20 +126,8 @@ class TwoStages:
 
         More epochs are not needed to choose, and fifteen long trainings would take longer than all the rest.
         """
-        settings, classes = self.settings, len(self.folder.class_names)
-        set_random_seed(settings.seed)
-        layers = learning_layers(classes, head.rows == "unit")
-        batch_size = without_a_batch_of_one(settings.batch_size, len(y))
-        model = Sequential([Input(x.shape[1:]), *layers])
-        if settings.start == "ridge":
-            self.ridge(layers, x, y).put_into(*layers[-2:])
-        epochs, steps_an_epoch = min(settings.epochs, MOST_EPOCHS), -(-len(y) // batch_size)
-        warm_up = round(min(settings.warm_up, epochs) * steps_an_epoch)
-        optimizer = self.optimizer("head", head.learning_rate, epochs * steps_an_epoch, warm_up)
-        model.compile(optimizer, CategoricalCrossentropy(label_smoothing=head.label_smoothing))
-        weights = balanced_weights(y, classes) if settings.class_weights else None
-        model.fit(x, to_categorical(y, classes), batch_size, epochs, verbose=0, class_weight=weights)
-        return model
+        settings = self.settings
+        return trained_head(settings, head, x, y, len(self.folder.class_names), min(settings.epochs, MOST_EPOCHS))
 
     def ridge(self, head, x, y):
         """Return the ridge head of features (N, D) as they reach the normalization of `head`."""
@@ -194,7 +180,7 @@ class TwoStages:
         print(
             f"Scores are divided by {temperature:.2f}, so that probabilities fit how often they are right.", flush=True
         )
-        dense.set_weights([array / np.float32(temperature) for array in dense.get_weights()])
+        divide_scores(dense, temperature)
 
     def train_blocks(self):
         """Train stage 2: the last blocks learn with the head. Returns its `History`."""

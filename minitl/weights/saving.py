@@ -1,9 +1,11 @@
 """Saving a model as an HDF5 file: its weights in one of Keras's two layouts, its ledger, and its architecture.
 
 `save_weights` leaves the architecture out; `save_model` writes it as JSON text (`graph.architecture`), and again in
-Keras's form (`graph.keras_config`), so that `load_model` opens the file here and in Keras.
+Keras's form (`graph.keras_config`), so that `load_model` opens the file here and in Keras. A file that ends in .keras
+is Keras 3's archive with the same contents (`formats.keras_archive`).
 """
 
+import io
 import json
 import os
 from pathlib import Path
@@ -18,7 +20,7 @@ from ..graph.keras_config import keras_config
 from . import ledger
 from .distrust import child_process, known_files
 from .distrust.opening import file_digest
-from .formats import keras_h5
+from .formats import keras_archive, keras_h5
 from .formats.stored_file import StoredFile
 from .naming import places
 
@@ -26,6 +28,7 @@ ARCHITECTURE = keras_h5.ARCHITECTURE  # the name of the JSON text in the file
 # The endings of the files that are written. A name without an ending is taken as it is, and so is one with a number
 # behind its last dot, as in "epoch.10".
 ENDINGS = ("", ".h5", ".hdf5", ".hdf", ".he5")
+ARCHIVE = ".keras"  # of whole models
 # Keras expects its version 3 layout in files with this ending, and the legacy layout in all others.
 KERAS_3 = ".weights.h5"
 
@@ -44,9 +47,11 @@ def save_model(model, path):
 
     The optimizer, loss and metrics given to `compile` are not saved.
     """
-    check_target(path)
+    is_archive = isinstance(path, (str, os.PathLike)) and Path(path).suffix.lower() == ARCHIVE
+    if not is_archive:
+        check_target(path)
     try:
-        text, config = json.dumps(architecture(model)), json.dumps(keras_config(model))
+        text, config = json.dumps(architecture(model)), json.dumps(keras_config(model, with_modules=is_archive))
     except (TypeError, ValueError) as error:
         if isinstance(error, MinitlError):
             raise
@@ -63,13 +68,16 @@ def check_target(path):
     if suffix not in ENDINGS and not suffix[1:].isdecimal():
         raise ArgumentError(
             f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well. Found the "
-            f"ending '{suffix}', expected one of {', '.join(filter(None, ENDINGS))}."
+            f"ending '{suffix}', expected one of {', '.join(filter(None, ENDINGS))} (of a whole model also {ARCHIVE})."
         )
 
 
 def _write(model, path, architecture_text, keras_text=None):
-    """Write the file and read it back before it takes the name `path`."""
-    check_target(path)
+    """Write the file and read it back before it takes the name `path`. It is an archive if that ends in .keras, and
+    there is an architecture to put into it."""
+    is_archive = keras_text is not None and Path(path).suffix.lower() == ARCHIVE
+    if not is_archive:
+        check_target(path)
     written = None
 
     def check(temporary):
@@ -77,8 +85,9 @@ def _write(model, path, architecture_text, keras_text=None):
         written = _check_written(model, temporary, path)
 
     with replacing(path, check) as temporary:
-        with h5py.File(temporary, "w") as file:
-            numbered = str(path).endswith(KERAS_3)
+        content = io.BytesIO() if is_archive else temporary
+        with h5py.File(content, "w") as file:
+            numbered = is_archive or str(path).endswith(KERAS_3)
             needs_group = keras_h5.TAKEN & {layer.name.split("/")[0] for layer in model.layers}
             root = file.create_group(keras_h5.WEIGHTS) if needs_group and not numbered else file
             keras_h5.write_layers(root, model.layers, numbered)
@@ -86,6 +95,8 @@ def _write(model, path, architecture_text, keras_text=None):
                 keras_h5.write_config(file, keras_text)
             texts = {ledger.KEY: ledger.as_text(model), ARCHITECTURE: architecture_text}
             keras_h5.write_texts(file, {name: text for name, text in texts.items() if text is not None})
+        if is_archive:
+            keras_archive.write_archive(temporary, keras_text, content.getbuffer())
     known_files.remember(path, *written, on_disk=False)
 
 

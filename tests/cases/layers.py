@@ -128,6 +128,20 @@ def torch_convolution(F, layer, x, kernel, bias=None):
     return channels_last(F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate))
 
 
+def torch_depthwise(F, layer, x, kernel, bias=None):
+    """Convolve as DepthwiseConv2D without an activation does: as many groups as channels."""
+    x = padded_as(F, layer.padding, x, layer.span, layer.strides)
+    kernel = kernel.permute(2, 3, 0, 1).flatten(0, 1)[:, None]  # (KH, KW, C, M) -> (C*M, 1, KH, KW)
+    y = F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate, groups=x.shape[1])
+    return channels_last(y)
+
+
+def torch_separable(F, layer, x, depthwise_kernel, pointwise_kernel, bias=None):
+    """Convolve as SeparableConv2D without an activation does."""
+    maps = channels_first(torch_depthwise(F, layer, x, depthwise_kernel))
+    return channels_last(F.conv2d(maps, pointwise_kernel.permute(3, 2, 0, 1), bias))
+
+
 def torch_transposed_convolution(F, layer, x, kernel, bias=None):
     """Convolve as Conv2DTranspose without an activation does: all of the sum, then a crop or zeros at the end."""
     y = F.conv_transpose2d(channels_first(x), kernel.permute(3, 2, 0, 1), None, layer.strides)
@@ -216,7 +230,7 @@ def channels_last(x):
 
 # ---- the table ----
 
-ACTIVATIONS = ["gelu", "linear", "relu", "sigmoid", "silu", "softmax", "tanh"]
+ACTIVATIONS = ["gelu", "linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh"]
 
 CONVOLUTIONS = [
     LayerCase("conv-valid", lambda layers: layers.Conv2D(4, (3, 2), strides=(1, 2)),
@@ -267,6 +281,44 @@ CONVOLUTIONS = [
     LayerCase("zero-padding-uneven", lambda layers: layers.ZeroPadding2D(((1, 2), (0, 3))),
               (3, 7, 6, 4), (3, 10, 9, 4)),
     LayerCase("zero-padding-none", lambda layers: layers.ZeroPadding2D(((0, 0), (0, 0))), (2, 5, 4, 3), (2, 5, 4, 3)),
+]  # fmt: skip
+
+DEPTHWISE = [
+    LayerCase("depthwise", lambda layers: layers.DepthwiseConv2D((3, 2)),
+              (2, 7, 6, 5), (2, 5, 5, 5), torch=torch_depthwise),
+    LayerCase("depthwise-same", lambda layers: layers.DepthwiseConv2D(5, padding="same", activation="relu6"),
+              (2, 7, 9, 3), (2, 7, 9, 3)),
+    # An even size at stride 2: TensorFlow's padding has one pixel below and to the right only.
+    *(LayerCase(f"depthwise-same-{size}x{size}-strides-2-of-{h}x{w}",
+                lambda layers, size=size: layers.DepthwiseConv2D(size, strides=2, padding="same", use_bias=False),
+                (2, h, w, 3), (2, -(-h // 2), -(-w // 2), 3), torch=torch_depthwise)
+      for size in (2, 3, 5) for h, w in ((8, 6), (7, 8), (9, 7))),
+    LayerCase("depthwise-strides-3-2", lambda layers: layers.DepthwiseConv2D((3, 4), strides=(3, 2)),
+              (2, 9, 8, 3), (2, 3, 3, 3), keras=False, torch=torch_depthwise),
+    LayerCase("depthwise-multiplier", lambda layers: layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2),
+              (2, 5, 6, 3), (2, 5, 6, 6), torch=torch_depthwise),
+    LayerCase("depthwise-multiplier-strides-2",
+              lambda layers: layers.DepthwiseConv2D(3, strides=2, depth_multiplier=3, activation="tanh"),
+              (2, 7, 9, 2), (2, 3, 4, 6)),
+    *(LayerCase(f"depthwise-dilation-{rows}-{cols}-{padding}",
+                lambda layers, dilation=(rows, cols), padding=padding:
+                layers.DepthwiseConv2D((3, 2), padding=padding, dilation_rate=dilation),
+                (2, 9, 8, 4), (2, 9, 8, 4) if padding == "same" else (2, 9 - 2 * rows, 8 - cols, 4),
+                torch=torch_depthwise)
+      for rows, cols in ((2, 2), (1, 3)) for padding in ("valid", "same")),
+    LayerCase("depthwise-softmax", lambda layers: layers.DepthwiseConv2D(1, activation="softmax"),
+              (2, 4, 5, 3), (2, 4, 5, 3)),
+    LayerCase("depthwise-gelu", lambda layers: layers.DepthwiseConv2D(3, activation="gelu"),
+              (2, 5, 6, 3), (2, 3, 4, 3)),
+    LayerCase("separable-silu", lambda layers: layers.SeparableConv2D(4, 3, activation="silu"),
+              (2, 5, 6, 3), (2, 3, 4, 4)),
+    LayerCase("separable", lambda layers: layers.SeparableConv2D(4, 3, padding="same"),
+              (2, 7, 6, 3), (2, 7, 6, 4), torch=torch_separable),
+    LayerCase("separable-strides-2", lambda layers: layers.SeparableConv2D(
+                  5, (3, 3), strides=2, padding="same", depth_multiplier=2, activation="tanh", use_bias=False),
+              (2, 8, 6, 3), (2, 4, 3, 5)),
+    LayerCase("separable-dilation", lambda layers: layers.SeparableConv2D(2, 3, dilation_rate=2, activation="relu6"),
+              (2, 9, 7, 3), (2, 5, 3, 2)),
 ]  # fmt: skip
 
 MAPS = [
@@ -431,7 +483,7 @@ EMBEDDINGS = [
 ACTIVATION_LAYERS = [
     *(LayerCase(f"activation-{activation}-{'x'.join(map(str, shape))}",
                 lambda layers, activation=activation: layers.Activation(activation), shape, shape,
-                distinct if activation == "relu" else wide)
+                distinct if "relu" in activation else wide)
       for activation in (*ACTIVATIONS, "swish") for shape in ((5, 7), (2, 3, 5, 4))),
     # Keras has no name for this GELU.
     LayerCase("activation-gelu-tanh", lambda layers: layers.Activation("gelu_tanh"), (3, 5, 7), (3, 5, 7), wide,
@@ -568,6 +620,7 @@ LAYERS = [
     *SEQUENCES,
     *RECURRENT,
     *CONVOLUTIONS,
+    *DEPTHWISE,
     *MAPS,
     *POOLINGS,
     *DENSE,

@@ -2,7 +2,8 @@
 
 To add a network, write one entry; the numbers are those of Keras's network of the same name and of its publication.
 `beside_keras` says how it is trained beside Keras's network with random weights in `tests/peers/test_networks.py`;
-None leaves that to tests of its own, as VGG16's in `tests/peers/test_vgg16.py`.
+None leaves that to tests of its own, as VGG16's in `tests/peers/test_vgg16.py`. Keras does not have EfficientNetLite0;
+`tests/peers/test_efficientnet_lite0.py` compares it with a network in PyTorch.
 
 `test_applications.py` fails for a network of `minitl.applications` without a case.
 """
@@ -51,4 +52,6 @@ NETWORKS = [
         "InceptionV3", "inception_v3", 23_851_784, 21_802_784, 313, 299, 75, (8, 8, 2048),
         BesideKeras([(299, 299), (139, 139), (111, 180)], (139, 107), "mixed8", rate=1e-3),
     ),
+    # 4,652,008 parameters that learn, as published, and 42,016 moving statistics
+    NetworkCase("EfficientNetLite0", "efficientnet_lite0", 4_694_024, 3_413_024, 144, 224, 32, (7, 7, 1280)),
 ]  # fmt: skip

@@ -11,11 +11,15 @@ import pytest
 from minitl import applications, cli, data, recipes
 from minitl.applications.building import add_pooling
 from minitl.cli import finetune
+from minitl.data.preparation import PREPARATIONS
+from minitl.errors import ArgumentError, WeightsError
 from minitl.layers import Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D
 from minitl.models import Model
 from minitl.recipes import clothing, finetune_photographs
+from minitl.recipes.advice import advise_bases as advise_all
 from minitl.recipes.advice import advise_clothing, advise_photographs, carry_out
 from minitl.recipes.advice import backtest as advise_backtest
+from minitl.recipes.advice import bases as advise_bases
 from minitl.recipes.advice import subjects as advise_subjects
 
 
@@ -77,6 +81,49 @@ def test_photographs(network, photos, tmp_path, capsys):
     program, *command = shlex.split(results["advised"]["command"])
     assert program == "minitl" and cli.main([*command, "--json", str(tmp_path / "r.json")]) == 0
     assert json.loads((tmp_path / "r.json").read_text())["accuracy"] >= 0.8, "the advised plan can be carried out"
+
+
+@pytest.fixture
+def two_bases(network, monkeypatch):
+    """Put a second base beside the first, with which it has all but the name in common. Others are not here."""
+    applications.add(applications.NETWORKS["tiny"]._replace(name="twin", title="Twin"))
+    monkeypatch.setattr(advise_bases, "present", lambda name: "here" if name in ("tiny", "twin") else None)
+    yield
+    del applications.NETWORKS["twin"], PREPARATIONS["twin"]
+
+
+def test_all_bases(two_bases, photos, tmp_path, capsys):
+    """Bases of the same accuracy cannot be told apart; those whose weights are not here are named."""
+    results, text = advise(capsys, tmp_path, photos, "--base", "all", "--image-size", 16)
+    assert {each["name"] for each in results["bases"]} == {"tiny", "twin"} == set(results["advice"])
+    assert set(results["cannot_be_told_apart"]) == {"tiny", "twin"} and results["advised"] in ("tiny", "twin")
+    assert results["fits"] and "vgg16" in results["missing"] and "efficientnet_lite0" in results["missing"]
+    words = " ".join(text.split())
+    assert "with so few images, they cannot be told apart" in words
+    assert "not on this machine: vgg16, resnet50" in words and "minitl weights get vgg16-notop" in words
+    assert text.rstrip().endswith(results["command"]) and f"--base {results['advised']}" in results["command"]
+    assert results["command"] == results["advice"][results["advised"]]["advised"]["command"]
+    results, text = advise(capsys, tmp_path, photos, "--base", "all", "--image-size", 16, "--within", 1e-6)
+    assert not results["fits"] and "no plan of any base fits into the limits. The fastest is" in " ".join(text.split())
+
+
+def test_a_base_over_the_limit_is_not_advised(two_bases, photos, monkeypatch):
+    """Only what fits is compared; the others stand at the end of the table."""
+    found = advise_all(photos, image_size=16, verbose=0)
+    assert repr(found).startswith("<BasesAdvice: minitl finetune")
+    first, second = found.advices
+    found.advices[first].fits = False
+    again = advise_bases.BasesAdvice(found.advices, found.missing)
+    assert again.fits and again.base == second and again.compared == [second]
+    assert str(again).splitlines()[4].startswith(first) and "over" in str(again).splitlines()[4]
+
+
+def test_no_base_is_here(monkeypatch, tmp_path):
+    monkeypatch.setattr(advise_bases, "present", lambda name: None)
+    with pytest.raises(WeightsError, match="the weights of no base are on this machine.*weights get vgg16-notop"):
+        advise_all(tmp_path)
+    with pytest.raises(ArgumentError, match="base does not go with advise_bases"):
+        advise_all(tmp_path, base="resnet50")
 
 
 def test_limits(network, photos, tmp_path, capsys):
@@ -179,6 +226,8 @@ def test_the_bundled_images(tmp_path, capsys, monkeypatch):
         (["--memory", "inf"], "--memory is inf"),
         (["--backtest", "--seeds", "0"], "--seeds is 0"),
         (["--base", "resnet50"], "--base goes with photographs"),
+        (["photos", "--base", "all", "--backtest"], "--backtest goes with one base"),
+        (["photos", "--base", "all", "--weights", "x.h5"], "--weights does not go with advise_bases"),
         (["nowhere", "--image-size", "5"], "--image-size is 5"),
         (["nowhere"], "nowhere: is no folder"),
         (["--json", "no/such/folder/a.json"], "cannot be written"),

@@ -12,11 +12,11 @@ import h5py
 import numpy as np
 import pytest
 
-from minitl import cli
+from minitl import applications, cli
 from minitl.cli.finetune import what_comes_next
 from minitl.errors import WeightsError
 from minitl.files.home import home_folder
-from minitl.layers import Conv2D, Dense, Flatten
+from minitl.layers import Conv2D, Dense, Flatten, GlobalAveragePooling2D
 from minitl.models import Sequential, load_model
 from minitl.recipes import Evaluation, clothing
 from minitl.terminal import counted
@@ -156,8 +156,8 @@ def test_wrong_usage_is_status_2(capsys, arguments):
 def test_the_nearest_name_is_named(capsys, arguments, near):
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
-    first, *_ = capsys.readouterr().err.splitlines()
-    assert stop.value.code == 2 and "did you mean" in first and near in first
+    said, _, _ = capsys.readouterr().err.partition("\nusage:")
+    assert stop.value.code == 2 and "did you mean" in said and near in said
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,28 @@ def test_predict_names_no_more_classes_than_there_are(capsys, tmp_path):
     assert table.read_text().splitlines()[0] == "file,class_1,probability_1,class_2,probability_2,error"
 
 
+def test_predict_with_a_published_network(capsys, monkeypatch, tmp_path):
+    """Check that --base needs no model: the first name is a file, and ImageNet's classes are named."""
+
+    def build(weights="imagenet", include_top=True):
+        assert weights == "imagenet" and include_top
+        model = Sequential([GlobalAveragePooling2D(input_shape=(8, 8, 3)), Dense(1000, "softmax")])
+        model.layers[-1].bias[[309, 310]] = 5, 6  # bee, ant
+        return model
+
+    network = applications.NETWORKS["efficientnet_lite0"]._replace(build=build)
+    monkeypatch.setitem(applications.NETWORKS, "efficientnet_lite0", network)
+    np.save(tmp_path / "a.npy", np.full((9, 12, 3), 127, np.uint8))
+    base = ["predict", "--base", "efficientnet_lite0"]
+    status, output, _ = run(capsys, *base, tmp_path / "a.npy", tmp_path / "a.npy", "--json", tmp_path / "p.json")
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert status == 0 and len(found) == 2 and "ant" in output
+    assert [each["class"] for each in found[0]["predictions"]] == ["ant", "bee"]
+    for arguments, message in (base, "goes with photographs"), (["predict"], "expected MODEL"):
+        status, output, error = run(capsys, *arguments)
+        assert status == 1 and output == "" and message in error and error.count("\n") == 1
+
+
 def test_no_header_is_printed_where_nothing_is_predicted(finetuned, capsys, tmp_path):
     (tmp_path / "broken.npy").write_bytes(b"")
     for name, message in (
@@ -311,7 +333,7 @@ def test_weights_list(capsys, tmp_path):
     status, text, results = weights_command(capsys, tmp_path, "list")
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
     networks = {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
-    assert set(results) == {*networks, "minilm", "glove-50d"}
+    assert set(results) == {*networks, "efficientnet_lite0", "minilm", "glove-50d"}
     assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
 
 

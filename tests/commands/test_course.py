@@ -11,8 +11,14 @@ import pytest
 from conftest import REPOSITORY
 
 from minitl import cli, data
+from minitl.applications.bert import BERT
+from minitl.course.reading import attention, sentences
 from minitl.course.study import whole
 from minitl.course.where import boxes, pixels
+from minitl.data.text import WordPiece
+from minitl.layers import Input, PaddingMask
+from minitl.models import Model
+from minitl.recipes.texts import bases
 from minitl.weights.distrust import known_files as known
 
 FEWER = 100  # images to learn from, and to test on
@@ -26,10 +32,12 @@ SHORTER = {
     "minitl finetune --no-scratch --save model.h5": "--cut block1_pool --epochs 1",
     "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
     "minitl bench --quick": "--only naive",
+    "minitl finetune reviews.csv --base minilm --cut layer_3": "--epochs 1",
+    "minitl finetune reviews.csv --base minilm --cut layer_3 --unfreeze layer_3": "--epochs 1 --tune-epochs 1",
 }
 LONG = ("minitl study transfer --quick", "minitl advise")
 COURSE = REPOSITORY / "minitl" / "course" / "README.md"
-NEEDS = {"--report": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
+NEEDS = {"--report": "matplotlib", "--plots": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
 
 
 def commands():
@@ -55,6 +63,9 @@ def less_to_do(monkeypatch, command):
     monkeypatch.setattr(data, "fashion_mnist_few_shot", lambda: fewer)
     monkeypatch.setattr(pixels, "EXTENT", pixels.EXTENT._replace(training=16, test=8, epochs=(1, 1, 1)))
     monkeypatch.setattr(boxes, "EXTENT", boxes.EXTENT._replace(training=16, test=8, epochs=1))
+    monkeypatch.setattr(sentences, "EXTENT", sentences.Extent(training=16, test=8, epochs=1, lengths=(5, 7)))
+    less = {"training": 16, "test": 8, "epochs": 1, "letters": 32, "letter_epochs": 1}
+    monkeypatch.setattr(attention, "EXTENT", attention.EXTENT._replace(**less))
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
 
@@ -69,6 +80,9 @@ def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsy
     monkeypatch.chdir(folder)
     if "photos/" in command:
         photographs(folder / "photos", request.getfixturevalue("full_base"))
+    if "reviews.csv" in command:
+        reviews(folder / "reviews.csv")
+        monkeypatch.setattr(bases, "build", narrow_encoder)
     arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")[1:]
     status = cli.main(arguments)
     printed = capsys.readouterr()
@@ -91,6 +105,33 @@ def photographs(folder, base):
             Image.fromarray(pixels).save(folder / kind / f"{number}.png")
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / base.name).symlink_to(base)
+
+
+WORDS = {"good": "fine lovely superb".split(), "bad": "dull awful boring".split()}
+OTHERS = "a film with music actors scenes words songs jokes tears dogs".split()
+
+
+def reviews(path):
+    """Write sixty sentences of two kinds as a table."""
+    rows = [
+        f"a {WORDS[kind][number % 3]} film with {OTHERS[3 + number % 8]} {'film ' * (number % 4)},{kind}"
+        for kind in WORDS
+        for number in range(30)
+    ]
+    path.write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+
+
+def narrow_encoder(name):
+    """Return MiniLM's layers with 16 numbers for a token and random weights, as the base of this name."""
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *OTHERS, *WORDS["good"], *WORDS["bad"]]
+    sizes = {"width": 16, "heads": 2, "vocabulary": len(vocabulary), "positions": 512}
+    tokens = Input((None,), dtype="int32", name="tokens")
+    mask = PaddingMask(name="mask")(tokens)
+    encoder = BERT(weights=None, pooling=None, layers=6, **sizes)
+    model = Model(tokens, encoder({"tokens": tokens, "mask": mask}), name=name)
+    ends = {"embeddings": "embeddings_norm"} | {f"layer_{k}": f"layer_{k}_output_norm" for k in range(6)}
+    ends = {end: model.output_of(layer) for end, layer in ends.items()}
+    return bases.Base(model, WordPiece(vocabulary), ends, mask)
 
 
 def test_what_it_quotes_of_an_update_is_what_is_printed(capsys):

@@ -91,7 +91,7 @@ def tamper(path, change):
         (lambda text: text.replace('"Conv2D"', '"os.system"'), "unknown layer class 'os.system'"),
         (lambda text: text.replace('"Conv2D"', '"SymbolicTensor"'), "unknown layer class"),
         (lambda text: text.replace('"strides": [1, 1]', '"stride": 1'), "cannot be built"),
-        (lambda text: text.replace('"format": 1', '"format": 99'), "format 99; this version reads format 1"),
+        (lambda text: text.replace('"format": 1', '"format": 99'), "format 99; this version reads formats 1"),
         (lambda text: text[:-9], "cannot be built"),
         (lambda text: "[]", "cannot be built"),
         (lambda text: '{"format": 1, "layers": []}', "does not begin with an InputLayer"),

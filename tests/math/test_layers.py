@@ -44,7 +44,7 @@ not_random = pytest.mark.parametrize(
         if not (training and case.in_training == "random")
     ],
 )
-# Those that compute nothing, and masks, which have no gradient (test_masks)
+# Those that compute nothing, and masks, which have no gradient (test_padding_masks)
 NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", "PaddingMask", "StepMask", "SymbolicTensor"
 
 
@@ -408,6 +408,7 @@ WRONG = {
     "batch_shape": [3, "3", (None, -1)],
     "center": NO_FLAGS,
     "cropping": NO_SIDES,
+    "depth_multiplier": [*NO_SIZES, 2.0, (1, 1)],
     "dilation_rate": NO_SIZES,
     "dropout": [None, *NO_NUMBERS, 1],
     "dtype": ["text", "float64", 5, []],
@@ -466,6 +467,7 @@ WRONG = {
     **{
         f"{name}_initializer": ["no such", 5, None, ["ones"], GlorotUniform]
         for name in "kernel recurrent bias beta gamma moving_mean moving_variance embeddings".split()
+        + ["depthwise", "pointwise"]
     },
 }
 NO_PADDINGS = ["full", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]  # 'valid', or the pixels of ZeroPadding2D

@@ -132,8 +132,8 @@ def test_nesterov():
 
 
 def test_parameters_may_be_without_weight_decay():
-    """The kernel decays as before, and the bias moves as if there were no decay. Keras's rule for the names is the same:
-    a word anywhere in the name."""
+    """The kernel decays as before, and the bias moves as if there were no decay. As in Keras, a word anywhere in the
+    name counts."""
     moved = {}
     for decay, without in (None, ()), (0.5, ()), (0.5, ["bias"]):
         layer = Sequential([Dense(2, input_shape=(3,))]).layers[0]

@@ -313,7 +313,7 @@ def test_a_command_names_options_where_a_program_names_settings(tmp_path, model,
         finetune_texts(path, verbose=0)
     for command in (["finetune", str(path)], ["evaluate", str(model), str(path)]):
         assert cli.main(command) == 1 and "Give --text 'review'" in capsys.readouterr().err
-    assert cli.main(["search", str(path), "film"]) == 1 and "Give --text the name" in capsys.readouterr().err
+    assert cli.main(["search", str(path), "film"]) == 1 and "Give --text 'review'" in capsys.readouterr().err
     named = ["--text", "review", "--label", "stars"]
     assert cli.main(["evaluate", str(model), str(path), *named]) == 0
     assert cli.main(["predict", str(model), str(path), "--text", "review"]) == 0
@@ -353,7 +353,7 @@ def test_texts_and_files_are_predicted(model, tmp_path, capsys):
     options = ["--json", str(result), "--csv", str(table), "--top", "2"]
     assert cli.main(["predict", str(model), *texts, str(tmp_path / "bad.csv"), *options]) == 1
     text = capsys.readouterr()
-    assert "has 0 columns 'text'" in text.err and longest_line(text.out) <= 80
+    assert "has no column 'text'" in text.err and "Give --text 'review'" in text.err and longest_line(text.out) <= 80
     assert [each["file"] for each in json.loads(result.read_text())][:4] == [each["file"] for each in found]
     rows = list(csv.reader(table.read_text(encoding="utf-8").splitlines()))
     assert rows[0][:4] == ["file", "text", "class_1", "probability_1"] and rows[1][1] == "a lovely story"
@@ -512,6 +512,26 @@ def test_few_shot_learns_from_so_many_and_measures_on_the_others():
 # ---- search ----
 
 
+def test_rows_that_cannot_be_read_stop_no_others(model, tmp_path, capsys):
+    rows = ['{"text": "a lovely film"}', "{bad", "[1]", '{"text": " "}', '{"text": 3}', '{"text": "qqzx zzxq"}']
+    path, table = tmp_path / "t.jsonl", tmp_path / "p.csv"
+    path.write_text("\n".join(rows), encoding="utf-8")
+    assert cli.main(["predict", str(model), str(path), "--csv", str(table)]) == 1
+    text = capsys.readouterr()
+    for line in 2, 3, 4, 5:
+        assert f"t.jsonl:{line}: " in text.err
+    assert "4 of 6 texts could not be read" in " ".join(text.err.split())
+    assert "1 text has no word that the model knows" in " ".join(text.out.split())
+    cells = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    assert [each["unknown"] for each in cells] == ["False", "", "", "", "", "True"]
+
+
+def test_a_class_with_one_text_gets_advice_that_the_command_takes(tmp_path, capsys):
+    path = write_table(tmp_path / "t.csv", [("a fine film", "for"), ("a dull film", "against")])
+    assert cli.main(["finetune", str(path)]) == 1
+    assert "Add some." in (text := capsys.readouterr().err) and "val_share" not in text
+
+
 def test_search_finds_what_is_meant(tmp_path, capsys):
     texts = ["the dog sleeps on the sofa", "shares and bonds lost value", "a cat and a puppy play"]
     texts.append(texts[1])  # a copy is named once
@@ -530,6 +550,17 @@ def test_search_finds_what_is_meant(tmp_path, capsys):
         search_texts(tmp_path, " ", verbose=0)
 
 
+def test_a_quote_in_a_tsv_file_swallows_no_rows(tmp_path):
+    (tmp_path / "t.tsv").write_text('text\tlabel\n"hello\t1\nfine film\t0\nend"\t1\n', encoding="utf-8")
+    assert [text for _, text in passages(tmp_path / "t.tsv")] == ['"hello', "fine film", 'end"']
+
+
+def test_a_query_is_checked_before_any_work(tmp_path):
+    for query, top in (" ", 5), ("film", 0):
+        with pytest.raises(ArgumentError):
+            search_texts(tmp_path / "not_there.csv", query, top=top, verbose=0)
+
+
 def test_passages_of_every_form(tmp_path):
     write_table(tmp_path / "a.csv", [("one, two", 1), ("three", 2)], ("review", "stars"))
     (tmp_path / "b.jsonl").write_text('{"review": "four"}\n\n{"review": "five"}\n', encoding="utf-8")
@@ -541,8 +572,9 @@ def test_passages_of_every_form(tmp_path):
     for name, content, words in (
         ("x.csv", "text,text\na,b\n", "2 columns 'text'"),
         ("x.jsonl", "{}\n", "x.jsonl:1: has no text 'text'"),
-        ("x.tsv", "text\tlabel\na\n", "x.tsv:2: has 1 columns"),
+        ("x.tsv", "text\tlabel\na\n", "x.tsv:2: has 1 column;"),
         ("x.csv", "text,label\n", "holds no text"),
+        ("x.csv", 'text\n"never closed\nfine\n', "x.csv:2: a double quote is opened and never closed"),
     ):
         (tmp_path / name).write_text(content, encoding="utf-8")
         with pytest.raises(DataError, match=words):

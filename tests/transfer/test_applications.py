@@ -1,4 +1,4 @@
-"""VGG16, ResNet50 and InceptionV3: published numbers of parameters, sizes of images, VGG16's published weights.
+"""The published networks: numbers of parameters, sizes of images, VGG16's published weights.
 
 Arguments that do not go together are refused. Tests that hold for every network take every case of the table in
 `cases/networks.py`.

@@ -121,7 +121,7 @@ def test_dividing_the_scores_of_a_dense_layer_is_the_temperature():
 
 def test_where_nothing_can_be_chosen_the_first_is_taken_with_a_reason():
     choice = choose_head(list(CANDIDATES), None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 2, 0)
-    assert choice.head == CANDIDATES[0] and choice.temperature == 1 and "too few photographs" in str(choice)
+    assert choice.head == CANDIDATES[0] and choice.temperature == 1 and "too few training images" in str(choice)
     choice = choose_head([CANDIDATES[2]], None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 2, 0)
     assert choice.head == CANDIDATES[2] and "the only one that fits what was asked for" in str(choice)
 

@@ -49,9 +49,9 @@ KINDS = {
         "negative numbers become 0",
         (MAP, MAP),
         "y = max(x, 0)",
-        ((ReLU.forward, "np.maximum("),),
+        ((activations.relu, "np.maximum, x[part]"),),
         ("dL/dx = dL/dy where x > 0, else 0",),
-        ((ReLU.backward, "return grad * slope"),),
+        ((activations.relu_gradient, "np.multiply(grad[example]"),),
     ),
     MaxPooling2D: Kind(
         "the largest of each 2x2 pixels, channel by channel",

@@ -33,8 +33,9 @@ from ...optimizers import Adam
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
 from ...terminal import table
+from ..printing import heading, say
 from .figures import check, enlarged, pale, write_rows
-from .maps import SIDE, examples, heading, say
+from .maps import SIDE, examples
 
 CLASSES = ("disc", "square", "triangle")
 MAPS = ((8, 8, 8), (4, 4, 16))  # (rows, columns, pixels from one place to the next)

@@ -17,7 +17,6 @@ from ...data import shapes_on_textures
 from ...data.shapes import Shapes
 from ...files.bundled import bundled_file
 from ...models import Model
-from ...terminal import wrapped
 
 SIDE = 64  # of an image, in pixels
 ENDS = {4: "block2_pool", 8: "block3_pool"}  # {stride: the layer whose output is the map}
@@ -43,13 +42,3 @@ def examples(training, test, strides):
         outputs = outputs if isinstance(outputs, list) else [outputs]
         found.append(Examples(shapes, dict(zip(strides, outputs))))
     return found
-
-
-def say(text):
-    """Print a paragraph and an empty line."""
-    print(f"{wrapped(text)}\n", flush=True)
-
-
-def heading(text):
-    """Print a heading with a line below it."""
-    print(f"{text}\n{'-' * len(text)}", flush=True)

@@ -25,8 +25,9 @@ from ...optimizers import Adam
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
 from ...terminal import table
+from ..printing import heading, say
 from .figures import check, class_map, write_rows
-from .maps import examples, heading, say
+from .maps import examples
 
 CLASSES = ("background", "disc", "square", "triangle")
 STRIDES = (16, 8, 4)  # of the stages

@@ -15,11 +15,12 @@ original. `audit` says what is wrong with texts. Read next: `lengths` and `strea
 
 import hashlib
 import re
-import statistics
 import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from ...arguments import whole_number
 from ...errors import ArgumentError, DataError
@@ -103,7 +104,7 @@ class TextFolder:
             ("class", *(PARTS[part] for part in shown)),
             *list(zip(names, *counts))[:MOST_PRINTED],
             ("all texts", *map(len, shown.values())),
-            ("words: the median", *(round(statistics.median(each)) for each in words.values())),
+            ("words: the median", *(round(float(np.median(each))) for each in words.values())),
             ("words: the most", *(max(each) for each in words.values())),
         ]
         rows = [[cell if isinstance(cell, str) else f"{cell:,}" for cell in row] for row in rows]
@@ -297,7 +298,7 @@ def _check_classes(path, names, rows, given, reading):
         for _, label, source in each:
             if label not in known:
                 shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-                whose = "class_names" if given else "the texts to learn from"
+                whose = "the given classes" if given else "the texts to learn from"
                 what = f"for {PARTS[part]} the class" if part in PARTS else "the class"
                 raise DataError(f"{path}: {source} has {what} '{label}', which {whose} do not have ({shown}).")
 
@@ -312,11 +313,11 @@ def _divided(path, names, texts, share, seed):
         sides = zip(names, counts_of(texts, len(names)), counts_of(train, len(names)), counts_of(val, len(names)))
         for name, count, learned, measured in sides:
             if count and not (learned and measured):
-                raise DataError(
+                text = (
                     f"{path}: class '{name}' has one text only (not counting copies, and texts that are in another "
-                    "class as well). Expected two or more: one to learn from, and one to measure on. Add some, or give "
-                    "val_share=0."
+                    "class as well). Expected two or more: one to learn from, and one to measure on."
                 )
+                raise AdviceError(text, "Add some, or give val_share=0.", "Add some.")
     return train, val
 
 

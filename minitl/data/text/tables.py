@@ -128,6 +128,20 @@ def excerpt(text, width=30):
 
 def _separated(path, lines, separators, columns):
     """Return the `Table` of lines with separated columns, of which the first has the names."""
+    header, rows = separated_rows(path, lines, separators, columns)
+    places = [place_of(path, header, name, usual) for name, usual in zip(columns, USUAL_NAMES)]
+    table = Table([], [])
+    for line, cells, reason in rows:
+        if reason:
+            table.faults.append((line, reason))
+        else:
+            _add(table, line, *(cells[place] for place in places))
+    return table
+
+
+def separated_rows(path, lines, separators, columns):
+    """Return (the names of the columns, [(line, cells, None or the reason why it is no row)]) of lines with separated
+    columns. `columns` are names that are expected, by which the separator is known."""
     start = next((number for number, line in enumerate(lines) if line.strip()), None)
     if start is None:
         raise DataError(f"{path}: holds no line. Expected the names of the columns, and a row for each text.")
@@ -139,17 +153,12 @@ def _separated(path, lines, separators, columns):
     (_, header, reason), *rows = rows
     if reason:
         raise DataError(f"{path}:{start + 1}: the names of the columns {reason}.")
-    header = [name.strip() for name in header]
-    places = [_place(path, header, name, usual) for name, usual in zip(columns, USUAL_NAMES)]
-    table = Table([], [])
+    header, found = [name.strip() for name in header], []
     for line, cells, reason in rows:
         if not reason and len(cells) != len(header):
             reason = f"has {counted(len(cells), 'column')}; the first line has {len(header)}"
-        if reason:
-            table.faults.append((start + line, reason))
-        else:
-            _add(table, start + line, *(cells[place] for place in places))
-    return table
+        found.append((start + line, cells, reason))
+    return header, found
 
 
 def _separator(line, separators, columns):
@@ -161,7 +170,7 @@ def _separator(line, separators, columns):
     return None
 
 
-def _place(path, header, name, usual):
+def place_of(path, header, name, usual):
     """Return the position of a column. Raises DataError, with the nearest names, if it is not there once."""
     if header.count(name) == 1:
         return header.index(name)

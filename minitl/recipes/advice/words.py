@@ -39,19 +39,25 @@ def about_cuts(ranking, noun="image"):
     """Yield lines: the first and the second cut, how sure the order is, and the choices of the scores. `noun` is the
     word for an example."""
     first, second = ranking.order[:2]
-    difference, low, high = ranking.behind[1]
-    if second.name in ranking.equals:
-        sure = f"with so few {noun}s, they cannot be told apart."
-    elif low <= 0 <= high:
-        sure = "their accuracies cannot be told apart, but the probabilities of the right class can."
-    else:
-        sure = "that is more than chance."
-    yield f"First {first.name}, then {second.name}, {difference:.3f} behind ({low:.3f} to {high:.3f}): {sure}"
+    yield sure(ranking, noun)
     others = [name for name in ranking.equals if name not in (first.name, second.name)]
     if others:
         yield f"{', '.join(others)} cannot be told apart from the first either."
     choices = [(name, max(ranking.order, key=lambda cut: getattr(cut, score))) for name, score in SCORES.items()]
     yield "; ".join(f"{name} would choose {best.name}" for name, best in choices) + "."
+
+
+def sure(ranking, noun="image"):
+    """Return a sentence on how sure the order of the first and the second is. `noun` is the word for an example."""
+    first, second = ranking.order[:2]
+    difference, low, high = ranking.behind[1]
+    if second.name in ranking.equals:
+        text = f"with so few {noun}s, they cannot be told apart."
+    elif low <= 0 <= high:
+        text = "their accuracies cannot be told apart, but the probabilities of the right class can."
+    else:
+        text = "that is more than chance."
+    return f"First {first.name}, then {second.name}, {difference:.3f} behind ({low:.3f} to {high:.3f}): {text}"
 
 
 def reason(advice):

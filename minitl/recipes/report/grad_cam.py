@@ -50,7 +50,7 @@ def grad_cam(model, x, classes, layer=None):
 
 def sees_something(layer):
     """Return False for a layer that only moves or pools the maps of the layer before it."""
-    return layer.is_elementwise or not layer.keeps_channels
+    return layer.is_elementwise or not layer.keeps_channels or bool(layer.weight_names)
 
 
 def map_layer(model):

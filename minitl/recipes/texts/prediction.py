@@ -93,7 +93,8 @@ def classify_texts(model, texts, verbose=1, top=MOST_PROBABLE, column=None):
     column   of tables that holds the texts (None: the one that the model learned from)
 
     Returns for each text {"file", "text", "predictions": [{"class", "probability"}, ...], "cut_off": the number of
-    tokens that were not read}. Raises DataError for a file that cannot be read; `classify_texts_each` goes on.
+    tokens that were not read, "unknown": True if the vocabulary has none of its words}. Raises DataError for a file
+    or row that cannot be read; `classify_texts_each` goes on.
     """
     results = []
     with silent_unless(verbose):
@@ -105,8 +106,8 @@ def classify_texts(model, texts, verbose=1, top=MOST_PROBABLE, column=None):
 
 
 def classify_texts_each(model, texts, top=MOST_PROBABLE, verbose=1, column=None):
-    """Yield the entries of `classify_texts`, batch by batch. In place of a file that cannot be read stands {"file",
-    "error"}. `model` may be a `TextClassifier`."""
+    """Yield the entries of `classify_texts`, batch by batch. In place of a file or row that cannot be read stands
+    {"file", "error"}. `model` may be a `TextClassifier`."""
     classifier = model if isinstance(model, TextClassifier) else TextClassifier(model)
     whole_number(top, "top")
     found = texts_in([texts] if isinstance(texts, (str, os.PathLike)) else texts, column or classifier.columns[0])
@@ -115,13 +116,16 @@ def classify_texts_each(model, texts, top=MOST_PROBABLE, verbose=1, column=None)
             batch = found[first : first + BATCH]
             good = [text for _, text, reason in batch if reason is None]
             source = classifier.source(good) if good else None
-            rows = iter(zip(classifier.probabilities(source), source.dropped_of.tolist()) if good else ())
+            rows = iter(
+                zip(classifier.probabilities(source), source.dropped_of.tolist(), source.unknown_of) if good else ()
+            )
             for name, text, reason in batch:
                 if reason is not None:
                     yield {"file": name, "error": reason}
                     continue
-                probabilities, cut = next(rows)
-                yield {"file": name, "text": text, "predictions": classifier.best(probabilities, top), "cut_off": cut}
+                probabilities, cut, unknown = next(rows)
+                best = classifier.best(probabilities, top)
+                yield {"file": name, "text": text, "predictions": best, "cut_off": cut, "unknown": unknown}
             bar.advance(len(batch))
 
 
@@ -160,9 +164,9 @@ def _texts_of(path, column):
         if rows is None:
             text = read_text(path).strip()
             return [(path, text, fault_of(text))]
-        return [(f"{path}:{line}", text, None) for line, text in rows]
+        return [(f"{path}:{line}", text, reason or fault_of(text)) for line, text, reason in rows]
     except DataError as error:
-        return [(path, None, str(error).removeprefix(f"{path}: ").rstrip("."))]
+        return [(path, None, str(error).removeprefix(f"{path}: ").rstrip(".").replace(" text=", " column="))]
 
 
 class ClassifiedTexts:

@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 
-from ...progress import Progress
 from ...terminal import counted
 from ..evaluation import wilson_interval
 from ..report import write_page
@@ -23,7 +22,7 @@ from .prediction import TextClassifier
 from .settings import BASES
 from .words import WordContributions, attention_of, words_that_decide
 
-MOST_MISTAKES, MOST_RIGHT, MOST_LOOKED_AT = 12, 6, 300
+MOST_MISTAKES, MOST_RIGHT, MOST_LOOKED_AT = 12, 6, 200
 MOST_CHARACTERS = 700  # of a text on the page
 SHORTEST, LONGEST_SENTENCE, SENTENCES = 5, 16, 2  # tokens of a text whose attention is drawn, and how many texts
 WIDTH = 360  # of a chart, as in `report.charts`
@@ -235,8 +234,7 @@ def _words(evaluation, shown):
     """Show the words that speak most for each class, and right predictions with the words that decided."""
     rng = np.random.default_rng(0)
     some = np.sort(rng.permutation(len(evaluation.labels))[:MOST_LOOKED_AT])
-    with Progress("Words that decided"):
-        found = words_that_decide(shown.contributions, shown.source, evaluation.texts, evaluation.predicted, some)
+    found = words_that_decide(shown.contributions, shown.source, evaluation.texts, evaluation.predicted, some)
     columns = []
     for label, rows in sorted(found.items())[:12]:
         rows = [(word, mean, count) for word, mean, count in rows if mean > 0]
@@ -251,8 +249,8 @@ def _words(evaluation, shown):
     rights = [shown.card(place) for place in evaluation.surest(right=True, count=MOST_RIGHT)]
     return join(
         tag("p", "How much of the score of a class comes from a word: the gradient of the score with respect to the "
-            "word's vector, times this vector, added up over its numbers. It describes the network near this very "
-            "text. Check whether the words that decide are those that should."),
+            "word's vector, times this vector, added up over its numbers. The gradient is a mean over the way from no "
+            "words to the text. Check whether the words that decide are those that should."),
         tag("h3", "On average over held-back texts") if columns else "",
         tag("p", f"The words with the largest mean contribution in {len(some):,} texts, among those that stand in "
             "three texts or more of the predicted class.") if columns else "",

@@ -75,9 +75,7 @@ class TextSearch:
     def nearest(self, query, top=TOP):
         """Return the `top` texts nearest to a query, [{"source", "text", "score"}, ...], the nearest first. Of copies
         of a text, only one is named. Raises ArgumentError for a query without a letter."""
-        top = whole_number(top, "top")
-        if not isinstance(query, str) or not query.strip():
-            raise ArgumentError(f"query is {query!r}; expected what is searched for, as text.")
+        top = checked(query, top)
         scores = self.vectors @ self.vector(query)  # (N, D) @ (D,) -> (N,)
         found, seen = [], set()
         for place in np.argsort(-scores, kind="stable"):
@@ -88,6 +86,13 @@ class TextSearch:
             if len(found) == top:
                 break
         return found
+
+
+def checked(query, top):
+    """Return `top`. Raises ArgumentError for a query without a letter, and for a number of texts that is none."""
+    if not isinstance(query, str) or not query.strip():
+        raise ArgumentError(f"query is {query!r}; expected what is searched for, as text.")
+    return whole_number(top, "top")
 
 
 def usual_base():
@@ -111,5 +116,6 @@ def unit(vectors):
 def search_texts(path, query, top=TOP, base=None, column=None, encoding=None, keep_features=True, verbose=1):
     """Return the texts of a file or folder that are nearest in meaning to a query, as `TextSearch.nearest` does. The
     other arguments are those of `TextSearch`, which is faster for many queries."""
+    checked(query, top)  # before minutes of work
     with silent_unless(verbose):
         return TextSearch(path, base, column, encoding, keep_features).nearest(query, top)

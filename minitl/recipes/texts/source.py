@@ -22,12 +22,15 @@ class TextSource(TokenStream):
     origins     the name of each text in messages (default: its position)
 
     dropped_of  how many tokens of each text were cut off (N,)
+    unknown_of  for each text, whether the vocabulary has none of its tokens: to a model, all such texts are the same
     """
 
     def __init__(self, texts, tokenizer, length, origins=None):
         encoded = [tokenizer.encode(text, length, warn=False) for text in texts]
         super().__init__([each.ids for each in encoded], pad=tokenizer.pad)
         self.dropped_of = np.array([each.dropped for each in encoded], int)
+        means_nothing = [tokenizer.unknown, *tokenizer.begin, *tokenizer.end]
+        self.unknown_of = [bool(np.isin(each.ids, means_nothing).all()) for each in encoded]
         self.preparation = ["texts", tokenizer.digest]
         self.keys = [hashlib.sha256(each.ids.tobytes()).hexdigest() for each in encoded]
         self.origins = [str(number) for number in range(len(encoded))] if origins is None else list(origins)

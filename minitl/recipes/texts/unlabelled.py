@@ -8,37 +8,41 @@
 over here. Who calls this: `prediction` and `search`.
 """
 
-import csv
-import io
 import json
 import os
 from pathlib import Path
 
 from ...data.text.layout import ENDINGS
-from ...data.text.tables import JSON_ENDINGS, SEPARATORS, lines_of, read_table, read_text
+from ...data.text.tables import (
+    JSON_ENDINGS,
+    SEPARATORS,
+    lines_of,
+    missing_column,
+    place_of,
+    read_table,
+    read_text,
+    separated_rows,
+)
 from ...errors import DataError
-
-LONGEST_CELL = 2**30
 
 
 def texts_of_table(path, column=None, encoding=None):
-    """Return [(line, text)] of a table: .csv, .tsv, .jsonl, or lines that begin with a label. Return None for a file
-    with another ending, such as .txt.
+    """Return [(line, text, None)] of a table: .csv, .tsv, .jsonl, or lines that begin with a label; for a row that
+    cannot be read (line, None, reason). Return None for a file with another ending, such as .txt.
 
     column   the name of the column (None: "text")
 
-    Raises DataError for a file without this column, or without a text.
+    Raises DataError for a file without this column, or without a row.
     """
     ending, column = Path(path).suffix.lower(), column or "text"
     if ending in JSON_ENDINGS:
-        rows = list(_of_json(path, read_text(path, encoding), column))
+        rows = _of_json(path, lines_of(read_text(path, encoding)), column)
     elif ending in SEPARATORS:
-        rows = list(_of_columns(path, read_text(path, encoding), SEPARATORS[ending], column))
+        rows = _of_columns(path, lines_of(read_text(path, encoding)), SEPARATORS[ending], column)
     elif ending in ENDINGS and ending != ".txt":
-        rows = [(row.line, row.text) for row in read_table(path, encoding=encoding).rows]
+        rows = [(row.line, row.text, None) for row in read_table(path, encoding=encoding).rows]
     else:
         return None
-    rows = [(line, text.strip()) for line, text in rows if text.strip()]
     if not rows:
         raise DataError(f"{path}: holds no text in its column '{column}'.")
     return rows
@@ -58,7 +62,12 @@ def passages(path, column=None, encoding=None):
     for file in files:
         name = os.path.relpath(file, root) if root.is_dir() else file.name
         rows = texts_of_table(file, column, encoding)
-        if rows is None:
+        if rows is not None:
+            wrong = next(((line, reason) for line, _, reason in rows if reason), None)
+            if wrong is not None:
+                raise DataError(f"{file}:{wrong[0]}: {wrong[1]}.")
+            rows = [(line, text) for line, text, _ in rows if text]
+        else:
             lines = enumerate(lines_of(read_text(file, encoding)), start=1)
             rows = [(number, line.strip()) for number, line in lines if line.strip()]
         found += [(f"{name}:{line}", text) for line, text in rows]
@@ -68,51 +77,30 @@ def passages(path, column=None, encoding=None):
     return found
 
 
-def _of_json(path, content, column):
-    """Yield (line, text) of lines with a JSON object each."""
-    for number, line in enumerate(lines_of(content), start=1):
+def _of_json(path, lines, column):
+    """Return the rows of lines with a JSON object each."""
+    rows, names = [], {}
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
-            raise DataError(f"{path}:{number}: is no JSON. Expected an object in each line.") from None
+            rows.append((number, None, "is no JSON; expected an object in each line"))
+            continue
+        names.update(dict.fromkeys(found) if isinstance(found, dict) else {})
         text = found.get(column) if isinstance(found, dict) else None
-        if not isinstance(text, str):
-            raise DataError(f"{path}:{number}: has no text '{column}'. Expected an object with that key.")
-        yield number, text
+        if isinstance(text, str):
+            rows.append((number, text.strip(), None))
+        else:
+            rows.append((number, None, f"has no text '{column}'; expected an object with that key"))
+    if names and column not in names:
+        raise missing_column(Path(path), list(names), column, "text")
+    return rows
 
 
-def _of_columns(path, content, separators, column):
-    """Yield (line, text) of a table whose first line names its columns."""
-    first = content.split("\n", 1)[0]
-    separator = max(separators, key=first.count)
-    with _cells_of_any_length():
-        rows = csv.reader(io.StringIO(content, newline=""), delimiter=separator)
-        try:
-            header = [name.strip() for name in next(rows, [])]
-            if header.count(column) != 1:
-                shown = ", ".join(map(repr, header[:8]))
-                raise DataError(
-                    f"{path}: has {header.count(column)} columns '{column}'; expected one. Its columns are {shown}. "
-                    "Give text= the name of the column."
-                )
-            place, line = header.index(column), rows.line_num + 1
-            for cells in rows:
-                if cells and len(cells) != len(header):
-                    raise DataError(f"{path}:{line}: has {len(cells)} columns; the first line has {len(header)}.")
-                if cells:
-                    yield line, cells[place]
-                line = rows.line_num + 1
-        except csv.Error as error:
-            raise DataError(f"{path}:{rows.line_num}: is no row of a table ({error}).") from None
-
-
-class _cells_of_any_length:
-    """A context in which cells of a table may be as long as a file."""
-
-    def __enter__(self):
-        self.before = csv.field_size_limit(LONGEST_CELL)
-
-    def __exit__(self, *exception):
-        csv.field_size_limit(self.before)
+def _of_columns(path, lines, separators, column):
+    """Return the rows of a table whose first line names its columns. Quotes are read as `read_table` reads them."""
+    header, rows = separated_rows(path, lines, separators, (column,))
+    place = place_of(Path(path), header, column, "text")
+    return [(line, None if reason else cells[place].strip(), reason) for line, cells, reason in rows]

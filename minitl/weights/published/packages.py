@@ -12,7 +12,6 @@ import sys
 import tempfile
 import zipfile
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +68,8 @@ def files_of(package):
 
 def installed_files(package):
     """Return {path within the package: its path} if the package is installed with these very files; else {}."""
+    from importlib import metadata  # here, since it takes longer to import than any room of minitl
+
     try:
         distribution = metadata.distribution(package.name)
         found = {member: Path(distribution.locate_file(member)) for member in package.files}
