@@ -164,6 +164,7 @@ function showText(answer, bars, figures) {
   at("heading").textContent = "Probabilities";
   for (const each of answer.predictions) bars.append(bar(each.class, each.probability));
   if (answer.cut_off) at("note").textContent = `Its end was not read: ${answer.cut_off} tokens more than the network takes.`;
+  if (!answer.words) return;  // a network without vectors of words
   figures.className = "figures one";
   const largest = Math.max(...answer.words.map((each) => Math.abs(each[1] || 0)), 1e-12);
   const words = element("p", { class: "words" });
