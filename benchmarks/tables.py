@@ -16,7 +16,8 @@ def of(group):
 
 
 def comparison(group):
-    """Return a table and notes: milliseconds an image, their range, memory, and how the programs compare.
+    """Return a table and notes: milliseconds an image, or a batch of texts, their range, memory, and how the programs
+    compare.
 
     Two rows at the end say how fast the network could be, where NumPy's matrix product was measured with the group: by
     minitl's algorithms, and by direct convolution.
@@ -26,7 +27,8 @@ def comparison(group):
         return ["not measured"]
     first, products = measured[0], [each for each in measured if each.job == "sgemm"]
     whole = group.name == "recipe"
-    unit = 1 if whole else 1000 / first.options["batch"]
+    unit = 1 if whole else 1000 if first.engine == "minitl_text" else 1000 / first.options["batch"]
+    name = "s" if whole else "ms/batch" if first.engine == "minitl_text" else "ms/image"
     speed = SGEMM_FLOPS / products[0].median if products else None
     limit = first.products["flops"] / speed if products else None
 
@@ -35,7 +37,7 @@ def comparison(group):
         cells = [label, f"{seconds * unit:.1f}", lowest_highest, memory, ratio]
         return [*cells, f"{seconds / limit:.2f}"] if limit else cells
 
-    rows = [["", "s" if whole else "ms/image", "lowest, highest", "memory", "ratio", *["by limit"] * bool(limit)]]
+    rows = [["", name, "lowest, highest", "memory", "ratio", *["by limit"] * bool(limit)]]
     for each in measured:
         if each.job != "sgemm":
             low, high = min(each.seconds) * unit, max(each.seconds) * unit

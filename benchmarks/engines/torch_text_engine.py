@@ -138,7 +138,8 @@ class Writer(nn.Module):
     def __init__(self, model):
         super().__init__()
         first = model.get_layer("block1_attention")
-        (vocabulary, width), hidden = first_shape(model), model.get_layer("block1_gate").units
+        vocabulary, width = model.get_layer("token_embedding").embeddings.shape
+        hidden = model.get_layer("block1_gate").units
         self.token_embedding = nn.Embedding(vocabulary, width)
         count = sum(layer.name.endswith("_gate") for layer in model.layers)
         sizes = width, first.num_query_heads, first.num_key_value_heads, hidden
@@ -156,11 +157,6 @@ class Writer(nn.Module):
         return self.final_norm(x) @ self.token_embedding.weight.T
 
 
-def first_shape(model):
-    """Return the shape of the decoder's table."""
-    return model.get_layer("token_embedding").embeddings.shape
-
-
 def take_weights(module, model, prefixes=()):
     """Fill the parameters of a module with those of a model of minitl, whose layers have the same names. `prefixes`
     translates the beginnings of names."""
@@ -173,9 +169,10 @@ def take_weights(module, model, prefixes=()):
         for name in layer.weight_names if path != "lstm" else ():
             part, _, kind = name.rpartition("_")  # query_kernel of an attention: the linear layer "query"
             array = getattr(layer, name)
-            if kind == "kernel" and array.ndim > 1:
-                array = array.reshape(-1 if part == "output" else len(array), array.shape[-1] if part == "output"
-                                      else array[0].size).T  # fmt: skip
+            if kind == "kernel":
+                # As a matrix (inputs, outputs); an attention's kernels are (D, K, H), its output_kernel (K, V, D).
+                shape = (-1, array.shape[-1]) if part == "output" else (len(array), -1)
+                array = array.reshape(shape).T
             target = module.get_submodule(f"{path}.{part}" if part else path)
             parameter = getattr(target, names.get(kind, kind))
             fill(parameter, array.reshape(parameter.shape))

@@ -37,7 +37,7 @@ def add_arguments(parser):
     add("--width", "give each character so many numbers")
     add("--layers", "put so many blocks on each other")
     add("--heads", "give each block so many heads of attention")
-    add("--key-value-heads", "let them share so many heads of keys and values")
+    add("--key-value-heads", "let them share so many heads of keys and values (default: 4, or fewer)")
     add("--hidden", "set the units of the feed-forward parts (default: 8/3 of --width)")
     add("--batch-size", "train on so many windows at a time")
     add("--learning-rate", "set the highest learning rate", float)

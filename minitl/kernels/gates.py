@@ -78,7 +78,6 @@ def kernel_gradient(x, dz):
     """Return dL/dkernel (D, G*U) from x (P, D) and dz, G arrays (P, U): one product over all steps for each gate."""
     units = dz[0].shape[1]
     found = np.empty((x.shape[1], len(dz) * units), np.result_type(x, dz[0]))
-
     count = threads() if 2.0 * found.size * len(x) > LEAST_SHARED_OPERATIONS else 1
 
     def compute(parts):

@@ -6,6 +6,7 @@ from ..arguments import axes, is_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import ACTIVATIONS
 from ..kernels.activations import WITH_SLOPE, softmax, softmax_gradient
+from . import masking
 from .base import Layer
 
 
@@ -109,11 +110,14 @@ class Softmax(Layer):
 
     config_names = ("axis",)
     output_activation = "softmax"
-    passes_mask = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.axis = axes(axis, "axis")
+
+    @property
+    def passes_mask(self):
+        return masking.within_steps(self.axis)
 
     def check_input(self, input_shape):
         rank = len(input_shape)

@@ -62,6 +62,7 @@ class Bidirectional(Wrapper):
             each.zero_output_for_mask = self.return_sequences
         self.random = any(each.random for each in self.inner.values())
         self.generator = self.backward_layer.generator = self.forward_layer.generator  # one state to save and restore
+        self.freeze_inner()
 
     @property
     def inner(self):
@@ -73,7 +74,8 @@ class Bidirectional(Wrapper):
 
     def get_config(self):
         config = {**super().get_config(), "layer": as_data(self.forward_layer)}
-        return {**config, "backward_layer": as_data(self.backward_layer)} if self.is_given else config
+        is_special = self.is_given or self.forward_layer.trainable != self.backward_layer.trainable
+        return {**config, "backward_layer": as_data(self.backward_layer)} if is_special else config
 
     def build(self, input_shape):
         self.build_inner(self._halves(input_shape)[0] if isinstance(input_shape, list) else input_shape)

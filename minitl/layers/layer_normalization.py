@@ -15,6 +15,7 @@ from ..kernels.layer_normalization import (
     rms_normalize,
     rms_normalize_gradient,
 )
+from . import masking
 from .base import Layer
 
 
@@ -22,7 +23,10 @@ class _Rows(Layer):
     """The base of both: they work on rows of D numbers. With other axes than the last ones, x is transposed first."""
 
     takes_integers = False
-    passes_mask = True
+
+    @property
+    def passes_mask(self):
+        return masking.within_steps(self.axis)
 
     def check_input(self, input_shape):
         rank, wanted = len(input_shape), np.atleast_1d(self.axis)

@@ -14,6 +14,8 @@ same of their output (`passes_mask`), and a layer that takes a mask takes this o
     y = LSTM(4)(Dropout(0.5)(words))                   the same as LSTM(4)(..., mask=words.mask)
 """
 
+import numpy as np
+
 from ..errors import GraphError, warn_of_mistake
 
 
@@ -54,6 +56,11 @@ def _require_mask(layer, name, mask, tensor):
             f"layer '{layer.name}': {name} is {mask.shape} of {mask.dtype}; expected booleans, one for each time step "
             f"of {tensor.shape}: an Input(({tensor.shape[1]},), dtype='bool'), or the output of PaddingMask."
         )
+
+
+def within_steps(axis):
+    """Return whether what a layer does along `axis`, a number or a list, stays within the steps of (N, T, ...)."""
+    return not {1, -2}.intersection(np.atleast_1d(axis).tolist())
 
 
 def set_output_mask(call):

@@ -10,6 +10,7 @@ from ..kernels.activations import relu_gradient
 from ..kernels.elementwise import add, add_and_relu, concatenate
 from ..kernels.precision import as_float
 from ..kernels.products import sums
+from . import masking
 from .base import Layer
 
 
@@ -142,11 +143,14 @@ class Concatenate(Layer):
 
     config_names = ("axis",)
     merges = True
-    passes_mask = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.axis = axes(axis, "axis")
+
+    @property
+    def passes_mask(self):
+        return masking.within_steps(self.axis)
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)

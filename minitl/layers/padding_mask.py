@@ -32,6 +32,7 @@ class PaddingMask(Layer):
 class StepMask(Layer):
     """The mask of time steps: True where a number of the step is not `mask_value`.  x (N, T, D) -> (N, T), booleans."""
 
+    drops_mask = True
     config_names = ("mask_value",)
 
     def __init__(self, mask_value=0.0, **kwargs):

@@ -11,11 +11,38 @@ from .base import Layer
 
 
 class Wrapper(Layer):
-    """The base of the layers that are made from others. `inner` is {prefix of its parameters' names: layer}."""
+    """The base of the layers that are made from others. `inner` is {prefix of its parameters' names: layer}.
+
+    It is frozen with all layers within, and each of these can be frozen by itself. A constructor ends with
+    `freeze_inner`.
+    """
+
+    is_made = False  # True once the layers within are there
 
     @property
     def inner(self):
         raise NotImplementedError
+
+    @property
+    def trainable(self):
+        """Return whether a layer within may learn. Setting it freezes or unfreezes all of them."""
+        return any(layer.trainable for layer in self.inner.values()) if self.is_made else self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = value
+        for layer in self.inner.values() if self.is_made else ():
+            layer.trainable = value
+
+    @property
+    def trainable_names(self):
+        return [f"{prefix}{name}" for prefix, layer in self.inner.items() for name in layer.trainable_names]
+
+    def freeze_inner(self):
+        """Freeze the layers within if this layer was made frozen. A layer within that was frozen before stays so."""
+        self.is_made = True
+        if not self._trainable:
+            self.trainable = False
 
     def build_inner(self, input_shape):
         """Create the parameters of the layers within, and own them."""
@@ -30,9 +57,8 @@ class Wrapper(Layer):
                     own.append(prefix + name)
 
     def lend(self):
-        """Give the layers within their parameters, and freeze or unfreeze them as this layer is."""
+        """Give the layers within their parameters."""
         for prefix, layer in self.inner.items():
-            layer.trainable = self.trainable
             for name in layer.weight_names:
                 setattr(layer, name, getattr(self, prefix + name))
 
@@ -93,6 +119,7 @@ class TimeDistributed(Wrapper):
         self.takes_integers, self.keeps_integers = self.layer.takes_integers, self.layer.keeps_integers
         if hasattr(self.layer, "generator"):
             self.generator = self.layer.generator
+        self.freeze_inner()
 
     @property
     def inner(self):

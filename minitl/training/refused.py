@@ -109,6 +109,11 @@ def _check_type(x, tensor, what, expected):
     if not tensor.is_floating:
         if np.dtype(x.dtype).kind not in "iub":
             raise DataError(f"{what} is {x.dtype}; the input takes integers ({tensor.dtype}).")
+        is_array = isinstance(x, np.ndarray)
+        if tensor.dtype == "bool" and x.dtype != bool and not (is_array and np.isin(x, (0, 1)).all()):
+            raise DataError(
+                f"{what} is {x.dtype}; the input takes a mask: booleans, or 0 and 1. Are the inputs in another order?"
+            )
     elif x.dtype != expected:
         hint = f"x.astype('{expected}') converts it."
         if x.dtype == np.uint8:

@@ -14,7 +14,7 @@ from minitl.layers import Conv2D, Dense, GlobalAveragePooling2D, Input, convolut
 from minitl.models import Model
 
 plan = pytest.importorskip("benchmarks.plan", reason="the benchmarks lie beside the package in a checkout only")
-from benchmarks import figures, main, networks, products, report, run  # noqa: E402
+from benchmarks import figures, main, networks, products, report, run, texts  # noqa: E402
 from benchmarks.engines import minitl_engine, numpy_engine  # noqa: E402
 
 
@@ -160,6 +160,32 @@ def test_threads_go_up_to_the_cores(monkeypatch):
         ["4", "25.0", "(x4.0)"],
         ["6", "16.7", "(x6.0)"],
     ]
+
+
+def test_texts_are_measured_by_the_batch(monkeypatch):
+    monkeypatch.setattr(plan, "is_installed", lambda package: True)
+    groups = {group.name: group for group in plan.text_groups(1)}
+    group = groups["lstm_step"]
+    for program, seconds in zip(group.programs, (0.003, 0.002)):
+        program.seconds, program.peak_bytes = [seconds], 90_000_000
+    rows = [line.split() for line in report.printed(group).splitlines()]
+    assert rows[3][0] == "ms/batch" and ["minitl", "3.0", "3.0", "to", "3.0", "90", "MB"] in rows
+    assert ["PyTorch", "2.0", "2.0", "to", "2.0", "90", "MB", "1.50"] in rows
+    assert [program.options["part"] for program in groups["minilm_step_last_blocks"].programs] == ["last blocks"] * 2
+
+
+def test_a_step_of_the_last_blocks_trains_two_blocks_and_the_head():
+    trained = {layer.name for layer in texts.trained("minilm", "last blocks").layers if layer.trainable_names}
+    assert {"layer_4_attention", "layer_5_output_norm", "probabilities"} <= trained
+    assert {name.partition("_")[0] for name in trained} == {"layer", "probabilities"}
+    assert {name[:7] for name in trained if name.startswith("layer")} == {"layer_4", "layer_5"}
+
+
+def test_texts_have_padding_and_the_first_has_none():
+    mask = texts.mask(32)
+    lengths = mask.sum(axis=1)
+    assert mask.shape == (32, 64) and lengths[0] == 64 and 32 <= lengths.min() < 48
+    assert (mask == (np.arange(64) < lengths[:, None])).all()
 
 
 def test_suppression_says_whether_both_keep_the_same_boxes(monkeypatch):

@@ -9,7 +9,23 @@ from minitl.errors import GraphError, MistakeWarning
 from minitl.features.prefix import frozen_prefix
 from minitl.graph import Graph
 from minitl.graph.architecture import architecture, build
-from minitl.layers import Activation, Add, Dense, Dropout, Flatten, Input, Layer, Masking, PaddingMask, StepMask
+from minitl.layers import (
+    LSTM,
+    Activation,
+    Add,
+    Concatenate,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Input,
+    Layer,
+    LayerNormalization,
+    Masking,
+    PaddingMask,
+    Softmax,
+    StepMask,
+)
 from minitl.models import Model, Sequential, load_model
 from minitl.testing import check_gradients
 
@@ -105,6 +121,20 @@ def test_a_layer_that_takes_no_mask_warns():
         Flatten(name="flatten")(Masking()(Input((4, 2))))
 
 
+def twice(axis):
+    """Return a function that puts a tensor behind itself along `axis`."""
+    return lambda x: Concatenate(axis=axis)([x, x])
+
+
+@pytest.mark.parametrize("make", [Softmax, LayerNormalization, twice])
+def test_a_mask_ends_where_steps_are_mixed(make):
+    words = Embedding(9, 4, mask_zero=True)(Input((5,), dtype="int32"))
+    assert make(axis=-1)(words).mask is words.mask
+    for axis in 1, -2:
+        with pytest.warns(MistakeWarning, match="takes no mask, so the padding of its input counts"):
+            assert make(axis=axis)(words).mask is None
+
+
 def test_padding_mask_is_true_where_there_is_a_token():
     tokens = np.array([[5, 0, 7], [0, 0, 0]])
     assert PaddingMask().forward(tokens).tolist() == [[True, False, True], [False, False, False]]
@@ -117,6 +147,14 @@ def test_masking_leaves_out_steps_of_one_value():
     assert layer.forward(x).tolist() == [[[0, 0], [3, 1]], [[0, 2], [0, 0]]]
     assert layer.backward(np.ones_like(x)).tolist() == [[[0, 0], [1, 1]], [[1, 1], [0, 0]]]
     assert StepMask(3).forward(x).tolist() == [[False, True], [True, False]]
+
+
+def test_masking_takes_the_place_of_an_earlier_mask_without_a_warning(tmp_path):
+    inputs = Input((5,), dtype="int32")
+    y = LSTM(2)(Masking()(Embedding(9, 4, mask_zero=True)(inputs)))
+    Model(inputs, y).save(tmp_path / "m.h5")  # warnings are errors here
+    tokens = np.array([[3, 1, 0, 0, 0]])
+    np.testing.assert_array_equal(load_model(tmp_path / "m.h5").forward(tokens), Model(inputs, y).forward(tokens))
 
 
 def test_graphs_with_names_are_saved_and_loaded(tmp_path):

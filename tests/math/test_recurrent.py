@@ -244,6 +244,34 @@ def test_a_layer_on_each_step_is_the_layer_on_each_step(rng):
     np.testing.assert_allclose(y[:, 1], layer.layer.forward(x[:, 1]), rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "make, freeze, moving",
+    [
+        (lambda: TimeDistributed(Dense(3, trainable=False)), None, []),
+        (lambda: Bidirectional(LSTM(3, return_sequences=True, trainable=False)), None, []),
+        (lambda: TimeDistributed(Dense(3), trainable=False), None, []),
+        (lambda: TimeDistributed(Dense(3)), "layer", []),
+        (lambda: Bidirectional(LSTM(3, return_sequences=True)), "backward_layer",
+         [f"forward_{name}" for name in ("kernel", "recurrent_kernel", "bias")]),
+    ],
+    ids=["steps", "directions", "from-without", "steps-later", "one-direction"],
+)  # fmt: skip
+def test_what_is_frozen_within_a_layer_stays(rng, tmp_path, make, freeze, moving):
+    layer, x = make(), rng.standard_normal((4, 5, 2)).astype(np.float32)
+    model = Sequential([Input((5, 2)), layer, GlobalAveragePooling1D(), Dense(1)])
+    if freeze:
+        getattr(layer, freeze).trainable = False
+    model.compile(minitl.optimizers.SGD(0.5), "mse")
+    before = dict(zip(layer.weight_names, layer.get_weights()))
+    model.train_on_batch(x, np.ones((4, 1), np.float32))
+    moved = [name for name in before if not np.array_equal(before[name], getattr(layer, name))]
+    assert moved == moving == layer.trainable_names and layer.trainable == bool(moving)
+    model.save(tmp_path / "m.h5")
+    assert load_model(tmp_path / "m.h5").get_layer(layer.name).trainable_names == moving
+    layer.trainable = True
+    assert layer.trainable_names == layer.parameter_names
+
+
 @every_layer
 def test_training_moves_the_weights_and_a_frozen_layer_stays(rng, make):
     """It learns to tell sequences by their first step, which only the state can carry to the end."""

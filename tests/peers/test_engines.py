@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchmarks import plan
-from benchmarks.engines import keras_engine, minitl_engine, torch_engine
+from benchmarks.engines import keras_engine, minitl_engine, minitl_text_engine, torch_engine, torch_text_engine
 
 SMALL = {"batch": 3, "size": 64}
 
@@ -108,6 +108,25 @@ def test_training_steps(part):
     torch_step = torch_engine.training({**SMALL, "part": part, "layout": "default"})
     for _ in range(4):
         assert minitl_step() == pytest.approx(torch_step(), rel=1e-3)
+
+
+def test_the_vectors_of_texts():
+    expected = minitl_text_engine.inference({"batch": 3})()
+    assert expected.shape == (3, 384) and expected.std() > 0.1
+    assert_same(torch_text_engine.inference({"batch": 3})(), expected)
+
+
+@pytest.mark.parametrize(
+    "network, part",
+    [("minilm", "all layers"), ("minilm", "last blocks"), ("lstm", "all layers"), ("decoder", "all layers")],
+)
+def test_training_steps_on_texts(network, part):
+    """The losses agree step for step, and they move, so the same parameters change."""
+    options = {"batch": 2, "network": network, "part": part}
+    minitl_step, torch_step = minitl_text_engine.training(options), torch_text_engine.training(options)
+    losses = [(minitl_step(), torch_step()) for _ in range(3)]
+    assert losses[0][0] == pytest.approx(losses[0][1], rel=1e-6) and losses[0][0] - losses[2][0] > 1e-3
+    assert [ours for ours, _ in losses] == pytest.approx([theirs for _, theirs in losses], rel=2e-3)
 
 
 def test_the_recipe_learns_in_every_library():

@@ -368,7 +368,7 @@ def test_settings_that_make_no_sense(shapes, changes, message):
     "options, message",
     [
         (["--mirror"], "--mirror goes with photographs by class, and"),
-        (["--cut", "block4_pool"], "--cut goes with photographs by class, and"),
+        (["--cut", "block4_pool"], "--cut goes with photographs by class or labelled texts, and"),
         (["--find-rate"], "--find-rate goes with photographs by class"),
         (["--no-scratch"], "--no-scratch goes with the bundled images"),
         (["--task", "images", "--network", "unet"], "--network goes with photographs with masks, and"),

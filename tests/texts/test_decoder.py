@@ -216,6 +216,11 @@ def test_sizes_that_do_not_go_together_are_refused(sizes, message):
         Decoder(20, **sizes)
 
 
+def test_the_heads_of_keys_fit_the_heads_of_queries_unless_told_otherwise():
+    for heads, shared_by in (8, 4), (2, 2), (6, 3), (5, 1):
+        assert LanguageSettings(heads=heads, width=240).settled().key_value_heads == shared_by
+
+
 # ---- training ----
 
 

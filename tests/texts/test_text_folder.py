@@ -151,7 +151,7 @@ def test_labels_have_a_stable_order(tmp_path):
     assert folder.class_names == ["9", "10", "11"] and [text.label for text in folder.train] == [0, 1, 2] * 3
     again = read_texts(tmp_path / "a.jsonl", "review", "stars", 0, class_names=["11", "9", "10"])
     assert [text.label for text in again.train] == [1, 2, 0] * 3
-    with pytest.raises(DataError, match=r"a.jsonl:1 has the class '9', which class_names do not have"):
+    with pytest.raises(DataError, match=r"a.jsonl:1 has the class '9', which the given classes do not have"):
         read_texts(tmp_path / "a.jsonl", "review", "stars", class_names=["10", "11"])
 
 

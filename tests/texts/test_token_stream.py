@@ -270,3 +270,14 @@ def test_streams_that_do_not_fit_the_model(sequences):
 def test_wrong_arguments(arguments, match):
     with pytest.raises((ArgumentError, DataError), match=match):
         TokenStream(*arguments)
+
+
+def test_tokens_in_the_place_of_the_mask_are_refused():
+    tokens, mask = Input((None,), dtype="int32"), Input((None,), dtype="bool")
+    model = Model([tokens, mask], Dense(2)(MaskedSum()([Vectors()(tokens), mask])))
+    x = TokenStream([[3, 4], [5]])
+    for swapped in [x.mask, x], [x.mask.read([0, 1]), x.read([0, 1])]:
+        with pytest.raises(DataError, match="takes a mask: booleans, or 0 and 1. Are the inputs in another order"):
+            model.predict(swapped, verbose=0)
+    as_numbers = [x.read([0, 1]), x.mask.read([0, 1]).astype(np.int64)]
+    np.testing.assert_allclose(model.predict(as_numbers, verbose=0), model.predict([x, x.mask], verbose=0), rtol=1e-6)

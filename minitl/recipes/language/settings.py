@@ -13,12 +13,15 @@ from ..settings import (
     require_whole_number,
 )
 
+KEY_VALUE_HEADS = 4  # unless told otherwise
+
 
 @dataclass(frozen=True)
 class LanguageSettings:
     """The settings of `train_language_model`.
 
     width, layers, heads, key_value_heads, hidden     the sizes of the `applications.decoder.Decoder`
+    key_value_heads  (default: 4, or the most below it that divide the heads)
     length           characters that the model sees at most: the text is cut into windows of this length
     epochs           passes over the text;   batch_size   windows in a mini-batch
     learning_rate    the highest: it rises in `warm_up` steps and then falls along a cosine to a tenth
@@ -37,7 +40,7 @@ class LanguageSettings:
     width: int = 64
     layers: int = 5
     heads: int = 8
-    key_value_heads: int = 4
+    key_value_heads: int | None = None
     hidden: int | None = None
     length: int = 128
     epochs: int = 20
@@ -56,18 +59,21 @@ class LanguageSettings:
 
     def settled(self):
         """Return these settings, checked. Raises SettingError for values that make no sense."""
-        for name in "width", "layers", "heads", "key_value_heads", "length", "epochs", "batch_size":
+        for name in "width", "layers", "heads", "length", "epochs", "batch_size":
             require_whole_number(name, getattr(self, name))
-        if self.hidden is not None:
-            require_whole_number("hidden", self.hidden)
+        for name in "hidden", "key_value_heads":
+            if getattr(self, name) is not None:
+                require_whole_number(name, getattr(self, name))
+        shared = max(k for k in range(1, KEY_VALUE_HEADS + 1) if self.heads % k == 0)
+        shared = shared if self.key_value_heads is None else self.key_value_heads
         for name in "warm_up", "seed":
             require_whole_number(name, getattr(self, name), least=0)
         if self.width % (2 * self.heads):
             text = "{} is {found}; expected a multiple of {wanted}: of two numbers for each of {} = {heads}."
             raise SettingError(text, "width", "heads", found=self.width, wanted=2 * self.heads, heads=self.heads)
-        if self.heads % self.key_value_heads:
+        if self.heads % shared:
             text = "{} is {found}; expected a number that divides {} = {heads}."
-            found = {"found": self.key_value_heads, "heads": self.heads}
+            found = {"found": shared, "heads": self.heads}
             raise SettingError(text, "key_value_heads", "heads", **found)
         require_above_0("learning_rate", self.learning_rate)
         require_number("weight_decay", self.weight_decay, most=LARGEST_DECAY)
@@ -79,7 +85,8 @@ class LanguageSettings:
         if self.despite_changes and not self.resume:
             raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
         switches = [field.name for field in fields(self) if isinstance(field.default, bool)]
-        return replace(self, **{name: truth_value(getattr(self, name), name) for name in switches})
+        filled = {name: truth_value(getattr(self, name), name) for name in switches}
+        return replace(self, key_value_heads=shared, **filled)
 
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""

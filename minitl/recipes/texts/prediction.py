@@ -9,6 +9,7 @@ without these is refused, and so is one whose vocabulary is not that of its weig
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +167,8 @@ def _texts_of(path, column):
             return [(path, text, fault_of(text))]
         return [(f"{path}:{line}", text, reason or fault_of(text)) for line, text, reason in rows]
     except DataError as error:
-        return [(path, None, str(error).removeprefix(f"{path}: ").rstrip(".").replace(" text=", " column="))]
+        place, reason = re.match(rf"(?:{re.escape(path)}(:\d+)?: )?(.*)", str(error), re.DOTALL).groups()
+        return [(path + (place or ""), None, reason.rstrip(".").replace(" text=", " column="))]
 
 
 class ClassifiedTexts:

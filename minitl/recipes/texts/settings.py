@@ -38,7 +38,7 @@ class TextFileError(DataError):
 
     def for_command_line(self):
         """Return the message with the names of the options."""
-        return re.sub(r"\b(text|label|encoding)=", r"--\1 ", re.sub(r"\bcolumn=", "text=", str(self)))
+        return re.sub(r"\b(text|label|encoding)= ?", r"--\1 ", re.sub(r"\bcolumn=", "text=", str(self)))
 
 
 @contextmanager
