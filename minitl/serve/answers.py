@@ -189,7 +189,10 @@ class Texts:
         found = {"task": self.task, "predictions": asked.best(row, top_of(options, len(row)))}
         found["cut_off"] = int(source.dropped_of[0])
         if options.get("words") == "yes":
-            contributions = WordContributions(asked)
+            try:
+                contributions = WordContributions(asked)
+            except (GraphError, LookupError, AttributeError):  # a network without vectors of words, or another end
+                return found
             values = contributions.of(source, np.array([0]), np.array([row.argmax()]))[0]
             found["words"] = [list(each) for each in contributions.words(text, values[: source.lengths[0]])]
         return found

@@ -69,7 +69,7 @@ function look(file) {
 }
 
 /** Return an entry of the list of bars. */
-function bar(name, share, colour, swatch, pressed, shown = percent(share)) {
+function bar(name, share, colour, swatch, pressed, words = percent(share)) {
   const label = element("span", { class: "name" });
   if (swatch) {
     const square = element("span", { class: "swatch", "aria-hidden": "true" });
@@ -88,7 +88,7 @@ function bar(name, share, colour, swatch, pressed, shown = percent(share)) {
   const filled = element("i");
   filled.style.setProperty("--share", Math.max(0, Math.min(1, share)));
   if (colour) filled.style.setProperty("--colour", colour);
-  return element("li", {}, label, element("span", { class: "value" }, shown),
+  return element("li", {}, label, element("span", { class: "value" }, words),
     element("span", { class: "bar", "aria-hidden": "true" }, filled));
 }
 
@@ -164,6 +164,7 @@ function showText(answer, bars, figures) {
   at("heading").textContent = "Probabilities";
   for (const each of answer.predictions) bars.append(bar(each.class, each.probability));
   if (answer.cut_off) at("note").textContent = `Its end was not read: ${answer.cut_off} tokens more than the network takes.`;
+  if (!answer.words) return;  // a network without vectors of words
   figures.className = "figures one";
   const largest = Math.max(...answer.words.map((each) => Math.abs(each[1] || 0)), 1e-12);
   const words = element("p", { class: "words" });

@@ -2,6 +2,7 @@
 and the page works in a browser, by keyboard too."""
 
 import base64
+import contextlib
 import http.client
 import io
 import json
@@ -15,6 +16,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from PIL import Image
 from programs import browser, visitors
 from programs.visitors import asked, photograph, request_for, visit
 
-from minitl import cli
+from minitl import cli, progress
 from minitl.applications import VGG16
 from minitl.applications.ssd import SSD
 from minitl.data.text import WordVocabulary
@@ -278,8 +280,8 @@ def test_headers_forbid_all_that_the_page_does_not_need(server):
 def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html():
     from minitl.serve import server as module
 
-    folder = os.path.dirname(module.__file__)
-    texts = {name: open(os.path.join(folder, name), encoding="utf-8").read() for name, _ in FILES.values()}
+    folder = Path(module.__file__).parent
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name, _ in FILES.values()}
     for name, text in texts.items():
         assert not re.search(r"https?:|@import|url\(|(?:src|href)=\"(?!page\.|data:,)", text), name
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(", texts["page.js"])
@@ -567,6 +569,14 @@ def test_letting_others_in_is_warned_of(saved, capsys, monkeypatch):
     assert cli.main(["serve", str(saved), "--port", "0", "--host", "0.0.0.0"]) == 0
     out = capsys.readouterr().out
     assert "WARNING: everybody who reaches this machine" in out and max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_server_that_waits_shows_no_progress(waits, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE_ELSEWHERE", 0.05)
+    with progress.watched(), progress.unwatched() if waits else contextlib.nullcontext():
+        time.sleep(0.6)
+    assert ("Working" in capsys.readouterr().err) is not waits
 
 
 # ---- in a browser ----

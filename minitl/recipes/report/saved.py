@@ -106,7 +106,7 @@ def page_of_results(data, title):
     histories = data.get("history") or {
         key: data[key]["history"] for key in ("transferred", "scratch") if data.get(key)
     }
-    contents = [("learning", "How it learned", learning(stages_of(histories), CURVES, noun))]
+    contents = [("learning", "How it learned", learned(histories, noun))]
     if "calibration" in data:
         contents.append(("confusion", "What it confuses", confusion(SavedEvaluation(data, noun))))
     else:
@@ -148,10 +148,16 @@ def page_of_unfinished(folder):
     ]  # fmt: skip
     lacks = "Nothing has been measured yet on the held-back examples as a whole: a run does that at its end."
     contents = [
-        ("learning", "How it has learned so far", learning(stages_of(histories), CURVES)),
+        ("learning", "How it has learned so far", learned(histories, "example")),
         ("missing", "What this page lacks", tag("p", lacks)),
     ]
     return whole_page("An unfinished run", join(told), contents, [(key, str(value)) for key, value in about.items()])
+
+
+def learned(histories, noun):
+    """Show the curves of {stage: history}: those that there are."""
+    stages = stages_of(histories)
+    return learning(stages, [curve for curve in CURVES if any(curve[0] in stage.history for stage in stages)], noun)
 
 
 def stages_of(histories):
@@ -185,7 +191,7 @@ def headline(data, title, noun):
         tiles.append(("memory at most", f"{data['peak_bytes'] / 1e9:.1f}", "GB"))
     return join(
         tag("p", "minitl · transfer learning · a saved run", class_="eyebrow"),
-        tag("h1", name(title, LONGEST)),
+        tag("h1", "The run in ", name(title, LONGEST)),
         tag("div", tag("div", told), chart, class_="result"),
         tile_row(tiles),
     )
