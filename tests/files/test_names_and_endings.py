@@ -47,7 +47,7 @@ def test_names_that_contain_each_other_do_not_collide(tmp_path):
     assert (model.predict(x, verbose=0) == other.predict(x, verbose=0)).all()
 
 
-@pytest.mark.parametrize("file", ["model.png", "model.pth", "model.keras", "model.txt"])
+@pytest.mark.parametrize("file", ["model.png", "model.pth", "model.txt"])
 def test_an_ending_of_another_format_is_refused_and_nothing_is_written(file, tmp_path):
     for save in small_model().save, small_model().save_weights:
         with pytest.raises(ArgumentError, match="minitl writes HDF5"):
