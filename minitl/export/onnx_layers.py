@@ -41,6 +41,11 @@ def activated(nodes, value, activation):
         return value
     if activation == "softmax":
         return Value(value.rank, nodes.add("Softmax", nodes.last(value), axis=-1))
+    if activation not in ACTIVATIONS:
+        raise ArgumentError(
+            f"layer '{nodes.layer}': its activation '{activation}' cannot be exported to ONNX. Expected one of linear, "
+            f"softmax, {', '.join(ACTIVATIONS)}."
+        )
     return nodes.elementwise(value, ACTIVATIONS[activation])
 
 

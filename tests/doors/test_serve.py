@@ -441,7 +441,7 @@ class Slow:
 
 def test_a_full_queue_and_a_prediction_that_takes_too_long():
     slow = Slow()
-    with Server(slow, limits=Limits(waiting=2, seconds=1.0)) as server, ThreadPoolExecutor(8) as pool:
+    with Server(slow, limits=Limits(waiting=2, seconds=3.0)) as server, ThreadPoolExecutor(8) as pool:
         found = [pool.submit(visit, server, request_for("/predict", b"%d" % n)) for n in range(3)]
         time.sleep(0.4)  # one runs, two wait
         status, headers, body = visit(server, request_for("/predict", b"one more"))
