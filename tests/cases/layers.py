@@ -444,7 +444,8 @@ ROW_NORMALIZATIONS = [
               torch=lambda F, layer, x, gamma, beta: F.layer_norm(x, (7,), gamma, beta, 1e-3)),
     LayerCase("layer-norm-rows", lambda layers: layers.LayerNormalization(epsilon=1e-12),
               (5, 9), (5, 9), far_from_zero),
-    LayerCase("layer-norm-axis-1", lambda layers: layers.LayerNormalization(axis=1), (3, 5, 7), (3, 5, 7)),
+    # Keras on PyTorch normalizes only along the last axes.
+    LayerCase("layer-norm-axis-1", lambda layers: layers.LayerNormalization(axis=1), (3, 5, 7), (3, 5, 7), keras=False),
     LayerCase("layer-norm-map", lambda layers: layers.LayerNormalization(axis=[1, 3]), (3, 4, 5, 3), (3, 4, 5, 3)),
     LayerCase("layer-norm-no-center", lambda layers: layers.LayerNormalization(center=False, epsilon=1e-5),
               (3, 5, 7), (3, 5, 7), wide),
@@ -452,8 +453,10 @@ ROW_NORMALIZATIONS = [
               (3, 5, 7), (3, 5, 7)),
     LayerCase("layer-norm-plain", lambda layers: layers.LayerNormalization(scale=False, center=False), (4, 6), (4, 6)),
     LayerCase("rms-norm", lambda layers: layers.RMSNormalization(), (3, 5, 7), (3, 5, 7)),
-    LayerCase("rms-norm-axis-1", lambda layers: layers.RMSNormalization(axis=1, epsilon=1e-3), (3, 5, 7), (3, 5, 7)),
-    LayerCase("rms-norm-map", lambda layers: layers.RMSNormalization(axis=[1, 2]), (3, 4, 5, 3), (3, 4, 5, 3), wide),
+    LayerCase("rms-norm-axis-1", lambda layers: layers.RMSNormalization(axis=1, epsilon=1e-3), (3, 5, 7), (3, 5, 7),
+              keras=False),
+    LayerCase("rms-norm-map", lambda layers: layers.RMSNormalization(axis=[1, 2]), (3, 4, 5, 3), (3, 4, 5, 3), wide,
+              keras=False),
 ]  # fmt: skip
 
 # Weights of Keras's attention bear the names of its four dense layers: peers/test_attention.py compares it.

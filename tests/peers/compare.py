@@ -91,7 +91,8 @@ def keras_layer(layer, x, grad, weights, training=False, trainable=True, names=N
     layer.set_weights(weights)
     y = layer(tensors, training=training)
     assert as_numpy(y).shape == grad.shape
-    y.backward(torch.tensor(grad))
+    if y.requires_grad:  # not if the input is of whole numbers and the layer is frozen
+        y.backward(torch.tensor(grad))
     dx = [tensor.grad for tensor in (tensors if isinstance(x, list) else [tensors])]
     by_id = dict(zip(map(id, layer.weights), names or [variable.name for variable in layer.weights]))
     gradients = {by_id[id(variable)]: variable.value.grad for variable in layer.trainable_variables}
