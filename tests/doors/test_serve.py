@@ -424,7 +424,7 @@ class Slow:
     options, most_bytes = (), 1000
 
     def __init__(self):
-        self.may_go_on, self.answered = threading.Event(), 0
+        self.may_go_on, self.running, self.answered = threading.Event(), threading.Event(), 0
 
     def about(self):
         return {}
@@ -434,6 +434,7 @@ class Slow:
             raise RuntimeError("secret")
         if body == b"memory":
             raise MemoryError
+        self.running.set()
         self.may_go_on.wait(20)
         self.answered += 1
         return {"body": body.decode()}
@@ -442,8 +443,10 @@ class Slow:
 def test_a_full_queue_and_a_prediction_that_takes_too_long():
     slow = Slow()
     with Server(slow, limits=Limits(waiting=2, seconds=3.0)) as server, ThreadPoolExecutor(8) as pool:
-        found = [pool.submit(visit, server, request_for("/predict", b"%d" % n)) for n in range(3)]
-        time.sleep(0.4)  # one runs, two wait
+        found = [pool.submit(visit, server, request_for("/predict", b"0"))]
+        assert slow.running.wait(20)  # one runs; until then it takes a place in the queue
+        found += [pool.submit(visit, server, request_for("/predict", b"%d" % n)) for n in (1, 2)]
+        time.sleep(0.4)  # two wait
         status, headers, body = visit(server, request_for("/predict", b"one more"))
         assert status == 503 and json.loads(body)["error"] == "busy" and 1 <= int(headers["Retry-After"]) <= 60
         assert visit(server, request_for("/model"))[0] == 200, "the page is there all the time"
