@@ -203,20 +203,7 @@ class PhotographSettings:
                 "{} is {found}; expected {least} (the smallest that the base takes) to {most}.",
                 "image_size", found=self.image_size, least=smallest_size, most=LARGEST_SIZE,
             )  # fmt: skip
-        if self.tune_epochs is not None:
-            require_whole_number("tune_epochs", self.tune_epochs, least=0)
-        for name in "learning_rate", "tune_rate":
-            if getattr(self, name) is not None:
-                require_above_0(name, getattr(self, name))
-        for name in "weight_decay", "l2_sp":
-            if getattr(self, name) is not None:
-                require_number(name, getattr(self, name), most=LARGEST_DECAY)
-        require_fitting_warm_up(self)
-        if self.validation is not None:
-            require_share("validation", self.validation)
-        if self.label_smoothing is not None and not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
-            text = "{} is {found!r}; expected a share, from 0 to below 1."
-            raise SettingError(text, "label_smoothing", found=self.label_smoothing)
+        require_stage_numbers(self)
         if self.weights is not None and not os.path.isfile(self.weights):
             raise SettingError("{} is {found}; expected a file of weights, found none.", "weights", found=self.weights)
         if self.augment and (self.start == "ridge" or self.mirror):
@@ -270,6 +257,26 @@ def require_usual_values(settings):
             require_path(name, getattr(settings, name))
     if settings.despite_changes and not settings.resume:
         raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
+
+
+def require_stage_numbers(settings):
+    """Raise SettingError for a number of the two stages, given and not the default, that makes no sense."""
+    if settings.tune_epochs is not None:
+        require_whole_number("tune_epochs", settings.tune_epochs, least=0)
+    for name in "learning_rate", "tune_rate":
+        if getattr(settings, name) is not None:
+            require_above_0(name, getattr(settings, name))
+    for name in "weight_decay", "l2_sp":
+        if getattr(settings, name) is not None:
+            require_number(name, getattr(settings, name), most=LARGEST_DECAY)
+    require_fitting_warm_up(settings)
+    if settings.validation is not None:
+        require_share("validation", settings.validation)
+    if settings.label_smoothing is not None and not (
+        is_number(settings.label_smoothing) and 0 <= settings.label_smoothing < 1
+    ):
+        text = "{} is {found!r}; expected a share, from 0 to below 1."
+        raise SettingError(text, "label_smoothing", found=settings.label_smoothing)
 
 
 def require_fitting_warm_up(settings):

@@ -14,17 +14,12 @@ from ...arguments import truth_value
 from ...errors import DataError, MinitlError
 from ..settings import (
     HEADS,
-    LARGEST_DECAY,
     OF_THE_SECOND_STAGE,
     STARTS,
     VALIDATION,
     SettingError,
-    is_number,
-    require_above_0,
-    require_fitting_warm_up,
-    require_number,
     require_one_of,
-    require_share,
+    require_stage_numbers,
     require_usual_values,
     require_whole_number,
 )
@@ -182,20 +177,7 @@ class TextSettings:
         if self.length > base.most:
             text = "{} is {found}; {base} takes {most} tokens at most."
             raise SettingError(text, "length", found=self.length, base=self.base, most=base.most)
-        if self.tune_epochs is not None:
-            require_whole_number("tune_epochs", self.tune_epochs, least=0)
-        for name in "learning_rate", "tune_rate":
-            if getattr(self, name) is not None:
-                require_above_0(name, getattr(self, name))
-        for name in "weight_decay", "l2_sp":
-            if getattr(self, name) is not None:
-                require_number(name, getattr(self, name), most=LARGEST_DECAY)
-        require_fitting_warm_up(self)
-        if self.validation is not None:
-            require_share("validation", self.validation)
-        if self.label_smoothing is not None and not (is_number(self.label_smoothing) and 0 <= self.label_smoothing < 1):
-            text = "{} is {found!r}; expected a share, from 0 to below 1."
-            raise SettingError(text, "label_smoothing", found=self.label_smoothing)
+        require_stage_numbers(self)
         for name in "text", "label", "encoding":
             if getattr(self, name) is not None and not (isinstance(getattr(self, name), str) and getattr(self, name)):
                 raise SettingError("{} is {found!r}; expected a text.", name, found=getattr(self, name))
