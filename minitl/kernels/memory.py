@@ -120,6 +120,7 @@ class Scratch(threading.local):
         """Return this thread's array `name` in the given shape. Its content is undefined."""
         size = math.prod(shape)
         if name not in self.memory or self.memory[name].size < size:
+            self.memory.pop(name, None)  # freed first, so that the new memory replaces the old
             self.memory[name] = empty((size,), self.dtype, is_scratch=True)
         return self.memory[name][:size].reshape(shape)
 
