@@ -65,6 +65,16 @@ def convolutions_as_usual():
     kernels.set_convolution("auto")
 
 
+@pytest.fixture(autouse=True)
+def without_waiting_for_the_disk(monkeypatch):
+    """Leave out the wait until a file is on the disk itself, which only a power cut needs.
+
+    It takes some 20 ms a file, a minute in all, and longer where other programs write. `tests/files/test_atomic.py`
+    shows that it is done, and in which order.
+    """
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory):
     """Return an iterator over paths of folders that do not exist yet: to make thousands of them takes time."""
