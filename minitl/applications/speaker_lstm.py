@@ -12,12 +12,13 @@ that the weights expect. They are powers: their logarithm is not taken, against 
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
 from ..kernels.mel import mel_spectrogram
-from ..kernels.resampling_in_time import resample
+from ..kernels.resampling_in_time import resample, resampled_length
 from ..kernels.spectra import checked_samples
 from ..layers import LSTM, Dense, Input, UnitNormalization
 from ..models import Model
@@ -87,6 +88,22 @@ def piece_starts(count):
     if len(starts) > 1 and count - starts[-1] * HOP < COVERAGE * PIECE * HOP:
         starts.pop()
     return starts
+
+
+@dataclass(frozen=True)
+class SpeakerMel:
+    """`preprocess_input` as a front end of `data.sound`: prepare(samples, rate) -> float32 (P, 160, 40)."""
+
+    rate, shape, unit, silence = RATE, (PIECE, BANDS), "piece", 0.0
+    described = ("SpeakerMel",)
+
+    def steps(self, count, rate):
+        """Return the number of pieces of a recording of `count` samples at `rate`."""
+        return len(piece_starts(resampled_length(count, rate, RATE)))
+
+    def __call__(self, samples, rate):
+        """Return the pieces of one recording."""
+        return preprocess_input(samples, rate)
 
 
 def embed(model, recordings, rate):

@@ -17,13 +17,16 @@ The activation is a ReLU with a slope of 0.2 below 0 that ends at -0.4: max(x, 0
 Layer names are those in the published ONNX file. `preprocess_input` makes the log-mel that the weights expect.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from ..arguments import whole_number
 from ..data.sound.lengths import centred
 from ..errors import ArgumentError
-from ..kernels.mel import log_mel
-from ..kernels.resampling_in_time import resample
-from ..kernels.spectra import checked_samples
+from ..kernels.mel import FLOOR, log_mel
+from ..kernels.resampling_in_time import resample, resampled_length
+from ..kernels.spectra import checked_samples, number_of_frames
 from ..layers import Clip, Conv2D, Input, MaxPooling2D, ReLU, Reshape, ZeroPadding2D
 from ..models import Model
 from .building import load_named_weights
@@ -81,11 +84,13 @@ def windows_in(frames):
     return max(0, 1 + (frames - WINDOW) // STEP)
 
 
-def preprocess_input(samples, rate):
+def preprocess_input(samples, rate, length=None):
     """Return the log-mel of one recording that the weights expect: (S,) -> float32 (T, 32, 1).
 
     samples   floats from -1 to 1, as `data.sound.read_sound` gives them
     rate      samples a second. They are resampled to 16,000 if it is another rate
+    length    None: the whole recording. Otherwise so many samples at 16,000 a second: the recording is put in their
+              middle, with silence on both sides, or loses both ends (`data.sound.lengths.centred`)
 
     The network learned from samples of 16 bits, so they are multiplied by 32,768. The logarithm is in decibels, at
     least 80 below the recording's largest number, then divided by 10, plus 2. A recording of less than one window
@@ -95,16 +100,42 @@ def preprocess_input(samples, rate):
     """
     samples = checked_samples(samples)
     samples = samples if rate == RATE else resample(samples, rate, RATE)
-    samples = np.float32(2**15) * centred(samples, max(len(samples), SHORTEST)).astype(np.float32)
+    count = max(SHORTEST, len(samples) if length is None else whole_number(length, "length"))
+    samples = np.float32(2**15) * centred(samples, count).astype(np.float32)
     decibels = log_mel(samples, RATE, decibels=True, **FRONT_END)  # (T, 32)
     decibels = np.maximum(decibels, decibels.max() - np.float32(RANGE))
     return (decibels / 10 + 2)[..., None]
 
 
-def embed(model, recordings, rate):
+@dataclass(frozen=True)
+class SpeechMel:
+    """`preprocess_input` as a front end of `data.sound`: prepare(samples, rate) -> float32 (T, 32, 1)."""
+
+    length: int | None = None
+
+    rate, shape, unit = RATE, (32, 1), "frame"
+    silence = float(np.log10(FLOOR) + 2)  # what the power 0 becomes
+
+    @property
+    def described(self):
+        """The settings, as plain data."""
+        return ["SpeechMel", self.length]
+
+    def steps(self, count, rate):
+        """Return the number of frames of a recording of `count` samples at `rate`."""
+        count = resampled_length(count, rate, RATE) if self.length is None else self.length
+        return number_of_frames(max(count, SHORTEST), LENGTH, HOP, center=False)
+
+    def __call__(self, samples, rate):
+        """Return the log-mel of one recording."""
+        return preprocess_input(samples, rate, self.length)
+
+
+def embed(model, recordings, rate, length=None):
     """Return the embeddings of recordings as a list of float32 arrays (W, 96), one for each.
 
     recordings   a list of rows of samples from -1 to 1, of any lengths;   rate   samples a second of all of them
+    length       as in `preprocess_input`
 
     Recordings of the same number of frames go through the network together. The numbers of a recording do not depend
     on the others. Raises ArgumentError for a model whose output is something else.
@@ -114,7 +145,7 @@ def embed(model, recordings, rate):
             f"model '{model.name}' has outputs of shape {model.output_shape}; expected (None, None, {NUMBERS}), as "
             "SpeechEmbedding() has."
         )
-    inputs = [preprocess_input(samples, rate) for samples in recordings]
+    inputs = [preprocess_input(samples, rate, length) for samples in recordings]
     found, groups = [None] * len(inputs), {}
     for number, each in enumerate(inputs):
         groups.setdefault(len(each), []).append(number)

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minitl import initializers
 from minitl.applications.speaker_lstm import (
     COVERAGE,
     HOP,
     PIECE,
     RATE,
     SpeakerLSTM,
+    SpeakerMel,
     at_level,
     embed,
     piece_starts,
@@ -24,7 +26,12 @@ from minitl.models import Sequential
 
 @pytest.fixture(scope="module")
 def model():
-    return SpeakerLSTM(weights=None)
+    """Return the network with random weights, which are drawn faster than orthogonal ones."""
+    rng = np.random.default_rng(0)
+    with initializers.weights_will_be_loaded():
+        model = SpeakerLSTM(weights=None)
+    model.set_weights([rng.normal(0, 0.1, each.shape).astype(np.float32) for each in model.get_weights()])
+    return model
 
 
 def test_the_front_end_is_that_of_librosa():
@@ -58,6 +65,12 @@ def test_pieces_cover_a_recording(seconds, starts):
     filled = [min(count - start * HOP, PIECE * HOP) / (PIECE * HOP) for start in found]
     assert all(share >= COVERAGE for share in filled[1:])
     assert found == starts
+
+
+def test_the_front_end_says_how_many_pieces_it_gives(rng):
+    for seconds in 0.5, 3.0:
+        sound, prepare = rng.normal(0, 0.1, int(8_000 * seconds)), SpeakerMel()
+        assert prepare(sound, 8_000).shape == (prepare.steps(len(sound), 8_000), *prepare.shape)
 
 
 def test_a_recording_alone_is_as_beside_longer_ones(model, rng):

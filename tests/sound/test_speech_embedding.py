@@ -12,14 +12,16 @@ from minitl.applications.speech_embedding import (
     STEP,
     WINDOW,
     SpeechEmbedding,
+    SpeechMel,
     embed,
     preprocess_input,
     windows_in,
 )
-from minitl.applications.vgg16 import VGG16
 from minitl.data.sound.lengths import centred, longer_than
 from minitl.errors import ArgumentError, DataError, ShapeError
 from minitl.kernels.resampling_in_time import resample
+from minitl.layers import Dense
+from minitl.models import Sequential
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +90,8 @@ def test_what_is_no_recording_is_refused(model):
     with pytest.raises(ShapeError, match="expected one row"):
         preprocess_input(np.zeros((16_000, 2)), RATE)
     assert np.isfinite(preprocess_input(np.zeros(10), RATE)).all(), "silence"
-    with pytest.raises(ArgumentError, match="model 'vgg16' has outputs of shape"):
-        embed(VGG16(weights=None, include_top=False, input_shape=(32, 32, 3)), [np.zeros(9)], RATE)
+    with pytest.raises(ArgumentError, match=r"has outputs of shape \(None, 3\); expected"):
+        embed(Sequential([Dense(3, input_shape=(2,))]), [np.zeros(9)], RATE)
     assert embed(model, [], RATE) == []
 
 
@@ -101,3 +103,14 @@ def test_clips_of_one_length():
     assert centred(sound, 3).tolist() == [2, 3, 4]
     assert longer_than([sound, sound[:2]], 4) == 1
     assert len(preprocess_input(np.ones(100), RATE)) == WINDOW == 1 + (SHORTEST - 512) // 160
+
+
+def test_the_front_end_says_how_many_frames_it_gives(rng):
+    sound = rng.normal(0, 0.1, 9_000)
+    for length in None, 20_000, 14_000:
+        prepare = SpeechMel(length)
+        found = prepare(sound, 8_000)
+        assert found.shape == (prepare.steps(9_000, 8_000), *prepare.shape)
+    np.testing.assert_array_equal(SpeechMel(20_000)(sound, RATE), preprocess_input(centred(sound, 20_000), RATE))
+    assert SpeechMel().described != SpeechMel(20_000).described
+    assert SpeechMel().silence == -8
