@@ -86,7 +86,9 @@ def add_pooling(x, pooling, average="global_average_pooling2d", maximum="global_
 def load_named_weights(weights, published_name, without_top=False):
     """Yield a function `load(model)` that loads `weights` (None, 'imagenet' or a path) into a model and returns it.
 
-    without_top   True if the model has no top and the published file has one
+    published_name   the name of the published weights in the catalogue: 'imagenet' stands for them, and so do they
+                     themselves, where they were not trained on ImageNet
+    without_top      True if the model has no top and the published file has one
 
     The file is searched for before anything is built. Layers that are built in the `with` block draw no random numbers
     if weights will be loaded.
@@ -94,7 +96,7 @@ def load_named_weights(weights, published_name, without_top=False):
     if weights is None:
         yield lambda model: model
         return
-    path = find_weights(published_name) if weights == "imagenet" else weights
+    path = find_weights(published_name) if weights in ("imagenet", published_name) else weights
 
     def load(model):
         load_weights(model, path, partial=without_top and weights == "imagenet")

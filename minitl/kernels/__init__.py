@@ -8,7 +8,8 @@ Axis letters, with one meaning everywhere in this project:
     KH, KW   rows and columns of the kernel, or of a pooling window
 
 Activations are NHWC, kernels HWIO: (KH, KW, C, F). `W` is a width and never a weight matrix. In a shape comment, a
-product of letters is one axis: (N, OH*OW, F) has three axes, the second of OH times OW entries.
+product of letters is one axis: (N, OH*OW, F) has three axes, the second of OH times OW entries. Sequences are (N, T,
+D): T time steps or tokens, D features of one of them. A sound has S samples, which become T frames.
 
 `grad` is always the upstream gradient: the gradient of the loss with respect to a function's *output*. It has that
 output's shape. A `*_gradient` function turns it into the gradient with respect to one of the function's inputs.
@@ -20,7 +21,8 @@ twins first. The tests call them and require the same numbers of both. A program
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd_forms`, `winograd`,
 `kernel_transform`, `dilation`, `depthwise`, `pooling`, `resampling`, `activations`, `channels`, `normalization`,
 `lengths`, `elementwise`, `products`, `precision`, `images`; for detectors `boxes`, `priors`, `suppression`; for a
-decoder `rotation`, `gating`. Then read `parallel` and `memory`, which make these functions fast.
+decoder `rotation`, `gating`; for labels in order `ctc`, `ctc_decoding`; for sounds `spectra`, `mel`,
+`gain_normalization`, `resampling_in_time`. Then read `parallel` and `memory`, which make these functions fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

@@ -2,8 +2,8 @@
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
-`normalization`, `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking`
-(which time steps are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others),
+`normalization`, `regularization` (Dropout), `clipping`, `merging` (Add, Concatenate), `input` (where a graph begins),
+`masking` (which time steps are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others),
 `bidirectional`, `wrappers` (a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`,
 `layer_normalization`; `reversible_embedding` and `decoder_attention` (of a language model). The axis letters are
 explained in `minitl.kernels`.
@@ -18,6 +18,7 @@ from .activations import Activation, ReLU, Softmax
 from .attention import MultiHeadAttention
 from .base import Layer
 from .bidirectional import Bidirectional
+from .clipping import Clip
 from .convolutional import Conv2D, Conv2DTranspose
 from .decoder_attention import CausalSelfAttention, SwiGLU
 from .dense import Dense, Flatten
@@ -53,6 +54,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CausalSelfAttention",
+    "Clip",
     "Concatenate",
     "Conv1D",
     "Conv2D",

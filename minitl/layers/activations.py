@@ -90,7 +90,11 @@ class ReLU(Layer):
             self.remember(y)
             return y
         self.remember(x)
-        y = np.where(x > self.threshold, x, self.negative_slope * (x - self.threshold))
+        if self.threshold == 0 < self.negative_slope <= 1:  # then x is the larger of the two exactly where x > 0
+            y = np.multiply(x, self.negative_slope, dtype=x.dtype)
+            np.maximum(x, y, out=y)
+        else:
+            y = np.where(x > self.threshold, x, self.negative_slope * (x - self.threshold))
         return y if self.max_value is None else np.minimum(y, self.max_value)
 
     def backward(self, grad):

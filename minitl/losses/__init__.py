@@ -1,12 +1,13 @@
 """Losses under Keras's names.
 
 Reading order: `base` (what a loss is, and which shapes go together), `regression` (the shortest), `crossentropy`,
-`focal`, `multibox` (boxes), `weighted_sum` (several outputs).
+`focal`, `multibox` (boxes), `ctc` (labels in order without their places), `weighted_sum` (several outputs).
 """
 
 from ..errors import ArgumentError
 from .base import Loss
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
+from .ctc import CTC, ctc_decode
 from .focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from .multibox import MultiBoxLoss
 from .regression import Huber, MeanSquaredError
@@ -15,6 +16,7 @@ from .weighted_sum import WeightedSum
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "CTC",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "Huber",
@@ -23,6 +25,7 @@ __all__ = [
     "MultiBoxLoss",
     "SparseCategoricalCrossentropy",
     "WeightedSum",
+    "ctc_decode",
     "get",
 ]
 

@@ -1,21 +1,26 @@
 """Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `accuracy`, `iou`
-(pixels); for detectors `detections` (how boxes are given), `average_precision`."""
+(pixels), `edit_distance` (labels in order); for detectors `detections` (how boxes are given), `average_precision`."""
 
 from ..arguments import refuse_methods
 from ..errors import ArgumentError
 from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
 from .average_precision import coco_average_precision, voc_average_precision
 from .base import Metric
+from .edit_distance import LabelErrorRate, SequenceAccuracy, edit_distance, error_rate
 from .iou import MeanIoU, iou_from_confusion, pixel_accuracy, pixel_confusion
 
 __all__ = [
     "BinaryAccuracy",
     "CategoricalAccuracy",
+    "LabelErrorRate",
     "MeanIoU",
     "Metric",
+    "SequenceAccuracy",
     "SparseCategoricalAccuracy",
     "TopKCategoricalAccuracy",
     "coco_average_precision",
+    "edit_distance",
+    "error_rate",
     "get",
     "iou_from_confusion",
     "pixel_accuracy",

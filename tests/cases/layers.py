@@ -493,6 +493,10 @@ ACTIVATION_LAYERS = [
               keras=False, torch=lambda F, layer, x: F.gelu(x, approximate="tanh")),
     LayerCase("activation-gelu-exact", lambda layers: layers.Activation("gelu"), (3, 5, 7), (3, 5, 7), wide,
               torch=lambda F, layer, x: F.gelu(x)),
+    *(LayerCase("clip-" + "-".join(f"{name}-{value}" for name, value in limits.items()),
+                lambda layers, limits=limits: layers.Clip(**limits), (3, 5, 7, 4), (3, 5, 7, 4), distinct, keras=False,
+                torch=lambda F, layer, x: x.clamp(layer.min_value, layer.max_value))
+      for limits in ({"min_value": -0.4}, {"max_value": 1.0}, {"min_value": -1.0, "max_value": 0.5})),
     LayerCase("relu", lambda layers: layers.ReLU(max_value=1.0, negative_slope=0.1, threshold=0.25),
               (4, 30), (4, 30), distinct, golden="training"),
     *(LayerCase("relu-" + ("-".join(f"{name}-{value}" for name, value in arguments.items()) or "plain"),

@@ -26,6 +26,7 @@ NAMES = {
     "binary_focal_crossentropy": "BinaryFocalCrossentropy",
     "categorical_crossentropy": "CategoricalCrossentropy",
     "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+    "ctc": "CTC",
     "huber": "Huber",
     "mean_squared_error": "MeanSquaredError",
     "mse": "MeanSquaredError",
@@ -81,6 +82,12 @@ def matched_boxes(shape, seed):
     priors[:3] = 1, shape[2] - 5, -1
     numbers = np.array([rng.permutation(priors) for _ in range(shape[0])]).reshape(shape[:2])
     return np.concatenate([1.5 * random(*shape[:2], 4, seed=seed), numbers[..., None]], axis=-1).astype(np.float32)
+
+
+def lists_of_classes(shape, seed):
+    """Return lists of 0 to 3 class numbers from 1 on, padded with 0, for outputs (N, T, classes)."""
+    labels = np.random.default_rng([seed, *shape]).integers(1, shape[2], size=(shape[0], 3))
+    return np.where(np.arange(3) < np.arange(3, 3 + shape[0])[:, None] % 4, labels, 0)
 
 
 def one_hot(shape, seed):
@@ -201,6 +208,8 @@ LOSSES = [
     LossCase("sparse-ignored-logits-maps", lambda losses: losses.SparseCategoricalCrossentropy(True, 255),
              (2, 3, 4, 5), classes_and_one_ignored, numbers),
     LossCase("huber-small-delta", lambda losses: losses.Huber(0.3), (7, 5), numbers, numbers),
+    LossCase("ctc", lambda losses: losses.CTC(), (5, 7, 4), lists_of_classes, numbers),
+    LossCase("ctc-repeats", lambda losses: losses.CTC(), (4, 6, 2), lists_of_classes, numbers),
     LossCase("multibox", lambda losses: losses.MultiBoxLoss(), (3, 13, 9), matched_boxes, numbers, keras=False),
     LossCase("multibox-one-class-one-negative", lambda losses: losses.MultiBoxLoss(negatives=1),
              (2, 8, 6), matched_boxes, numbers, keras=False),

@@ -20,6 +20,7 @@ ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softmax": 
 OTHER_ACTIVATIONS = ("Celu", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LogSoftmax", "Mish", "PRelu", "Selu",
                      "Softplus", "Softsign", "Swish", "ThresholdedRelu")  # fmt: skip
 LEAKY = {"LeakyRelu": 0.01}  # the slope where none is given
+LIMITS = {"Max": "min_value", "Min": "max_value"}  # operations that keep numbers above or below a constant
 POOLINGS = {"MaxPool": "MaxPooling2D", "AveragePool": "AveragePooling2D"}
 GLOBAL = {"GlobalAveragePool": "GlobalAveragePooling2D", "GlobalMaxPool": "GlobalMaxPooling2D"}
 
@@ -176,7 +177,15 @@ def _stated_of(graph, node, pads):
         return "ReLU", {"negative_slope": given.get("alpha", LEAKY[operation]), "max_value": None, "threshold": 0}
     if operation == "Clip":
         low, high = (given.get(key, (graph.numbers(node, n) or [None])[0]) for key, n in (("min", 1), ("max", 2)))
-        return ("ReLU", {"negative_slope": 0, "max_value": high, "threshold": 0}) if low == 0 else ("Clip", {})
+        if low == 0:
+            return "ReLU", {"negative_slope": 0, "max_value": high, "threshold": 0}
+        return "Clip", {"min_value": low, "max_value": high}
+    if operation in LIMITS:
+        limits = [
+            graph.numbers(node, place) for place in range(len(node.inputs)) if graph.resolved(node.inputs[place])[0]
+        ]
+        if len(node.inputs) == 2 and len(limits) == 1 and limits[0] and len(limits[0]) == 1:
+            return "Clip", {"min_value": None, "max_value": None, LIMITS[operation]: limits[0][0]}
     return (operation, {}) if operation in OTHER_ACTIVATIONS else None
 
 

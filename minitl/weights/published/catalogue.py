@@ -4,7 +4,8 @@ A name such as 'vgg16-notop' stands for a file. It is looked for first in the pr
 `$MINITL_HOME/models` (by default `~/.minitl/models`) under the name that Keras gives the official file. If it is in
 neither, it is fetched into the second: from the official address, or from a mirror. Both sources are equally good,
 since the digest of the arrays is checked. (`weights='imagenet'` of an application stands for one of these names.)
-EfficientNet-Lite0's and those of text have no official address here: they come from a package (`efficientnet`, `text`).
+EfficientNet-Lite0's and those of text and sound have no official address here: they come from packages (`efficientnet`,
+`text`, `sound`).
 A vocabulary that belongs to weights comes from there as well, and lies beside them.
 """
 
@@ -19,7 +20,7 @@ from ...terminal import wrapped
 from ..distrust import known_files
 from ..distrust.opening import file_digest, open_weights
 from ..naming import own_places
-from . import efficientnet, mirror, text
+from . import efficientnet, mirror, sound, text
 from .download import download
 
 
@@ -97,6 +98,12 @@ CATALOGUE = {
     "glove-50d": Published("GloVe 6B, 50 numbers for each of 400,000 words, 83 MB", text.GLOVE_FILE, None, None,
                            text.GLOVE_ARRAYS, (("glove", "embeddings"),), text.fetch_glove,
                            package=text.GLOVE.requirement),
+    "speech-embedding": Published("Google's speech embedding, a network that hears words, 328,128 parameters, 1.3 MB",
+                                  sound.SPEECH_FILE, None, None, sound.SPEECH_ARRAYS, sound.SPEECH_TENSORS,
+                                  sound.fetch_speech_embedding, package=sound.SPEECH.requirement),
+    "speaker-lstm": Published("Resemblyzer's LSTM, a network that knows voices, 1,420,544 parameters, 6 MB",
+                              sound.SPEAKER_FILE, None, None, sound.SPEAKER_ARRAYS, sound.SPEAKER_TENSORS,
+                              sound.fetch_speaker_lstm, package=sound.SPEAKER.requirement),
 }  # fmt: skip
 # {name of a file: the application that its weights are for}
 NETWORK_OF_FILE = {each.file: each.network for each in CATALOGUE.values()}
