@@ -262,7 +262,7 @@ def test_a_copy_is_on_the_side_of_its_original(spoken):
 
 
 REFUSED = {
-    "no folder": (lambda path: silently(path / "gone"), DataError, "is no folder. Expected a folder with a subfolder of"),
+    "no folder": (lambda path: silently(path / "gone"), DataError, "is no folder. Expected a folder with a"),
     "no subfolders": (lambda path: silently(path), DataError, r"has no subfolders. .* a pattern of names such as"),
     "nothing fits": (lambda path: silently(path, "{class}-*"), DataError, "none of its names fits .* is 'no_a_0.wav'"),
     "one class": (lambda path: silently(path, "{class}o_*"), DataError, "has one class only, 'n'"),

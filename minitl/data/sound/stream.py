@@ -78,12 +78,13 @@ class SoundStream:
         self.dropped = int((full - self.lengths).sum())
         self._require_steps(full)
         if self.dropped:
-            cut = counted(int((full > self.lengths)[: self.files].sum()), "recording")
-            where = "their ends" if place == "start" else "both ends"
+            lost = (full - self.lengths)[: self.files]
+            ends = "the end" if place == "start" else "both ends"
             warn_of_data(
-                f"{cut} of {self.files:,} longer than {self.length:,} {prepare.unit}s lost {where}, "
-                f"{counted((full - self.lengths)[: self.files].sum(), prepare.unit)} in all. Give a greater length "
-                f"(the longest needs {full.max():,}), or cut them into parts."
+                f"{int((lost > 0).sum()):,} of {counted(self.files, 'recording')} longer than "
+                f"{counted(self.length, prepare.unit)}: {ends} of each will be cut off, "
+                f"{counted(int(lost.sum()), prepare.unit)} in all. Give a greater length (the longest needs "
+                f"{full.max():,}), or cut them into parts."
             )
         self.shape = (len(self.recordings), self.length, *prepare.shape)
 
