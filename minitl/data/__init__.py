@@ -13,7 +13,8 @@ For detection, `detection_folder` reads photographs with boxes, and `box_augment
 `variations` draws a fixed number of variations of each photograph, so that what a network computes from them can be
 kept. `drawing` draws boxes and masks.
 
-The package `text` has labelled texts, and the token numbers that are made of them.
+The package `text` has labelled texts, and the token numbers that are made of them. The package `sound` has labelled
+recordings, and the spectrograms that are made of them.
 """
 
 from ..kernels.images import grey_to_rgb, resize
@@ -32,6 +33,9 @@ from .paired_augmentation import PairedAugmentation
 from .photos import open_photo
 from .segmentation_folder import SegmentationFolder, audit_segmentation
 from .shapes import shapes_on_textures
+from .sound.folder import Recording, SoundFolder, audit_sounds
+from .sound.reading import Sound, read_sound
+from .sound.stream import SoundStream
 from .stream import PhotoStream
 from .text.folder import Text, TextFolder, read_texts
 from .text.stream import TokenStream
@@ -47,13 +51,18 @@ __all__ = [
     "Photo",
     "PhotoFolder",
     "PhotoStream",
+    "Recording",
     "SegmentationFolder",
+    "Sound",
+    "SoundFolder",
+    "SoundStream",
     "Text",
     "TextFolder",
     "TokenStream",
     "audit_detection",
     "audit_folder",
     "audit_segmentation",
+    "audit_sounds",
     "draw_boxes",
     "fashion_mnist",
     "fashion_mnist_few_shot",
@@ -65,6 +74,7 @@ __all__ = [
     "read_image",
     "read_mask",
     "read_pair",
+    "read_sound",
     "read_texts",
     "resize",
     "resize_mask",

@@ -54,11 +54,11 @@ def _word_of(name):
     return re.sub(f"(?:{FILLER})$", "", words[0]) if len(words) == 1 else None  # "train" of "trainset"
 
 
-def require_no_parts(root, subfolders):
+def require_no_parts(root, subfolders, noun="photographs"):
     """Raise DataError if the classes look like parts, or like folders of classes.
 
     subfolders   {class name: the names of the folders in it that hold photographs, or None if it holds photographs
-                 itself}
+                 itself};   noun   what the files are
     """
     names = sorted(name for name, inner in subfolders.items() if inner)
     for position, a in enumerate(names):
@@ -72,5 +72,5 @@ def require_no_parts(root, subfolders):
                     f"{root}: '{a}' and '{b}' hold the same subfolders ({some}), so these seem to be the classes. "
                     f"Expected {root.name}/CLASS/, or {root.name}/train/CLASS/ and {root.name}/val/CLASS/. Rename the "
                     f"two folders to train and val, or give one of them. If '{a}' and '{b}' are the classes, move "
-                    "their photographs out of the subfolders."
+                    f"their {noun} out of the subfolders."
                 )

@@ -38,12 +38,14 @@ class Walk:
     """A walk through a folder.
 
     root      the folder;   parts   {"train": folder, "val": folder}, or {} where it is not divided
-    expected  what the folder should hold: for the error about a path that is none
+    expected  what the folder should hold, for the error about a path that is none (None: a subfolder for each class)
+    noun      what the files are
     skipped   (path within the folder, reason) of everything that was passed over and is not hidden
     """
 
-    def __init__(self, path, follow_links=False, expected="a subfolder of photographs for each class"):
+    def __init__(self, path, follow_links=False, expected=None, noun="photographs"):
         self.root, self.follow_links, self.skipped, self.parts = Path(path), follow_links, [], {}
+        self.noun, expected = noun, expected or f"a subfolder of {noun} for each class"
         try:
             is_folder = self.root.is_dir()
         except (OSError, ValueError):  # a name that is too long, say
@@ -84,8 +86,8 @@ class Walk:
         return AdviceError(
             f"{folder}: holds nothing but {count} out of {self.root} (such as {links[0]}), and such links are not "
             "followed.",
-            "Give follow_links=True to follow them, or copy the photographs into the folder.",
-            "Give --follow-links to follow them, or copy the photographs into the folder.",
+            f"Give follow_links=True to follow them, or copy the {self.noun} into the folder.",
+            f"Give --follow-links to follow them, or copy the {self.noun} into the folder.",
         )
 
     def skip(self, path, reason):

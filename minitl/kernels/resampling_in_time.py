@@ -31,6 +31,7 @@ Who calls this: `data.sound`. Read next: `spectra`.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -45,7 +46,7 @@ STEP = (ATTENUATION - 8) / (2.285 * 2 * REACH) / math.pi  # its width as a share
 MOST_RATIO = 1000  # between two rates
 OUTPUTS = 64  # new samples that one matrix gives, or a few more or less
 ROWS = 2048  # rows of old samples that are copied at a time
-MOST_WEIGHTS = 2**21  # of one matrix
+MOST_WEIGHTS = 2**19  # of one matrix
 
 
 def resampled_length(count, rate, new_rate):
@@ -74,15 +75,23 @@ def resample(samples, rate, new_rate):
     padded[reach : reach + len(samples)] = samples
     y = np.empty((rows, period), samples.dtype)
     for first in range(0, period, outputs):
-        places = np.arange(first, min(first + outputs, period))  # of new samples
-        start, end = places[0] * down // up, places[-1] * down // up + 2 * reach + 1  # of the padded old ones
-        distance = (places * down / up)[None, :] - (np.arange(start, end) - reach)[:, None]  # (L, outputs)
-        weights = sinc_weights(distance, up / down).astype(samples.dtype)
-        windows = np.lib.stride_tricks.sliding_window_view(padded[start:], end - start)[::shift]  # (rows, L), no copy
+        places = slice(first, min(first + outputs, period))  # of new samples
+        weights = _weights(up, down, first, places.stop - first, samples.dtype)  # (L, outputs)
+        start = first * down // up  # of the padded old ones
+        windows = np.lib.stride_tricks.sliding_window_view(padded[start:], len(weights))[::shift]  # (rows, L), no copy
         for row in range(0, rows, ROWS):
             some = slice(row, min(row + ROWS, rows))
-            y[some, first : first + len(places)] = np.ascontiguousarray(windows[some]) @ weights
+            y[some, places] = np.ascontiguousarray(windows[some]) @ weights
     return y.reshape(-1)[:count]
+
+
+@lru_cache(16)  # a folder of recordings is resampled between the same two rates again and again
+def _weights(up, down, first, count, dtype):
+    """Return the weights of `count` new samples from number `first` on: (old samples, count), the first one the old
+    sample that is `reach` before the place of the first new one."""
+    reach, places = math.ceil(REACH * max(1, down / up)), np.arange(first, first + count)
+    old = np.arange(first * down // up - reach, places[-1] * down // up + reach + 1)
+    return sinc_weights((places * down / up)[None, :] - old[:, None], up / down).astype(dtype)
 
 
 def sinc_weights(distance, ratio):
