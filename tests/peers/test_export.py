@@ -9,8 +9,7 @@ import torch
 from cases import random
 from cases.layers import LAYERS, randomize, several
 
-from benchmarks.engines.torch_engine import Network
-from minitl import applications, layers, transfer
+from minitl import applications, layers
 from minitl.errors import ArgumentError
 from minitl.export import export, onnx_layers, onnx_recurrent
 from minitl.kernels.activations import ACTIVATIONS
@@ -300,32 +299,3 @@ def test_keras_and_minitl_open_the_whole_model(ending, tmp_path):
     again = load_model(path)
     np.testing.assert_array_equal(again.forward(x), model.forward(x))
     assert again.metadata == model.metadata
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name, size", [("VGG16", 64), ("ResNet50", 64), ("InceptionV3", 96)])
-def test_the_networks_with_a_new_head_give_the_same_outputs_everywhere(name, size, tmp_path):
-    def built(seed):
-        base = getattr(applications, name)(weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg")
-        model = transfer.replace_head(base, layers.Dense(4, name="new"))
-        rng = np.random.default_rng(seed)
-        for layer in model.layers:  # statistics and shifts that are none of the first values, and keep their size
-            for each in layer.weight_names:
-                if each in ("gamma", "moving_variance", "beta", "moving_mean"):
-                    noise = 0.1 * rng.standard_normal(getattr(layer, each).shape).astype(np.float32)
-                    setattr(layer, each, getattr(layer, each) + noise)
-        return model
-
-    model, x = built(0), random(2, size, size, 3, seed=1)
-    expected = model.forward(x)
-    assert_close(in_onnx_runtime(model, tmp_path / "m.onnx", x), expected, 1e-5, "ONNX Runtime")
-    model.save(tmp_path / "m.keras")
-    theirs = keras.saving.load_model(tmp_path / "m.keras", compile=False)
-    assert_close(as_numpy(theirs(torch.from_numpy(x), training=False)), expected, 1e-5, "Keras")
-    module = Network(built(2)).eval()  # the same modules with other weights
-    owners = [key.rpartition(".")[0] for key in module.state_dict() if key.endswith(".weight")]
-    model.export(tmp_path / "m.pt", names={owner.partition(".")[0]: owner for owner in owners})
-    module.load_state_dict(torch.load(tmp_path / "m.pt", weights_only=True), strict=True)
-    with torch.no_grad():
-        found = as_numpy(module(torch.from_numpy(x).permute(0, 3, 1, 2)))
-    assert_close(found, expected, 1e-5, "PyTorch")
