@@ -47,7 +47,7 @@ def small_network():
     x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="first")(x)  # (N, 5, 4, 4)
     y = layers.BatchNormalization(name="norm")(layers.MaxPooling2D(3, strides=1, padding="same", name="pool")(x))
     x = layers.Flatten(name="flat")(layers.Add(name="sum")([x, y]))
-    model = Model(images, layers.Dense(5, activation="softmax", name="last")(x))
+    model = Model(images, layers.Dense(5, name="last")(x))  # a softmax would be 0 and 1 here, and hide differences
     for layer in model.layers:
         randomize(layer)
     return model
@@ -218,7 +218,7 @@ def test_one_file_takes_any_batch_and_states_its_versions(tmp_path):
     assert in_onnx_runtime(flat, tmp_path / "m.onnx", x[:2, :2, :2, 0]).shape == (2, 4)
 
 
-@pytest.mark.parametrize("name", ["vgg16", "inception_v3"])
+@pytest.mark.parametrize("name", applications.NETWORKS)
 def test_the_preparation_of_images_may_be_in_the_graph(name, tmp_path, rng):
     x = rng.uniform(0, 255, (2, 9, 8, 3)).astype(np.float32)
     model = small_network()
@@ -274,7 +274,7 @@ def test_pytorch_takes_the_weights_and_minitl_takes_them_back(ending, tmp_path):
         def forward(self, x):
             x = self.first(torch.nn.functional.pad(x, (0, 1, 1, 1))).relu()  # 'same': 9 -> 5, 8 -> 4
             x = x + self.norm(torch.nn.functional.max_pool2d(x, 3, 1, 1))
-            return self.classifier(x.flatten(1)).softmax(1)
+            return self.classifier(x.flatten(1))
 
     module = Module().eval()
     module.load_state_dict(state, strict=True)
