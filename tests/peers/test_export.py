@@ -299,3 +299,59 @@ def test_keras_and_minitl_open_the_whole_model(ending, tmp_path):
     again = load_model(path)
     np.testing.assert_array_equal(again.forward(x), model.forward(x))
     assert again.metadata == model.metadata
+
+
+# What PyTorch has a module for, and the output of the module: (N, T, D) in, as minitl's.
+MODULES = {
+    "SimpleRNN": (lambda: layers.SimpleRNN(3, return_sequences=True), lambda: torch.nn.RNN(4, 3, batch_first=True)),
+    "LSTM": (lambda: layers.LSTM(3, return_sequences=True), lambda: torch.nn.LSTM(4, 3, batch_first=True)),
+    "GRU": (lambda: layers.GRU(3, return_sequences=True), lambda: torch.nn.GRU(4, 3, batch_first=True)),
+    "Bidirectional": (lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+                      lambda: torch.nn.LSTM(4, 3, batch_first=True, bidirectional=True)),
+    "no-bias": (lambda: layers.GRU(3, use_bias=False, return_sequences=True),
+                lambda: torch.nn.GRU(4, 3, bias=False, batch_first=True)),
+    "MultiHeadAttention": (lambda: layers.MultiHeadAttention(2, 2),
+                           lambda: torch.nn.MultiheadAttention(4, 2, batch_first=True)),
+    "LayerNormalization": (lambda: layers.LayerNormalization(epsilon=1e-5), lambda: torch.nn.LayerNorm(4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_of_pytorch_takes_the_weights_of_a_layer(name, tmp_path):
+    make, make_module = MODULES[name]
+    steps, layer, module = layers.Input((5, 4)), make(), make_module().eval()
+    model = Model(steps, layer(steps))
+    randomize(layer)
+    model.export(tmp_path / "m.pt")
+    state = torch.load(tmp_path / "m.pt", weights_only=True)
+    module.load_state_dict({key.removeprefix(f"{layer.name}."): array for key, array in state.items()}, strict=True)
+    x = random(3, 5, 4, seed=0)
+    arguments = [torch.from_numpy(x)] * (3 if name == "MultiHeadAttention" else 1)
+    with torch.no_grad():
+        found = module(*arguments)
+    assert_close(as_numpy(found[0] if isinstance(found, tuple) else found), model.forward(x), 1e-5)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_pytorch_takes_a_depthwise_kernel(multiplier, tmp_path):
+    images, layer = layers.Input((6, 5, 3)), layers.DepthwiseConv2D((3, 2), depth_multiplier=multiplier, name="d")
+    model = Model(images, layer(images))
+    randomize(layer)
+    model.export(tmp_path / "m.pt")
+    module = torch.nn.Conv2d(3, 3 * multiplier, (3, 2), groups=3)
+    module.load_state_dict({key[2:]: each for key, each in torch.load(tmp_path / "m.pt", weights_only=True).items()})
+    x = random(2, 6, 5, 3, seed=0)
+    found = as_numpy(module(torch.from_numpy(x).permute(0, 3, 1, 2))).transpose(0, 2, 3, 1)
+    assert_close(found, model.forward(x), 1e-5)
+
+
+def test_layers_that_pytorch_has_in_no_module_are_refused_by_name(tmp_path):
+    refused = [
+        (layers.GRU(3, reset_after=False, name="old"), "layer 'old': PyTorch's GRU applies the reset gate behind"),
+        (layers.MultiHeadAttention(3, 2, name="wide"), "layer 'wide': .* 4 numbers; found 6 and 4"),
+        (layers.CausalSelfAttention(2, 2, name="causal"), "layer 'causal': PyTorch has no name for query_kernel"),
+    ]
+    for layer, message in refused:
+        steps = layers.Input((5, 4))
+        with pytest.raises(ArgumentError, match=message):
+            Model(steps, layer(steps)).export(tmp_path / "m.safetensors")
