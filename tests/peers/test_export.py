@@ -12,6 +12,7 @@ from cases.layers import LAYERS, randomize, several
 from minitl import applications, layers
 from minitl.errors import ArgumentError
 from minitl.export import export, onnx_layers, onnx_recurrent
+from minitl.graph.keras_config import require_keras
 from minitl.kernels.activations import ACTIVATIONS
 from minitl.models import Model, Sequential, load_model
 
@@ -355,3 +356,27 @@ def test_layers_that_pytorch_has_in_no_module_are_refused_by_name(tmp_path):
         steps = layers.Input((5, 4))
         with pytest.raises(ArgumentError, match=message):
             Model(steps, layer(steps)).export(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
+def test_what_keras_opens_is_not_refused_and_what_it_has_not_is(case, tmp_path):
+    model = model_of(case)
+    model.save(tmp_path / "m.keras")
+    try:
+        keras.saving.load_model(tmp_path / "m.keras", compile=False)
+    except (TypeError, ValueError):
+        with pytest.raises(ArgumentError, match=f"layer '{model.layers[-1].name}': Keras has no"):
+            require_keras(model)
+    except RuntimeError:
+        assert "norm-" in case.name  # Keras on PyTorch normalizes along the last axes alone
+    else:
+        require_keras(model)
+
+
+def test_a_mask_that_keras_would_lose_is_refused():
+    tokens = layers.Input((None,), dtype="int32")
+    mask = layers.PaddingMask()(tokens)
+    lost = layers.LSTM(3, name="memory")(layers.Embedding(9, 4)(tokens), mask=mask)
+    with pytest.raises(ArgumentError, match="layer 'memory': Keras has no PaddingMask, so its mask would be lost"):
+        require_keras(Model(tokens, lost))
+    require_keras(Model(tokens, layers.LSTM(3)(layers.Embedding(9, 4, mask_zero=True)(tokens))))
