@@ -9,8 +9,9 @@ Keras reads what `model.save` writes: "m.keras", "m.h5". Read in this order:
     destinations   the ending of a file decides what is written
     onnx_model     a graph as ONNX's: its calls in order, and what the model's file says about it
     onnx_nodes     the nodes that are written so far, and the order of axes of their results
-    onnx_layers    what each layer is in ONNX
-    state_dict     the weights as PyTorch's layers have them
+    onnx_layers    what each layer is in ONNX; its kinds are in `onnx_maps` (convolutions), `onnx_rows` (dense layers,
+                   normalizations, embeddings), `onnx_activations`, `onnx_attention` and `onnx_recurrent`
+    state_dict     the weights as PyTorch's layers have them; `torch_modules` has those that are other arrays there
 
 Who calls this: `Model.export` and `minitl weights export`.
 """

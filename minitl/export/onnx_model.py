@@ -48,8 +48,8 @@ def onnx_model(onnx, model, preprocessing=False):
     if preprocessing:
         _prepare(nodes, model, values)
     for call in model.calls:
-        value = nodes_of(nodes, call, [values[tensor] for tensor in call.inputs])
-        values.update(dict.fromkeys(call.outputs, value))
+        found = nodes_of(nodes, call, [values[tensor] for tensor in call.inputs])
+        values.update(zip(call.outputs, found, strict=True))
     outputs = []
     taken = set(model.input_structure.names)
     for tensor, name in zip(model.outputs, model.output_structure.names):

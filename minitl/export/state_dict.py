@@ -5,9 +5,10 @@
     Dense        kernel            fc1.weight           (inputs, units) -> (units, inputs)
     BatchNorm... moving_mean       bn1.running_mean     (and num_batches_tracked, which PyTorch wants and nobody reads)
 
-Each layer class states both itself (`torch_names`, `torch_axes`). PyTorch flattens maps in the order (C, H, W): the
-inputs of a dense layer behind a Flatten are reordered. The module itself is yours to write: with the names of the
-layers for its attributes (`names` says otherwise), padding by TensorFlow's rules, and the epsilon of each BatchNorm.
+Each layer class states both itself (`torch_names`, `torch_axes`). Recurrent layers and attention are other arrays in
+PyTorch: `torch_modules`. PyTorch flattens maps in the order (C, H, W): the inputs of a dense layer behind a Flatten are
+reordered. The module itself is yours to write: with the names of the layers for its attributes (`names` says
+otherwise), padding by TensorFlow's rules, and the epsilon of each BatchNorm.
 """
 
 import json
@@ -19,6 +20,7 @@ from ..files.atomic import replacing
 from ..layers import BatchNormalization
 from ..weights.naming import UNCLEAR, flattened_inputs
 from ..weights.place import permutation
+from .torch_modules import arrays_of
 
 
 def state_dict(model, names=None):
@@ -35,6 +37,10 @@ def state_dict(model, names=None):
     flattened = flattened_inputs(model)
     for layer in model.layers:
         prefix = names.get(layer.name, layer.name)
+        of_module = arrays_of(layer)
+        if of_module is not None:
+            found.update({f"{prefix}.{name}": np.ascontiguousarray(array) for name, array in of_module.items()})
+            continue
         for parameter in layer.weight_names:
             if parameter not in layer.torch_names:
                 raise ArgumentError(

@@ -5,8 +5,10 @@ axis, and a call names its inputs by (layer, number of its call, number of the o
 does not have by the name of its class, and takes one in `custom_objects`. minitl itself never reads this form back.
 """
 
+from ..errors import ArgumentError
 from ..layers import InputLayer, PaddingMask, StepMask
 
+ONLY_HERE = ("gelu_tanh",)  # activations that Keras has under no name
 MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 
 
@@ -21,6 +23,27 @@ def keras_config(graph, with_modules=False):
             entry["module"] = "keras.layers" if entry is not config else MODULES[config["class_name"]]
             entry["registered_name"] = None
     return config
+
+
+def require_keras(graph):
+    """Raise ArgumentError, naming the layer, if Keras does not have a layer, an activation or a mask of `graph`.
+
+    Keras computes masks itself, where an Embedding has mask_zero=True. One that a call was given by name is lost.
+    """
+    advice = "minitl opens its own file; for other programs, export the model to .onnx."
+    for call in graph.calls:
+        layer = call.layer
+        if not layer.in_keras:
+            raise ArgumentError(f"layer '{layer.name}': Keras has no {type(layer).__name__}. {advice}")
+        if layer.output_activation in ONLY_HERE:
+            raise ArgumentError(f"layer '{layer.name}': Keras has no activation '{layer.output_activation}'. {advice}")
+        for name, tensor in zip(call.names, call.inputs[len(call.by_position) :]):
+            made = call.by_position[min(layer.masks_of.get(name, 0), len(call.by_position) - 1)].mask
+            if isinstance(tensor.layer, (PaddingMask, StepMask)) and tensor is not made:
+                raise ArgumentError(
+                    f"layer '{layer.name}': Keras has no {type(tensor.layer).__name__}, so its {name} would be lost. "
+                    f"Give the Embedding mask_zero=True, or: {advice}"
+                )
 
 
 def _config_of(graph):

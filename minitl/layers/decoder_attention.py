@@ -44,6 +44,7 @@ class CausalSelfAttention(Layer):
 
     takes_integers = False
     config_names = ("head_dim", "num_query_heads", "num_key_value_heads", "rotary_base")
+    in_keras = False
     input_axes = {"query_kernel": 0, "key_kernel": 0, "value_kernel": 0}
     torch_axes = dict.fromkeys(
         ("query_kernel", "key_kernel", "value_kernel", "output_kernel"), "(outputs, inputs) -> (inputs, outputs)"
@@ -172,6 +173,7 @@ class SwiGLU(Layer):
     merges = True
     takes_integers = False
     is_elementwise = True
+    in_keras = False
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)

@@ -117,6 +117,7 @@ class PositionEmbedding(Layer):
     takes_integers = False
     passes_mask = True
     config_names = ("sequence_length",)
+    in_keras = False
     torch_names = {"embeddings": "weight"}
 
     def __init__(self, sequence_length, initializer="glorot_uniform", **kwargs):
@@ -164,6 +165,7 @@ class TokenTypeEmbedding(Layer):
 
     takes_several = passes_mask = True
     config_names = ("input_dim",)
+    in_keras = False
     torch_names = {"embeddings": "weight"}
 
     def __init__(self, input_dim=2, initializer="glorot_uniform", **kwargs):

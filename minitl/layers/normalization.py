@@ -254,6 +254,7 @@ class L2Normalization(Layer):
 
     takes_integers = False
     config_names = ("scale", "axis")
+    in_keras = False
     input_axes = {"gamma": 0}
     torch_names = {"gamma": "weight"}
 

@@ -196,6 +196,7 @@ class SelectStep(Layer):
     """
 
     config_names = ("position",)
+    in_keras = False
     keeps_channels = drops_mask = True
 
     def __init__(self, position=0, **kwargs):

@@ -8,6 +8,7 @@ from ..arguments import truth_value
 from ..errors import ArgumentError, WeightsError
 from ..export import ENDINGS
 from ..files.writable import check_writable
+from ..graph.keras_config import require_keras
 from ..models import load_model
 from ..weights import convert
 from ..weights.inspection import opened
@@ -59,10 +60,13 @@ def export_file(model, target, preprocessing=False):
 
     model           the path of a model that minitl saved
     preprocessing   as in `export`, for .onnx
+
+    Raises ArgumentError, naming the layer, for one that the other program does not have.
     """
     check_writable(target)
     loaded, ending = load_model(model), Path(target).suffix.lower()
     if ending in KERAS_ENDINGS and not preprocessing:
+        require_keras(loaded)
         loaded.save(target)
     else:
         loaded.export(target, preprocessing)

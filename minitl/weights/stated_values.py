@@ -13,7 +13,7 @@ def has_rest(call, pads):
     """Return whether the windows of a pooling leave rows or columns over, so that rounding up gives one more."""
     sizes, layer = call.inputs[0].shape[1:-1], call.layer
     pads = pads or [[0, 0]] * len(sizes)
-    axes = zip(sizes, pads, layer.pool_size, layer.strides)
+    axes = zip(sizes, pads, _by_axis(layer.pool_size), _by_axis(layer.strides))
     return any(size is None or (size + sum(pad) - window) % stride for size, pad, window, stride in axes)
 
 
@@ -37,8 +37,10 @@ def pads_in(padding, call):
     if not isinstance(padding, str):
         return padding
     layer, sizes = call.layer, call.inputs[0].shape[1:-1]
-    window = getattr(layer, "span", None) or getattr(layer, "pool_size", (1,) * len(sizes))
-    strides = getattr(layer, "strides", (1,) * len(sizes))
+    if padding == "causal":
+        return [[layer.span - 1, 0]]
+    window = _by_axis(getattr(layer, "span", None) or getattr(layer, "pool_size", (1,) * len(sizes)))
+    strides = _by_axis(getattr(layer, "strides", (1,) * len(sizes)))
     if isinstance(layer, Conv2DTranspose):
         found = [list(transposed_padding(*axis, padding.split("_")[0])) for axis in zip(layer.kernel_size, strides)]
         return [each[::-1] for each in found] if padding == "same_lower" else found
@@ -51,6 +53,11 @@ def pads_in(padding, call):
         total = length - 1 if size is None else max((math.ceil(size / stride) - 1) * stride + length - size, 0)
         found.append([total // 2, total - total // 2])
     return [each[::-1] for each in found] if padding == "same_lower" else found
+
+
+def _by_axis(sizes):
+    """Return sizes by axis as a list; layers of sequences have a single one."""
+    return sizes if isinstance(sizes, (tuple, list)) else [sizes]
 
 
 def same(a, b, rank=None):
