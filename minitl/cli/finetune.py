@@ -39,14 +39,13 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from ..applications import bases, cuts
 from ..errors import DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate
 from ..recipes.run_folder import RunFolder
+from ..recipes.settings import SEVERAL, TOGETHER
 from ..recipes.tasks import TASKS, task_called, task_of
-from ..recipes.texts.settings import BASES
 from ..terminal import printable, wrapped
 from . import boxes_options, photos_options, places_options, texts_options
 
@@ -68,9 +67,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--cut",
         metavar="LAYER",
-        choices=[*dict.fromkeys(cut for base in bases() for cut in cuts(base)), *BASES["minilm"].ends],
+        type=photos_options.layer_names,
         help=f"keep the base up to this layer: one of {', '.join(CUTS)} (default: the last); with photographs, the end "
-        "of any block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` chooses one)",
+        "of any block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` chooses one); or several, "
+        f"as block4_pool,block5_pool: their features side by side ({SEVERAL}: the last {TOGETHER})",
     )
     parser.add_argument("--epochs", type=int, help=f"train the new head so long (default: {default('epochs')})")
     parser.add_argument(

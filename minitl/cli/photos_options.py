@@ -1,12 +1,26 @@
 """The options of `minitl finetune PHOTOS/`. Each has the name of a setting, and sets it."""
 
+import argparse
 import textwrap
 from dataclasses import fields
 
-from ..applications import NETWORKS, bases
+from ..applications import NETWORKS, bases, cuts
+from ..arguments import nearest
 from ..errors import ArgumentError
-from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, VALIDATION, PhotographSettings, option
+from ..recipes.settings import (
+    AUTO,
+    HEADS,
+    SCHEDULES,
+    SEVERAL,
+    STARTS,
+    TUNE_EPOCHS,
+    TUNE_RATE,
+    VALIDATION,
+    PhotographSettings,
+    option,
+)
 from ..recipes.texts.settings import BASES
+from ..recipes.view import DEFAULT_VIEW, VIEWS
 from ..terminal import columns
 
 DEFAULTS = PhotographSettings()
@@ -41,6 +55,13 @@ def add_arguments(parser):
         choices=HEADS,
         help="bring each photograph's features to length 1 first (unit), or leave them (plain); the default chooses by "
         "cross-validation on the training photographs, with the learning rate and the label smoothing",
+    )
+    add(
+        "--view",
+        choices=[*VIEWS, AUTO],
+        help="show the base the centre of each photograph, all of it stretched to a square (whole), or all of it "
+        f"between grey borders (padded); {AUTO}: chosen on the training photographs, of which each goes through the "
+        f"base {len(VIEWS)} times (default: {DEFAULT_VIEW})",
     )
     add("--head-factor", type=float, help="multiply the head's rate by this in the second stage (default: 1)")
     add("--schedule", choices=SCHEDULES, help=f"choose the learning rate schedule (default: {DEFAULTS.schedule})")
@@ -143,6 +164,16 @@ def is_given(options, name):
     """Return whether an option is given: 0 is a value."""
     value = getattr(options, name, None)
     return value is not None and value is not False
+
+
+def layer_names(text):
+    """Return the names of layers in a text such as "block4_pool,block5_pool", if a base has such ends of blocks."""
+    known = [*dict.fromkeys(cut for base in bases() for cut in cuts(base)), *BASES["minilm"].ends, SEVERAL]
+    for name in text.split(","):
+        if name.strip() not in known:
+            near = nearest(name, known) or known
+            raise argparse.ArgumentTypeError(f"{name!r} is no end of a block; expected one of {', '.join(near)}")
+    return text
 
 
 def size_in_pixels(text):
