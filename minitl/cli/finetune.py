@@ -39,10 +39,11 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate
+from ..recipes.rehearsal import dry_run
 from ..recipes.run_folder import RunFolder
 from ..recipes.settings import SEVERAL, TOGETHER
 from ..recipes.tasks import TASKS, task_called, task_of
@@ -132,6 +133,8 @@ def settings_of(options):
 
 def run_on_photographs(options, kinds):
     """Run the command on a folder of photographs. `kinds` are those of `photos_options.refuse_of_other_tasks`."""
+    if options.dry_run and options.find_rate:
+        raise ArgumentError("--dry-run says what a run would do, and --find-rate does something else. Give one.")
     name = options.task or task_of(options.photos)
     task = task_called(name, options.photos)
     photos_options.refuse_of_other_tasks(options, name, kinds)
@@ -142,7 +145,10 @@ def run_on_photographs(options, kinds):
     else:
         settings = places_options.settings_of(options, task.settings)
     try:
-        (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
+        if options.dry_run:
+            print(dry_run(options.photos, settings))
+        else:
+            (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
     except DataError as error:
         path = Path(options.photos)
         if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):

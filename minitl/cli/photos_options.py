@@ -81,7 +81,12 @@ def add_arguments(parser):
         help="spread this share of a label over all classes (default: chosen by cross-validation)",
     )
     add("--clip-norm", type=float, help="limit the norm of all gradients together (default: no limit)")
-    add("--class-weights", action="store_true", help="let rare classes count more, as if all had the same size")
+    add("--balance", action="store_true", help="draw all classes equally often, whatever their sizes, in both stages")
+    add(
+        "--class-weights",
+        action="store_true",
+        help="take each example once an epoch, and let rare classes count more in the loss",
+    )
     add("--start", choices=STARTS, help="begin the head with zeros (default) or the ridge solution")
     add("--mirror", action="store_true", help="learn from every photograph's mirror image as well")
     add(
@@ -99,6 +104,11 @@ def add_arguments(parser):
     )
     add_which_photographs(add)
     add("--find-rate", action="store_true", help="only find a learning rate for the head, and print it")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="check everything, say what would be done and what it would cost, and do none of it",
+    )
     add("--strict", action="store_true", help="stop at the first file that is no photograph")
     add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
     add("--run", dest="run_folder", metavar="DIR", help="keep checkpoints here (default: in $MINITL_HOME/runs)")
@@ -183,7 +193,8 @@ def size_in_pixels(text):
 
 
 # The options that are no settings of a task, and where each of them acts.
-OTHERS = {"find_rate": ("images",), "no_cache": ("images", "segment", "detect", "texts"), "no_scratch": ()}
+ALL_TASKS = ("images", "segment", "detect", "texts")
+OTHERS = {"find_rate": ("images",), "no_cache": ALL_TASKS, "dry_run": ALL_TASKS, "no_scratch": ()}
 ALWAYS = ("photos", "task", "json", "run")  # go with everything
 
 
@@ -214,6 +225,6 @@ def refuse_without_photos(options, kinds):
     `refuse_of_other_tasks`."""
     names = dict.fromkeys(field.name for _, kind in kinds.values() for field in fields(kind))
     names = [name for name in names if name not in OF_BOTH]
-    given = [name for name in (*names, "task", "find_rate", "no_cache") if is_given(options, name)]
+    given = [name for name in (*names, "task", "find_rate", "dry_run", "no_cache") if is_given(options, name)]
     if given:
         raise ArgumentError(f"{option(given[0])} goes with a folder of photographs: minitl finetune PHOTOS/")

@@ -17,7 +17,7 @@ from ..features.side_by_side import side_by_side
 from ..files.bundled import bundled_file
 from ..layers import Concatenate, GlobalAveragePooling2D
 from ..models import Model
-from ..weights.published.catalogue import present
+from ..weights.published.catalogue import notop_name, present
 
 # {base: the bundled file of its first blocks, and the cuts for which they are enough}
 BUNDLED = {
@@ -25,11 +25,20 @@ BUNDLED = {
 }
 
 
-def built_base(settings):
+def published_weights(settings):
+    """Return the name in the catalogue of the published weights that a base needs; None if it needs none: it has a file
+    of its own, or its first blocks are bundled and enough."""
+    if settings.weights or settings.ends[-1] in BUNDLED.get(settings.base, {"cuts": ()})["cuts"]:
+        return None
+    return notop_name(settings.base)
+
+
+def built_base(settings, load=True):
     """Return a pre-trained network up to the layer `settings.cut`, and a pooling behind it, as a frozen model. With
     several cuts, there is a pooling behind each of them, and their outputs are put side by side.
 
     settings   settled `PhotographSettings`, of which `base`, `cut`, `image_size` and `weights` are used
+    load       False: leave the arrays as they are in memory, for who looks at sizes alone
 
     Of VGG16, the first three blocks are bundled. Where they are enough, the whole file is not fetched.
     """
@@ -37,7 +46,10 @@ def built_base(settings):
     options = {"include_top": False, "input_shape": (size, size, 3), "pooling": "avg"}
     bundled = BUNDLED.get(settings.base, {"cuts": ()})
     ends = settings.ends
-    if settings.weights or ends[-1] not in bundled["cuts"] or present(f"{settings.base}-notop"):
+    if not load:
+        with initializers.weights_will_be_loaded():
+            base = network.build(weights=None, **options)
+    elif settings.weights or ends[-1] not in bundled["cuts"] or present(f"{settings.base}-notop"):
         weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
         base = network.build(**weights, **options)
     else:

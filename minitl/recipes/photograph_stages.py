@@ -33,13 +33,14 @@ class PhotographStages(TwoStages):
         self.parts, self.prepare = network.fine_tuning, network.preparation.function
         super().__init__(settings, runs)
 
-    def find_photographs(self, path):
+    def find(self, path):
         """Find the photographs in the folder, and print what was found."""
         self.folder = found_photographs(path, self.settings)
 
-    def build(self):
-        """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
-        self.base = built_base(self.settings)
+    def build(self, load=True):
+        """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on. With
+        `load` False, the base has no weights."""
+        self.base = built_base(self.settings, load)
         self.base_end = self.base.layers[-1].name
         self.put_on(self.heads[0])
 

@@ -34,7 +34,7 @@ NOT_TO_FIND_A_RATE = (
     *("run_folder", "resume", "despite_changes", "save", "report"),
 )
 # And those by which the heads are trained that it chooses among.
-TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm", "class_weights")
+TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm", "balance", "class_weights")
 # The values that ask for nothing as the defaults do.
 LIKE_THE_DEFAULT = {"unfreeze": "none", "tune_epochs": 0, "l2_sp": None, "weight_decay": None}
 
@@ -78,7 +78,7 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 def _in_two_stages(folder, job):
     """Run the whole job, step by step. `job` is a `PhotographStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
-    job.find_photographs(folder)
+    job.find(folder)
     with Progress(f"Loading {settings.base}"):
         job.build()
     job.choose_view()
@@ -94,7 +94,7 @@ def _in_two_stages(folder, job):
         history["blocks"] = job.train_blocks()
     else:
         print(f"\n{job.why_no_second_stage()}", flush=True)
-    evaluation = job.evaluation()
+    evaluation = job.calibrated_evaluation()
     accuracy["last"] = evaluation.accuracy
     print(f"\nOn the photographs that were held back:\n{evaluation}")
     metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": VIEWS[settings.view]}
@@ -119,7 +119,7 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
     with prepared(PhotographStages, folder, settings, verbose) as job:
         if len(job.heads) == 1 or job.settings.augment:
             _refuse(settings, TO_CHOOSE_A_HEAD, "where there is one head to choose from")
-        job.find_photographs(folder)
+        job.find(folder)
         job.build()
         job.choose_view()
         job.run_frozen_part()

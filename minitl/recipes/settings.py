@@ -93,7 +93,9 @@ class PhotographSettings:
     clip_norm        the largest norm of all gradients together (None: no limit)
     start            the head's first values: "zeros", or "ridge", the solution in closed form
     image_size       pixels (default: the size that the base was trained on)
-    class_weights    let rare classes count more, as if there were as many photographs of each
+    balance          draw all classes equally often, in both stages, however many photographs there are of each
+                     (`data.balanced` says why)
+    class_weights    take each photograph once an epoch, and let rare classes count more in the loss instead
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
     weights          the file of the base's weights, without its head (default: ImageNet's)
@@ -132,6 +134,7 @@ class PhotographSettings:
     clip_norm: float | None = None
     start: str = "zeros"
     image_size: int | None = None
+    balance: bool = False
     class_weights: bool = False
     mirror: bool = False
     augment: bool = False
@@ -263,6 +266,8 @@ def require_usual_values(settings):
     for name in "run_folder", "weights":
         if getattr(settings, name) is not None:
             require_path(name, getattr(settings, name))
+    if getattr(settings, "balance", False) and settings.class_weights:
+        raise SettingError("{} and {} would both make up for rare classes. Give one.", "balance", "class_weights")
     if settings.despite_changes and not settings.resume:
         raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
 

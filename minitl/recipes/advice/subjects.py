@@ -226,16 +226,7 @@ class Photographs(Subject):
     def step_bytes(self, before):
         """Return the most memory of a step of the second stage, through all layers after the layer `before`."""
         head = [GlobalAveragePooling2D(), *learning_layers(len(self.class_names))]
-        whole = transfer.replace_head(self.base, head)
-        prefix, part = Model(whole.input, whole.output_of(before)), Model(whole.output_of(before), whole.output)
-        transfer.unfreeze(part)
-        try:
-            features = prefix.forward(self.images, gradients="none")
-            # A checkpoint holds weights and momentum. It is read back after it has been written.
-            checkpoint = 2 * 4 * part.count_params(trainable_only=True)
-            return costs.step_bytes(self.compiled(part), features, self.task.batch_size) + checkpoint
-        finally:
-            transfer.freeze(part)
+        return costs.stage_bytes(self.base, head, before, self.images, self.task.batch_size, self.compiled)
 
 
 class Clothing(Subject):
