@@ -7,6 +7,8 @@ It takes the first steps of the job itself: settings, places to write to, folder
 would raise. Then it says what the run would do: what it would fetch, which parameters would learn, what it would write.
 For photographs by class, a few batches through the base give the time and memory that a run would take on this machine,
 as in `advice`.
+
+On the disk, it leaves nothing but the digest of a file of weights that was never read before, as all commands do.
 """
 
 import time
@@ -18,7 +20,7 @@ import numpy as np
 from ..applications import cuts
 from ..data.labels import to_categorical
 from ..features.cache import size_text
-from ..features.on_disk import BATCH, kept_keys
+from ..features.on_disk import BATCH, kept_keys, room_for
 from ..files.writable import check_can_write
 from ..kernels.memory import peak_bytes
 from ..kernels.parallel import threads
@@ -31,7 +33,7 @@ from ..terminal import counted, printable, silent_unless, wrapped
 from ..weights.published.catalogue import notop_name, present, published
 from .advice import costs, plans
 from .advice.words import duration, gigabytes
-from .base_features import published_weights, room_for_features, wanted_of
+from .base_features import published_weights, wanted_of
 from .detection.job import DetectionJob
 from .head_choice import MOST_EXAMPLES, cost_of_choice
 from .heads import learning_layers
@@ -161,7 +163,7 @@ def _stages(job, found):
 
 def _features(job, found, is_here):
     """Say how many photographs would go through the base, and how much room their features would take."""
-    settings, folder = job.settings, job.folder
+    settings = job.settings
     views = len(VIEWS) if settings.view == AUTO else 1
     if settings.view == AUTO:
         job.settings = settings = replace(settings, view=next(iter(VIEWS)))
@@ -182,8 +184,7 @@ def _features(job, found, is_here):
         else:
             kept = set()
         new += len({key.removesuffix("mirrored") for key in set(stream.keys) - kept})
-        without_store = replace(settings, keep_features=False)  # counts them without a folder for them
-        bytes_of_all = room_for_features(job.model, stream, without_store, folder.path, job.last_frozen)[1]
+        bytes_of_all = room_for(graphs, stream, keep=False, half=True)[1]  # in no folder: nothing is kept there
         size += round(bytes_of_all * (1 - len(kept) / len(set(stream.keys))))
     text = f"{counted(new, 'photograph')} would go through the base{' for each view' * (views > 1)} ({size_text(size)})"
     found.say("Features", text, view=settings.view, new_photographs=new, feature_bytes=size)

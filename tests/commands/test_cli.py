@@ -334,12 +334,15 @@ def test_weights_list(capsys, tmp_path):
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
     networks = {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
     assert set(results) == {*networks, "efficientnet_lite0", "minilm", "glove-50d"}
+    licences = {name: each["licence"] for name, each in results.items()}
+    assert licences["efficientnet_lite0"] == licences["minilm"] == "Apache-2.0" and all(licences.values())
+    assert licences["glove-50d"] == "PDDL 1.0" and licences["vgg16"] == licences["vgg16-notop"] == "CC BY 4.0"
     assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
 
 
 def test_a_long_path_gets_a_line_of_its_own(capsys, tmp_path, monkeypatch):
     path = "/models/" + "x" * 60 + ".h5"
-    monkeypatch.setattr(catalogue, "overview", lambda: {"vgg16": {"about": "VGG16", "path": path}})
+    monkeypatch.setattr(catalogue, "overview", lambda: {"vgg16": {"about": "VGG16", "licence": "", "path": path}})
     monkeypatch.setattr(catalogue, "models_folder", lambda: "/models")
     status, text, _ = weights_command(capsys, tmp_path, "list")
     assert status == 0 and f"    on this machine:\n      {path}\n" in text
