@@ -45,7 +45,7 @@ def prepared(photos, seed, **settings):
     """Return a `PhotographStages` that has its features and has chosen its head."""
     settings = PhotographSettings(seed=seed, run_folder=tempfile.mkdtemp(), **settings).settled()
     job = PhotographStages(settings, RunFolder(photos, settings.run_folder))
-    job.find_photographs(photos)
+    job.find(photos)
     job.build()
     job.run_frozen_part()
     job.choose_head()

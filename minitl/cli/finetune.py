@@ -39,14 +39,14 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from ..applications import bases, cuts
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
 from ..recipes.photographs import find_learning_rate
+from ..recipes.rehearsal import dry_run
 from ..recipes.run_folder import RunFolder
+from ..recipes.settings import SEVERAL, TOGETHER
 from ..recipes.tasks import TASKS, task_called, task_of
-from ..recipes.texts.settings import BASES
 from ..terminal import printable, wrapped
 from . import boxes_options, photos_options, places_options, texts_options
 
@@ -68,9 +68,10 @@ def add_arguments(parser):
     parser.add_argument(
         "--cut",
         metavar="LAYER",
-        choices=[*dict.fromkeys(cut for base in bases() for cut in cuts(base)), *BASES["minilm"].ends],
+        type=photos_options.layer_names,
         help=f"keep the base up to this layer: one of {', '.join(CUTS)} (default: the last); with photographs, the end "
-        "of any block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` chooses one)",
+        "of any block of the base, as block4_pool, conv4_block6_out, mixed7 (`minitl advise` chooses one); or several, "
+        f"as block4_pool,block5_pool: their features side by side ({SEVERAL}: the last {TOGETHER})",
     )
     parser.add_argument("--epochs", type=int, help=f"train the new head so long (default: {default('epochs')})")
     parser.add_argument(
@@ -132,6 +133,8 @@ def settings_of(options):
 
 def run_on_photographs(options, kinds):
     """Run the command on a folder of photographs. `kinds` are those of `photos_options.refuse_of_other_tasks`."""
+    if options.dry_run and options.find_rate:
+        raise ArgumentError("--dry-run says what a run would do, and --find-rate does something else. Give one.")
     name = options.task or task_of(options.photos)
     task = task_called(name, options.photos)
     photos_options.refuse_of_other_tasks(options, name, kinds)
@@ -142,7 +145,10 @@ def run_on_photographs(options, kinds):
     else:
         settings = places_options.settings_of(options, task.settings)
     try:
-        (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
+        if options.dry_run:
+            print(dry_run(options.photos, settings))
+        else:
+            (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
     except DataError as error:
         path = Path(options.photos)
         if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):

@@ -1,12 +1,26 @@
 """The options of `minitl finetune PHOTOS/`. Each has the name of a setting, and sets it."""
 
+import argparse
 import textwrap
 from dataclasses import fields
 
-from ..applications import NETWORKS, bases
+from ..applications import NETWORKS, bases, cuts
+from ..arguments import nearest
 from ..errors import ArgumentError
-from ..recipes.settings import HEADS, SCHEDULES, STARTS, TUNE_EPOCHS, TUNE_RATE, VALIDATION, PhotographSettings, option
+from ..recipes.settings import (
+    AUTO,
+    HEADS,
+    SCHEDULES,
+    SEVERAL,
+    STARTS,
+    TUNE_EPOCHS,
+    TUNE_RATE,
+    VALIDATION,
+    PhotographSettings,
+    option,
+)
 from ..recipes.texts.settings import BASES
+from ..recipes.view import DEFAULT_VIEW, VIEWS
 from ..terminal import columns
 
 DEFAULTS = PhotographSettings()
@@ -42,6 +56,13 @@ def add_arguments(parser):
         help="bring each photograph's features to length 1 first (unit), or leave them (plain); the default chooses by "
         "cross-validation on the training photographs, with the learning rate and the label smoothing",
     )
+    add(
+        "--view",
+        choices=[*VIEWS, AUTO],
+        help="show the base the centre of each photograph, all of it stretched to a square (whole), or all of it "
+        f"between grey borders (padded); {AUTO}: chosen on the training photographs, of which each goes through the "
+        f"base {len(VIEWS)} times (default: {DEFAULT_VIEW})",
+    )
     add("--head-factor", type=float, help="multiply the head's rate by this in the second stage (default: 1)")
     add("--schedule", choices=SCHEDULES, help=f"choose the learning rate schedule (default: {DEFAULTS.schedule})")
     add("--warm-up", type=float, metavar="EPOCHS", help="let the rate rise from 0 so long, in both stages (default: 0)")
@@ -60,7 +81,12 @@ def add_arguments(parser):
         help="spread this share of a label over all classes (default: chosen by cross-validation)",
     )
     add("--clip-norm", type=float, help="limit the norm of all gradients together (default: no limit)")
-    add("--class-weights", action="store_true", help="let rare classes count more, as if all had the same size")
+    add("--balance", action="store_true", help="draw all classes equally often, whatever their sizes, in both stages")
+    add(
+        "--class-weights",
+        action="store_true",
+        help="take each example once an epoch, and let rare classes count more in the loss",
+    )
     add("--start", choices=STARTS, help="begin the head with zeros (default) or the ridge solution")
     add("--mirror", action="store_true", help="learn from every photograph's mirror image as well")
     add(
@@ -78,6 +104,11 @@ def add_arguments(parser):
     )
     add_which_photographs(add)
     add("--find-rate", action="store_true", help="only find a learning rate for the head, and print it")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="check everything, say what would be done and what it would cost, and do none of it",
+    )
     add("--strict", action="store_true", help="stop at the first file that is no photograph")
     add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
     add("--run", dest="run_folder", metavar="DIR", help="keep checkpoints here (default: in $MINITL_HOME/runs)")
@@ -145,6 +176,16 @@ def is_given(options, name):
     return value is not None and value is not False
 
 
+def layer_names(text):
+    """Return the names of layers in a text such as "block4_pool,block5_pool", if a base has such ends of blocks."""
+    known = [*dict.fromkeys(cut for base in bases() for cut in cuts(base)), *BASES["minilm"].ends, SEVERAL]
+    for name in text.split(","):
+        if name.strip() not in known:
+            near = nearest(name, known) or known
+            raise argparse.ArgumentTypeError(f"{name!r} is no end of a block; expected one of {', '.join(near)}")
+    return text
+
+
 def size_in_pixels(text):
     """Return 224 of "224", and (256, 384) of "256x384": the rows and the columns."""
     rows, x, columns = text.lower().partition("x")
@@ -152,7 +193,8 @@ def size_in_pixels(text):
 
 
 # The options that are no settings of a task, and where each of them acts.
-OTHERS = {"find_rate": ("images",), "no_cache": ("images", "segment", "detect", "texts"), "no_scratch": ()}
+ALL_TASKS = ("images", "segment", "detect", "texts")
+OTHERS = {"find_rate": ("images",), "no_cache": ALL_TASKS, "dry_run": ALL_TASKS, "no_scratch": ()}
 ALWAYS = ("photos", "task", "json", "run")  # go with everything
 
 
@@ -183,6 +225,6 @@ def refuse_without_photos(options, kinds):
     `refuse_of_other_tasks`."""
     names = dict.fromkeys(field.name for _, kind in kinds.values() for field in fields(kind))
     names = [name for name in names if name not in OF_BOTH]
-    given = [name for name in (*names, "task", "find_rate", "no_cache") if is_given(options, name)]
+    given = [name for name in (*names, "task", "find_rate", "dry_run", "no_cache") if is_given(options, name)]
     if given:
         raise ArgumentError(f"{option(given[0])} goes with a folder of photographs: minitl finetune PHOTOS/")

@@ -88,7 +88,7 @@ def show_list(options):
     """Print the published weights. Returns them as data, as all actions do."""
     found = catalogue.overview()
     for name, each in found.items():
-        print(wrapped(f"{name}: {each['about']}", "    "))
+        print(wrapped(f"{name}: {each['about']}; licence: {each['licence']}", "    "))
         print(fitted(f"    on this machine: {each['path'] or 'no'}"))
     print("\n" + wrapped(f"minitl weights get NAME fetches one into {catalogue.models_folder()}.", "  "))
     return found

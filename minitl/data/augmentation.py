@@ -47,11 +47,14 @@ class Augmentation:
                 "saturation from 0 to below 1."
             )
 
-    def __call__(self, image, height, width, rng):
-        """Return a variation of a Pillow image in RGB, as float32 (height, width, 3) from 0 to 255. `rng` draws it."""
+    def __call__(self, image, height, width, rng, aspect=None):
+        """Return a variation of a Pillow image in RGB, as float32 (height, width, 3) from 0 to 255. `rng` draws it.
+
+        aspect   of the part that is cut out, before it is stretched (default: that of the result)
+        """
         from PIL import Image
 
-        box = self.random_box(*image.size, width / height, rng)
+        box = self.random_box(*image.size, aspect or width / height, rng)
         pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box), np.float32)
         if self.flip and rng.random() < 0.5:
             pixels = pixels[:, ::-1]

@@ -13,11 +13,16 @@ from .photos import MOST_PIXELS, open_photo, require_file
 EDITION = 3  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
 
 
+WHOLE, PADDED = "whole", "padded"  # the crops that leave nothing out
+BORDER = 127  # of the borders of a padded image: about the mean of all images, which no network takes for a thing
+
+
 def read_image(path, height, width, crop=1.0):
     """Return the image in a file as float32 RGB (height, width, 3): its centre, resized to this size.
 
     crop   the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter side
-           of the image is resized to 256 pixels, and the 224 in the middle are kept
+           of the image is resized to 256 pixels, and the 224 in the middle are kept. "whole": all of the image is kept,
+           and stretched to this size. "padded": all of it, in its proportions, between grey borders
 
     The file may be in any format of Pillow (extra `images`), or a `.npy` file with a uint8 array (H, W) or (H, W, 3),
     which needs no extra. Raises DataError, naming the file.
@@ -26,15 +31,28 @@ def read_image(path, height, width, crop=1.0):
     require_file(path)
     if path.suffix == ".npy" and _is_npy(path):
         return _read_npy(path, height, width, crop)
-    return centre_of(open_photo(path), height, width, crop)
+    return fitted(open_photo(path), height, width, crop)
 
 
-def centre_of(image, height, width, crop=1.0):
-    """Return the centre of a Pillow image in RGB, resized, as `read_image` does: float32 (height, width, 3)."""
+def fitted(image, height, width, crop=1.0):
+    """Return a Pillow image in RGB as `read_image` does: cropped and resized, float32 (height, width, 3)."""
     from PIL import Image, ImageOps
 
-    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR, bleed=(1 - crop) / 2)
-    return np.asarray(fitted, np.float32)
+    size, bilinear = (width, height), Image.Resampling.BILINEAR
+    if crop == WHOLE:
+        image = image.resize(size, bilinear)
+    elif crop == PADDED:
+        image = ImageOps.pad(image, size, bilinear, (BORDER, BORDER, BORDER))
+    else:
+        image = ImageOps.fit(image, size, bilinear, bleed=(1 - crop) / 2)
+    return np.asarray(image, np.float32)
+
+
+def is_crop(found):
+    """Return whether `found` is a crop of `read_image`: a share above 0, 1 at most, or one of the two words."""
+    if isinstance(found, str):
+        return found in (WHOLE, PADDED)
+    return isinstance(found, (int, float)) and not isinstance(found, bool) and 0 < found <= 1
 
 
 def read_whole_image(path):
@@ -79,6 +97,15 @@ def _read_npy(path, height, width, crop):
     image = _opened_npy(path)
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
     rows, cols = image.shape[:2]
+    if crop == WHOLE:
+        return resize(image[None], height, width)[0]
+    if crop == PADDED:
+        scale = min(height / rows, width / cols)
+        kept_rows, kept_cols = max(1, round(rows * scale)), max(1, round(cols * scale))
+        top, left = (height - kept_rows) // 2, (width - kept_cols) // 2
+        padded = np.full((height, width, 3), BORDER, np.float32)
+        padded[top : top + kept_rows, left : left + kept_cols] = resize(image[None], kept_rows, kept_cols)[0]
+        return padded
     scale = crop * min(rows / height, cols / width)  # of the largest centre part with this aspect ratio
     kept_rows, kept_cols = max(1, round(height * scale)), max(1, round(width * scale))
     top, left = (rows - kept_rows) // 2, (cols - kept_cols) // 2

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from ..errors import ArgumentError, DataError
-from .images import read_image, reading
+from .images import BORDER, PADDED, WHOLE, read_image, reading
 from .photos import in_threads, open_photo
 
 
@@ -87,8 +87,12 @@ class PhotoStream:
         path, (_, height, width, _) = self.photos[position].path, self.shape
         if self.augment is None or epoch is None:
             return read_image(path, height, width, self.crop)
-        rng = np.random.default_rng([self.seed, epoch, position])
-        return self.augment(open_photo(path), height, width, rng)
+        rng, image, aspect = np.random.default_rng([self.seed, epoch, position]), open_photo(path), None
+        if self.crop == PADDED:
+            image = with_borders(image, width / height)
+        elif self.crop == WHOLE:
+            aspect = image.width / image.height  # a part is stretched as the whole image is in validation
+        return self.augment(image, height, width, rng, aspect)
 
     def _read_or_reason(self, position):
         """Return the image at `position`, or a text with the reason why it cannot be read."""
@@ -105,3 +109,13 @@ class PhotoStream:
         """Return `images` as a prepared batch. Images at the positions of mirror images are mirrored."""
         images = [image[:, ::-1] if position >= self.files else image for image, position in zip(images, positions)]
         return self.prepare(np.stack(images)) if images else np.empty((0, *self.shape[1:]), self.dtype)
+
+
+def with_borders(image, aspect):
+    """Return a Pillow image in RGB in the middle of a grey one with this aspect ratio (width / height)."""
+    from PIL import Image
+
+    width, height = max(image.width, round(image.height * aspect)), max(image.height, round(image.width / aspect))
+    padded = Image.new("RGB", (width, height), (BORDER, BORDER, BORDER))
+    padded.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return padded

@@ -61,7 +61,7 @@ from ..terminal import counted
 from ..version import __version__
 from .cache import keep_within_limit, limit_bytes, size_text
 from .one_pass import output_shapes, outputs
-from .store import Store
+from .store import Store, entries_of
 
 BATCH = 8  # examples at a time: as fast as 32, and a quarter of the memory
 
@@ -193,6 +193,13 @@ def room_for(graphs, source, keep=True, half=False, about=None):
 def has_kept(graph, source):
     """Return whether an earlier run has kept features of this graph, of examples that are prepared as this source's."""
     return any((home_folder() / "features" / key_of(graph, source)).glob("*/index.json"))
+
+
+def kept_keys(graph, source, half=False):
+    """Return the set of the source's keys whose features of this graph an earlier run has kept. Nothing is opened to
+    write."""
+    folders = (home_folder() / "features" / key_of(graph, source, half)).glob("*/index.json")
+    return set(source.keys).intersection(*[set().union(*(entries_of(path.parent) for path in folders))])
 
 
 def open_store(graph, source, keep, half=False, about=None, digests=None):

@@ -19,6 +19,7 @@ Read in this order:
     texts             the same job for the class of a text, and search by meaning
     language          a small language model: trained on a text, it writes
     tasks             which of these jobs a folder is meant for
+    rehearsal         a dry run: what a job would do
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
     models_by_name, conversion      other people's weights
@@ -35,6 +36,7 @@ from .evaluation import Evaluation, paired_interval, wilson_interval
 from .language import LanguageSettings, train_language_model
 from .photographs import FinetunedPhotographs, find_learning_rate, finetune_photographs
 from .prediction import classify, evaluate_folder
+from .rehearsal import dry_run
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
 from .texts import TextSettings, classify_texts, evaluate_texts, finetune_texts
@@ -57,6 +59,7 @@ __all__ = [
     "classify_texts",
     "convert_weights",
     "detect",
+    "dry_run",
     "evaluate_detection",
     "evaluate_folder",
     "evaluate_segmentation",

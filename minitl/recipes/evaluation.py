@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DataError
 from ..terminal import columns, counted, printable, table
 
+UNEVEN = 2  # times as many images in the largest class as in the smallest
 MOST_PAIRS = 10  # of confused classes that are listed where the confusion matrix is too wide
 KEYS = {"image": "pictures"}  # {noun: the key of the number of examples in JSON}, where it is not the noun's plural
 
@@ -26,7 +27,9 @@ class Evaluation:
     model for texts.
 
     confusion        (classes, classes): a row for each label, a column for each prediction
-    accuracy, accuracy_interval, precision, recall, f1 (classes,), top_k(k), calibration, surest, mistakes(count)
+    accuracy, accuracy_interval, balanced_accuracy, precision, recall, f1 (classes,), top_k(k), calibration, surest,
+    mistakes(count)
+    temperature      by which the scores were divided, where it was chosen on these examples; else None
     """
 
     def __init__(self, labels, probabilities, class_names, names=None, noun="image"):
@@ -45,7 +48,7 @@ class Evaluation:
             raise DataError("the probabilities hold NaN or infinity.")
         self.labels, self.probabilities, self.class_names = labels, probabilities, list(class_names)
         self.names = [str(i) for i in range(len(labels))] if names is None else list(names)
-        self.predicted, self.noun = probabilities.argmax(axis=1), noun
+        self.predicted, self.noun, self.temperature = probabilities.argmax(axis=1), noun, None
 
     def __repr__(self):
         low, high = self.accuracy_interval
@@ -69,6 +72,19 @@ class Evaluation:
     def accuracy_interval(self):
         """Return the 95 % confidence interval (low, high) of the true accuracy."""
         return wilson_interval(self.accuracy, len(self.labels))
+
+    @property
+    def balanced_accuracy(self):
+        """Return the mean recall of the classes that have images: the accuracy if all of them had the same number."""
+        return float(np.nanmean(self.recall))
+
+    @property
+    def is_uneven(self):
+        """Return whether the largest class has so many more images than the smallest that accuracy says little of the
+        latter."""
+        counts = self.confusion.sum(axis=1)
+        counts = counts[counts > 0]
+        return bool(counts.max() >= UNEVEN * counts.min())
 
     @property
     def precision(self):
@@ -125,6 +141,10 @@ class Evaluation:
         low, high = self.accuracy_interval
         count, names = len(self.labels), self.class_names
         lines = [f"accuracy {self.accuracy:.3f} on {counted(count, self.noun)} (95% interval {low:.3f} to {high:.3f})"]
+        if self.is_uneven:
+            lines.append(
+                f"balanced accuracy {self.balanced_accuracy:.3f} (the mean recall: each class counts the same)"
+            )
         if len(names) > 3:
             lines.append(f"The label is among the three most probable classes: {self.top_k(3):.3f}")
         rows = [["class", f"{self.noun}s", "precision", "recall", "f1"]]
@@ -139,6 +159,9 @@ class Evaluation:
         rows = [["probability", f"{self.noun}s", "mean", "accuracy"]]
         rows += [[f"{a:.1f} to {b:.1f}", n, f"{mean:.3f}", f"{right:.3f}"] for a, b, n, mean, right in bins]
         lines.append(table(rows))
+        if self.temperature is not None:
+            those = f"chosen on these {self.noun}s"
+            lines.append(f"(The temperature {self.temperature:.2f} was {those}: the error is a little too small.)")
         if self.mistakes():
             lines += ["", "The most confident mistakes:", *self._mistake_lines()]
         return "\n".join(lines)
@@ -183,6 +206,8 @@ class Evaluation:
             KEYS.get(self.noun, f"{self.noun}s"): len(self.labels),
             "accuracy": self.accuracy,
             "accuracy_interval": [low, high],
+            "balanced_accuracy": self.balanced_accuracy,
+            "temperature": self.temperature,
             "top_3": self.top_k(3) if len(self.class_names) > 3 else None,
             "confusion": self.confusion.tolist(),
             "classes": {

@@ -158,7 +158,7 @@ def choose_head(heads, fit, features, labels, groups, classes, seed, verbose=1, 
                 out_of_fold[head][left_out] = model.predict(features[left_out], verbose=0)
                 bar.advance(1)
     trials = [_measured(head, probabilities, labels) for head, probabilities in out_of_fold.items()]
-    chosen = _first_as_good_as_the_best(trials, labels)
+    chosen = first_as_good_as_the_best(trials, labels)
     others = sorted((trial for trial in trials if trial is not chosen), key=lambda trial: trial.log_loss)
     return HeadChoice(chosen.head, [chosen, *others], folds, labels, noun=noun)
 
@@ -196,7 +196,7 @@ def _measured(head, probabilities, labels):
     return Trial(head, accuracy, log_loss(probabilities, labels), temperature, probabilities)
 
 
-def _first_as_good_as_the_best(trials, labels):
+def first_as_good_as_the_best(trials, labels):
     """Return the first trial whose log loss is within one standard error of the smallest.
 
     Between heads that are equally good, chance would decide, and another seed would choose another one. So a later

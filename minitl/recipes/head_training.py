@@ -5,6 +5,7 @@ Who calls this: `two_stages`, for each candidate of its choice, and `minitl.skle
 
 import numpy as np
 
+from ..data.balanced import balanced
 from ..data.labels import balanced_weights, to_categorical
 from ..layers import Input
 from ..losses import CategoricalCrossentropy
@@ -18,7 +19,8 @@ from .heads import before_normalization, learning_layers, without_a_batch_of_one
 def trained_head(settings, head, x, y, classes, epochs):
     """Return a new head, trained as the first stage of a fine-tuning trains it: a model from features to probabilities.
 
-    settings   with `batch_size`, `start`, `schedule`, `warm_up`, `class_weights`, `seed` and those of the optimizer
+    settings   with `batch_size`, `start`, `schedule`, `warm_up`, `balance`, `class_weights`, `seed` and those of the
+               optimizer
     head       a `head_choice.Head`
     x          features (N, D);   y   labels (N,), numbers of the `classes`
     """
@@ -35,6 +37,7 @@ def trained_head(settings, head, x, y, classes, epochs):
         CategoricalCrossentropy(label_smoothing=head.label_smoothing),
     )
     weights = balanced_weights(y, classes) if settings.class_weights else None
+    x = balanced(x, y) if settings.balance else x
     model.fit(x, to_categorical(y, classes), batch_size, epochs, verbose=0, class_weight=weights)
     return model
 

@@ -107,13 +107,19 @@ def prepared(kind, folder, settings, verbose):
     if `verbose` is 0.
     """
     with silent_unless(verbose), interruption.graceful(), settings_named():
-        check_outputs(settings, kind.has_figures)
-        settings = settings.settled()
-        runs = RunFolder(folder, settings.run_folder)
+        settings, runs = checked(kind, folder, settings)
         with runs.locked():
             if settings.resume:
                 runs.require_unfinished()
             yield kind(settings, runs)
+
+
+def checked(kind, folder, settings):
+    """Return (the settled settings, the `RunFolder`) of a job of the class `kind`, after a check of all settings and of
+    the places that will be written to."""
+    check_outputs(settings, kind.has_figures)
+    settings = settings.settled()
+    return settings, RunFolder(folder, settings.run_folder)
 
 
 def keep_model(job, start, hint="", what="PHOTOGRAPH ..."):

@@ -4,19 +4,23 @@
 them in order.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from .. import data, features, transfer
+from .. import data
 from ..applications import NETWORKS
 from ..models import Model
 from ..terminal import wrapped
-from .base_features import built_base, features_of, room_for_features
+from .base_features import built_base, features_of, learning_part, room_for_features
 from .evaluation import Evaluation
 from .finding import found_photographs, pass_over
 from .head_choice import NOUN
-from .settings import SettingError, parts_before
+from .heads import before_normalization
+from .settings import AUTO, SettingError, parts_before
 from .two_stages import TwoStages
-from .view import photograph_stream
+from .view import VIEWS, photograph_stream
+from .view_choice import choose_view, view_trial
 
 
 class PhotographStages(TwoStages):
@@ -29,15 +33,32 @@ class PhotographStages(TwoStages):
         self.parts, self.prepare = network.fine_tuning, network.preparation.function
         super().__init__(settings, runs)
 
-    def find_photographs(self, path):
+    def find(self, path):
         """Find the photographs in the folder, and print what was found."""
         self.folder = found_photographs(path, self.settings)
 
-    def build(self):
-        """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on."""
-        self.base = built_base(self.settings)
+    def build(self, load=True):
+        """Take steps 1 to 5 of transfer learning: load the base, cut it, pool its maps, and put a new head on. With
+        `load` False, the base has no weights."""
+        self.base = built_base(self.settings, load)
         self.base_end = self.base.layers[-1].name
         self.put_on(self.heads[0])
+
+    def choose_view(self):
+        """Choose the view on the photographs to learn from, if that is asked for. Each goes through the base for every
+        view; the features of the chosen one are then there already."""
+        self.view, settings = None, self.settings
+        if settings.view != AUTO:
+            return
+        trials = []
+        for view in VIEWS:
+            self.settings = replace(settings, view=view)
+            rows = features_of(self.model, self.stream(self.folder.train), self.settings, self.folder.path)[1]
+            labels = np.array([photo.label for photo in rows.photos])
+            trials.append(view_trial(view, before_normalization(self.head, rows.read(slice(None))), labels, settings))
+        self.view = choose_view(trials)
+        print(f"\n{self.view}", flush=True)
+        self.settings = replace(settings, view=self.view.view)
 
     def run_frozen_part(self):
         """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
@@ -45,36 +66,44 @@ class PhotographStages(TwoStages):
         `part` is the rest of the network. With augmentation nothing can be kept, and `part` is the whole model.
         """
         settings, folder = self.settings, self.folder
-        last_frozen = self.last_layer_to_keep()
-        if last_frozen is None:
+        if not self.has_room_for_features():
             augment = data.Augmentation() if settings.augment else None
             self.part, self.pooled = self.model, None
-            self.x = self.stream(folder.train, augment=augment, seed=settings.seed)
-            self.x_val = self.stream(folder.val)
+            self.x = end = self.stream(folder.train, augment=augment, seed=settings.seed)
+            self.x_val = end_val = self.stream(folder.val)
         else:
-            prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
+            self.part = learning_part(self.model, self.base_end, settings, self.last_frozen)
             (self.x, end), (self.x_val, end_val) = (
-                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path)
-                for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
+                features_of(self.model, self.stream(photos, mirrored=mirrored), settings, folder.path, self.last_frozen)
+                for photos, mirrored in self.sets
             )
             self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))
-            pass_over(folder, [*self.x.left_out, *self.x_val.left_out])
-        self.y, self.y_val = (np.array([photo.label for photo in x.photos]) for x in (self.x, self.x_val))
+            pass_over(folder, [*end.left_out, *end_val.left_out])
+        self.photos, self.photos_val = end.photos, end_val.photos
+        self.y, self.y_val = (np.array([photo.label for photo in photos]) for photos in (self.photos, self.photos_val))
+
+    @property
+    def sets(self):
+        """The two sets of photographs, each with whether it has mirror images as well."""
+        return (self.folder.train, self.settings.mirror), (self.folder.val, False)
+
+    @property
+    def last_frozen(self):
+        """The layer of the base behind which the second stage learns; None where there is no such stage."""
+        return self.parts[self.settings.unfreeze] if self.has_second_stage else None
 
     def stream(self, photos, **options):
         """Return photographs as a source of examples for the base."""
-        return photograph_stream(photos, self.prepare, self.settings.image_size, **options)
+        return photograph_stream(photos, self.prepare, self.settings.image_size, self.settings.view, **options)
 
-    def last_layer_to_keep(self):
-        """Return the name of the layer whose output is kept, or None if nothing is kept."""
+    def has_room_for_features(self):
+        """Return whether the output of the frozen part can be kept. Otherwise, print why not."""
         settings, bytes_wanted = self.settings, 0
         if settings.augment:
-            return None
-        last_frozen = self.parts[settings.unfreeze] if self.has_second_stage else self.base_end
-        prefix = transfer.remove_layers(self.model, last_frozen)
-        for photos, mirrored in (self.folder.train, settings.mirror), (self.folder.val, False):
+            return False
+        for photos, mirrored in self.sets:
             enough, size = room_for_features(
-                prefix, self.model, self.stream(photos, mirrored=mirrored), settings, self.folder.path
+                self.model, self.stream(photos, mirrored=mirrored), settings, self.folder.path, self.last_frozen
             )
             bytes_wanted += size
             if not enough:
@@ -84,12 +113,12 @@ class PhotographStages(TwoStages):
                         text = "{} needs kept features, and there is no room to keep {size}. Leave it out."
                         raise SettingError(text, name, size=size)
                 print(f"There is no room to keep {size}. Every epoch will read the\nphotographs again.")
-                return None
-        return last_frozen
+                return False
+        return True
 
     def why_no_second_stage(self):
         """Return why no block of the base learns, in a sentence, with what would change that."""
-        last = next(iter(parts_before(self.settings.base, self.settings.cut)), None)
+        last = next(iter(parts_before(self.settings.base, self.settings.ends[-1])), None)
         if last is None:
             return "No second stage: there is nothing to train in it."
         return wrapped(
@@ -100,12 +129,12 @@ class PhotographStages(TwoStages):
     def examples_for_choice(self):
         """Return (groups (N,), the word for the examples) of the choice of a head: copies and mirror images of a
         photograph are left out together."""
-        groups = np.unique([photo.sha256 for photo in self.x.photos], return_inverse=True)[1]
+        groups = np.unique([photo.sha256 for photo in self.photos], return_inverse=True)[1]
         return groups, "images, half of them mirrored" if self.settings.mirror else NOUN
 
     def evaluation(self):
         """Return the `Evaluation` on the photographs that were held back."""
-        names = [str(photo.path.relative_to(self.folder.path)) for photo in self.x_val.photos]
+        names = [str(photo.path.relative_to(self.folder.path)) for photo in self.photos_val]
         if self.pooled is None:
             probabilities = self.part.predict(self.x_val, verbose=0)  # its bar is shown within a recipe
         else:  # the base is as it was

@@ -25,7 +25,8 @@ from .job_on_folder import Finetuned, finetuned, keep_model, prepared
 from .photograph_stages import PhotographStages
 from .reporting import report_on_photographs
 from .settings import PhotographSettings, SettingError, require_path, settings_from
-from .view import CROP
+from .view import VIEWS
+from .view_choice import ViewChoice
 
 # The settings that do not go with `find_learning_rate`: they say how to train, and what to keep of it.
 NOT_TO_FIND_A_RATE = (
@@ -33,7 +34,7 @@ NOT_TO_FIND_A_RATE = (
     *("run_folder", "resume", "despite_changes", "save", "report"),
 )
 # And those by which the heads are trained that it chooses among.
-TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm", "class_weights")
+TO_CHOOSE_A_HEAD = ("epochs", "schedule", "warm_up", "weight_decay", "clip_norm", "balance", "class_weights")
 # The values that ask for nothing as the defaults do.
 LIKE_THE_DEFAULT = {"unfreeze": "none", "tune_epochs": 0, "l2_sp": None, "weight_decay": None}
 
@@ -45,16 +46,19 @@ class FinetunedPhotographs(Finetuned):
 
     accuracy      {stage: accuracy on what was held back}: "ridge" (a head in closed form, or None), "head", "last"
     choice        `head_choice.HeadChoice`: which head was taken, and the cross-validation that it was chosen by
+    view          `view_choice.ViewChoice`, or None where the view was given
     """
 
     accuracy: dict
     choice: HeadChoice
+    view: ViewChoice | None = None
 
     def own_data(self):
         """Return what only this class has, as JSON can hold it."""
         return {
             "accuracy_by_stage": self.accuracy,
             "head": self.choice.as_data(),
+            "view": self.view and self.view.as_data(),
             "two_labels": [[str(path) for path in paths] for paths in self.folder.with_two_labels],
         }
 
@@ -74,9 +78,10 @@ def finetune_photographs(folder, settings=None, verbose=1, **changes):
 def _in_two_stages(folder, job):
     """Run the whole job, step by step. `job` is a `PhotographStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
-    job.find_photographs(folder)
+    job.find(folder)
     with Progress(f"Loading {settings.base}"):
         job.build()
+    job.choose_view()
     job.run_frozen_part()
     job.choose_head()
     settings = job.settings  # with what was chosen
@@ -89,12 +94,15 @@ def _in_two_stages(folder, job):
         history["blocks"] = job.train_blocks()
     else:
         print(f"\n{job.why_no_second_stage()}", flush=True)
-    evaluation = job.evaluation()
+    evaluation = job.calibrated_evaluation()
     accuracy["last"] = evaluation.accuracy
     print(f"\nOn the photographs that were held back:\n{evaluation}")
-    job.model.metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": CROP}
+    metadata = {"class_names": job.folder.class_names, "preprocessing": settings.base, "crop": VIEWS[settings.view]}
+    job.model.metadata = metadata
     seconds = keep_model(job, start)
-    result = FinetunedPhotographs.of(job, evaluation, history, seconds, accuracy=accuracy, choice=job.choice)
+    result = FinetunedPhotographs.of(
+        job, evaluation, history, seconds, accuracy=accuracy, choice=job.choice, view=job.view
+    )
     if settings.report:
         report_on_photographs(job, evaluation, result.history, accuracy, seconds)
     return result
@@ -111,8 +119,9 @@ def find_learning_rate(folder, settings=None, verbose=1, **changes):
     with prepared(PhotographStages, folder, settings, verbose) as job:
         if len(job.heads) == 1 or job.settings.augment:
             _refuse(settings, TO_CHOOSE_A_HEAD, "where there is one head to choose from")
-        job.find_photographs(folder)
+        job.find(folder)
         job.build()
+        job.choose_view()
         job.run_frozen_part()
         job.choose_head()
         found = job.find_rate()

@@ -11,7 +11,7 @@ run together over a photograph (`features.on_disk.kept_together`), and the rest 
 
 import numpy as np
 
-from .. import transfer
+from .. import initializers, transfer
 from ..applications import NETWORKS
 from ..features.cache import size_text
 from ..features.on_disk import kept_together, room_for
@@ -85,13 +85,22 @@ class PlaceJob:
 
     # ---- the steps ----
 
-    def build(self):
-        """Load the base, freeze it, and put the new layers on its maps."""
+    @property
+    def has_second_stage(self):
+        """Whether blocks of the base learn as well, in a second stage."""
+        return self.settings.has_second_stage
+
+    def build(self, load=True):
+        """Load the base, freeze it, and put the new layers on its maps. With `load` False, the base has no weights."""
         settings = self.settings
         weights = {"weights": settings.weights} if settings.weights else {}  # the default is ImageNet's
         if settings.weights == RANDOM:
             weights = {"weights": None}
-        self.base = self.application(**weights, include_top=False, input_shape=(*self.image_hw, 3))
+        if load:
+            self.base = self.application(**weights, include_top=False, input_shape=(*self.image_hw, 3))
+        else:
+            with initializers.weights_will_be_loaded():
+                self.base = self.application(weights=None, include_top=False, input_shape=(*self.image_hw, 3))
         transfer.freeze(self.base)
         self.model = self.network(self.base)
 
@@ -134,13 +143,13 @@ class PlaceJob:
     def train_blocks(self):
         """Train stage 2: the last blocks learn with the new layers. Returns its `History`."""
         settings = self.settings
-        self.unfreeze_blocks()
+        self.unfreeze_layers()
         epochs = counted(settings.tune_epochs, "epoch")
         print(f"\nStage 2: from {settings.unfreeze} on, {self.learning()}, {epochs}.", flush=True)
         new = [layer.name for layer in self.model.layers if layer not in self.base.layers]
         return self.fit("blocks", settings.tune_epochs, settings.tune_rate, dict.fromkeys(new, settings.head_factor))
 
-    def unfreeze_blocks(self):
+    def unfreeze_layers(self):
         """Unfreeze the last blocks of the base, but no BatchNormalization."""
         transfer.unfreeze(self.base, after=self.parts[self.settings.unfreeze])
         for layer in self.model.layers:

@@ -16,10 +16,12 @@ import numpy as np
 from .. import data, transfer
 from ..applications import preprocessing
 from ..arguments import truth_value, whole_number
+from ..data.images import is_crop
 from ..data.photos import in_threads
 from ..errors import ArgumentError, DataError
-from ..features.on_disk import kept_features
+from ..features.on_disk import kept_together
 from ..features.one_pass import all_outputs
+from ..features.side_by_side import side_by_side
 from ..models import Model, load_model
 from ..progress import Progress
 from ..terminal import columns, printable, shortened, silent_unless, wrapped
@@ -36,7 +38,7 @@ class Classifier:
 
     class_names   the names of its outputs
     prepare       its `preprocess_input`
-    crop          the share of an image's shorter side that it is shown
+    crop          the part of an image that it is shown, as in `data.read_image`
 
     Raises ArgumentError where these are missing or do not fit.
     """
@@ -56,9 +58,10 @@ class Classifier:
             raise ArgumentError(
                 f"{name}: takes inputs of shape {model.input_shape}; expected images (N, height, width, 3)."
             )
-        if not isinstance(self.crop, float) or not 0 < self.crop <= 1:
+        if not is_crop(self.crop):
             raise ArgumentError(
-                f"{name}: its metadata 'crop' is {self.crop!r}; expected the share of an image's side, up to 1."
+                f"{name}: its metadata 'crop' is {self.crop!r}; expected the share of an image's side, up to 1, or "
+                "'whole' or 'padded'."
             )
         self.prepare = preprocessing(model.metadata.get("preprocessing"))
 
@@ -273,9 +276,9 @@ def evaluate_folder(model, folder, strict=False, verbose=1, follow_links=False):
         if split is None:
             (probabilities,) = all_outputs(classifier.model, images, BATCH, "Classifying photographs", lines=True)
         else:  # the same base has seen photographs before: the features are used, and those of new ones kept
-            beginning, head = split
-            about = {"base": beginning.name, "folder": str(folder_found.path)}
-            features = kept_features(beginning, images, about=about)
+            beginnings, head = split
+            about = {"base": beginnings[0].name, "folder": str(folder_found.path)}
+            features = side_by_side(kept_together(beginnings, images, about=about))
             probabilities = head.predict(features.read(slice(None)), verbose=0)
             photos, labels = features.photos, labels[features.positions]
             vanished = [(path.relative_to(folder_found.path), reason) for path, reason in features.left_out]

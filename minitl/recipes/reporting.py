@@ -90,10 +90,10 @@ def report_on_photographs(job, evaluation, history, accuracy, seconds):
         Pictures(
             np.array([photo.label for photo in photos]),
             [str(photo.path.relative_to(folder.path)) for photo in photos],
-            lambda position, photos=photos: photograph_pixels(photos[position], height, width),
+            lambda position, photos=photos: photograph_pixels(photos[position], height, width, settings.view),
             job.prepare,
         )
-        for photos in (list(dict.fromkeys(x.photos)) for x in (job.x, job.x_val))  # mirrored ones occur twice
+        for photos in (list(dict.fromkeys(each)) for each in (job.photos, job.photos_val))  # mirrored ones occur twice
     )
     stages = [
         Stage(title, history[key], job.learning_rates[key].learning_rates, job.learned[key], reached)

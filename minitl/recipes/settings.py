@@ -11,54 +11,40 @@ The command line fills in the same objects. Where it has an option, Python has a
 import os
 from dataclasses import dataclass, fields, replace
 
-import numpy as np
-
 from ..applications import NETWORKS, bases, cuts
 from ..arguments import nearest, truth_value
 from ..errors import ArgumentError
+from .setting_values import (
+    OPTIONS as OPTIONS,
+)
+from .setting_values import (
+    SettingError,
+    is_number,
+    require_above_0,
+    require_number,
+    require_one_of,
+    require_path,
+    require_share,
+    require_whole_number,
+)
+from .setting_values import (
+    option as option,
+)
+from .view import DEFAULT_VIEW, VIEWS
 
 SCHEDULES = ("cosine", "constant", "step", "plateau")
 STARTS = ("zeros", "ridge")
-HEADS = ("auto", "unit", "plain")
+AUTO = "auto"  # chosen on the training photographs
+HEADS = (AUTO, "unit", "plain")
+SEVERAL = "several"  # the cut that stands for the last ends of a base together
+TOGETHER = 4  # so many of them
 TUNE_EPOCHS, TUNE_RATE = 2, 0.0003  # of the second stage
 VALIDATION = 0.2  # the share of each class that is held back
 LARGEST_SIZE = 4096  # pixels
-LARGEST_FACTOR, LARGEST_DECAY, LARGEST_NUMBER = 1e3, 1e6, 1e30  # the optimizers take no larger ones
+LARGEST_FACTOR, LARGEST_DECAY = 1e3, 1e6  # the optimizers take no larger ones
 
 # The settings that act in the second stage only, with the values that ask for nothing.
 OF_THE_SECOND_STAGE = {"tune_epochs": (None, 0), "tune_rate": (None,), "head_factor": (1,), "l2_sp": (0, None)}
-
-# The settings whose option on the command line has another name than the setting.
-OPTIONS = {
-    "run_folder": "--run",
-    "find_learning_rate": "--find-rate",
-    "include_top": "--no-top",
-    "folder_of_files": "--data",
-}
-
-
-class SettingError(ArgumentError):
-    """An error for a setting whose value the job cannot use.
-
-    text     the message, with {} for each of `names` in turn, and {key} for each of `values`
-    names    the settings' names in Python
-
-    The message names settings as the caller knows them: `learning_rate` in Python, and `--learning-rate` on the command
-    line (`for_command_line`).
-    """
-
-    def __init__(self, text, *names, **values):
-        super().__init__(text.format(*names, **values))
-        self.text, self.names, self.values = text, names, values
-
-    def for_command_line(self):
-        """Return the message with the names of the options."""
-        return self.text.format(*map(option, self.names), **self.values)
-
-
-def option(name):
-    """Return the command line's option for a setting: `--learning-rate` for `learning_rate`."""
-    return OPTIONS.get(name, f"--{name.replace('_', '-')}")
 
 
 def settings_from(kind, settings, changes):
@@ -87,7 +73,10 @@ class PhotographSettings:
     was not used. A default of None depends on the base (`settled` fills it in).
 
     base             the pre-trained network: vgg16, resnet50, inception_v3, efficientnet_lite0
-    cut              the last layer of the base that is kept (default: its last)
+    cut              the last layer of the base that is kept (default: its last). "block6d_add,top_activation": the
+                     features at several layers, side by side. "several": those at the last four ends of blocks
+    view             what the base is shown of a photograph: one of `view.VIEWS`, or "auto": chosen on the training
+                     photographs (`view_choice`)
     head             "unit": bring each photograph's features to length 1 first; "plain": do not; "auto": choose, with
                      learning_rate and label_smoothing where these are None, by cross-validation (`head_choice`)
     epochs, learning_rate       of the first stage, in which the head learns alone
@@ -104,7 +93,9 @@ class PhotographSettings:
     clip_norm        the largest norm of all gradients together (None: no limit)
     start            the head's first values: "zeros", or "ridge", the solution in closed form
     image_size       pixels (default: the size that the base was trained on)
-    class_weights    let rare classes count more, as if there were as many photographs of each
+    balance          draw all classes equally often, in both stages, however many photographs there are of each
+                     (`data.balanced` says why)
+    class_weights    take each photograph once an epoch, and let rare classes count more in the loss instead
     mirror           learn from every photograph's mirror image as well
     augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
     weights          the file of the base's weights, without its head (default: ImageNet's)
@@ -125,6 +116,7 @@ class PhotographSettings:
 
     base: str = "vgg16"
     cut: str | None = None
+    view: str = DEFAULT_VIEW
     head: str = "auto"
     epochs: int = 60
     learning_rate: float | None = None
@@ -142,6 +134,7 @@ class PhotographSettings:
     clip_norm: float | None = None
     start: str = "zeros"
     image_size: int | None = None
+    balance: bool = False
     class_weights: bool = False
     mirror: bool = False
     augment: bool = False
@@ -164,18 +157,17 @@ class PhotographSettings:
         require_one_of("base", self.base, bases())
         require_one_of("start", self.start, STARTS)
         require_one_of("head", self.head, HEADS)
+        require_one_of("view", self.view, [*VIEWS, AUTO])
         network, ends = NETWORKS[self.base], cuts(self.base)
-        cut = ends[-1] if self.cut is None else self.cut
-        if cut not in ends:
-            wanted = f"a block's end in {self.base}: {', '.join(ends)}"
-            raise SettingError("{} is {found}; expected {wanted}.", "cut", found=cut, wanted=wanted)
-        parts = parts_before(self.base, cut)
+        cut = cut_at(self.cut, self.base)
+        last_end = cut.split(",")[-1]
+        parts = parts_before(self.base, last_end)
         # Whoever says how long a second stage shall take, or how fast it shall learn, wants one.
         wants_a_second_stage = bool(self.tune_epochs) or self.tune_rate is not None
         last = next(iter(parts), "none") if wants_a_second_stage else "none"
         unfreeze = last if self.unfreeze is None else self.unfreeze
         if unfreeze not in (*parts, "none"):
-            kept = "" if cut == ends[-1] else f" cut at {cut}"
+            kept = "" if last_end == ends[-1] else f" cut at {last_end}"
             wanted = f"none or a part of {self.base}{kept}: {', '.join(parts) or 'there is none'}"
             raise SettingError("{} is {found!r}; expected {wanted}.", "unfreeze", found=unfreeze, wanted=wanted)
         size = network.native_size if self.image_size is None else self.image_size
@@ -224,6 +216,11 @@ class PhotographSettings:
                 text += f", or give {{}} {last}." if last else "; behind {} nothing can learn in it."
                 raise SettingError(text, name, "unfreeze" if last else "cut")
 
+    @property
+    def ends(self):
+        """The names of the layers that settled settings cut the base behind, the last one last."""
+        return self.cut.split(",")
+
     def as_data(self):
         """Return the settings that change the result, as JSON can hold them."""
         names = [field.name for field in fields(self)]
@@ -233,6 +230,20 @@ class PhotographSettings:
 
 # The names of the settings that are True or False.
 TRUTH_VALUES = tuple(field.name for field in fields(PhotographSettings) if isinstance(field.default, bool))
+
+
+def cut_at(cut, base):
+    """Return the setting `cut`, in the order of the base and with what it stands for. Raises SettingError for a name
+    that is no end of a block."""
+    ends = cuts(base)
+    if cut is None:
+        return ends[-1]
+    names = ends[-TOGETHER:] if cut == SEVERAL else [name.strip() for name in str(cut).split(",")]
+    for name in names:
+        if name not in ends:
+            wanted = f"a block's end in {base}: {', '.join(ends)}"
+            raise SettingError("{} is {found}; expected {wanted}.", "cut", found=name, wanted=wanted)
+    return ",".join(sorted(set(names), key=ends.index))
 
 
 def parts_before(base, cut):
@@ -255,6 +266,8 @@ def require_usual_values(settings):
     for name in "run_folder", "weights":
         if getattr(settings, name) is not None:
             require_path(name, getattr(settings, name))
+    if getattr(settings, "balance", False) and settings.class_weights:
+        raise SettingError("{} and {} would both make up for rare classes. Give one.", "balance", "class_weights")
     if settings.despite_changes and not settings.resume:
         raise SettingError("{} goes with {}: a new run has nothing to compare.", "despite_changes", "resume")
 
@@ -287,50 +300,3 @@ def require_fitting_warm_up(settings):
     if not is_number(settings.warm_up) or not 0 <= settings.warm_up <= most:
         text = "{} is {found!r}; expected a number of epochs, {most} at most, which is {}."
         raise SettingError(text, "warm_up", shortest, found=settings.warm_up, most=most)
-
-
-def require_share(name, found):
-    """Raise SettingError unless a setting is a share of photographs that can be held back."""
-    if not is_number(found) or not 0 < found < 1:
-        text = "{} is {found!r}; expected a share to hold back, above 0 and below 1."
-        raise SettingError(text, name, found=found)
-
-
-def require_one_of(name, found, choices):
-    """Raise SettingError unless a setting is one of the choices."""
-    if found not in choices:
-        raise SettingError("{} is {found!r}; expected one of {some}.", name, found=found, some=", ".join(choices))
-
-
-def require_whole_number(name, found, least=1):
-    """Raise SettingError unless a setting is a whole number of at least `least`."""
-    if isinstance(found, bool) or not isinstance(found, (int, np.integer)) or found < least:
-        text = "{} is {found!r}; expected a whole number of at least {least}."
-        raise SettingError(text, name, found=found, least=least)
-
-
-def require_above_0(name, found):
-    """Raise SettingError unless a setting is a number above 0."""
-    if not is_number(found) or not 0 < found <= LARGEST_NUMBER:
-        wanted = "a number above 0"
-        if is_number(found) and found > LARGEST_NUMBER:
-            wanted += f", {LARGEST_NUMBER:g} at most"
-        raise SettingError("{} is {found}; expected {wanted}.", name, found=found, wanted=wanted)
-
-
-def require_number(name, found, most):
-    """Raise SettingError unless a setting is a number from 0 to `most`."""
-    if not is_number(found) or not 0 <= found <= most:
-        text = "{} is {found!r}; expected a number from 0 to {most:g}."
-        raise SettingError(text, name, found=found, most=most)
-
-
-def is_number(found):
-    """Return whether `found` is a number. True and False are none, although Python counts them as 1 and 0."""
-    return isinstance(found, (int, float, np.integer, np.floating)) and not isinstance(found, bool)
-
-
-def require_path(name, found):
-    """Raise SettingError unless a setting is a path."""
-    if not isinstance(found, (str, os.PathLike)) or not os.fspath(found):
-        raise SettingError("{} is {found!r}; expected a path, as text or a pathlib.Path.", name, found=found)

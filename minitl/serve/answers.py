@@ -20,7 +20,7 @@ import numpy as np
 from ..applications import find
 from ..data.box_augmentation import resized
 from ..data.drawing import overlay_mask
-from ..data.images import centre_of
+from ..data.images import fitted
 from ..data.photos import TooManyPixelsError, photo_and_orientation
 from ..data.text.audit import fault_of
 from ..errors import DataError, GraphError, MissingExtraError
@@ -102,7 +102,7 @@ class Classes(OfPhotographs):
     def found(self, image, options, with_images):
         """Return the most probable classes of a Pillow image."""
         asked = self.asked
-        pixels = centre_of(image, *asked.size, asked.crop)
+        pixels = fitted(image, *asked.size, asked.crop)
         x = asked.prepare(pixels[None])
         row = asked.probabilities(x)[0]
         found = {"predictions": asked.best(row, top_of(options, len(row)))}
@@ -260,7 +260,7 @@ def class_number(text, class_names):
 def enlarged(image, classifier):
     """Return the part of a Pillow image that a `Classifier` is shown, uint8 (h, w, 3), with more pixels to look at."""
     height, width = (side * max(1, 448 // max(classifier.size)) for side in classifier.size)
-    return centre_of(image, height, width, classifier.crop).astype(np.uint8)
+    return fitted(image, height, width, classifier.crop).astype(np.uint8)
 
 
 def data_url(pixels):

@@ -24,6 +24,7 @@ from .. import randomness, transfer
 from ..applications import NETWORKS
 from ..errors import ArgumentError, DataError
 from ..features.on_disk import kept_together
+from ..features.side_by_side import side_by_side
 from ..layers import InputLayer
 from ..recipes.base_features import built_base, pooled_ends
 from ..recipes.head_choice import MOST_EPOCHS, candidates, choose_head
@@ -85,9 +86,11 @@ class _OnABase(BaseEstimator):
 
     def _features_of(self, model, source, settings):
         """Return the features (N, D) of a source at the pooled end of the model's base."""
-        ends = pooled_ends(model, settings.base, settings.cut)
-        others = [graph for end, graph in ends.items() if end != settings.cut] if settings.keep_features else []
-        rows = kept_together([ends[settings.cut], *others], source, settings.keep_features, verbose=0, half=True)[0]
+        ends = pooled_ends(model, settings.base, settings.ends[-1])
+        if not settings.keep_features:
+            ends = {end: ends[end] for end in settings.ends}
+        found = kept_together(list(ends.values()), source, settings.keep_features, verbose=0, half=True)
+        rows = side_by_side([each for end, each in zip(ends, found) if end in settings.ends])
         if rows.left_out:
             path, reason = rows.left_out[0]
             raise DataError(f"{path}: {reason}. Every example needs its features: leave this one out of X and y.")

@@ -334,12 +334,15 @@ def test_weights_list(capsys, tmp_path):
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
     networks = {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
     assert set(results) == {*networks, "efficientnet_lite0", "minilm", "glove-50d"}
+    licences = {name: each["licence"] for name, each in results.items()}
+    assert licences["efficientnet_lite0"] == licences["minilm"] == "Apache-2.0" and all(licences.values())
+    assert licences["glove-50d"] == "PDDL 1.0" and licences["vgg16"] == licences["vgg16-notop"] == "CC BY 4.0"
     assert results["resnet50"]["md5"] == "2cb95161c43110f7111970584f804107" and results["resnet50"]["path"] is None
 
 
 def test_a_long_path_gets_a_line_of_its_own(capsys, tmp_path, monkeypatch):
     path = "/models/" + "x" * 60 + ".h5"
-    monkeypatch.setattr(catalogue, "overview", lambda: {"vgg16": {"about": "VGG16", "path": path}})
+    monkeypatch.setattr(catalogue, "overview", lambda: {"vgg16": {"about": "VGG16", "licence": "", "path": path}})
     monkeypatch.setattr(catalogue, "models_folder", lambda: "/models")
     status, text, _ = weights_command(capsys, tmp_path, "list")
     assert status == 0 and f"    on this machine:\n      {path}\n" in text
@@ -409,6 +412,39 @@ def test_weights_diff(capsys, tmp_path, two_files):
     assert text.startswith("A  ") and "\nB  " in text and "differ in 1 of 4 tensors" in text
     status, text, results = weights_command(capsys, tmp_path, "diff", two_files[0], two_files[0])
     assert status == 0 and results["equal"] == 4
+
+
+@pytest.mark.parametrize("ending, kind", [(".safetensors", "safetensors"), (".keras", "Keras"), (".h5", "Keras")])
+def test_weights_export(capsys, tmp_path, two_files, ending, kind):
+    target = tmp_path / f"other{ending}"
+    status, text, results = weights_command(capsys, tmp_path, "export", two_files[0], target)
+    assert status == 0 and text == f"{kind}: {target}\n"
+    model = load_model(two_files[0])
+    expected = {"model": two_files[0], "target": str(target), "format": kind, "parameters": model.count_params()}
+    assert results == expected
+    before, after = (
+        weights_command(capsys, tmp_path, "inspect", file)[2]["tensors"] for file in (two_files[0], target)
+    )
+    ours, theirs = (sorted(each["min_mean_max"] for each in tensors) for tensors in (before, after))
+    assert len(theirs) == 4 and np.allclose(ours, theirs, atol=1e-6)
+    if ending != ".safetensors":
+        x = np.linspace(0, 1, 2 * 5 * 5 * 3, dtype=np.float32).reshape(2, 5, 5, 3)
+        assert np.array_equal(load_model(target).predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("m.txt", [], "expected a file name that ends in one of .onnx, .safetensors, .pt, .pth"),
+        ("m.safetensors", ["--preprocessing"], "preprocessing=True is for .onnx"),
+        ("nowhere/m.keras", [], "cannot be written"),
+    ],
+)
+def test_weights_export_refuses_what_it_cannot_write(capsys, tmp_path, two_files, name, options, message):
+    status, text, _ = weights_command(capsys, tmp_path, "export", two_files[0], tmp_path / name, *options)
+    assert status == 1 and message in text and text.count("\n") == 1 and not (tmp_path / name).exists()
+    status, text, _ = weights_command(capsys, tmp_path, "export", tmp_path / "missing.h5", tmp_path / "m.keras")
+    assert status == 1 and "missing.h5" in text
 
 
 def test_weights_convert(capsys, tmp_path, two_files):

@@ -171,6 +171,24 @@ def step_bytes(model, x, batch_size):
     return int(fixed + each * batch_size)
 
 
+def stage_bytes(base, head, before, images, batch_size, compiled):
+    """Return the most memory of a step of the second stage, through all layers of a base after the layer `before`, and
+    the layers `head` on it.
+
+    images   a batch, ready for the base;   compiled   compiled(model) -> the model, compiled as the recipe does it
+    """
+    whole = transfer.replace_head(base, head)
+    prefix, part = Model(whole.input, whole.output_of(before)), Model(whole.output_of(before), whole.output)
+    transfer.unfreeze(part)
+    try:
+        features = prefix.forward(images, gradients="none")
+        # A checkpoint holds weights and momentum. It is read back after it has been written.
+        checkpoint = 2 * 4 * part.count_params(trainable_only=True)
+        return step_bytes(compiled(part), features, batch_size) + checkpoint
+    finally:
+        transfer.freeze(part)
+
+
 def first_share(block):
     """Return the share of a block's backward products that the input gradients of its first layers have."""
     first = sum(

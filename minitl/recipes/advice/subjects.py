@@ -30,8 +30,8 @@ from ..base_features import pooled_ends
 from ..finding import found_photographs
 from ..head_choice import cost_of_choice
 from ..heads import learning_layers
-from ..settings import OF_THE_SECOND_STAGE, TUNE_EPOCHS, PhotographSettings, option, parts_before
-from ..view import photograph_pixels, photograph_stream
+from ..settings import AUTO, OF_THE_SECOND_STAGE, TUNE_EPOCHS, PhotographSettings, option, parts_before
+from ..view import DEFAULT_VIEW, photograph_pixels, photograph_stream
 from . import costs, plans
 from .judging import features_at, judge, split_by_cut
 
@@ -108,6 +108,7 @@ class Photographs(Subject):
         self.given, self.settings = settings, settings.settled()
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
         self.label_smoothing = self.settings.label_smoothing or 0.0
+        self.view = DEFAULT_VIEW if self.settings.view == AUTO else self.settings.view
         self.learning = self.cuts[-UNFROZEN:]
         for part in list(parts_before(self.settings.base, self.cuts[-1]))[:UNFROZEN]:
             replace(settings, unfreeze=part).settled()  # refuses now what a plan with a second stage would refuse
@@ -154,7 +155,7 @@ class Photographs(Subject):
 
         The probabilities of ImageNet's classes are kept with them.
         """
-        photographs = photograph_stream(some_of(self.folder.train), self.prepare, self.settings.image_size)
+        photographs = photograph_stream(some_of(self.folder.train), self.prepare, self.settings.image_size, self.view)
         graphs, keep = list(pooled_ends(whole, self.settings.base).values()), self.settings.keep_features
         head = self.head_on_pooled(whole)
         with_output = head is None and whole.output is not self.base.output
@@ -183,7 +184,7 @@ class Photographs(Subject):
 
     def read(self, photo):
         """Return the pixels of a photograph as they are shown to the network."""
-        return photograph_pixels(photo, self.settings.image_size, self.settings.image_size)
+        return photograph_pixels(photo, self.settings.image_size, self.settings.image_size, self.view)
 
     def plans(self, blocks):
         """Return all possible plans, with the costs of these blocks."""
@@ -225,16 +226,7 @@ class Photographs(Subject):
     def step_bytes(self, before):
         """Return the most memory of a step of the second stage, through all layers after the layer `before`."""
         head = [GlobalAveragePooling2D(), *learning_layers(len(self.class_names))]
-        whole = transfer.replace_head(self.base, head)
-        prefix, part = Model(whole.input, whole.output_of(before)), Model(whole.output_of(before), whole.output)
-        transfer.unfreeze(part)
-        try:
-            features = prefix.forward(self.images, gradients="none")
-            # A checkpoint holds weights and momentum. It is read back after it has been written.
-            checkpoint = 2 * 4 * part.count_params(trainable_only=True)
-            return costs.step_bytes(self.compiled(part), features, self.task.batch_size) + checkpoint
-        finally:
-            transfer.freeze(part)
+        return costs.stage_bytes(self.base, head, before, self.images, self.task.batch_size, self.compiled)
 
 
 class Clothing(Subject):

@@ -60,7 +60,7 @@ class TextAdvice:
     def __init__(self, path, settings):
         self.path, self.settings = str(path), settings
         job = TextStages(settings.settled(), RunFolder(path))  # nothing is written there
-        job.find_texts(path)
+        job.find(path)
         with Progress(f"Loading {settings.base}"):
             job.build()
         self.folder, self.class_names = job.folder, job.folder.class_names

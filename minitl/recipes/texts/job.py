@@ -74,7 +74,7 @@ def finetune_texts(path, settings=None, verbose=1, **changes):
 def _in_two_stages(path, job):
     """Run the whole job, step by step. `job` is a `TextStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
-    job.find_texts(path)
+    job.find(path)
     with Progress(f"Loading {settings.base}"):
         job.build()
     job.count_tokens()
@@ -91,7 +91,7 @@ def _in_two_stages(path, job):
     else:
         more = f"--unfreeze {settings.cut} trains the last part of the base as well."
         print("\n" + wrapped(f"No second stage. {more}"), flush=True)
-    evaluation = job.evaluation()
+    evaluation = job.calibrated_evaluation()
     accuracy["last"] = evaluation.accuracy
     print(f"\nOn the texts that were held back:\n{evaluation}")
     job.model.metadata = {

@@ -121,6 +121,7 @@ class TextSettings:
     label_smoothing: float | None = None
     clip_norm: float | None = None
     start: str = "zeros"
+    balance: bool = False
     class_weights: bool = False
     length: int | None = None
     text: str | None = None

@@ -50,7 +50,7 @@ class TextStages(TwoStages):
 
     # ---- the data ----
 
-    def find_texts(self, path):
+    def find(self, path):
         """Find the texts, and print what was found."""
         settings = self.settings
         with options_named():
@@ -157,14 +157,20 @@ class TextStages(TwoStages):
         return stage.optimizer(settings, learning_rate, steps, warm_up, rate_factors, adam=True, undecayed=UNDECAYED)
 
     def unfreeze_blocks(self):
-        """Keep what the layers that learn are given, and unfreeze these and the head, but no BatchNormalization."""
+        """Unfreeze the layers that learn, and keep what they are given."""
+        end, rest = self.unfreeze_layers()
+        self.part, self.x, self.x_val = self.model, self.tokens, self.tokens_val
+        if end is not None:
+            self._keep_states(end, rest)
+
+    def unfreeze_layers(self):
+        """Unfreeze the last layers and the head, but no BatchNormalization. Returns (the end before them or None, the
+        model from there on)."""
         end = self.parts[self.settings.unfreeze]
         rest = self.model if end is None else self.model.part([self.ends[end], self.mask], self.model.output)
         for layer in rest.layers:
             layer.trainable = not layer.statistic_names
-        self.part, self.x, self.x_val = self.model, self.tokens, self.tokens_val
-        if end is not None:
-            self._keep_states(end, rest)
+        return end, rest
 
     def _keep_states(self, end, rest):
         """Run the base up to `end` once over all texts, and keep the vectors of all tokens there: from then on, `part`

@@ -37,6 +37,7 @@ class Published(NamedTuple):
     network   the application that they belong to; its preprocessing is theirs
     package   the package that `mirror` takes them from, if they have no official address
     beside    {name: sha256} of the files that belong to them and lie beside them: the vocabulary, the configuration
+    licence   of the weights, by who published them
     """
 
     about: str
@@ -49,6 +50,7 @@ class Published(NamedTuple):
     network: str | None = None
     package: str | None = None
     beside: dict = {}
+    licence: str = ""
 
     @property
     def address(self):
@@ -60,6 +62,7 @@ _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 _KERNELS = "weights_tf_dim_ordering_tf_kernels"
 # The addresses and md5 sums are those of keras.applications.
 PASS_A_FILE = "pass weights=<path>"
+VGG, RESNET, APACHE = "CC BY 4.0", "MIT", "Apache-2.0"  # licences
 
 
 class MissingWeightsError(WeightsError):
@@ -72,38 +75,40 @@ class MissingWeightsError(WeightsError):
 
 CATALOGUE = {
     "vgg16": Published("VGG16 on ImageNet, 138,357,544 parameters, 553 MB", f"vgg16_{_KERNELS}.h5", _KERAS + "vgg16/",
-                       "64373286793e3c8b2b4e3219cbf3544b", network="vgg16"),
+                       "64373286793e3c8b2b4e3219cbf3544b", network="vgg16", licence=VGG),
     "vgg16-notop": Published("VGG16 on ImageNet without its dense layers, 14,714,688 parameters, 59 MB",
                              f"vgg16_{_KERNELS}_notop.h5", _KERAS + "vgg16/", "6d6bbae143d832006294945121d1f1fc",
                              "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd",
                              tuple((layer, name) for layer in mirror.LAYERS for name in ("kernel", "bias")),
-                             mirror.fetch_vgg16_base, network="vgg16"),
+                             mirror.fetch_vgg16_base, network="vgg16", licence=VGG),
     "resnet50": Published("ResNet50 on ImageNet, 25,636,712 parameters, 103 MB", f"resnet50_{_KERNELS}.h5",
-                          _KERAS + "resnet/", "2cb95161c43110f7111970584f804107", network="resnet50"),
+                          _KERAS + "resnet/", "2cb95161c43110f7111970584f804107", network="resnet50", licence=RESNET),
     "resnet50-notop": Published("ResNet50 on ImageNet without its dense layer, 23,587,712 parameters, 95 MB",
                                 f"resnet50_{_KERNELS}_notop.h5", _KERAS + "resnet/",
-                                "4d473c1dd8becc155b73f8504c6f6626", network="resnet50"),
+                                "4d473c1dd8becc155b73f8504c6f6626", network="resnet50", licence=RESNET),
     "inception_v3": Published("InceptionV3 on ImageNet, 23,851,784 parameters, 96 MB", f"inception_v3_{_KERNELS}.h5",
-                              _KERAS + "inception_v3/", "9a0d58056eeedaa3f26cb7ebd46da564", network="inception_v3"),
+                              _KERAS + "inception_v3/", "9a0d58056eeedaa3f26cb7ebd46da564", network="inception_v3",
+                              licence=APACHE),
     "inception_v3-notop": Published("InceptionV3 on ImageNet without its dense layer, 21,802,784 parameters, 88 MB",
                                     f"inception_v3_{_KERNELS}_notop.h5", _KERAS + "inception_v3/",
-                                    "bcbd6486424b2319ff4ef7d526e38f63", network="inception_v3"),
+                                    "bcbd6486424b2319ff4ef7d526e38f63", network="inception_v3", licence=APACHE),
     "efficientnet_lite0": Published("EfficientNet-Lite0 on ImageNet, with and without its dense layer, 4,694,024 "
                                     "parameters, 19 MB", efficientnet.FILE, None, None, efficientnet.ARRAYS,
                                     efficientnet.TENSORS, efficientnet.fetch_efficientnet_lite0,
-                                    network="efficientnet_lite0", package=efficientnet.PACKAGE.requirement),
+                                    network="efficientnet_lite0", package=efficientnet.PACKAGE.requirement,
+                                    licence=APACHE),
     "minilm": Published("MiniLM-L6-v2, an encoder of sentences in BERT's form, 22,713,216 parameters, 91 MB",
                         text.MINILM_FILE, None, None, text.MINILM_ARRAYS, text.MINILM_TENSORS, text.fetch_minilm,
-                        package=text.MINILM.requirement, beside=text.MINILM_BESIDE),
+                        package=text.MINILM.requirement, beside=text.MINILM_BESIDE, licence=APACHE),
     "glove-50d": Published("GloVe 6B, 50 numbers for each of 400,000 words, 83 MB", text.GLOVE_FILE, None, None,
                            text.GLOVE_ARRAYS, (("glove", "embeddings"),), text.fetch_glove,
-                           package=text.GLOVE.requirement),
+                            package=text.GLOVE.requirement, licence="PDDL 1.0"),
     "speech-embedding": Published("Google's speech embedding, a network that hears words, 328,128 parameters, 1.3 MB",
                                   sound.SPEECH_FILE, None, None, sound.SPEECH_ARRAYS, sound.SPEECH_TENSORS,
-                                  sound.fetch_speech_embedding, package=sound.SPEECH.requirement),
+                                  sound.fetch_speech_embedding, package=sound.SPEECH.requirement, licence=APACHE),
     "speaker-lstm": Published("Resemblyzer's LSTM, a network that knows voices, 1,420,544 parameters, 6 MB",
                               sound.SPEAKER_FILE, None, None, sound.SPEAKER_ARRAYS, sound.SPEAKER_TENSORS,
-                              sound.fetch_speaker_lstm, package=sound.SPEAKER.requirement),
+                              sound.fetch_speaker_lstm, package=sound.SPEAKER.requirement, licence=APACHE),
 }  # fmt: skip
 # {name of a file: the application that its weights are for}
 NETWORK_OF_FILE = {each.file: each.network for each in CATALOGUE.values()}
@@ -130,6 +135,12 @@ def network_of(model):
     first = next((layer for layer in model.layers if layer.weight_names), None)
     origin = first and first.origins.get(first.weight_names[0])
     return NETWORK_OF_FILE.get(origin.first.file) if origin and origin.intact else None
+
+
+def notop_name(network):
+    """Return the name of the published weights of a network without its top: those of all of it, if there are no
+    others."""
+    return f"{network}-notop" if f"{network}-notop" in CATALOGUE else network
 
 
 def present(name):
@@ -187,12 +198,13 @@ def bring(name, again=False):
 
 
 def overview():
-    """Return {name: {about, address, md5, package, path}} of the whole catalogue; path None: not on this machine."""
+    """Return {name: {about, licence, address, md5, package, path}} of the whole catalogue; path None: not on this
+    machine."""
     found = {}
     for name, entry in CATALOGUE.items():
         place = present(name)
-        found[name] = {"about": entry.about, "address": entry.address, "md5": entry.md5, "package": entry.package,
-                       "path": place and str(place)}  # fmt: skip
+        found[name] = {"about": entry.about, "licence": entry.licence, "address": entry.address, "md5": entry.md5,
+                       "package": entry.package, "path": place and str(place)}  # fmt: skip
     return found
 
 
