@@ -4,18 +4,23 @@ record that all other packages use.
 To add a network of your own, write a function like `VGG16` and a record. `applications.add(Application(...))` makes the
 network known by its name while a program runs. With such a line in this file, the commands know it as well. A network
 with pre-trained weights can be the base of a fine-tuning.
+
+`BERT` and `Decoder` read token numbers and no images, so they have no record: `recipes.texts` and `recipes.language`
+build on them.
 """
 
 from ..data.preparation import PREPARATIONS
 from ..errors import ArgumentError
 from . import efficientnet_lite0, inception_v3, resnet50, vgg16
+from .bert import BERT
 from .building import Application
+from .decoder import Decoder
 from .efficientnet_lite0 import EfficientNetLite0
 from .inception_v3 import InceptionV3
 from .resnet50 import ResNet50
 from .vgg16 import VGG16
 
-__all__ = ["VGG16", "Application", "EfficientNetLite0", "InceptionV3", "ResNet50", "add"]
+__all__ = ["BERT", "VGG16", "Application", "Decoder", "EfficientNetLite0", "InceptionV3", "ResNet50", "add"]
 
 NETWORKS = {}  # {name: Application}. A saved model stores this name, and so how its images are prepared.
 

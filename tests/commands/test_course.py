@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY
 
 from minitl import cli, data
-from minitl.applications.bert import BERT
+from minitl.applications import BERT
 from minitl.course.reading import attention, sentences
 from minitl.course.study import whole
 from minitl.course.where import boxes, pixels

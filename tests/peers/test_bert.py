@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import shared
 
-from minitl.applications.bert import BERT
+from minitl.applications import BERT
 from minitl.layers import Dense
 from minitl.losses import CategoricalCrossentropy
 from minitl.models import Model

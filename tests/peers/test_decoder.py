@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from conftest import shared
 
-from minitl.applications.decoder import Decoder, decoder_of_file
+from minitl.applications import Decoder
+from minitl.applications.decoder import decoder_of_file
 from minitl.layers import Maximum, Minimum, ReversibleEmbedding
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.optimizers import SGD

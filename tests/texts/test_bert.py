@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minitl.applications.bert import BERT
+from minitl.applications import BERT
 from minitl.errors import ArgumentError, DataError, ShapeError
 from minitl.layers import Dense
 from minitl.losses import CategoricalCrossentropy

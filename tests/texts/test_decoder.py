@@ -9,7 +9,8 @@ import pytest
 from conftest import shared
 
 from minitl import interruption
-from minitl.applications.decoder import Decoder, decoder_of_file
+from minitl.applications import Decoder
+from minitl.applications.decoder import decoder_of_file
 from minitl.cli import main
 from minitl.data.text import CharacterVocabulary
 from minitl.errors import ArgumentError, CheckpointError, DataError, WeightsError

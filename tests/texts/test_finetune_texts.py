@@ -5,15 +5,16 @@ The bases are GloVe's bundled vectors, and in place of MiniLM a BERT of two narr
 
 import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minitl import cli, interruption, utils
-from minitl.applications.bert import BERT
+from minitl.applications import BERT
 from minitl.data.text import WordPiece
 from minitl.errors import ArgumentError, DataError
-from minitl.layers import Input, PaddingMask
+from minitl.layers import Dense, Embedding, GlobalAveragePooling1D, Input, MultiHeadAttention, PaddingMask
 from minitl.models import Model, load_model
 from minitl.recipes import (
     SettingError,
@@ -443,6 +444,41 @@ def test_attention_leaves_out_padding(minilm):
         assert weights.shape == (2, 2, 8, 8)
         np.testing.assert_allclose(weights[1].sum(axis=-1), 1, atol=1e-5)
         np.testing.assert_allclose(weights[0, :, :4, 4:], 0, atol=1e-7)
+
+
+def without_a_mask(*layers):
+    """Return a model of an `Embedding`, these layers and a head, in which nothing says what is padding."""
+    tokens = Input((None,), dtype="int32")
+    x = Embedding(9, 8, "normal", name="vectors")(tokens)
+    for layer in layers:
+        x = layer(x, x) if isinstance(layer, MultiHeadAttention) else layer(x)
+    return Model(tokens, Dense(2, activation="softmax", name="predictions")(GlobalAveragePooling1D()(x)))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_attention_of_a_single_layer_is_found(layers):
+    """The weights are softmax(q k / sqrt(D)), also where one tensor is all that the attention takes."""
+    model, tokens = without_a_mask(*(MultiHeadAttention(2, 4) for _ in range(layers))), np.array([[3, 1, 4, 1]])
+    found = attention_of(model, tokens)
+    assert len(found) == layers
+    layer, x = model.layers[2], model.get_layer("vectors").embeddings[tokens[0]]
+    query, key = (
+        np.einsum("td,dkf->ktf", x, getattr(layer, f"{name}_kernel")) + getattr(layer, f"{name}_bias")[:, None]
+        for name in ("query", "key")
+    )
+    powers = np.exp(query @ key.swapaxes(1, 2) / 2)
+    np.testing.assert_allclose(found[0][1][0], powers / powers.sum(axis=-1, keepdims=True), atol=1e-6)
+
+
+def test_contributions_need_no_mask():
+    """Without attention the score is linear: the contributions of tokens are their vectors times the kernel, / T."""
+    model, tokens = without_a_mask(), np.array([[3, 1, 4, 1], [5, 2, 6, 5]])
+    source = SimpleNamespace(read=lambda positions: tokens[positions])
+    contributions = WordContributions(SimpleNamespace(model=model, tokenizer=None, length=4))
+    kernel = model.get_layer("predictions").kernel
+    towards = (kernel - kernel.mean(axis=1, keepdims=True))[:, [1, 0]].T  # the class 1 for the first text, then 0
+    expected = np.einsum("ntd,nd->nt", model.get_layer("vectors").embeddings[tokens], towards) / 4
+    np.testing.assert_allclose(contributions.of(source, np.arange(2), np.array([1, 0])), expected, atol=1e-6)
 
 
 # ---- what is kept ----

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...applications.decoder import Decoder
+from ...applications import Decoder
 from ...data.photos import read_content
 from ...data.text import CharacterVocabulary
 from ...errors import DataError

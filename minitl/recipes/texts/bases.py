@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...applications.bert import BERT
+from ...applications import BERT
 from ...data.text import Tokenizer, WordPiece, WordVocabulary
 from ...layers import (
     LSTM,

@@ -47,8 +47,9 @@ class WordContributions:
         found = np.zeros(vectors.shape[:2], np.float32)
         for step in range(STEPS):
             share = np.float32((step + 0.5) / STEPS)  # of the way from no words to the text
-            self.rest.forward([tokens, share * vectors], gradients="input")
-            _, gradient = self.rest.backward(grad)
+            arrays = [tokens, share * vectors][-len(self.rest.inputs) :]  # without a mask, the vectors alone
+            self.rest.forward(arrays, gradients="input")
+            *_, gradient = self.rest.input_structure.flat(self.rest.backward(grad), "gradients")
             found += (gradient * vectors).sum(axis=-1) / STEPS
         return found  # (n, T)
 
@@ -104,8 +105,8 @@ def attention_of(model, tokens):
     calls = [call for call in model.calls if isinstance(call.layer, MultiHeadAttention)]
     if not calls:
         return []
-    wanted = list(dict.fromkeys(tensor for call in calls for tensor in call.inputs))
-    found = dict(zip(wanted, Model(model.input, wanted).forward(tokens, gradients="none")))
+    wanted = {tensor: tensor for call in calls for tensor in call.inputs}  # a dict comes back, also of a single tensor
+    found = Model(model.input, wanted).forward(tokens, gradients="none")
     weights = []
     for call in calls:
         inputs, by_name = call.arguments([found[tensor] for tensor in call.inputs])
