@@ -21,7 +21,7 @@ A *set* is an object that says how it wants to be trained on:
 
     is_set                     True
     examples                   (x, y, sample_weight): a source, and labels and weights or None
-    batch_size, shuffle        as in `fit`
+    batch_size, shuffles       as `batch_size` and `shuffle` of `fit`
 """
 
 from concurrent.futures import ThreadPoolExecutor

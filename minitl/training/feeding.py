@@ -150,4 +150,4 @@ def opened(x, y, sample_weight, batch_size, shuffle=False):
     if y is not None or sample_weight is not None:
         name = type(x).__name__
         raise ArgumentError(f"x is a {name}, which holds the labels and their weights itself; leave the others out.")
-    return (*x.examples, x.batch_size, x.shuffle)
+    return (*x.examples, x.batch_size, x.shuffles)
