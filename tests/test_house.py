@@ -20,7 +20,7 @@ PACKAGES = """
     weights data features export training models transfer applications recipes
     sklearn serve
     course
-    cli utils callbacks saving
+    cli utils preprocessing callbacks saving
 """.split()
 MOST_LINES = 350
 MOST_LINES_OF_A_COMMAND = 90  # on average: a command parses, calls one function and prints

@@ -16,9 +16,35 @@ A stream whose batches should not be any batches also has
 
 A stream of texts of different lengths uses it to bring equal ones together (`text.stream`). Its `shape` is (N, None):
 each batch has a length of its own.
+
+A *set* is an object that says how it wants to be trained on:
+
+    is_set                     True
+    examples                   (x, y, sample_weight): a source, and labels and weights or None
+    batch_size, shuffles       as `batch_size` and `shuffle` of `fit`
 """
 
 from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+
+class Converted:
+    """An array (N, ...) in another type, converted batch by batch: a copy of it as a whole may not fit into memory."""
+
+    def __init__(self, array, dtype):
+        self.array, self.dtype, self.shape = array, np.dtype(dtype), array.shape
+
+    def __len__(self):
+        return len(self.array)
+
+    def __getitem__(self, batch):
+        return self.array[batch].astype(self.dtype)
+
+
+def part_of(x, where):
+    """Return a part of an array, or of a `Converted` one; nothing is copied or converted for a slice."""
+    return Converted(x.array[where], x.dtype) if isinstance(x, Converted) else x[where]
 
 
 def in_order(count, batch_size):
@@ -79,3 +105,8 @@ def read_ahead(x, batches, epoch=None):
 def is_stream(x):
     """Return whether the source x is a stream."""
     return getattr(x, "is_stream", False) is True
+
+
+def is_set(x):
+    """Return whether x is a set: examples with their labels."""
+    return getattr(x, "is_set", False) is True

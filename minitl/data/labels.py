@@ -5,18 +5,28 @@ import numpy as np
 from ..errors import DataError
 
 
-def to_categorical(labels, num_classes=None):
-    """Return integer labels (N,) as one-hot rows (N, num_classes) in float32."""
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise DataError(f"labels are {labels.dtype} of shape {labels.shape}; expected integers of shape (N,).")
-    if num_classes is None:
-        num_classes = int(labels.max()) + 1 if len(labels) else 0
-    if len(labels) and not (0 <= labels.min() and labels.max() < num_classes):
-        raise DataError(f"labels run from {labels.min()} to {labels.max()}; expected 0 to {num_classes - 1}.")
-    return np.eye(num_classes, dtype=np.float32)[labels]
+def to_categorical(x, num_classes=None):
+    """Return the class numbers x (...) as one-hot rows (..., num_classes) in float32. A last axis of size 1 is dropped."""
+    x = np.asarray(x)
+    if x.dtype.kind == "f" and np.isfinite(x).all() and (x == np.floor(x)).all():
+        x = x.astype(np.int64)  # class numbers that were read from a table
+    if x.ndim > 1 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.dtype.kind not in "iub":
+        raise DataError(f"x is {x.dtype} of shape {x.shape}; expected the numbers of classes, from 0 on.")
+    if not num_classes:
+        num_classes = int(x.max()) + 1 if x.size else 0
+    if x.size and not (0 <= x.min() and x.max() < num_classes):
+        raise DataError(f"labels run from {x.min()} to {x.max()}; expected 0 to {num_classes - 1}.")
+    return np.eye(num_classes, dtype=np.float32)[x.astype(np.int64)]
+
+
+def normalize(x, axis=-1, order=2):
+    """Return x with its vectors along `axis` divided by their norm of this order. Vectors of zeros stay as they are."""
+    x = np.asarray(x)
+    norm = np.atleast_1d(np.linalg.norm(x, order, axis))
+    norm[norm == 0] = 1
+    return x / np.expand_dims(norm, axis)
 
 
 def balanced_weights(labels, classes):

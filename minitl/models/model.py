@@ -63,6 +63,12 @@ class Model(Graph):
             known.update(zip(call.outputs, outputs if isinstance(outputs, list) else [outputs]))
         return self.output_structure.packed([known[each] for each in self.outputs])
 
+    def __getattr__(self, name):
+        """Say what to write for a method that Keras 3 has no more."""
+        if name in ("fit_generator", "evaluate_generator", "predict_generator"):
+            raise AttributeError(f"{name} is gone; fit, evaluate and predict take generators: model.{name[:-10]}(...).")
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     def _of_same_kind(self, inputs, outputs, name):
         return Model(inputs, outputs, name)
 

@@ -60,7 +60,7 @@ class Sequential(Model):
         and no inputs."""
         if name in ("input_structure", "output_structure", "calls") or hasattr(type(self), name):
             raise NoLayersYet(f"model '{self.name}' has no layers yet; the first one needs input_shape=(28, 28, 1).")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return super().__getattr__(name)
 
     def _with(self, member):
         """Return (start, end) of the row with one more layer or model. The first member gives the start."""

@@ -29,24 +29,23 @@ import time
 from collections.abc import Collection
 from contextlib import ExitStack, nullcontext
 
-import numpy as np
-
 from .. import interruption
 from ..arguments import whole_number
-from ..data.batches import in_order, one_pass, read_ahead, training_order
-from ..errors import ArgumentError
+from ..data.batches import is_set
+from ..errors import ArgumentError, DataError
 from ..features import KeptFeatures
 from ..kernels.memory import release
 from ..progress import Progress
 from ..randomness import generator
 from .calling import as_list, call_each, introduce, refuse_schedule
+from .feeding import Examples, Made, one_batch, opened
 from .history import epoch_line
 from .measuring import measure, returned
 from .recovery.backup import BackupAndRestore, sources_digest
 from .refused import check_batch, check_task, refuse_divergence, statistics_survive_errors
 from .state import Averages, TrainingState
 from .warned import before_training
-from .weighting import batch_of, combined_weights
+from .weighting import combined_weights
 
 
 def train_step(model, x, y_true, sample_weight=None, part=None, averages=None):
@@ -94,15 +93,19 @@ def fit(
     """Train `model` on examples x (N, ...) and labels y. Returns a `History`.
 
     x, y               one array each. With several inputs or outputs: a list or dict of arrays. x may be a stream
-                       (`data.PhotoStream`): then only one batch is in memory at a time
+                       (`data.PhotoStream`): then only one batch is in memory at a time. x alone may be a set, such as
+                       `image_dataset_from_directory` returns, or make batches (x, y): a generator, a `PyDataset`, any
+                       iterable
     batch_size         the number of examples per update
     epochs             the number of passes over all examples, less those before `initial_epoch`
     verbose            0 silent; 1 a progress bar (on a terminal) and a line per epoch; 2 a line per epoch
     callbacks          a `training.Callback` or several, called before and after every epoch and batch
     validation_split   the share of x and y, taken from their end, that is held back as validation data. Rounded as in
                        Keras: floor(N * (1 - share)) examples are left for training
-    validation_data    (x, y) or (x, y, sample_weight) to evaluate on after each epoch: the "val_" numbers
-    shuffle            True: a new random order of the examples in each epoch, from `utils.set_random_seed`
+    validation_data    (x, y) or (x, y, sample_weight) to evaluate on after each epoch: the "val_" numbers. Or a set, or
+                       what makes batches
+    shuffle            True: a new random order of the examples in each epoch, from `utils.set_random_seed`. For a set,
+                       it is the set that says it. For a `PyDataset`, it is the order of the batches
     class_weight       {class: weight}: how much a label of this class counts in the loss (1 if it is not named), for
                        classes with few examples. With a label for each pixel, it is a weight for each pixel; a label
                        that the loss ignores needs none. The "val_" numbers stay unweighted
@@ -112,7 +115,8 @@ def fit(
     validation_*       validation_steps: None, or the number of batches to evaluate on; validation_batch_size: None
                        (batch_size), or their size; validation_freq: evaluate after every so many epochs, or after
                        those in a list, which counts them from 1
-    steps_per_epoch    must be None: an epoch is one pass over all examples
+    steps_per_epoch    None: an epoch is one pass over all examples. A number: an epoch has so many batches, and the
+                       next one goes on from there. Where a generator never ends, it must be given
     frozen_once        True: run a frozen beginning of the model only once and keep its output (`features`). The numbers
                        are the same up to rounding, and training is faster. If a callback unfreezes layers, see
                        `training.Callback`
@@ -121,13 +125,13 @@ def fit(
     Raises DataError for arrays that do not fit. Raises DivergedError as soon as a loss or a gradient is not finite, or
     a gradient is so large that the update would not be finite.
     """
-    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
+    x, y, sample_weight, batch_size, shuffle = opened(x, y, sample_weight, batch_size, shuffle)
+    if is_set(validation_data):
+        *validation_data, size, _ = opened(validation_data, None, None, None)
+        validation_batch_size = size if validation_batch_size is None else validation_batch_size
+    batch_size = whole_number(batch_size, "batch_size")
+    steps = None if steps_per_epoch is None else whole_number(steps_per_epoch, "steps_per_epoch")
     validation = _validation_options(batch_size, validation_steps, validation_batch_size, validation_freq)
-    if steps_per_epoch is not None:
-        raise ArgumentError(
-            f"steps_per_epoch is {steps_per_epoch!r}; in minitl an epoch is one pass over all examples. Leave it "
-            "out, or fit a part of the examples."
-        )
     if shuffle not in (True, False):
         raise ArgumentError(f"shuffle is {shuffle!r}; expected True or False.")
     verbose = 1 if verbose == "auto" else verbose
@@ -135,8 +139,17 @@ def fit(
     epochs, initial_epoch = whole_number(epochs, "epochs", 0), whole_number(initial_epoch, "initial_epoch", 0)
     task = check_task(model, x, y, sample_weight, validation_split, validation_data)
     before_training(model, task, batch_size, shuffle)
-    weights = combined_weights(model, class_weight, task.sample_weight, task.y)
     refuse_schedule(callbacks, model.optimizer)
+    if task.x is None:
+        train = Made(model, x, steps, class_weight, shuffle)
+    else:
+        weights = combined_weights(model, class_weight, task.sample_weight, task.y)
+        train = Examples(model, task.x, task.y, weights, batch_size, shuffle, steps)
+    val = None
+    if task.x_val is not None:
+        val = Examples(model, task.x_val, task.y_val, task.sample_weight_val, validation[0])
+    elif validation_data is not None:
+        val = Made(model, validation_data, validation[1])
 
     def conditions():
         of_val = f"{sources_digest(task.x_val)} {sources_digest(task.y_val)}" if task.x_val is not None else False
@@ -145,17 +158,22 @@ def fit(
             "validation data": of_val,
             "sample weights": sources_digest(task.sample_weight),
             "options": f"batch_size {batch_size}, epochs {epochs}, shuffle {shuffle}, class_weight {class_weight}, "
-            f"validation {validation[:2]} {validation_freq}",
+            f"steps_per_epoch {steps}, validation {validation[:2]} {validation_freq}",
         }
 
     # `fit` has its own copy of the metrics, because a callback may call `evaluate` between two batches.
     averages = Averages(model, copy.deepcopy(model.metrics))
-    state = TrainingState(initial_epoch, generator(), averages, callbacks, conditions, task.x_val is not None)
+    state = TrainingState(initial_epoch, generator(), averages, callbacks, conditions, val is not None)
     model.stop_training, model.history = False, state.history
-    introduce(callbacks, model, verbose, epochs, -(-len(task.x[0]) // batch_size))
+    introduce(callbacks, model, verbose, epochs, train.number_of_batches)
     for callback in callbacks:
         callback.state = state
     is_backed_up = any(isinstance(callback, BackupAndRestore) for callback in callbacks)
+    if is_backed_up and not (train.can_be_kept and (val is None or val.can_be_kept)):
+        raise ArgumentError(
+            "BackupAndRestore cannot go on with batches that a program makes: it cannot have them made again from the "
+            "middle. Give arrays, a stream, or a set such as image_dataset_from_directory returns; or leave it out."
+        )
     kept = KeptFeatures(model)
     with interruption.graceful() if is_backed_up else nullcontext():
         try:
@@ -166,9 +184,11 @@ def fit(
                     call_each(callbacks, "on_epoch_begin", state.epoch, {})
                     state.begun = True
                 whole = model, task.x, task.x_val
-                part, *shortened = kept.shorten(*whole[1:], batch_size, verbose) if frozen_once else whole
-                _train_epoch(model, part, shortened[0], task, weights, state, epochs, batch_size, shuffle, verbose)
-                _end_epoch(model, part, shortened[1], task, state, epochs, validation, verbose)
+                is_shortened = frozen_once and train.can_be_kept
+                part, *shortened = kept.shorten(*whole[1:], batch_size, verbose) if is_shortened else whole
+                if not _train_epoch(model, part, train, shortened[0], state, epochs, verbose):
+                    break
+                _end_epoch(model, part, val, shortened[1], state, epochs, validation, verbose, train.goes_on)
             state.finished = True
         except interruption.Interrupted:
             call_each(callbacks, "on_interrupt")
@@ -191,37 +211,37 @@ def _validation_options(batch_size, steps, of_its_own, freq):
     return size, steps, lambda epoch: (epoch + 1) % freq == 0
 
 
-def _train_epoch(model, part, x, task, weights, state, epochs, batch_size, shuffle, verbose):
-    """Train on the rest of this epoch's examples. `part` is the trained end of the model, and x its examples.
+def _train_epoch(model, part, train, x, state, epochs, verbose):
+    """Train on the rest of this epoch's batches: on those of `train`, an `Examples` or a `Made`. `part` is the trained
+    end of the model, and x its examples. Returns whether there was a batch. Raises DataError if there was never one.
 
     `part` stays the same for the whole epoch; hence the exception described in `callbacks.Callback`. For a layer in
     `part`, freezing and unfreezing act on the next update.
     """
-    state.started, epoch, count = time.perf_counter(), state.epoch, len(x[0])
+    state.started = time.perf_counter()
     state.moved.update(layer.name for layer in part.layers if layer.trainable)
-    # The lengths differ if a training was resumed with other data (`despite_changes`).
-    if state.order is None or len(state.order) != count:
-        # The order is that of the whole model's examples, also where features of a frozen beginning stand for them.
-        state.order = training_order(task.x, batch_size, state.generator) if shuffle else np.arange(count)
-        state.examples_done = 0
-    with Progress(f"Epoch {epoch + 1}/{epochs}", count, enabled=verbose == 1) as bar:
-        bar.advance(state.examples_done)
-        _train_on_rest(model, part, x, task.y, weights, state, batch_size, bar)
+    batches = train.training(x, state)
+    done = state.examples_done - state.epoch_began_at
+    with Progress(f"Epoch {state.epoch + 1}/{epochs}", train.total(state.epoch_began_at), enabled=verbose == 1) as bar:
+        bar.advance(done)
+        _train_on_rest(model, part, batches, done // train.batch_size, state, bar)
+    if state.examples_done == 0 and not state.history.epoch:
+        raise DataError("x has made no batch; expected at least one (x, y). Is the generator used up? Make a new one.")
+    return state.examples_done > 0
 
 
-def _end_epoch(model, part, x_val, task, state, epochs, validation, verbose):
+def _end_epoch(model, part, val, x_val, state, epochs, validation, verbose, goes_on):
     """Validate, report the numbers of the epoch, and put them into the history."""
     epoch, logs = state.epoch, state.averages.results()
-    size, steps, is_evaluated = validation
-    if task.y_val is not None and is_evaluated(epoch):
+    _, steps, is_evaluated = validation
+    if val is not None and is_evaluated(epoch):
         averages = Averages(model, model.metrics)
-        batches = one_pass(x_val, size) if steps is None else in_order(len(x_val[0]), size)[:steps]
-        of_part = task.y_val, task.sample_weight_val, batches, averages
-        found = measure(model, part, x_val, *of_part, callbacks=state.callbacks)
-        logs.update({f"val_{name}": value for name, value in found.items()})
+        part = part if val.can_be_kept else model
+        found = measure(model, part, val.in_turn(x_val, steps), averages, callbacks=state.callbacks)
+        logs.update({f"val_{name}": value for name, value in found.items() if averages.totals})
     if verbose:
         print(epoch_line(epoch + 1, epochs, logs, time.perf_counter() - state.started), flush=True)
-    state.start_epoch(epoch + 1)
+    state.start_epoch(epoch + 1, goes_on)
     with interruption.deferred():
         call_each([each for each in state.callbacks if not each.comes_last], "on_epoch_end", epoch, logs)
         state.history.add(epoch, logs)  # with what the callbacks have added
@@ -229,22 +249,19 @@ def _end_epoch(model, part, x_val, task, state, epochs, validation, verbose):
         call_each([each for each in state.callbacks if each.comes_last], "on_epoch_end", epoch, logs)
 
 
-def _train_on_rest(model, part, x, y, weights, state, batch_size, bar):
-    """Do an update for each batch from `state.examples_done` on, until a callback sets `stop_training`. The state is up
-    to date at each call of a callback."""
+def _train_on_rest(model, part, batches, first, state, bar):
+    """Do an update for each of the batches, which are numbered from `first` on, until a callback sets `stop_training`.
+    The state is up to date at each call of a callback."""
     if model.stop_training and state.examples_done:
         return  # resumed from a checkpoint behind the batch that was the last one
-    starts = range(state.examples_done, len(state.order), batch_size)
-    batches = [state.order[first : first + batch_size] for first in starts]
-    for batch, examples in zip(batches, read_ahead(x, batches, state.epoch)):
-        number = state.examples_done // batch_size
+    for number, batch in enumerate(batches, first):
         call_each(state.callbacks, "on_train_batch_begin", number, {})
         call_each(state.callbacks, "before_update")
-        labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
-        train_step(model, part.input_structure.packed(examples), labels, sample_weight, part, state.averages)
-        state.examples_done += len(batch)
+        examples = part.input_structure.packed(batch.examples)
+        train_step(model, examples, batch.labels, batch.weights, part, state.averages)
+        state.examples_done += batch.count
         call_each(state.callbacks, "on_train_batch_end", number, state.averages.results())
-        bar.advance(len(batch), f"loss {state.averages.loss():.4f}")  # raises Interrupted after Ctrl-C
+        bar.advance(batch.count, f"loss {state.averages.loss():.4f}")  # raises Interrupted after Ctrl-C
         if model.stop_training:
             break
 
@@ -253,10 +270,8 @@ def train_on_batch(model, x, y=None, sample_weight=None, class_weight=None, retu
     """Do one update. Returns the loss before the update, or [loss, metrics...] if the model was compiled with
     metrics."""
     x, y, weights = check_batch(model, x, y, sample_weight)
-    weights = combined_weights(model, class_weight, weights, y)
     averages = Averages(model, model.metrics)
-    everything = slice(None)
-    labels, sample_weight = batch_of(model, y, everything), batch_of(model, weights, everything)
-    (examples,) = read_ahead(x, [everything])
-    train_step(model, model.input_structure.packed(examples), labels, sample_weight, averages=averages)
+    batch = one_batch(model, x, y, combined_weights(model, class_weight, weights, y))
+    examples = model.input_structure.packed(batch.examples)
+    train_step(model, examples, batch.labels, batch.weights, averages=averages)
     return returned(averages.results(), return_dict)

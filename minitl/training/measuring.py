@@ -3,15 +3,18 @@
 Who calls this: `Model.evaluate` and `predict`, and `loop` for the validation after each epoch.
 """
 
+import numpy as np
+
 from ..arguments import whole_number
-from ..data.batches import in_order, one_pass
-from ..features import outputs
+from ..data.made_batches import makes_batches
+from ..errors import DataError
 from ..features.one_pass import collected
+from ..progress import Progress
 from .calling import as_list, call_each, introduce
-from .refused import check_batch, check_examples
+from .feeding import Examples, Made, one_batch, opened
+from .refused import check_batch, check_examples, refuse_beside_made
 from .state import Averages
 from .warned import about_range
-from .weighting import batch_of
 
 
 def evaluate(
@@ -19,16 +22,25 @@ def evaluate(
 ):
     """Return the loss on examples x and labels y, or [loss, metrics...] if the model was compiled with metrics.
 
+    x           as in `fit`: arrays, a stream, a set, or what makes batches
     steps       None, or the number of batches after which to stop
     callbacks   their methods on_test_* are called
     """
-    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
-    x, y, weights = check_batch(model, x, y, sample_weight)
-    about_range(model, x)
-    batches, callbacks = _batches(x, batch_size, steps), as_list(callbacks)
-    introduce(callbacks, model, verbose, 1, len(batches))
+    x, y, sample_weight, batch_size, _ = opened(x, y, sample_weight, batch_size)
+    batch_size, steps = whole_number(batch_size, "batch_size"), _steps(steps)
+    if makes_batches(x):
+        refuse_beside_made(x, y=y, sample_weight=sample_weight)
+        feed = Made(model, x, steps)
+    else:
+        feed = Examples(model, *check_batch(model, x, y, sample_weight), batch_size, steps=steps)
+        about_range(model, feed.x)
+    callbacks = as_list(callbacks)
+    introduce(callbacks, model, verbose, 1, feed.number_of_batches)
     averages = Averages(model, model.metrics)
-    results = measure(model, model, x, y, weights, batches, averages, "Evaluating" if verbose else None, callbacks)
+    title = "Evaluating" if verbose else None
+    results = measure(model, model, feed.in_turn(feed.x, steps), averages, feed.total(), title, callbacks)
+    if not averages.totals:
+        raise DataError("x has made no batch; expected at least one (x, y). Is the generator used up? Make a new one.")
     if verbose:
         print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
     return returned(results, return_dict)
@@ -38,64 +50,78 @@ def predict(model, x, batch_size=32, verbose=1, steps=None, callbacks=None):
     """Return the model's output for each example of x, computed `batch_size` at a time. The layers keep nothing for
     `backward`.
 
+    x           as in `fit`: arrays, a stream, a set, or what makes batches; labels among these are not used
     steps       None, or the number of batches after which to stop
     callbacks   their methods on_predict_* are called
     """
-    batch_size = whole_number(32 if batch_size is None else batch_size, "batch_size")
-    x = check_examples(model, x)
-    about_range(model, x)
+    x, _, _, batch_size, _ = opened(x, None, None, batch_size)
+    batch_size, steps = whole_number(batch_size, "batch_size"), _steps(steps)
+    if makes_batches(x):
+        feed = Made(model, x, steps, has_labels=False)
+    else:
+        feed = Examples(model, check_examples(model, x), batch_size=batch_size, steps=steps)
+        about_range(model, feed.x)
     callbacks = as_list(callbacks)
-    # A callback is shown the outputs of each batch, and may stop after any of them: so the examples come in order.
-    batches = _batches(x, batch_size, steps, in_their_order=bool(callbacks))
-    introduce(callbacks, model, verbose, 1, len(batches))
-    model.stop_predicting = False
+    introduce(callbacks, model, verbose, 1, feed.number_of_batches)
+    model.stop_predicting, title = False, "Predicting" if verbose in (1, "auto") else None
     call_each(callbacks, "on_predict_begin", {})
-    found, count, done = None, len(x[0]) if steps is None else batches[-1].stop, 0
-    title = "Predicting" if verbose in (1, "auto") else None
-    for number, batch, y in _announced(model, x, batches, title, callbacks, "on_predict_batch_begin"):
-        arrays = model.output_structure.flat(y, "outputs")
-        found = collected(found, batch, arrays, count)
-        done += len(arrays[0])
-        call_each(callbacks, "on_predict_batch_end", number, {"outputs": y})
-        if model.stop_predicting:
-            break
+    # A callback is shown the outputs of each batch, and may stop after any of them: so the examples come in order.
+    batches, found, done = feed.in_turn(feed.x, steps, in_their_order=bool(callbacks)), None, 0
+    with Progress(title or "Predicting", feed.total(), enabled=title is not None) as bar:
+        for number, batch in enumerate(batches):
+            call_each(callbacks, "on_predict_batch_begin", number, {})
+            y = model.forward(model.input_structure.packed(batch.examples), gradients="none")
+            arrays = model.output_structure.flat(y, "outputs")
+            found = collected(found, batch.positions, arrays, feed.total()) if feed.x else [*(found or ()), arrays]
+            done += batch.count
+            call_each(callbacks, "on_predict_batch_end", number, {"outputs": y})
+            if model.stop_predicting:
+                break
+            bar.advance(batch.count)
     call_each(callbacks, "on_predict_end", {})
+    if not done:
+        raise DataError("x has made no batch; expected at least one. Is the generator used up? Make a new one.")
+    found = found if feed.x else tuple(map(np.concatenate, zip(*found)))
     return model.output_structure.packed(tuple(each[:done] for each in found))
 
 
 def test_on_batch(model, x, y=None, sample_weight=None, return_dict=False):
     """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
-    x, y, weights = check_batch(model, x, y, sample_weight)
+    batch = one_batch(model, *check_batch(model, x, y, sample_weight))
     averages = Averages(model, model.metrics)
-    return returned(measure(model, model, x, y, weights, in_order(len(x[0]), len(x[0])), averages), return_dict)
+    return returned(measure(model, model, [batch], averages), return_dict)
 
 
 def predict_on_batch(model, x):
     """Return the model's output for one batch."""
-    x = check_examples(model, x)
-    ((_, y),) = outputs(model, x, in_order(len(x[0]), len(x[0])))
-    return y
+    examples = one_batch(model, check_examples(model, x)).examples
+    return model.forward(model.input_structure.packed(examples), gradients="none")
 
 
 test_on_batch.__test__ = False  # no test for pytest
 
 
-def measure(model, part, x, y, weights, batches, averages, title=None, callbacks=()):
-    """Return the loss and the metrics of the model on these batches, by name. Nothing is updated.
+def measure(model, part, batches, averages, total=None, title=None, callbacks=()):
+    """Return the loss and the metrics of the model on these `feeding.Batch`es, by name. Nothing is updated.
 
-    part   the trained end of the model whose beginning has been run before, or the model itself
+    part    the trained end of the model whose beginning has been run before, or the model itself
+    total   the number of examples, if it is known, and `title`, the words before it: for the progress bar
     """
     averages.reset()
     model.stop_evaluating, logs = False, {}
     call_each(callbacks, "on_test_begin", {})
-    for number, batch, y_pred in _announced(part, x, batches, title, callbacks, "on_test_batch_begin"):
-        labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
-        given = () if sample_weight is None else (sample_weight,)
-        averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight)
-        if callbacks:
-            call_each(callbacks, "on_test_batch_end", number, averages.results())
-        if model.stop_evaluating:
-            break
+    with Progress(title or "Evaluating", total, enabled=title is not None) as bar:
+        for number, batch in enumerate(batches):
+            call_each(callbacks, "on_test_batch_begin", number, {})
+            y_pred = part.forward(part.input_structure.packed(batch.examples), gradients="none")
+            given = () if batch.weights is None else (batch.weights,)
+            loss = model.loss.forward(batch.labels, y_pred, *given)
+            averages.add(loss, batch.labels, y_pred, batch.weights)
+            if callbacks:
+                call_each(callbacks, "on_test_batch_end", number, averages.results())
+            if model.stop_evaluating:
+                break
+            bar.advance(batch.count)
     logs = averages.results()
     call_each(callbacks, "on_test_end", logs)
     return logs
@@ -109,23 +135,5 @@ def returned(results, return_dict):
     return values if len(values) > 1 else values[0]
 
 
-def _batches(x, batch_size, steps, in_their_order=False):
-    """Return batches for all examples of x, or for the first `steps` batches. These are slices, unless all examples are
-    wanted and a source asks for another order."""
-    if steps is None and not in_their_order:
-        return one_pass(x, batch_size)
-    batches = in_order(len(x[0]), batch_size)
-    return batches if steps is None else batches[: whole_number(steps, "steps")]
-
-
-def _announced(part, x, batches, title, callbacks, event):
-    """Yield (number, batch, output) for each of the batches. The method `event` of the callbacks is called before the
-    batch is computed."""
-    running = outputs(part, x, batches, title)
-    for number in range(len(batches)):
-        call_each(callbacks, event, number, {})
-        for batch, y in running:
-            yield number, batch, y
-            break
-    for _ in running:  # its end: the progress bar is removed, and a signal is answered
-        pass
+def _steps(steps):
+    return None if steps is None else whole_number(steps, "steps")

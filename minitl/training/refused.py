@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..data.batches import is_stream
+from ..data.batches import Converted, is_stream, part_of
+from ..data.made_batches import makes_batches
 from ..errors import ArgumentError, DataError, DivergedError, GraphError
 from ..losses import WeightedSum
 from ..metrics import Metric
@@ -22,10 +23,11 @@ from .weighting import flat_weights
 
 class Task(NamedTuple):
     """The checked training and validation data of `fit`, as tuples: a source for each input (`data.batches`), labels
-    and weights for each output. Without weights, or without validation data, these fields are None."""
+    and weights for each output. Without weights, or without validation data, these fields are None. So are those of
+    batches that a program makes: they are checked one by one."""
 
-    x: tuple
-    y: tuple
+    x: tuple | None
+    y: tuple | None
     sample_weight: tuple | None
     x_val: tuple | None
     y_val: tuple | None
@@ -37,14 +39,19 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
     """Check the model and the data that `fit` was given, before any work is done. Returns a `Task`."""
     if not any(layer.trainable_names for layer in model.layers):
         raise GraphError("nothing to train: every layer with parameters is frozen. transfer.unfreeze opens layers.")
-    x, y, weights = check_batch(model, x, y, sample_weight)
+    is_made, nothing = makes_batches(x), (None, None, None)
+    if is_made:
+        refuse_beside_made(x, y=y, sample_weight=sample_weight, validation_split=validation_split or None)
+    x, y, weights = nothing if is_made else check_batch(model, x, y, sample_weight)
+    if makes_batches(validation_data):
+        return Task(x, y, weights, *nothing, was_split=False)
     if validation_data is not None:
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             kind = type(validation_data).__name__
             raise DataError(f"validation_data is {kind}; expected a pair (x, y), or (x, y, sample_weight).")
         return Task(x, y, weights, *check_batch(model, *validation_data), was_split=False)
     if not validation_split:
-        return Task(x, y, weights, None, None, None, was_split=False)
+        return Task(x, y, weights, *nothing, was_split=False)
     count, is_share = len(x[0]), isinstance(validation_split, (int, float, np.number))
     held_back = count - math.floor(count * (1.0 - validation_split)) if is_share else 0  # rounded as Keras does
     if not 0 < held_back < count:
@@ -59,30 +66,58 @@ def check_task(model, x, y, sample_weight=None, validation_split=0.0, validation
             "give the second one as validation_data."
         )
     parts = [
-        tuple(each if each is None else each[where] for each in arrays) if arrays is not None else None
+        tuple(each if each is None else part_of(each, where) for each in arrays) if arrays is not None else None
         for where in (slice(None, count - held_back), slice(count - held_back, None))
         for arrays in (x, y, weights)
     ]
     return Task(*parts, was_split=True)
 
 
+def refuse_beside_made(made, **others):
+    """Raise ArgumentError unless all `others`, the arguments beside an x that makes batches, are None."""
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise ArgumentError(
+            f"{given[0]} was given beside a {type(made).__name__}, which makes batches (x, y) or (x, y, "
+            "sample_weight): put labels and weights into these, and validation data into validation_data."
+        )
+
+
 def check_examples(model, x):
-    """Return x as a tuple of sources, one for each input. Raises DataError unless each is a NumPy array or a stream
-    that is not empty and has the type and shape of its input, and all have the same number of examples."""
-    sources = model.input_structure.flat(x, "x")
-    for each, tensor, name in zip(sources, model.inputs, model.input_structure.names):
-        what = "x" if len(sources) == 1 else f"x for '{name}'"
-        if not isinstance(each, np.ndarray) and not is_stream(each):
-            raise DataError(f"{what} is {type(each).__name__}; expected a NumPy array of examples, as (N, H, W, C).")
-        if is_stream(each):
-            _check_stream(each, what)
+    """Return x as a tuple of sources, one for each input. Arrays of another type than the model computes in are
+    `Converted`, batch by batch. Raises DataError unless each is an array or a stream that is not empty and has the
+    shape of its input, and all have the same number of examples."""
+    found, dtype = [], model.dtype or np.dtype("float32")
+    for each, tensor, name in zip(model.input_structure.flat(x, "x"), model.inputs, model.input_structure.names):
+        what = "x" if len(model.inputs) == 1 else f"x for '{name}'"
+        each = _source(each, what)
         if not each.shape:
             raise DataError(f"{what} is a single number; expected an array of examples (N, ...).")
         if len(each) == 0:
             raise DataError(f"{what} is empty: its shape is {each.shape}. Expected at least one example.")
-        _check_type(each, tensor, what, model.dtype or np.dtype("float32"))
-    model.check_shape(*(each.shape for each in sources))
-    return sources
+        _check_type(each, tensor, what, dtype)
+        is_array = isinstance(each, np.ndarray)
+        found.append(Converted(each, dtype) if is_array and tensor.is_floating and each.dtype != dtype else each)
+    model.check_shape(*(each.shape for each in found))
+    return tuple(found)
+
+
+def _source(given, what):
+    """Return an array or a stream as it is; a list of numbers, or an array of another library, as a NumPy array."""
+    if is_stream(given):
+        _check_stream(given, what)
+    elif not isinstance(given, np.ndarray):
+        holds_arrays = isinstance(given, (list, tuple)) and any(np.ndim(each) > 1 for each in given)
+        if holds_arrays or not (isinstance(given, (list, tuple)) or hasattr(given, "__array__")):
+            hint = " np.stack(x) makes one of a list." if holds_arrays else ""
+            raise DataError(
+                f"{what} is {type(given).__name__}; expected a NumPy array of examples, as (N, H, W, C).{hint}"
+            )
+        try:
+            given = np.asarray(given)
+        except ValueError:
+            raise DataError(f"{what} is a list of examples of different shapes; expected one shape for all.") from None
+    return given
 
 
 def _check_stream(stream, what):
@@ -104,8 +139,8 @@ def _check_stream(stream, what):
 
 
 def _check_type(x, tensor, what, expected):
-    """Raise DataError unless x has the type that its input expects: the type that the model computes in, or an integer
-    type."""
+    """Raise DataError unless x has a type that its input takes: real numbers or an integer type. A stream has the type
+    that the model computes in."""
     if not tensor.is_floating:
         if np.dtype(x.dtype).kind not in "iub":
             raise DataError(f"{what} is {x.dtype}; the input takes integers ({tensor.dtype}).")
@@ -114,11 +149,10 @@ def _check_type(x, tensor, what, expected):
             raise DataError(
                 f"{what} is {x.dtype}; the input takes a mask: booleans, or 0 and 1. Are the inputs in another order?"
             )
-    elif x.dtype != expected:
-        hint = f"x.astype('{expected}') converts it."
-        if x.dtype == np.uint8:
-            hint = f"Raw pixels must be preprocessed: preprocess_input of the base's module, or {hint}"
-        raise DataError(f"{what} is {x.dtype}; the model computes in {expected}. {hint}")
+    elif is_stream(x) and x.dtype != expected:
+        raise DataError(f"{what} is a stream of {x.dtype}; the model computes in {expected}.")
+    elif np.dtype(x.dtype).kind not in "biuf":
+        raise DataError(f"{what} is {x.dtype}; expected numbers, as {expected}.")
 
 
 def check_batch(model, x, y, sample_weight=None):

@@ -18,6 +18,7 @@ class TrainingState:
     begun           True once `on_epoch_begin` of this epoch has been called
     order           the order of the examples in this epoch, or None before it is drawn
     examples_done   how many examples at the front of this order have been trained on
+    epoch_began_at  how many of them were done in earlier epochs: not 0 only where `steps_per_epoch` divides a pass
     averages        the loss and the metrics over these examples
     generator       the random generator that draws the orders
     history         the `History` of the earlier epochs
@@ -42,8 +43,12 @@ class TrainingState:
         """Return whether an epoch may have a number of this name. A callback of your own may add any."""
         return name in self.log_names or not self.all_names_known
 
-    def start_epoch(self, epoch):
-        self.epoch, self.begun, self.order, self.examples_done = epoch, False, None, 0
+    def start_epoch(self, epoch, goes_on=False):
+        """Begin an epoch. With `goes_on`, it takes the examples that the pass before it has left over, if any."""
+        self.epoch, self.begun = epoch, False
+        if not goes_on or self.order is None or self.examples_done >= len(self.order):
+            self.order, self.examples_done = None, 0
+        self.epoch_began_at = self.examples_done
         self.averages.reset()
 
 

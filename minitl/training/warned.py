@@ -74,6 +74,8 @@ def before_training(model, task, batch_size, shuffle):
     """Warn of likely mistakes in the model and the data before `fit` trains. `task` is a checked `Task`."""
     _about_freezing(model)
     _about_zeros(model)
+    if task.x is None:  # nothing is known of batches before they are made
+        return
     about_range(model, task.x)
     for k, (_, loss) in enumerate(losses_of(model)):
         y_val = None if task.y_val is None else task.y_val[k]

@@ -170,9 +170,10 @@ X, Y = np.zeros((8, 6, 6, 1), np.float32), np.zeros(8, int)
 BAD_DATA = [
     (X, Y[:7], DataError, "x holds 8 examples and y 7 labels"),
     (X[:0], Y[:0], DataError, "x is empty"),
-    (X.astype(np.float64), Y, DataError, r"x is float64; the model computes in float32. x.astype\('float32'\)"),
-    (X.astype(np.uint8), Y, DataError, "x is uint8; .*preprocess_input"),
-    (X.tolist(), Y, DataError, "x is list; expected a NumPy array"),
+    (X.astype(complex), Y, DataError, "x is complex128; expected numbers, as float32"),
+    (X.astype(str), Y, DataError, "x is <U"),
+    (list(X), Y, DataError, r"x is list; expected a NumPy array.* np.stack\(x\)"),
+    ([[1, 2], [3]], Y, DataError, "x is a list of examples of different shapes"),
     (np.zeros((8, 1, 6, 6), np.float32), Y, ShapeError, r"found \(8, 1, 6, 6\). This looks like \(N, C, H, W\)"),
     (X[0], Y, ShapeError, r"batch axis: x\[None\]"),
     (
@@ -254,7 +255,8 @@ def test_divergence_names_the_layer(rng):
         ({"validation_split": 1e-20}, "of 8 examples it would hold back 0"),
         ({"validation_split": -0.5}, "validation_split is -0.5"),
         ({"shuffle": "batch"}, "shuffle is 'batch'; expected True or False"),
-        ({"steps_per_epoch": 3}, "steps_per_epoch is 3; in minitl an epoch is one pass"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch is 0"),
+        ({"validation_data": X.astype(str)}, r"validation_data is ndarray; expected a pair \(x, y\)"),
         ({"validation_freq": 0}, "validation_freq is 0"),
         ({"epochs": -1}, "epochs is -1"),
         ({"validation_split": 1}, "validation_split is 1"),

@@ -27,6 +27,7 @@ import numpy as np
 
 from ... import randomness
 from ...arguments import whole_number
+from ...data.batches import Converted
 from ...errors import ArgumentError, CheckpointError
 from ...kernels import parallel
 from ...optimizers import Optimizer
@@ -166,7 +167,7 @@ def captured(model, state):
     optimizer = model.optimizer
     return {
         "epoch": state.epoch, "begun": state.begun, "order": state.order, "examples_done": state.examples_done,
-        "finished": state.finished, "stop_training": model.stop_training,
+        "epoch_began_at": state.epoch_began_at, "finished": state.finished, "stop_training": model.stop_training,
         "averages": list(state.averages.totals.items()),
         "metrics": [vars(each.metric) for each in state.averages.metrics],
         "history": [state.history.epoch, state.history.history],
@@ -239,7 +240,7 @@ def _restore(content, model, state):
             vars(loss).update(attributes)
     model.stop_training, state.finished = content["stop_training"], content["finished"]
     state.epoch, state.begun, state.order = content["epoch"], content["begun"], content["order"]
-    state.examples_done = content["examples_done"]
+    state.examples_done, state.epoch_began_at = content["examples_done"], content["epoch_began_at"]
     state.averages.totals = dict(content["averages"])
     for each, attributes in zip(state.averages.metrics, content["metrics"], strict=True):
         vars(each.metric).update(attributes)
@@ -283,6 +284,8 @@ def sources_digest(sources):
 
 
 def _source_digest(x):
+    if isinstance(x, Converted):
+        x = x.array
     if not isinstance(x, np.ndarray):
         if not hasattr(x, "digest"):
             raise ArgumentError(
