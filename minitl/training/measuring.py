@@ -3,6 +3,7 @@
 Who calls this: `Model.evaluate` and `predict`, and `loop` for the validation after each epoch.
 """
 
+from .. import regularizers
 from ..arguments import whole_number
 from ..data.batches import in_order, one_pass
 from ..features import outputs
@@ -86,12 +87,12 @@ def measure(model, part, x, y, weights, batches, averages, title=None, callbacks
     part   the trained end of the model whose beginning has been run before, or the model itself
     """
     averages.reset()
-    model.stop_evaluating, logs = False, {}
+    model.stop_evaluating, logs, penalty = False, {}, regularizers.penalty(part.layers)
     call_each(callbacks, "on_test_begin", {})
     for number, batch, y_pred in _announced(part, x, batches, title, callbacks, "on_test_batch_begin"):
         labels, sample_weight = batch_of(model, y, batch), batch_of(model, weights, batch)
         given = () if sample_weight is None else (sample_weight,)
-        averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight)
+        averages.add(model.loss.forward(labels, y_pred, *given), labels, y_pred, sample_weight, penalty)
         if callbacks:
             call_each(callbacks, "on_test_batch_end", number, averages.results())
         if model.stop_evaluating:
