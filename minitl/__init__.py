@@ -2,7 +2,7 @@
 
 This is the reading order. Each package imports only from those before it:
 
-    files, kernels, initializers, losses, optimizers, metrics, layers, graph, testing      the engine
+    files, kernels, initializers, regularizers, losses, optimizers, metrics, layers, graph, testing   the engine
     weights, data, features, export, training, models, transfer, applications, recipes     transfer learning with it
     sklearn                                                                                doors to other tools
     course                                                                                 the course
@@ -25,6 +25,7 @@ from . import (
     metrics,
     models,
     optimizers,
+    regularizers,
     saving,
     testing,
     training,
@@ -54,6 +55,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
     "saving",
     "set_random_seed",
     "testing",

@@ -144,12 +144,23 @@ class NotHere(NamedTuple):
 NAME = NotHere(is_name=True)
 DTYPE = NotHere(None, ("float32",), "minitl computes in float32.")
 DATA_FORMAT = NotHere(None, ("channels_last",), "Images are (N, H, W, C): use x.transpose(0, 2, 3, 1).")
-REGULARIZER = NotHere(instead="To keep weights small, give the optimizer a weight_decay.")
-CONSTRAINT = NotHere(instead="To keep weights small, give the optimizer a weight_decay.")
+ACTIVITY_REGULARIZER = NotHere(instead="To keep weights small, use kernel_regularizer.")
+CONSTRAINT = NotHere(instead="To keep weights small, use kernel_regularizer, or the optimizer's weight_decay.")
+
+
+class OfBase(NotHere):
+    """An argument of Keras that the base class has for all classes: it is handed on by its name."""
+
+    def check(self, owner, argument, value):
+        """Accept every value: the base class checks it."""
+
+
+REGULARIZER = OfBase()  # a regularizer of the parameter that the argument is named after (`layers.base`)
 
 
 def keras_arguments(after=None, **not_here):
-    """Return a decorator that gives a function Keras's arguments which it does not have: {name: `NotHere`}.
+    """Return a decorator that gives a function Keras's arguments which it does not have: {name: `NotHere`}, or
+    `OfBase`.
 
     They stand behind the argument `after` (None: before all others), in Keras's order. So an argument that is given by
     its position means what it means in Keras. Their default values are accepted; other values raise an ArgumentError
@@ -185,7 +196,7 @@ def keras_arguments(after=None, **not_here):
                 raise ArgumentError(f"{owner} got {twice[0]} twice: by its position and by its name.")
             given.update(kwargs)
             for name, each in not_here.items():
-                if name in given:
+                if name in given and not isinstance(each, OfBase):
                     each.check(owner, name, given.pop(name))
             return function(*args[:of_self], **given)
 

@@ -9,7 +9,8 @@ import numpy as np
 from .. import initializers
 from ..data.preparation import Preparation
 from ..errors import ArgumentError
-from ..layers import GlobalAveragePooling2D, GlobalMaxPooling2D
+from ..graph.order import source_inputs
+from ..layers import GlobalAveragePooling2D, GlobalMaxPooling2D, Input, SymbolicTensor
 from ..weights import find_weights, load_weights
 
 
@@ -44,9 +45,30 @@ class Application(NamedTuple):
         return [*reversed(self.fine_tuning.values()), self.last_layer]
 
 
-def check_arguments(weights, include_top, input_shape, pooling, classes, native_size, smallest_size):
-    """Check that the arguments go together, and return the input shape of the network. Raises ArgumentError."""
+def check_arguments(
+    weights, include_top, input_shape, pooling, classes, native_size, smallest_size, images=None, last="softmax"
+):
+    """Check that the arguments go together, and return the input shape of the network. Raises ArgumentError.
+
+    images, last   the arguments input_tensor and classifier_activation
+    """
     native = (native_size, native_size, 3)
+    if not isinstance(include_top, (bool, np.bool_, int)):
+        raise ArgumentError(
+            f"include_top is {include_top!r}; expected True or False. It is the first argument, as in Keras, and "
+            "weights is the second: give them by name."
+        )
+    if images is not None:
+        if not isinstance(images, SymbolicTensor):
+            raise ArgumentError(
+                f"input_tensor is {images!r:.80}; expected a symbolic tensor such as Input((224, 224, 3)). The shape "
+                "of an image is input_shape."
+            )
+        if input_shape is not None and tuple(input_shape) != images.shape[1:]:
+            raise ArgumentError(f"input_shape is {input_shape!r}, but input_tensor has {images.shape}. Leave one out.")
+        input_shape = images.shape[1:]
+    if weights == "imagenet" and include_top and last not in ("softmax", None):
+        raise ArgumentError(f"classifier_activation is {last!r}; with ImageNet's top it must be 'softmax' or None.")
     if input_shape is None:
         input_shape = native if include_top else (None, None, 3)
     sizes = list(input_shape) if isinstance(input_shape, (tuple, list)) else []
@@ -70,6 +92,18 @@ def check_arguments(weights, include_top, input_shape, pooling, classes, native_
     if pooling not in (None, "avg", "max"):
         raise ArgumentError(f"pooling is {pooling!r}; expected None, 'avg' or 'max'.")
     return input_shape
+
+
+def first_tensors(images, input_shape):
+    """Return (the symbolic images at which the network begins, the input of its model, or a list of several).
+
+    images   the argument input_tensor: the output of other layers, which then belong to the model, or None
+    """
+    if images is None:
+        images = Input(input_shape)
+        return images, images
+    inputs = source_inputs([images])
+    return images, inputs if len(inputs) > 1 else inputs[0]
 
 
 def add_pooling(x, pooling, average="global_average_pooling2d", maximum="global_max_pooling2d"):

@@ -24,10 +24,9 @@ from ..layers import (
     DepthwiseConv2D,
     Dropout,
     GlobalAveragePooling2D,
-    Input,
 )
 from ..models import Model
-from .building import Application, add_pooling, check_arguments, load_named_weights
+from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["EfficientNetLite0", "decode_predictions", "preprocess_input"]
@@ -47,23 +46,36 @@ STEM, TOP = 32, 1280  # channels of the first convolution and of the last one
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def EfficientNetLite0(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def EfficientNetLite0(
+    include_top=True,
+    weights="imagenet",
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name="efficientnet_lite0",
+):
     """Return the network as a `Model`.
 
-    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
     include_top   True: with the global average pooling and the dense layer for ImageNet's classes
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
+    input_tensor  None, or a symbolic tensor with the images, in place of input_shape: layers before it belong to the
+                  model, too
     input_shape   (H, W, C) of one image; default: (224, 224, 3) with the top, any size without it
     pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
     classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
+    classifier_activation   'softmax', or None: then the top ends with its logits
 
     Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
     ArgumentError for other arguments, and WeightsError for the file.
     """
-    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
+    sizes = NATIVE_SIZE, SMALLEST_SIZE, input_tensor, classifier_activation
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, *sizes)
 
     with load_named_weights(weights, "efficientnet_lite0", without_top=not include_top) as load:
-        images = Input(input_shape)
-        x = convolution(images, STEM, 3, "stem", strides=2)
+        x, inputs = first_tensors(input_tensor, input_shape)
+        x = convolution(x, STEM, 3, "stem", strides=2)
         for stage, (blocks, kernel, stride, widen, channels) in enumerate(STAGES, 1):
             for number in range(blocks):
                 name = f"block{stage}{'abcd'[number]}"
@@ -72,10 +84,10 @@ def EfficientNetLite0(weights="imagenet", include_top=True, input_shape=None, po
         if include_top:
             x = GlobalAveragePooling2D(name="avg_pool")(x)
             x = Dropout(0.2, name="top_dropout")(x)
-            x = Dense(classes, activation="softmax", name="predictions")(x)
+            x = Dense(classes, activation=classifier_activation, name="predictions")(x)
         else:
             x = add_pooling(x, pooling, "avg_pool", "max_pool")
-        return load(Model(images, x, name="efficientnet_lite0"))
+        return load(Model(inputs, x, name=name))
 
 
 def inverted_residual(x, kernel, stride, widen, channels, name):

@@ -21,11 +21,10 @@ from ..layers import (
     Conv2D,
     Dense,
     GlobalAveragePooling2D,
-    Input,
     MaxPooling2D,
 )
 from ..models import Model
-from .building import Application, add_pooling, check_arguments, load_named_weights
+from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
@@ -114,29 +113,42 @@ NETWORK = [
 NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def InceptionV3(
+    include_top=True,
+    weights="imagenet",
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name="inception_v3",
+):
     """Return the network as a `Model`.
 
-    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
     include_top   True: with the global average pooling and the dense layer for ImageNet's classes
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
+    input_tensor  None, or a symbolic tensor with the images, in place of input_shape: layers before it belong to the
+                  model, too
     input_shape   (H, W, C) of one image; default: (299, 299, 3) with the top, any size without it
     pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
     classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
+    classifier_activation   'softmax', or None: then the top ends with its logits
 
     Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
     ArgumentError for other arguments, and WeightsError for the file.
     """
-    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
+    sizes = NATIVE_SIZE, SMALLEST_SIZE, input_tensor, classifier_activation
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, *sizes)
 
     with load_named_weights(weights, "inception_v3" if include_top else "inception_v3-notop") as load:
-        images = Input(input_shape)
-        x = _row(images, NETWORK, _Names())
+        x, inputs = first_tensors(input_tensor, input_shape)
+        x = _row(x, NETWORK, _Names())
         if include_top:
             x = GlobalAveragePooling2D(name="avg_pool")(x)
-            x = Dense(classes, activation="softmax", name="predictions")(x)
+            x = Dense(classes, activation=classifier_activation, name="predictions")(x)
         else:
             x = add_pooling(x, pooling)
-        return load(Model(images, x, name="inception_v3"))
+        return load(Model(inputs, x, name=name))
 
 
 def _row(x, parts, names):

@@ -14,12 +14,11 @@ from ..layers import (
     Conv2D,
     Dense,
     GlobalAveragePooling2D,
-    Input,
     MaxPooling2D,
     ZeroPadding2D,
 )
 from ..models import Model
-from .building import Application, add_pooling, check_arguments, load_named_weights
+from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["ResNet50", "decode_predictions", "preprocess_input"]
@@ -37,23 +36,36 @@ STAGES = [
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def ResNet50(
+    include_top=True,
+    weights="imagenet",
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name="resnet50",
+):
     """Return the network as a `Model`.
 
-    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
     include_top   True: with the global average pooling and the dense layer for ImageNet's classes
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
+    input_tensor  None, or a symbolic tensor with the images, in place of input_shape: layers before it belong to the
+                  model, too
     input_shape   (H, W, C) of one image; default: (224, 224, 3) with the top, any size without it
     pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
     classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
+    classifier_activation   'softmax', or None: then the top ends with its logits
 
     Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
     ArgumentError for other arguments, and WeightsError for the file.
     """
-    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
+    sizes = NATIVE_SIZE, SMALLEST_SIZE, input_tensor, classifier_activation
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, *sizes)
 
     with load_named_weights(weights, "resnet50" if include_top else "resnet50-notop") as load:
-        images = Input(input_shape)
-        x = ZeroPadding2D(3, name="conv1_pad")(images)
+        x, inputs = first_tensors(input_tensor, input_shape)
+        x = ZeroPadding2D(3, name="conv1_pad")(x)
         x = Conv2D(64, 7, strides=2, name="conv1_conv")(x)
         x = normalized(x, "conv1")
         x = Activation("relu", name="conv1_relu")(x)
@@ -67,10 +79,10 @@ def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=Non
 
         if include_top:
             x = GlobalAveragePooling2D(name="avg_pool")(x)
-            x = Dense(classes, activation="softmax", name="predictions")(x)
+            x = Dense(classes, activation=classifier_activation, name="predictions")(x)
         else:
             x = add_pooling(x, pooling, "avg_pool", "max_pool")
-        return load(Model(images, x, name="resnet50"))
+        return load(Model(inputs, x, name=name))
 
 
 def residual_block(x, filters, name, stride=1, widen=False):

@@ -4,9 +4,9 @@ Layer names are Keras's, and so they are the names in the files of weights.
 """
 
 from ..data.preparation import CAFFE, preprocess_caffe
-from ..layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
+from ..layers import Conv2D, Dense, Flatten, MaxPooling2D
 from ..models import Model
-from .building import Application, add_pooling, check_arguments, load_named_weights
+from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
 from .imagenet import decode_predictions
 
 __all__ = ["VGG16", "decode_predictions", "preprocess_input"]
@@ -17,22 +17,35 @@ BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def VGG16(
+    include_top=True,
+    weights="imagenet",
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    name="vgg16",
+):
     """Return the network as a `Model`.
 
-    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
     include_top   True: with the three dense layers, which fix the input size (224x224 pixels for ImageNet's weights)
+    weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
+    input_tensor  None, or a symbolic tensor with the images, in place of input_shape: layers before it belong to the
+                  model, too
     input_shape   (H, W, C) of one image; default: (224, 224, 3) with the top, any size without it
     pooling       without the top: None (the last map), 'avg' or 'max' (one number for each channel)
     classes       the number of outputs of the top; it must be 1000 if the weights are ImageNet's
+    classifier_activation   'softmax', or None: then the top ends with its logits
 
     Prepare the images with `preprocess_input`. `decode_predictions` gives the class names for ImageNet's top. Raises
     ArgumentError for other arguments, and WeightsError for the file.
     """
-    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, NATIVE_SIZE, SMALLEST_SIZE)
+    sizes = NATIVE_SIZE, SMALLEST_SIZE, input_tensor, classifier_activation
+    input_shape = check_arguments(weights, include_top, input_shape, pooling, classes, *sizes)
 
     with load_named_weights(weights, "vgg16" if include_top else "vgg16-notop") as load:
-        x = images = Input(input_shape)
+        x, inputs = first_tensors(input_tensor, input_shape)
         for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
             for number in range(1, convolutions + 1):
                 x = Conv2D(filters, 3, padding="same", activation="relu", name=f"block{block}_conv{number}")(x)
@@ -42,10 +55,10 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
             x = Flatten(name="flatten")(x)  # 7 * 7 * 512 = 25,088
             x = Dense(4096, activation="relu", name="fc1")(x)
             x = Dense(4096, activation="relu", name="fc2")(x)
-            x = Dense(classes, activation="softmax", name="predictions")(x)
+            x = Dense(classes, activation=classifier_activation, name="predictions")(x)
         else:
             x = add_pooling(x, pooling)
-        return load(Model(images, x, name="vgg16"))
+        return load(Model(inputs, x, name=name))
 
 
 def preprocess_input(x):

@@ -32,6 +32,19 @@ def calls_between(inputs, outputs):
     return sorted(found, key=lambda call: call.serial)
 
 
+def source_inputs(tensors):
+    """Return the inputs of InputLayers on which these symbolic tensors depend, oldest first."""
+    found, to_visit = set(), list(tensors)
+    seen = set(to_visit)
+    while to_visit:
+        tensor = to_visit.pop()
+        if not tensor.inputs:
+            found.add(tensor)
+        to_visit.extend(set(tensor.inputs) - seen)
+        seen.update(tensor.inputs)
+    return sorted(found, key=lambda tensor: tensor.call.serial)
+
+
 def inputs_needed(inputs, outputs):
     """Return those of `inputs` on which `outputs` depend, in their order."""
     found, seen, to_visit = set(), set(), list(outputs)

@@ -16,6 +16,20 @@ from .memory import Scratch, empty
 from .parallel import example_slices, share
 from .precision import as_float, smallest_probability
 from .products import sum_dtype, sums
+from .smooth_units import (
+    elu,
+    elu_gradient,
+    exponential,
+    exponential_gradient,
+    leaky_relu,
+    leaky_relu_gradient,
+    selu,
+    selu_gradient,
+    softplus,
+    softplus_gradient,
+    softsign,
+    softsign_gradient,
+)
 
 
 def linear(x, out=None):
@@ -187,15 +201,21 @@ def slope_gradient(grad, slope):
 
 # Keras's names -> (function, gradient). Keras calls the GELU by tanh gelu(..., approximate=True).
 ACTIVATIONS = {
+    "elu": (elu, elu_gradient),
+    "exponential": (exponential, exponential_gradient),
     "gelu": (gelu, slope_gradient),
     "gelu_tanh": (gelu_tanh, slope_gradient),
     "hard_sigmoid": (hard_sigmoid, hard_sigmoid_gradient),
+    "leaky_relu": (leaky_relu, leaky_relu_gradient),
     "linear": (linear, linear_gradient),
     "relu": (relu, relu_gradient),
     "relu6": (relu6, relu6_gradient),
+    "selu": (selu, selu_gradient),
     "sigmoid": (sigmoid, sigmoid_gradient),
     "silu": (silu, slope_gradient),
     "softmax": (softmax, softmax_gradient),
+    "softplus": (softplus, softplus_gradient),
+    "softsign": (softsign, softsign_gradient),
     "swish": (silu, slope_gradient),
     "tanh": (tanh, tanh_gradient),
 }

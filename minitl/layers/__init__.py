@@ -2,11 +2,12 @@
 
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
-`normalization`, `regularization` (Dropout), `clipping`, `merging` (Add, Concatenate), `input` (where a graph begins),
-`masking` (which time steps are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others),
-`bidirectional`, `wrappers` (a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`,
-`layer_normalization`; `reversible_embedding` and `decoder_attention` (of a language model). The axis letters are
-explained in `minitl.kernels`.
+`normalization`, `regularization` (Dropout), `noise`, `clipping`, `merging` (Add, Concatenate), `dot`, `arithmetic` (the
+signs + - * / of symbolic tensors), `part` (x[:, 0]), `input` (where a graph begins), `masking` (which time steps are
+real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a
+layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`, `layer_normalization`;
+`reversible_embedding` and `decoder_attention` (of a language model). The axis letters are explained in
+`minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -14,7 +15,8 @@ own, follow `course/add_your_own.md`.
 """
 
 from ..errors import GraphError
-from .activations import Activation, ReLU, Softmax
+from .activations import ELU, Activation, LeakyReLU, ReLU, Softmax
+from .arithmetic import Divide, WithNumber
 from .attention import MultiHeadAttention
 from .base import Layer
 from .bidirectional import Bidirectional
@@ -23,15 +25,33 @@ from .convolutional import Conv2D, Conv2DTranspose
 from .decoder_attention import CausalSelfAttention, SwiGLU
 from .dense import Dense, Flatten
 from .depthwise import DepthwiseConv2D, SeparableConv2D
+from .dot import Dot, dot
 from .embedding import Embedding, PositionEmbedding, TokenTypeEmbedding
 from .input import Input, InputLayer
 from .layer_normalization import LayerNormalization, RMSNormalization
-from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from .merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .padding_mask import Masking, PaddingMask, StepMask
+from .part import TakePart
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .recurrent import GRU, LSTM, SimpleRNN
-from .regularization import Dropout
+from .regularization import Dropout, SpatialDropout1D, SpatialDropout2D
 from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
 from .reversible_embedding import ReversibleEmbedding
 from .sequences import (
@@ -48,6 +68,7 @@ from .wrappers import TimeDistributed
 __all__ = [
     "Activation",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -63,10 +84,15 @@ __all__ = [
     "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
+    "Divide",
+    "Dot",
     "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
     "GRU",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
@@ -77,6 +103,7 @@ __all__ = [
     "LSTM",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
@@ -96,17 +123,29 @@ __all__ = [
     "SeparableConv2D",
     "SimpleRNN",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "StepMask",
     "Subtract",
     "SwiGLU",
     "SymbolicTensor",
+    "TakePart",
     "TimeDistributed",
     "TokenTypeEmbedding",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "WithNumber",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]
 
 _CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from ..arguments import axes, is_number
+from ..arguments import axes, is_number, number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import ACTIVATIONS
 from ..kernels.activations import WITH_SLOPE, softmax, softmax_gradient
+from ..kernels.smooth_units import elu, elu_gradient
 from . import masking
 from .base import Layer
 
@@ -30,8 +31,8 @@ def activated(name, x, out=None):
 
 
 class Activation(Layer):
-    """An activation by its name: 'relu', 'relu6', 'softmax', 'sigmoid', 'hard_sigmoid', 'tanh', 'gelu', 'silu' or
-    'linear'.
+    """An activation by its name: 'relu', 'relu6', 'leaky_relu', 'elu', 'selu', 'softmax', 'sigmoid', 'hard_sigmoid',
+    'tanh', 'gelu', 'silu', 'softplus', 'softsign', 'exponential' or 'linear'.
 
     'swish' is Keras's other name of 'silu'. 'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it
     (`kernels.gelu`).
@@ -107,6 +108,42 @@ class ReLU(Layer):
         if self.max_value is not None:
             slope[x >= self.max_value] = 0
         return grad * slope
+
+
+class LeakyReLU(ReLU):
+    """y = x where x > 0, else negative_slope * x. So a unit that is negative for all examples still learns. Maas et al.
+    2013.
+
+    alpha   Keras 2's name of negative_slope
+    """
+
+    config_names = ("negative_slope",)
+
+    def __init__(self, negative_slope=0.3, *, alpha=None, **kwargs):
+        if alpha is not None:
+            negative_slope = number(alpha, "alpha", 0, 1e30)
+        super().__init__(negative_slope=negative_slope, **kwargs)
+
+
+class ELU(Layer):
+    """y = x where x > 0, else alpha (exp(x) - 1). Clevert et al. 2016."""
+
+    config_names = ("alpha",)
+    keeps_channels = is_elementwise = passes_mask = True
+
+    def __init__(self, alpha=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.alpha = number(alpha, "alpha", 0, 1e30)
+
+    def forward(self, x, training=False):
+        y = elu(x, alpha=self.alpha)
+        self.remember(y)
+        return y
+
+    def backward(self, grad):
+        """Return grad times the slope, which `elu_gradient` derives."""
+        (y,) = self.remembered()
+        return elu_gradient(grad, y, self.alpha)
 
 
 class Softmax(Layer):

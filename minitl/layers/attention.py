@@ -13,9 +13,14 @@ from ..kernels.affine import affine
 from ..kernels.attention import attend, attend_gradient
 from ..kernels.memory import empty
 from ..randomness import generator
-from .base import NO_REGULARIZERS, Layer
+from .base import OF_KERNELS, Layer
 
 PARTS = ("query", "key", "value")
+
+# Its four kernels have names of their own: no regularizer is here.
+NO_REGULARIZERS = {
+    name: NotHere(instead="To keep weights small, give the optimizer a weight_decay.") for name in OF_KERNELS
+}
 
 
 class MultiHeadAttention(Layer):

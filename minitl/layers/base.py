@@ -17,23 +17,32 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 
 import numpy as np
 
-from .. import initializers
-from ..arguments import CONSTRAINT, DTYPE, REGULARIZER, NotHere, refuse_methods, sizes, truth_value
+from .. import initializers, regularizers
+from ..arguments import (
+    ACTIVITY_REGULARIZER,
+    CONSTRAINT,
+    DTYPE,
+    REGULARIZER,
+    NotHere,
+    refuse_methods,
+    sizes,
+    truth_value,
+)
 from ..errors import ArgumentError, GraphError, ShapeError
 from . import masking
 from .names import check_name, snake_case
 from .symbolic import Call, SymbolicTensor
 
 # Keras's arguments of the layers with a kernel
-NO_REGULARIZERS = {
+OF_KERNELS = {
     "kernel_regularizer": REGULARIZER,
     "bias_regularizer": REGULARIZER,
-    "activity_regularizer": REGULARIZER,
+    "activity_regularizer": ACTIVITY_REGULARIZER,
     "kernel_constraint": CONSTRAINT,
     "bias_constraint": CONSTRAINT,
 }
 # Keras's arguments of all layers
-OF_ALL_LAYERS = {"activity_regularizer": REGULARIZER, "autocast": NotHere(True), "dtype": DTYPE}
+OF_ALL_LAYERS = {"activity_regularizer": ACTIVITY_REGULARIZER, "autocast": NotHere(True), "dtype": DTYPE}
 
 
 class Layer:
@@ -64,6 +73,7 @@ class Layer:
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
     output_size_argument = None  # name of the argument that sets the size of the output's last axis: "units", "filters"
     input_axes = {}  # {parameter: the axis of it that runs over the last axis of the input}; {"kernel": 0} in Dense
+    regularized = {}  # {argument: parameter}: {"kernel_regularizer": "kernel"}
     output_axes = {}  # {parameter: the axis of it that runs over the last axis of the output}, where it is not the last
     training_only = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
@@ -73,6 +83,7 @@ class Layer:
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
         refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")
+        self.regularizers = regularizers.taken_from(others, self.regularized)
         for argument, value in others.items():
             if argument not in OF_ALL_LAYERS:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
@@ -320,7 +331,8 @@ class Layer:
 
     def get_config(self):
         """Return the constructor's arguments for an equal layer: plain numbers, strings and lists."""
-        return {name: getattr(self, name) for name in ("name", "trainable", *self.config_names)}
+        config = {name: getattr(self, name) for name in ("name", "trainable", *self.config_names)}
+        return {**config, **regularizers.as_arguments(self)}
 
     @property
     def input_shape(self):

@@ -15,13 +15,14 @@ from ..kernels.geometry import PADDINGS, output_size, spanned, transposed_paddin
 from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
 from .activations import activated, activation_functions
-from .base import NO_REGULARIZERS, Layer
+from .base import OF_KERNELS, Layer
 
 
 class _Convolution2D(Layer):
     """The base of the two convolutions: their common arguments, and the check of the input's channels."""
 
     takes_integers = False
+    regularized = {"kernel_regularizer": "kernel", "bias_regularizer": "bias"}
     output_size_argument = "filters"
     torch_names = {"kernel": "weight", "bias": "bias"}
 
@@ -79,7 +80,7 @@ class Conv2D(_Convolution2D):
     input_axes = {"kernel": 2}
     torch_axes = {"kernel": "(F, C, KH, KW) -> (KH, KW, C, F)"}
 
-    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS)
+    @keras_arguments(after="bias_initializer", **OF_KERNELS)
     @keras_arguments(after="dilation_rate", groups=NotHere(1, instead="Every filter sees all channels here."))
     @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(
@@ -211,7 +212,7 @@ class Conv2DTranspose(_Convolution2D):
     output_axes = {"kernel": 2}
     torch_axes = {"kernel": "(C, F, KH, KW) -> (KH, KW, F, C)"}
 
-    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS)
+    @keras_arguments(after="bias_initializer", **OF_KERNELS)
     @keras_arguments(after="output_padding", data_format=DATA_FORMAT, dilation_rate=NotHere((1, 1), (1, [1, 1])))
     def __init__(
         self,

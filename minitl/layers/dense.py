@@ -10,7 +10,7 @@ from ..kernels.activations import WITH_SLOPE
 from ..kernels.affine import affine
 from ..terminal import counted
 from .activations import activation_functions
-from .base import NO_REGULARIZERS, Layer
+from .base import OF_KERNELS, Layer
 
 
 class Dense(Layer):
@@ -23,6 +23,7 @@ class Dense(Layer):
     takes_integers = False
     passes_mask = True
     config_names = ("units", "activation", "use_bias")
+    regularized = {"kernel_regularizer": "kernel", "bias_regularizer": "bias"}
     output_size_argument = "units"
     input_axes = {"kernel": 0}
     torch_names = {"kernel": "weight", "bias": "bias"}
@@ -30,7 +31,7 @@ class Dense(Layer):
 
     @keras_arguments(
         after="bias_initializer",
-        **NO_REGULARIZERS,
+        **OF_KERNELS,
         lora_rank=NotHere(),
         lora_alpha=NotHere(),
         quantization_config=NotHere(),

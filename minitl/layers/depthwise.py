@@ -1,7 +1,16 @@
 """Depthwise convolution, alone and followed by a 1x1 convolution. The math is in `kernels/depthwise.py`."""
 
 from .. import initializers
-from ..arguments import CONSTRAINT, DATA_FORMAT, REGULARIZER, keras_arguments, pair, truth_value, whole_number
+from ..arguments import (
+    ACTIVITY_REGULARIZER,
+    CONSTRAINT,
+    DATA_FORMAT,
+    REGULARIZER,
+    keras_arguments,
+    pair,
+    truth_value,
+    whole_number,
+)
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
@@ -100,11 +109,13 @@ class DepthwiseConv2D(_Depthwise):
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(C, M, KH, KW) -> (KH, KW, C, M)"}  # with groups=C, for M = 1
 
+    regularized = {"depthwise_regularizer": "kernel", "bias_regularizer": "bias"}
+
     @keras_arguments(
         after="bias_initializer",
         depthwise_regularizer=REGULARIZER,
         bias_regularizer=REGULARIZER,
-        activity_regularizer=REGULARIZER,
+        activity_regularizer=ACTIVITY_REGULARIZER,
         depthwise_constraint=CONSTRAINT,
         bias_constraint=CONSTRAINT,
     )
@@ -197,6 +208,11 @@ class SeparableConv2D(_Depthwise):
         "filters", "kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "activation", "use_bias"
     )  # fmt: skip
     kernel_name = "depthwise_kernel"
+    regularized = {
+        "depthwise_regularizer": "depthwise_kernel",
+        "pointwise_regularizer": "pointwise_kernel",
+        "bias_regularizer": "bias",
+    }
     output_size_argument = "filters"
     input_axes = {"depthwise_kernel": 2}
 
@@ -205,7 +221,7 @@ class SeparableConv2D(_Depthwise):
         depthwise_regularizer=REGULARIZER,
         pointwise_regularizer=REGULARIZER,
         bias_regularizer=REGULARIZER,
-        activity_regularizer=REGULARIZER,
+        activity_regularizer=ACTIVITY_REGULARIZER,
         depthwise_constraint=CONSTRAINT,
         pointwise_constraint=CONSTRAINT,
         bias_constraint=CONSTRAINT,

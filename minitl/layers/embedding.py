@@ -31,6 +31,7 @@ class Embedding(Layer):
     """
 
     config_names = ("input_dim", "output_dim", "mask_zero")
+    regularized = {"embeddings_regularizer": "embeddings"}
     output_size_argument = "output_dim"
     torch_names = {"embeddings": "weight"}
 

@@ -79,6 +79,8 @@ class LayerNormalization(_Rows):
     torch_defaults = {"epsilon": 1e-5}
     torch_names = {"gamma": "weight", "beta": "bias"}
 
+    regularized = {"gamma_regularizer": "gamma", "beta_regularizer": "beta"}
+
     @keras_arguments(
         after="gamma_initializer",
         beta_regularizer=REGULARIZER,

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..arguments import axes
 from ..errors import ArgumentError, ShapeError
+from ..kernels import elementwise
 from ..kernels.activations import relu_gradient
-from ..kernels.elementwise import add, add_and_relu, concatenate
 from ..kernels.precision import as_float
 from ..kernels.products import sums
 from . import masking
@@ -47,7 +47,7 @@ class Add(_Merge):
         """Return y, with relu=True max(y, 0): a ReLU behind this layer takes no pass over the maps of its own then.
         `backward` goes back through both."""
         *others, last = self.arrays(x)
-        y = (add_and_relu if relu else add)(reduce(add, others), last)
+        y = (elementwise.add_and_relu if relu else elementwise.add)(reduce(elementwise.add, others), last)
         self.remember([each.shape for each in x], y if relu else None)
         return y
 
@@ -57,16 +57,20 @@ class Add(_Merge):
         shapes, y = self.remembered()
         if y is not None:
             grad = relu_gradient(grad, y)
-        return [_sum_over_broadcast_axes(grad, shape) for shape in shapes]
+        return [sum_over_broadcast_axes(grad, shape) for shape in shapes]
 
 
-class Subtract(_Merge):
-    """y = x_1 - x_2, of two inputs."""
+class TwoInputs(_Merge):
+    """The base of the layers that merge exactly two inputs."""
 
     def check_input(self, input_shapes):
         super().check_input(input_shapes)
         if len(input_shapes) > 2:
             raise ShapeError(f"layer '{self.name}' expected two inputs, found {len(input_shapes)}.")
+
+
+class Subtract(TwoInputs):
+    """y = x_1 - x_2, of two inputs."""
 
     def forward(self, x, training=False):
         a, b = self.arrays(x)
@@ -76,7 +80,7 @@ class Subtract(_Merge):
     def backward(self, grad):
         """Return grad and -grad, since dy/dx_1 = 1 and dy/dx_2 = -1."""
         a, b = self.remembered()
-        return [_sum_over_broadcast_axes(grad, a), -_sum_over_broadcast_axes(grad, b)]
+        return [sum_over_broadcast_axes(grad, a), -sum_over_broadcast_axes(grad, b)]
 
 
 class Multiply(_Merge):
@@ -92,7 +96,7 @@ class Multiply(_Merge):
         x_k is 0.)"""
         (x,) = self.remembered()
         slopes = [reduce(np.multiply, x[:k] + x[k + 1 :]) for k in range(len(x))]
-        return [_sum_over_broadcast_axes(grad * slope, each.shape) for slope, each in zip(slopes, x)]
+        return [sum_over_broadcast_axes(grad * slope, each.shape) for slope, each in zip(slopes, x)]
 
 
 class Average(_Merge):
@@ -104,12 +108,12 @@ class Average(_Merge):
     def forward(self, x, training=False):
         x = self.arrays(x)
         self.remember([each.shape for each in x])
-        return as_float(reduce(add, x)) / len(x)
+        return as_float(reduce(elementwise.add, x)) / len(x)
 
     def backward(self, grad):
         """Return grad / M for each input, since dy/dx_k = 1 / M."""
         (shapes,) = self.remembered()
-        return [_sum_over_broadcast_axes(grad / len(shapes), shape) for shape in shapes]
+        return [sum_over_broadcast_axes(grad / len(shapes), shape) for shape in shapes]
 
 
 class Maximum(_Merge):
@@ -129,7 +133,7 @@ class Maximum(_Merge):
         x, y = self.remembered()
         is_y = [np.broadcast_to(each == y, y.shape) for each in x]
         share = grad / np.maximum(sum(each.astype(grad.dtype) for each in is_y), 1)
-        return [_sum_over_broadcast_axes(share * holds, each.shape) for holds, each in zip(is_y, x)]
+        return [sum_over_broadcast_axes(share * holds, each.shape) for holds, each in zip(is_y, x)]
 
 
 class Minimum(Maximum):
@@ -183,7 +187,7 @@ class Concatenate(Layer):
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         self.remember(*(each.shape[self.axis] for each in x))
-        return concatenate(cast_to_one_type(x), self.axis)
+        return elementwise.concatenate(cast_to_one_type(x), self.axis)
 
     def backward(self, grad):
         """Return for each input the slice of grad at the place where the input was put."""
@@ -218,8 +222,46 @@ def _can_broadcast(shapes):
     return len({len(shape) for shape in shapes}) == 1 and all(len(set(axis) - {1, None}) <= 1 for axis in zip(*shapes))
 
 
-def _sum_over_broadcast_axes(grad, shape):
+def sum_over_broadcast_axes(grad, shape):
     """Return grad in an input's `shape`. Where a size of 1 was broadcast, one number was used many times: its gradient
     is the sum over all the places where it was used."""
     axes = tuple(axis for axis, (found, own) in enumerate(zip(grad.shape, shape)) if own == 1 and found > 1)
     return sums(grad, axes) if axes else grad
+
+
+# ---- Keras's functions: each calls a new layer ----
+
+
+def add(inputs, **kwargs):
+    """Return the symbolic output of a new `Add` on a list of symbolic tensors."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs, **kwargs):
+    """Return the symbolic output of a new `Subtract` on a list of two symbolic tensors."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs, **kwargs):
+    """Return the symbolic output of a new `Multiply` on a list of symbolic tensors."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs, **kwargs):
+    """Return the symbolic output of a new `Average` on a list of symbolic tensors."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs, **kwargs):
+    """Return the symbolic output of a new `Maximum` on a list of symbolic tensors."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs, **kwargs):
+    """Return the symbolic output of a new `Minimum` on a list of symbolic tensors."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs, axis=-1, **kwargs):
+    """Return the symbolic output of a new `Concatenate` on a list of symbolic tensors."""
+    return Concatenate(axis, **kwargs)(inputs)

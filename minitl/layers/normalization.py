@@ -51,6 +51,8 @@ class BatchNormalization(Layer):
         "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
     }  # fmt: skip
 
+    regularized = {"gamma_regularizer": "gamma", "beta_regularizer": "beta"}
+
     @keras_arguments(
         after="moving_variance_initializer",
         beta_regularizer=REGULARIZER,

@@ -1,10 +1,10 @@
 """Keras's arguments of recurrent layers that minitl does not have, and what to write instead."""
 
 from ..arguments import NotHere, keras_arguments
-from .base import NO_REGULARIZERS
+from .base import OF_KERNELS
 
 REGULARIZERS = {
-    name: NO_REGULARIZERS[name.replace("recurrent", "kernel")]
+    name: OF_KERNELS[name.replace("recurrent", "kernel")]
     for name in ("kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
                  "kernel_constraint", "recurrent_constraint", "bias_constraint")
 }  # fmt: skip

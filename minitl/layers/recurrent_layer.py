@@ -45,6 +45,11 @@ class Recurrent(Layer):
     takes_integers = False
     takes_several = True
     keyword_inputs = ("mask",)
+    regularized = {
+        "kernel_regularizer": "kernel",
+        "recurrent_regularizer": "recurrent_kernel",
+        "bias_regularizer": "bias",
+    }
     input_axes = {"kernel": 0}
     training_only = ("dropout", "seed", "unit_forget_bias")
     gates = 1

@@ -1,12 +1,15 @@
-"""Dropout: in training, a random part of the inputs becomes 0, so that no unit can rely on a single other unit."""
+"""Dropout: in training, a random part of the inputs becomes 0, so that no unit can rely on a single other unit.
+
+Read next: `noise`, other random numbers that make a network rely on more than it needs.
+"""
 
 import numpy as np
 
-from ..arguments import NotHere, is_number, keras_arguments
-from ..errors import ArgumentError
+from ..arguments import DATA_FORMAT, NotHere, keras_arguments
 from ..kernels import as_float
 from ..randomness import generator
 from .base import Layer
+from .noise import checked_rate
 
 
 class Dropout(Layer):
@@ -22,18 +25,20 @@ class Dropout(Layer):
     @keras_arguments(after="rate", noise_shape=NotHere(instead="Each number is dropped on its own."))
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not is_number(rate) or not 0 <= rate < 1:
-            raise ArgumentError(f"Dropout rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to set to 0.")
-        self.rate, self.seed = float(rate), seed
-        self.random = rate > 0
+        self.rate, self.seed = checked_rate(rate, type(self).__name__), seed
+        self.random = self.rate > 0
         self.generator = generator(seed)
+
+    def mask_shape(self, shape):
+        """Return the shape of the mask for an input of this shape: one entry for each number."""
+        return shape
 
     def forward(self, x, training=False):
         if not training or self.rate == 0:
             self.remember(None)
             return x
         x = as_float(x)
-        kept = self.generator.random(x.shape, np.float32) >= self.rate
+        kept = self.generator.random(self.mask_shape(x.shape), np.float32) >= self.rate
         mask = kept * x.dtype.type(1 / (1 - self.rate))
         self.remember(mask)
         return x * mask
@@ -42,3 +47,41 @@ class Dropout(Layer):
         """Return dL/dx = grad * mask, since y = x * mask."""
         (mask,) = self.remembered()
         return grad if mask is None else grad * mask
+
+
+class SpatialDropout1D(Dropout):
+    """Dropout of whole channels of a sequence (N, T, C): a channel is kept or dropped at all time steps. Neighbouring
+    numbers of a channel are alike, so a single one that is dropped would hide nothing. Tompson et al. 2015."""
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(rate, seed=seed, **kwargs)
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 3, "(N, T, C)")
+
+    def mask_shape(self, shape):
+        """Return (N, 1, C): one entry for each channel of each example."""
+        return (shape[0], 1, shape[2])
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        return super().forward(x, training)
+
+
+class SpatialDropout2D(Dropout):
+    """Dropout of whole channels of a map (N, H, W, C), as `SpatialDropout1D` does it for sequences."""
+
+    @keras_arguments(after="rate", data_format=DATA_FORMAT)
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(rate, seed=seed, **kwargs)
+
+    def check_input(self, input_shape):
+        self.expect_rank(input_shape, 4, "(N, H, W, C)")
+
+    def mask_shape(self, shape):
+        """Return (N, 1, 1, C): one entry for each channel of each example."""
+        return (shape[0], 1, 1, shape[3])
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        return super().forward(x, training)

@@ -19,7 +19,7 @@ from ..kernels.precision import as_float
 from ..kernels.products import sums
 from ..terminal import counted
 from .activations import activated, activation_functions
-from .base import NO_REGULARIZERS, Layer
+from .base import OF_KERNELS, Layer
 from .convolutional import check_padding, windowed_shape
 
 
@@ -40,12 +40,13 @@ class Conv1D(_OfSequences):
 
     config_names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias")
     takes_integers = False
+    regularized = {"kernel_regularizer": "kernel", "bias_regularizer": "bias"}
     output_size_argument = "filters"
     input_axes = {"kernel": 1}
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(F, D, K) -> (K, D, F)"}
 
-    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS)
+    @keras_arguments(after="bias_initializer", **OF_KERNELS)
     @keras_arguments(after="dilation_rate", groups=NotHere(1, instead="Every filter sees all features here."))
     @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(

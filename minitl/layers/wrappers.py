@@ -39,8 +39,12 @@ class Wrapper(Layer):
         return [f"{prefix}{name}" for prefix, layer in self.inner.items() for name in layer.trainable_names]
 
     def freeze_inner(self):
-        """Freeze the layers within if this layer was made frozen. A layer within that was frozen before stays so."""
+        """Take over the regularizers of the layers within. Freeze these if this layer was made frozen; one that was
+        frozen before stays so."""
         self.is_made = True
+        self.regularizers = {
+            f"{prefix}{name}": each for prefix, layer in self.inner.items() for name, each in layer.regularizers.items()
+        }
         if not self._trainable:
             self.trainable = False
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..arguments import NAME, NotHere, call_text, keras_arguments, number
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
+from ..regularizers import with_slope
 from .schedules import LARGEST_RATE, rate
 
 BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
@@ -130,7 +131,7 @@ class Optimizer:
                 "shares the layer has run backward since. Call step for one model before backward of the other."
             )
         updates = [
-            (layer, name, layer.gradients[name])
+            (layer, name, with_slope(layer, name, layer.gradients[name]))
             for layer in model.layers
             for name in layer.trainable_names
             if name in layer.gradients

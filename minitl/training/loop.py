@@ -6,12 +6,12 @@ exception is described in `callbacks.Callback`.
 A step of `fit`, in order:
  1. The callbacks run: `on_train_batch_begin` of each, then `before_update` of each.
  2. Forward with training=True. Layers such as BatchNormalization update their moving statistics here.
- 3. The loss of the batch is computed. It must be finite. Loss and metrics are added to the averages of the epoch, so
-    they are those before the update.
+ 3. The loss of the batch is computed, with the penalties of regularizers. It must be finite. Loss and metrics are
+    added to the averages of the epoch, so they are those before the update.
  4. Backward, first of the loss and then of the layers: every trainable parameter gets its gradient.
  5. `optimizer.step` (in `optimizers.base`):
-    a. The shapes of all gradients are checked. Then all gradients must be finite and not too large, as backward gave
-       them (before clipping).
+    a. The slopes of the penalties are added. The shapes of all gradients are checked. Then all gradients must be
+       finite and not too large, before clipping.
     b. The learning rate of the step is read (of a schedule: its rate after `iterations` steps).
     c. `iterations` grows by 1.
     d. The gradients are clipped. New parameters get their state, and for l2_sp a copy p0 of where they start.
@@ -29,7 +29,7 @@ import time
 from collections.abc import Collection
 from contextlib import ExitStack, nullcontext
 
-from .. import interruption
+from .. import interruption, regularizers
 from ..arguments import whole_number
 from ..data.batches import is_set
 from ..errors import ArgumentError, DataError
@@ -60,13 +60,13 @@ def train_step(model, x, y_true, sample_weight=None, part=None, averages=None):
     with statistics_survive_errors(graph):
         y_pred = graph.forward(x, training=True)
         weights = () if sample_weight is None else (sample_weight,)
-        loss = model.loss.forward(y_true, y_pred, *weights)
-        refuse_divergence(model, graph, x, loss)
+        loss, penalty = model.loss.forward(y_true, y_pred, *weights), regularizers.penalty(graph.layers)
+        refuse_divergence(model, graph, x, loss + penalty)
         if averages is not None:
-            averages.add(loss, y_true, y_pred, sample_weight)
+            averages.add(loss, y_true, y_pred, sample_weight, penalty)
         graph.backward(model.loss.backward())
         model.optimizer.step(graph)
-    return loss, y_pred
+    return loss + penalty, y_pred
 
 
 def fit(

@@ -5,6 +5,7 @@ Who calls this: `Model.evaluate` and `predict`, and `loop` for the validation af
 
 import numpy as np
 
+from .. import regularizers
 from ..arguments import whole_number
 from ..data.made_batches import makes_batches
 from ..errors import DataError
@@ -108,7 +109,7 @@ def measure(model, part, batches, averages, total=None, title=None, callbacks=()
     total   the number of examples, if it is known, and `title`, the words before it: for the progress bar
     """
     averages.reset()
-    model.stop_evaluating, logs = False, {}
+    model.stop_evaluating, logs, penalty = False, {}, regularizers.penalty(part.layers)
     call_each(callbacks, "on_test_begin", {})
     with Progress(title or "Evaluating", total, enabled=title is not None) as bar:
         for number, batch in enumerate(batches):
@@ -116,7 +117,7 @@ def measure(model, part, batches, averages, total=None, title=None, callbacks=()
             y_pred = part.forward(part.input_structure.packed(batch.examples), gradients="none")
             given = () if batch.weights is None else (batch.weights,)
             loss = model.loss.forward(batch.labels, y_pred, *given)
-            averages.add(loss, batch.labels, y_pred, batch.weights)
+            averages.add(loss, batch.labels, y_pred, batch.weights, penalty)
             if callbacks:
                 call_each(callbacks, "on_test_batch_end", number, averages.results())
             if model.stop_evaluating:

@@ -52,6 +52,9 @@ class TrainingState:
         self.averages.reset()
 
 
+PENALTY = -1  # the key of the regularizers' penalties in `Averages.totals`
+
+
 class Averages:
     """The loss and the metrics over the batches so far.
 
@@ -67,25 +70,25 @@ class Averages:
         self.reset()
 
     def reset(self):
-        self.totals = {}  # position of the output -> [sum of loss * count, count]
+        self.totals = {}  # position of the output, or PENALTY -> [sum of loss * count, count]
         for each in self.metrics:
             each.metric.reset()
 
-    def add(self, loss, y_true, y_pred, sample_weight=None):
-        """Add a batch right after its loss, the number `loss`, was computed."""
+    def add(self, loss, y_true, y_pred, sample_weight=None, penalty=0):
+        """Add a batch right after its loss, the number `loss`, was computed; `penalty` is that of the regularizers."""
         outputs = self.structure.flat(y_pred, "y_pred")
         if isinstance(self.loss_function, WeightedSum):
             criteria, labels = self.loss_function.losses, self.loss_function.flat_labels(y_true)
             values, weights = self.loss_function.values, self.structure.settings(sample_weight, "sample_weight")
         else:
             criteria, labels, values, weights = [self.loss_function], [y_true], [loss], [sample_weight]
+        if penalty or PENALTY in self.totals:
+            self._add(PENALTY, penalty, len(outputs[0]))
         for k, (criterion, value, y) in enumerate(zip(criteria, values, outputs)):
             if criterion is not None:
                 count = getattr(criterion, "count", None)
                 count = len(y) if count is None else count  # a loss of your own may have no `count`
-                total = self.totals.setdefault(k, [0.0, 0])
-                total[0] += value * count
-                total[1] += count
+                self._add(k, value, count)
         for each in self.metrics:
             k = each.output
             weight = _metric_weight(criteria[k], labels[k], outputs[k], weights[k], each.is_weighted)
@@ -97,13 +100,23 @@ class Averages:
                 kept = np.asarray(weight).reshape(len(weight), -1).any(axis=1)
                 each.metric.update(labels[k][kept], outputs[k][kept])
 
+    def _add(self, key, value, count):
+        """Add a number that is the mean of `count` losses."""
+        total = self.totals.setdefault(key, [0.0, 0])
+        total[0] += value * count
+        total[1] += count
+
     def loss(self):
-        """Return the loss that is trained: with several outputs, the weighted sum of their losses."""
+        """Return the loss that is trained: with several outputs, the weighted sum of their losses; and the penalty."""
         is_sum = isinstance(self.loss_function, WeightedSum)
-        return sum((self.loss_function.weights[k] if is_sum else 1) * mean for k, mean in self._means().items())
+        total, count = self.totals.get(PENALTY, (0.0, 1))
+        losses = ((self.loss_function.weights[k] if is_sum else 1) * mean for k, mean in self._means().items())
+        return sum(losses) + total / count
 
     def _means(self):
-        return {k: total / count if count else 0.0 for k, (total, count) in self.totals.items()}
+        """Return the mean loss of each output, by its position."""
+        totals = {key: each for key, each in self.totals.items() if key != PENALTY}
+        return {k: total / count if count else 0.0 for k, (total, count) in totals.items()}
 
     def names(self):
         """Return the names of `results`."""

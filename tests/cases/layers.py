@@ -50,6 +50,11 @@ def distinct(shape, seed):
     return np.random.default_rng([seed, *shape]).permutation(numbers).reshape(shape).astype(np.float32)
 
 
+def above_one(shape, seed):
+    """Return numbers above 1, for division and powers."""
+    return 1 + np.abs(random(*shape, seed=seed))
+
+
 def whole_numbers(below):
     """Return a function that gives whole numbers from 0 to `below` - 1, such as the numbers of tokens."""
     return lambda shape, seed: np.random.default_rng([seed, *shape]).integers(below, size=shape, dtype=np.int32)
@@ -215,6 +220,21 @@ def torch_causal_attention(F, layer, x, query_kernel, key_kernel, value_kernel, 
     return y.transpose(1, 2).reshape(*x.shape[:2], -1) @ output_kernel
 
 
+SIGNS = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "power": lambda a, b: a**b,
+}
+
+
+def with_number(x, layer, sign):
+    """Return x and the layer's number, put together by the function `sign`."""
+    number = x.new_tensor(layer.number)
+    return sign(number, x) if layer.is_first else sign(x, number)
+
+
 def torch_range(x, count):
     """Return 0, 1, ... as a tensor of x's type."""
     return x.new_ones(count).cumsum(0) - 1
@@ -231,6 +251,7 @@ def channels_last(x):
 # ---- the table ----
 
 ACTIVATIONS = ["gelu", "linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh"]
+SMOOTH_UNITS = ["elu", "exponential", "leaky_relu", "selu", "softplus", "softsign"]
 
 CONVOLUTIONS = [
     LayerCase("conv-valid", lambda layers: layers.Conv2D(4, (3, 2), strides=(1, 2)),
@@ -486,8 +507,8 @@ EMBEDDINGS = [
 ACTIVATION_LAYERS = [
     *(LayerCase(f"activation-{activation}-{'x'.join(map(str, shape))}",
                 lambda layers, activation=activation: layers.Activation(activation), shape, shape,
-                distinct if "relu" in activation else wide)
-      for activation in (*ACTIVATIONS, "swish") for shape in ((5, 7), (2, 3, 5, 4))),
+                distinct if "relu" in activation or activation in SMOOTH_UNITS else wide)
+      for activation in (*ACTIVATIONS, "swish", *SMOOTH_UNITS) for shape in ((5, 7), (2, 3, 5, 4))),
     # Keras has no name for this GELU.
     LayerCase("activation-gelu-tanh", lambda layers: layers.Activation("gelu_tanh"), (3, 5, 7), (3, 5, 7), wide,
               keras=False, torch=lambda F, layer, x: F.gelu(x, approximate="tanh")),
@@ -513,6 +534,13 @@ ACTIVATION_LAYERS = [
           {"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.25},
           {"max_value": 6.0, "negative_slope": 0.01, "threshold": 0.0},
       )),
+    LayerCase("leaky-relu", lambda layers: layers.LeakyReLU(), (3, 5, 7, 4), (3, 5, 7, 4), distinct),
+    LayerCase("leaky-relu-slope", lambda layers: layers.LeakyReLU(0.1), (5, 7), (5, 7), distinct),
+    LayerCase("elu", lambda layers: layers.ELU(), (3, 5, 7, 4), (3, 5, 7, 4), distinct),
+    LayerCase("elu-alpha", lambda layers: layers.ELU(0.3), (5, 7), (5, 7), distinct),
+    *(LayerCase(f"conv-{activation}", lambda layers, activation=activation: layers.Conv2D(3, 3, activation=activation),
+                (2, 7, 6, 4), (2, 5, 4, 3))
+      for activation in SMOOTH_UNITS),
     LayerCase("softmax", lambda layers: layers.Softmax(axis=1), (3, 5, 4), (3, 5, 4), golden="training"),
     *(LayerCase(f"softmax-axis-{axis}", lambda layers, axis=axis: layers.Softmax(axis=axis),
                 (3, 4, 5, 6), (3, 4, 5, 6), wide)
@@ -551,6 +579,27 @@ MERGES = [
               [(2, 4, 5, 3), (2, 4, 5, 4), (2, 4, 5, 5)], (2, 4, 5, 12)),
 ]  # fmt: skip
 
+ARITHMETIC = [
+    LayerCase("divide", lambda layers: layers.Divide(), [(2, 5, 4, 3), (2, 1, 4, 3)], (2, 5, 4, 3), far_from_zero,
+              keras=False),
+    *(LayerCase(f"{operation}-{'-first' * is_first}{number if isinstance(number, float) else 'channels'}",
+                lambda layers, operation=operation, number=number, is_first=is_first:
+                layers.WithNumber(operation, number, is_first),
+                (3, 5, 4), (3, 5, 4), above_one, keras=False,
+                torch=lambda F, layer, x, sign=sign: with_number(x, layer, sign))
+      for operation, sign in SIGNS.items() for number in (2.5, [1.5, -2.0, 0.25, 3.0])
+      for is_first in (False, True) if operation != "power" or not is_first),
+    LayerCase("dot-rows", lambda layers: layers.Dot(1), [(3, 5), (3, 5)], (3, 1)),
+    LayerCase("dot-matrices", lambda layers: layers.Dot((2, 1)), [(3, 4, 5), (3, 5, 2)], (3, 4, 2)),
+    LayerCase("dot-last-axes", lambda layers: layers.Dot(-1), [(2, 4, 5), (2, 3, 5)], (2, 4, 3)),
+    LayerCase("part-one-step", lambda layers: layers.TakePart([[None, None, None], -2]), (3, 5, 4), (3, 4), keras=False,
+              torch=lambda F, layer, x: x[:, -2]),
+    LayerCase("part-slices", lambda layers: layers.TakePart([[None, None, None], [1, None, 2], [None, -1, None]]),
+              (2, 7, 5, 3), (2, 3, 4, 3), keras=False, torch=lambda F, layer, x: x[:, 1::2, :-1]),
+    LayerCase("part-backwards", lambda layers: layers.TakePart([[None, None, None], 1, [None, None, -1]]),
+              (2, 5, 3), (2, 3), keras=False, torch=lambda F, layer, x: x[:, 1].flip(-1)),
+]  # fmt: skip
+
 DECODER = [
     LayerCase("reversible-embedding", lambda layers: layers.ReversibleEmbedding(9, 4),
               (3, 5), (3, 5, 4), whole_numbers(9)),
@@ -569,6 +618,19 @@ DROPOUTS = [
     ),
     LayerCase("dropout-a-map", lambda layers: layers.Dropout(0.4), (3, 7, 6, 4), (3, 7, 6, 4), in_training="random"),
     LayerCase("dropout-steps", lambda layers: layers.Dropout(0.4), (3, 5, 4), (3, 5, 4), in_training="random"),
+    LayerCase(
+        "spatial-dropout-1d", lambda layers: layers.SpatialDropout1D(0.4), (3, 5, 4), (3, 5, 4), in_training="random"
+    ),
+    LayerCase(
+        "spatial-dropout-2d",
+        lambda layers: layers.SpatialDropout2D(0.4),
+        (3, 5, 2, 4),
+        (3, 5, 2, 4),
+        in_training="random",
+    ),
+    LayerCase("gaussian-noise", lambda layers: layers.GaussianNoise(0.3), (3, 5, 4), (3, 5, 4), in_training="random"),
+    LayerCase("gaussian-dropout", lambda layers: layers.GaussianDropout(0.3), (5, 7), (5, 7), in_training="random"),
+    LayerCase("alpha-dropout", lambda layers: layers.AlphaDropout(0.3), (5, 7), (5, 7), in_training="random"),
     LayerCase("masking-nothing", lambda layers: layers.Masking(0.5), (3, 5, 4), (3, 5, 4)),
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
@@ -635,6 +697,7 @@ LAYERS = [
     *ROW_NORMALIZATIONS,
     *ACTIVATION_LAYERS,
     *MERGES,
+    *ARITHMETIC,
     *DROPOUTS,
     *EMBEDDINGS,
     *ATTENTIONS,

@@ -45,7 +45,8 @@ not_random = pytest.mark.parametrize(
     ],
 )
 # Those that compute nothing, and masks, which have no gradient (test_padding_masks)
-NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", "PaddingMask", "StepMask", "SymbolicTensor"
+FUNCTIONS = [name for name in minitl.layers.__all__ if name.islower()]  # `add`, ...: each calls a layer
+NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", "PaddingMask", "StepMask", "SymbolicTensor", *FUNCTIONS
 
 
 def upstream_gradient(y):
@@ -403,6 +404,9 @@ NO_SIDES = ["3", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]
 NO_NAMES = ["", 5, True, ["relu"], object(), {}]
 WRONG = {
     "activation": ["no such", *NO_NAMES],
+    "alpha": NO_NUMBERS,  # None: LeakyReLU's negative_slope counts
+    "ELU alpha": [None, *NO_NUMBERS],
+    "axes": [None, 0, "1", 1.5, True, [1], [0, 1], [1, 2, 3], object()],
     "axis": NO_AXES,
     "batch_size": ["8", 2.5, -1, [8]],
     "batch_shape": [3, "3", (None, -1)],
@@ -415,6 +419,8 @@ WRONG = {
     "epsilon": [None, *NO_NUMBERS],
     "filters": NO_SIZES,
     "head_dim": [*NO_SIZES, 3],
+    "index": [None, 0, "1", [], [1], [[None, None, None], 1.5], [[1, 2, 3]], [[None, None, None], [None, None, 0]]],
+    "is_first": NO_FLAGS,
     "initializer": ["no such", 5, None, ["ones"], GlorotUniform],
     "input_dim": NO_SIZES,
     "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
@@ -428,6 +434,9 @@ WRONG = {
     "momentum": [None, *NO_NUMBERS],
     "name": NO_NAMES,
     "negative_slope": [None, *NO_NUMBERS],
+    "number": [None, "1", True, [], [[1.0]], object()],
+    "operation": ["no such", "", 5, None, ["add"], object()],
+    "stddev": [None, *NO_NUMBERS],
     "num_key_value_heads": [*NO_SIZES[1:], 3],  # None: as many as query heads, of which there are 2
     "num_query_heads": NO_SIZES,
     "num_heads": NO_SIZES,
@@ -478,10 +487,11 @@ def arguments_of_layers():
     required = {"activation": "relu", "filters": 2, "kernel_size": 3, "rate": 0.5, "shape": (4,)}
     required.update(target_shape=(2, -1), units=2, layer=minitl.layers.LSTM(2), n=2, dims=(2, 1), pool_size=2)
     required.update(num_heads=2, key_dim=3, input_dim=5, output_dim=3, sequence_length=4)
-    required.update(head_dim=4, num_query_heads=2)
+    required.update(head_dim=4, num_query_heads=2, stddev=0.1, axes=1, operation="add", number=2.0)
+    required.update(index=[[None, None, None], 1])
     of_all = inspect.signature(minitl.layers.Layer).parameters
     for name in minitl.layers.__all__:
-        if name in ("Input", "Layer", "SymbolicTensor"):
+        if name in ("Input", "Layer", "SymbolicTensor", *FUNCTIONS):
             continue
         own = {**of_all, **inspect.signature(getattr(minitl.layers, name)).parameters}
         needed = {each: required[each] for each in own if each in required and own[each].default is own[each].empty}

@@ -1,0 +1,128 @@
+"""Penalties on large parameters, which `fit` adds to the loss: `Dense(8, kernel_regularizer="l2")`.
+
+    L1    l1 sum |p|          its slope, l1 sign(p), is the same for small numbers: many become exactly 0
+    L2    l2 sum p^2          its slope, 2 l2 p, takes away a share of each number
+
+A layer keeps them by the names of its parameters (`Layer.regularizers`). Who uses them: `training.loop` adds the
+penalty of all trainable parameters to the loss, as Keras does, and `Optimizer.step` adds its slope to their gradients.
+A frozen parameter has no penalty. `weight_decay` of an optimizer also holds numbers small, but is no part of the loss.
+"""
+
+import numpy as np
+
+from .arguments import call_text, number
+from .errors import ArgumentError
+
+
+class Regularizer:
+    """The base of the penalties. A subclass of your own defines `__call__`, `gradient` and `get_config`."""
+
+    def __repr__(self):
+        return call_text(self)
+
+    def __call__(self, parameter):
+        """Return the penalty, a number."""
+        raise ArgumentError(f"class {type(self).__name__} has no __call__(parameter), which returns the penalty.")
+
+    def gradient(self, parameter):
+        """Return the derivative of the penalty by each number of the parameter."""
+        raise ArgumentError(f"class {type(self).__name__} has no gradient(parameter), the slope of its penalty.")
+
+    def get_config(self):
+        """Return the arguments of an equal regularizer."""
+        return dict(vars(self))
+
+
+class L1L2(Regularizer):
+    """The penalty l1 sum |p| + l2 sum p^2."""
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1, self.l2 = number(0.0 if l1 is None else l1, "l1", 0, 1e30), number(l2 or 0.0, "l2", 0, 1e30)
+
+    def __call__(self, parameter):
+        return float(self.l1 * np.abs(parameter).sum() + self.l2 * np.square(parameter).sum())
+
+    def gradient(self, parameter):
+        """Return l1 sign(p) + 2 l2 p. At p = 0, |p| has no derivative; 0 is taken, as in Keras."""
+        return (self.l1 * np.sign(parameter) + 2 * self.l2 * parameter).astype(parameter.dtype, copy=False)
+
+
+class L1(L1L2):
+    """The penalty l1 sum |p|."""
+
+    def __init__(self, l1=0.01):
+        super().__init__(l1, 0.0)
+
+    def get_config(self):
+        return {"l1": self.l1}
+
+
+class L2(L1L2):
+    """The penalty l2 sum p^2."""
+
+    def __init__(self, l2=0.01):
+        super().__init__(0.0, l2)
+
+    def get_config(self):
+        return {"l2": self.l2}
+
+
+# Keras's other names of the same classes, and names for `kernel_regularizer="l2"`
+l1, l2, l1_l2 = L1, L2, L1L2
+REGULARIZERS = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2}
+
+
+def get(regularizer, argument="regularizer"):
+    """Return the `Regularizer` of a Keras name or of data {"class_name": "L2", "config": {"l2": 0.1}}; None for None.
+
+    Raises ArgumentError, which names the `argument`, for anything else.
+    """
+    if regularizer is None or (isinstance(regularizer, Regularizer) and not isinstance(regularizer, type)):
+        return regularizer
+    name, config = regularizer, {}
+    if isinstance(regularizer, dict):
+        name, config = regularizer.get("class_name"), regularizer.get("config") or {}
+    if isinstance(name, str) and name in REGULARIZERS and isinstance(config, dict):
+        return REGULARIZERS[name](**{key: value for key, value in config.items() if key in ("l1", "l2")})
+    raise ArgumentError(
+        f"{argument} is {regularizer!r:.80}; expected 'l1', 'l2', 'l1_l2', or an object such as L2(1e-4)."
+    )
+
+
+def taken_from(arguments, regularized):
+    """Take the arguments of a layer that are regularizers out of `arguments`, and return {parameter: `Regularizer`}.
+
+    regularized   {argument: parameter}, such as {"kernel_regularizer": "kernel"}
+    """
+    found = {regularized[name]: get(arguments.pop(name), name) for name in list(arguments) if name in regularized}
+    return {parameter: regularizer for parameter, regularizer in found.items() if regularizer is not None}
+
+
+def as_arguments(layer):
+    """Return the arguments that give an equal layer the same regularizers: data that JSON can hold, in Keras's form."""
+    return {
+        argument: {
+            "module": "keras.regularizers",
+            "class_name": type(layer.regularizers[parameter]).__name__,
+            "config": layer.regularizers[parameter].get_config(),
+            "registered_name": None,
+        }
+        for argument, parameter in layer.regularized.items()
+        if parameter in layer.regularizers
+    }
+
+
+def with_slope(layer, name, gradient):
+    """Return the gradient of a layer's parameter, plus the slope of its penalty if it has one."""
+    regularizer = layer.regularizers.get(name)
+    return gradient if regularizer is None else gradient + regularizer.gradient(getattr(layer, name))
+
+
+def penalty(layers):
+    """Return the penalties of all trainable parameters of these layers: the number that is added to the loss."""
+    return sum(
+        regularizer(getattr(layer, name))
+        for layer in layers
+        for name, regularizer in layer.regularizers.items()
+        if name in layer.trainable_names
+    )
