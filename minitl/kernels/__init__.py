@@ -20,7 +20,8 @@ twins first. The tests call them and require the same numbers of both. A program
 Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd_forms`, `winograd`,
 `kernel_transform`, `dilation`, `depthwise`, `pooling`, `resampling`, `activations`, `channels`, `normalization`,
 `lengths`, `elementwise`, `products`, `precision`, `images`; for detectors `boxes`, `priors`, `suppression`; for a
-decoder `rotation`, `gating`. Then read `parallel` and `memory`, which make these functions fast.
+decoder `rotation`, `gating`; for pairs of views `contrastive`. Then read `parallel` and `memory`, which make these
+functions fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

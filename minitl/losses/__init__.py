@@ -1,11 +1,12 @@
 """Losses under Keras's names.
 
 Reading order: `base` (what a loss is, and which shapes go together), `regression` (the shortest), `crossentropy`,
-`focal`, `multibox` (boxes), `weighted_sum` (several outputs).
+`focal`, `multibox` (boxes), `contrastive` (pairs of views), `weighted_sum` (several outputs).
 """
 
 from ..errors import ArgumentError
 from .base import Loss
+from .contrastive import NTXent
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from .multibox import MultiBoxLoss
@@ -21,6 +22,7 @@ __all__ = [
     "Loss",
     "MeanSquaredError",
     "MultiBoxLoss",
+    "NTXent",
     "SparseCategoricalCrossentropy",
     "WeightedSum",
     "get",
