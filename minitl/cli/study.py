@@ -14,10 +14,22 @@ Ctrl-C ends it with the results so far.
 
 import argparse
 
+from ..course.self_supervised.study import QUICK, WHOLE, study_pretraining
 from ..course.study.halves import HALVES
 from ..course.study.plot import FORMATS
 from ..course.study.whole import BUNDLED, ORIGINAL, study_transfer
 
+PRETRAINING = """Measure what bases are worth that learned without labels.
+
+minitl study pretraining --quick                   bundled images: a minute
+minitl study pretraining --data fashion_mnist/ --quick          three minutes
+minitl study pretraining --data fashion_mnist/ --keep study/    half an hour
+
+Rotation, SimCLR and a masked autoencoder train the study's network on images
+of half of the classes. Then few labels are given, of the same and of the
+other classes: how good is a linear head on the features, and the fine-tuned
+network? Supervised, random and VGG16's bases stand beside them.
+"""
 HELP = "measure how transferable each layer is (Yosinski et al. 2014)"
 
 
@@ -30,6 +42,7 @@ def add_arguments(parser):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_pretraining(studies)
     one.add_argument("--data", metavar="IDX_FOLDER", help="use Fashion-MNIST's four original files, in this folder")
     one.add_argument("--quick", action="store_true", help="run three seeds and three cuts, on the bundled images")
     one.add_argument(
@@ -50,8 +63,27 @@ def add_arguments(parser):
     one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
 
 
+def _add_pretraining(studies):
+    """Add the arguments of `minitl study pretraining`."""
+    one = studies.add_parser(
+        "pretraining",
+        help="what is a base worth that learned without labels?",
+        description=PRETRAINING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    one.add_argument("--data", metavar="IDX_FOLDER", help="use Fashion-MNIST's four original files, in this folder")
+    one.add_argument("--quick", action="store_true", help="use few images and epochs")
+    one.add_argument("--seeds", type=int, help=f"repeat so often (default: {WHOLE.seeds}, quick {QUICK.seeds})")
+    one.add_argument("--keep", metavar="FOLDER", help="keep what is done there, and go on there after a stop")
+    one.add_argument("--plot", metavar="FILE", help=f"draw the curves in this file ({', '.join(FORMATS)})")
+    one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
+
+
 def run(options):
     """Run the command."""
+    if options.study == "pretraining":
+        study_pretraining(options.data, options.quick, options.seeds, options.keep, options.plot, options.json)
+        return
     study_transfer(
         options.data,
         options.quick,

@@ -1,11 +1,13 @@
 """Losses under Keras's names.
 
 Reading order: `base` (what a loss is, and which shapes go together), `regression` (the shortest), `crossentropy`,
-`focal`, `multibox` (boxes), `ctc` (labels in order without their places), `weighted_sum` (several outputs).
+`focal`, `multibox` (boxes), `ctc` (labels in order without their places), `contrastive` (pairs of views),
+`weighted_sum` (several outputs).
 """
 
 from ..errors import ArgumentError
 from .base import Loss
+from .contrastive import NTXent
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .ctc import CTC, ctc_decode
 from .focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
@@ -23,6 +25,7 @@ __all__ = [
     "Loss",
     "MeanSquaredError",
     "MultiBoxLoss",
+    "NTXent",
     "SparseCategoricalCrossentropy",
     "WeightedSum",
     "ctc_decode",

@@ -20,7 +20,7 @@ import minitl.losses
 
 from . import random
 
-# Keras's name -> the class in minitl.losses. Keras has no "multibox"
+# Keras's name -> the class in minitl.losses. Keras has no "multibox" and no "nt_xent"
 NAMES = {
     "binary_crossentropy": "BinaryCrossentropy",
     "binary_focal_crossentropy": "BinaryFocalCrossentropy",
@@ -31,6 +31,7 @@ NAMES = {
     "mean_squared_error": "MeanSquaredError",
     "mse": "MeanSquaredError",
     "multibox": "MultiBoxLoss",
+    "nt_xent": "NTXent",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
 }
 
@@ -90,6 +91,12 @@ def lists_of_classes(shape, seed):
     return np.where(np.arange(3) < np.arange(3, 3 + shape[0])[:, None] % 4, labels, 0)
 
 
+def pairs_of_views(shape, seed):
+    """Return the number of an image for each row: two neighbours are views of one image, in each half of the batch."""
+    images = np.random.default_rng(seed).permutation(shape[0] // 2)
+    return np.repeat(images, 2)
+
+
 def one_hot(shape, seed):
     """Return rows with a 1 at the class and zeros elsewhere."""
     return np.eye(shape[-1], dtype=np.float32)[classes(shape, seed)]
@@ -118,6 +125,7 @@ class LossCase(NamedTuple):
     predictions_of: Callable
     keras: bool | Callable = True  # Keras's twin: made by `make` too; by another function; or False: there is none
     keras_gradient: bool = True  # False where Keras on PyTorch fails in its backward
+    between_examples: bool = False  # True where the loss compares the rows of a batch: `fit` must not shuffle them
 
     def loss(self):
         """Return a new loss."""
@@ -213,4 +221,8 @@ LOSSES = [
     LossCase("multibox", lambda losses: losses.MultiBoxLoss(), (3, 13, 9), matched_boxes, numbers, keras=False),
     LossCase("multibox-one-class-one-negative", lambda losses: losses.MultiBoxLoss(negatives=1),
              (2, 8, 6), matched_boxes, numbers, keras=False),
+    LossCase("nt-xent", lambda losses: losses.NTXent(), (8, 5), pairs_of_views, numbers, keras=False,
+             between_examples=True),
+    LossCase("nt-xent-cold", lambda losses: losses.NTXent(0.1), (8, 3), pairs_of_views, numbers, keras=False,
+             between_examples=True),
 ]  # fmt: skip

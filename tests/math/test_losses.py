@@ -43,7 +43,7 @@ def test_a_loss_is_a_number_and_its_gradient_has_the_shape_of_the_predictions(ca
         np.testing.assert_array_equal(predictions, given[1])
 
 
-@every_loss
+@pytest.mark.parametrize("case", [case for case in LOSSES if not case.between_examples], ids=lambda case: case.name)
 def test_a_loss_is_the_mean_over_the_examples(case):
     """Examples of equal size count alike, wherever they stand in the batch. A weight of one changes nothing."""
     criterion, labels, predictions = case.loss(), case.labels(), case.predictions(dtype=np.float64)

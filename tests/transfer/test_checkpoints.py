@@ -326,7 +326,8 @@ def test_a_training_with_any_loss_goes_on(tmp_path, case):
         model.compile(SGD(0.1), criterion)
         callbacks = [Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
         x, y = random(*shape[:-1], 3), case.labels_of(shape, 5)
-        return model.fit(x, y, 4, 2, verbose=0, callbacks=callbacks).history, model.get_weights()
+        options = dict(verbose=0, callbacks=callbacks, shuffle=not case.between_examples)
+        return model.fit(x, y, 4, 2, **options).history, model.get_weights()
 
     whole = trained(tmp_path / "whole", 99, case.loss())
     with pytest.raises(RuntimeError, match="the power is gone"):

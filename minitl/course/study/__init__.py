@@ -2,7 +2,8 @@
 2014), at small scale: a network of 104 thousand parameters, and Fashion-MNIST's ten classes as two tasks of five.
 
 Reading order: `halves` (the two tasks), `network`, `pretraining` (base A), `transfer_study` (the experiment),
-`findings` (its result, computed), `words` (the result as text), `plot` (the figure), `whole` (the whole study).
+`findings` (its result, computed), `words` (the result as text), `plot` (the figure), `whole` (the whole study),
+`processes`.
 
 The result of `minitl study transfer`, with 250 images of B and eight seeds: accuracy points with their 95 % intervals,
 for the similar and the dissimilar halves (`benchmarks/results/` has every number and the figure).

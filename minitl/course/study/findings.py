@@ -111,7 +111,7 @@ def findings(results):
     if len(splits) == 2:
         near, far = (_fall(_curves(results, split), "AnB") for split in ("similar", "dissimilar"))
         found.append(
-            _finding(
+            judged(
                 BOTH,
                 6,
                 "The more the tasks differ, the faster transfer fades",
@@ -136,14 +136,14 @@ def _whole_seeds(results):
 def _of_one_split(split, curves):
     """Yield the findings 1 to 5 of a split. `curves` is {treatment: (seeds, cuts)}, for baseB (seeds, 1)."""
     base, bnb = curves[BASE][:, 0], curves["BnB"]
-    yield _finding(
+    yield judged(
         split,
         1,
         "Layers that learned together lose when they are parted in the middle (BnB)",
         "BnB at the first and last cut minus BnB between them",
         (bnb[:, 0] + bnb[:, -1]) / 2 - bnb[:, 1:-1].mean(axis=1),
     )
-    yield _finding(
+    yield judged(
         split,
         2,
         "Fine-tuning brings that back (BnB+ is no worse than baseB)",
@@ -152,21 +152,21 @@ def _of_one_split(split, curves):
         claimed=-SMALLEST,
         worthless=-SMALLEST,
     )
-    yield _finding(
+    yield judged(
         split,
         3,
         "The later a layer, the less it is of use to another task (AnB falls)",
         "Fall of AnB from the first to the last cut, along the straight line that fits best",
         _fall(curves, "AnB"),
     )
-    yield _finding(
+    yield judged(
         split,
         4,
         "Transferred and fine-tuned is better than trained on B alone (AnB+ above baseB)",
         "AnB+ minus baseB, mean over the cuts",
         curves["AnB+"].mean(axis=1) - base,
     )
-    yield _finding(
+    yield judged(
         split,
         5,
         "Even where the tasks differ, learned layers are better than random ones (AnB above RnB)",
@@ -175,7 +175,7 @@ def _of_one_split(split, curves):
     )
 
 
-def _finding(split, number, claim, statistic, values, claimed=0.0, worthless=SMALLEST):
+def judged(split, number, claim, statistic, values, claimed=0.0, worthless=SMALLEST):
     """Return the `Finding` of a claim.
 
     values       one for each seed

@@ -5,6 +5,7 @@ filled where they are fine-tuned. Needs matplotlib (extra `plots`).
 """
 
 import os
+from contextlib import contextmanager
 
 from ...errors import ArgumentError, MissingExtraError
 from ...files.atomic import replacing
@@ -42,13 +43,7 @@ def check(path):
 
 def draw(summary, path, what):
     """Write the figure of a `findings.summary` to `path`. `what` is the text below it: what was measured."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "minitl", "font.size": 9}):
-        figure = Figure(figsize=(4.6 * len(summary) + 0.6, 4.3), facecolor="white", layout="constrained")
-        FigureCanvasAgg(figure)
+    with figure_file(path, (4.6 * len(summary) + 0.6, 4.3)) as figure:
         panels = figure.subplots(1, len(summary), sharey=True, squeeze=False)[0]
         for panel, (split, curves) in zip(panels, summary.items()):
             _panel(panel, split, curves)
@@ -56,6 +51,19 @@ def draw(summary, path, what):
         handles, labels = panels[0].get_legend_handles_labels()
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
         legend.set_title(what, prop={"size": 8})
+
+
+@contextmanager
+def figure_file(path, size):
+    """Yield a figure of this size in inches, and write it to `path` at the end: the same bytes for the same figure."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.fonttype": "path", "svg.hashsalt": "minitl", "font.size": 9}):
+        figure = Figure(figsize=size, facecolor="white", layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
         suffix = os.path.splitext(path)[1].lower()
         metadata = {".svg": {"Date": None}, ".png": {"Software": None}, ".pdf": {"CreationDate": None}}[suffix]
         with replacing(path, check=os.path.getsize) as temporary:

@@ -22,22 +22,17 @@ for each seed, on the few images of B that the others get. In the paper, both we
 Read before: `halves`, `network`, `pretraining`. Called by `minitl study transfer`. Read next: `findings`.
 """
 
-import multiprocessing
-import os
-import signal
 import time
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import NamedTuple
 
-from ... import interruption, transfer
+from ... import transfer
 from ...arguments import whole_number
-from ...errors import ArgumentError, MinitlError
+from ...errors import ArgumentError
 from ...randomness import set_random_seed
 from .halves import HALVES, fewer, task
 from .network import CUTTABLE, network
 from .pretraining import bundled_base, train
+from .processes import runner
 
 BATCH_SIZE = 25
 
@@ -140,12 +135,18 @@ def run(study, workers=1):
     order of the results varies.
     """
     layers_b = {}
-    with _runner(workers) as run_all:
-        for result, layers in run_all(train_base, [(study, job) for job in study.base_jobs]):
+    with runner(workers) as run_all:
+        for result, layers in run_all(train_base, (_own_part(study, job) for job in study.base_jobs)):
             layers_b[result.split, result.seed] = layers
             yield result
-        treated = [(study, job, layers_b[job.split, job.seed]) for job in study.treatment_jobs]
-        yield from run_all(train_treated, treated)
+        jobs = ((*_own_part(study, job), layers_b[job.split, job.seed]) for job in study.treatment_jobs)
+        yield from run_all(train_treated, jobs)
+
+
+def _own_part(study, job):
+    """Return the arguments of a job with only its own part of the study, which is sent to the process."""
+    key = job.split, job.seed
+    return study._replace(tasks={key: study.tasks[key]}), job
 
 
 def layers_of(model):
@@ -193,66 +194,3 @@ def _trained(model, study, job):
     start = time.perf_counter()
     accuracy, training_accuracy = train(model, study.tasks[job.split, job.seed], study.epochs, BATCH_SIZE)
     return Result(*job, accuracy, training_accuracy, time.perf_counter() - start)
-
-
-# ---- one process, or several ----
-
-
-@contextmanager
-def _runner(workers):
-    """Give a function (work, jobs) that yields the result of `work(*job)` for each job, as it is done."""
-    if workers == 1:
-        yield lambda work, jobs: (work(*job) for job in jobs)
-        return
-    with _one_thread_each():
-        processes = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_signals_to_the_parent)
-        try:
-            yield lambda work, jobs: _as_they_end(processes, workers, work, jobs)
-        finally:
-            processes.shutdown(cancel_futures=True)
-
-
-def _as_they_end(processes, most, work, jobs):
-    """Yield results as the processes finish them. At most `most` jobs are under way: an interruption waits for them."""
-    jobs, under_way = iter(jobs), set()
-    try:
-        while True:
-            while len(under_way) < most and (job := next(jobs, None)) is not None:
-                under_way.add(processes.submit(work, *_own_part(*job)))
-            if not under_way:
-                return
-            done, under_way = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
-            for each in done:
-                yield each.result()
-            interruption.check()
-    except BrokenProcessPool:
-        raise MinitlError(
-            "a training process was ended from outside (too little memory?). With OPENBLAS_NUM_THREADS=1 all "
-            "trainings run in one process."
-        ) from None
-
-
-def _own_part(study, job, *more):
-    """Return the arguments of a job with only its own part of the study, which is sent to the process."""
-    key = job.split, job.seed
-    return study._replace(tasks={key: study.tasks[key]}), job, *more
-
-
-@contextmanager
-def _one_thread_each():
-    """Give each new process one thread for its BLAS, by the environment that it inherits."""
-    name = "OPENBLAS_NUM_THREADS"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _leave_signals_to_the_parent():
-    """Ignore Ctrl-C in this process. A terminal sends it to all processes, and the parent decides what to do."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,146 @@
+"""The whole study of pre-training without labels: its extent, its run, what is kept of it, and its results."""
+
+import json as json_format
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ... import interruption
+from ...arguments import truth_value
+from ...errors import MinitlError
+from ...files.results import write_json
+from ...files.writable import check_writable
+from ...kernels.parallel import threads
+from ...progress import Progress
+from ...recipes.settings import SettingError, require_whole_number
+from ...version import __version__
+from ..study.processes import runner
+from . import plot, words
+from .findings import findings, summary
+from .worth import BASES, Extent, Worth, measure
+
+MOST_PROCESSES = 16
+WHOLE = Extent(None, unlabelled=10_000, epochs=15, labels=(10, 50, 500), test_images=2_000, seeds=5)
+QUICK = Extent(None, unlabelled=2_000, epochs=6, labels=(10, 50), test_images=1_000, seeds=3)
+BUNDLED = Extent(None, unlabelled=250, epochs=40, labels=(10, 40), test_images=500, seeds=3)
+
+
+def extent_of(folder_of_files=None, quick=False, seeds=None):
+    """Return the `Extent` for the arguments of `study_pretraining`."""
+    quick = truth_value(quick, "quick")
+    if folder_of_files is None and not quick:
+        raise SettingError(
+            "Without {}, there are 250 images to learn from, too few for an answer. Give the folder with "
+            "Fashion-MNIST's four files, or use {} to see how it works.",
+            "folder_of_files",
+            "quick",
+        )
+    extent = (QUICK if quick else WHOLE) if folder_of_files else BUNDLED
+    if seeds is not None:
+        require_whole_number("seeds", seeds, least=2)  # one seed has no interval
+        extent = extent._replace(seeds=seeds)
+    return extent._replace(folder=str(folder_of_files) if folder_of_files else None)
+
+
+def study_pretraining(folder_of_files=None, quick=False, seeds=None, keep=None, picture=None, json=None):
+    """Measure what bases are worth that were trained without labels. Prints the progress and the result, and returns
+    the results as data.
+
+    folder_of_files   Fashion-MNIST's four original files; None: the bundled images, with `quick` alone
+    quick             few images and epochs: three minutes
+    seeds             number of repetitions
+    keep              a folder for what is done: the same command goes on there after it was stopped
+    picture           file for the figure;   json   file for the results
+
+    After Ctrl-C or an error, it prints and keeps the results so far, and raises.
+    """
+    check_writable(json, picture)
+    if picture:
+        plot.check(picture)
+    extent = extent_of(folder_of_files, quick, seeds)
+    print(words.introduction(extent), flush=True)
+    start, results, seconds_of = time.perf_counter(), [], {}
+
+    def finish(is_complete):
+        print(words.report(results, extent, seconds_of, time.perf_counter() - start))
+        if picture and results:
+            plot.draw(summary(results), picture, words.about(extent))
+            print(f"\nThe figure: {picture}")
+        found = as_data(results, extent, seconds_of, time.perf_counter() - start, is_complete)
+        write_json(json, found)
+        return found
+
+    with interruption.graceful():
+        try:
+            for base, seed, found, seconds in _all_measured(extent, None if keep is None else Path(keep)):
+                results += found
+                seconds_of[base, seed] = seconds
+                print(words.progress_line(base, seed, found, seconds), flush=True)
+        except (interruption.Interrupted, MinitlError):
+            print(f"\nEnded after {len(seconds_of)} of {len(BASES) * extent.seeds} bases.")
+            finish(is_complete=False)
+            raise
+    return finish(is_complete=True)
+
+
+def _all_measured(extent, keep):
+    """Yield (base, seed, list of `Worth`, seconds) for each base and seed, first those that were kept before."""
+    jobs = []
+    for seed in range(extent.seeds):  # seed by seed, so that a study that was stopped has complete seeds
+        for base in BASES:
+            kept = _kept(keep, base, seed, extent)
+            if kept is None:
+                jobs.append((extent, base, seed))
+            else:
+                yield base, seed, *kept
+    workers = min(threads(), MOST_PROCESSES, max(len(jobs), 1))
+    with runner(workers) as run_all, Progress("Bases", len(jobs)) as bar:
+        for base, seed, found, seconds in run_all(measured_job, jobs):
+            if keep is not None:
+                keep.mkdir(parents=True, exist_ok=True)
+                write_json(keep / f"{base}-{seed}.json", {**_conditions(extent), "worth": found, "seconds": seconds})
+            bar.advance(1)
+            yield base, seed, found, seconds
+
+
+def measured_job(extent, base, seed):
+    """Return (base, seed, list of `Worth`, seconds): `measure`, with the names of what it measured."""
+    return base, seed, *measure(extent, base, seed)
+
+
+def _conditions(extent):
+    """Return what must be the same for a kept result to be used."""
+    extent = {name: value for name, value in extent._asdict().items() if name not in ("folder", "seeds")}
+    return {"minitl": __version__, "numpy": np.__version__, **extent, "labels": list(extent["labels"])}
+
+
+def _kept(keep, base, seed, extent):
+    """Return (list of `Worth`, seconds) of an earlier run under the same conditions, or None."""
+    path = keep and keep / f"{base}-{seed}.json"
+    if not path or not path.is_file():
+        return None
+    try:
+        found = json_format.loads(path.read_text(encoding="utf-8"))
+        if {name: found[name] for name in _conditions(extent)} != _conditions(extent):
+            return None
+        return [Worth(*each) for each in found["worth"]], float(found["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # damaged: it is measured again
+
+
+def as_data(results, extent, seconds_of, seconds, is_complete):
+    """Return everything in a form that JSON can hold."""
+    return {
+        "is_complete": is_complete,
+        **{name: value for name, value in extent._asdict().items() if name != "folder"},
+        "summary": {
+            task: {way: {base: {n: i._asdict() for n, i in by_labels.items()} for base, by_labels in bases.items()}
+                   for way, bases in ways.items()} for task, ways in summary(results).items()
+        },
+        "findings": [{**each._asdict(), "effect": each.effect._asdict()} for each in findings(results)],
+        "accuracies": [each._asdict() for each in results],
+        "seconds_of_pretraining": {f"{base}-{seed}": value for (base, seed), value in seconds_of.items()},
+        "seconds": seconds,
+        "versions": {"minitl": __version__, "numpy": np.__version__},
+    }  # fmt: skip
