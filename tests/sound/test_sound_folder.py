@@ -147,7 +147,7 @@ def drawn(rng, groups, classes, most=9):
 
 
 def recording(group, label, sha256):
-    return Recording(Path("a"), label, sha256, group, {}, 8000, 8000, 1, 0.5, 0)
+    return Recording(Path("a"), label, sha256, group, {}, 8000, 8000, 1, 0)
 
 
 def test_whole_groups_come_near_the_share_in_each_class(rng):
