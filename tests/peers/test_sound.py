@@ -85,6 +85,21 @@ def test_log_mel(librosa, rng, number):
         check(found, librosa.power_to_db(power, top_db=None).T, 1e-4)
 
 
+@pytest.mark.parametrize("scale", ["htk", "slaney"])
+def test_log_mel_of_spoken_digits(librosa, scale):
+    """A hundred clips, read by minitl, with the settings of a usual network."""
+    files = sorted(shared("data/fsdd/recordings", "spoken digits").glob("*.wav"))[::9]
+    assert len(files) == 100
+    settings = dict(n_fft=256, hop=80, win_length=200, n_mels=32, scale=scale, norm="slaney", center=True)
+    for file in files:
+        sound = read_sound(file)
+        power = librosa.feature.melspectrogram(
+            y=sound.samples.astype(float), sr=sound.rate, pad_mode="constant", **librosas_names(settings)[0]
+        )
+        found = mel.log_mel(sound.samples, sound.rate, decibels=True, **settings)
+        check(found, librosa.power_to_db(power, top_db=None).T, 1e-4)
+
+
 @pytest.mark.parametrize("center", [True, False])
 def test_power(librosa, rng, center):
     x = rng.normal(size=2000)

@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -166,6 +167,17 @@ def test_a_recording_that_is_too_long_is_refused_before_it_is_read():
     with pytest.raises(DataError, match=r"longer than the limit of 3 samples, 0 seconds .*\(most_samples\)"):
         read(wav(), most_samples=3)
     assert len(read(wav(), most_samples=4).samples) == 4
+
+
+def test_a_long_recording_is_read_in_blocks(tmp_path):
+    """Beside the result, there are only a few blocks in memory: less than the file itself takes."""
+    path, count = tmp_path / "long.wav", 1_500_000
+    path.write_bytes(wav(bytes(4 * count), channels=2))
+    tracemalloc.start()
+    sound = read_sound(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(sound.samples) == count and peak < 4 * count + 4_000_000 < 2 * path.stat().st_size
 
 
 def test_another_format_names_the_package_that_it_needs(monkeypatch):

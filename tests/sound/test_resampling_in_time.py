@@ -35,15 +35,15 @@ def decibels(x):
 @pytest.mark.parametrize(("rate", "new_rate"), [(16000, 8000), (8000, 16000), (44100, 16000), (16000, 22050)])
 def test_what_has_room_passes_and_the_rest_vanishes(rate, new_rate):
     """Below 0.89 of the lower limit, a tone is the same to 1e-4. Above the limit, it is below -79 decibels."""
-    limit, inner = min(rate, new_rate) / 2, slice(new_rate // 8, new_rate // 4)
-    for frequency in np.linspace(0.01, 0.89, 9) * limit:
+    limit, inner = min(rate, new_rate) / 2, slice(new_rate // 16, new_rate // 8)
+    for frequency in np.linspace(0.01, 0.89, 5) * limit:
         found, expected = (
-            resample(sine(frequency, rate, 0.4, 1, float), rate, new_rate),
-            sine(frequency, new_rate, 0.4, 1, float),
+            resample(sine(frequency, rate, 0.2, 1, float), rate, new_rate),
+            sine(frequency, new_rate, 0.2, 1, float),
         )
         assert np.abs(found - expected)[inner].max() < 1e-4, frequency
-    for frequency in np.linspace(1, 0.999 * rate / 2 / limit, 9) * limit if rate > new_rate else ():
-        assert decibels(resample(sine(frequency, rate, 0.4, 1, float), rate, new_rate)[inner]) < -79, frequency
+    for frequency in np.linspace(1.01, 0.999 * rate / 2 / limit, 5) * limit if rate > new_rate else ():
+        assert decibels(resample(sine(frequency, rate, 0.2, 1, float), rate, new_rate)[inner]) < -79, frequency
 
 
 def test_seven_kilohertz_do_not_become_one():

@@ -147,12 +147,12 @@ def drawn(rng, groups, classes, most=9):
 
 
 def recording(group, label, sha256):
-    return Recording(Path("a"), label, sha256, group, {}, 8000, 8000, 1, 0.5, 0)
+    return Recording(Path("a"), label, sha256, group, {}, 8000, 8000, 1, 0)
 
 
 def test_whole_groups_come_near_the_share_in_each_class(rng):
     distances = []
-    for _ in range(60):
+    for _ in range(25):
         found = drawn(rng, 20, 3)
         held = held_groups(found, 0.25)
         for label in range(3):
@@ -163,7 +163,7 @@ def test_whole_groups_come_near_the_share_in_each_class(rng):
 
 
 def test_a_class_with_two_groups_has_one_on_either_side(rng):
-    for _ in range(60):
+    for _ in range(25):
         found = [
             recording(f"{label} {who}", label, f"{label}{who}{n}")
             for label in range(3)
@@ -178,7 +178,7 @@ def test_a_class_with_two_groups_has_one_on_either_side(rng):
 
 def test_more_recordings_hardly_move_the_groups(rng):
     moved = []
-    for _ in range(40):
+    for _ in range(20):
         found = drawn(rng, 30, 2)
         before = held_groups(found, 0.2)
         moved.append(len(before ^ (held_groups(found + drawn(rng, 1, 2, 3), 0.2))))
@@ -290,9 +290,11 @@ def test_classes_that_differ_between_the_parts_are_named(tmp_path):
         silently(tmp_path)
 
 
-def test_spoken_digits():
-    """The real folder: 900 recordings of ten digits and six speakers, nothing left out, a speaker held back whole."""
-    folder = silently(shared("data/fsdd/recordings", "spoken digits"), "{class}_{speaker}_{index}", group="speaker")
+def test_spoken_digits(tmp_path):
+    """Two real recordings of each of ten digits and six speakers: none is left out, a speaker is held back whole."""
+    for file in shared("data/fsdd/recordings", "spoken digits").glob("*_[56].wav"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    folder = silently(tmp_path, "{class}_{speaker}_{index}", group="speaker")
     assert folder.class_names == list("0123456789") and not folder.skipped
-    assert (len(folder.train), len(folder.val), len(folder.groups)) == (750, 150, 6)
-    assert set(folder.counts(folder.val)) == {15}
+    assert (len(folder.train), len(folder.val), len(folder.groups)) == (100, 20, 6)
+    assert set(folder.counts(folder.val)) == {2}

@@ -39,7 +39,7 @@ class Recording:
     """One recording: its file, its label (a position in `class_names`), and the sha256 of its samples.
 
     group      what it must not be divided from, or None;   fields   {word: text} of its name, by the pattern
-    count      samples at `rate` a second;   channels, loudest, clipped   as in `reading.Sound`
+    count      samples at `rate` a second;   channels, clipped   as in `reading.Sound`
     """
 
     path: Path
@@ -50,7 +50,6 @@ class Recording:
     count: int
     rate: int
     channels: int
-    loudest: float
     clipped: int
 
     @property
@@ -202,7 +201,7 @@ def audit_sounds(
             return fault
         return Recording(
             file, numbers[fields["class"]], digest_of(sound), fields.get(group), fields, len(sound.samples),
-            sound.rate, sound.channels, sound.loudest, sound.clipped,
+            sound.rate, sound.channels, sound.clipped,
         )  # fmt: skip
 
     with Progress(f"Listening to {walk.root.name}", len(everything), enabled=bool(verbose), lines=True) as bar:
