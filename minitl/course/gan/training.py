@@ -79,13 +79,14 @@ def train(images, labels, classes, epochs, seed=0, verbose=1, at_epoch=None):
     """
     set_random_seed(seed)
     rng, pair, losses = np.random.default_rng(seed), new_pair(classes), []
+    size = min(BATCH_SIZE, len(images))  # a shorter last batch is left out: batch normalization needs equal ones
     tell = at_epoch or (lambda epoch, pair: None)
     tell(0, pair)
     for epoch in range(epochs):
         order, found = rng.permutation(len(images)), []
         with Progress(f"Epoch {epoch + 1}/{epochs}", len(images), enabled=verbose == 1) as bar:
-            for first in range(0, len(order) - BATCH_SIZE + 1, BATCH_SIZE):
-                chosen = order[first : first + BATCH_SIZE]
+            for first in range(0, len(order) - size + 1, size):
+                chosen = order[first : first + size]
                 noise = rng.standard_normal((len(chosen), NOISE), np.float32)
                 found.append(one_step(pair, images[chosen], labels[chosen], noise))
                 bar.advance(len(chosen), f"generator {found[-1][0]:.3f}, discriminator {found[-1][1]:.3f}")
