@@ -35,7 +35,7 @@ GAN = """Measure what images are worth that a generator makes.
 
 minitl study gan --quick                           bundled images: two minutes
 minitl study gan --data fashion_mnist/             20 minutes
-minitl study gan --data fashion_mnist/ --plot samples.png    and a picture
+minitl study gan --data fashion_mnist/ --plot samples.png     and a figure
 
 A generator and a discriminator learn from each other. How close do the made
 images come to real ones, is each of its class, and does a classifier learn

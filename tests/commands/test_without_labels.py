@@ -92,7 +92,7 @@ def test_findings_compare_seed_by_seed():
 
 
 def test_each_model_moves_by_its_own_gradient_alone(rng):
-    """With a rate of 0 for one of the two, that one stays as it is."""
+    """A model with a rate of 0 stays as it is, and the other one moves."""
     real, labels = rng.standard_normal((6, 28, 28, 1)).astype(np.float32), np.arange(6) % 3
     noise = rng.standard_normal((6, networks.NOISE)).astype(np.float32)
     for still, moving in ("generator", "discriminator"), ("discriminator", "generator"):
@@ -140,8 +140,7 @@ def test_the_frechet_distance_of_known_distributions(rng):
 
 
 def test_the_study_of_made_images(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(study, "BUNDLED", study.Extent(None, 100, 3, 1, 100, 40, 2, (0, 1)))
-    monkeypatch.setattr(study, "STEPS_OF_A_CLASSIFIER", 5)
+    monkeypatch.setattr(study, "BUNDLED", study.Extent(None, 100, 3, 1, 100, 40, 2, 5, (0, 1)))
     monkeypatch.setattr(study, "threads", lambda: 1)
     results = tmp_path / "r.json"
     assert cli.main(["study", "gan", "--quick", "--json", str(results)]) == 0

@@ -87,7 +87,7 @@ def pair_without_dropout(classes, rate):
 
 
 def test_losses_of_fifty_alternating_steps():
-    """In float64: two networks that chase each other double each rounding error every few steps."""
+    """The test is in float64: two networks that chase each other double each rounding error every few steps."""
     rng, classes = np.random.default_rng(3), 3
     pair = pair_without_dropout(classes, 2e-4)
     generator, make, discriminator, judge = twins(pair)

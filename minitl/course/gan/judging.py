@@ -1,4 +1,4 @@
-"""What made images are worth: are they like real ones, are they of their class, and can one learn from them?
+"""The worth of made images: are they like real ones, are they of their class, and can one learn from them?
 
 **Fréchet distance.** Real and made images go through a network that was trained on real ones; each set is described by
 the mean and the covariance of its features. Two normal distributions with means m1, m2 and covariances C1, C2 have the

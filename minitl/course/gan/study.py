@@ -30,12 +30,11 @@ from ...version import __version__
 from ..study.findings import interval
 from ..study.halves import DEVIATION, MEAN, Task, fewer, task
 from ..study.processes import runner
-from . import picture, words
+from . import samples, words
 from .judging import as_prepared, new_judge, worth
 from .training import made_images, train
 
 CLASSIFIERS = ("few", "made", "few and made", "few and made from few", "all real")
-STEPS_OF_A_CLASSIFIER = 1_250  # of 32 images, for each of them
 
 
 class Extent(NamedTuple):
@@ -44,7 +43,8 @@ class Extent(NamedTuple):
     folder    Fashion-MNIST's four files; None: the bundled images
     real      images that the first pair learns from;   few   images of each class, for the second pair
     epochs    of the first pair;   made   images that a classifier learns from
-    shown     the epochs after which images are kept for the picture, and the distance is measured
+    steps     of a classifier, of 32 images each
+    shown     the epochs after which images are kept for the figure, and the distance is measured
     """
 
     folder: str | None
@@ -54,6 +54,7 @@ class Extent(NamedTuple):
     made: int
     test_images: int
     seeds: int
+    steps: int
     shown: tuple
 
 
@@ -77,9 +78,9 @@ class Run(NamedTuple):
     seconds: float
 
 
-WHOLE = Extent(None, 10_000, 50, 12, 5_000, 2_000, 5, (0, 1, 2, 4, 8, 12))
-QUICK = Extent(None, 3_000, 50, 6, 2_000, 1_000, 2, (0, 1, 2, 4, 6))
-BUNDLED = Extent(None, 500, 25, 30, 1_000, 500, 2, (0, 5, 10, 20, 30))
+WHOLE = Extent(None, 10_000, 50, 12, 5_000, 2_000, 5, 1_250, (0, 1, 2, 4, 8, 12))
+QUICK = Extent(None, 3_000, 50, 6, 2_000, 1_000, 2, 400, (0, 1, 2, 4, 6))
+BUNDLED = Extent(None, 500, 25, 30, 1_000, 500, 2, 400, (0, 5, 10, 20, 30))
 
 
 def extent_of(folder_of_files=None, quick=False, seeds=None):
@@ -104,13 +105,13 @@ def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=Non
 
     folder_of_files   Fashion-MNIST's four original files; None: the bundled images, with `quick` alone
     quick             few images and epochs;   seeds   number of repetitions
-    plot              file for the picture of the made images;   json   file for the results
+    plot              file for the figure of the made images;   json   file for the results
 
     After Ctrl-C or an error, it prints and keeps the results so far, and raises.
     """
     check_writable(json, plot)
     if plot:
-        picture.check(plot)
+        samples.check(plot)
     extent = extent_of(folder_of_files, quick, seeds)
     print(words.introduction(extent), flush=True)
     start, runs = time.perf_counter(), []
@@ -118,8 +119,8 @@ def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=Non
     def finish(is_complete):
         print(words.report(runs, extent, time.perf_counter() - start))
         if plot and runs:
-            picture.draw(min(runs, key=lambda run: run.seed), plot)
-            print(f"\nThe picture: {plot}")
+            samples.draw(min(runs, key=lambda run: run.seed), plot)
+            print(f"\nThe figure: {plot}")
         found = as_data(runs, extent, time.perf_counter() - start, is_complete)
         write_json(json, found)
         return found
@@ -147,17 +148,17 @@ def measured(extent, seed):
     order = np.random.default_rng(seed).permutation(len(whole.x_train))
     real = _part(whole, order[: extent.real])
     other = _part(whole, order[-extent.real :])  # no image of these is seen by a pair, if there are enough
-    judge = new_judge(other, -(-STEPS_OF_A_CLASSIFIER * 32 // len(other.x_train)), seed)
+    judge = new_judge(other, -(-extent.steps * 32 // len(other.x_train)), seed)
 
     classes = len(whole.class_names)
     labels = np.arange(extent.made) % classes
-    distances, samples, started = {}, {}, time.perf_counter()
+    distances, shown, started = {}, {}, time.perf_counter()
 
     def look(epoch, pair):
         if epoch in extent.shown:
             made = made_images(pair, labels[:2000], seed)
             distances[epoch] = judge.distance(as_prepared(made))
-            samples[epoch] = pixels(made[: 10 * classes]).reshape(10, classes, 28, 28).swapaxes(0, 1)
+            shown[epoch] = pixels(made[: 10 * classes]).reshape(10, classes, 28, 28).swapaxes(0, 1)
 
     pair, losses = train(scaled(real.x_train), real.y_train, classes, extent.epochs, seed, 0, look)
     seconds = time.perf_counter() - started
@@ -173,10 +174,8 @@ def measured(extent, seed):
         "few and made from few": (np.concatenate([few.x_train, from_few]), np.concatenate([few.y_train, labels])),
         "all real": (real.x_train, real.y_train),
     }
-    accuracies = {
-        name: worth(x, y, whole, -(-STEPS_OF_A_CLASSIFIER * 32 // len(x)), seed) for name, (x, y) in sets.items()
-    }
-    return Run(seed, distances, losses, right, by_class, accuracies, samples, seconds)
+    accuracies = {name: worth(x, y, whole, -(-extent.steps * 32 // len(x)), seed) for name, (x, y) in sets.items()}
+    return Run(seed, distances, losses, right, by_class, accuracies, shown, seconds)
 
 
 def _part(whole, chosen):
@@ -195,7 +194,7 @@ def pixels(images):
 
 
 def as_data(runs, extent, seconds, is_complete):
-    """Return everything in a form that JSON can hold; the pictures are left out."""
+    """Return everything in a form that JSON can hold; the images are left out."""
     runs = sorted(runs, key=lambda run: run.seed)
     names = CLASSIFIERS if runs else ()
     return {

@@ -1,4 +1,4 @@
-"""The picture of made images as the generator learns: a block of images for each epoch that was kept, a row a class.
+"""The figure of made images as the generator learns: a block of images for each epoch that was kept, a row a class.
 
 Needs matplotlib (extra `plots`).
 """
@@ -13,7 +13,7 @@ MOST = 3  # images of each class that are shown
 
 
 def draw(run, path):
-    """Write the picture of a `study.Run` to `path`: the same random numbers after more and more epochs."""
+    """Write the figure of a `study.Run` to `path`: the same random numbers after more and more epochs."""
     epochs = sorted(run.samples)
     with figure_file(path, (1.1 * len(epochs) + 0.4, 3.9)) as figure:
         panels = figure.subplots(1, len(epochs), squeeze=False)[0]
