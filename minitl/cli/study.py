@@ -14,6 +14,7 @@ Ctrl-C ends it with the results so far.
 
 import argparse
 
+from ..course.gan.study import study_gan
 from ..course.self_supervised.study import QUICK, WHOLE, study_pretraining
 from ..course.study.halves import HALVES
 from ..course.study.plot import FORMATS
@@ -30,6 +31,16 @@ of half of the classes. Then few labels are given, of the same and of the
 other classes: how good is a linear head on the features, and the fine-tuned
 network? Supervised, random and VGG16's bases stand beside them.
 """
+GAN = """Measure what images are worth that a generator makes.
+
+minitl study gan --quick                           bundled images: two minutes
+minitl study gan --data fashion_mnist/             20 minutes
+minitl study gan --data fashion_mnist/ --plot samples.png     and a figure
+
+A generator and a discriminator learn from each other. How close do the made
+images come to real ones, is each of its class, and does a classifier learn
+from them, alone or beside a few real ones?
+"""
 HELP = "measure how transferable each layer is (Yosinski et al. 2014)"
 
 
@@ -43,6 +54,7 @@ def add_arguments(parser):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_pretraining(studies)
+    _add_gan(studies)
     one.add_argument("--data", metavar="IDX_FOLDER", help="use Fashion-MNIST's four original files, in this folder")
     one.add_argument("--quick", action="store_true", help="run three seeds and three cuts, on the bundled images")
     one.add_argument(
@@ -79,8 +91,26 @@ def _add_pretraining(studies):
     one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
 
 
+def _add_gan(studies):
+    """Add the arguments of `minitl study gan`."""
+    one = studies.add_parser(
+        "gan",
+        help="what are images worth that a generator makes?",
+        description=GAN,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    one.add_argument("--data", metavar="IDX_FOLDER", help="use Fashion-MNIST's four original files, in this folder")
+    one.add_argument("--quick", action="store_true", help="use few images and epochs")
+    one.add_argument("--seeds", type=int, help="repeat so often")
+    one.add_argument("--plot", metavar="FILE", help=f"draw the made images in this file ({', '.join(FORMATS)})")
+    one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
+
+
 def run(options):
     """Run the command."""
+    if options.study == "gan":
+        study_gan(options.data, options.quick, options.seeds, options.plot, options.json)
+        return
     if options.study == "pretraining":
         study_pretraining(options.data, options.quick, options.seeds, options.keep, options.plot, options.json)
         return

@@ -25,7 +25,7 @@ PROJECTION = 64  # numbers of a row that SimCLR compares
 
 
 class Examples(NamedTuple):
-    """What `fit` takes: examples, labels, and the weights of the labels or None. Both are made anew in each epoch."""
+    """The examples of an epoch, their labels, and the weights of the labels or None; made anew in each epoch."""
 
     x: np.ndarray
     y: np.ndarray

@@ -95,7 +95,7 @@ def _all_measured(extent, keep):
             else:
                 yield base, seed, *kept
     workers = min(threads(), MOST_PROCESSES, max(len(jobs), 1))
-    with runner(workers) as run_all, Progress("Bases", len(jobs)) as bar:
+    with runner(workers) as run_all, Progress("Bases", len(jobs), covers=True) as bar:
         for base, seed, found, seconds in run_all(measured_job, jobs):
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)

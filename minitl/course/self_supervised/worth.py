@@ -1,4 +1,4 @@
-"""What a base is worth for transfer: the accuracies that are reached with it from few labels.
+"""The worth of a base for transfer: the accuracies that are reached with it from few labels.
 
 A base is trained on the images of one half of the classes, A. Then it is tried on two tasks:
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import ArgumentError
+from ...recipes.settings import SettingError, require_one_of
 
 HALVES = {
     "similar": {
@@ -28,6 +29,22 @@ HALVES = {
 }
 # Of the pixels of all training images: with these, `prepare` gives a mean of 0 and a variance of 1.
 MEAN, DEVIATION = 72.94, 90.02
+
+
+SPLIT = "similar"  # the usual one of the halves
+
+
+def classes_of(classes, split=None):
+    """Return the names of the classes that "A" or "B" stands for, or None for "all".
+
+    split   how the classes are divided: one of HALVES (default: SPLIT). Raises SettingError for a wrong value.
+    """
+    require_one_of("classes", classes, ("all", "A", "B"))
+    if split is not None:
+        require_one_of("split", split, HALVES)
+        if classes == "all":
+            raise SettingError("{} goes with {} A or B: all classes need no division.", "split", "classes")
+    return None if classes == "all" else HALVES[split or SPLIT][classes]
 
 
 class Task(NamedTuple):

@@ -16,18 +16,18 @@ from ...optimizers import SGD
 from ...optimizers.schedules import CosineDecay
 from ...randomness import set_random_seed
 from ...recipes.evaluation import wilson_interval
-from ...recipes.settings import SettingError, require_one_of, require_whole_number
+from ...recipes.settings import require_whole_number
 from ...terminal import counted
 from ...version import __version__
 from ...weights.saving import check_target
-from .halves import DEVIATION, HALVES, MEAN, task
+from .halves import DEVIATION, MEAN, classes_of, task
 from .network import network
 
 BUNDLED = {"similar": "fashion_mnist_similar_a.h5", "dissimilar": "fashion_mnist_dissimilar_a.h5"}
-SPLIT = "similar"  # the usual one of the halves
 LEARNING_RATE = 0.01  # at 0.05, two of six trainings on 250 images never began to learn
 MOMENTUM = 0.9
 TEST_BATCH = 100
+EPOCHS = 6
 
 
 def train(model, task, epochs, batch_size, verbose=0):
@@ -57,7 +57,7 @@ def pretrain(task, epochs=6, batch_size=32, seed=0, verbose=1):
     return model, test_accuracy
 
 
-def pretrain_from_files(folder, classes="all", split=None, epochs=6, seed=0, save=None, json=None):
+def pretrain_from_files(folder, classes="all", split=None, epochs=EPOCHS, seed=0, save=None, json=None):
     """Pre-train on Fashion-MNIST's four original files in `folder`, and print the progress. Returns (model, results).
 
     classes   "all", or "A" or "B": the classes of this half
@@ -69,14 +69,10 @@ def pretrain_from_files(folder, classes="all", split=None, epochs=6, seed=0, sav
         check_target(save)
     require_whole_number("epochs", epochs)
     require_whole_number("seed", seed, least=0)
-    require_one_of("classes", classes, ("all", "A", "B"))
-    if split is not None:
-        require_one_of("split", split, HALVES)
-        if classes == "all":
-            raise SettingError("{} goes with {} A or B: all classes need no division.", "split", "classes")
+    chosen = classes_of(classes, split)
     start = time.perf_counter()
     images = data.fashion_mnist(folder)
-    to_learn = task(images, images.class_names if classes == "all" else HALVES[split or SPLIT][classes])
+    to_learn = task(images, chosen or images.class_names)
     names, count = ", ".join(to_learn.class_names), len(to_learn.x_train)
     print(textwrap.fill(f"Training on {count:,} images of the classes {names}.", 80), flush=True)
     model, accuracy = pretrain(to_learn, epochs, seed=seed)
