@@ -3,8 +3,8 @@
 Reading order: `graph.graph` first, then `model`, `sequential`, `loading`.
 """
 
-from .loading import load_model
+from .loading import clone_model, load_model, model_from_json, save_model
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
