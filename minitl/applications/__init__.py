@@ -8,6 +8,7 @@ with pre-trained weights can be the base of a fine-tuning.
 
 from ..data.preparation import PREPARATIONS
 from ..errors import ArgumentError
+from ..not_here import missing
 from . import efficientnet_lite0, inception_v3, resnet50, vgg16
 from .building import Application
 from .efficientnet_lite0 import EfficientNetLite0
@@ -53,3 +54,8 @@ def preprocessing(name):
     if not isinstance(name, str) or name not in NETWORKS:
         raise ArgumentError(f"preprocessing is {name!r}; expected one of {', '.join(NETWORKS)}.")
     return NETWORKS[name].preparation.function
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

@@ -5,6 +5,7 @@
 """
 
 from ..errors import ArgumentError
+from ..not_here import missing
 from . import schedules
 from .adadelta import Adadelta
 from .adagrad import Adagrad
@@ -47,3 +48,8 @@ def get(optimizer):
     if hasattr(optimizer, "step") and not isinstance(optimizer, type):
         return optimizer
     raise ArgumentError(f"optimizer is {optimizer!r}; expected one of {', '.join(OPTIMIZERS)}, or an Optimizer.")
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

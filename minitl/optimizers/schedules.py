@@ -4,6 +4,7 @@ import math
 
 from ..arguments import NAME, call_text, keras_arguments, number, whole_number
 from ..errors import ArgumentError
+from ..not_here import missing
 
 __all__ = [
     "CosineDecay",
@@ -184,3 +185,8 @@ class WarmUp(LearningRateSchedule):
 def rate(value):
     """Return a learning rate as a float, or raise ArgumentError."""
     return number(value, "learning_rate", 0, LARGEST_RATE)
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)
