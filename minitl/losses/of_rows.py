@@ -45,7 +45,8 @@ class _OfRows(Loss):
 
     def backward(self):
         """Return dL/dy_pred = w slope / M."""
-        return (self.weight * self.slope(self.t, self.p) / max(self.count, 1)).reshape(self.shape)
+        slope = self.weight * self.slope(self.t, self.p) / max(self.count, 1)
+        return slope.reshape(self.shape).astype(self.p.dtype, copy=False)
 
 
 class MeanAbsoluteError(_OfRows):
