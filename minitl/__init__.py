@@ -35,6 +35,7 @@ from . import (
 )
 from .layers import Input, Layer
 from .models import Model, Sequential
+from .not_here import missing
 from .utils import set_random_seed
 from .version import __version__ as __version__
 
@@ -64,3 +65,8 @@ __all__ = [
     "utils",
     "weights",
 ]
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

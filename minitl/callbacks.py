@@ -1,5 +1,6 @@
 """Keras's import path of the callbacks in `minitl.training`."""
 
+from .not_here import missing
 from .training import (
     BackupAndRestore,
     Callback,
@@ -27,3 +28,8 @@ __all__ = [
     "ReduceLROnPlateau",
     "TerminateOnNaN",
 ]
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

@@ -59,6 +59,10 @@ class GradientError(MinitlError, AssertionError):
     """A gradient differs from its finite difference (`minitl.testing.check_gradients`)."""
 
 
+class NotHereError(GraphError, ImportError):
+    """A name of Keras that minitl does not have was asked for (`not_here`)."""
+
+
 class MissingExtraError(MinitlError, ImportError):
     """An optional package is needed and not installed."""
 

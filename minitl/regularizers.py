@@ -12,6 +12,7 @@ import numpy as np
 
 from .arguments import call_text, number
 from .errors import ArgumentError
+from .not_here import missing
 
 
 class Regularizer:
@@ -126,3 +127,8 @@ def penalty(layers):
         for name, regularizer in layer.regularizers.items()
         if name in layer.trainable_names
     )
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, ["get", *REGULARIZERS])

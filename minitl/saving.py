@@ -1,5 +1,5 @@
-"""Keras's import path of `models.load_model`."""
+"""Keras's import path of `models.load_model` and `save_model`."""
 
-from .models import load_model
+from .models import load_model, save_model
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "save_model"]

@@ -11,6 +11,7 @@ build on them.
 
 from ..data.preparation import PREPARATIONS
 from ..errors import ArgumentError
+from ..not_here import missing
 from . import efficientnet_lite0, inception_v3, resnet50, vgg16
 from .bert import BERT
 from .building import Application
@@ -58,3 +59,8 @@ def preprocessing(name):
     if not isinstance(name, str) or name not in NETWORKS:
         raise ArgumentError(f"preprocessing is {name!r}; expected one of {', '.join(NETWORKS)}.")
     return NETWORKS[name].preparation.function
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

@@ -43,6 +43,14 @@ def check_can_write(path, argument, makes_folder=False):
         raise CheckpointError(f"{path}: cannot be written ({reason}). Check {argument}.") from None
 
 
+def refuse_overwriting(path, overwrite):
+    """Raise CheckpointError if there is a file at `path` and `overwrite` is not True. (Keras asks at the terminal.)"""
+    if overwrite not in (True, False):
+        raise ArgumentError(f"overwrite is {overwrite!r}; expected True or False.")
+    if not overwrite and isinstance(path, (str, os.PathLike)) and Path(path).exists():
+        raise CheckpointError(f"{path}: is there already, and overwrite is False. Choose another name.")
+
+
 def try_to_write(path, makes_folder=False):
     """Raise OSError if no file can be written to `path`. A file that is there is not touched."""
     if path.is_dir():

@@ -20,8 +20,9 @@ def keras_config(graph, with_modules=False):
     config = _config_of(graph)
     if with_modules:
         for entry in (config, *config["config"]["layers"]):
-            entry["module"] = "keras.layers" if entry is not config else MODULES[config["class_name"]]
-            entry["registered_name"] = None
+            if "module" not in entry:
+                entry["module"] = "keras.layers" if entry is not config else MODULES[config["class_name"]]
+                entry["registered_name"] = None
     return config
 
 
@@ -58,10 +59,7 @@ def _config_of(graph):
         layer = call.layer
         number = counts[layer] = counts.get(layer, -1) + 1
         places.update((tensor, [layer.name, number, k]) for k, tensor in enumerate(call.outputs))
-        entry = entries.setdefault(
-            layer,
-            {"class_name": type(layer).__name__, "config": _config(layer), "name": layer.name, "inbound_nodes": []},
-        )
+        entry = entries.setdefault(layer, {**_class_and_config(layer), "name": layer.name, "inbound_nodes": []})
         if call.inputs:
             tensors = [_tensor(tensor, places[tensor]) for tensor in call.by_position]
             named = dict(zip(call.names, call.inputs[len(tensors) :]))
@@ -75,6 +73,20 @@ def _config_of(graph):
         "output_layers": _packed(graph.output_structure, places),
     }
     return {"class_name": "Functional", "config": config}
+
+
+def _class_and_config(layer):
+    """Return the entry of a layer without its calls. Where Keras has an operation on arrays instead, it is that."""
+    operation = layer.keras_operation
+    if operation is not None:
+        config = {"name": layer.name}
+        return {
+            "module": "keras.src.ops.numpy",
+            "class_name": operation,
+            "registered_name": operation,
+            "config": config,
+        }
+    return {"class_name": type(layer).__name__, "config": _config(layer)}
 
 
 def _config(layer):

@@ -14,7 +14,7 @@ Read next: `graph/graph.py`, which runs layers forward and backward and keeps wh
 own, follow `course/add_your_own.md`.
 """
 
-from ..errors import GraphError
+from ..not_here import missing
 from .activations import ELU, Activation, LeakyReLU, ReLU, Softmax
 from .arithmetic import Divide, WithNumber
 from .attention import MultiHeadAttention
@@ -148,18 +148,7 @@ __all__ = [
     "subtract",
 ]
 
-_CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."
-_NOT_HERE = {
-    "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer that loops over it.",
-    "StackedRNNCells": "Put layers one behind the other: LSTM(8, return_sequences=True), then LSTM(8).",
-    **dict.fromkeys(("SimpleRNNCell", "LSTMCell", "GRUCell", "AbstractRNNCell"), _CELL),
-    **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "Use TimeDistributed(Conv2D(...)), then an LSTM."),
-    **dict.fromkeys(("CuDNNLSTM", "CuDNNGRU"), "Use LSTM or GRU: their weights are the same."),
-}
-
 
 def __getattr__(name):
-    """Refuse Keras's layers that are not here by their names, and say what to use in their place."""
-    if name in _NOT_HERE:
-        raise GraphError(f"minitl.layers has no {name}. {_NOT_HERE[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

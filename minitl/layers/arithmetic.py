@@ -18,6 +18,11 @@ from .symbolic import SymbolicTensor
 class Divide(TwoInputs):
     """y = x_1 / x_2, of two inputs."""
 
+    keras_operation = "TrueDivide"
+
+    def keras_call(self, tensors):
+        return list(tensors)
+
     def compute_output_dtype(self, input_dtypes):
         return "float32"
 
@@ -55,6 +60,13 @@ class WithNumber(Layer):
             raise ArgumentError(f"is_first is {is_first!r}; expected True or False, and False for a power.")
         self.operation, self.is_first = operation, bool(is_first)
         self.number = [float(each) for each in numbers] if isinstance(number, (list, tuple)) else float(number)
+
+    @property
+    def keras_operation(self):
+        return {"divide": "TrueDivide"}.get(self.operation, self.operation.capitalize())
+
+    def keras_call(self, tensors):
+        return [self.number, *tensors] if self.is_first else [*tensors, self.number]
 
     def check_input(self, input_shape):
         if isinstance(self.number, list) and input_shape[-1] not in (None, 1, len(self.number)):

@@ -13,7 +13,8 @@ from ..kernels.affine import affine
 from ..kernels.attention import attend, attend_gradient
 from ..kernels.memory import empty
 from ..randomness import generator
-from .base import OF_KERNELS, Layer
+from .base import Layer
+from .shared_arguments import OF_KERNELS
 
 PARTS = ("query", "key", "value")
 

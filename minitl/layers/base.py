@@ -18,31 +18,12 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 import numpy as np
 
 from .. import initializers, regularizers
-from ..arguments import (
-    ACTIVITY_REGULARIZER,
-    CONSTRAINT,
-    DTYPE,
-    REGULARIZER,
-    NotHere,
-    refuse_methods,
-    sizes,
-    truth_value,
-)
+from ..arguments import refuse_methods, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
 from . import masking
 from .names import check_name, snake_case
+from .shared_arguments import OF_ALL_LAYERS
 from .symbolic import Call, SymbolicTensor
-
-# Keras's arguments of the layers with a kernel
-OF_KERNELS = {
-    "kernel_regularizer": REGULARIZER,
-    "bias_regularizer": REGULARIZER,
-    "activity_regularizer": ACTIVITY_REGULARIZER,
-    "kernel_constraint": CONSTRAINT,
-    "bias_constraint": CONSTRAINT,
-}
-# Keras's arguments of all layers
-OF_ALL_LAYERS = {"activity_regularizer": ACTIVITY_REGULARIZER, "autocast": NotHere(True), "dtype": DTYPE}
 
 
 class Layer:
@@ -79,6 +60,7 @@ class Layer:
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
     in_keras = True  # False if Keras has no layer of this name
+    keras_operation = None  # the name of Keras's operation on arrays in the place of this layer, which Keras lacks
     torch_defaults = {}  # {argument: what PyTorch's layer has unless told otherwise}, which its files do not state
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):

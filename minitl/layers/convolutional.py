@@ -15,7 +15,8 @@ from ..kernels.geometry import PADDINGS, output_size, spanned, transposed_paddin
 from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
 from .activations import activated, activation_functions
-from .base import OF_KERNELS, Layer
+from .base import Layer
+from .shared_arguments import OF_KERNELS
 
 
 class _Convolution2D(Layer):

@@ -10,7 +10,8 @@ from ..kernels.activations import WITH_SLOPE
 from ..kernels.affine import affine
 from ..terminal import counted
 from .activations import activation_functions
-from .base import OF_KERNELS, Layer
+from .base import Layer
+from .shared_arguments import OF_KERNELS
 
 
 class Dense(Layer):

@@ -28,6 +28,15 @@ class TakePart(Layer):
             )
         self.index = [list(each) if isinstance(each, (list, tuple)) else int(each) for each in index]
 
+    keras_operation = "GetItem"
+
+    def keras_call(self, tensors):
+        def in_keras(entry):
+            config = dict(zip(("start", "stop", "step"), entry)) if isinstance(entry, list) else None
+            return entry if config is None else {"class_name": "__slice__", "config": config}
+
+        return [*tensors, [in_keras(entry) for entry in self.index]]
+
     @property
     def slices(self):
         """Return the index as NumPy takes it."""

@@ -1,7 +1,7 @@
 """Keras's arguments of recurrent layers that minitl does not have, and what to write instead."""
 
 from ..arguments import NotHere, keras_arguments
-from .base import OF_KERNELS
+from .shared_arguments import OF_KERNELS
 
 REGULARIZERS = {
     name: OF_KERNELS[name.replace("recurrent", "kernel")]

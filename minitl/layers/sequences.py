@@ -19,8 +19,9 @@ from ..kernels.precision import as_float
 from ..kernels.products import sums
 from ..terminal import counted
 from .activations import activated, activation_functions
-from .base import OF_KERNELS, Layer
+from .base import Layer
 from .convolutional import check_padding, windowed_shape
+from .shared_arguments import OF_KERNELS
 
 
 class _OfSequences(Layer):

@@ -1,23 +1,53 @@
-"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `accuracy`, `iou`
-(pixels), `edit_distance` (labels in order); for detectors `detections` (how boxes are given), `average_precision`."""
+"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `accuracy`,
+`confusion` (precision, recall, AUC), `errors_of_numbers`, `iou` (pixels), `edit_distance` (labels in order); for
+detectors `detections` (how boxes are given), `average_precision`."""
 
 from ..arguments import refuse_methods
 from ..errors import ArgumentError
-from .accuracy import BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy
+from ..not_here import missing
+from .accuracy import (
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
 from .average_precision import coco_average_precision, voc_average_precision
 from .base import Metric
+from .confusion import AUC, F1Score, FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
 from .edit_distance import LabelErrorRate, SequenceAccuracy, edit_distance, error_rate
+from .errors_of_numbers import (
+    CosineSimilarity,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    RootMeanSquaredError,
+)
 from .iou import MeanIoU, iou_from_confusion, pixel_accuracy, pixel_confusion
 
 __all__ = [
+    "AUC",
     "BinaryAccuracy",
     "CategoricalAccuracy",
+    "CosineSimilarity",
+    "F1Score",
+    "FalseNegatives",
+    "FalsePositives",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
     "LabelErrorRate",
     "MeanIoU",
+    "MeanSquaredError",
     "Metric",
+    "Precision",
+    "Recall",
+    "RootMeanSquaredError",
     "SequenceAccuracy",
     "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
     "TopKCategoricalAccuracy",
+    "TrueNegatives",
+    "TruePositives",
     "coco_average_precision",
     "edit_distance",
     "error_rate",
@@ -34,6 +64,7 @@ OBJECTS_ONLY = (Metric, MeanIoU)
 METRICS = {
     each.name: each for each in map(globals().get, __all__) if isinstance(each, type) and each not in OBJECTS_ONLY
 }
+SHORT_NAMES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error"}
 CLASSES = {each.__name__: each for each in METRICS.values()}
 
 
@@ -51,8 +82,8 @@ def get(metric, loss, output_shape=(None, None)):
         if name == BinaryAccuracy.name:  # the logit 0 is the probability 1/2
             return metric, BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
         return metric, METRICS[name]()
-    if isinstance(metric, str) and metric in {**METRICS, **CLASSES}:
-        return metric, {**METRICS, **CLASSES}[metric]()
+    if isinstance(metric, str) and SHORT_NAMES.get(metric.lower(), metric) in {**METRICS, **CLASSES}:
+        return metric, {**METRICS, **CLASSES}[SHORT_NAMES.get(metric.lower(), metric)]()
     if isinstance(metric, Metric):
         refuse_methods(
             metric,
@@ -64,3 +95,8 @@ def get(metric, loss, output_shape=(None, None)):
     raise ArgumentError(
         f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or an object of minitl.metrics."
     )
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

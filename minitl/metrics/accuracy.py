@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments, number, whole_number
+from ..arguments import DTYPE, NotHere, keras_arguments, number, whole_number
 from .base import Metric
 
 
@@ -52,6 +52,24 @@ class BinaryAccuracy(Metric):
     def score(self, y_true, y_pred):
         """Return whether each output is on the right side."""
         return y_true.reshape(y_pred.shape) == (y_pred > self.threshold)
+
+
+class SparseTopKCategoricalAccuracy(Metric):
+    """The share of predictions with the labelled class among the k largest outputs, for integer labels."""
+
+    name = "sparse_top_k_categorical_accuracy"
+    larger_is_better = True
+
+    @keras_arguments(after="name", dtype=DTYPE, from_sorted_ids=NotHere(False))
+    def __init__(self, k=5, name=None):
+        super().__init__(name=name)
+        self.k = whole_number(k, "k")
+
+    def score(self, y_true, y_pred):
+        """Return whether fewer than k outputs are larger than that of the labelled class."""
+        classes = y_true.reshape(y_pred.shape[:-1]).astype(np.int64)[..., None]
+        labelled = np.take_along_axis(y_pred, classes, axis=-1)  # the output of the labelled class
+        return (y_pred > labelled).sum(axis=-1) < self.k
 
 
 class TopKCategoricalAccuracy(Metric):

@@ -3,8 +3,14 @@
 Reading order: `graph.graph` first, then `model`, `sequential`, `loading`.
 """
 
-from .loading import load_model
+from ..not_here import missing
+from .loading import clone_model, load_model, model_from_json, save_model
 from .model import Model
 from .sequential import Sequential
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

@@ -1,13 +1,19 @@
-"""Loading a model from a file that `model.save` wrote."""
+"""Loading a model from a file that `model.save` wrote, here or in Keras, and from JSON text."""
 
 import json
 
 from .. import initializers
-from ..errors import MinitlError, WeightsError
+from ..arguments import NotHere, keras_arguments, truth_value
+from ..errors import MinitlError, WeightsError, warn_of_weights
 from ..graph.architecture import build
+from ..graph.keras_reading import tensors_of
+from ..graph.structure import Structure
+from ..layers import Input
 from ..weights.distrust.opening import open_weights
+from ..weights.formats.keras_config import KERAS_MODEL, KERAS_TRAINING
 from ..weights.loading import load_from
 from ..weights.saving import ARCHITECTURE
+from .compiled_config import compile_as_in
 from .model import Model
 from .sequential import Sequential
 
@@ -24,28 +30,89 @@ NO_MODEL = (
 )
 
 
-def load_model(path, custom_objects=None):
-    """Read a model that `model.save(path)` wrote, as float32. Compile it before you train it further.
+@keras_arguments(after="compile", safe_mode=NotHere(True, instead="Code in a file is never run."))
+def load_model(filepath, custom_objects=None, compile=True):
+    """Read a model that `model.save` wrote, here or in Keras, as float32.
 
     custom_objects   {class name: class} of your own layers
+    compile          True: compile a model of Keras with the optimizer, loss and metrics in its file. The state of the
+                     optimizer is left there. A model that minitl saved is not compiled: compile it before you train
 
-    Raises WeightsError if the file does not hold such a model, or if it holds an unknown layer.
+    Raises WeightsError if the file does not hold such a model, or if it holds a layer that minitl does not have.
     """
-    with open_weights(path) as file:
-        text = file.listing.texts.get(ARCHITECTURE)
-        if text is None:
+    compile = truth_value(compile, "compile")
+    with open_weights(filepath) as file:
+        texts = file.listing.texts
+        if ARCHITECTURE not in texts and KERAS_MODEL not in texts:
             raise WeightsError(
-                f"{path}: holds no minitl model, only weights at most. Build the model and call "
+                f"{filepath}: holds no model, only weights at most. Build the model and call "
                 "model.load_weights(path), or save the model with model.save(path)."
             )
+        is_own = ARCHITECTURE in texts
         try:
+            data = json.loads(texts[ARCHITECTURE if is_own else KERAS_MODEL])
             with initializers.weights_will_be_loaded():
-                model = _model(json.loads(text), custom_objects)
+                model = _model(data, custom_objects) if is_own else model_of_keras(data, custom_objects)
+            training = None if is_own else data.get("compile_config") or json.loads(texts.get(KERAS_TRAINING, "null"))
         except NO_MODEL as error:
-            raise WeightsError(f"{path}: its architecture cannot be built ({error}).") from error
+            raise WeightsError(f"{filepath}: its architecture cannot be built ({error}).") from error
         if model.count_params():
-            load_from(file, model, restore=True)
-        return model
+            load_from(file, model, restore=is_own, is_of_file=not is_own)
+    if compile and training:
+        try:
+            compile_as_in(model, training)
+        except NO_MODEL as error:
+            warn_of_weights(f"{filepath}: how it was compiled is left out ({error}). Call model.compile to train it.")
+    return model
+
+
+def model_from_json(json_string, custom_objects=None):
+    """Return the model, with new weights, that a text of `model.to_json` describes. Keras's are understood as well."""
+    return model_of_keras(json.loads(json_string), custom_objects)
+
+
+def model_of_keras(data, custom_objects=None):
+    """Return the model, with new weights, that Keras's configuration describes: {"class_name": ..., "config": ...}."""
+    inputs, outputs, row = tensors_of(data, custom_objects)
+    content = data["config"]
+    name = content.get("name") if isinstance(content, dict) else None
+    model = Model(inputs, outputs, name=name) if row is None else Sequential([inputs, *row], name=name)
+    if isinstance(content, dict) and content.get("trainable") is False:
+        model.trainable = False
+    return model
+
+
+def clone_model(model, input_tensors=None, clone_function=None):
+    """Return a model of the same architecture with layers of its own and new weights.
+
+    input_tensors    symbolic tensors to begin with, in the form of `model.input`; None: new Inputs
+    clone_function   a function of a layer that returns the layer for the clone; None: one with the same arguments
+    """
+    made = {}
+
+    def of_clone(layer):
+        if layer not in made:
+            made[layer] = (clone_function or _equal)(layer)
+        return made[layer]
+
+    if input_tensors is None:
+        starts = [Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.layer.name) for tensor in model.inputs]
+    else:
+        starts = list(model.input_structure.flat(Structure(input_tensors, "input_tensors").value, "input_tensors"))
+    if isinstance(model, Sequential) and model.kind == "Sequential":
+        return Sequential([starts[0].layer, *map(of_clone, model.layers)], name=model.name)
+    return Model(model.input_structure.packed(starts), model.called(starts, of_clone), name=model.name)
+
+
+def save_model(model, filepath, overwrite=True):
+    """Write a model to a file: `model.save(filepath)`."""
+    model.save(filepath, overwrite)
+
+
+def _equal(layer):
+    """Return a new layer with the same arguments. A configuration does not hold the initializers."""
+    initializers_of = {name: value for name, value in vars(layer).items() if name.endswith("_initializer")}
+    return type(layer)(**{**initializers_of, **layer.get_config()})
 
 
 def _model(data, custom_objects):

@@ -4,13 +4,19 @@ Users of Keras expect `fit`, `save` and others as methods of the model. Each met
 work: `minitl.training` for training, `minitl.weights` for files.
 """
 
+import json
+
 from .. import export, optimizers, training, weights
-from ..arguments import refuse_methods
+from ..arguments import NotHere, keras_arguments, refuse_methods
 from ..errors import ArgumentError, GraphError
+from ..files.writable import refuse_overwriting
 from ..graph.graph import Graph
+from ..graph.keras_config import keras_config
+from ..graph.keras_reading import tensors_of
 from ..graph.structure import Structure
 from ..graph.summary import summary_text
 
+WIDTH = NotHere(instead="The table is as wide as the terminal.")
 # What a subclass of Keras's Model may define, and no method here calls.
 KERAS_METHODS = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
@@ -22,6 +28,7 @@ class Model(Graph):
     form. Models may share layers: a model that was cut out of another model trains the same arrays.
     """
 
+    keras_class = "Functional"  # the class of `get_config` in Keras
     optimizer = loss = None  # set by `compile`
     metrics = ()  # set by `compile`: the `CompiledMetric`s of `training.compiled`
     history = None  # set by `fit`: its latest `History`
@@ -56,10 +63,15 @@ class Model(Graph):
                 f"mode and predict in inference mode. Freeze its BatchNormalization and leave out Dropout: {unfixed}."
             )
         given = Structure(tensor, "the input").value
-        known = dict(zip(self.inputs, self.input_structure.flat(given, f"the input of model '{self.name}'")))
+        return self.called(self.input_structure.flat(given, f"the input of model '{self.name}'"))
+
+    def called(self, tensors, layer_of=lambda layer: layer):
+        """Return the outputs of all calls again, on other symbolic inputs, in the form of `output`. `layer_of` gives
+        the layer to call in the place of each."""
+        known = dict(zip(self.inputs, tensors))
         for call in self.calls:
             inputs, by_name = call.arguments([known[each] for each in call.inputs])
-            outputs = call.layer(inputs, **by_name)
+            outputs = layer_of(call.layer)(inputs, **by_name)
             known.update(zip(call.outputs, outputs if isinstance(outputs, list) else [outputs]))
         return self.output_structure.packed([known[each] for each in self.outputs])
 
@@ -91,9 +103,32 @@ class Model(Graph):
         """The names of the outputs in `compile`, `fit` and the history: their keys, or the names of their layers."""
         return list(self.output_structure.names)
 
+    @keras_arguments(after="print_fn", expand_nested=NotHere(False, (True,)), show_trainable=NotHere(False, (True,)),
+                     layer_range=NotHere())  # fmt: skip
+    @keras_arguments(line_length=WIDTH, positions=WIDTH)
     def summary(self, print_fn=print):
         """Print the layers, their output shapes, their parameters, and which of them are frozen."""
-        print_fn(summary_text(self))
+        (print_fn or print)(summary_text(self))
+
+    # ---- the architecture as data, in Keras's form ----
+
+    def get_config(self):
+        """Return the architecture without weights, as Keras writes it: data that JSON can hold."""
+        return keras_config(self, with_modules=True)["config"]
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Return the model, with new weights, of a `get_config`. `custom_objects`: as in `load_model`."""
+        inputs, outputs, row = tensors_of({"class_name": cls.keras_class, "config": config}, custom_objects)
+        return cls._from_tensors(inputs, outputs, row, config.get("name"))
+
+    @classmethod
+    def _from_tensors(cls, inputs, outputs, row, name):
+        return Model(inputs, outputs, name=name)
+
+    def to_json(self):
+        """Return the architecture as JSON text, for `model_from_json` here and in Keras."""
+        return json.dumps(keras_config(self, with_modules=True))
 
     # ---- methods that call the packages which do the work ----
 
@@ -161,25 +196,30 @@ class Model(Graph):
         """Return the outputs for one batch."""
         return training.predict_on_batch(self, x)
 
-    def save(self, path):
-        """Write the architecture and the weights to one HDF5 file, for `load_model`."""
-        weights.save_model(self, path)
+    def save(self, filepath, overwrite=True):
+        """Write the architecture and the weights to one file, .keras or HDF5, for `load_model`. With overwrite=False, a
+        file that is there already is an error."""
+        refuse_overwriting(filepath, overwrite)
+        weights.save_model(self, filepath)
 
     def export(self, path, preprocessing=False, names=None):
         """Write the model for another program, by the ending of `path`: .onnx, .safetensors, .pt (`minitl.export`)."""
         export.export(self, path, preprocessing, names)
 
-    def save_weights(self, path):
-        """Write the weights alone to a file, in Keras's legacy HDF5 layout."""
-        weights.save_weights(self, path)
+    def save_weights(self, filepath, overwrite=True):
+        """Write the weights alone to a file, in Keras's legacy HDF5 layout. `overwrite`: as in `save`."""
+        refuse_overwriting(filepath, overwrite)
+        weights.save_weights(self, filepath)
 
-    def load_weights(self, path, partial=False, names=None):
+    def load_weights(self, filepath, skip_mismatch=False, by_name=False, partial=False, names=None):
         """Read weights by layer name from a file in any format of `minitl.weights`. Returns a `LoadReport`.
 
-        partial   True: layers may be missing in the file or in the model
-        names     {name in the file: layer name}, for names that differ
+        skip_mismatch   True: a layer whose shapes are others in the file keeps its weights
+        by_name         Keras's name of `partial`
+        partial         True: layers may be missing in the file or in the model
+        names           {name in the file: layer name}, for names that differ
         """
-        return weights.load_weights(self, path, partial, names)
+        return weights.load_weights(self, filepath, partial or by_name, names, skip_mismatch)
 
     @property
     def ledger(self):

@@ -19,6 +19,8 @@ class Sequential(Model):
     not contain the InputLayer.
     """
 
+    keras_class = "Sequential"
+
     def __init__(self, layers=(), name=None):
         self.name, self.metadata, self.notes = name or "sequential", {}, []
         self._layers = []  # until there is a first layer
@@ -43,6 +45,12 @@ class Sequential(Model):
                 raise
         self._start, self._end = start, end
         self._members.append(layer)
+
+    @classmethod
+    def _from_tensors(cls, inputs, outputs, row, name):
+        if row is None:
+            return Model(inputs, outputs, name=name)
+        return Sequential([inputs, *row], name=name)
 
     @property
     def kind(self):

@@ -1,18 +1,39 @@
-"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `sgd`, `rmsprop`, `adam`,
-`schedules`.
+"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `sgd`, `rmsprop`, `adam`
+(and its relatives `adamw`, `adamax`, `nadam`), `adagrad`, `adadelta`, `schedules`.
 
 `minitl/course/add_your_own.md` shows how to add one.
 """
 
 from ..errors import ArgumentError
+from ..not_here import missing
 from . import schedules
+from .adadelta import Adadelta
+from .adagrad import Adagrad
 from .adam import Adam
+from .adamax import Adamax
+from .adamw import AdamW
 from .base import Optimizer
+from .nadam import Nadam
 from .rmsprop import RMSprop
 from .schedules import CosineDecay, PiecewiseConstantDecay, WarmUp
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", "RMSprop", "WarmUp", "get", "schedules"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "CosineDecay",
+    "Nadam",
+    "Optimizer",
+    "PiecewiseConstantDecay",
+    "RMSprop",
+    "WarmUp",
+    "get",
+    "schedules",
+]
 
 # {Keras's name: class}. The name stands in each class.
 OPTIMIZERS = {
@@ -27,3 +48,8 @@ def get(optimizer):
     if hasattr(optimizer, "step") and not isinstance(optimizer, type):
         return optimizer
     raise ArgumentError(f"optimizer is {optimizer!r}; expected one of {', '.join(OPTIMIZERS)}, or an Optimizer.")
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

@@ -4,7 +4,18 @@ import math
 
 from ..arguments import NAME, call_text, keras_arguments, number, whole_number
 from ..errors import ArgumentError
+from ..not_here import missing
 
+__all__ = [
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "InverseTimeDecay",
+    "LearningRateSchedule",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "WarmUp",
+]
 LARGEST_RATE = 1e30  # far above every rate that makes sense
 
 
@@ -46,6 +57,34 @@ class CosineDecay(LearningRateSchedule):
             step -= self.warmup_steps
         cosine = math.cos(math.pi * min(step / self.decay_steps, 1))
         return largest * ((1 - self.alpha) * (1 + cosine) / 2 + self.alpha)
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """A learning rate that falls along half a cosine again and again, from the top each time. Loshchilov & Hutter 2017.
+
+    The first fall takes first_decay_steps steps, and each one t_mul times as many as the one before. It begins at
+    initial_learning_rate, and each one at m_mul times the rate of the one before; alpha is the share of
+    initial_learning_rate that is always left. With s steps of d passed in fall number i:
+
+        initial * ((1 - alpha) * m_mul^i * (1 + cos(pi s / d)) / 2 + alpha)
+    """
+
+    @keras_arguments(after="alpha", name=NAME)
+    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0):
+        self.initial_learning_rate = rate(initial_learning_rate)
+        self.first_decay_steps = whole_number(first_decay_steps, "first_decay_steps")
+        self.t_mul, self.m_mul = number(t_mul, "t_mul", 1, 1e6), number(m_mul, "m_mul", 0, 1e6)
+        self.alpha = number(alpha, "alpha", 0, 1)
+
+    def __call__(self, step):
+        """Return the learning rate after `step` steps."""
+        passed, steps, fall = step, self.first_decay_steps, 0
+        if self.t_mul == 1:
+            fall, passed = divmod(passed, steps)
+        while passed >= steps:
+            passed, steps, fall = passed - steps, steps * self.t_mul, fall + 1
+        cosine = (1 + math.cos(math.pi * passed / steps)) / 2
+        return self.initial_learning_rate * ((1 - self.alpha) * self.m_mul**fall * cosine + self.alpha)
 
 
 class ExponentialDecay(LearningRateSchedule):
@@ -146,3 +185,8 @@ class WarmUp(LearningRateSchedule):
 def rate(value):
     """Return a learning rate as a float, or raise ArgumentError."""
     return number(value, "learning_rate", 0, LARGEST_RATE)
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, __all__)

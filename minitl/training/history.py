@@ -1,5 +1,7 @@
 """The record of a training that `fit` returns, and the line that it prints after each epoch."""
 
+import numpy as np
+
 from ..terminal import columns, counted, fitted
 from .callbacks import Callback
 
@@ -27,14 +29,19 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
 
 
+def _number(name, value):
+    """Return a number of an epoch as text, or several in brackets: a metric may have one for each class."""
+    if np.ndim(value):
+        return f"[{' '.join(f'{each:.4f}' for each in np.ravel(value))}]"
+    return f"{value:.3g}" if name == "learning_rate" else f"{value:.4f}"
+
+
 def epoch_line(epoch, epochs, results, seconds=None):
     """Return the line of an epoch: `Epoch  3/10  loss 0.4321  accuracy 0.8720  1.2 s`.
 
     Where the terminal is too narrow for it, the line ends without the seconds, and is wrapped if that is not enough.
     """
-    numbers = "  ".join(
-        f"{name} {value:.3g}" if name == "learning_rate" else f"{name} {value:.4f}" for name, value in results.items()
-    )
+    numbers = "  ".join(f"{name} {_number(name, value)}" for name, value in results.items())
     line = f"Epoch {epoch:>{len(str(epochs))}}/{epochs}  {numbers}"
     timed = line if seconds is None else f"{line}  {seconds:.1f} s"
     return timed if len(timed) <= columns() else fitted(line)

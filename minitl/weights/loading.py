@@ -45,7 +45,7 @@ class LoadReport(NamedTuple):
         return "\n".join([*lines, *self.remarks])
 
 
-def load_weights(model, path, partial=False, names=None):
+def load_weights(model, path, partial=False, names=None, skip_mismatch=False):
     """Read the weights of `model` from a file, layer by layer, by name. Return a `LoadReport`.
 
     path      Keras's .h5, .weights.h5 or .keras, safetensors, ONNX, or PyTorch's .pth
@@ -53,6 +53,7 @@ def load_weights(model, path, partial=False, names=None):
               both must fit in any case. What the file states otherwise than the model (epsilon, strides, activations,
               ...) gives a warning; without `partial`, it is an error.
     names     {"features.0": "conv1", ...} if the file has other names for the layers (torchvision's VGG16 is known)
+    skip_mismatch   True: a layer whose shapes are others in the file keeps its weights, and the report says so
 
     If the first layer has published weights afterwards, `model.metadata["preprocessing"]` names the application whose
     preprocessing these weights expect.
@@ -60,13 +61,14 @@ def load_weights(model, path, partial=False, names=None):
     Raises WeightsError if anything does not fit, and UnsafeFileError for a hostile file; the model is then unchanged.
     """
     with open_weights(path) as file:
-        return load_from(file, model, partial, names)
+        return load_from(file, model, partial, names, skip_mismatch=skip_mismatch)
 
 
-def load_from(file, model, partial=False, names=None, restore=False):
+def load_from(file, model, partial=False, names=None, restore=False, skip_mismatch=False, is_of_file=False):
     """Load weights, as `load_weights` does, from an open `StoredFile`.
 
-    With `restore`, the file is a save of this very model: the ledger goes on as if the model had never been saved.
+    restore      the file is a save of this very model: the ledger goes on as if the model had never been saved
+    is_of_file   the model was built from what the file states, so that this need not be compared
     """
     if not isinstance(model, Graph):
         raise ArgumentError(f"model is {type(model).__name__}; expected a Model.")
@@ -77,9 +79,15 @@ def load_from(file, model, partial=False, names=None, restore=False):
         wanted.setdefault(place.layer, {})[place.parameter] = place
     problems = [] if partial else _missing(layers, wanted)
     shared = [name for name in layers if name in wanted]
+    skipped = []
     for name in shared:
-        problems += _differences(layers[name], wanted[name])
-    stated, remarks = ([], []) if restore else differences(file, model, found, partial)
+        found_here = _differences(layers[name], wanted[name])
+        skipped += [f"skipped: {each}" for each in found_here] if skip_mismatch else []
+        problems += [] if skip_mismatch else found_here
+        if skip_mismatch and found_here:
+            del wanted[name]
+    shared = [name for name in shared if name in wanted]
+    stated, remarks = ([], []) if restore or is_of_file else differences(file, model, found, partial)
     if problems or (stated and not partial):
         raise WeightsError(_all_problems(file.path, problems + stated, only_stated=not problems))
     if not shared:
@@ -133,7 +141,7 @@ def load_from(file, model, partial=False, names=None, restore=False):
         not_in_model=[name for name in wanted if name not in layers],
         parameters=sum(array.size for array in arrays.values()),
         sha256=file.sha256,
-        remarks=[*stated, *(text for text, _ in of_torch), *remarks],
+        remarks=[*skipped, *stated, *(text for text, _ in of_torch), *remarks],
     )
     if warnings:
         text = f"{file.path}: the model's outputs may not be those of the file's network."

@@ -27,6 +27,20 @@ NAMES = {
     "categorical_crossentropy": "CategoricalCrossentropy",
     "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
     "ctc": "CTC",
+    "categorical_hinge": "CategoricalHinge",
+    "cosine_similarity": "CosineSimilarity",
+    "hinge": "Hinge",
+    "kl_divergence": "KLDivergence",
+    "kld": "KLDivergence",
+    "kullback_leibler_divergence": "KLDivergence",
+    "mae": "MeanAbsoluteError",
+    "mape": "MeanAbsolutePercentageError",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "mean_absolute_percentage_error": "MeanAbsolutePercentageError",
+    "mean_squared_logarithmic_error": "MeanSquaredLogarithmicError",
+    "msle": "MeanSquaredLogarithmicError",
+    "poisson": "Poisson",
+    "squared_hinge": "SquaredHinge",
     "huber": "Huber",
     "mean_squared_error": "MeanSquaredError",
     "mse": "MeanSquaredError",
@@ -100,6 +114,11 @@ def pairs_of_views(shape, seed):
 def one_hot(shape, seed):
     """Return rows with a 1 at the class and zeros elsewhere."""
     return np.eye(shape[-1], dtype=np.float32)[classes(shape, seed)]
+
+
+def quantities(shape, seed):
+    """Return numbers from about 1/2 up, all above 0."""
+    return 0.5 + np.abs(random(*shape, seed=seed + 7))
 
 
 def yes_or_no(shape, seed):
@@ -202,6 +221,17 @@ OF_ALL_SHAPES = [
                  lambda losses: losses.CategoricalFocalCrossentropy([0.1, 2, 0.3, 1, 0], 0.5, True, 0.2),
                  shape, one_hot, numbers),
         LossCase(f"mean-squared-error-{where}", lambda losses: losses.MeanSquaredError(), shape, numbers, numbers),
+        LossCase(f"mean-absolute-error-{where}", lambda losses: losses.MeanAbsoluteError(), shape, numbers, numbers),
+        LossCase(f"mean-absolute-percentage-error-{where}", lambda losses: losses.MeanAbsolutePercentageError(),
+                 shape, quantities, numbers),
+        LossCase(f"mean-squared-logarithmic-error-{where}", lambda losses: losses.MeanSquaredLogarithmicError(),
+                 shape, quantities, quantities),
+        LossCase(f"poisson-{where}", lambda losses: losses.Poisson(), shape, yes_or_no, quantities),
+        LossCase(f"hinge-{where}", lambda losses: losses.Hinge(), shape, yes_or_no, numbers),
+        LossCase(f"squared-hinge-{where}", lambda losses: losses.SquaredHinge(), shape, yes_or_no, numbers),
+        LossCase(f"categorical-hinge-{where}", lambda losses: losses.CategoricalHinge(), shape, one_hot, numbers),
+        LossCase(f"kl-divergence-{where}", lambda losses: losses.KLDivergence(), shape, probabilities, probabilities),
+        LossCase(f"cosine-similarity-{where}", lambda losses: losses.CosineSimilarity(), shape, numbers, numbers),
         LossCase(f"huber-{where}", lambda losses: losses.Huber(), shape, numbers, numbers),
     )
 ]  # fmt: skip

@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 import minitl.optimizers
 
-NAMES = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}  # Keras's name -> the class in minitl.optimizers
+NAMES = {
+    "adadelta": "Adadelta",
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+    "adamax": "Adamax",
+    "adamw": "AdamW",
+    "nadam": "Nadam",
+    "rmsprop": "RMSprop",
+    "sgd": "SGD",
+}  # Keras's name -> the class in minitl.optimizers
 
 
 class OptimizerCase(NamedTuple):
@@ -74,6 +83,21 @@ OPTIMIZERS = [
     rmsprop("rmsprop"),
     rmsprop("rmsprop-momentum-decay", rho=0.8, momentum=0.7, weight_decay=0.05),
     rmsprop("rmsprop-centered", momentum=0.5, centered=True, clipnorm=0.5),
+    *(
+        OptimizerCase(name, make, activation="tanh", tolerance=5e-5)
+        for name, make in {
+            "adamw": lambda optimizers: optimizers.AdamW(0.01),
+            "adamw-decay": lambda optimizers: optimizers.AdamW(0.01, 0.05, beta_1=0.8, clipnorm=0.05),
+            "nadam": lambda optimizers: optimizers.Nadam(0.01),
+            "nadam-betas": lambda optimizers: optimizers.Nadam(0.01, 0.8, 0.95, weight_decay=0.05),
+            "adamax": lambda optimizers: optimizers.Adamax(0.01),
+            "adamax-betas": lambda optimizers: optimizers.Adamax(0.01, 0.8, 0.95, clipvalue=0.01),
+            "adagrad": lambda optimizers: optimizers.Adagrad(0.05),
+            "adagrad-start": lambda optimizers: optimizers.Adagrad(0.02, 0.0, 1e-3, weight_decay=0.05),
+            "adadelta": lambda optimizers: optimizers.Adadelta(3.0),
+            "adadelta-rho": lambda optimizers: optimizers.Adadelta(0.3, 0.8, 1e-4, global_clipnorm=0.5),
+        }.items()
+    ),
     # Rates that change
     OptimizerCase(
         "cosine", lambda optimizers: optimizers.SGD(optimizers.schedules.CosineDecay(0.05, 15, alpha=0.1), momentum=0.9)
@@ -97,6 +121,8 @@ OPTIMIZERS = [
             "exponential-steps": lambda schedules: schedules.ExponentialDecay(0.05, 15, 0.8, staircase=True),
             "inverse-time": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0),
             "inverse-time-steps": lambda schedules: schedules.InverseTimeDecay(0.05, 6, 2.0, staircase=True),
+            "cosine-restarts": lambda schedules: schedules.CosineDecayRestarts(0.05, 3, 2.0, 0.8, 0.1),
+            "cosine-restarts-equal": lambda schedules: schedules.CosineDecayRestarts(0.05, 6, t_mul=1.0),
             "polynomial": lambda schedules: schedules.PolynomialDecay(0.05, 15, 0.01, power=2.0),
             "polynomial-cycle": lambda schedules: schedules.PolynomialDecay(0.05, 6, 0.01, cycle=True),
         }.items()

@@ -219,7 +219,7 @@ def test_a_gradient_too_large_to_step_by_is_refused():
     [
         (
             lambda: optimizers.get("no_such_optimizer"),
-            "optimizer is 'no_such_optimizer'; expected one of adam, rmsprop, sgd",
+            "optimizer is 'no_such_optimizer'; expected one of adadelta, adagrad, adam, adamax",
         ),
         (lambda: SGD(-1), "learning_rate is -1; expected"),
         (lambda: SGD(momentum=2), "momentum is 2; expected"),

@@ -17,8 +17,8 @@ from dataclasses import replace
 
 from ...errors import MinitlError, UnsafeFileError, WeightsError
 from ...layers.base import snake_case
-from .keras_config import STATED, stated
-from .keras_h5 import list_hdf5
+from .keras_config import KERAS_MODEL, STATED, stated
+from .keras_h5 import ARCHITECTURE, MOST_TEXT, list_hdf5
 
 SIGNATURE = b"PK\x03\x04"
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
@@ -36,9 +36,10 @@ def list_archive(path, name, file_bytes, copy):
                 raise UnsafeFileError(f"{name}: has a member {unsafe[:1] or members!r:.80}. Do not trust this file.")
             if WEIGHTS not in members:
                 raise WeightsError(f"{name}: is a zip archive without {WEIGHTS}; expected a .keras file.")
-            layer_names, operations = {}, []
+            layer_names, operations, text = {}, [], b""
             if CONFIG in members:
-                config = json.loads(_read(archive, CONFIG, MOST_CONFIG, name))
+                text = _read(archive, CONFIG, MOST_CONFIG, name)
+                config = json.loads(text)
                 layer_names, operations = _layer_names(config), stated(config)
             weights = _read(archive, WEIGHTS, max(copy.room, file_bytes), name)
             start = _start(path, archive.getinfo(WEIGHTS))
@@ -46,6 +47,8 @@ def list_archive(path, name, file_bytes, copy):
         order = {layer: position for position, layer in enumerate(layer_names.values())}  # in the architecture
         tensors = sorted(listing.tensors, key=lambda tensor: order.get(tensor.layer, len(order)))
         texts = {**listing.texts, STATED: json.dumps(operations)}
+        if text and ARCHITECTURE not in texts and len(text) <= MOST_TEXT:
+            texts[KERAS_MODEL] = text.decode("utf-8")
         return replace(listing, format="Keras 3 archive (.keras)", tensors=tuple(tensors), texts=texts)
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, OSError, LookupError,
             ValueError, TypeError, AttributeError, RuntimeError, MemoryError, RecursionError) as error:  # fmt: skip

@@ -8,6 +8,7 @@ without it.
 import json
 
 STATED = "stated"  # the name of this text in a listing
+KERAS_MODEL, KERAS_TRAINING = "keras_model", "keras_training"  # and those of the whole configurations, for `load_model`
 MOST_CONFIG = 2**26  # bytes
 DEEPEST = 50
 PLAIN = (int, float, str, bool, type(None))

@@ -32,11 +32,12 @@ import numpy as np
 
 from ...errors import UnsafeFileError, WeightsError
 from ...files import hdf5
-from .keras_config import STATED, stated
+from .keras_config import KERAS_MODEL, KERAS_TRAINING, STATED, stated
 from .stored_file import FLOATS, WITHIN, Listing, StoredTensor
 
 ATTRIBUTE_LIMIT = 60_000  # bytes; HDF5 stores attributes up to 64 KB, headers included
 ARCHITECTURE, CONFIG = "minitl_architecture", "model_config"  # a whole model's, for minitl and for Keras
+TRAINING = "training_config"  # Keras's arguments of `compile`
 TEXTS = (ARCHITECTURE, "minitl_ledger")  # the datasets that minitl adds to either layout
 TAKEN = {*TEXTS, "model_weights", "layers", "vars", "_layer_checkpoint_dependencies"}  # names of no layers
 WEIGHTS = "model_weights"  # the group with the weights of a whole model
@@ -75,7 +76,16 @@ def list_hdf5(source, name, file_bytes, copy, start=0, layer_names=None):
         texts = _texts(file, name)
         if CONFIG in file.attrs or ARCHITECTURE in texts:
             texts[STATED] = json.dumps(stated(file.attrs.get(CONFIG, texts.get(ARCHITECTURE))))
+        for own_name, name_in_file in ((KERAS_MODEL, CONFIG), (KERAS_TRAINING, TRAINING)):
+            if ARCHITECTURE not in texts and name_in_file in file.attrs:
+                texts.update(_configuration(own_name, file.attrs[name_in_file]))
         return Listing(kind, tuple(tensors), texts)
+
+
+def _configuration(own_name, text):
+    """Return {own_name: a configuration of Keras}, or nothing if it is no text or too long."""
+    text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return {own_name: text} if isinstance(text, str) and len(text) <= MOST_TEXT else {}
 
 
 def _texts(file, name):

@@ -1,0 +1,265 @@
+"""Yes-or-no metrics from counts of right and wrong answers: precision, recall, AUC, F1, and the counts themselves.
+
+An output above a threshold is a yes. With one number for each threshold:
+
+    true positives    labelled yes, and a yes       false negatives    labelled yes, and a no
+    false positives   labelled no, and a yes        true negatives     labelled no, and a no
+
+    precision = TP / (TP + FP)    the share of the yeses that are right
+    recall = TP / (TP + FN)       the share of the labelled ones that are found
+    F1 = 2 precision recall / (precision + recall)
+
+The counts are added up over all batches first, and divided at the end; 0 / 0 counts as 0, as in Keras.
+"""
+
+import numpy as np
+
+from ..arguments import DTYPE, NotHere, is_number, keras_arguments, number, whole_number
+from ..errors import ArgumentError, DataError
+from .base import Metric
+
+EPSILON = 1e-7  # by which the outermost thresholds of AUC lie beyond 0 and 1
+
+
+class _Counts(Metric):
+    """The base of the metrics below: the four counts for each of `thresholds`."""
+
+    larger_is_better = True
+    default_threshold = 0.5
+    top_k = class_id = None
+
+    def __init__(self, thresholds=None, name=None):
+        given = self.default_threshold if thresholds is None else thresholds
+        self.thresholds = thresholds
+        several = given if isinstance(given, (list, tuple)) else [given]
+        self.limits = np.array([number(each, "thresholds", 0, 1) for each in several], np.float32)
+        super().__init__(name=name)
+
+    def reset(self):
+        """Forget all batches."""
+        self.counts = np.zeros((4, len(self.limits)))  # of TP, FP, TN, FN, for each threshold
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        """Add a batch of labels 0 and 1 and outputs from 0 to 1. The axes of `sample_weight` are the first axes of the
+        labels."""
+        y_pred, y_true = np.asarray(y_pred, np.float32), np.asarray(y_true)
+        if y_true.size != y_pred.size:
+            raise DataError(
+                f"metric '{self.name}' expected one label 0 or 1 for each output {y_pred.shape}, found {y_true.shape}. "
+                "Integer labels of classes become one-hot by minitl.utils.to_categorical."
+            )
+        y_true = y_true.reshape(y_pred.shape) != 0
+        if y_pred.size and not (0 <= y_pred.min() and y_pred.max() <= 1):
+            raise DataError(
+                f"metric '{self.name}' expected outputs from 0 to 1, found {y_pred.min():.3g} to {y_pred.max():.3g}. "
+                "End the model with a sigmoid or a softmax."
+            )
+        weight = np.ones((1,) * y_pred.ndim) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        weight = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_pred.ndim - weight.ndim)), y_pred.shape)
+        if self.top_k is not None:  # all outputs but the k largest of a row are no's
+            order = np.argsort(-y_pred, axis=-1, kind="stable")[..., : self.top_k]
+            kept = np.zeros(y_pred.shape, bool)
+            np.put_along_axis(kept, order, True, axis=-1)
+            y_pred = np.where(kept, y_pred, -1)
+        if self.class_id is not None:
+            y_true, y_pred, weight = (each[..., self.class_id] for each in (y_true, y_pred, weight))
+        self.count_answers(y_true.reshape(-1), y_pred.reshape(-1), weight.reshape(-1))
+
+    def count_answers(self, is_true, scores, weight):
+        """Add the four counts of flat arrays, for all thresholds.
+
+        Scores are sorted once: those above a threshold stand behind the place where it would be put.
+        """
+        order = np.argsort(scores, kind="stable")
+        places = np.searchsorted(scores[order], self.limits, side="right")
+        for row, weights in ((0, weight * is_true), (1, weight * ~is_true)):
+            sums = np.concatenate([[0], np.cumsum(weights[order])])
+            above = sums[-1] - sums[places]
+            self.counts[row] += above  # TP and FP
+            self.counts[3 - row] += sums[-1] - above  # FN and TN
+
+    def of_each_threshold(self, values):
+        """Return one number, or an array of them if several thresholds were given."""
+        return values if isinstance(self.thresholds, (list, tuple)) else float(values[0])
+
+
+class TruePositives(_Counts):
+    """The number of true positives."""
+
+    name, row = "true_positives", 0
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, thresholds=None, name=None):
+        super().__init__(thresholds, name)
+
+    def result(self):
+        """Return the count."""
+        return self.of_each_threshold(self.counts[self.row])
+
+
+class FalsePositives(TruePositives):
+    """The number of false positives."""
+
+    name, row, larger_is_better = "false_positives", 1, False
+
+
+class TrueNegatives(TruePositives):
+    """The number of true negatives."""
+
+    name, row = "true_negatives", 2
+
+
+class FalseNegatives(TruePositives):
+    """The number of false negatives."""
+
+    name, row, larger_is_better = "false_negatives", 3, False
+
+
+class Precision(_Counts):
+    """The share of the yeses that are right: TP / (TP + FP).
+
+    thresholds   0.5, or another number, or a list of them: then the result has a number for each
+    top_k        None; or k: only the k largest outputs of a row can be yeses, whatever their size
+    class_id     None, or the only class that counts
+    """
+
+    name, other = "precision", 1
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None):
+        self.top_k = None if top_k is None else whole_number(top_k, "top_k")
+        self.class_id = None if class_id is None else whole_number(class_id, "class_id", 0)
+        self.default_threshold = 0.5 if top_k is None else 0.0
+        super().__init__(thresholds, name)
+
+    def result(self):
+        """Return the share; 0 if there are none to count."""
+        right = self.counts[0]
+        return self.of_each_threshold(quotient(right, right + self.counts[self.other]))
+
+
+class Recall(Precision):
+    """The share of the labelled ones that are found: TP / (TP + FN). The arguments are those of `Precision`."""
+
+    name, other = "recall", 3
+
+
+class AUC(_Counts):
+    """The area under the curve of recall over the share of false positives (ROC), or of precision over recall (PR).
+
+    For ROC it is the probability that an example labelled yes has a larger output than one labelled no: 0.5 is chance.
+    The curve is drawn through `num_thresholds` points, at equal distances from 0 to 1.
+
+    curve       "ROC" or "PR"
+    thresholds  the points between 0 and 1, in the place of num_thresholds
+    """
+
+    name = "auc"
+
+    @keras_arguments(after="curve", summation_method=NotHere("interpolation"))
+    @keras_arguments(after="name", dtype=DTYPE)
+    @keras_arguments(
+        after="thresholds",
+        multi_label=NotHere(False, instead="Make a metric for each label with Precision(class_id=...)."),
+        num_labels=NotHere(),
+        label_weights=NotHere(instead="Give sample_weight to update."),
+    )
+    def __init__(self, num_thresholds=200, curve="ROC", name=None, thresholds=None, from_logits=False):
+        if curve not in ("ROC", "PR"):
+            raise ArgumentError(f"curve is {curve!r}; expected 'ROC' or 'PR'.")
+        self.num_thresholds = whole_number(num_thresholds, "num_thresholds", 2)
+        self.curve, self.from_logits = curve, from_logits
+        if thresholds is not None and not (isinstance(thresholds, (list, tuple)) and all(map(is_number, thresholds))):
+            raise ArgumentError(f"thresholds is {thresholds!r}; expected a list of numbers from 0 to 1.")
+        steps = self.num_thresholds - 1
+        between = [k / steps for k in range(1, steps)] if thresholds is None else sorted(thresholds)
+        super().__init__([], name)
+        self.thresholds = thresholds
+        self.limits = np.array([-EPSILON, *between, 1 + EPSILON], np.float32)
+        self.reset()
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        """Add a batch of labels 0 and 1 and outputs from 0 to 1, or logits with from_logits=True."""
+        if self.from_logits:
+            y_pred = 1 / (1 + np.exp(-np.asarray(y_pred, np.float64)))
+        super().update(y_true, y_pred, sample_weight)
+
+    def result(self):
+        """Return the area.
+
+        ROC: the sum of trapezoids between neighbouring points. PR: between two points, TP and P = TP + FP are taken to
+        grow evenly, TP = TP_0 + s (P - P_0). The integral of precision TP / P over recall is then, with
+        c = TP_0 - s P_0,  s (TP_1 - TP_0 + c log(P_1 / P_0)) / (TP + FN). Davis & Goadrich 2006.
+        """
+        tp, fp, tn, fn = self.counts
+        recall = quotient(tp, tp + fn)
+        if self.curve == "ROC":
+            share = quotient(fp, fp + tn)
+            return float(np.sum((share[:-1] - share[1:]) * (recall[:-1] + recall[1:]) / 2))
+        positives = tp + fp
+        grown = tp[:-1] - tp[1:]
+        slope = quotient(grown, np.maximum(positives[:-1] - positives[1:], 0))
+        start = tp[1:] - slope * positives[1:]
+        both = (positives[:-1] > 0) & (positives[1:] > 0)
+        ratio = np.where(both, quotient(positives[:-1], positives[1:]), 1)
+        return float(quotient(slope * (grown + start * np.log(np.where(ratio > 0, ratio, 1))), (tp + fn)[1:]).sum())
+
+
+class F1Score(Metric):
+    """F1 of each class, for one-hot labels or several yes-or-no labels.
+
+    average     None: a number for each class; "macro": their mean; "micro": of all classes together; "weighted": their
+                mean, weighted by how often a class is labelled
+    threshold   None: the largest output of a row is the yes; or a number, above which an output is a yes
+    """
+
+    name = "f1_score"
+    larger_is_better = True
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, average=None, threshold=None, name="f1_score"):
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ArgumentError(f"average is {average!r}; expected None, 'micro', 'macro' or 'weighted'.")
+        self.average = average
+        self.threshold = None if threshold is None else number(threshold, "threshold", 0, 1)
+        super().__init__(name=name)
+
+    def reset(self):
+        """Forget all batches."""
+        self.counts = None
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        """Add a batch of labels (N, classes) and outputs (N, classes)."""
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        if y_true.shape != y_pred.shape or y_pred.ndim != 2:
+            raise DataError(
+                f"metric '{self.name}' expected labels and outputs (N, classes), found {y_true.shape} and "
+                f"{y_pred.shape}. Integer labels become one-hot by minitl.utils.to_categorical."
+            )
+        if self.threshold is None:
+            is_yes = y_pred == y_pred.max(axis=-1, keepdims=True)
+        else:
+            is_yes = y_pred > self.threshold
+        weight = np.ones(len(y_true)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
+        labelled, weight = y_true != 0, weight[:, None]
+        found = np.stack([(weight * each).sum(0) for each in (labelled & is_yes, is_yes & ~labelled, labelled)])
+        self.counts = found if self.counts is None else self.counts + found  # TP, FP, labelled: (3, classes)
+
+    def result(self):
+        """Return F1 = 2 TP / (2 TP + FP + FN), as `average` says; 0 before the first batch."""
+        if self.counts is None:
+            return 0.0
+        counts = self.counts.sum(axis=1, keepdims=True) if self.average == "micro" else self.counts
+        right, wrong, labelled = counts
+        of_classes = quotient(2 * right, right + wrong + labelled)
+        if self.average is None:
+            return of_classes
+        if self.average == "weighted":
+            return float(quotient((of_classes * labelled).sum(), labelled.sum()))
+        return float(of_classes.mean())
+
+
+def quotient(a, b):
+    """Return a / b, and 0 where b is 0."""
+    b = np.asarray(b)
+    return np.where(b == 0, 0, a / np.where(b == 0, 1, b))

@@ -1,0 +1,108 @@
+"""Names of Keras that minitl does not have, and what to write instead: one table for all packages.
+
+The packages with Keras's names end with a `__getattr__` that calls `missing`. So `from minitl.layers import Lambda`
+says in one line what to do, and a name that is spelt wrongly gets the nearest one.
+"""
+
+from .arguments import nearest
+from .errors import NotHereError
+
+CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."
+OWN_LAYER = "Write a Layer with forward and backward: course/add_your_own.md."
+PAGE = "course/add_your_own.md has it as its example: copy it into your program."
+VOLUMES = "minitl has images and sequences, no volumes: use the 2D layer of this name, or TimeDistributed."
+OWN_LOOP = (
+    "minitl has hand-written gradients and no tape: write y = model.forward(x, training=True); loss.forward(t, y); "
+    "model.backward(loss.backward()); optimizer.step(model)."
+)
+FLOAT32 = "minitl computes in float32: leave it out."
+ONE_PROCESS = "minitl trains in one process: leave it out."
+NO_TF = "Arrays of NumPy, lists and generators of them are the data of fit."
+NETWORK = "The networks here are VGG16, ResNet50, InceptionV3 and EfficientNetLite0; course/add_your_own.md adds one."
+
+INSTEAD = {
+    "minitl": {
+        "GradientTape": OWN_LOOP,
+        **dict.fromkeys(("data", "Dataset", "keras"), NO_TF),
+        **dict.fromkeys(("mixed_precision", "DTypePolicy", "dtype_policies", "quantizers"), FLOAT32),
+        **dict.fromkeys(("distribution", "distribute", "tpu"), ONE_PROCESS),
+        **dict.fromkeys(("Function", "Operation", "Variable", "KerasTensor", "ops", "random"), OWN_LAYER),
+        "backend": "There is one engine, NumPy. utils.set_random_seed seeds it; clear_session is not needed.",
+        "config": FLOAT32,
+        "export": "Use model.export(path): .onnx, .safetensors or .pt.",
+        "datasets": "minitl.data has the bundled images; read others with NumPy.",
+        "constraints": "To keep weights small, use kernel_regularizer, or the optimizer's weight_decay.",
+        "wrappers": "minitl.sklearn has the estimators.",
+    },
+    "minitl.layers": {
+        "Lambda": f"{OWN_LAYER} Simple ones are signs: x * 0.5, 1 - x, x[:, 0].",
+        "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer that loops over it.",
+        "StackedRNNCells": "Put layers one behind the other: LSTM(8, return_sequences=True), then LSTM(8).",
+        **dict.fromkeys(("SimpleRNNCell", "LSTMCell", "GRUCell", "AbstractRNNCell"), CELL),
+        **dict.fromkeys(("ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"), "Use TimeDistributed(Conv2D(...)), then an LSTM."),
+        **dict.fromkeys(("CuDNNLSTM", "CuDNNGRU"), "Use LSTM or GRU: their weights are the same."),
+        "PReLU": PAGE,
+        **dict.fromkeys(("Conv3D", "Conv3DTranspose", "MaxPooling3D", "AveragePooling3D", "MaxPool3D"), VOLUMES),
+        **dict.fromkeys(("GlobalAveragePooling3D", "GlobalMaxPooling3D", "UpSampling3D", "ZeroPadding3D"), VOLUMES),
+        **dict.fromkeys(("Attention", "AdditiveAttention", "GroupQueryAttention"), "Use MultiHeadAttention."),
+        **dict.fromkeys(("GroupNormalization", "SpectralNormalization"), "Use LayerNormalization or RMSNormalization."),
+        "TextVectorization": "minitl.data.text turns texts into tokens.",
+        **dict.fromkeys(("EinsumDense", "Identity", "Wrapper", "ActivityRegularization"), OWN_LAYER),
+        **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), "Export the model to ONNX."),
+    },
+    "minitl.optimizers": {
+        "Lion": PAGE,
+        **dict.fromkeys(("Ftrl", "Adafactor", "Lamb", "Muon", "ScheduleFreeAdamW"), "Use AdamW or Adam."),
+        "LossScaleOptimizer": FLOAT32,
+        "legacy": "Use the optimizers of minitl.optimizers.",
+    },
+    "minitl.losses": {
+        "LogCosh": PAGE,
+        **dict.fromkeys(("Circle",), "A loss defines forward and backward: course/add_your_own.md."),
+    },
+    "minitl.callbacks": {
+        "TensorBoard": "Use CSVLogger: each epoch is a row, which a table or plot program reads.",
+        "RemoteMonitor": "Use LambdaCallback(on_epoch_end=...), and send the logs yourself.",
+        "ProgbarLogger": "fit prints its progress with verbose=1.",
+        "SwapEMAWeights": "There are no averages of weights here: leave it out.",
+        "OrbaxCheckpoint": "Use BackupAndRestore or ModelCheckpoint.",
+        "CallbackList": "Give fit a list of callbacks.",
+    },
+    "minitl.applications": dict.fromkeys(
+        "VGG19 ResNet101 ResNet152 ResNet50V2 ResNet101V2 ResNet152V2 MobileNet MobileNetV2 MobileNetV3Small "
+        "MobileNetV3Large DenseNet121 DenseNet169 DenseNet201 EfficientNetB0 EfficientNetB1 EfficientNetB2 "
+        "EfficientNetB3 EfficientNetB4 EfficientNetB5 EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2S "
+        "InceptionResNetV2 NASNetMobile NASNetLarge Xception ConvNeXtTiny ConvNeXtSmall ConvNeXtBase".split(),
+        NETWORK,
+    ),
+    "minitl.utils": {
+        "get_file": "Fetch the file with your browser or urllib.request, and compare its sha256 with the publisher's. "
+        "Weights come by weights='imagenet', or `minitl weights get`.",
+        **dict.fromkeys(
+            ("plot_model", "model_to_dot"), "model.summary() prints the graph; model.export(path) writes ONNX."
+        ),
+        "split_dataset": "image_dataset_from_directory(..., validation_split=0.2, subset='both', seed=1) divides a "
+        "folder, and fit(..., validation_split=0.2) arrays.",
+        "timeseries_dataset_from_array": "numpy.lib.stride_tricks.sliding_window_view(x, length, 0) cuts the windows.",
+        "text_dataset_from_directory": "Use minitl.data.read_texts and TokenStream, or minitl finetune texts/.",
+        "audio_dataset_from_directory": "Use minitl.data.sound.",
+        "custom_object_scope": "Give load_model custom_objects={name: class}.",
+        "register_keras_serializable": "Give load_model custom_objects={name: class}.",
+        "multi_gpu_model": ONE_PROCESS,
+    },
+}
+
+
+def missing(package, name, known):
+    """Return the error for a name that a package does not have. `known` are the names that it has.
+
+    It is a NotHereError for a name of Keras, or one that is nearly that of something here. An `import` shows its text,
+    as it does not show that of an AttributeError, which all other names get.
+    """
+    instead = INSTEAD.get(package, {}).get(name)
+    if instead is not None:
+        return NotHereError(f"{package} has no {name}. {instead}")
+    near = [] if name.startswith("_") else nearest(name, known)
+    if near:
+        return NotHereError(f"{package} has no {name}. The nearest names are {', '.join(near)}.")
+    return AttributeError(f"module {package!r} has no attribute {name!r}")
