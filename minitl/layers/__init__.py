@@ -3,10 +3,10 @@
 Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
 gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
 `normalization`, `regularization` (Dropout), `merging` (Add, Concatenate), `input` (where a graph begins), `masking`
-(which time steps are real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others),
-`bidirectional`, `wrappers` (a layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`,
-`layer_normalization`; `reversible_embedding` and `decoder_attention` (of a language model). The axis letters are
-explained in `minitl.kernels`.
+(which time steps are real). What images go through first: `scaling`, `resizing`, `random_images`. For sequences:
+`embedding`, `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on each step),
+`sequences` (convolution and pooling in time), `steps`, `attention`, `layer_normalization`; `reversible_embedding` and
+`decoder_attention` (of a language model). The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -29,10 +29,20 @@ from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subt
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
 from .padding_mask import Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .random_images import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout
 from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
+from .resizing import CenterCrop, RandomCrop, Resizing
 from .reversible_embedding import ReversibleEmbedding
+from .scaling import Normalization, Rescaling
 from .sequences import (
     AveragePooling1D,
     Conv1D,
@@ -53,6 +63,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CausalSelfAttention",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -82,13 +93,23 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PaddingMask",
     "Permute",
     "PositionEmbedding",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
+    "Resizing",
     "ReversibleEmbedding",
     "SelectStep",
     "SeparableConv2D",
@@ -109,6 +130,7 @@ __all__ = [
 
 _CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."
 _NOT_HERE = {
+    "experimental": "Its layers are in minitl.layers itself: layers.Rescaling, layers.RandomFlip.",
     "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer that loops over it.",
     "StackedRNNCells": "Put layers one behind the other: LSTM(8, return_sequences=True), then LSTM(8).",
     **dict.fromkeys(("SimpleRNNCell", "LSTMCell", "GRUCell", "AbstractRNNCell"), _CELL),

@@ -1,4 +1,4 @@
-"""Keras's import path of small tools: seeds, one-hot labels, images in files and folders, batches that a program makes."""
+"""Keras's import path of small tools: seeds, one-hot labels, images in files and folders, `PyDataset`."""
 
 from ..data.image_dataset import image_dataset_from_directory
 from ..data.labels import normalize, to_categorical
@@ -21,17 +21,17 @@ __all__ = [
     "to_categorical",
 ]
 
+_DRAWING = "model.summary() prints the layers, and Netron draws the file of model.export('model.onnx')."
 _NOT_HERE = {
-    "get_file": "Fetch the file with your browser or urllib.request, and compare its sha256 with the publisher's. Weights "
-    "come by weights='imagenet', or `minitl weights get`.",
-    "plot_model": "model.summary() prints the layers, and model.export('model.onnx') is a file that Netron draws.",
-    "model_to_dot": "model.summary() prints the layers, and model.export('model.onnx') is a file that Netron draws.",
-    "split_dataset": "image_dataset_from_directory(..., validation_split=0.2, subset='both', seed=1) divides a folder, and "
-    "fit(..., validation_split=0.2) arrays.",
-    "timeseries_dataset_from_array": "Cut the windows with numpy.lib.stride_tricks.sliding_window_view(x, length, 0).",
-    "text_dataset_from_directory": "Use minitl.data.read_texts and TokenStream, or minitl finetune texts/.",
-    "audio_dataset_from_directory": "Recordings are not read here.",
-    "multi_gpu_model": "minitl computes on the processor, on all of its cores.",
+    "get_file": "Fetch the file yourself, and compare its sha256 with the publisher's. Weights: weights='imagenet'.",
+    "plot_model": _DRAWING,
+    "model_to_dot": _DRAWING,
+    "split_dataset": "Divide a folder by image_dataset_from_directory(..., validation_split=0.2, subset='both'), and "
+    "arrays by fit(..., validation_split=0.2).",
+    "timeseries_dataset_from_array": "Cut windows with numpy.lib.stride_tricks.sliding_window_view(x, length, 0).",
+    "text_dataset_from_directory": "Use minitl.data.read_texts and TokenStream, or `minitl finetune texts/`.",
+    "audio_dataset_from_directory": "Make a PyDataset of the recordings.",
+    "multi_gpu_model": "minitl computes on the processor, with all of its cores.",
 }
 
 
