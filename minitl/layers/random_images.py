@@ -8,7 +8,7 @@ every epoch, since it is shown other images. The math of the geometric ones is i
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, keras_arguments
+from ..arguments import DATA_FORMAT, is_number, keras_arguments, number
 from ..errors import ArgumentError
 from ..kernels.precision import as_float
 from ..kernels.sampling import OUTSIDE, places, sample, sample_gradient
@@ -101,7 +101,11 @@ class RandomGeometry(RandomImages):
             raise ArgumentError(f"fill_mode is {fill_mode!r}; expected one of {', '.join(OUTSIDE)}.")
         if interpolation not in ("bilinear", "nearest"):
             raise ArgumentError(f"interpolation is {interpolation!r}; expected 'bilinear' or 'nearest'.")
-        self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, float(fill_value)
+        self.fill_mode, self.interpolation, self.fill_value = (
+            fill_mode,
+            interpolation,
+            number(fill_value, "fill_value", -np.inf, np.inf),
+        )
 
     def matrices(self, n, h, w):
         """Return random matrices (N, 2, 3) that lead from new pixels to old places."""
@@ -230,8 +234,8 @@ class RandomContrast(RandomImages):
 
     def __init__(self, factor, value_range=(0, 255), seed=None, **kwargs):
         super().__init__(seed, **kwargs)
+        limits(factor, "factor")
         below, above = factor if isinstance(factor, (tuple, list)) else (factor, factor)
-        limits((-below, above), "factor")
         self.factor, self.value_range = [float(below), float(above)], _range(value_range)
 
     def varied(self, x):
@@ -256,16 +260,15 @@ def _cut_off(y, value_range):
 
 def limits(factor, argument):
     """Return [least, most] of a factor: [-0.2, 0.2] of 0.2. Raises ArgumentError for numbers beyond -1 and 1."""
-    try:
-        found = sorted(map(float, factor)) if isinstance(factor, (tuple, list)) else [-abs(factor), abs(factor)]
-    except TypeError:
-        found = []
-    if len(found) != 2 or not all(-1 <= each <= 1 for each in found):
+    found = list(factor) if isinstance(factor, (tuple, list)) else [factor, factor]
+    if len(found) != 2 or not all(is_number(each) and -1 <= each <= 1 for each in found):
         raise ArgumentError(f"{argument} is {factor!r}; expected a number from -1 to 1, or (least, most).")
-    return [float(each) for each in found]
+    if not isinstance(factor, (tuple, list)):
+        found = [-abs(factor), abs(factor)]
+    return sorted(map(float, found))
 
 
 def _range(value_range):
-    if not isinstance(value_range, (tuple, list)) or len(value_range) != 2:
+    if not isinstance(value_range, (tuple, list)) or len(value_range) != 2 or not all(map(is_number, value_range)):
         raise ArgumentError(f"value_range is {value_range!r}; expected (least, most), as (0, 255) or (0, 1).")
     return sorted(map(float, value_range))

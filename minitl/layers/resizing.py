@@ -37,7 +37,7 @@ class Resizing(Layer):
     def __init__(self, height, width, interpolation="bilinear", crop_to_aspect_ratio=False, **kwargs):
         super().__init__(**kwargs)
         self.height, self.width = whole_number(height, "height"), whole_number(width, "width")
-        if interpolation not in WEIGHTS:
+        if not isinstance(interpolation, str) or interpolation not in WEIGHTS:
             raise ArgumentError(f"interpolation is {interpolation!r}; expected 'bilinear' or 'nearest'.")
         self.interpolation = interpolation
         self.crop_to_aspect_ratio = truth_value(crop_to_aspect_ratio, "crop_to_aspect_ratio")

@@ -52,9 +52,7 @@ class Normalization(Layer):
     def __init__(self, axis=-1, mean=None, variance=None, invert=False, **kwargs):
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):
-            raise ArgumentError(
-                "Normalization needs a mean and a variance, or neither."
-            )
+            raise ArgumentError("Normalization needs a mean and a variance, or neither.")
         self.axis = None if axis is None else axes(axis, "axis")
         self.given = mean is not None
         self.mean, self.variance = (None if each is None else _numbers(each, "mean") for each in (mean, variance))
@@ -109,9 +107,7 @@ class Normalization(Layer):
             squares = squares + distance**2 * (count * of_batch / total)
             mean, count = mean + distance * (of_batch / total), total
         if not count:
-            raise DataError(
-                f"layer '{self.name}': adapt got no numbers; expected an array, or batches."
-            )
+            raise DataError(f"layer '{self.name}': adapt got no numbers; expected an array, or batches.")
         self.set_weights([np.float32(mean), np.float32(squares / count), np.float32(0)])
 
     def _mean_and_deviation(self, x):
@@ -137,9 +133,9 @@ class Normalization(Layer):
 def _numbers(value, argument):
     """Return a number as a float, and several as a list. Raises ArgumentError for anything else."""
     try:
-        found = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        found = np.array(np.nan)
-    if not np.isfinite(found).all() or found.size == 0:
+        found = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        found = np.array("")
+    if found.dtype.kind not in "iuf" or not found.size or not np.isfinite(found).all():
         raise ArgumentError(f"{argument} is {value!r}; expected a number, or a list with one for each channel.")
-    return found.tolist()
+    return found.astype(np.float64).tolist()
