@@ -53,6 +53,7 @@ def start(model):
     model.set_weights([each**2 if each.ndim == 1 else each for each in first])  # variances are not negative
 
 
+@pytest.mark.filterwarnings("ignore:the examples came to their end")  # Keras warns of it as well
 @pytest.mark.filterwarnings("ignore:the labels are in order")  # a fixed order, so that both have the same numbers
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_the_same_numbers(path, folder, monkeypatch):

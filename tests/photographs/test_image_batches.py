@@ -27,11 +27,10 @@ def folder(tmp_path, rng):
     return tmp_path / "photos"
 
 
-def network(*first, frozen=False):
+def network(*first):
     set_random_seed(2)
     layers = [*first, Conv2D(3, 3), GlobalAveragePooling2D(), Dense(2, activation="softmax")]
     model = Sequential(layers, name="net")
-    model.build((None, 8, 9, 3)) if hasattr(model, "build") else None
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
@@ -75,11 +74,11 @@ def test_a_training_with_random_layers_goes_on_after_a_stop(folder, tmp_path):
         images = generator.flow_from_directory(folder, (8, 9), batch_size=4, class_mode="sparse", seed=3)
         return model.fit(images, epochs=3, verbose=0, callbacks=list(callbacks)).history
 
-    expected = fit(network(RandomFlip(input_shape=(8, 9, 3))))
-    killed = network(RandomFlip(input_shape=(8, 9, 3)))
+    expected = fit(network(RandomFlip(seed=4, input_shape=(8, 9, 3))))
+    killed = network(RandomFlip(seed=4, input_shape=(8, 9, 3)))
     with pytest.raises(KeyboardInterrupt):
         fit(killed, BackupAndRestore(tmp_path / "run", save_freq=1), Kill())
-    again = network(RandomFlip(input_shape=(8, 9, 3)))
+    again = network(RandomFlip(seed=4, input_shape=(8, 9, 3)))
     assert fit(again, BackupAndRestore(tmp_path / "run", save_freq=1), Kill()) == expected
 
 
@@ -156,7 +155,7 @@ def test_single_images(tmp_path, rng):
         (lambda folder: utils.load_img(folder / "none.png"), DataError, "is not there"),
         (lambda folder: utils.load_img(folder / "x.txt"), DataError, "cannot be read as an image"),
         (lambda folder: utils.load_img(folder / "bees" / "0.png", "cmyk"), ArgumentError, "color_mode is 'cmyk'"),
-        (lambda folder: utils.load_img(folder / "bees" / "0.png", interpolation="best"), ArgumentError, "interpolation"),
+        (lambda folder: utils.load_img(folder / "x", interpolation="best"), ArgumentError, "interpolation"),
         (lambda folder: utils.save_img(folder / "x.doc", np.zeros((3, 3, 3))), ArgumentError, "no format 'doc'"),
         (lambda folder: utils.array_to_img(np.zeros((3, 3))), DataError, r"shape \(3, 3\)"),
         (lambda folder: dataset(folder / "none"), DataError, "no folder that can be read"),
@@ -169,7 +168,8 @@ def test_single_images(tmp_path, rng):
          ArgumentError, "fill_mode is 'black'"),
         (lambda folder: ImageDataGenerator().flow_from_directory(folder, classes=["wasps"]), DataError, "no images"),
         (lambda folder: ImageDataGenerator().flow(np.zeros((3, 3, 1))), DataError, r"images \(N, H, W, C\)"),
-        (lambda folder: ImageDataGenerator().apply_transform(np.zeros((3, 3, 1)), {"angle": 3}), ArgumentError, "angle"),
+        (lambda folder: ImageDataGenerator().apply_transform(np.zeros((3, 3, 1)), {"angle": 3}), ArgumentError,
+         "no parameter 'angle'"),
         (lambda folder: utils.get_file("x", "http://x"), AttributeError, "no get_file. Fetch the file yourself"),
         (lambda folder: utils.plot_model, AttributeError, r"model.summary\(\)"),
     ],
