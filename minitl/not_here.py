@@ -35,6 +35,7 @@ INSTEAD = {
         "wrappers": "minitl.sklearn has the estimators.",
     },
     "minitl.layers": {
+        "experimental": "Its layers are in minitl.layers itself: layers.Rescaling, layers.RandomFlip.",
         "Lambda": f"{OWN_LAYER} Simple ones are signs: x * 0.5, 1 - x, x[:, 0].",
         "RNN": "Use SimpleRNN, LSTM or GRU. For a step of your own, write a Layer that loops over it.",
         "StackedRNNCells": "Put layers one behind the other: LSTM(8, return_sequences=True), then LSTM(8).",
@@ -78,9 +79,7 @@ INSTEAD = {
     "minitl.utils": {
         "get_file": "Fetch the file with your browser or urllib.request, and compare its sha256 with the publisher's. "
         "Weights come by weights='imagenet', or `minitl weights get`.",
-        **dict.fromkeys(
-            ("plot_model", "model_to_dot"), "model.summary() prints the graph; model.export(path) writes ONNX."
-        ),
+        **dict.fromkeys(("plot_model", "model_to_dot"), "model.summary() prints the graph; export writes ONNX."),
         "split_dataset": "image_dataset_from_directory(..., validation_split=0.2, subset='both', seed=1) divides a "
         "folder, and fit(..., validation_split=0.2) arrays.",
         "timeseries_dataset_from_array": "numpy.lib.stride_tricks.sliding_window_view(x, length, 0) cuts the windows.",

@@ -13,6 +13,10 @@ For detection, `detection_folder` reads photographs with boxes, and `box_augment
 `variations` draws a fixed number of variations of each photograph, so that what a network computes from them can be
 kept. `drawing` draws boxes and masks.
 
+For programs written for Keras, `pillow_images` reads and writes single images, `image_data_generator` (with
+`image_transforms`) and `image_dataset` return sets of images (`image_batches`), and `made_batches` takes the batches
+that a program makes.
+
 The package `text` has labelled texts, and the token numbers that are made of them. The package `sound` has labelled
 recordings, and the spectrograms that are made of them.
 """

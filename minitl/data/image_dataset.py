@@ -131,8 +131,8 @@ def _unchanged(image, rng):
 
 
 def resized(image, size, interpolation="bilinear", crop=False):
-    """Return an image (H, W, C) with size = (rows, columns). As in Keras, a smaller image is not the mean of all pixels:
-    each new pixel is read from the old ones around its place."""
+    """Return an image (H, W, C) with size = (rows, columns). As in Keras, a smaller image is not the mean of all
+    pixels: each new pixel is read from the old ones around its place."""
     height, width = image.shape[:2]
     if crop:
         kept_height = max(min(height, int(width * size[0] / size[1])), 1)

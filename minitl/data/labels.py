@@ -6,7 +6,8 @@ from ..errors import DataError
 
 
 def to_categorical(x, num_classes=None):
-    """Return the class numbers x (...) as one-hot rows (..., num_classes) in float32. A last axis of size 1 is dropped."""
+    """Return the class numbers x (...) as one-hot rows (..., num_classes) in float32. A last axis of size 1 is left
+    out."""
     x = np.asarray(x)
     if x.dtype.kind == "f" and np.isfinite(x).all() and (x == np.floor(x)).all():
         x = x.astype(np.int64)  # class numbers that were read from a table

@@ -18,7 +18,7 @@ The weights of rows and columns are independent, so interpolation is a matrix pr
 the columns: y = R x S^T, with R = `interpolation(H, new H)` and S = `interpolation(W, new W)`. Nearly all entries of R
 and S are 0, and the others lie in a band. So a few new rows at a time are computed from the old rows that they need.
 
-Who calls this: `layers.UpSampling2D`; `images` uses the same weights.
+Who calls this: `layers.UpSampling2D` and `Resizing`; `images` uses the same weights.
 """
 
 import numpy as np
@@ -40,6 +40,13 @@ def interpolation(old, new, dtype=np.float32):
     weights = np.zeros((new, old), dtype)
     weights[np.arange(new), left] = 1 - (position - left)
     weights[np.arange(new), np.minimum(left + 1, old - 1)] += position - left
+    return weights
+
+
+def nearest_pixels(old, new, dtype=np.float32):
+    """Return a matrix (new, old) whose row i holds a single 1: at the old pixel nearest to new pixel i."""
+    weights = np.zeros((new, old), dtype)
+    weights[np.arange(new), (2 * np.arange(new) + 1) * old // (2 * new)] = 1  # floor((i + 1/2) old/new)
     return weights
 
 
@@ -67,20 +74,21 @@ def repeat_pixels_gradient(grad, size):
     return dx
 
 
-def interpolate(x, height, width):
-    """Return maps of another size, interpolated bilinearly: x (N, H, W, C) -> (N, height, width, C)."""
-    rows, cols = (interpolation(old, new, x.dtype) for old, new in zip(x.shape[1:3], (height, width)))
+def interpolate(x, height, width, weights=interpolation):
+    """Return maps of another size: x (N, H, W, C) -> (N, height, width, C). `weights` is `interpolation`, for bilinear
+    means, or `nearest_pixels`."""
+    rows, cols = (weights(old, new, x.dtype) for old, new in zip(x.shape[1:3], (height, width)))
     return _along_columns(cols, _along_rows(rows, x))
 
 
-def interpolate_gradient(grad, image_hw):
+def interpolate_gradient(grad, image_hw, weights=interpolation):
     """Return dL/dx (N, H, W, C) from grad = dL/dy (N, height, width, C). `image_hw` is (H, W).
 
     y = R x S^T, written out for one channel, is y[i, j] = sum over h, w of R[i, h] x[h, w] S[j, w]. So
 
         dL/dx[h, w] = sum over i, j of  grad[i, j] R[i, h] S[j, w]        = (R^T grad S)[h, w]
     """
-    rows, cols = (interpolation(old, new, grad.dtype) for old, new in zip(image_hw, grad.shape[1:3]))
+    rows, cols = (weights(old, new, grad.dtype) for old, new in zip(image_hw, grad.shape[1:3]))
     return _along_rows(rows.T, _along_columns(cols.T, grad))
 
 
@@ -135,12 +143,14 @@ def repeat_pixels_gradient_naive(grad, size):
     return dx
 
 
-def _neighbours_naive(image_hw, new_hw):
+def _neighbours_naive(image_hw, new_hw, is_nearest=False):
     """Yield (i, j, h, w, weight): new pixel (i, j) is a sum of old pixels (h, w), each times its weight."""
     for i, j in np.ndindex(new_hw):
         around = []  # of rows, of columns: [(old pixel, its weight), ...]
         for place, old, new in zip((i, j), image_hw, new_hw):
             centre = (place + 0.5) * old / new - 0.5
+            if is_nearest:
+                centre = np.floor((2 * place + 1) * old / (2 * new))
             first = int(np.floor(centre))
             share_of_second = centre - first
             pairs = (first, 1 - share_of_second), (first + 1, share_of_second)
@@ -150,17 +160,17 @@ def _neighbours_naive(image_hw, new_hw):
                 yield i, j, h, w, weight_of_row * weight_of_column
 
 
-def interpolate_naive(x, height, width):
+def interpolate_naive(x, height, width, is_nearest=False):
     """Add up the neighbours of each new pixel."""
     y = np.zeros((len(x), height, width, x.shape[3]), x.dtype)
-    for i, j, h, w, weight in _neighbours_naive(x.shape[1:3], (height, width)):
+    for i, j, h, w, weight in _neighbours_naive(x.shape[1:3], (height, width), is_nearest):
         y[:, i, j] += weight * x[:, h, w]
     return y
 
 
-def interpolate_gradient_naive(grad, image_hw):
+def interpolate_gradient_naive(grad, image_hw, is_nearest=False):
     """Add the gradient of each new pixel to its neighbours, times their weights."""
     dx = np.zeros((len(grad), *image_hw, grad.shape[3]), grad.dtype)
-    for i, j, h, w, weight in _neighbours_naive(image_hw, grad.shape[1:3]):
+    for i, j, h, w, weight in _neighbours_naive(image_hw, grad.shape[1:3], is_nearest):
         dx[:, h, w] += weight * grad[:, i, j]
     return dx

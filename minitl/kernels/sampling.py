@@ -66,7 +66,7 @@ def sample_gradient(grad, rows, columns, image_hw, outside="reflect", interpolat
 
 
 def _neighbours(image_hw, rows, columns, outside, interpolation):
-    """Yield (rows, columns, weights, whether they lie inside or are made up by `outside`) of each place's neighbours."""
+    """Yield (rows, columns, weights, where there is a pixel) of the neighbours of each place."""
     if interpolation == "nearest":
         rows, columns = np.floor(rows + 0.5), np.floor(columns + 0.5)
     top, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
@@ -77,7 +77,7 @@ def _neighbours(image_hw, rows, columns, outside, interpolation):
             weight = (u if down else 1 - u) * (v if right else 1 - v)
             if weight.any():
                 w, is_column = _into(left + right, image_hw[1], outside)
-                yield h, w, weight, is_row & is_column
+                yield h, w, weight, np.broadcast_to(is_row & is_column, rows.shape)
 
 
 def _into(index, size, outside):

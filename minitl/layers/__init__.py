@@ -4,10 +4,10 @@ Reading order: `base` (what every layer has), `dense` (the shortest layer with p
 gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
 `normalization`, `regularization` (Dropout), `noise`, `clipping`, `merging` (Add, Concatenate), `dot`, `arithmetic` (the
 signs + - * / of symbolic tensors), `part` (x[:, 0]), `input` (where a graph begins), `masking` (which time steps are
-real). For sequences: `embedding`, `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a
-layer on each step), `sequences` (convolution and pooling in time), `steps`, `attention`, `layer_normalization`;
-`reversible_embedding` and `decoder_attention` (of a language model). The axis letters are explained in
-`minitl.kernels`.
+real). What images go through first: `scaling`, `resizing`, `random_images`. For sequences: `embedding`,
+`recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on each step), `sequences`
+(convolution and pooling in time), `steps`, `attention`, `layer_normalization`; `reversible_embedding` and
+`decoder_attention` (of a language model). The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your
@@ -50,10 +50,20 @@ from .normalization import BatchNormalization, L2Normalization, UnitNormalizatio
 from .padding_mask import Masking, PaddingMask, StepMask
 from .part import TakePart
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from .random_images import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout, SpatialDropout1D, SpatialDropout2D
 from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
+from .resizing import CenterCrop, RandomCrop, Resizing
 from .reversible_embedding import ReversibleEmbedding
+from .scaling import Normalization, Rescaling
 from .sequences import (
     AveragePooling1D,
     Conv1D,
@@ -75,6 +85,7 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "CausalSelfAttention",
+    "CenterCrop",
     "Clip",
     "Concatenate",
     "Conv1D",
@@ -111,13 +122,23 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PaddingMask",
     "Permute",
     "PositionEmbedding",
     "RMSNormalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
+    "Rescaling",
     "Reshape",
+    "Resizing",
     "ReversibleEmbedding",
     "SelectStep",
     "SeparableConv2D",

@@ -1,4 +1,4 @@
-"""Keras's import path of small tools: seeds, one-hot labels, images in files and folders, batches of a program."""
+"""Keras's import path of small tools: seeds, one-hot labels, images in files and folders, `PyDataset`."""
 
 from ..data.image_dataset import image_dataset_from_directory
 from ..data.labels import normalize, to_categorical

@@ -107,7 +107,7 @@ def randomize(layer, seed=1):
     """Give a layer random parameters and statistics, so that nothing hides behind a zero bias or a gamma of one."""
     for position, name in enumerate(layer.weight_names):
         weight = random(*getattr(layer, name).shape, seed=seed + position)
-        setattr(layer, name, np.exp(weight / 2) if name == "moving_variance" else weight)
+        setattr(layer, name, np.exp(weight / 2) if name.endswith("variance") else weight)
 
 
 def several(x):
@@ -632,6 +632,56 @@ DROPOUTS = [
     LayerCase("gaussian-dropout", lambda layers: layers.GaussianDropout(0.3), (5, 7), (5, 7), in_training="random"),
     LayerCase("alpha-dropout", lambda layers: layers.AlphaDropout(0.3), (5, 7), (5, 7), in_training="random"),
     LayerCase("masking-nothing", lambda layers: layers.Masking(0.5), (3, 5, 4), (3, 5, 4)),
+    LayerCase("rescaling", lambda layers: layers.Rescaling(0.3, offset=-1), (3, 5, 4), (3, 5, 4)),
+    LayerCase(
+        "rescaling-channels",
+        lambda layers: layers.Rescaling([2.0, 0.5, -1.0], offset=[0.0, 1.0, 2.0]),
+        (2, 4, 5, 3),
+        (2, 4, 5, 3),
+    ),
+    LayerCase(
+        "normalization-given",
+        lambda layers: layers.Normalization(mean=[1.0, 2.0, 0.5], variance=[4.0, 9.0, 0.2]),
+        (2, 4, 5, 3),
+        (2, 4, 5, 3),
+    ),
+    LayerCase(
+        "normalization-inverse", lambda layers: layers.Normalization(None, 3.0, 4.0, invert=True), (4, 3), (4, 3)
+    ),
+    LayerCase(
+        "normalization-measured", lambda layers: layers.Normalization((1, 3)), (2, 4, 5, 3), (2, 4, 5, 3), keras=False
+    ),
+    LayerCase("resizing", lambda layers: layers.Resizing(4, 9), (2, 7, 6, 3), (2, 4, 9, 3)),
+    LayerCase(
+        "resizing-nearest-crop",
+        lambda layers: layers.Resizing(5, 3, interpolation="nearest", crop_to_aspect_ratio=True),
+        (2, 7, 9, 2),
+        (2, 5, 3, 2),
+    ),
+    LayerCase("center-crop", lambda layers: layers.CenterCrop(4, 3), (2, 7, 6, 3), (2, 4, 3, 3)),
+    LayerCase("center-crop-of-a-small-image", lambda layers: layers.CenterCrop(8, 3), (2, 7, 6, 3), (2, 8, 3, 3)),
+    LayerCase(
+        "random-crop",
+        lambda layers: layers.RandomCrop(4, 3),
+        (2, 7, 6, 3),
+        (2, 4, 3, 3),
+        in_training="random",
+        keras=False,
+    ),
+    *(
+        LayerCase(name, make, (3, 5, 6, 2), (3, 5, 6, 2), in_training="random")
+        for name, make in {
+            "random-flip": lambda layers: layers.RandomFlip(),
+            "random-flip-rows": lambda layers: layers.RandomFlip("vertical"),
+            "random-rotation": lambda layers: layers.RandomRotation(0.2),
+            "random-rotation-constant": lambda layers: layers.RandomRotation((0.1, 0.3), "constant", fill_value=2.0),
+            "random-translation": lambda layers: layers.RandomTranslation(0.3, (-0.1, 0.4), "wrap"),
+            "random-zoom": lambda layers: layers.RandomZoom(0.3, fill_mode="nearest"),
+            "random-zoom-both": lambda layers: layers.RandomZoom((-0.4, 0.1), 0.2, interpolation="nearest"),
+            "random-brightness": lambda layers: layers.RandomBrightness(0.5, (-2, 2)),
+            "random-contrast": lambda layers: layers.RandomContrast(0.8, (-1, 2)),
+        }.items()
+    ),
     LayerCase("dropout-nothing", lambda layers: layers.Dropout(0.0), (3, 5, 7), (3, 5, 7)),
 ]
 

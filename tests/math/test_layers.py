@@ -402,6 +402,7 @@ NO_NUMBERS = ["1", True, [0.5], object(), -0.5, float("nan")]
 NO_AXES = [None, "last", 1.5, True, [], [[1]], object()]
 NO_SIDES = ["3", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]
 NO_NAMES = ["", 5, True, ["relu"], object(), {}]
+NO_FACTORS = [None, "1", 2, -1.5, (0.1,), (0.1, 2), [], object()]
 WRONG = {
     "activation": ["no such", *NO_NAMES],
     "alpha": NO_NUMBERS,  # None: LeakyReLU's negative_slope counts
@@ -460,6 +461,22 @@ WRONG = {
     "zero_output_for_mask": NO_FLAGS,
     "rotary_base": [None, *NO_NUMBERS, 0.5],
     "scale": NO_FLAGS,
+    "Rescaling scale": [None, "1", [], float("nan"), object()],
+    "offset": [None, "1", [], float("inf"), object()],
+    "crop_to_aspect_ratio": NO_FLAGS,
+    "height": NO_SIZES,
+    "width": NO_SIZES,
+    "factor": NO_FACTORS,
+    "height_factor": NO_FACTORS,
+    "width_factor": NO_FACTORS[1:],  # None: as the height_factor
+    "fill_mode": ["black", None, 5],
+    "fill_value": [None, *NO_NUMBERS[:1], [1], object()],
+    "invert": NO_FLAGS,
+    "Normalization axis": ["1", 2.5, object()],
+    "mean": ["1", [], 3.0, float("nan"), object()],
+    "variance": ["1", [], 3.0, float("nan"), object()],
+    "mode": ["sideways", None, 5],
+    "value_range": [None, 255, (1,), (1, 2, 3), "ab", (1, None)],
     "L2Normalization scale": [None, 0, float("inf"), *NO_NUMBERS],
     "seed": ["1", 2.5, True, -1, [1], object()],
     "sequence_length": NO_SIZES,
@@ -488,7 +505,8 @@ def arguments_of_layers():
     required.update(target_shape=(2, -1), units=2, layer=minitl.layers.LSTM(2), n=2, dims=(2, 1), pool_size=2)
     required.update(num_heads=2, key_dim=3, input_dim=5, output_dim=3, sequence_length=4)
     required.update(head_dim=4, num_query_heads=2, stddev=0.1, axes=1, operation="add", number=2.0)
-    required.update(index=[[None, None, None], 1])
+    required.update(index=[[None, None, None], 1], scale=2.0, height=3, width=2)
+    required.update(factor=0.1, height_factor=0.1, width_factor=0.1)
     of_all = inspect.signature(minitl.layers.Layer).parameters
     for name in minitl.layers.__all__:
         if name in ("Input", "Layer", "SymbolicTensor", *FUNCTIONS):
