@@ -14,6 +14,7 @@ Layer names are those of Keras's EfficientNet, and so they are the names in the 
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..data.preparation import Preparation, mistake_symmetric, rgb
 from ..layers import (
     Activation,
@@ -47,7 +48,13 @@ STEM, TOP = 32, 1280  # channels of the first convolution and of the last one
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def EfficientNetLite0(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def EfficientNetLite0(
+    weights: AnyPath | None = "imagenet",
+    include_top: bool = True,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+) -> Model:
     """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
@@ -99,7 +106,7 @@ def convolution(x, filters, kernel, name, strides=1):
     return Activation("relu6", name=f"{name}_activation")(x)
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 from -0.99 to 1: (x - 127) / 128, as the weights expect."""
     images = np.array(rgb(x), np.float32)
     images -= 127

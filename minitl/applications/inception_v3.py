@@ -12,6 +12,9 @@ other layers were built before.
 from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
+
+from ..arguments import AnyPath
 from ..data.preparation import SYMMETRIC, preprocess_symmetric
 from ..layers import (
     Activation,
@@ -114,7 +117,13 @@ NETWORK = [
 NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def InceptionV3(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def InceptionV3(
+    weights: AnyPath | None = "imagenet",
+    include_top: bool = True,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+) -> Model:
     """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
@@ -169,7 +178,7 @@ class _Names:
         return f"{word}_{number}" if number else word
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 RGB from -1 to 1, as the weights expect."""
     return preprocess_symmetric(x)
 

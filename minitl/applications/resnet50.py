@@ -6,6 +6,9 @@ passes through the sum to the layers before it undiminished. Every convolution i
 Layer names are Keras's, and so they are the names in the files of weights.
 """
 
+import numpy as np
+
+from ..arguments import AnyPath
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import (
     Activation,
@@ -37,7 +40,13 @@ STAGES = [
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def ResNet50(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def ResNet50(
+    weights: AnyPath | None = "imagenet",
+    include_top: bool = True,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+) -> Model:
     """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
@@ -96,7 +105,7 @@ def normalized(x, name):
     return BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn")(x)
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
 

@@ -3,6 +3,9 @@
 Layer names are Keras's, and so they are the names in the files of weights.
 """
 
+import numpy as np
+
+from ..arguments import AnyPath
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import Conv2D, Dense, Flatten, Input, MaxPooling2D
 from ..models import Model
@@ -17,7 +20,13 @@ BLOCKS = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]
 NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which leaves one pixel at the end
 
 
-def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, classes=1000):
+def VGG16(
+    weights: AnyPath | None = "imagenet",
+    include_top: bool = True,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+) -> Model:
     """Return the network as a `Model`.
 
     weights       'imagenet' (downloaded once), None (random), or the path of a file in any format of `minitl.weights`
@@ -48,7 +57,7 @@ def VGG16(weights="imagenet", include_top=True, input_shape=None, pooling=None, 
         return load(Model(images, x, name="vgg16"))
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import DataError
 from .bundled import ImageSet
 
@@ -58,7 +59,7 @@ def fashion_mnist(folder):
     return ImageSet(**arrays, class_names=list(CLASS_NAMES))
 
 
-def read_idx(path):
+def read_idx(path: AnyPath) -> np.ndarray:
     """Return the array of unsigned bytes in an idx file, packed with gzip or not. Raises DataError, naming the file."""
     path = Path(path)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import DataError
 from ..kernels.images import grey_to_rgb, resize
 from .colours import colour_management
@@ -13,7 +14,7 @@ from .photos import MOST_PIXELS, open_photo, require_file
 EDITION = 3  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
 
 
-def read_image(path, height, width, crop=1.0):
+def read_image(path: AnyPath, height: int, width: int, crop: float = 1.0) -> np.ndarray:
     """Return the image in a file as float32 RGB (height, width, 3): its centre, resized to this size.
 
     crop   the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter side

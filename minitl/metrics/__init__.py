@@ -27,7 +27,9 @@ __all__ = [
 # be made without an argument has to be given as an object.
 OBJECTS_ONLY = (Metric, MeanIoU)
 METRICS = {
-    each.name: each for each in map(globals().get, __all__) if isinstance(each, type) and each not in OBJECTS_ONLY
+    each.name: each  # type: ignore[attr-defined]
+    for each in map(globals().get, __all__)
+    if isinstance(each, type) and each not in OBJECTS_ONLY
 }
 CLASSES = {each.__name__: each for each in METRICS.values()}
 

@@ -3,6 +3,7 @@
 import json
 
 from .. import initializers
+from ..arguments import AnyPath
 from ..errors import MinitlError, WeightsError
 from ..graph.architecture import build
 from ..weights.distrust.opening import open_weights
@@ -24,7 +25,7 @@ NO_MODEL = (
 )
 
 
-def load_model(path, custom_objects=None):
+def load_model(path: AnyPath, custom_objects: dict[str, type] | None = None) -> Model:
     """Read a model that `model.save(path)` wrote, as float32. Compile it before you train it further.
 
     custom_objects   {class name: class} of your own layers

@@ -16,7 +16,9 @@ __all__ = ["SGD", "Adam", "CosineDecay", "Optimizer", "PiecewiseConstantDecay", 
 
 # {Keras's name: class}. The name stands in each class.
 OPTIMIZERS = {
-    each.name: each for each in map(globals().get, sorted(__all__, key=str.lower)) if getattr(each, "name", None)
+    each.name: each  # type: ignore[union-attr]
+    for each in map(globals().get, sorted(__all__, key=str.lower))
+    if getattr(each, "name", None)
 }
 
 

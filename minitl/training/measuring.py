@@ -77,7 +77,7 @@ def predict_on_batch(model, x):
     return y
 
 
-test_on_batch.__test__ = False  # no test for pytest
+test_on_batch.__test__ = False  # type: ignore[attr-defined]  # no test for pytest
 
 
 def measure(model, part, x, y, weights, batches, averages, title=None, callbacks=()):

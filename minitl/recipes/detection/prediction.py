@@ -11,16 +11,18 @@ them is refused: nothing is guessed.
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...applications import preprocessing
 from ...applications.ssd import CODES, ssd_priors
-from ...arguments import is_number, is_whole_number, number, truth_value
+from ...arguments import AnyPath, is_number, is_whole_number, number, truth_value
 from ...data.box_augmentation import resized
 from ...data.detection_folder import audit_detection
 from ...data.photos import in_threads, open_photo
 from ...errors import ArgumentError, DataError, MinitlError
+from ...models import Model
 from ...progress import Progress
 from ...terminal import printable, silent_unless, wrapped
 from ..prediction import BATCH, files_in, opened_model, require_task
@@ -121,7 +123,7 @@ class Detector:
         return k + 1 if self.category_numbers is None else self.category_numbers[k]
 
 
-def detect(model, files, score=None, verbose=1):
+def detect(model: Model | AnyPath, files: Sequence[AnyPath], score: float | None = None, verbose: int = 1):
     """Find boxes in photographs with a detector, or with the file of one.
 
     files   photographs; a folder means all files in it and below
