@@ -36,7 +36,7 @@ CLASS_NAMES = [
 SIDE = 28  # pixels
 
 
-def fashion_mnist(folder):
+def fashion_mnist(folder: AnyPath) -> ImageSet:
     """Return Fashion-MNIST, 60,000 training and 10,000 test images of 28x28 grey pixels, as an `ImageSet`.
 
     folder   the folder with the four files FILES, each as it is published (.gz) or unpacked

@@ -69,7 +69,7 @@ def read_mask(path: AnyPath, colours: dict | None = None, classes=None, ignore: 
     return decoded.values
 
 
-def resize_mask(mask, height, width):
+def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return a mask (H, W) with `height` rows and `width` columns: each new pixel is the nearest old one.
 
     Pixels are little squares: the centre of new pixel i lies at (i + 1/2) H/height on the old axis, where old pixel k

@@ -270,7 +270,7 @@ class Graph(LayerGroup):
 
     # ---- parts ----
 
-    def part(self, inputs, outputs, name=None):
+    def part(self, inputs, outputs, name: str | None = None) -> Any:
         """Return the graph between two symbolic tensors of this one, or two lists of them. It shares the layers and
         their weights. From a list of `inputs`, those that the outputs do not depend on are left out."""
         if isinstance(inputs, (list, tuple)):
@@ -317,7 +317,7 @@ class Graph(LayerGroup):
         text = f"The nearest of its {len(names)} layers" if near and near is not names else "Its layers"
         raise GraphError(f"the model has no layer '{name}'. {text}: {', '.join(shown)}.")
 
-    def output_of(self, name, call=None):
+    def output_of(self, name: str, call: int | None = None) -> Any:
         """Return the symbolic output of the layer named `name` in this graph. If the layer is called several times,
         `call` is the number of the call, counted from 0."""
         layer = self.get_layer(name)

@@ -46,14 +46,10 @@ class Layer:
     gradients     after `backward`: the gradient of each trainable parameter, by its name ("kernel", "bias", ...)
     """
 
-    config_names: tuple[
-        str, ...
-    ] = ()  # the constructor's arguments, kept as attributes of the same name and saved with the model
+    config_names: tuple = ()  # the constructor's arguments: attributes of the same name, saved with the model
     merges = False  # True for layers that take a list of inputs
     takes_several = False  # True for layers that take one input, or a list that begins with it
-    keyword_inputs: tuple[
-        str, ...
-    ] = ()  # names of further inputs: ("mask",), if forward is `forward(x, training=False, mask=None)`
+    keyword_inputs: tuple = ()  # names of further inputs: ("mask",), if there is forward(x, training=False, mask=None)
     masks_of = {"mask": 0}  # {name of a keyword input: the position of the input whose time steps it masks}
     call_options: tuple = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
     passes_mask = False  # True if each time step of the output depends on that of the input alone, as in a Dense
@@ -68,26 +64,14 @@ class Layer:
     keeps_channels = False  # True if output channel k depends on input channel k alone: a pooling, a ReLU, zero padding
     is_elementwise = False  # True if, in inference, each output number depends on the input number in its place alone
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
-    output_size_argument: str | None = (
-        None  # name of the argument that sets the size of the output's last axis: "units", "filters"
-    )
-    input_axes: dict[
-        str, int
-    ] = {}  # {parameter: the axis of it that runs over the last axis of the input}; {"kernel": 0} in Dense
-    output_axes: dict[
-        str, int
-    ] = {}  # {parameter: the axis of it that runs over the last axis of the output}, where it is not the last
-    training_only: tuple[
-        str, ...
-    ] = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
+    output_size_argument: str | None = None  # the argument with the size of the output's last axis: "units", "filters"
+    input_axes: dict = {}  # {parameter: its axis that runs over the last axis of the input}; {"kernel": 0} in Dense
+    output_axes: dict = {}  # {parameter: its axis that runs over the last axis of the output}, where it is not the last
+    training_only: tuple = ()  # those of config_names that change nothing in inference: a "momentum"
     torch_names: dict = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
-    torch_axes: dict[
-        str, str
-    ] = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
+    torch_axes: dict = {}  # {parameter: how its axes are permuted}, where they differ: "(units, inputs) -> ..."
     in_keras = True  # False if Keras has no layer of this name
-    torch_defaults: dict[
-        str, float
-    ] = {}  # {argument: what PyTorch's layer has unless told otherwise}, which its files do not state
+    torch_defaults: dict = {}  # {argument: what PyTorch's layer has unless told otherwise}; its files do not state it
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
         refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")

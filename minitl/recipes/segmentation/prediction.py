@@ -142,7 +142,7 @@ def _batches(tiles):
             yield alike[first : first + most]
 
 
-def segment(model: Model | AnyPath, files: Sequence[AnyPath], verbose: int = 1, scale: float | None = None):
+def segment(model: Model | AnyPath, files: Sequence[AnyPath], verbose: int = 1, scale=None) -> list[dict]:
     """Find the class of each pixel of photographs, with a model for pixels or the file of one.
 
     files   photographs and .npy files; a folder means all files in it and below
@@ -207,7 +207,9 @@ def _read_together(things, read):
         yield together
 
 
-def evaluate_segmentation(model, folder, strict=False, verbose=1, follow_links=False, scale=None):
+def evaluate_segmentation(
+    model: Model | AnyPath, folder: AnyPath, strict=False, verbose=1, follow_links=False, scale=None
+) -> tuple[PixelEvaluation, list]:
     """Measure a model for pixels, or the file of one, on a folder of photographs with masks.
 
     Where the folder names its classes (`classes.txt`, a COCO file), they are those of the model by name, in any order.

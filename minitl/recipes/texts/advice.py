@@ -184,7 +184,7 @@ class TextAdvice:
         }
 
 
-def advise_texts(path: AnyPath, settings: TextSettings | None = None, verbose: int = 1, **changes):
+def advise_texts(path: AnyPath, settings: TextSettings | None = None, verbose: int = 1, **changes) -> TextAdvice:
     """Return `TextAdvice` on labelled texts. The texts that are held back are not used.
 
     settings, changes   as for `finetune_texts`: base="minilm", length, ... The base "lstm" has one place to cut

@@ -205,7 +205,10 @@ class ClassifiedTexts:
         return "\n".join(lines)
 
 
-def evaluate_texts(model, path, strict=False, verbose=1, follow_links=False, text=None, label=None, encoding=None):
+def evaluate_texts(
+    model: Model | AnyPath, path: AnyPath, strict=False, verbose=1, follow_links=False, text=None, label=None,
+    encoding=None,
+) -> tuple[TextEvaluation, list]:  # fmt: skip
     """Measure a model for texts, or the file of one, on labelled texts.
 
     path                    a file or a folder, as for `finetune_texts`. If it has a test part, this one is measured;
