@@ -4,12 +4,14 @@
 import difflib
 import functools
 import inspect
+import os
 from typing import NamedTuple
 
 import numpy as np
 
 from .errors import ArgumentError, ShapeError
 
+AnyPath = str | os.PathLike  # the type of a path in the signatures of public functions
 PLAIN = (bool, int, float, str, tuple, list, dict)  # types of settings that can be compared with ==
 
 

@@ -21,16 +21,19 @@ NETWORK_TOLERANCE = 1e-5  # whole networks: the input of some ReLU or maximum ma
 class GradientReport(NamedTuple):
     """The result of a gradient check: the largest relative error of each tensor, and how many numbers were compared."""
 
-    errors: dict  # "x", or "layer parameter" -> relative error
+    errors: dict[str, float]  # "x", or "layer parameter" -> relative error
     checked: int
 
     @property
-    def worst(self):
+    def worst(self) -> float:
         """Return the largest error of all tensors."""
         return max(self.errors.values(), default=0.0)
 
 
-def check_gradients(layer_or_model, x, training=True, tolerance=None, step=1e-5, most=60, seed=0, keywords=None):
+def check_gradients(
+    layer_or_model, x, training: bool = True, tolerance: float | None = None, step: float = 1e-5,
+    most: int = 60, seed: int = 0, keywords: dict | None = None,
+) -> GradientReport:  # fmt: skip
     """Check every gradient of a layer or model at the input x, and return a `GradientReport`.
 
     x           an array; a list of arrays for a layer that merges; a list or dict for a model with several inputs.

@@ -14,10 +14,13 @@ where it was used first.
 Read next: `features`, which saves time when layers are frozen.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .errors import ArgumentError, GraphError, ShapeError
 from .graph.digest import frozen_digest as frozen_digest
+from .graph.graph import Graph
 from .kernels.products import sums
 from .layers import Input, InputLayer, Layer
 from .models import Model
@@ -25,14 +28,14 @@ from .terminal import counted
 from .weights.ledger import adapted
 
 
-def remove_layers(model, after):
+def remove_layers(model: Model, after: str) -> Model:
     """Return `model` up to and including the layer named `after`, without all layers behind it. Raises GraphError where
     the model is not a single path there (`model.cuts`)."""
     kept = model.part(model.input, _cut(model, after))
     return _continue(kept, model, f"removed behind '{after}'", class_names=None)
 
 
-def replace_head(model, layers, after=None):
+def replace_head(model: Model, layers: Layer | Sequence[Layer], after: str | None = None) -> Model:
     """Return `model` up to and including the layer named `after` (default: all of it), followed by new `layers` (a list
     in order, or a single layer). Raises GraphError where the model is not a single path there (`model.cuts`)."""
     if after is None and len(model.outputs) > 1:
@@ -77,7 +80,7 @@ def _cut(model, name):
     )
 
 
-def adapt_input(model, input_shape):
+def adapt_input(model: Model, input_shape: Sequence[int | None]) -> Model:
     """Return `model` for images of another `input_shape` (H, W, C).
 
     Another size needs no new weights, as long as no dense layer depends on the number of pixels. Another number of
@@ -121,7 +124,7 @@ def adapt_input(model, input_shape):
     return _continue(new, model)
 
 
-def adapt_channels(kernel, channels, axis=2):
+def adapt_channels(kernel: np.ndarray, channels: int, axis: int = 2) -> np.ndarray:
     """Return the kernel (KH, KW, C, F) of a first layer for another number of input channels. `axis` is the axis of C.
 
     With every rule, an image whose channels are all equal gives the same output as before. As an example, take one
@@ -175,7 +178,7 @@ def _with_channels(layer, input_shape):
     return new
 
 
-def adapt_classes(model, old_classes, new_classes):
+def adapt_classes(model: Model, old_classes: Sequence[str], new_classes: Sequence[str]) -> Model:
     """Return `model` with another set of classes: its last layer, usually a `Dense` layer, gets one column for each of
     `new_classes`. (The layer names the argument that is the number of its outputs in `output_size_argument`.)
 
@@ -244,7 +247,7 @@ def _continue(new, old, what=None, **metadata):
     return new
 
 
-def freeze(model, until=None):
+def freeze(model: Graph, until: str | None = None) -> None:
     """Freeze every layer up to and including the one named `until` (default: all), in the order of `model.layers`.
 
     Training does not change the parameters of a frozen layer. A frozen BatchNormalization keeps and uses its moving
@@ -255,7 +258,9 @@ def freeze(model, until=None):
         layer.trainable = False
 
 
-def unfreeze(model, since=None, batch_normalization=False, after=None):
+def unfreeze(
+    model: Graph, since: str | None = None, batch_normalization: bool = False, after: str | None = None
+) -> None:
     """Unfreeze every layer from the one named `since` on (default: all), in the order of `model.layers`; or every layer
     behind the one named `after`, for a block that has several first layers.
 

@@ -16,7 +16,7 @@ Layer names are those that `weights.bert_names` translates PyTorch's to.
 from contextlib import nullcontext
 
 from .. import initializers
-from ..arguments import whole_number
+from ..arguments import AnyPath, whole_number
 from ..errors import ArgumentError
 from ..layers import (
     Add,
@@ -40,7 +40,10 @@ POOLINGS = (None, "mean", "cls")
 BEGINNING = initializers.RandomNormal(stddev=0.02)  # of random weights, as in the paper's program
 
 
-def BERT(weights="minilm", cut=None, pooling="mean", types=False, dropout=0.0, name="bert", **sizes):
+def BERT(
+    weights: AnyPath | None = "minilm", cut: int | None = None, pooling: str | None = "mean",
+    types: bool = False, dropout: float = 0.0, name: str = "bert", **sizes: int,
+) -> Model:  # fmt: skip
     """Return the encoder as a `Model` of {"tokens": (N, T) whole numbers, "mask": (N, T) booleans, True: real tokens}.
 
     weights   'minilm' (downloaded once), None (random), or the path of a file of a PyTorch BERT

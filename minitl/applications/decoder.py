@@ -20,7 +20,10 @@ from .decoder_weights import load, put
 EPSILON = 1e-5  # under the root of the normalization, as in Llama's files
 
 
-def Decoder(vocabulary, width=64, layers=5, heads=8, key_value_heads=4, hidden=None, length=512, weights=None):
+def Decoder(
+    vocabulary: int, width: int = 64, layers: int = 5, heads: int = 8, key_value_heads: int = 4,
+    hidden: int | None = None, length: int = 512, weights=None,
+) -> Model:  # fmt: skip
     """Return a `Model` from token numbers (N, T) to the scores of the token that follows each of them (N, T, V).
 
     vocabulary        V, the number of tokens;   width   D, the numbers of a token

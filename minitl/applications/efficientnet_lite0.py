@@ -14,6 +14,7 @@ Layer names are those of Keras's EfficientNet, and so they are the names in the 
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..data.preparation import Preparation, mistake_symmetric, rgb
 from ..layers import (
     Activation,
@@ -24,6 +25,7 @@ from ..layers import (
     DepthwiseConv2D,
     Dropout,
     GlobalAveragePooling2D,
+    SymbolicTensor,
 )
 from ..models import Model
 from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
@@ -47,15 +49,15 @@ NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which
 
 
 def EfficientNetLite0(
-    include_top=True,
-    weights="imagenet",
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_lite0",
-):
+    include_top: bool = True,
+    weights: AnyPath | None = "imagenet",
+    input_tensor: SymbolicTensor | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    name: str = "efficientnet_lite0",
+) -> Model:
     """Return the network as a `Model`.
 
     include_top   True: with the global average pooling and the dense layer for ImageNet's classes
@@ -111,7 +113,7 @@ def convolution(x, filters, kernel, name, strides=1):
     return Activation("relu6", name=f"{name}_activation")(x)
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 from -0.99 to 1: (x - 127) / 128, as the weights expect."""
     images = np.array(rgb(x), np.float32)
     images -= 127

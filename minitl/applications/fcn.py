@@ -35,7 +35,7 @@ from .skips import ends_by_stride
 STRIDES = (4, 8, 16, 32)  # FCN-4s to FCN-32s: the stride of the finest map that is scored
 
 
-def FCN(base, classes, stride=8, filters=0, dropout=0.0):
+def FCN(base: Model, classes: int, stride: int = 8, filters: int = 0, dropout: float = 0.0) -> Model:
     """Return a `Model` from images (N, H, W, 3) to the probabilities of each pixel (N, H, W, classes).
 
     base      a network without its top, such as VGG16(include_top=False); its layers are shared, not copied

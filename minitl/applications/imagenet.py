@@ -20,7 +20,7 @@ def classes():
     return tuple((number, name) for number, name in (index[str(i)] for i in range(1000)))
 
 
-def decode_predictions(predictions, top=5):
+def decode_predictions(predictions: np.ndarray, top: int = 5) -> list[list[tuple[str, str, float]]]:
     """Return for each row of probabilities (N, 1000) a list of the `top` most likely classes, the best first, as tuples
     (WordNet number, name, probability). Raises ShapeError for another number of outputs."""
     predictions = np.asarray(predictions)

@@ -12,6 +12,9 @@ other layers were built before.
 from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
+
+from ..arguments import AnyPath
 from ..data.preparation import SYMMETRIC, preprocess_symmetric
 from ..layers import (
     Activation,
@@ -22,6 +25,7 @@ from ..layers import (
     Dense,
     GlobalAveragePooling2D,
     MaxPooling2D,
+    SymbolicTensor,
 )
 from ..models import Model
 from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
@@ -114,15 +118,15 @@ NATIVE_SIZE, SMALLEST_SIZE = 299, 75  # pixels: in training; the smallest, which
 
 
 def InceptionV3(
-    include_top=True,
-    weights="imagenet",
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="inception_v3",
-):
+    include_top: bool = True,
+    weights: AnyPath | None = "imagenet",
+    input_tensor: SymbolicTensor | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    name: str = "inception_v3",
+) -> Model:
     """Return the network as a `Model`.
 
     include_top   True: with the global average pooling and the dense layer for ImageNet's classes
@@ -181,7 +185,7 @@ class _Names:
         return f"{word}_{number}" if number else word
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 RGB from -1 to 1, as the weights expect."""
     return preprocess_symmetric(x)
 

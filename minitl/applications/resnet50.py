@@ -6,6 +6,9 @@ passes through the sum to the layers before it undiminished. Every convolution i
 Layer names are Keras's, and so they are the names in the files of weights.
 """
 
+import numpy as np
+
+from ..arguments import AnyPath
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import (
     Activation,
@@ -15,6 +18,7 @@ from ..layers import (
     Dense,
     GlobalAveragePooling2D,
     MaxPooling2D,
+    SymbolicTensor,
     ZeroPadding2D,
 )
 from ..models import Model
@@ -37,15 +41,15 @@ NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which
 
 
 def ResNet50(
-    include_top=True,
-    weights="imagenet",
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet50",
-):
+    include_top: bool = True,
+    weights: AnyPath | None = "imagenet",
+    input_tensor: SymbolicTensor | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    name: str = "resnet50",
+) -> Model:
     """Return the network as a `Model`.
 
     include_top   True: with the global average pooling and the dense layer for ImageNet's classes
@@ -108,7 +112,7 @@ def normalized(x, name):
     return BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn")(x)
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
 

@@ -28,6 +28,8 @@ here it is the last map of VGG16's convolutions. The maps are normalized by `Bat
 Read next: `losses.multibox`, by which it learns.
 """
 
+from collections.abc import Sequence
+
 from ..arguments import whole_number
 from ..errors import ArgumentError
 from ..kernels.priors import spread_shapes
@@ -40,7 +42,10 @@ CODES = 4  # numbers that move and stretch a prior
 NORMALIZATIONS = ("batch", "l2")
 
 
-def SSD(base, classes, priors=(3, 3, 3), filters=128, top_down=True, normalization="batch"):
+def SSD(
+    base: Model, classes: int, priors: Sequence[int] = (3, 3, 3), filters: int = 128, top_down: bool = True,
+    normalization: str = "batch",
+) -> Model:  # fmt: skip
     """Return a `Model` from images (N, H, W, 3) to the outputs of each prior (N, P, 4 + 1 + classes).
 
     base            a network without its top, such as VGG16(include_top=False); its layers are shared, not copied

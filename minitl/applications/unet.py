@@ -18,7 +18,7 @@ from .skips import ends_by_stride
 STRIDES = (4, 8, 16)
 
 
-def UNet(base, classes, stride=8, filters=128, dropout=0.0):
+def UNet(base: Model, classes: int, stride: int = 8, filters: int = 128, dropout: float = 0.0) -> Model:
     """Return a `Model` from images (N, H, W, 3) to the probabilities of each pixel (N, H, W, classes).
 
     base      a network without its top, such as VGG16(include_top=False); its layers are shared, not copied

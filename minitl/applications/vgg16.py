@@ -3,8 +3,11 @@
 Layer names are Keras's, and so they are the names in the files of weights.
 """
 
+import numpy as np
+
+from ..arguments import AnyPath
 from ..data.preparation import CAFFE, preprocess_caffe
-from ..layers import Conv2D, Dense, Flatten, MaxPooling2D
+from ..layers import Conv2D, Dense, Flatten, MaxPooling2D, SymbolicTensor
 from ..models import Model
 from .building import Application, add_pooling, check_arguments, first_tensors, load_named_weights
 from .imagenet import decode_predictions
@@ -18,15 +21,15 @@ NATIVE_SIZE, SMALLEST_SIZE = 224, 32  # pixels: in training; the smallest, which
 
 
 def VGG16(
-    include_top=True,
-    weights="imagenet",
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=1000,
-    classifier_activation="softmax",
-    name="vgg16",
-):
+    include_top: bool = True,
+    weights: AnyPath | None = "imagenet",
+    input_tensor: SymbolicTensor | None = None,
+    input_shape: tuple[int | None, ...] | None = None,
+    pooling: str | None = None,
+    classes: int = 1000,
+    classifier_activation: str | None = "softmax",
+    name: str = "vgg16",
+) -> Model:
     """Return the network as a `Model`.
 
     include_top   True: with the three dense layers, which fix the input size (224x224 pixels for ImageNet's weights)
@@ -61,7 +64,7 @@ def VGG16(
         return load(Model(inputs, x, name=name))
 
 
-def preprocess_input(x):
+def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
 

@@ -18,7 +18,7 @@ class ImageSet(NamedTuple):
     class_names: list
 
 
-def fashion_mnist_few_shot():
+def fashion_mnist_few_shot() -> ImageSet:
     """Return a few images of ten kinds of clothing, 28x28 grey: 50 training images a class, and 1,000 test images.
 
     They are the first ones of each class in the original files (`weights/make_fashion_mnist_few_shot.py`).

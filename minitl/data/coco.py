@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import DataError
 from ..progress import Progress
 from .annotations import is_background, leads_out
@@ -175,7 +176,7 @@ def safe_name(file_name):
     return posixpath.normpath(file_name) if is_safe else None
 
 
-def read_coco(path, verbose=1):
+def read_coco(path: AnyPath, verbose: int = 1) -> CocoFile:
     """Return the content of a COCO file as a `CocoFile`.
 
     Raises DataError if it is not JSON, if it has no list of images, annotations or categories, if two images or two

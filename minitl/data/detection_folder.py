@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import ArgumentError, DataError
 from ..progress import Progress
 from ..terminal import counted, printable, table
@@ -134,9 +135,9 @@ class DetectionFolder:
 
 
 def audit_detection(
-    path, val_share=0.2, class_names=None, strict=False, verbose=1, layout=None, train_list=None, val_list=None,
-    most_pixels=MOST_PIXELS, follow_links=False, category_numbers=None,
-):  # fmt: skip
+    path: AnyPath, val_share=0.2, class_names=None, strict=False, verbose=1, layout=None, train_list=None,
+    val_list=None, most_pixels=MOST_PIXELS, follow_links=False, category_numbers=None,
+) -> DetectionFolder:  # fmt: skip
     """Check all photographs and boxes in a folder. Returns a `DetectionFolder`.
 
     val_share      the share to hold back for validation if the folder is not divided: from 0 (none) to below 1. The

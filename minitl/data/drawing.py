@@ -27,7 +27,7 @@ def class_colours(labels):
     return COLOURS[np.asarray(labels, int) % len(COLOURS)]
 
 
-def draw_boxes(image, boxes, texts=None, colours=None, thickness=2):
+def draw_boxes(image: np.ndarray, boxes, texts=None, colours=None, thickness: int = 2) -> np.ndarray:
     """Return a copy of an image with the outlines of boxes on it.
 
     image       uint8 (H, W, 3)
@@ -61,7 +61,9 @@ def draw_boxes(image, boxes, texts=None, colours=None, thickness=2):
     return image
 
 
-def overlay_mask(image, mask, colours=None, opacity=0.5, without=(IGNORED,)):
+def overlay_mask(
+    image: np.ndarray, mask: np.ndarray, colours=None, opacity: float = 0.5, without=(IGNORED,)
+) -> np.ndarray:
     """Return an image with the classes of a mask as transparent colours over it.
 
     image     uint8 (H, W, 3);   mask   (H, W), the number of the class of each pixel

@@ -15,6 +15,7 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..arguments import AnyPath
 from ..errors import DataError
 from ..progress import Progress
 from ..terminal import counted
@@ -112,7 +113,9 @@ class PhotoFolder:
         return "\n".join(short for line in lines for short in wrapped(line))
 
 
-def audit_folder(path, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1, follow_links=False):
+def audit_folder(
+    path: AnyPath, val_share=0.2, strict=False, most_pixels=MOST_PIXELS, verbose=1, follow_links=False
+) -> PhotoFolder:
     """Check all files in a folder of photographs. Returns a `PhotoFolder`.
 
     val_share     the share to hold back for validation if the folder is not divided into `train/` and `val/`: from 0

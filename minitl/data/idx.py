@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import DataError
 from .bundled import ImageSet
 
@@ -35,7 +36,7 @@ CLASS_NAMES = [
 SIDE = 28  # pixels
 
 
-def fashion_mnist(folder):
+def fashion_mnist(folder: AnyPath) -> ImageSet:
     """Return Fashion-MNIST, 60,000 training and 10,000 test images of 28x28 grey pixels, as an `ImageSet`.
 
     folder   the folder with the four files FILES, each as it is published (.gz) or unpacked
@@ -58,7 +59,7 @@ def fashion_mnist(folder):
     return ImageSet(**arrays, class_names=list(CLASS_NAMES))
 
 
-def read_idx(path):
+def read_idx(path: AnyPath) -> np.ndarray:
     """Return the array of unsigned bytes in an idx file, packed with gzip or not. Raises DataError, naming the file."""
     path = Path(path)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import DataError
 from ..kernels.images import grey_to_rgb, resize
 from .colours import colour_management
@@ -17,7 +18,7 @@ WHOLE, PADDED = "whole", "padded"  # the crops that leave nothing out
 BORDER = 127  # of the borders of a padded image: about the mean of all images, which no network takes for a thing
 
 
-def read_image(path, height, width, crop=1.0):
+def read_image(path: AnyPath, height: int, width: int, crop: float | str = 1.0) -> np.ndarray:
     """Return the image in a file as float32 RGB (height, width, 3): its centre, resized to this size.
 
     crop   the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter side

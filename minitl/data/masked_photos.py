@@ -39,7 +39,7 @@ class MaskedPhoto:
     size: tuple = field(default=(), repr=False, compare=False)
 
 
-def read_pair(masked_photo):
+def read_pair(masked_photo) -> tuple[np.ndarray, np.ndarray]:
     """Return (image uint8 (H, W, 3), mask uint8 (H, W)) of a `MaskedPhoto`. Raises DataError for a file that cannot be
     read (any more)."""
     photo = masked_photo

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import ArgumentError, DataError, warn_of_data
 from .photos import MOST_PIXELS, opened_image, read_content, turn_upright
 
@@ -44,7 +45,7 @@ class Decoded(NamedTuple):
     palette: dict
 
 
-def read_mask(path, colours=None, classes=None, ignore=IGNORE):
+def read_mask(path: AnyPath, colours: dict | None = None, classes=None, ignore: int = IGNORE) -> np.ndarray:
     """Return the class numbers in a file, uint8 (H, W), upright as `open_photo` shows the photograph.
 
     colours   None: the numbers in a file of grey pixels or with a palette. Or a table, {(r, g, b): class}, for any file
@@ -68,7 +69,7 @@ def read_mask(path, colours=None, classes=None, ignore=IGNORE):
     return decoded.values
 
 
-def resize_mask(mask, height, width):
+def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return a mask (H, W) with `height` rows and `width` columns: each new pixel is the nearest old one.
 
     Pixels are little squares: the centre of new pixel i lies at (i + 1/2) H/height on the old axis, where old pixel k

@@ -22,7 +22,9 @@ import warnings
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from ..arguments import AnyPath
 from ..errors import DataError, MissingExtraError
 from ..kernels.parallel import threads
 from .colours import scale_transparency, to_rgb
@@ -52,7 +54,7 @@ class TooManyPixelsError(DataError):
     """An image has more pixels than are decoded."""
 
 
-def open_photo(path, most_pixels=MOST_PIXELS):
+def open_photo(path: AnyPath, most_pixels: int = MOST_PIXELS) -> Any:
     """Return a photograph as an upright Pillow image in RGB (sRGB, as a viewer shows it).
 
     Raises DataError with the name of the file, the reason, and what to do.

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import AnyPath
 from ..errors import ArgumentError, DataError
 from ..progress import Progress
 from ..terminal import counted, printable, shortened
@@ -98,8 +99,9 @@ class SegmentationFolder:
 
 
 def audit_segmentation(
-    path, val_share=0.2, class_names=None, colours=None, ignore=IGNORE, strict=False, verbose=1, follow_links=False
-):
+    path: AnyPath, val_share=0.2, class_names=None, colours=None, ignore=IGNORE, strict=False, verbose=1,
+    follow_links=False,
+) -> SegmentationFolder:  # fmt: skip
     """Check all files in a folder of photographs with masks. Returns a `SegmentationFolder`.
 
     val_share     the share to hold back for validation if the folder is not divided into `train/` and `val/`: from 0

@@ -45,7 +45,7 @@ class Shapes(NamedTuple):
     class_names: tuple = KINDS
 
 
-def shapes_on_textures(count, height=64, width=64, seed=0):
+def shapes_on_textures(count: int, height: int = 64, width: int = 64, seed: int = 0) -> Shapes:
     """Return `count` images with shapes, masks and boxes, as `Shapes`. Raises ArgumentError for sides below 16."""
     count = whole_number(count, "count", least=0)
     height, width = whole_number(height, "height", LEAST_SIDE), whole_number(width, "width", LEAST_SIDE)

@@ -3,15 +3,16 @@
 import os
 from pathlib import Path
 
-from ..arguments import truth_value
+from ..arguments import AnyPath, truth_value
 from ..errors import ArgumentError
+from ..graph.graph import Graph
 from .onnx_model import write_onnx
 from .state_dict import write_safetensors, write_torch
 
 ENDINGS = {".onnx": "ONNX", ".safetensors": "safetensors", ".pt": "PyTorch", ".pth": "PyTorch"}
 
 
-def export(model, path, preprocessing=False, names=None):
+def export(model: Graph, path: AnyPath, preprocessing: bool = False, names: dict[str, str] | None = None) -> None:
     """Write `model` for another program; the ending of `path` says for which. The writing is atomic.
 
     preprocessing   ONNX: True puts the preparation of images into the graph, which then takes RGB from 0 to 255

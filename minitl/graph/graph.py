@@ -25,13 +25,14 @@ Read `forward` and `backward` here, then any layer. `models.Model` adds what peo
 """
 
 import weakref
+from typing import Any
 
 import numpy as np
 
 from ..arguments import nearest
 from ..errors import DataError, GraphError, ShapeError
 from ..kernels.elementwise import add
-from ..layers import Conv2D, InputLayer
+from ..layers import Conv2D, InputLayer, Layer
 from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
@@ -102,7 +103,7 @@ class Graph(LayerGroup):
         """Return all symbolic tensors in order: the inputs, then the outputs of each call."""
         return [*self.inputs, *(tensor for call in self.calls for tensor in call.outputs)]
 
-    def forward(self, x, training=False, gradients="trainable"):
+    def forward(self, x, training: bool = False, gradients: str = "trainable") -> Any:
         """Compute the output (N, ...) of x (N, ...), call by call. Several arrays go in and come out in the form of
         `input` and `output`: a list, or a dict.
 
@@ -155,7 +156,7 @@ class Graph(LayerGroup):
 
         return paired(fused(self.calls, self.inputs, self.outputs, may_be_fused), self.outputs, path)
 
-    def backward(self, grad):
+    def backward(self, grad) -> Any:
         """Compute all gradients from grad = dL/d(output): call by call, in reverse order.
 
         `grad` has the form of `output`, with None for an output that the loss does not depend on. Every trainable layer
@@ -269,7 +270,7 @@ class Graph(LayerGroup):
 
     # ---- parts ----
 
-    def part(self, inputs, outputs, name=None):
+    def part(self, inputs, outputs, name: str | None = None) -> Any:
         """Return the graph between two symbolic tensors of this one, or two lists of them. It shares the layers and
         their weights. From a list of `inputs`, those that the outputs do not depend on are left out."""
         if isinstance(inputs, (list, tuple)):
@@ -303,7 +304,7 @@ class Graph(LayerGroup):
         is_single = len(self.inputs) == len(self.outputs) == 1 and len(tensors) == len(self.calls) + 1
         return is_single and all(call.inputs == (before,) for before, call in zip(tensors, self.calls))
 
-    def get_layer(self, name=None, index=None):
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return the layer named `name`, or the one at `index` of `layers`."""
         if index is not None:
             return self.layers[index]
@@ -316,7 +317,7 @@ class Graph(LayerGroup):
         text = f"The nearest of its {len(names)} layers" if near and near is not names else "Its layers"
         raise GraphError(f"the model has no layer '{name}'. {text}: {', '.join(shown)}.")
 
-    def output_of(self, name, call=None):
+    def output_of(self, name: str, call: int | None = None) -> Any:
         """Return the symbolic output of the layer named `name` in this graph. If the layer is called several times,
         `call` is the number of the call, counted from 0."""
         layer = self.get_layer(name)

@@ -1,15 +1,20 @@
 """A group of layers: freeze them together, count and copy their weights."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ..errors import GraphError, ShapeError
+from ..layers import Layer
 
 
 class LayerGroup:
     """The part of a graph that needs only its `layers`, not how they are connected."""
 
-    _layers = ()
+    _layers: Sequence = ()
 
     @property
-    def layers(self):
+    def layers(self) -> list[Layer]:
         """Return the layers as a new list. To change it changes no model, as in Keras."""
         return list(self._layers)
 
@@ -39,7 +44,7 @@ class LayerGroup:
                 return getattr(layer, name).dtype
         return None
 
-    def count_params(self, trainable_only=False):
+    def count_params(self, trainable_only: bool = False) -> int:
         """Return how many numbers the weights hold; with `trainable_only`, how many of them the optimizer updates."""
         if not trainable_only:
             return sum(layer.count_params() for layer in self.layers)
@@ -55,11 +60,11 @@ class LayerGroup:
         """Return the parameters that the optimizer updates: the arrays themselves, no copies."""
         return [weight for layer in self.layers for weight in layer.trainable_weights]
 
-    def get_weights(self):
+    def get_weights(self) -> list[np.ndarray]:
         """Return copies of all parameters and statistics, layer by layer."""
         return [weight for layer in self.layers for weight in layer.get_weights()]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
         """Overwrite all parameters and statistics with a list in the order of `get_weights`. Raises ShapeError if one
         of them does not fit; then nothing is changed."""
         weights = list(weights)

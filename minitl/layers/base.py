@@ -15,6 +15,8 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 `dense`, the shortest layer with parameters; then `graph/graph.py`, which runs layers one after the other.
 """
 
+from typing import Any
+
 import numpy as np
 
 from .. import initializers, regularizers
@@ -34,12 +36,12 @@ class Layer:
     gradients     after `backward`: the gradient of each trainable parameter, by its name ("kernel", "bias", ...)
     """
 
-    config_names = ()  # the constructor's arguments, kept as attributes of the same name and saved with the model
+    config_names: tuple = ()  # the constructor's arguments: attributes of the same name, saved with the model
     merges = False  # True for layers that take a list of inputs
     takes_several = False  # True for layers that take one input, or a list that begins with it
-    keyword_inputs = ()  # names of further inputs: ("mask",), if forward is `forward(x, training=False, mask=None)`
+    keyword_inputs: tuple = ()  # names of further inputs: ("mask",), if there is forward(x, training=False, mask=None)
     masks_of = {"mask": 0}  # {name of a keyword input: the position of the input whose time steps it masks}
-    call_options = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
+    call_options: tuple = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
     passes_mask = False  # True if each time step of the output depends on that of the input alone, as in a Dense
     drops_mask = False  # True if the output needs no mask although its input has one: a pooling that ignores padding
     takes_integers = True  # False for layers that multiply their input by weights of their own
@@ -52,16 +54,16 @@ class Layer:
     keeps_channels = False  # True if output channel k depends on input channel k alone: a pooling, a ReLU, zero padding
     is_elementwise = False  # True if, in inference, each output number depends on the input number in its place alone
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
-    output_size_argument = None  # name of the argument that sets the size of the output's last axis: "units", "filters"
-    input_axes = {}  # {parameter: the axis of it that runs over the last axis of the input}; {"kernel": 0} in Dense
-    regularized = {}  # {argument: parameter}: {"kernel_regularizer": "kernel"}
-    output_axes = {}  # {parameter: the axis of it that runs over the last axis of the output}, where it is not the last
-    training_only = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
-    torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
-    torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
+    output_size_argument: str | None = None  # the argument with the size of the output's last axis: "units", "filters"
+    input_axes: dict = {}  # {parameter: its axis that runs over the last axis of the input}; {"kernel": 0} in Dense
+    regularized: dict = {}  # {argument: parameter}: {"kernel_regularizer": "kernel"}
+    output_axes: dict = {}  # {parameter: its axis that runs over the last axis of the output}, where it is not the last
+    training_only: tuple = ()  # those of config_names that change nothing in inference: a "momentum"
+    torch_names: dict = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
+    torch_axes: dict = {}  # {parameter: how its axes are permuted}, where they differ: "(units, inputs) -> ..."
     in_keras = True  # False if Keras has no layer of this name
-    keras_operation = None  # the name of Keras's operation on arrays in the place of this layer, which Keras lacks
-    torch_defaults = {}  # {argument: what PyTorch's layer has unless told otherwise}, which its files do not state
+    keras_operation: str | None = None  # Keras's operation on arrays in the place of this layer, which Keras lacks
+    torch_defaults: dict = {}  # {argument: what PyTorch's layer has unless told otherwise}; its files do not state it
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
         refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")
@@ -104,11 +106,11 @@ class Layer:
         """Return NumPy's name of the outputs' type."""
         return input_dtypes[0] if self.keeps_integers else "float32"
 
-    def forward(self, x, training=False):
+    def forward(self, x, training: bool = False) -> Any:
         """Return the output y of the input x, and hand the arrays that `backward` needs to `self.remember`."""
         raise GraphError(f"class {type(self).__name__} has no forward(x, training=False), which computes its output.")
 
-    def backward(self, grad):
+    def backward(self, grad) -> Any:
         """Return dL/dx, given grad = dL/dy of the latest `forward`. Fills `gradients` if the layer is trainable."""
         raise GraphError(f"class {type(self).__name__} has no backward(grad), which returns the gradient dL/dx.")
 
@@ -143,7 +145,7 @@ class Layer:
 
     # ---- building a graph ----
 
-    def __call__(self, inputs, **by_name):
+    def __call__(self, inputs, **by_name) -> Any:
         """Record a call of this layer on symbolic tensors, and return its symbolic output.
 
         by_name   inputs and options that forward takes by name (`keyword_inputs`, `call_options`). A mask that is not
@@ -249,11 +251,11 @@ class Layer:
         """Return the parameters that the optimizer updates: the arrays themselves, no copies."""
         return [getattr(self, name) for name in self.trainable_names]
 
-    def get_weights(self):
+    def get_weights(self) -> list[np.ndarray]:
         """Return copies of all parameters and statistics, in the order of `weight_names`."""
         return [getattr(self, name).copy() for name in self.weight_names]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights) -> None:
         """Overwrite all parameters and statistics. `weights` is a list in the order of `weight_names`."""
         self.check_weights(weights)
         for name, weight in zip(self.weight_names, weights):
@@ -269,7 +271,7 @@ class Layer:
             hint = "" if expected else " The layer has no parameters yet: call it on an input first."
             raise ShapeError(f"layer '{self.name}' expected weights [{names}], found shapes {found}.{hint}")
 
-    def count_params(self):
+    def count_params(self) -> int:
         """Return how many numbers the parameters and statistics hold."""
         return sum(getattr(self, name).size for name in self.weight_names)
 

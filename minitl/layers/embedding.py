@@ -32,7 +32,7 @@ class Embedding(Layer):
 
     config_names = ("input_dim", "output_dim", "mask_zero")
     regularized = {"embeddings_regularizer": "embeddings"}
-    output_size_argument = "output_dim"
+    output_size_argument: str | None = "output_dim"
     torch_names = {"embeddings": "weight"}
 
     @keras_arguments(after="weights", lora_rank=NotHere(), lora_alpha=NotHere(), quantization_config=NotHere())

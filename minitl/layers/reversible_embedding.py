@@ -22,7 +22,7 @@ class ReversibleEmbedding(Embedding):
 
     config_names = ("input_dim", "output_dim", "mask_zero")
     call_options = ("reverse",)
-    output_size_argument = None  # it depends on the call
+    output_size_argument: str | None = None  # it depends on the call
 
     @keras_arguments(after="mask_zero", reverse_dtype=NotHere(), logit_soft_cap=NotHere())
     @keras_arguments(

@@ -13,6 +13,8 @@ Sample weights have all the leading axes or the first few of them: (N,) weighs e
 padding mask and an ignored region are weights of 0.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..arguments import DTYPE, NAME, NotHere, call_text, keras_arguments
@@ -35,14 +37,14 @@ class Loss:
                          arrays. A checkpoint keeps them
     """
 
-    names = ()
+    names: tuple = ()
     accuracy = "categorical_accuracy"  # the name in `minitl.metrics` that metrics=["accuracy"] means with this loss
-    final_activation = None
+    final_activation: str | None = None
     from_logits = False
     takes_class_weight = True
     count = None
     working_state = ("count",)
-    remembers = ()
+    remembers: tuple = ()
 
     @keras_arguments(name=NAME, reduction=REDUCTION, dtype=DTYPE)
     def __init__(self):
@@ -55,11 +57,11 @@ class Loss:
     def __repr__(self):
         return call_text(self)
 
-    def forward(self, y_true, y_pred, sample_weight=None):
+    def forward(self, y_true, y_pred, sample_weight=None) -> Any:
         """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""
         raise NotImplementedError
 
-    def backward(self):
+    def backward(self) -> Any:
         """Return dL/dy_pred of the latest `forward`."""
         raise NotImplementedError
 

@@ -62,7 +62,9 @@ __all__ = [
 # be made without an argument has to be given as an object.
 OBJECTS_ONLY = (Metric, MeanIoU)
 METRICS = {
-    each.name: each for each in map(globals().get, __all__) if isinstance(each, type) and each not in OBJECTS_ONLY
+    each.name: each  # type: ignore[attr-defined]
+    for each in map(globals().get, __all__)
+    if isinstance(each, type) and each not in OBJECTS_ONLY
 }
 SHORT_NAMES = {"mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error"}
 CLASSES = {each.__name__: each for each in METRICS.values()}

@@ -17,7 +17,7 @@ class Metric:
     """
 
     name = "metric"
-    larger_is_better = None
+    larger_is_better: bool | None = None
 
     @keras_arguments(dtype=DTYPE)
     def __init__(self, name=None):

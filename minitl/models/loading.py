@@ -3,7 +3,7 @@
 import json
 
 from .. import initializers
-from ..arguments import NotHere, keras_arguments, truth_value
+from ..arguments import AnyPath, NotHere, keras_arguments, truth_value
 from ..errors import MinitlError, WeightsError, warn_of_weights
 from ..graph.architecture import build
 from ..graph.keras_reading import tensors_of
@@ -31,7 +31,7 @@ NO_MODEL = (
 
 
 @keras_arguments(after="compile", safe_mode=NotHere(True, instead="Code in a file is never run."))
-def load_model(filepath, custom_objects=None, compile=True):
+def load_model(filepath: AnyPath, custom_objects: dict[str, type] | None = None, compile: bool = True) -> Model:
     """Read a model that `model.save` wrote, here or in Keras, as float32.
 
     custom_objects   {class name: class} of your own layers

@@ -5,9 +5,11 @@ work: `minitl.training` for training, `minitl.weights` for files.
 """
 
 import json
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from .. import export, optimizers, training, weights
-from ..arguments import NotHere, keras_arguments, refuse_methods
+from ..arguments import AnyPath, NotHere, keras_arguments, refuse_methods
 from ..errors import ArgumentError, GraphError
 from ..files.writable import refuse_overwriting
 from ..graph.graph import Graph
@@ -15,6 +17,10 @@ from ..graph.keras_config import keras_config
 from ..graph.keras_reading import tensors_of
 from ..graph.structure import Structure
 from ..graph.summary import summary_text
+from ..losses import Loss
+from ..optimizers import Optimizer
+from ..training import History
+from ..weights.ledger import Ledger
 
 WIDTH = NotHere(instead="The table is as wide as the terminal.")
 # What a subclass of Keras's Model may define, and no method here calls.
@@ -29,9 +35,10 @@ class Model(Graph):
     """
 
     keras_class = "Functional"  # the class of `get_config` in Keras
-    optimizer = loss = None  # set by `compile`
-    metrics = ()  # set by `compile`: the `CompiledMetric`s of `training.compiled`
-    history = None  # set by `fit`: its latest `History`
+    optimizer: Optimizer | None = None  # set by `compile`, as are the next two
+    loss: Loss | None = None
+    metrics: Sequence = ()  # the `CompiledMetric`s of `training.compiled`
+    history: History | None = None  # set by `fit`: its latest one
     # A callback sets these to True to end `fit`, `evaluate` or `predict` after the current batch.
     stop_training = stop_evaluating = stop_predicting = False
 
@@ -45,7 +52,7 @@ class Model(Graph):
         )
         return model
 
-    def __init__(self, inputs, outputs, name=None):
+    def __init__(self, inputs, outputs, name: str | None = None) -> None:
         super().__init__(inputs, outputs, name or "model")
 
     def __call__(self, tensor, training=None):
@@ -95,18 +102,18 @@ class Model(Graph):
         return self.output_structure.packed([tensor.shape for tensor in self.outputs])
 
     @property
-    def input_names(self):
+    def input_names(self) -> list[str]:
         return list(self.input_structure.names)
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """The names of the outputs in `compile`, `fit` and the history: their keys, or the names of their layers."""
         return list(self.output_structure.names)
 
     @keras_arguments(after="print_fn", expand_nested=NotHere(False, (True,)), show_trainable=NotHere(False, (True,)),
                      layer_range=NotHere())  # fmt: skip
     @keras_arguments(line_length=WIDTH, positions=WIDTH)
-    def summary(self, print_fn=print):
+    def summary(self, print_fn: Callable[[str], object] = print) -> None:
         """Print the layers, their output shapes, their parameters, and which of them are frozen."""
         (print_fn or print)(summary_text(self))
 
@@ -134,7 +141,7 @@ class Model(Graph):
 
     def compile(
         self,
-        optimizer="rmsprop",
+        optimizer: Optimizer | str = "rmsprop",
         loss=None,
         loss_weights=None,
         metrics=None,
@@ -143,7 +150,7 @@ class Model(Graph):
         steps_per_execution=1,
         jit_compile="auto",
         auto_scale_loss=True,
-    ):
+    ) -> None:
         """Choose how to train: objects of `minitl.optimizers`, `losses` and `metrics`, or their Keras names.
 
         loss               one loss for all outputs, or a list or dict with one for each; None for an output without
@@ -161,57 +168,72 @@ class Model(Graph):
         if steps_per_execution not in (None, 1, "auto"):
             raise ArgumentError(f"steps_per_execution is {steps_per_execution!r}; minitl does one step at a time: 1.")
         compiled_with = loss, loss_weights, metrics, weighted_metrics
-        optimizer, (loss, metrics) = optimizers.get(optimizer), training.compiled(self, *compiled_with)
+        chosen, (loss, metrics) = optimizers.get(optimizer), training.compiled(self, *compiled_with)
         advice = (
             "An optimizer defines start(parameter) and update(parameter, gradient, *state): course/add_your_own.md."
         )
-        refuse_methods(optimizer, ("update_step",), advice)
-        self.optimizer, self.loss, self.metrics, self.compiled_with = optimizer, loss, metrics, compiled_with
+        refuse_methods(chosen, ("update_step",), advice)
+        self.optimizer, self.loss, self.metrics, self.compiled_with = chosen, loss, metrics, compiled_with
         training.about_loss(self)
 
-    def fit(self, x, y=None, *options, **named_options):
+    def fit(self, x, y=None, *options, **named_options) -> History:
         """Train the model. Returns a `History`. The options are those of `minitl.training.fit`, in Keras's order. A
         frozen beginning of the model is run only once (`minitl.features`)."""
         return training.fit(self, x, y, *options, **named_options)
 
     def evaluate(
-        self, x, y=None, batch_size=32, verbose=1, sample_weight=None, steps=None, callbacks=None, return_dict=False
-    ):
+        self,
+        x,
+        y=None,
+        batch_size: int = 32,
+        verbose=1,
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+    ) -> Any:
         """Return the loss on (x, y), or [loss, metrics...] as compiled."""
         return training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
 
-    def predict(self, x, batch_size=32, verbose=1, steps=None, callbacks=None):
+    def predict(self, x, batch_size: int = 32, verbose=1, steps=None, callbacks=None) -> Any:
         """Return the outputs for all examples of x, computed batch by batch."""
         return training.predict(self, x, batch_size, verbose, steps, callbacks)
 
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
         """Do one update on one batch. Returns the loss before the update, or [loss, metrics...]."""
         return training.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
         return training.test_on_batch(self, x, y, sample_weight, return_dict)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x) -> Any:
         """Return the outputs for one batch."""
         return training.predict_on_batch(self, x)
 
-    def save(self, filepath, overwrite=True):
+    def save(self, filepath: AnyPath, overwrite: bool = True) -> None:
         """Write the architecture and the weights to one file, .keras or HDF5, for `load_model`. With overwrite=False, a
         file that is there already is an error."""
         refuse_overwriting(filepath, overwrite)
         weights.save_model(self, filepath)
 
-    def export(self, path, preprocessing=False, names=None):
+    def export(self, path: AnyPath, preprocessing: bool = False, names: dict[str, str] | None = None) -> None:
         """Write the model for another program, by the ending of `path`: .onnx, .safetensors, .pt (`minitl.export`)."""
         export.export(self, path, preprocessing, names)
 
-    def save_weights(self, filepath, overwrite=True):
+    def save_weights(self, filepath: AnyPath, overwrite: bool = True) -> None:
         """Write the weights alone to a file, in Keras's legacy HDF5 layout. `overwrite`: as in `save`."""
         refuse_overwriting(filepath, overwrite)
         weights.save_weights(self, filepath)
 
-    def load_weights(self, filepath, skip_mismatch=False, by_name=False, partial=False, names=None):
+    def load_weights(
+        self,
+        filepath: AnyPath,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+        partial: bool = False,
+        names: dict[str, str] | None = None,
+    ) -> weights.LoadReport:
         """Read weights by layer name from a file in any format of `minitl.weights`. Returns a `LoadReport`.
 
         skip_mismatch   True: a layer whose shapes are others in the file keeps its weights
@@ -222,6 +244,6 @@ class Model(Graph):
         return weights.load_weights(self, filepath, partial or by_name, names, skip_mismatch)
 
     @property
-    def ledger(self):
+    def ledger(self) -> Ledger:
         """The ledger: where every weight comes from, and whether it has changed since it was loaded. Print it."""
         return weights.ledger_of(self)

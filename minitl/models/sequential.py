@@ -1,5 +1,7 @@
 """`Sequential`: a model whose layers form one row, each on the output of the one before."""
 
+from collections.abc import Iterable
+
 from .. import training
 from ..errors import GraphError, MinitlError
 from ..layers import Input, InputLayer, Layer, SymbolicTensor
@@ -21,7 +23,7 @@ class Sequential(Model):
 
     keras_class = "Sequential"
 
-    def __init__(self, layers=(), name=None):
+    def __init__(self, layers: Iterable[Layer | Model | SymbolicTensor] = (), name: str | None = None) -> None:
         self.name, self.metadata, self.notes = name or "sequential", {}, []
         self._layers = []  # until there is a first layer
         self._members = []  # the layers and models that were added
@@ -32,7 +34,7 @@ class Sequential(Model):
         if self._start is not None:
             self.connect(self._start, self._end)
 
-    def add(self, layer):
+    def add(self, layer: Layer | Model | SymbolicTensor) -> None:
         """Put `layer` behind the last one. If that raises an error, the model does not change."""
         before = self._start, self._end
         start, end = self._with(layer)

@@ -37,7 +37,9 @@ __all__ = [
 
 # {Keras's name: class}. The name stands in each class.
 OPTIMIZERS = {
-    each.name: each for each in map(globals().get, sorted(__all__, key=str.lower)) if getattr(each, "name", None)
+    each.name: each  # type: ignore[union-attr]
+    for each in map(globals().get, sorted(__all__, key=str.lower))
+    if getattr(each, "name", None)
 }
 
 

@@ -64,9 +64,9 @@ class Optimizer:
     All other attributes are settings: training resumed from a checkpoint must have the same.
     """
 
-    name = None
+    name: str | None = None
     working_state = ("iterations", "rate", "start_points", "state")  # checkpoints know these by name
-    remembers = ()
+    remembers: tuple = ()
 
     @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
     def __init__(
@@ -123,7 +123,7 @@ class Optimizer:
         """Return the schedule's learning rate after `step` steps."""
         return rate(float(self._schedule(step)))
 
-    def step(self, model):
+    def step(self, model) -> None:
         """Move every trainable parameter of `model`, in place, by the gradients of its latest backward."""
         if getattr(model, "overwritten", None):
             raise GraphError(

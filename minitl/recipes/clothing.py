@@ -144,7 +144,7 @@ class FinetunedClothing:
         }
 
 
-def finetune_clothing(settings=None, verbose=1, **changes):
+def finetune_clothing(settings: ClothingSettings | None = None, verbose: int = 1, **changes) -> FinetunedClothing:
     """Fine-tune VGG16's first blocks on the bundled images. Returns `FinetunedClothing`.
 
     settings, changes   a `ClothingSettings`, and single settings by name: cut="block2_pool"

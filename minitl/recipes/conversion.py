@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ..applications import NETWORKS
-from ..arguments import truth_value
+from ..arguments import AnyPath, truth_value
 from ..errors import ArgumentError, WeightsError
 from ..export import ENDINGS
 from ..files.writable import check_writable
@@ -24,7 +24,9 @@ def known_models():
     return [f"{name}{ending}" for name in NETWORKS for ending in ("", NOTOP)]
 
 
-def convert_weights(source, target, model=None, names=None, partial=False):
+def convert_weights(
+    source: AnyPath, target: AnyPath, model: str | None = None, names=None, partial: bool = False
+) -> tuple[str, dict]:
     """Convert the file `source` to HDF5 at `target`. Returns a report of it, as (text, data).
 
     target    ends in .h5, or in .weights.h5 for Keras 3's own layout
@@ -55,7 +57,7 @@ def convert_weights(source, target, model=None, names=None, partial=False):
         return "\n".join(lines), {"source": str(file.path), "sha256": file.sha256, **report._asdict()}
 
 
-def export_file(model, target, preprocessing=False):
+def export_file(model: AnyPath, target: AnyPath, preprocessing: bool = False) -> dict:
     """Write a saved model for another program, by the ending of `target`. Returns a report of it, as data.
 
     model           the path of a model that minitl saved

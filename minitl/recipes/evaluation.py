@@ -58,18 +58,18 @@ class Evaluation:
         )
 
     @cached_property
-    def confusion(self):
+    def confusion(self) -> np.ndarray:
         """Return the number of images for each label (row) and prediction (column): (classes, classes)."""
         classes = len(self.class_names)
         return np.bincount(self.labels * classes + self.predicted, minlength=classes**2).reshape(classes, classes)
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """Return the share of predictions that are right."""
         return float(np.mean(self.predicted == self.labels))
 
     @property
-    def accuracy_interval(self):
+    def accuracy_interval(self) -> tuple[float, float]:
         """Return the 95 % confidence interval (low, high) of the true accuracy."""
         return wilson_interval(self.accuracy, len(self.labels))
 
@@ -225,7 +225,7 @@ class Evaluation:
         }
 
 
-def wilson_interval(share, count, z=1.96):
+def wilson_interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
     """Return Wilson's interval (95 % for z = 1.96) for a share that was measured on `count` images.
 
     Unlike share +- z sigma, it stays between 0 and 1, and it is right for few images too.
@@ -235,7 +235,7 @@ def wilson_interval(share, count, z=1.96):
     return (centre - spread) / (1 + z * z / count), (centre + spread) / (1 + z * z / count)
 
 
-def paired_interval(right, other_right, z=1.96):
+def paired_interval(right: np.ndarray, other_right: np.ndarray, z: float = 1.96) -> tuple[float, float, float]:
     """Return the difference of two accuracies on the same images and its interval: (difference, low, high).
 
     right, other_right   (N,) bool: the images that the first and the second classifier predict rightly

@@ -18,8 +18,10 @@ The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the s
 import time
 from dataclasses import dataclass
 
+from ..arguments import AnyPath
 from ..files.results import write_json
 from ..progress import Progress
+from ..training import RangeTest
 from .head_choice import HeadChoice
 from .job_on_folder import Finetuned, finetuned, keep_model, prepared
 from .photograph_stages import PhotographStages
@@ -63,7 +65,9 @@ class FinetunedPhotographs(Finetuned):
         }
 
 
-def finetune_photographs(folder, settings=None, verbose=1, **changes):
+def finetune_photographs(
+    folder: AnyPath, settings: PhotographSettings | None = None, verbose: int = 1, **changes
+) -> FinetunedPhotographs:
     """Fine-tune on a folder with a subfolder of photographs for each class. Returns `FinetunedPhotographs`.
 
     settings, changes   a `PhotographSettings`, and single settings by name: epochs=20
@@ -108,7 +112,9 @@ def _in_two_stages(folder, job):
     return result
 
 
-def find_learning_rate(folder, settings=None, verbose=1, **changes):
+def find_learning_rate(
+    folder: AnyPath, settings: PhotographSettings | None = None, verbose: int = 1, **changes
+) -> RangeTest:
     """Find a learning rate for the head, for the arguments of `finetune_photographs` that say how the head is made.
 
     Returns a `training.RangeTest`. It saves no model, and leaves an unfinished run as it is.

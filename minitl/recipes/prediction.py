@@ -10,12 +10,13 @@ without these metadata is refused: nothing is guessed.
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from .. import data, transfer
 from ..applications import preprocessing
-from ..arguments import truth_value, whole_number
+from ..arguments import AnyPath, truth_value, whole_number
 from ..data.images import is_crop
 from ..data.photos import in_threads
 from ..errors import ArgumentError, DataError
@@ -125,7 +126,12 @@ def require_task(model, name, task):
         raise ArgumentError(f"{name}: answers {answers}, not {ANSWERS[task][0]}. It goes with {functions}.")
 
 
-def classify(model, files=(), verbose=1, top=MOST_PROBABLE):
+def classify(
+    model: Model | AnyPath,
+    files: Sequence[AnyPath] = (),
+    verbose: int = 1,
+    top: int = MOST_PROBABLE,
+) -> list[dict]:
     """Classify images with a model, or with the file of one.
 
     files   photographs and .npy files; a folder means all files in it and below
@@ -252,7 +258,13 @@ def classified_table(results):
     return "\n".join([lines.header(), *map(lines.line, results)])
 
 
-def evaluate_folder(model, folder, strict=False, verbose=1, follow_links=False):
+def evaluate_folder(
+    model: Model | AnyPath,
+    folder: AnyPath,
+    strict: bool = False,
+    verbose: int = 1,
+    follow_links: bool = False,
+) -> tuple[Evaluation, list]:
     """Measure a model, or the file of one, on a folder of photographs.
 
     The folder has a subfolder for each class, with the name of one of the model's classes.

@@ -123,7 +123,7 @@ class TransferFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _OnABa
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> "TransferFeatures":
         """Load the base. Nothing is learned from X, which is only checked. Returns self."""
         with _as_it_was():
             settings = self._settled()
@@ -132,7 +132,7 @@ class TransferFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _OnABa
             self._n_features_out = self.model_.output_shape[-1]
         return self
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Return the features (N, D) of X, float32."""
         check_is_fitted(self)
         with _as_it_was():
@@ -194,7 +194,7 @@ class TransferClassifier(ClassifierMixin, _OnABase):
         self.class_weights = class_weights
         self.random_state = random_state
 
-    def fit(self, X, y):
+    def fit(self, X, y) -> "TransferClassifier":
         """Choose a head, and train it on the features of the frozen base. Returns self.
 
         X   paths, images or rows (`inputs`);   y   a label for each: numbers or texts
@@ -233,7 +233,7 @@ class TransferClassifier(ClassifierMixin, _OnABase):
         names = [str(each) for each in self.classes_]
         self.model_.metadata = {"class_names": names, "preprocessing": settings.base, "crop": CROP}
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> np.ndarray:
         """Return the probabilities (N, classes). Their columns follow `classes_`."""
         check_is_fitted(self)
         with _as_it_was():
@@ -245,7 +245,7 @@ class TransferClassifier(ClassifierMixin, _OnABase):
                 head = self.model_.part(self.model_.output_of(self._base_end), self.model_.output)
             return head.predict(x, BATCH, verbose=0)
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """Return the most probable label of each example."""
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]

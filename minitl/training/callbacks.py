@@ -48,10 +48,10 @@ class Callback:
 
     model = state = None
     params = None  # {"verbose", "epochs", "steps"}; steps is the number of batches
-    remembers = ()  # names of attributes that change in training and belong into a checkpoint: plain data and arrays
+    remembers: tuple = ()  # names of attributes that change in training and belong into a checkpoint: data and arrays
     comes_last = False  # True: `fit` calls this callback after all others, and after the history
     sets_learning_rate = False  # True: the optimizer must not have a schedule
-    added_logs = None  # names that `on_epoch_end` adds to its logs; None: unknown
+    added_logs: tuple | None = None  # names that `on_epoch_end` adds to its logs; None: unknown
 
     def __repr__(self):
         return call_text(self)

@@ -99,7 +99,7 @@ def predict_on_batch(model, x):
     return model.forward(model.input_structure.packed(examples), gradients="none")
 
 
-test_on_batch.__test__ = False  # no test for pytest
+test_on_batch.__test__ = False  # type: ignore[attr-defined]  # no test for pytest
 
 
 def measure(model, part, batches, averages, total=None, title=None, callbacks=()):

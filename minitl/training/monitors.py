@@ -36,7 +36,7 @@ class _Monitor(Callback):
            the end of its name does
     """
 
-    added_logs = ()
+    added_logs: tuple | None = ()
 
     def __init__(self, monitor, mode, min_delta=0.0):
         if mode not in ("auto", "min", "max"):

@@ -40,9 +40,9 @@ class Verdict(NamedTuple):
     passed: bool
     kind: str
     text: str
-    wrong_answer: str = None
-    case: str = None
-    line: int = None
+    wrong_answer: str | None = None
+    case: str | None = None
+    line: int | None = None
     compared: int = 0
     seconds: float = 0.0
 

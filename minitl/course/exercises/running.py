@@ -39,12 +39,12 @@ class Run(NamedTuple):
     """
 
     result: object = None
-    error: BaseException = None
-    line: int = None
+    error: BaseException | None = None
+    line: int | None = None
     source: str = ""
     printed: str = ""
     changed: tuple = ()
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # a tuple has a method of this name, which is not needed
 
 
 class Printed(io.StringIO):

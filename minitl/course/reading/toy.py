@@ -29,8 +29,9 @@ from ...optimizers import Adam
 from ...randomness import set_random_seed
 
 ANIMALS = "dog cat horse cow wolf bear lion tiger snake goat sheep pig rat mouse monkey elephant".split()
-PEOPLE = "man woman boy girl doctor farmer teacher soldier nurse lawyer priest actor student singer sailor officer"
-PEOPLE = PEOPLE.split()
+PEOPLE = (
+    "man woman boy girl doctor farmer teacher soldier nurse lawyer priest actor student singer sailor officer".split()
+)
 TO_LEARN_FROM = 12  # of the animals, and of the people; the others are for the test
 DEEDS = "bites sees follows hears finds watches likes helps hits knows catches".split()
 REST = (

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...arguments import whole_number
+from ...arguments import AnyPath, whole_number
 from ...errors import ArgumentError, DataError
 from ...progress import Progress
 from ...terminal import counted, printable, shortened, table
@@ -130,9 +130,9 @@ class TextFolder:
 
 
 def read_texts(
-    path, text=None, label=None, val_share=0.2, seed=0, encoding=None, class_names=None, strict=False, verbose=1,
-    follow_links=False,
-):  # fmt: skip
+    path: AnyPath, text=None, label=None, val_share=0.2, seed=0, encoding=None, class_names=None, strict=False,
+    verbose=1, follow_links=False,
+) -> TextFolder:  # fmt: skip
     """Read labelled texts from a file or a folder, and look for what is wrong. Returns a `TextFolder`.
 
     text, label   the names of the columns (None: "text" and "label")
@@ -160,7 +160,7 @@ def read_texts(
     rows = {}
     for part, places in found.items():
         rows[part] = reading.rows(part, places, verbose)
-    learned = rows.get("train", rows.get("all"))
+    learned = rows["train"] if "train" in rows else rows["all"]
     names = given or sorted_names({label for _, label, _ in learned})
     _check_classes(path, names, rows, given, reading)
     numbers = {name: number for number, name in enumerate(names)}

@@ -77,8 +77,8 @@ class Batch(NamedTuple):
 class Tokenizer:
     """A way from text to numbers. A class of this kind defines `numbers`, `spans`, `decode`, `tokens` and SETTINGS."""
 
-    SETTINGS = ()  # arguments of the constructor, besides the tokens, that a model's file keeps
-    pad = 0  # the number for filling up; None if there is none
+    SETTINGS: tuple = ()  # arguments of the constructor, besides the tokens, that a model's file keeps
+    pad: int | None = 0  # the number for filling up; None if there is none
     begin = ()  # numbers of the special tokens before a text
     end = ()  # and behind it
 

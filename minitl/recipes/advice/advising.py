@@ -20,8 +20,9 @@ from .subjects import Clothing, Photographs
 
 SEEDS = 3  # with which each plan is carried out
 # The settings that advice does not take: it advises on the first ones, and trains and keeps nothing.
-NOT_TO_ADVISE = ("cut", "unfreeze", "mirror", "augment", "run_folder", "resume", "despite_changes")
-NOT_TO_ADVISE += ("save", "report", "json")
+NOT_TO_ADVISE = (
+    "cut", "unfreeze", "mirror", "augment", "run_folder", "resume", "despite_changes", "save", "report", "json"
+)  # fmt: skip
 
 
 class Advice:

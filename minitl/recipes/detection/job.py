@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...applications.ssd import SSD, ssd_priors
+from ...arguments import AnyPath
 from ...data.batches import in_order
 from ...data.box_augmentation import BoxedAugmentation
 from ...data.detection_folder import audit_detection
@@ -164,7 +165,9 @@ def boxes_text(photo):
     return hashlib.sha256(photo.boxes.tobytes() + photo.labels.tobytes()).hexdigest()[:16]
 
 
-def finetune_detection(folder, settings=None, verbose=1, **changes):
+def finetune_detection(
+    folder: AnyPath, settings: DetectionSettings | None = None, verbose: int = 1, **changes
+) -> FinetunedDetection:
     """Fine-tune on a folder of photographs with boxes: Pascal VOC, COCO or YOLO. Returns `FinetunedDetection`.
 
     settings, changes   a `DetectionSettings`, and single settings by name: epochs=20

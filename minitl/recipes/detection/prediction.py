@@ -11,16 +11,18 @@ them is refused: nothing is guessed.
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from ...applications import preprocessing
 from ...applications.ssd import CODES, ssd_priors
-from ...arguments import is_number, is_whole_number, number, truth_value
+from ...arguments import AnyPath, is_number, is_whole_number, number, truth_value
 from ...data.box_augmentation import resized
 from ...data.detection_folder import audit_detection
 from ...data.photos import in_threads, open_photo
 from ...errors import ArgumentError, DataError, MinitlError
+from ...models import Model
 from ...progress import Progress
 from ...terminal import printable, silent_unless, wrapped
 from ..prediction import BATCH, files_in, opened_model, require_task
@@ -121,7 +123,9 @@ class Detector:
         return k + 1 if self.category_numbers is None else self.category_numbers[k]
 
 
-def detect(model, files, score=None, verbose=1):
+def detect(
+    model: Model | AnyPath, files: Sequence[AnyPath], score: float | None = None, verbose: int = 1
+) -> list[dict]:
     """Find boxes in photographs with a detector, or with the file of one.
 
     files   photographs; a folder means all files in it and below
@@ -177,8 +181,9 @@ def _found(detector, batch, score):
 
 
 def evaluate_detection(
-    model, folder, strict=False, verbose=1, follow_links=False, layout=None, val_list=None, score=None
-):
+    model: Model | AnyPath, folder: AnyPath, strict=False, verbose=1, follow_links=False, layout=None, val_list=None,
+    score=None,
+) -> tuple[BoxEvaluation, list]:  # fmt: skip
     """Measure a detector, or the file of one, on a folder of photographs with boxes.
 
     It is measured on the part for validation where the folder is divided, else on all photographs. Boxes of classes

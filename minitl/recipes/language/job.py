@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...applications import Decoder
+from ...arguments import AnyPath
 from ...data.photos import read_content
 from ...data.text import CharacterVocabulary
 from ...errors import DataError
@@ -84,7 +85,9 @@ class TrainedLanguageModel:
         }
 
 
-def train_language_model(path, settings=None, verbose=1, **changes):
+def train_language_model(
+    path: AnyPath, settings: LanguageSettings | None = None, verbose: int = 1, **changes
+) -> TrainedLanguageModel:
     """Train a language model on the characters of a text file (UTF-8). Returns a `TrainedLanguageModel`.
 
     settings, changes   a `LanguageSettings`, and single settings by name: epochs=5

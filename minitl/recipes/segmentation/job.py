@@ -22,6 +22,7 @@ import numpy as np
 
 from ...applications.fcn import FCN
 from ...applications.unet import UNet
+from ...arguments import AnyPath
 from ...data.augmentation import Augmentation
 from ...data.masked_photos import read_pair
 from ...data.masks import IGNORE, colour_table
@@ -58,7 +59,9 @@ class FinetunedSegmentation(Finetuned):
         return {"task": "segment", "mean_iou_by_stage": self.mean_iou, "notes": list(self.folder.notes)}
 
 
-def finetune_segmentation(folder, settings=None, verbose=1, **changes):
+def finetune_segmentation(
+    folder: AnyPath, settings: SegmentationSettings | None = None, verbose: int = 1, **changes
+) -> FinetunedSegmentation:
     """Fine-tune on a folder of photographs with masks. Returns `FinetunedSegmentation`.
 
     settings, changes   a `SegmentationSettings`, and single settings by name: epochs=20

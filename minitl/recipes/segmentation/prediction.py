@@ -11,13 +11,14 @@
 
 import itertools
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ... import transfer
 from ...applications import preprocessing
-from ...arguments import truth_value
+from ...arguments import AnyPath, truth_value
 from ...data.coco import CocoMask
 from ...data.images import read_whole_image
 from ...data.masked_photos import read_pair
@@ -25,6 +26,7 @@ from ...data.masks import IGNORE
 from ...data.segmentation_folder import audit_segmentation
 from ...errors import ArgumentError, DataError
 from ...metrics.iou import pixel_confusion
+from ...models import Model
 from ...progress import Progress
 from ...terminal import printable, silent_unless, wrapped
 from ..prediction import BATCH, files_in, opened_model, require_task
@@ -140,7 +142,7 @@ def _batches(tiles):
             yield alike[first : first + most]
 
 
-def segment(model, files, verbose=1, scale=None):
+def segment(model: Model | AnyPath, files: Sequence[AnyPath], verbose: int = 1, scale=None) -> list[dict]:
     """Find the class of each pixel of photographs, with a model for pixels or the file of one.
 
     files   photographs and .npy files; a folder means all files in it and below
@@ -205,7 +207,9 @@ def _read_together(things, read):
         yield together
 
 
-def evaluate_segmentation(model, folder, strict=False, verbose=1, follow_links=False, scale=None):
+def evaluate_segmentation(
+    model: Model | AnyPath, folder: AnyPath, strict=False, verbose=1, follow_links=False, scale=None
+) -> tuple[PixelEvaluation, list]:
     """Measure a model for pixels, or the file of one, on a folder of photographs with masks.
 
     Where the folder names its classes (`classes.txt`, a COCO file), they are those of the model by name, in any order.

@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from ... import interruption
+from ...arguments import AnyPath
 from ...data.labels import to_categorical
 from ...features.on_disk import BATCH, kept_together
 from ...layers import Input
@@ -44,8 +45,9 @@ ROUNDS = 3
 FEW, DRAWS = (10, 50, 200), 20  # texts of a class to learn from, and how often they are drawn
 BACKWARD = 3  # a training step takes the time of so many forward passes: one, and two products for each of its own
 # The settings that advice does not take: it advises on the first ones, and trains and keeps nothing.
-NOT_TO_ADVISE = ("cut", "unfreeze", "tune_epochs", "tune_rate", "run_folder", "resume", "despite_changes")
-NOT_TO_ADVISE += ("save", "report", "json")
+NOT_TO_ADVISE = (
+    "cut", "unfreeze", "tune_epochs", "tune_rate", "run_folder", "resume", "despite_changes", "save", "report", "json"
+)  # fmt: skip
 
 
 class TextAdvice:
@@ -182,7 +184,7 @@ class TextAdvice:
         }
 
 
-def advise_texts(path, settings=None, verbose=1, **changes):
+def advise_texts(path: AnyPath, settings: TextSettings | None = None, verbose: int = 1, **changes) -> TextAdvice:
     """Return `TextAdvice` on labelled texts. The texts that are held back are not used.
 
     settings, changes   as for `finetune_texts`: base="minilm", length, ... The base "lstm" has one place to cut

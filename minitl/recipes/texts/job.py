@@ -17,6 +17,7 @@ command `minitl finetune TEXTS` calls `finetune_texts`.
 import time
 from dataclasses import dataclass
 
+from ...arguments import AnyPath
 from ...progress import Progress
 from ...terminal import wrapped
 from ..head_choice import HeadChoice
@@ -58,7 +59,7 @@ class FinetunedTexts(Finetuned):
         return {"training_texts": data.pop("training_pictures"), **data}
 
 
-def finetune_texts(path, settings=None, verbose=1, **changes):
+def finetune_texts(path: AnyPath, settings: TextSettings | None = None, verbose: int = 1, **changes) -> FinetunedTexts:
     """Fine-tune on labelled texts. Returns `FinetunedTexts`.
 
     path                a file or a folder of texts, as `data.text.folder.read_texts` takes it

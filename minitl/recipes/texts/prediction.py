@@ -10,11 +10,12 @@ without these is refused, and so is one whose vocabulary is not that of its weig
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ...arguments import truth_value, whole_number
+from ...arguments import AnyPath, truth_value, whole_number
 from ...data.text import tokenizer_from_data
 from ...data.text.audit import fault_of
 from ...data.text.folder import read_texts
@@ -22,6 +23,7 @@ from ...data.text.layout import ENDINGS
 from ...data.text.tables import read_text
 from ...errors import ArgumentError, DataError
 from ...layers import Embedding
+from ...models import Model
 from ...progress import Progress
 from ...terminal import columns, counted, printable, shortened, silent_unless, wrapped
 from ..prediction import MOST_PROBABLE, files_in, opened_model, require_task
@@ -86,7 +88,13 @@ class TextClassifier:
         return [{"class": self.class_names[k], "probability": float(probabilities[k])} for k in order]
 
 
-def classify_texts(model, texts, verbose=1, top=MOST_PROBABLE, column=None):
+def classify_texts(
+    model: Model | AnyPath,
+    texts: Sequence[AnyPath],
+    verbose: int = 1,
+    top: int = MOST_PROBABLE,
+    column: str | None = None,
+) -> list[dict]:
     """Classify texts with a model for texts, or with the file of one.
 
     texts    strings and paths of files, as `texts_in` takes them
@@ -197,7 +205,10 @@ class ClassifiedTexts:
         return "\n".join(lines)
 
 
-def evaluate_texts(model, path, strict=False, verbose=1, follow_links=False, text=None, label=None, encoding=None):
+def evaluate_texts(
+    model: Model | AnyPath, path: AnyPath, strict=False, verbose=1, follow_links=False, text=None, label=None,
+    encoding=None,
+) -> tuple[TextEvaluation, list]:  # fmt: skip
     """Measure a model for texts, or the file of one, on labelled texts.
 
     path                    a file or a folder, as for `finetune_texts`. If it has a test part, this one is measured;

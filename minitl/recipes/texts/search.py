@@ -16,7 +16,7 @@ import os
 
 import numpy as np
 
-from ...arguments import truth_value, whole_number
+from ...arguments import AnyPath, truth_value, whole_number
 from ...errors import ArgumentError
 from ...features.on_disk import kept_features
 from ...models import Model
@@ -113,7 +113,9 @@ def unit(vectors):
     return vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
 
 
-def search_texts(path, query, top=TOP, base=None, column=None, encoding=None, keep_features=True, verbose=1):
+def search_texts(
+    path: AnyPath, query: str, top: int = TOP, base=None, column=None, encoding=None, keep_features=True, verbose=1
+) -> list:
     """Return the texts of a file or folder that are nearest in meaning to a query, as `TextSearch.nearest` does. The
     other arguments are those of `TextSearch`, which is faster for many queries."""
     checked(query, top)  # before minutes of work
