@@ -167,9 +167,10 @@ def _features(job, found, is_here):
     views = len(VIEWS) if settings.view == AUTO else 1
     if settings.view == AUTO:
         job.settings = settings = replace(settings, view=next(iter(VIEWS)))
-        found.say("View", f"chosen among {', '.join(VIEWS)}; photographs to learn from go through the base for each")
+        text = f"chosen among {', '.join(VIEWS)}; photographs to learn from go through the base for each"
+        found.say("View", text, view=AUTO)
     else:
-        found.say("View", settings.view)
+        found.say("View", settings.view, view=settings.view)
     if settings.augment:
         found.say("Features", "none are kept: with augmentation, all photographs are read again in each epoch")
         return
@@ -187,7 +188,7 @@ def _features(job, found, is_here):
         bytes_of_all = room_for(graphs, stream, keep=False, half=True)[1]  # in no folder: nothing is kept there
         size += round(bytes_of_all * (1 - len(kept) / len(set(stream.keys))))
     text = f"{counted(new, 'photograph')} would go through the base{' for each view' * (views > 1)} ({size_text(size)})"
-    found.say("Features", text, view=settings.view, new_photographs=new, feature_bytes=size)
+    found.say("Features", text, new_photographs=new, feature_bytes=size)
     found.data["views"] = views
 
 

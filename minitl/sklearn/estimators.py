@@ -101,7 +101,7 @@ class TransferFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _OnABa
     """A transformer from images to the features of a pre-trained base: one number for each channel at its cut.
 
     base          vgg16, resnet50 or inception_v3
-    cut           the last layer of the base that is kept (default: its last)
+    cut           the last layer of the base that is kept (default: its last), or several, as in `PhotographSettings`
     weights       "imagenet", or a file of the base's weights
     image_size    pixels (default: the size that the base was trained on)
     input_shape   (H, W, C) of the image in a flat row; None: X holds paths or images

@@ -160,6 +160,18 @@ def test_features_of_photographs_are_computed_once(photos, monkeypatch):
     np.testing.assert_array_equal(clone(features).fit_transform(paths), expected)
 
 
+def test_several_cuts_stand_side_by_side(stripes):
+    x, y = stripes
+    both = TransferFeatures(cut="block1_pool,block2_pool", image_size=32, keep_features=False).fit_transform(x)
+    single = [
+        TransferFeatures(cut=cut, image_size=32, keep_features=False).fit_transform(x)
+        for cut in ("block1_pool", "block2_pool")
+    ]
+    np.testing.assert_allclose(both, np.concatenate(single, axis=1), rtol=1e-4, atol=1e-3)  # (24, 64 + 128)
+    classifier = TransferClassifier(**{**QUICK, "cut": "block1_pool,block2_pool"}, keep_features=False).fit(x, y)
+    assert classifier.model_.get_layer("predictions").kernel.shape == (192, 2)
+
+
 def test_what_does_not_fit_is_named(stripes, tmp_path):
     x, y = stripes
     with pytest.raises(NotFittedError):
