@@ -5,8 +5,9 @@ axis, and a call names its inputs by (layer, number of its call, number of the o
 does not have by the name of its class, and takes one in `custom_objects`. minitl itself never reads this form back.
 """
 
-from ..layers import InputLayer, PaddingMask, StepMask
+from ..layers import AnyMask, InputLayer, JoinedMask, PaddingMask, StepMask
 
+MASKS = AnyMask, JoinedMask, PaddingMask, StepMask  # Keras computes them on its own, within its layers
 MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 
 
@@ -30,7 +31,7 @@ def _config_of(graph):
         entries = [{"class_name": type(layer).__name__, "config": _config(layer)} for layer in layers]
         return {"class_name": "Sequential", "config": {"name": graph.name, "trainable": True, "layers": entries}}
     places, entries, counts = {}, {}, {}  # places: symbolic tensor -> [layer, call, output]
-    calls = [call for call in graph.calls if not isinstance(call.layer, (PaddingMask, StepMask))]
+    calls = [call for call in graph.calls if not isinstance(call.layer, MASKS)]
     for call in [*(tensor.call for tensor in graph.inputs), *calls]:
         layer = call.layer
         number = counts[layer] = counts.get(layer, -1) + 1
@@ -41,7 +42,7 @@ def _config_of(graph):
         )
         if call.inputs:
             tensors = [_tensor(tensor, places[tensor]) for tensor in call.by_position]
-            named = dict(zip(call.names, call.inputs[len(tensors) :]))
+            named = {} if layer.mask_of_each else dict(zip(call.names, call.inputs[len(tensors) :]))
             by_name = {name: _tensor(tensor, places[tensor]) for name, tensor in named.items() if tensor in places}
             entry["inbound_nodes"].append({"args": layer.keras_call(tensors), "kwargs": {**by_name, **call.options}})
     config = {

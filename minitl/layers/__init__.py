@@ -27,7 +27,7 @@ from .input import Input, InputLayer
 from .layer_normalization import LayerNormalization, RMSNormalization
 from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
-from .padding_mask import Masking, PaddingMask, StepMask
+from .padding_mask import AnyMask, JoinedMask, Masking, PaddingMask, StepMask
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout
@@ -47,6 +47,7 @@ from .wrappers import TimeDistributed
 __all__ = [
     "Activation",
     "Add",
+    "AnyMask",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -71,6 +72,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
+    "JoinedMask",
     "L2Normalization",
     "LSTM",
     "Layer",

@@ -45,7 +45,8 @@ not_random = pytest.mark.parametrize(
     ],
 )
 # Those that compute nothing, and masks, which have no gradient (test_padding_masks)
-NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", "PaddingMask", "StepMask", "SymbolicTensor"
+MASKS = "AnyMask", "JoinedMask", "PaddingMask", "StepMask"
+NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", *MASKS, "SymbolicTensor"
 
 
 def upstream_gradient(y):
