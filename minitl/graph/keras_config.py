@@ -6,9 +6,10 @@ does not have by the name of its class, and takes one in `custom_objects`. minit
 """
 
 from ..errors import ArgumentError
-from ..layers import InputLayer, PaddingMask, StepMask
+from ..layers import AnyMask, InputLayer, JoinedMask, PaddingMask, StepMask
 
 ONLY_HERE = ("gelu_tanh",)  # activations that Keras has under no name
+MASKS = AnyMask, JoinedMask, PaddingMask, StepMask  # Keras computes them on its own, within its layers
 MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 
 
@@ -40,7 +41,7 @@ def require_keras(graph):
             raise ArgumentError(f"layer '{layer.name}': Keras has no activation '{layer.output_activation}'. {advice}")
         for name, tensor in zip(call.names, call.inputs[len(call.by_position) :]):
             made = call.by_position[min(layer.masks_of.get(name, 0), len(call.by_position) - 1)].mask
-            if isinstance(tensor.layer, (PaddingMask, StepMask)) and tensor is not made:
+            if isinstance(tensor.layer, MASKS) and tensor is not made:
                 raise ArgumentError(
                     f"layer '{layer.name}': Keras has no {type(tensor.layer).__name__}, so its {name} would be lost. "
                     f"Give the Embedding mask_zero=True, or: {advice}"
@@ -54,7 +55,7 @@ def _config_of(graph):
         entries = [{"class_name": type(layer).__name__, "config": _config(layer)} for layer in layers]
         return {"class_name": "Sequential", "config": {"name": graph.name, "trainable": True, "layers": entries}}
     places, entries, counts = {}, {}, {}  # places: symbolic tensor -> [layer, call, output]
-    calls = [call for call in graph.calls if not isinstance(call.layer, (PaddingMask, StepMask))]
+    calls = [call for call in graph.calls if not isinstance(call.layer, MASKS)]
     for call in [*(tensor.call for tensor in graph.inputs), *calls]:
         layer = call.layer
         number = counts[layer] = counts.get(layer, -1) + 1
@@ -62,7 +63,7 @@ def _config_of(graph):
         entry = entries.setdefault(layer, {**_class_and_config(layer), "name": layer.name, "inbound_nodes": []})
         if call.inputs:
             tensors = [_tensor(tensor, places[tensor]) for tensor in call.by_position]
-            named = dict(zip(call.names, call.inputs[len(tensors) :]))
+            named = {} if layer.mask_of_each else dict(zip(call.names, call.inputs[len(tensors) :]))
             by_name = {name: _tensor(tensor, places[tensor]) for name, tensor in named.items() if tensor in places}
             entry["inbound_nodes"].append({"args": layer.keras_call(tensors), "kwargs": {**by_name, **call.options}})
     config = {

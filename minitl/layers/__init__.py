@@ -47,7 +47,7 @@ from .merging import (
 )
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
-from .padding_mask import Masking, PaddingMask, StepMask
+from .padding_mask import AnyMask, JoinedMask, Masking, PaddingMask, StepMask
 from .part import TakePart
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from .random_images import (
@@ -79,6 +79,7 @@ __all__ = [
     "Activation",
     "Add",
     "AlphaDropout",
+    "AnyMask",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -110,6 +111,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
+    "JoinedMask",
     "L2Normalization",
     "LSTM",
     "Layer",

@@ -41,8 +41,10 @@ class Layer:
     takes_several = False  # True for layers that take one input, or a list that begins with it
     keyword_inputs: tuple = ()  # names of further inputs: ("mask",), if there is forward(x, training=False, mask=None)
     masks_of = {"mask": 0}  # {name of a keyword input: the position of the input whose time steps it masks}
+    mask_of_each = False  # True if forward takes the mask of every input by name: mask_0, mask_1, ...
     call_options: tuple = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
     passes_mask = False  # True if each time step of the output depends on that of the input alone, as in a Dense
+    merges_masks = False  # True if `compute_output_mask` makes one mask of those of all inputs
     drops_mask = False  # True if the output needs no mask although its input has one: a pooling that ignores padding
     takes_integers = True  # False for layers that multiply their input by weights of their own
     keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers

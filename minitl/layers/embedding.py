@@ -70,7 +70,11 @@ class Embedding(Layer):
         return (*input_shape, self.output_dim)
 
     def compute_output_mask(self, tensors, mask):
-        return self._padding_mask(tensors[0]) if self.mask_zero else None
+        """Return the mask of the tokens, which is one tensor for all layers that look up the same ones."""
+        tokens = tensors[0]
+        if self.mask_zero and tokens.padding_mask is None:
+            tokens.padding_mask = self._padding_mask(tokens)
+        return tokens.padding_mask if self.mask_zero else None
 
     def forward(self, x, training=False):
         self.accept(x.shape)

@@ -8,6 +8,7 @@ behind the back of `forward`.
 What does happen on its own is that calls are connected to it. `Embedding(mask_zero=True)` calls a `PaddingMask` on the
 same token numbers, and its output says so (`SymbolicTensor.mask`). Layers that work on each time step alone say the
 same of their output (`passes_mask`), and a layer that takes a mask takes this one, unless its call names another.
+Layers that merge sequences make one mask of several, by Keras's rules (`merges_masks`).
 
     x = Input((None,), dtype="int32")
     words = Embedding(1000, 8, mask_zero=True)(x)      words.mask is the output of PaddingMask
@@ -16,7 +17,7 @@ same of their output (`passes_mask`), and a layer that takes a mask takes this o
 
 import numpy as np
 
-from ..errors import GraphError, warn_of_mistake
+from ..errors import DataError, GraphError, warn_of_mistake
 
 
 def inputs_by_name(layer, tensors, by_name):
@@ -24,28 +25,47 @@ def inputs_by_name(layer, tensors, by_name):
 
     Raises GraphError for a name that the layer does not have, and for a mask of a type or shape that is none.
     """
-    known = (*layer.keyword_inputs, *layer.call_options)
+    masks = mask_names(layer, len(tensors))
+    keyword_inputs = list(dict.fromkeys([*layer.keyword_inputs, *masks]))
+    known = (*keyword_inputs, *layer.call_options)
     unknown = [name for name in by_name if name not in known]
     if unknown:
         what = f"it takes {', '.join(known)} by name" if known else "it takes nothing by name"
         hint = " fit runs layers in training mode, and predict in inference mode." if unknown == ["training"] else ""
         raise GraphError(f"layer '{layer.name}' was called with {unknown[0]}={by_name[unknown[0]]!r}; {what}.{hint}")
-    named = {name: by_name[name] for name in layer.keyword_inputs if by_name.get(name) is not None}
+    named = {name: by_name[name] for name in keyword_inputs if by_name.get(name) is not None}
     options = {name: by_name[name] for name in layer.call_options if name in by_name}
-    for name, position in layer.masks_of.items():
-        if name in layer.keyword_inputs and name not in by_name and position < len(tensors):
-            if tensors[position].mask is not None:
-                named[name] = tensors[position].mask
+    for name, position in masks.items():
+        if name not in by_name and tensors[position].mask is not None:
+            named[name] = tensors[position].mask
     for name, tensor in named.items():
         if not hasattr(tensor, "call"):
             raise GraphError(
                 f"layer '{layer.name}' was called with {name}={type(tensor).__name__}; expected a symbolic tensor: an "
                 "Input(..., dtype='bool'), or the output of another layer."
             )
-        position = layer.masks_of.get(name)
-        if position is not None and position < len(tensors):
-            _require_mask(layer, name, tensor, tensors[position])
+        if name in masks:
+            _require_mask(layer, name, tensor, tensors[masks[name]])
     return named, options
+
+
+def mask_names(layer, count):
+    """Return {name of a mask: the position of the input that it belongs to} of a call with `count` inputs."""
+    if layer.mask_of_each:
+        return {f"mask_{position}": position for position in range(count)}
+    masks = {name: position for name, position in layer.masks_of.items() if name in layer.keyword_inputs}
+    return {name: position for name, position in masks.items() if position < count}
+
+
+def checked_mask(layer, mask, expected):
+    """Return a mask as booleans. Raises DataError for an array that is no mask of the shape `expected`, (N, T)."""
+    mask = np.asarray(mask)
+    if mask.shape != tuple(expected) or mask.dtype.kind not in "biu":
+        raise DataError(
+            f"layer '{layer.name}' expected a mask {tuple(expected)} of booleans, True where a step is real; found "
+            f"{mask.shape} of {mask.dtype}."
+        )
+    return mask.astype(bool)
 
 
 def _require_mask(layer, name, mask, tensor):
@@ -70,14 +90,22 @@ def set_output_mask(call):
     mask = call.inputs[call.names.index("mask") - len(call.names)] if "mask" in call.names else None
     if mask is None and len(masks) == 1:
         mask = masks[0]
-    elif len(masks) > 1 and layer.merges:
+    elif len(masks) > 1 and layer.merges and not layer.merges_masks:
         raise GraphError(
             f"layer '{layer.name}' merges sequences with different masks. Give the layers behind it a mask by name, "
             "and those before it none: mask_zero=False."
         )
     made = layer.compute_output_mask(tensors, mask)
     call.outputs[0].mask = made
-    if made is None and masks and not layer.passes_mask and not layer.takes_mask and not layer.drops_mask:
+    if made is not None or not masks or layer.drops_mask:
+        return
+    if layer.merges_masks:
+        warn_of_mistake(
+            f"layer '{layer.name}' ({type(layer).__name__}) merges sequences with and without a mask, and its output "
+            "has none, as in Keras: for the layers behind it, padding counts like everything else. Give them a mask by "
+            "name, or leave mask_zero=True out."
+        )
+    elif not layer.passes_mask and not layer.takes_mask:
         warn_of_mistake(
             f"layer '{layer.name}' ({type(layer).__name__}) takes no mask, so the padding of its input counts like "
             "everything else. Put a layer that takes one before it, or leave mask_zero=True out."

@@ -1,4 +1,9 @@
-"""Layers with several inputs. `forward` takes a list of arrays, and `backward` returns a list: a gradient for each."""
+"""Layers with several inputs. `forward` takes a list of arrays, and `backward` returns a list: a gradient for each.
+
+Sequences that are merged may have masks (N, T) (`masking`). By Keras's rules a step of the output is real where it is
+real in any of the inputs, and if an input has no mask, neither has the output. `Multiply`, `Maximum` and `Minimum` take
+the masks of their inputs: padding does not count as a number there.
+"""
 
 from functools import reduce
 
@@ -12,17 +17,20 @@ from ..kernels.precision import as_float
 from ..kernels.products import sums
 from . import masking
 from .base import Layer
+from .padding_mask import AnyMask, JoinedMask
 
 
 class _Merge(Layer):
     """The base of the layers that merge number by number. All inputs have one shape; a size of 1 is broadcast, as in
     NumPy."""
 
-    merges = True
-    passes_mask = True
+    merges = merges_masks = passes_mask = True
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)
+
+    def compute_output_mask(self, tensors, mask):
+        return _merged_mask(tensors)
 
     def compute_output_shape(self, input_shapes):
         sizes = zip(*(shape[1:] for shape in input_shapes))
@@ -83,19 +91,48 @@ class Subtract(TwoInputs):
         return [sum_over_broadcast_axes(grad, a), -sum_over_broadcast_axes(grad, b)]
 
 
-class Multiply(_Merge):
-    """y = x_1 * x_2 * ...  With numbers from 0 to 1 in one input, it lets through a share of the other: a gate."""
+class _MaskedMerge(_Merge):
+    """The base of the layers in which padding does not count: mask_0 (N, T) is the mask of x_1, mask_1 that of x_2."""
 
-    def forward(self, x, training=False):
+    mask_of_each = True
+
+    def real_steps(self, x, masks):
+        """Return for each input where its steps are real, (N, T, 1, ...), or None if all are. Raises ArgumentError for
+        the mask of an input that is not there, and DataError for an array that is no mask."""
+        names = masking.mask_names(self, len(x))
+        unknown = [name for name in masks if name not in names]
+        if unknown:
+            raise ArgumentError(f"layer '{self.name}' was given {unknown[0]}; its masks are {', '.join(names)}.")
+        found = []
+        for name, each in zip(names, x):
+            real = masks.get(name)
+            if real is not None:
+                real = masking.checked_mask(self, real, each.shape[:2]).reshape(*each.shape[:2], *[1] * (each.ndim - 2))
+            found.append(real)
+        return found
+
+
+class Multiply(_MaskedMerge):
+    """y = x_1 * x_2 * ...  With numbers from 0 to 1 in one input, it lets through a share of the other: a gate.
+
+    Padding counts as 1 in the product. Where all inputs are padding, y is 0.
+    """
+
+    def forward(self, x, training=False, **masks):
         x = self.arrays(x)
-        self.remember(x)
-        return reduce(np.multiply, x)
+        real = self.real_steps(x, masks)
+        factors = [_where(some, each, each.dtype.type(1)) for each, some in zip(x, real)]
+        any_real, y = _any_real(real), reduce(np.multiply, factors)
+        self.remember(factors, real, any_real)
+        return _where(any_real, y, y.dtype.type(0))
 
     def backward(self, grad):
         """Return for each input grad times the product of the others, which is dy/dx_k. (y / x_k would be 0 / 0 where
-        x_k is 0.)"""
-        (x,) = self.remembered()
+        x_k is 0.) Padding has the gradient 0."""
+        x, real, any_real = self.remembered()
+        grad = _where(any_real, grad, grad.dtype.type(0))
         slopes = [reduce(np.multiply, x[:k] + x[k + 1 :]) for k in range(len(x))]
+        slopes = [_where(some, slope, slope.dtype.type(0)) for slope, some in zip(slopes, real)]
         return [sum_over_broadcast_axes(grad * slope, each.shape) for slope, each in zip(slopes, x)]
 
 
@@ -116,22 +153,28 @@ class Average(_Merge):
         return [sum_over_broadcast_axes(grad / len(shapes), shape) for shape in shapes]
 
 
-class Maximum(_Merge):
-    """y = the largest of x_1, x_2, ... in each place."""
+class Maximum(_MaskedMerge):
+    """y = the largest of x_1, x_2, ... in each place. Padding is left out; where all inputs are padding, y is x_1."""
 
     of_two = staticmethod(np.maximum)
 
-    def forward(self, x, training=False):
+    def forward(self, x, training=False, **masks):
         x = self.arrays(x)
-        y = reduce(self.of_two, x)
-        self.remember(x, y)
+        counts = self.real_steps(x, masks)
+        if _any_real(counts) is not None:
+            counts[0] = counts[0] | ~_any_real(counts)
+        y, so_far = x[0], counts[0]
+        for each, now in zip(x[1:], counts[1:]):
+            y = _where(so_far, _where(now, self.of_two(y, each), y), each)
+            so_far = _any_real([so_far, now])
+        self.remember(x, y, counts)
         return y
 
     def backward(self, grad):
         """Return for each input grad where the input is y, else 0: dy/dx_k is 1 for the largest and 0 for the others.
         Inputs that are equal there have no derivative; each gets an equal share of grad."""
-        x, y = self.remembered()
-        is_y = [np.broadcast_to(each == y, y.shape) for each in x]
+        x, y, counts = self.remembered()
+        is_y = [np.broadcast_to(_where(now, each == y, False), y.shape) for each, now in zip(x, counts)]
         share = grad / np.maximum(sum(each.astype(grad.dtype) for each in is_y), 1)
         return [sum_over_broadcast_axes(share * holds, each.shape) for holds, each in zip(is_y, x)]
 
@@ -146,15 +189,20 @@ class Concatenate(Layer):
     """Concatenation: puts the inputs one after the other along `axis`."""
 
     config_names = ("axis",)
-    merges = True
+    merges = merges_masks = passes_mask = True
 
     def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
         self.axis = axes(axis, "axis")
 
-    @property
-    def passes_mask(self):
-        return masking.within_steps(self.axis)
+    def compute_output_mask(self, tensors, mask):
+        """Return the mask of sequences side by side, or one behind the other. Without a mask, all steps are real."""
+        if self.axis % len(tensors[0].shape) != 1:
+            return _merged_mask(tensors)
+        masks = [each.mask for each in tensors]
+        if not any(masks):
+            return None
+        return JoinedMask()([tensor if mask is None else mask for tensor, mask in zip(tensors, masks)])
 
     def compute_output_dtype(self, input_dtypes):
         return common_dtype(input_dtypes)
@@ -214,6 +262,24 @@ def cast_to_one_type(arrays):
     if not floats:
         return arrays
     return [each if each.dtype.kind == "f" else each.astype(floats[0]) for each in arrays]
+
+
+def _any_real(real):
+    """Return where a step is real in any of the inputs, or None if one of them has no mask."""
+    return None if any(each is None for each in real) else reduce(np.logical_or, real)
+
+
+def _where(condition, x, other):
+    """Return x where the condition holds and `other` elsewhere; x if the condition is None."""
+    return x if condition is None else np.where(condition, x, other)
+
+
+def _merged_mask(tensors):
+    """Return the symbolic mask of sequences that are merged step by step, or None if one of them has no mask."""
+    masks = list(dict.fromkeys(each.mask for each in tensors))
+    if None in masks:
+        return None
+    return masks[0] if len(masks) == 1 else AnyMask()(masks)
 
 
 def _can_broadcast(shapes):

@@ -1,4 +1,7 @@
-"""`PaddingMask` and `Masking`: masks that are computed from the sequence itself. `masking` says how they are used."""
+"""Masks that are computed: from the sequence itself (`PaddingMask`, `Masking`), and from the masks of sequences that
+are merged (`AnyMask`, `JoinedMask`). `masking` says how they are used."""
+
+from functools import reduce
 
 import numpy as np
 
@@ -88,6 +91,46 @@ class Masking(Layer):
     def backward(self, grad):
         (is_real,) = self.remembered()
         return grad * is_real
+
+
+class AnyMask(Layer):
+    """The mask of sequences that are merged number by number: True where a step of any of them is real.
+
+    x   their masks, a list of arrays (N, T) -> (N, T), booleans
+    """
+
+    merges = True
+
+    def compute_output_shape(self, input_shapes):
+        return tuple(None if None in sizes else max(sizes) for sizes in zip(*input_shapes))
+
+    def compute_output_dtype(self, input_dtypes):
+        return "bool"
+
+    def forward(self, x, training=False):
+        self.remember([each.shape for each in x])
+        return reduce(np.logical_or, x)
+
+    def backward(self, grad):
+        """Return 0: the mask changes by jumps."""
+        (shapes,) = self.remembered()
+        return [np.zeros(shape, np.float32) for shape in shapes]
+
+
+class JoinedMask(AnyMask):
+    """The mask of sequences that are put one behind the other.
+
+    x   for each of them its mask (N, T), or the sequence itself (N, T, ...) if all of its steps are real
+    """
+
+    def compute_output_shape(self, input_shapes):
+        steps = [shape[1] for shape in input_shapes]
+        return None, None if None in steps else sum(steps)
+
+    def forward(self, x, training=False):
+        self.remember([each.shape for each in x])
+        masks = [each if each.ndim == 2 else np.ones(each.shape[:2], bool) for each in x]
+        return np.concatenate(masks, axis=1).astype(bool)
 
 
 def _number(mask_value):

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import initializers
 from ..arguments import number, truth_value, whole_number
-from ..errors import ArgumentError, DataError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums
 from ..kernels.elementwise import contiguous
 from ..kernels.gates import kernel_gradient, products_of_inputs, products_of_inputs_gradient, stacked
@@ -24,6 +24,7 @@ from ..randomness import generator
 from ..terminal import counted
 from .activations import activation_functions
 from .base import Layer
+from .masking import checked_mask
 
 
 class Recurrent(Layer):
@@ -33,7 +34,8 @@ class Recurrent(Layer):
     return_state          return the output, then each state after the last step, for another layer's `initial_state`
     go_backwards          read the sequence from its end. The outputs come in the order in which they were computed
     dropout               in training, the share of the inputs that are set to 0: the same ones at every step
-    zero_output_for_mask  the output of a masked step is 0. By default it is that of the step before
+    zero_output_for_mask  the output of a masked step is 0. By default it is that of the step before. Without
+                          return_sequences, a sequence whose last step is masked has the output 0, as in Keras
 
     The layer takes x alone, or a list: x, then each state (N, units) to begin with. Without these, states begin with 0.
     In a graph they may also be called `initial_state`.
@@ -173,15 +175,7 @@ class Recurrent(Layer):
 
     def _checked_mask(self, mask, expected):
         """Return the mask as (T, N, 1), or None. Raises DataError for an array that is no mask of this batch."""
-        if mask is None:
-            return None
-        mask = np.asarray(mask)
-        if mask.shape != expected or mask.dtype.kind not in "biu":
-            raise DataError(
-                f"layer '{self.name}' expected a mask {tuple(expected)} of booleans, True where a step is real; found "
-                f"{mask.shape} of {mask.dtype}."
-            )
-        return self._turned(mask.astype(bool).T)[:, :, None]
+        return None if mask is None else self._turned(checked_mask(self, mask, expected).T)[:, :, None]
 
     def _draw(self, x, training):
         """Return what the inputs are multiplied with by dropout (N, 1, D), the same at all steps; or None."""
@@ -203,7 +197,7 @@ class Recurrent(Layer):
         """Return where h is the output, (T, N, 1); elsewhere the output is 0. None: everywhere."""
         if mask is None or mask.all():
             return None
-        return mask if self.zero_output_for_mask and self.return_sequences else np.logical_or.accumulate(mask, axis=0)
+        return mask if self.zero_output_for_mask else np.logical_or.accumulate(mask, axis=0)
 
     # ---- backward ----
 

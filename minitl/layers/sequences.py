@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import initializers, kernels
 from ..arguments import DATA_FORMAT, NotHere, keras_arguments, one_size, truth_value
-from ..errors import ArgumentError, DataError, ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
@@ -21,6 +21,7 @@ from ..terminal import counted
 from .activations import activated, activation_functions
 from .base import Layer
 from .convolutional import check_padding, windowed_shape
+from .masking import checked_mask
 from .shared_arguments import OF_KERNELS
 
 
@@ -237,13 +238,7 @@ class GlobalAveragePooling1D(_GlobalPooling1D):
             y = kernels.global_average_pool(x[:, None])
             self.remember(x.shape, None)
             return y[:, None] if self.keepdims else y
-        mask = np.asarray(mask)
-        if mask.shape != x.shape[:2] or mask.dtype.kind not in "biu":
-            raise DataError(
-                f"layer '{self.name}' expected a mask {x.shape[:2]} of booleans, True where a step is real; found "
-                f"{mask.shape} of {mask.dtype}."
-            )
-        is_real = mask.astype(bool)[:, :, None]  # (N, T, 1)
+        is_real = checked_mask(self, mask, x.shape[:2])[:, :, None]  # (N, T, 1)
         share = is_real / np.maximum(is_real.sum(axis=1, keepdims=True), 1).astype(x.dtype)  # of each step in the mean
         self.remember(x.shape, share)
         y = sums(np.where(is_real, x, x.dtype.type(0)) * share, 1)  # (N, 1, D)

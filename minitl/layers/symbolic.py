@@ -44,10 +44,11 @@ class SymbolicTensor:
     dtype   "float32", or NumPy's name of a type of integers or booleans (`Input(dtype=...)`)
     call    the `Call` that computes the array; the call of an `InputLayer` has no inputs
     mask    the symbolic tensor (N, T) that says which of T time steps are real, or None if all are (`layers.masking`)
+    padding_mask    of token numbers: the mask that the layers `Embedding(mask_zero=True)` behind them share
     """
 
     def __init__(self, shape, call, dtype="float32"):
-        self.shape, self.call, self.dtype, self.mask = shape, call, dtype, None
+        self.shape, self.call, self.dtype, self.mask, self.padding_mask = shape, call, dtype, None, None
 
     @property
     def layer(self):

@@ -46,7 +46,8 @@ not_random = pytest.mark.parametrize(
 )
 # Those that compute nothing, and masks, which have no gradient (test_padding_masks)
 FUNCTIONS = [name for name in minitl.layers.__all__ if name.islower()]  # `add`, ...: each calls a layer
-NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", "PaddingMask", "StepMask", "SymbolicTensor", *FUNCTIONS
+MASKS = "AnyMask", "JoinedMask", "PaddingMask", "StepMask"
+NOT_IN_THE_TABLE = "Input", "InputLayer", "Layer", *MASKS, "SymbolicTensor", *FUNCTIONS
 
 
 def upstream_gradient(y):

@@ -69,6 +69,14 @@ def test_masks(make, mask, sequences, backwards):
 
 @every_kind
 @every_mask
+@pytest.mark.parametrize("sequences, backwards", list(itertools.product([True, False], repeat=2)))
+def test_masked_steps_without_output(make, mask, sequences, backwards):
+    compare(lambda layers: make(layers, zero_output_for_mask=True, return_sequences=sequences, go_backwards=backwards,
+                                return_state=True), random(3, 5, 4), mask)  # fmt: skip
+
+
+@every_kind
+@every_mask
 def test_states(make, mask):
     count = minitl.layers.LSTM.states if make is KINDS["lstm"] else 1
     states = [random(3, 3, seed=20 + k) for k in range(count)]

@@ -471,7 +471,7 @@ def test_attention_of_a_single_layer_is_found(layers):
 
 
 def test_contributions_need_no_mask():
-    """Without attention the score is linear: the contributions of tokens are their vectors times the kernel, / T."""
+    """The score is linear without attention: the contributions of tokens are their vectors times the kernel, / T."""
     model, tokens = without_a_mask(), np.array([[3, 1, 4, 1], [5, 2, 6, 5]])
     source = SimpleNamespace(read=lambda positions: tokens[positions])
     contributions = WordContributions(SimpleNamespace(model=model, tokenizer=None, length=4))
