@@ -7,6 +7,11 @@ from ..errors import ArgumentError
 from .base import Layer
 
 
+def is_limit(value):
+    """Return whether `value` is a number, and not NaN, which is neither above nor below any."""
+    return is_number(value) and not np.isnan(value)
+
+
 class Clip(Layer):
     """Clip: y = min(max(x, min_value), max_value), number by number.  x (N, ...) -> same shape.
 
@@ -19,7 +24,7 @@ class Clip(Layer):
     def __init__(self, min_value=None, max_value=None, **kwargs):
         super().__init__(**kwargs)
         given = [value for value in (min_value, max_value) if value is not None]
-        if not given or not all(is_number(value) for value in given) or given != sorted(given):
+        if not given or not all(map(is_limit, given)) or given != sorted(given):
             raise ArgumentError(
                 f"min_value is {min_value!r} and max_value {max_value!r}; expected numbers, the smaller one first, or "
                 "None for one of them."

@@ -27,7 +27,7 @@ class NTXent(Loss):
 
     names = ("nt_xent",)
     takes_class_weight = False
-    working_state = ("count", "kept")
+    working_state: tuple = ("count", "kept")
 
     @keras_arguments(after="temperature", reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, temperature=0.5):
@@ -38,7 +38,10 @@ class NTXent(Loss):
         """Raise DataError unless the outputs are rows (M, D), with a whole number each."""
         check_count(y_true, output_shape)
         if len(output_shape) != 2:
-            raise DataError(f"NTXent expected predictions (M, D), a row for each view; found {tuple(output_shape)}.")
+            raise DataError(
+                f"labels have shape {np.shape(y_true)}, and predictions {tuple(output_shape)}; NTXent expected (M,) and "
+                "(M, D), a row for each view."
+            )
         y_true = np.asarray(y_true)
         if y_true.size != len(y_true) or y_true.dtype.kind not in "iu":
             raise DataError(

@@ -20,7 +20,7 @@ from cases.sounds import RATE, SETTINGS, librosas_names, rising_tone
 PLACE = Path(__file__).with_name("sound.npz")
 
 if __name__ == "__main__":
-    arrays = {"versions": f"librosa {librosa.__version__}, NumPy {np.__version__}"}
+    arrays = {"versions": [f"librosa {librosa.__version__}", f"numpy {np.__version__}"]}
     for number, settings in enumerate(SETTINGS):
         options, of_filters = librosas_names(settings)
         arrays[f"filters{number}"] = librosa.filters.mel(sr=RATE, **of_filters).T

@@ -30,7 +30,8 @@ def main():
     speech = session.run(None, {"input": samples[None].astype(np.float32)})[0].squeeze() / 10 + 2
     floats = samples.astype(np.float32) / 32_768
     speaker = librosa.feature.melspectrogram(y=floats, sr=16_000, n_fft=400, hop_length=160, n_mels=40).T
-    np.savez_compressed(HERE / "sound_networks.npz", samples=samples, speech=speech, speaker=speaker)
+    made_by = [f"{module.__name__} {module.__version__}" for module in (onnxruntime, librosa, np)]
+    np.savez_compressed(HERE / "sound_networks.npz", versions=made_by, samples=samples, speech=speech, speaker=speaker)
 
 
 if __name__ == "__main__":

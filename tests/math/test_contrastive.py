@@ -54,7 +54,7 @@ def test_what_does_not_fit_is_refused():
         NTXent().forward([4, 4, 4, 5], np.zeros((4, 2)))
     with pytest.raises(DataError, match="whole numbers"):
         NTXent().forward([0.5, 0.5], np.zeros((2, 2)))
-    with pytest.raises(DataError, match=r"a row for each view; found \(2, 3, 4\)"):
+    with pytest.raises(DataError, match=r"predictions \(2, 3, 4\); NTXent expected \(M,\) and \(M, D\)"):
         NTXent().forward([0, 0], np.zeros((2, 3, 4)))
 
 
