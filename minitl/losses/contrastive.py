@@ -39,8 +39,8 @@ class NTXent(Loss):
         check_count(y_true, output_shape)
         if len(output_shape) != 2:
             raise DataError(
-                f"labels have shape {np.shape(y_true)}, and predictions {tuple(output_shape)}; NTXent expected (M,) and "
-                "(M, D), a row for each view."
+                f"labels have shape {np.shape(y_true)}, and predictions {tuple(output_shape)}; "
+                "NTXent expected (M,) and (M, D), a row for each view."
             )
         y_true = np.asarray(y_true)
         if y_true.size != len(y_true) or y_true.dtype.kind not in "iu":

@@ -45,8 +45,8 @@ class _Counts(Metric):
         y_pred, y_true = np.asarray(y_pred, np.float32), np.asarray(y_true)
         if y_true.size != y_pred.size:
             raise DataError(
-                f"labels have shape {y_true.shape}; metric '{self.name}' expected a 0 or 1 for each output {y_pred.shape}. "
-                "Integer labels of classes become one-hot by minitl.utils.to_categorical."
+                f"labels have shape {y_true.shape}; metric '{self.name}' expected a 0 or 1 for each output "
+                f"{y_pred.shape}. Integer labels of classes become one-hot by minitl.utils.to_categorical."
             )
         y_true = y_true.reshape(y_pred.shape) != 0
         if y_pred.size and not (0 <= y_pred.min() and y_pred.max() <= 1):
