@@ -146,7 +146,7 @@ def resized(image, size, interpolation="bilinear", crop=False):
 
 
 class ImageDataset(ImageBatches):
-    """What `image_dataset_from_directory` returns: (images, labels) batch by batch, and what programs call on it.
+    """The set that `image_dataset_from_directory` returns: (images, labels) batch by batch, with methods of tf.data.
 
     class_names, file_paths    the names of the classes, and the files in the order of `shuffle=False`
     """

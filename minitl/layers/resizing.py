@@ -98,8 +98,8 @@ class RandomCrop(Resizing):
     random = True
 
     @keras_arguments(after="seed", data_format=DATA_FORMAT)
-    def __init__(self, height, width, seed=None, **kwargs):
-        super().__init__(height, width, **kwargs)
+    def __init__(self, height, width, seed=None, name=None, **kwargs):
+        super().__init__(height, width, name=name, **kwargs)
         self.seed, self.generator = seed, generator(seed)
 
     def window(self, h, w, training):

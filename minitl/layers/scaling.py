@@ -18,7 +18,7 @@ class Rescaling(Layer):
     """
 
     config_names = ("scale", "offset")
-    keeps_channels = is_elementwise = passes_mask = brings_to_scale = True
+    keeps_channels = is_elementwise = passes_mask = True
 
     def __init__(self, scale, offset=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -47,7 +47,7 @@ class Normalization(Layer):
     """
 
     config_names = ("axis", "mean", "variance", "invert")
-    is_elementwise = passes_mask = brings_to_scale = True
+    is_elementwise = passes_mask = True
 
     def __init__(self, axis=-1, mean=None, variance=None, invert=False, **kwargs):
         super().__init__(**kwargs)

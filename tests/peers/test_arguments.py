@@ -33,9 +33,12 @@ REQUIRED = {
     "n": 3,
     "decay_rate": 0.5,
     "decay_steps": 10,
+    "factor": 0.1,
     "filepath": "model.h5",
     "filename": "log.csv",
     "filters": 3,
+    "height": 3,
+    "height_factor": 0.1,
     "initial_learning_rate": 0.1,
     "input_dim": 5,
     "kernel_size": 3,
@@ -47,11 +50,14 @@ REQUIRED = {
     "padding": "valid",
     "pool_size": 2,
     "rate": 0.5,
+    "scale": 2.0,
     "schedule": lambda epoch, rate: rate,
     "shape": (4,),
     "target_shape": (2, -1),
     "units": 3,
     "values": [0.1, 0.01],
+    "width": 2,
+    "width_factor": 0.1,
 }
 # Arguments that have to be given although Keras has a default for them: there it is an empty input
 ALWAYS = {"Input": ["shape"], "InputLayer": ["shape"]}

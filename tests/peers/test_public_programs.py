@@ -15,7 +15,7 @@ PROGRAMS = sorted((Path(__file__).parent.parent / "programs" / "keras").glob("*.
 
 
 class Dataset(keras.utils.PyDataset):
-    """What Keras's image_dataset_from_directory gives, which needs TensorFlow, made of Keras's other functions."""
+    """A stand-in for Keras's image_dataset_from_directory, which needs TensorFlow, made of Keras's other functions."""
 
     def __init__(self, folder, image_size, batch_size, shuffle):
         super().__init__()
