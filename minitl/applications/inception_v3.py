@@ -12,6 +12,7 @@ other layers were built before.
 from collections import Counter
 from typing import NamedTuple
 
+from ..arguments import DATA_FORMAT, keras_arguments
 from ..data.preparation import SYMMETRIC, preprocess_symmetric
 from ..layers import (
     Activation,
@@ -181,6 +182,7 @@ class _Names:
         return f"{word}_{number}" if number else word
 
 
+@keras_arguments(after="x", data_format=DATA_FORMAT)
 def preprocess_input(x):
     """Return RGB images (..., 3) from 0 to 255 as float32 RGB from -1 to 1, as the weights expect."""
     return preprocess_symmetric(x)

@@ -6,6 +6,7 @@ passes through the sum to the layers before it undiminished. Every convolution i
 Layer names are Keras's, and so they are the names in the files of weights.
 """
 
+from ..arguments import DATA_FORMAT, keras_arguments
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import (
     Activation,
@@ -108,6 +109,7 @@ def normalized(x, name):
     return BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn")(x)
 
 
+@keras_arguments(after="x", data_format=DATA_FORMAT)
 def preprocess_input(x):
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)

@@ -3,6 +3,7 @@
 Layer names are Keras's, and so they are the names in the files of weights.
 """
 
+from ..arguments import DATA_FORMAT, keras_arguments
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import Conv2D, Dense, Flatten, MaxPooling2D
 from ..models import Model
@@ -61,6 +62,7 @@ def VGG16(
         return load(Model(inputs, x, name=name))
 
 
+@keras_arguments(after="x", data_format=DATA_FORMAT)
 def preprocess_input(x):
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)
