@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arguments import AnyPath
+from ..arguments import DATA_FORMAT, AnyPath, keras_arguments
 from ..data.preparation import SYMMETRIC, preprocess_symmetric
 from ..layers import (
     Activation,
@@ -185,6 +185,7 @@ class _Names:
         return f"{word}_{number}" if number else word
 
 
+@keras_arguments(after="x", data_format=DATA_FORMAT)
 def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 RGB from -1 to 1, as the weights expect."""
     return preprocess_symmetric(x)

@@ -8,7 +8,7 @@ Layer names are Keras's, and so they are the names in the files of weights.
 
 import numpy as np
 
-from ..arguments import AnyPath
+from ..arguments import DATA_FORMAT, AnyPath, keras_arguments
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import (
     Activation,
@@ -112,6 +112,7 @@ def normalized(x, name):
     return BatchNormalization(epsilon=1.001e-5, name=f"{name}_bn")(x)
 
 
+@keras_arguments(after="x", data_format=DATA_FORMAT)
 def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)

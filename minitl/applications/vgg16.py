@@ -5,7 +5,7 @@ Layer names are Keras's, and so they are the names in the files of weights.
 
 import numpy as np
 
-from ..arguments import AnyPath
+from ..arguments import DATA_FORMAT, AnyPath, keras_arguments
 from ..data.preparation import CAFFE, preprocess_caffe
 from ..layers import Conv2D, Dense, Flatten, MaxPooling2D, SymbolicTensor
 from ..models import Model
@@ -64,6 +64,7 @@ def VGG16(
         return load(Model(inputs, x, name=name))
 
 
+@keras_arguments(after="x", data_format=DATA_FORMAT)
 def preprocess_input(x) -> np.ndarray:
     """Return RGB images (..., 3) from 0 to 255 as float32 BGR minus ImageNet's mean colour, as the weights expect."""
     return preprocess_caffe(x)

@@ -197,7 +197,7 @@ def _plain(value):
             return [_plain(each) for each in value["items"]]
         if isinstance(content, str):  # {"class_name": "function", "config": "relu"}
             return content
-        cls = getattr(layers, kind, None) if isinstance(kind, str) else None
+        cls = vars(layers).get(kind) if isinstance(kind, str) else None
         if isinstance(content, dict) and isinstance(cls, type) and issubclass(cls, Layer):
             return {**value, "config": arguments_of(cls, content)}
         return value

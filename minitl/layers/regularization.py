@@ -5,7 +5,7 @@ Read next: `noise`, other random numbers that make a network rely on more than i
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments
+from ..arguments import DATA_FORMAT, DTYPE, NotHere, keras_arguments
 from ..kernels import as_float
 from ..randomness import generator
 from .base import Layer
@@ -53,8 +53,9 @@ class SpatialDropout1D(Dropout):
     """Dropout of whole channels of a sequence (N, T, C): a channel is kept or dropped at all time steps. Neighbouring
     numbers of a channel are alike, so a single one that is dropped would hide nothing. Tompson et al. 2015."""
 
-    def __init__(self, rate, seed=None, **kwargs):
-        super().__init__(rate, seed=seed, **kwargs)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, rate, seed=None, name=None, **kwargs):
+        super().__init__(rate, seed=seed, name=name, **kwargs)
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 3, "(N, T, C)")
@@ -72,8 +73,9 @@ class SpatialDropout2D(Dropout):
     """Dropout of whole channels of a map (N, H, W, C), as `SpatialDropout1D` does it for sequences."""
 
     @keras_arguments(after="rate", data_format=DATA_FORMAT)
-    def __init__(self, rate, seed=None, **kwargs):
-        super().__init__(rate, seed=seed, **kwargs)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, rate, seed=None, name=None, **kwargs):
+        super().__init__(rate, seed=seed, name=name, **kwargs)
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")

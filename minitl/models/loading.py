@@ -14,7 +14,7 @@ from ..weights.formats.keras_config import KERAS_MODEL, KERAS_TRAINING
 from ..weights.loading import load_from
 from ..weights.saving import ARCHITECTURE
 from .compiled_config import compile_as_in
-from .model import Model
+from .model import ZIPPED, Model
 from .sequential import Sequential
 
 # All errors that a text may cause if it does not describe a model.
@@ -82,6 +82,11 @@ def model_of_keras(data, custom_objects=None):
     return model
 
 
+@keras_arguments(
+    after="clone_function",
+    call_function=NotHere(instead="Call the layers of the clone yourself."),
+    recursive=NotHere(False, (True,)),
+)
 def clone_model(model, input_tensors=None, clone_function=None):
     """Return a model of the same architecture with layers of its own and new weights.
 
@@ -104,6 +109,7 @@ def clone_model(model, input_tensors=None, clone_function=None):
     return Model(model.input_structure.packed(starts), model.called(starts, of_clone), name=model.name)
 
 
+@keras_arguments(after="overwrite", zipped=ZIPPED)
 def save_model(model, filepath, overwrite=True):
     """Write a model to a file: `model.save(filepath)`."""
     model.save(filepath, overwrite)

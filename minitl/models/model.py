@@ -22,6 +22,7 @@ from ..optimizers import Optimizer
 from ..training import History
 from ..weights.ledger import Ledger
 
+ZIPPED = NotHere(None, (True,), "A .keras file is a zip archive.")
 WIDTH = NotHere(instead="The table is as wide as the terminal.")
 # What a subclass of Keras's Model may define, and no method here calls.
 KERAS_METHODS = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
@@ -211,6 +212,7 @@ class Model(Graph):
         """Return the outputs for one batch."""
         return training.predict_on_batch(self, x)
 
+    @keras_arguments(after="overwrite", zipped=ZIPPED)
     def save(self, filepath: AnyPath, overwrite: bool = True) -> None:
         """Write the architecture and the weights to one file, .keras or HDF5, for `load_model`. With overwrite=False, a
         file that is there already is an error."""
@@ -221,6 +223,7 @@ class Model(Graph):
         """Write the model for another program, by the ending of `path`: .onnx, .safetensors, .pt (`minitl.export`)."""
         export.export(self, path, preprocessing, names)
 
+    @keras_arguments(after="overwrite", max_shard_size=NotHere(instead="Weights are one file."))
     def save_weights(self, filepath: AnyPath, overwrite: bool = True) -> None:
         """Write the weights alone to a file, in Keras's legacy HDF5 layout. `overwrite`: as in `save`."""
         refuse_overwriting(filepath, overwrite)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from .. import training
+from ..arguments import NotHere, keras_arguments
 from ..errors import GraphError, MinitlError
 from ..layers import Input, InputLayer, Layer, SymbolicTensor
 from .model import Model
@@ -34,6 +35,7 @@ class Sequential(Model):
         if self._start is not None:
             self.connect(self._start, self._end)
 
+    @keras_arguments(after="layer", rebuild=NotHere(True))
     def add(self, layer: Layer | Model | SymbolicTensor) -> None:
         """Put `layer` behind the last one. If that raises an error, the model does not change."""
         before = self._start, self._end

@@ -267,7 +267,7 @@ class ModelCheckpoint(_Monitor):
         self.best, self.batches = None, 0
         if initial_value_threshold is not None:
             self.best = number(initial_value_threshold, "initial_value_threshold", -LARGEST, LARGEST)
-        check_target(self.filepath)
+        check_target(self.filepath, of_model=not save_weights_only)
 
     remembers = ("best", "batches")
 

@@ -47,9 +47,8 @@ def save_model(model, path):
 
     The optimizer, loss and metrics given to `compile` are not saved.
     """
+    check_target(path, of_model=True)
     is_archive = isinstance(path, (str, os.PathLike)) and Path(path).suffix.lower() == ARCHIVE
-    if not is_archive:
-        check_target(path)
     try:
         text, config = json.dumps(architecture(model)), json.dumps(keras_config(model, with_modules=is_archive))
     except (TypeError, ValueError) as error:
@@ -62,9 +61,11 @@ def save_model(model, path):
     _write(model, path, text, config)
 
 
-def check_target(path):
-    """Raise ArgumentError unless the ending of `path` is one of ENDINGS or a number."""
+def check_target(path, of_model=False):
+    """Raise ArgumentError unless the ending of `path` is one of ENDINGS or a number, or .keras for a whole model."""
     suffix = Path(path).suffix.lower() if isinstance(path, (str, os.PathLike)) else ""
+    if of_model and suffix == ARCHIVE:
+        return
     if suffix not in ENDINGS and not suffix[1:].isdecimal():
         raise ArgumentError(
             f"{path}: minitl writes HDF5; name the file .h5 or .weights.h5, which Keras loads as well. Found the "

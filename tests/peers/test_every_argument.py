@@ -11,6 +11,7 @@ import keras
 import pytest
 
 import minitl
+from minitl.training import fit
 
 PACKAGES = """
     layers optimizers optimizers.schedules losses metrics callbacks models applications applications.vgg16
@@ -22,12 +23,29 @@ METHODS = {
     "Sequential": ["add"],
     "Layer": "get_weights set_weights count_params get_config".split(),
 }
-OF_BASES = "A base class: a subclass calls it with names."
-DEFAULT_SAME = "Another word for the same default."
-NO_STATE = "The argument says how Keras computes; minitl has one way."
-OWN_NAME = "The name of the class is the default."
+NAME = "None stands for Keras's name, which is an attribute of the class."
+IDENTIFIER = "It is named after what it is."
+SAME = "None and 'auto' are accepted, and say the same as this default."
+EXAMPLES = "There is no training without examples."
 # {place: {argument: reason}}. The argument "*" stands for all.
-DIFFERENCES = {}
+DIFFERENCES = {
+    "losses.*": {"name": NAME},
+    "metrics.*": {"name": NAME},
+    "optimizers.schedules.*": {"name": NAME},
+    **{f"{package}.get": {"identifier": IDENTIFIER} for package in "optimizers losses metrics initializers".split()},
+    "regularizers.get": {"identifier": IDENTIFIER},
+    "layers.AveragePooling2D": {"pool_size": "Keras has no default there, and (2, 2) for MaxPooling2D."},
+    "utils.to_categorical": {"x": IDENTIFIER},
+    **{
+        f"applications.{network}.decode_predictions": {"preds": "Keras's short form of the word."}
+        for network in ("vgg16", "resnet50", "inception_v3")
+    },
+    "Model.fit": {"*": "All options are handed on to training.fit, which is compared."},
+    "training.fit": {"x": EXAMPLES, "batch_size": SAME, "verbose": SAME},
+    "Model.evaluate": {"x": EXAMPLES, "batch_size": SAME, "verbose": SAME},
+    "Model.predict": {"batch_size": SAME, "verbose": SAME},
+    "Model.summary": {"print_fn": "None says the same."},
+}
 
 
 def public():
@@ -40,6 +58,7 @@ def public():
             twin = vars(theirs).get(name)
             if not name.startswith("_") and callable(each) and callable(twin):
                 yield f"{package}.{name}", each, twin
+    yield "training.fit", fit, keras.Model.fit
     for owner, names in METHODS.items():
         for name in names:
             of_keras = keras.layers.Layer if owner == "Layer" else getattr(keras, owner)
@@ -49,8 +68,9 @@ def public():
 def arguments(thing):
     """Return {name: default} of what may be given by position, in order."""
     found = inspect.signature(thing).parameters.values()
+    names = {each.name: each.default for each in found if each.kind is each.POSITIONAL_OR_KEYWORD}
     return {
-        each.name: each.default for each in found if each.kind is each.POSITIONAL_OR_KEYWORD and each.name != "self"
+        name: default for name, default in names.items() if name != "self" and not (name == "model" and thing is fit)
     }
 
 

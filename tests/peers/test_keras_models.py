@@ -5,56 +5,56 @@ import numpy as np
 import pytest
 from cases.layers import LAYERS
 
-import minitl
 from minitl.errors import WeightsError
 from minitl.models import load_model, model_from_json
 
-ONE_OF_EACH = {}  # the first cases of each class whose twin is made by the same function
-for _case in LAYERS:
-    if _case.keras is True:
-        ONE_OF_EACH.setdefault(type(_case.make(minitl.layers)).__name__, []).append(_case)
-CASES = [case for cases in ONE_OF_EACH.values() for case in cases[:3]]
+CASES = [case for case in LAYERS if case.keras is True]  # whose twin is made by the same function
+GROUPS = [CASES[first : first + 20] for first in range(0, len(CASES), 20)]  # each is one model: a file takes its time
 
 
-def keras_model(case):
-    """Return Keras's model of one layer with random weights."""
-    shapes = case.input_shape if isinstance(case.input_shape, list) else [case.input_shape]
-    x = case.inputs()
-    dtype = (x[0] if isinstance(x, list) else x).dtype.name
-    inputs = [keras.layers.Input(shape[1:], dtype=dtype) for shape in shapes]
-    model = keras.Model(inputs, case.make(keras.layers)(inputs if isinstance(case.input_shape, list) else inputs[0]))
-    weights = [np.abs(w) + 0.5 if "variance" in v.path else w for v, w in zip(model.weights, drawn(model))]
-    model.set_weights(weights)
-    return model, x
+def model_of(cases):
+    """Return Keras's model with a branch for each case and random weights, and its inputs: two examples."""
+    arrays, inputs, outputs = [], [], []
+    for case in cases:
+        shapes = case.input_shape if isinstance(case.input_shape, list) else [case.input_shape]
+        found = [case.numbers((2, *shape[1:]), seed) for seed, shape in enumerate(shapes)]
+        own = [keras.layers.Input(each.shape[1:], dtype=each.dtype.name) for each in found]
+        outputs.append(case.make(keras.layers)(own if isinstance(case.input_shape, list) else own[0]))
+        arrays, inputs = arrays + found, inputs + own
+    model = keras.Model(inputs, outputs)
+    drawn = zip(model.weights, drawn_weights(model))
+    model.set_weights([np.abs(each) + 0.5 if "variance" in weight.path else each for weight, each in drawn])
+    return model, arrays
 
 
-def drawn(model):
+def drawn_weights(model):
     rng = np.random.default_rng(3)
     return [rng.standard_normal(weight.shape).astype(np.float32) * 0.5 for weight in model.get_weights()]
 
 
+def assert_same_outputs(ours, theirs, x, names):
+    for name, found, expected in zip(names, ours.predict(x, verbose=0), theirs.predict(x, verbose=0)):
+        np.testing.assert_allclose(found, expected, atol=1e-5 * max(np.abs(expected).max(), 1), err_msg=name)
+
+
 @pytest.mark.filterwarnings("ignore")  # Keras on its own .h5 files
 @pytest.mark.parametrize("ending", ["keras", "h5"])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_model_that_keras_saved_gives_keras_outputs(case, ending, tmp_path):
-    model, x = keras_model(case)
-    path = tmp_path / f"model.{ending}"
-    model.save(path)
-    ours = load_model(path)
-    expected = model.predict(x, verbose=0)
-    scale = np.abs(expected).max()
-    np.testing.assert_allclose(ours.predict(x, verbose=0), expected, atol=1e-5 * max(scale, 1))
+@pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].name} to {cases[-1].name}")
+def test_a_model_that_keras_saved_gives_keras_outputs(cases, ending, tmp_path):
+    model, x = model_of(cases)
+    model.save(tmp_path / f"model.{ending}")
+    assert_same_outputs(load_model(tmp_path / f"model.{ending}"), model, x, [case.name for case in cases])
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("case", CASES[::3], ids=lambda case: case.name)
-def test_keras_opens_what_minitl_writes_as_json(case):
-    model, x = keras_model(case)
+@pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].name} to {cases[-1].name}")
+def test_keras_opens_what_minitl_writes_as_json(cases):
+    model, x = model_of(cases)
     ours = model_from_json(model.to_json())
     ours.set_weights(model.get_weights())
     again = keras.models.model_from_json(ours.to_json())
     again.set_weights(ours.get_weights())
-    np.testing.assert_allclose(again.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
+    assert_same_outputs(again, model, x, [case.name for case in cases])
 
 
 def layered(kind):
@@ -84,7 +84,7 @@ def layered(kind):
 )
 def test_graphs_of_many_kinds_open(kind, ending, tmp_path):
     model, x = layered(kind)
-    model.set_weights(drawn(model) if kind != "models within models" else model.get_weights())
+    model.set_weights(drawn_weights(model) if kind != "models within models" else model.get_weights())
     model.save(tmp_path / f"model.{ending}")
     found, expected = (each.predict(x, verbose=0) for each in (load_model(tmp_path / f"model.{ending}"), model))
     for ours, theirs in zip(found, expected) if isinstance(expected, list) else [(found, expected)]:

@@ -1,5 +1,5 @@
-"""Programs as the public writes them for Keras, in `tests/programs/keras_models`: with `keras` written `minitl` in their
-imports, they give the same numbers.
+"""Programs as the public writes them for Keras, in `tests/programs/keras_models`: with `keras` written `minitl` in
+their imports, they give the same numbers.
 
 A program finds three names: `start(model)` gives weights that are the same in both libraries, `table(n, columns)`
 numbers to learn from, and it leaves `numbers` (and `texts`) to compare.
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from .compare import assert_close
 
 PROGRAMS = sorted((Path(__file__).parent.parent / "programs" / "keras_models").glob("*.py"))
 
@@ -54,5 +56,5 @@ def test_the_same_numbers_with_only_the_imports_changed(path, tmp_path, monkeypa
     expected, expected_texts = run(text, tmp_path / "keras", monkeypatch)
     found, texts = run(with_minitl(text), tmp_path / "minitl", monkeypatch)
     assert texts == expected_texts and len(found) == len(expected)
-    for ours, theirs in zip(found, expected):
-        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=2e-4, atol=2e-5)
+    for position, (ours, theirs) in enumerate(zip(found, expected)):
+        assert_close(np.asarray(ours, np.float64), np.asarray(theirs, np.float64), 1e-4, f"number {position}")
