@@ -28,7 +28,7 @@ def printable(text):
 
 def counted(count, noun):
     """Return a number with its noun: "1 image", "2,000 images", "3 classes", "2 boxes", "5 batches"."""
-    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 'es' if noun.endswith(('s', 'x', 'tch')) else 's'}"
 
 
 def shortened(text, width):

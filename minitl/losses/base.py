@@ -43,7 +43,7 @@ class Loss:
     from_logits = False
     takes_class_weight = True
     count = None
-    working_state = ("count",)
+    working_state: tuple = ("count",)
     remembers: tuple = ()
 
     @keras_arguments(name=NAME, reduction=REDUCTION, dtype=DTYPE)

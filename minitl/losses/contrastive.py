@@ -27,7 +27,7 @@ class NTXent(Loss):
 
     names = ("nt_xent",)
     takes_class_weight = False
-    working_state: tuple = ("count", "kept")
+    working_state = ("count", "kept")
 
     @keras_arguments(after="temperature", reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, temperature=0.5):

@@ -17,6 +17,8 @@ SMALLEST = 1e-7  # Keras's epsilon, below which no number counts that is divided
 class _OfRows(Loss):
     """The base of the losses below."""
 
+    working_state = ("count", "shape")
+
     @keras_arguments(reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self):
         super().__init__()

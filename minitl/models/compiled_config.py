@@ -1,4 +1,4 @@
-"""How Keras compiled a model, read from its file as data: `compile` gets objects of minitl by their names."""
+"""The arguments with which Keras compiled a model, read from its file as data: names become objects of minitl."""
 
 from .. import losses, metrics, optimizers
 from ..errors import ArgumentError

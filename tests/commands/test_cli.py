@@ -333,7 +333,7 @@ def test_weights_list(capsys, tmp_path):
     status, text, results = weights_command(capsys, tmp_path, "list")
     assert status == 0 and "vgg16-notop: VGG16 on ImageNet without its dense layers" in text
     networks = {f"{name}{top}" for name in ("vgg16", "resnet50", "inception_v3") for top in ("", "-notop")}
-    assert set(results) == {*networks, "efficientnet_lite0", "minilm", "glove-50d"}
+    assert set(results) == {*networks, "efficientnet_lite0", "minilm", "glove-50d", "speech-embedding", "speaker-lstm"}
     licences = {name: each["licence"] for name, each in results.items()}
     assert licences["efficientnet_lite0"] == licences["minilm"] == "Apache-2.0" and all(licences.values())
     assert licences["glove-50d"] == "PDDL 1.0" and licences["vgg16"] == licences["vgg16-notop"] == "CC BY 4.0"

@@ -65,7 +65,7 @@ def test_weights_alone(saved, tmp_path):
     assert report.loaded == ["conv", "norm", "out"] and report.parameters == model.count_params()
     assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights()))
     assert not report.not_in_file and not report.not_in_model
-    with pytest.raises(WeightsError, match="holds no minitl model, only weights"):
+    with pytest.raises(WeightsError, match="holds no model, only weights at most"):
         load_model(tmp_path / "weights.h5")
 
 
