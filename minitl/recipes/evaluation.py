@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import DataError
-from ..terminal import columns, counted, printable, table
+from ..terminal import columns, counted, printable, table, wrapped
 
 UNEVEN = 2  # times as many images in the largest class as in the smallest
 MOST_PAIRS = 10  # of confused classes that are listed where the confusion matrix is too wide
@@ -161,7 +161,7 @@ class Evaluation:
         lines.append(table(rows))
         if self.temperature is not None:
             those = f"chosen on these {self.noun}s"
-            lines.append(f"(The temperature {self.temperature:.2f} was {those}: the error is a little too small.)")
+            lines.append(wrapped(f"(The temperature {self.temperature:.2f} was {those}: the error is too small.)"))
         if self.mistakes():
             lines += ["", "The most confident mistakes:", *self._mistake_lines()]
         return "\n".join(lines)
