@@ -53,6 +53,7 @@ def test_the_programs_print_what_stands_there(copy):
         assert f"It prints `{run(root, '-W', 'error', '-c', program).strip()}`" in page
 
 
+@pytest.mark.slow
 def test_the_new_network_is_known_to_the_commands(copy):
     root, _ = copy
     printed = run(root, "-m", "minitl", "summary", "vgg11", "--no-top", "--input-shape", "32", "32", "3")

@@ -447,6 +447,7 @@ def test_weights_export_refuses_what_it_cannot_write(capsys, tmp_path, two_files
     assert status == 1 and "missing.h5" in text
 
 
+@pytest.mark.slow
 def test_weights_convert(capsys, tmp_path, two_files):
     third = tmp_path / "c.weights.h5"
     status, text, _ = weights_command(capsys, tmp_path, "convert", two_files[1], third)

@@ -57,6 +57,7 @@ def test_all_that_is_printed_fits_into_80_columns(exercise, capsys):
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_from_the_start_to_the_end(folder, capsys):
     status, text, _ = run(capsys, "start", "softmax", "--json", "start.json")
     assert status == 0 and "softmax.py is written" in text

@@ -79,6 +79,7 @@ def test_runs_for_pixels_boxes_texts_and_clothing(tmp_path):
     assert "87.5%" in page and "block3_pool" in page
 
 
+@pytest.mark.slow
 def test_the_results_of_the_main_job(tmp_path):
     """Check real results: those of the job on the bundled images, with one epoch."""
     from minitl.recipes import finetune_clothing

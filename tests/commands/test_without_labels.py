@@ -52,6 +52,7 @@ def test_the_command_pretrains_and_saves_the_encoder(monkeypatch, tmp_path, caps
     assert json.loads(results.read_text())["method"] == "rotation"
 
 
+@pytest.mark.slow
 def test_the_study_measures_every_base_and_goes_on_where_it_was(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(pretraining_study, "BUNDLED", TINY)
     monkeypatch.setattr(worth, "EPOCHS", {10: 1})
@@ -139,6 +140,7 @@ def test_the_frechet_distance_of_known_distributions(rng):
     assert judging.frechet_distance(zero, first, zero, second) == pytest.approx(1 + 0 + 4, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_study_of_made_images(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(study, "BUNDLED", study.Extent(None, 100, 3, 1, 100, 40, 2, 5, (0, 1)))
     monkeypatch.setattr(study, "threads", lambda: 1)

@@ -246,6 +246,7 @@ def test_the_arrays_decide_not_the_file(monkeypatch, tmp_path):
             store.find_weights("small")
 
 
+@pytest.mark.slow
 def test_equal_arrays_in_other_layers_are_other_weights(monkeypatch, tmp_path):
     """Swap the names of two layers of one shape: in the order of the file the digest is the same. The weights
     differ."""
@@ -261,6 +262,7 @@ def test_equal_arrays_in_other_layers_are_other_weights(monkeypatch, tmp_path):
         assert (store.check("two", path) is not None) == right
 
 
+@pytest.mark.slow
 def test_a_packed_copy_of_published_weights_is_as_good(monkeypatch, tmp_path):
     small_published(monkeypatch, tmp_path, ARRAYS)
     target = store.models_folder() / "small.h5"

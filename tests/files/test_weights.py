@@ -180,7 +180,7 @@ def keras_file(path, names, arrays, layer="conv", wrap=np.bytes_, root="/"):
             group[layer][name] = array
 
 
-@pytest.mark.parametrize("root", ["/", "/model_weights"])
+@pytest.mark.parametrize("root", ["/model_weights", pytest.param("/", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("wrap", [np.bytes_, str])
 @pytest.mark.parametrize(
     "names", [("conv/kernel:0", "conv/bias:0"), ("conv_W_1:0", "conv_b_1:0"), ("a/b/kernel", "a/b/bias")]

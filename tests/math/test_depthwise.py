@@ -172,6 +172,7 @@ def test_an_add_and_no_pooling_join_a_depthwise_convolution(rng):
     assert np.allclose(model.forward(x, gradients="none"), model.forward(x), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_of_the_blocks(rng):
     model = inverted_residual()
     for layer in model.layers:

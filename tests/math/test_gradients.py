@@ -30,7 +30,8 @@ from minitl.testing import check_gradients
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 def test_every_gradient_of_a_layer_is_right(note_error, case, trainable, training):
     layer, x = case.layer(trainable), case.inputs(dtype=np.float64)
-    report = check_gradients(layer, x, training=training)
+    most = 60 if trainable and training else 12  # the other states share most of their lines with this one
+    report = check_gradients(layer, x, training=training, most=most)
     worst = max(report.errors.values(), default=0.0)  # whole numbers in a layer without parameters: no gradient at all
     assert worst <= 1e-7
     inputs = {f"x[{number}]": each for number, each in enumerate(x)} if isinstance(x, list) else {"x": x}

@@ -79,7 +79,9 @@ def test_the_pooler_and_all_gradients_are_pytorchs(golden):
 
 
 @pytest.mark.parametrize("arguments", [
-    {}, {"pooling": "cls"}, {"pooling": None, "activation": "gelu_tanh"}, {"types": True}, {"dropout": 0.2},
+    {"types": True},
+    *(pytest.param(each, marks=pytest.mark.slow) for each in ({}, {"pooling": "cls"}, {"dropout": 0.2},
+                                                              {"pooling": None, "activation": "gelu_tanh"})),
 ], ids=str)  # fmt: skip
 def test_gradients(rng, note_error, arguments):
     x = some_inputs(rng)

@@ -226,6 +226,7 @@ def test_imagenets_classes():
         vgg16.decode_predictions(predictions[:, :10])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no module resource to measure memory with")
 def test_loading_makes_no_second_copy(full_base):
     """59 MB of weights take 59 MB, whether the file is known or not; a process of its own measures the memory."""

@@ -82,6 +82,7 @@ def test_a_stopped_training_goes_on_with_the_same_draws(rng, tmp_path):
     assert not np.allclose(plain.get_weights()[0], whole.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_a_head_finds_more_of_a_rare_class(rng):
     """Two overlapping clouds of 300 and 20 examples: the best plain head calls nearly all of them the large one."""
     labels = np.repeat([0, 1], [300, 20])
