@@ -70,6 +70,7 @@ class Layer:
     training_only = ()  # those of config_names that change nothing in inference: "momentum" of BatchNormalization
     torch_names = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
     torch_axes = {}  # {parameter: how its axes are permuted}, where they differ: {"kernel": "(units, inputs) -> ..."}
+    torch_cells = {}  # {"" or "_reverse" behind PyTorch's names: (prefix of the parameters, recurrent layer)}
     torch_defaults = {}  # {argument: what PyTorch's layer has unless told otherwise}, which its files do not state
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
