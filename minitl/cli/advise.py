@@ -13,7 +13,7 @@ literature. A few batches through each block are timed. The held-back images
 are not used. With --backtest, every plan is carried out, and its predicted
 accuracy, time and memory are compared with the measured ones.
 
-minitl advise reviews.csv --base minilm
+minitl advise reviews.csv --base minilm --within 10
 
 With labelled texts: behind which layer of an encoder to cut, what that costs,
 and how accurate a head is that learns from 10, 50 or 200 texts of each class.
@@ -36,7 +36,7 @@ from . import photos_options
 from .texts_options import add_columns
 
 OF_TEXTS = ("length", "text", "label", "encoding")
-OF_PHOTOGRAPHS = ("within", "memory", "weights", "image_size", "backtest", "seeds")
+OF_PHOTOGRAPHS = ("memory", "weights", "image_size", "backtest", "seeds")
 TEXT_BASES = [name for name, base in BASES.items() if not base.reads_steps]
 HELP = "advise where to cut, what to unfreeze, and what it will cost"
 
@@ -114,7 +114,7 @@ def run_on_texts(options):
     refuse(options, OF_PHOTOGRAPHS, f"goes with photographs, and {options.photos} holds texts")
     names = ("base", "length", "text", "label", "encoding", "validation", "follow_links")
     given = {name: getattr(options, name) for name in names if photos_options.is_given(options, name)}
-    advice = advise_texts(options.photos, **given, keep_features=not options.no_cache)
+    advice = advise_texts(options.photos, within=options.within, **given, keep_features=not options.no_cache)
     print(f"\n{advice}", flush=True)
     write_json(options.json, advice.as_data())
 

@@ -4,6 +4,7 @@
     Conv2D       kernel            conv1.weight         (KH, KW, C, F) -> (F, C, KH, KW)
     Dense        kernel            fc1.weight           (inputs, units) -> (units, inputs)
     BatchNorm... moving_mean       bn1.running_mean     (and num_batches_tracked, which PyTorch wants and nobody reads)
+    LSTM         kernel            lstm.weight_ih_l0    (inputs, units) -> (units, inputs): `weights.recurrent_names`
 
 Each layer class states both itself (`torch_names`, `torch_axes`). Recurrent layers and attention are other arrays in
 PyTorch: `torch_modules`. PyTorch flattens maps in the order (C, H, W): the inputs of a dense layer behind a Flatten are
@@ -20,6 +21,7 @@ from ..files.atomic import replacing
 from ..layers import BatchNormalization
 from ..weights.naming import UNCLEAR, flattened_inputs
 from ..weights.place import permutation
+from ..weights.recurrent_names import recurrent_arrays
 from .torch_modules import arrays_of
 
 
@@ -37,25 +39,31 @@ def state_dict(model, names=None):
     flattened = flattened_inputs(model)
     for layer in model.layers:
         prefix = names.get(layer.name, layer.name)
-        of_module = arrays_of(layer)
-        if of_module is not None:
-            found.update({f"{prefix}.{name}": np.ascontiguousarray(array) for name, array in of_module.items()})
-            continue
-        for parameter in layer.weight_names:
-            if parameter not in layer.torch_names:
-                raise ArgumentError(
-                    f"layer '{layer.name}': PyTorch has no name for {parameter} of a {type(layer).__name__}. State it "
-                    "in the class (torch_names, torch_axes), or save the model with model.save."
-                )
-            name = f"{prefix}.{layer.torch_names[parameter]}"
+        if layer.torch_cells:
+            arrays = recurrent_arrays(layer)
+        else:
+            arrays = arrays_of(layer) or _arrays_of(layer, flattened.get(layer.name))
+        for word, array in arrays.items():
+            name = f"{prefix}.{word}"
             if name in found:
                 raise ArgumentError(f"two arrays would be called '{name}'; give the layers different names.")
-            found[name] = _in_torchs_order(layer, parameter, flattened.get(layer.name))
+            found[name] = np.ascontiguousarray(array)
         if isinstance(layer, BatchNormalization):  # PyTorch's has a weight and a bias in any case, and a count
             found.setdefault(f"{prefix}.weight", np.ones_like(layer.moving_mean))
             found.setdefault(f"{prefix}.bias", np.zeros_like(layer.moving_mean))
             found[f"{prefix}.num_batches_tracked"] = np.array(0, np.int64)
     return found
+
+
+def _arrays_of(layer, flattened):
+    """Return {PyTorch's name for a parameter: array} of a layer. Raises ArgumentError for one that PyTorch has not."""
+    for parameter in layer.weight_names:
+        if parameter not in layer.torch_names:
+            raise ArgumentError(
+                f"layer '{layer.name}': PyTorch has no name for {parameter} of a {type(layer).__name__}. State it "
+                "in the class (torch_names, torch_axes), or save the model with model.save."
+            )
+    return {layer.torch_names[name]: _in_torchs_order(layer, name, flattened) for name in layer.weight_names}
 
 
 def _in_torchs_order(layer, parameter, flattened):

@@ -1,14 +1,10 @@
 """Layers whose weights are several arrays of a PyTorch module, or one array of it made of several.
 
     layer                          module                      names
-    SimpleRNN, LSTM, GRU           nn.RNN, nn.LSTM, nn.GRU     weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0
-    Bidirectional                  the same, bidirectional     the same, and with _reverse behind each
     MultiHeadAttention             nn.MultiheadAttention       in_proj_weight, in_proj_bias, out_proj.weight, ...
     DepthwiseConv2D                nn.Conv2d with groups=C     weight, bias
 
-PyTorch's LSTM has the gates in the order i f g o, which is that of minitl's i f c o. Its GRU has them in the order
-r z n, where minitl's are z r h, and applies r behind the product with the state: it is `reset_after=True`. It keeps two
-biases; where minitl has one, the other is 0.
+Recurrent layers have names of their own in PyTorch: `weights.recurrent_names`.
 """
 
 import numpy as np
@@ -21,30 +17,6 @@ def arrays_of(layer):
     """Return {name in PyTorch's module: array} of a layer, or None for a layer whose own names say all."""
     write = MODULES.get(type(layer))
     return None if write is None else write(layer)
-
-
-def recurrent(layer, ending=""):
-    """Return the arrays of a recurrent layer. Raises ArgumentError for a GRU with reset_after=False."""
-    if isinstance(layer, layers.GRU) and not layer.reset_after:
-        raise ArgumentError(
-            f"layer '{layer.name}': PyTorch's GRU applies the reset gate behind the product with the state, and this "
-            "one, with reset_after=False, before it. Save the model with model.save."
-        )
-    units, gates = layer.units, layer.gates
-    order = np.arange(gates * units).reshape(gates, units)[[1, 0, 2] if gates == 3 else slice(None)].reshape(-1)
-    found = {"weight_ih_l0": layer.kernel.T[order], "weight_hh_l0": layer.recurrent_kernel.T[order]}
-    if layer.use_bias:
-        biases = np.zeros((2, gates * units), np.float32)
-        given = layer.bias.reshape(-1, gates * units)
-        biases[: len(given)] = given
-        found.update(bias_ih_l0=biases[0, order], bias_hh_l0=biases[1, order])
-    return {f"{name}{ending}": array for name, array in found.items()}
-
-
-def bidirectional(layer):
-    """Return the arrays of both directions."""
-    layer.lend()
-    return {**recurrent(layer.forward_layer), **recurrent(layer.backward_layer, "_reverse")}
 
 
 def attention(layer):
@@ -79,10 +51,6 @@ def depthwise(layer):
 
 
 MODULES = {
-    layers.Bidirectional: bidirectional,
     layers.DepthwiseConv2D: depthwise,
-    layers.GRU: recurrent,
-    layers.LSTM: recurrent,
     layers.MultiHeadAttention: attention,
-    layers.SimpleRNN: recurrent,
 }

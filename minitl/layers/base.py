@@ -65,6 +65,7 @@ class Layer:
     torch_axes: dict = {}  # {parameter: how its axes are permuted}, where they differ: "(units, inputs) -> ..."
     in_keras = True  # False if Keras has no layer of this name
     keras_operation: str | None = None  # Keras's operation on arrays in the place of this layer, which Keras lacks
+    torch_cells: dict = {}  # {"" or "_reverse" behind PyTorch's names: (prefix of the parameters, recurrent layer)}
     torch_defaults: dict = {}  # {argument: what PyTorch's layer has unless told otherwise}; its files do not state it
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):

@@ -69,6 +69,10 @@ class Bidirectional(Wrapper):
         return {"forward_": self.forward_layer, "backward_": self.backward_layer}
 
     @property
+    def torch_cells(self):
+        return {"_reverse" if each.go_backwards else "": (prefix, each) for prefix, each in self.inner.items()}
+
+    @property
     def input_axes(self):
         return {"forward_kernel": 0, "backward_kernel": 0}
 

@@ -24,6 +24,7 @@ class SimpleRNN(Recurrent):
 
     config_names = ("units", "activation", "use_bias", "dropout", "seed", "return_sequences", "return_state",
                     "go_backwards", "zero_output_for_mask")  # fmt: skip
+    torch_requires = {"activation": ("tanh", "relu")}
 
     @recurrent_arguments(seed_stands_last=True)
     def __init__(
@@ -79,6 +80,7 @@ class LSTM(_Gated):
     config_names = ("units", "activation", "recurrent_activation", "use_bias", "unit_forget_bias", "dropout", "seed",
                     "return_sequences", "return_state", "go_backwards", "zero_output_for_mask")  # fmt: skip
     gates, states = 4, 2
+    torch_requires = {"activation": ("tanh",), "recurrent_activation": ("sigmoid",)}
 
     @recurrent_arguments()
     def __init__(
@@ -134,6 +136,8 @@ class GRU(_Gated):
     config_names = ("units", "activation", "recurrent_activation", "use_bias", "dropout", "seed", "return_sequences",
                     "return_state", "go_backwards", "reset_after", "zero_output_for_mask")  # fmt: skip
     gates = 3
+    torch_gates = (1, 0, 2)  # z r h, of r z n
+    torch_requires = {"activation": ("tanh",), "recurrent_activation": ("sigmoid",), "reset_after": (True,)}
 
     @recurrent_arguments()
     def __init__(

@@ -56,6 +56,8 @@ class Recurrent(Layer):
     training_only = ("dropout", "seed", "unit_forget_bias")
     gates = 1
     states = 1  # h; and c in an LSTM
+    torch_gates = None  # the place of each gate among PyTorch's, where the orders differ
+    torch_requires = {}  # {argument: the values with which PyTorch's layer computes the same}
 
     def __init__(
         self,
@@ -137,6 +139,10 @@ class Recurrent(Layer):
         """Return the paths of the parameters in Keras's files, where a cell within the layer owns them."""
         paths = super().keras_paths().items()
         return {name: (f"{self.class_name}_cell/{legacy}", f"cell/{numbered}") for name, (legacy, numbered) in paths}
+
+    @property
+    def torch_cells(self):
+        return {"": ("", self)}
 
     def __call__(self, inputs, initial_state=None, **keywords):
         if initial_state is not None:

@@ -102,9 +102,9 @@ def load_from(file, model, partial=False, names=None, restore=False, skip_mismat
     for name in shared:
         for key in layers[name].weight_names:
             place = wanted[name][key]
-            stored = file.read(place.tensor, dtype=None)
+            stored, *more = (file.read(tensor, dtype=None) for tensor in place.tensors)
             with np.errstate(over="ignore"):
-                array = np.asarray(place.convert(stored), getattr(layers[name], key).dtype, order="C")
+                array = np.asarray(place.convert(stored, *more), getattr(layers[name], key).dtype, order="C")
             _check_finite(file, place, array)
             digest = digests[place.tensor.name] = file.digest(place.tensor, stored)
             own_name = own_names.get(place.tensor.name, name)
@@ -122,7 +122,7 @@ def load_from(file, model, partial=False, names=None, restore=False, skip_mismat
             else:
                 numbers = digest if array is stored else array_digest(array)
                 origins[name, key] = Origin(
-                    "copied", place.conversion, "", file.path.name, file.sha256, place.tensor.name, numbers,
+                    "copied", place.conversion, "", file.path.name, file.sha256, place.source, numbers,
                     before=before and before.origin.as_before(saved),
                 )  # fmt: skip
     file.check_unchanged()

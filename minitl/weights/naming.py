@@ -8,6 +8,7 @@ depends on the program that wrote the file:
                                                 in the order (C, H, W), minitl in the order (H, W, C). So the inputs
                                                 of the first dense layer behind a Flatten are reordered, too
                     'encoder.layer.0...'        a BERT's names: see `bert_names`
+                    'lstm.weight_ih_l0'         a recurrent layer's: see `recurrent_names`
     ONNX            chosen by the exporter      the operation that uses a tensor says what the tensor is; convolutions
                                                 as in PyTorch; the order behind a Flatten is PyTorch's if PyTorch
                                                 exported the file
@@ -30,6 +31,7 @@ from .formats.onnx_file import SCALED
 from .formats.stored_file import FLOATS, WITHIN
 from .known_names import TORCHVISION, match_counted_names, without_wrappers
 from .place import Place, permutation
+from .recurrent_names import recurrent_places
 
 __all__ = ["TORCHVISION", "Place", "flattened_inputs", "has_keras_layout", "own_places", "owner_of", "places"]
 
@@ -210,8 +212,10 @@ def _places_by_tensor_name(file, layers, names, flattened):
     for tensor in tensors:
         words.setdefault(prefixes[tensor.name], set()).add(tensor.name.rpartition(".")[2])
     producer = file.listing.texts.get("producer", "")
-    found = []
-    for tensor in tensors:
+    is_recurrent = not is_graph and any(layer.torch_cells for layer in layers.values())
+    found = recurrent_places(file, tensors, prefixes, layers, names) if is_recurrent else []
+    known = {tensor.name for place in found for tensor in place.tensors}
+    for tensor in (each for each in tensors if each.name not in known):
         prefix, last = prefixes[tensor.name], tensor.name.rpartition(".")[2]
         name = names.get(prefix, prefix)
         layer = layers.get(name) if prefix else None

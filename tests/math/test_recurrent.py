@@ -161,7 +161,7 @@ def test_before_the_first_real_step_the_output_is_0_and_the_states_stay(rng):
 @every_layer
 @pytest.mark.parametrize("backwards", [True, False])
 def test_a_masked_last_step_may_have_the_output_0(rng, make, backwards):
-    """By zero_output_for_mask, the one output of a sequence is that of its last step, which is 0 if it is masked."""
+    """The one output of a sequence is that of its last step; with zero_output_for_mask it is 0 if that is masked."""
     x, mask = rng.standard_normal((2, 3, 4)), np.array([[1, 1, 1], [1, 1, 0]], bool)
     x, mask = (x[:, ::-1], mask[:, ::-1]) if backwards else (x, mask)
     layer = make(U, zero_output_for_mask=True, return_state=True, go_backwards=backwards)

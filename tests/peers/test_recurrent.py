@@ -12,6 +12,7 @@ import torch
 from cases.layers import randomize
 
 import minitl.layers
+from minitl.export.state_dict import state_dict
 from minitl.layers import Input
 from minitl.models import Model, load_model
 
@@ -137,6 +138,72 @@ def test_pytorch(kind):
     found = layer.gradients["bias"].reshape(-1, len(order) * 3)
     assert_close(found[0], blocks(twin.bias_ih_l0.grad), 1e-5, "bias")
     assert_close(found[-1], blocks(twin.bias_hh_l0.grad), 1e-5, "second bias")
+
+
+MODULES = {"SimpleRNN": torch.nn.RNN, "LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU}
+STACKS = [  # layers, both directions, biases
+    (1, False, True), (1, True, True), (2, False, True), (3, True, True), (1, False, False), (2, True, False)
+]  # fmt: skip
+
+
+class Reader(torch.nn.Module):
+    """A module of recurrent layers that is a part of another, with a head."""
+
+    def __init__(self, kind, layers, both, bias):
+        super().__init__()
+        self.reader = MODULES[kind](4, 3, layers, bias=bias, batch_first=True, bidirectional=both)
+        self.head = torch.nn.Linear(6 if both else 3, 2)
+
+    def forward(self, x):
+        return self.head(self.reader(x)[0])
+
+
+def twin_of_reader(kind, layers, both, bias):
+    """Return minitl's model of the same layers, whose further ones have names of their own."""
+    x = inputs = Input((None, 4))
+    for name in ["reader", "behind_it", "last_one"][:layers]:
+        layer = getattr(minitl.layers, kind)(3, return_sequences=True, use_bias=bias, name=name)
+        x = (minitl.layers.Bidirectional(layer, name=name) if both else layer)(x)
+    return Model(inputs, minitl.layers.Dense(2, name="head")(x))
+
+
+@pytest.mark.parametrize("layers, both, bias", STACKS)
+@pytest.mark.parametrize("kind", MODULES)
+def test_pytorchs_files_go_both_ways(kind, layers, both, bias, tmp_path):
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    torch.manual_seed(3)
+    theirs, ours = Reader(kind, layers, both, bias), twin_of_reader(kind, layers, both, bias)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    x = random(2, 7, 4)
+    with torch.no_grad():
+        expected = theirs(torch.tensor(x))
+    save_file(theirs.state_dict(), tmp_path / "theirs.safetensors")
+    report = ours.load_weights(tmp_path / "theirs.safetensors")
+    assert report.parameters == ours.count_params() and not report.not_in_file
+    assert_close(ours.predict(x, verbose=0), expected, 1e-5, "minitl with PyTorch's weights")
+
+    names = {name: f"reader.{k}" for k, name in enumerate(["reader", "behind_it", "last_one"][:layers])}
+    written = state_dict(ours, {**names, "head": "head"})
+    state = {"head.weight": written["head.weight"], "head.bias": written["head.bias"]}
+    for k, prefix in enumerate(names.values()):
+        mine = {name.removeprefix(f"{prefix}."): each for name, each in written.items() if name.startswith(prefix)}
+        state.update({f"reader.{name.replace('_l0', f'_l{k}')}": each for name, each in mine.items()})
+    again = Reader(kind, layers, both, bias)
+    again.load_state_dict({name: torch.tensor(each) for name, each in state.items()})
+    with torch.no_grad():
+        assert_close(as_numpy(again(torch.tensor(x))), expected, 1e-5, "PyTorch with minitl's weights")
+
+
+def test_a_state_dict_of_a_single_module(tmp_path):
+    """The file of `torch.save(lstm.state_dict())` has no name for the module."""
+    theirs, x = torch.nn.LSTM(4, 3, 2, batch_first=True), random(2, 5, 4)
+    torch.save(theirs.state_dict(), tmp_path / "lstm.pth")
+    inputs = Input((None, 4))
+    first, second = (minitl.layers.LSTM(3, return_sequences=True) for _ in range(2))
+    ours = Model(inputs, second(first(inputs)))
+    ours.load_weights(tmp_path / "lstm.pth")
+    assert_close(ours.predict(x, verbose=0), theirs(torch.tensor(x))[0], 1e-5)
 
 
 def network(layers, inputs, model):

@@ -27,7 +27,7 @@ from minitl.recipes import (
 )
 from minitl.recipes.epoch_lines import EpochLines
 from minitl.recipes.tasks import task_of
-from minitl.recipes.texts import TextClassifier, bases, settings
+from minitl.recipes.texts import TextClassifier, advice, bases, settings
 from minitl.recipes.texts.advice import few_shot
 from minitl.recipes.texts.prediction import texts_in
 from minitl.recipes.texts.source import StateRows, TextSource
@@ -327,8 +327,8 @@ def test_options_of_other_tasks_are_refused(reviews, capsys):
     for option in (["--mirror"], ["--network", "unet"], ["--image-size", "64"], ["--no-scratch"]):
         assert cli.main(["finetune", str(reviews), *option]) == 1
         assert option[0] in capsys.readouterr().err
-    assert cli.main(["advise", str(reviews), "--within", "3"]) == 1
-    assert "--within goes with photographs" in capsys.readouterr().err
+    assert cli.main(["advise", str(reviews), "--memory", "3"]) == 1
+    assert "--memory goes with photographs" in capsys.readouterr().err
     assert cli.main(["finetune", "--length", "30"]) == 1 and "--length" in capsys.readouterr().err
 
 
@@ -533,6 +533,25 @@ def test_advice_on_an_encoder(reviews, minilm, tmp_path, capsys):
         advise_texts(reviews, base="lstm", verbose=0)
     with pytest.raises(SettingError, match="does not go with advise_texts"):
         advise_texts(reviews, cut="embeddings", verbose=0)
+
+
+@pytest.mark.parametrize("seconds, cut, fits", [(None, None, True), (250, None, True), (100, "embeddings", True),
+                                                (50, "embeddings", False)])  # fmt: skip
+def test_advice_within_a_time(reviews, minilm, monkeypatch, capsys, tmp_path, seconds, cut, fits):
+    """Eighty texts take 80 s up to the first end, 160 s to the second, 240 s to the third; the heads take no time."""
+    per_text = {"embeddings": 1.0, "layer_0": 2.0, "layer_1": 3.0}
+    monkeypatch.setattr(advice, "seconds_of_ends", lambda job, source: per_text)
+    monkeypatch.setattr(advice.TextAdvice, "_head_epoch", lambda self, features, settings: 0.0)
+    limit = [] if seconds is None else ["--within", str(seconds / 60)]
+    arguments = ["advise", str(reviews), "--base", "minilm", "--json", str(tmp_path / "a.json"), *limit]
+    assert cli.main(arguments) == 0
+    found, text = json.loads((tmp_path / "a.json").read_text()), capsys.readouterr().out
+    assert found["fits"] == fits
+    assert found["advised"] == cut or (cut is None and found["advised"] in found["cannot_be_told_apart"])
+    assert ("no plan fits into 0.833333 minutes. The fastest is a head on" in " ".join(text.split())) == (not fits)
+    assert ("--cut embeddings" in found["command"]) == (found["advised"] == "embeddings")
+    with pytest.raises(SettingError, match="within is 0"):
+        advise_texts(reviews, base="minilm", within=0, verbose=0)
 
 
 def test_few_shot_learns_from_so_many_and_measures_on_the_others():

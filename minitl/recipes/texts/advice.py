@@ -14,6 +14,7 @@ for another task often come from a layer before them.
 import shlex
 import time
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,10 @@ from ...progress import Progress
 from ...terminal import counted, printable, silent_unless, table, wrapped
 from ...training import ridge_head
 from ...transfer import freeze
+from ..advice.advising import require_limits
 from ..advice.costs import STANDSTILL, median_seconds, seconds_of
 from ..advice.judging import judge, rank
+from ..advice.plans import choose
 from ..advice.words import about_cuts, cut_data, cuts_table, duration
 from ..head_choice import cost_of_choice
 from ..heads import learning_layers
@@ -50,17 +53,37 @@ NOT_TO_ADVISE = (
 )  # fmt: skip
 
 
+class TextPlan(NamedTuple):
+    """One way to fine-tune: what learns, the arguments of the command, and the predicted seconds of its phases.
+
+    cut   the last layer kept, if the head learns alone; else None
+    """
+
+    what: str
+    arguments: list
+    first_pass: float
+    stage_1: float
+    stage_2: float
+    cut: str | None = None
+
+    @property
+    def seconds(self):
+        """Return the predicted seconds of all phases."""
+        return self.first_pass + self.stage_1 + self.stage_2
+
+
 class TextAdvice:
     """Advice on a fine-tuning for texts. Printed, it is a page of tables, with the command to run at its end.
 
     ranking     the ends in order: `advice.judging.Ranking`;   advised   the `CutScores` of the end to cut behind
     seconds     {end: seconds of a text from the tokens to this end, frozen}
-    plans       [(what learns, arguments of the command, seconds of the first pass, of stage 1, of stage 2)]
+    plans       `TextPlan`s;   plan   that of a head on the advised end
+    within      the most minutes that it may take, or None;   fits   False if no plan is within them
     few         {texts of a class: (mean accuracy, lowest, highest)} on the texts that were not drawn
     """
 
-    def __init__(self, path, settings):
-        self.path, self.settings = str(path), settings
+    def __init__(self, path, settings, within=None):
+        self.path, self.settings, self.within = str(path), settings, within
         job = TextStages(settings.settled(), RunFolder(path))  # nothing is written there
         job.find(path)
         with Progress(f"Loading {settings.base}"):
@@ -85,21 +108,24 @@ class TextAdvice:
                 bar.advance(1)
         self.seconds = seconds_of_ends(job, self.source)
         self.ranking = rank(judged, [self.seconds[cut.name] for cut in judged])
-        self.advised = self.ranking.advised
         self.plans = self._plans(job.settings, features)
+        ends = {cut.name: cut for cut in [self.ranking.advised, *self.ranking.order]}  # in the order of preference
+        heads = {plan.cut: plan for plan in self.plans if plan.cut}
+        self.plan, self.fits = choose([heads[name] for name in ends], within and within * 60)
+        self.advised = ends[self.plan.cut]
         self.few = few_shot(features[self.advised.name], self.labels, classes, settings.seed)
 
     def _plans(self, settings, features):
         """Return the plans: a head behind each end, and the last layers with it."""
         base, (train, val) = BASES[settings.base], (len(self.folder.train), len(self.folder.val))
-        epoch = self._head_epoch(features[self.advised.name], settings) * train / len(self.labels)
+        epoch = self._head_epoch(features[self.ranking.advised.name], settings) * train / len(self.labels)
         stage_1 = (settings.epochs + cost_of_choice(settings.epochs, train)) * epoch
         plans = []
         for end in base.ends:
             first = (train + val) * self.seconds[end]
             cut = [] if end == base.ends[-1] else ["--cut", end]
-            plans.append((f"a head on {end}", [*cut, "--unfreeze", "none"], first, stage_1, 0.0))
-        cut = self.advised.name
+            plans.append(TextPlan(f"a head on {end}", [*cut, "--unfreeze", "none"], first, stage_1, 0.0, end))
+        cut = self.ranking.advised.name
         ends = base.ends[: base.ends.index(cut) + 1]
         for part in ends[-2:] if len(ends) > 1 else ends:
             before = base.parts[part]
@@ -108,7 +134,7 @@ class TextAdvice:
             first = (train + val) * (self.seconds[cut] + (self.seconds[before] if before else 0.0))
             arguments = [*([] if cut == base.ends[-1] else ["--cut", cut]), "--unfreeze", part]
             what = f"{cut} and the head" if part == cut else f"{part} to {cut}, and the head"
-            plans.append((what, arguments, first, stage_1, stage_2))
+            plans.append(TextPlan(what, arguments, first, stage_1, stage_2))
         return plans
 
     def _head_epoch(self, features, settings):
@@ -149,8 +175,9 @@ class TextAdvice:
         rows = [["up to", "ms a text"], *([end, f"{1000 * each:.2f}"] for end, each in self.seconds.items())]
         lines += [f"The cost of {base}, frozen, on this machine", "", table(rows), ""]
         rows = [["what learns", "first pass", "stage 1", "stage 2", "in all"]]
-        for name, _, *seconds in self.plans:
-            rows.append([name, *(duration(each) if each else "" for each in (*seconds, sum(seconds)))])
+        for plan in self.plans:
+            seconds = plan.first_pass, plan.stage_1, plan.stage_2, plan.seconds
+            rows.append([plan.what, *(duration(each) if each else "" for each in seconds)])
         train, val = len(self.folder.train), len(self.folder.val)
         lines += [f"The cost of each plan, with {counted(train, 'training text')} and {val:,} held back", "",
                   table(rows), "", wrapped("The next run finds the kept features: there is no first pass then, but for "
@@ -162,10 +189,19 @@ class TextAdvice:
             rows += [[f"{n}", f"{mean:.3f}", f"{low:.3f} to {high:.3f}"] for n, (mean, low, high) in self.few.items()]
             rows.append(["all", f"{self.advised.accuracy:.3f}", ""])
             lines += [table(rows), ""]
-        first = self.ranking.order[0]
-        why = "" if self.advised is first else f" It cannot be told apart from {first.name}, and is cheaper."
-        lines += [wrapped(f"Advice: cut behind {self.advised.name}.{why}"), "", f"    {printable(self.command)}"]
+        lines += [wrapped(f"Advice: {self._reason()}"), "", f"    {printable(self.command)}"]
         return "\n".join(lines)
+
+    def _reason(self):
+        """Return what is advised and why, in a sentence or two."""
+        first, preferred = self.ranking.order[0], self.ranking.advised
+        if not self.fits:
+            fastest = f"{self.plan.what}: {duration(self.plan.seconds)}"
+            return f"no plan fits into {self.within:g} minutes. The fastest is {fastest}."
+        text = f"cut behind {self.advised.name}."
+        if self.advised is not preferred:
+            return f"{text} It is the best place that fits; {preferred.name} would be better."
+        return text if preferred is first else f"{text} It cannot be told apart from {first.name}, and is cheaper."
 
     def as_data(self):
         """Return the advice, as JSON can hold it."""
@@ -176,7 +212,8 @@ class TextAdvice:
             "cuts": [cut_data(cut, behind) for cut, behind in zip(ranking.order, ranking.behind)],
             "cannot_be_told_apart": ranking.equals,
             "seconds_a_text": self.seconds,
-            "plans": [dict(zip(keys, plan)) for plan in self.plans],
+            "plans": [{key: getattr(plan, key) for key in keys} for plan in self.plans],
+            "fits": self.fits,
             "few_shot": {str(n): list(figures) for n, figures in self.few.items()},
             "advised": self.advised.name,
             "command": self.command,
@@ -184,12 +221,16 @@ class TextAdvice:
         }
 
 
-def advise_texts(path: AnyPath, settings: TextSettings | None = None, verbose: int = 1, **changes) -> TextAdvice:
+def advise_texts(
+    path: AnyPath, settings: TextSettings | None = None, within=None, verbose: int = 1, **changes
+) -> TextAdvice:
     """Return `TextAdvice` on labelled texts. The texts that are held back are not used.
 
     settings, changes   as for `finetune_texts`: base="minilm", length, ... The base "lstm" has one place to cut
+    within              the most minutes that a plan may take
     """
     require_path("path", path)
+    require_limits(within=within)
     settings = settings_from(TextSettings, settings, changes)
     for name in NOT_TO_ADVISE:
         if getattr(settings, name) != getattr(TextSettings, name):
@@ -199,7 +240,7 @@ def advise_texts(path: AnyPath, settings: TextSettings | None = None, verbose: i
         some = " or ".join(name for name, base in BASES.items() if not base.reads_steps)
         raise SettingError(text, "base", base=settings.base, some=some)
     with silent_unless(verbose), interruption.graceful():
-        return TextAdvice(path, settings)
+        return TextAdvice(path, settings, within)
 
 
 def some_of(texts):
