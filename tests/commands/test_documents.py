@@ -34,7 +34,7 @@ ELSEWHERE = {
     "minitl/course/add_your_own.md": "test_add_your_own.py puts its blocks into a copy of the repository",
 }
 # Programs and commands that take more than five seconds, by a part of their text.
-SLOW = ["finetune_photographs(", "evaluate_folder(", "finetune_detection(", "finetune_segmentation("]
+SLOW = ["finetune_photographs(", "evaluate_folder(", "finetune_detection(", "finetune_segmentation(", "GridSearchCV("]
 # Commands that take seconds and need nothing but a bare clone. All others only parse: they train, measure or download,
 # or are run by the test of the course.
 RUN = [
@@ -125,7 +125,7 @@ def folders(tmp_path_factory):
 
 def stand_ins(folder, text, request):
     """Put what a program or command names and a bare clone lacks into `folder`; skip where a package is missing."""
-    if "minitl.recipes" in text:
+    if "minitl.recipes" in text or "minitl.sklearn" in text:
         names = [name for name in ("photos", "other_photos") if f'"{name}"' in text]
         image = pytest.importorskip("PIL.Image", reason="photographs need the extra 'images'")
         for name in names:
@@ -140,7 +140,7 @@ def stand_ins(folder, text, request):
         for name in ("garden.jpg", "blood.jpg"):
             if name in text:
                 image.new("RGB", (60, 50), (90, 140, 60)).save(folder / name)
-    if re.search(r"finetune_(photographs|detection|segmentation)\(|weights=\"imagenet\"\)", text):
+    if re.search(r"finetune_(photographs|detection|segmentation)\(|TransferFeatures\(|weights=\"imagenet\"\)", text):
         base = request.getfixturevalue("full_base")
         models = Path(os.environ["MINITL_HOME"]) / "models"
         models.mkdir(parents=True, exist_ok=True)
