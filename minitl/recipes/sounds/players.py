@@ -7,6 +7,7 @@ import wave
 import numpy as np
 
 from ...data import resize
+from ...data.sound.lengths import centred
 from ...kernels.mel import log_mel
 from ..report.heat import coloured
 from ..report.html import figure, image, join, tag
@@ -37,11 +38,14 @@ def spectrogram(samples, rate):
     return resize(coloured(share.T[::-1])[None].astype(np.float32), HEIGHT, WIDTH)[0].round().astype(np.uint8)
 
 
+def middle(sound):
+    """Return the samples in the middle of a `Sound`: `MOST_SECONDS` at most."""
+    return centred(sound.samples, min(len(sound.samples), round(MOST_SECONDS * sound.rate)))
+
+
 def player(sound, name, caption):
     """Return the spectrogram of a `Sound`, and a player for its middle, as HTML."""
-    most = round(MOST_SECONDS * sound.rate)
-    start = max(0, (len(sound.samples) - most) // 2)
-    samples = sound.samples[start : start + most]
+    samples = middle(sound)
     source = f"data:audio/wav;base64,{base64.b64encode(wav_bytes(samples, sound.rate)).decode()}"
     shown = image(spectrogram(samples, sound.rate), f"the spectrogram of {name}")
     heard = tag("audio", "", src=source, controls="controls", preload="none", aria_label=f"play {name}")

@@ -71,7 +71,7 @@ class SoundClassifier:
         )
 
     def example(self, sound):
-        """Return what the model is given of a `Sound`: (T, ...). Raises DataError for silence, and for one too short."""
+        """Return what the model is given of a `Sound`: (T, ...). Raises DataError for silence, or a short one."""
         fault = fault_of(sound, SHORTEST, LONGEST)
         if fault:
             raise DataError(fault)

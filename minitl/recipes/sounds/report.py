@@ -140,8 +140,8 @@ def _six_steps(job):
         ("Remove", "what stands behind the vectors of the base, if anything does."),
         ("Add", f"new layers: {head}."),
         ("Adapt", f"input: {heard}, at {job.prepare.rate:,} Hz; output: {len(job.folder.class_names)} classes."),
-        ("Freeze and fine-tune", f"every recording goes once through the frozen base, and its vector is kept. {learned} "
-         "learned."),
+        ("Freeze and fine-tune", "every recording goes once through the frozen base, and its vector is kept. "
+         f"{learned} learned."),
     ]  # fmt: skip
 
 

@@ -54,8 +54,8 @@ class SoundStages(TwoStages):
             return
         groups = self.folder.groups
         if len(groups) < 2:
-            raise DataError(f"{self.folder.path}: has one {self.settings.leave_out} only, '{groups[0]}'. Nothing can be "
-                            "learned while it is left out.")  # fmt: skip
+            only = f"has one {self.settings.leave_out} only, '{groups[0]}'"
+            raise DataError(f"{self.folder.path}: {only}. Nothing can be learned while it is left out.")
         for group in groups:
             self.folder.divided(lambda each, group=group: each.group == group)
 
@@ -147,8 +147,8 @@ def found_sounds(path, pattern, group, share, strict=False, follow_links=False):
             f"{path}: expected a folder of recordings, found {'a file' if Path(path).exists() else 'none'}."
         )
     if group is not None and pattern is None:
-        raise SettingError("{} or {} names a word of a pattern: give {} as well, such as '{{class}}/{{speaker}}_*'."
-                           .replace("{{", "{{{{").replace("}}", "}}}}"), "group", "leave_out", "pattern")  # fmt: skip
+        text = "{} or {} names a word of a pattern: give {} as well, such as '{{class}}/{{speaker}}_*'."
+        raise SettingError(text, "group", "leave_out", "pattern")
     try:
         return audit_sounds(path, pattern, group, share, strict=strict, follow_links=follow_links)
     except ArgumentError as error:
