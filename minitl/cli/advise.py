@@ -17,6 +17,12 @@ minitl advise reviews.csv --base minilm --within 10
 
 With labelled texts: behind which layer of an encoder to cut, what that costs,
 and how accurate a head is that learns from 10, 50 or 200 texts of each class.
+
+minitl advise digits/ --pattern '{class}_{speaker}_*' --group speaker
+
+With recordings: which base hears best what is to be told apart. All bases
+whose weights are on this machine are compared by cross-validation; groups are
+kept whole.
 """
 
 from .. import interruption
@@ -29,13 +35,17 @@ from ..recipes.advice import advise_bases, advise_clothing, advise_photographs
 from ..recipes.advice.advising import SEEDS
 from ..recipes.advice.bases import ALL
 from ..recipes.settings import PhotographSettings, option
+from ..recipes.sounds import SoundSettings, advise_sounds
+from ..recipes.sounds.settings import BASES as SOUND_BASES
 from ..recipes.tasks import TASKS, task_of
 from ..recipes.texts.advice import advise_texts
 from ..recipes.texts.settings import BASES, TextSettings
 from . import photos_options
+from .sounds_options import add_names
 from .texts_options import add_columns
 
 OF_TEXTS = ("length", "text", "label", "encoding")
+OF_SOUNDS = ("pattern", "group", "seconds")
 OF_PHOTOGRAPHS = ("memory", "weights", "image_size", "backtest", "seeds")
 TEXT_BASES = [name for name, base in BASES.items() if not base.reads_steps]
 HELP = "advise where to cut, what to unfreeze, and what it will cost"
@@ -48,17 +58,17 @@ def add_arguments(parser):
         "photos",
         metavar="PHOTOS",
         nargs="?",
-        help="a folder with a subfolder of photographs for each class; or labelled texts",
+        help="a folder with a subfolder of photographs for each class; or labelled texts or recordings",
     )
     add("--within", type=float, metavar="MINUTES", help="advise the best plan that takes no longer than this")
     add("--memory", type=float, metavar="GB", help="advise the best plan that takes no more memory than this")
     add(
         "--base",
         metavar="NETWORK",
-        choices=[*bases(), ALL, *TEXT_BASES],
+        choices=list(dict.fromkeys([*bases(), ALL, *TEXT_BASES, *SOUND_BASES])),
         help=f"choose the pre-trained network: {', '.join(bases())}; {ALL} compares those whose weights are on this "
         f"machine (default: {PhotographSettings.base}); for texts: {', '.join(TEXT_BASES)} (default: "
-        f"{TextSettings.base})",
+        f"{TextSettings.base}); for recordings: {', '.join(SOUND_BASES)} (default: {ALL})",
     )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")
@@ -73,6 +83,9 @@ def add_arguments(parser):
     of_texts = parser.add_argument_group("with texts").add_argument
     of_texts("--length", type=int, metavar="N", help="read so many tokens of a text at most (default: the base's own)")
     add_columns(of_texts)
+    of_sounds = parser.add_argument_group("with recordings").add_argument
+    of_sounds("--seconds", type=float, metavar="S", help="hear so much of a recording, its middle")
+    add_names(of_sounds)
 
 
 def run(options):
@@ -81,6 +94,10 @@ def run(options):
     if options.photos is not None and task_of(options.photos) == "texts":
         run_on_texts(options)
         return
+    if options.photos is not None and task_of(options.photos) == "sounds":
+        run_on_sounds(options)
+        return
+    refuse(options, OF_SOUNDS, "goes with recordings: minitl advise RECORDINGS/")
     refuse(options, OF_TEXTS, "goes with texts: minitl advise TEXTS")
     if options.seeds is not None and not options.backtest:
         raise ArgumentError("--seeds goes with --backtest, which runs each plan with so many seeds.")
@@ -112,9 +129,22 @@ def run(options):
 def run_on_texts(options):
     """Run the command on labelled texts."""
     refuse(options, OF_PHOTOGRAPHS, f"goes with photographs, and {options.photos} holds texts")
+    refuse(options, OF_SOUNDS, f"goes with recordings, and {options.photos} holds texts")
     names = ("base", "length", "text", "label", "encoding", "validation", "follow_links")
     given = {name: getattr(options, name) for name in names if photos_options.is_given(options, name)}
     advice = advise_texts(options.photos, within=options.within, **given, keep_features=not options.no_cache)
+    print(f"\n{advice}", flush=True)
+    write_json(options.json, advice.as_data())
+
+
+def run_on_sounds(options):
+    """Run the command on labelled recordings."""
+    refuse(options, ("within", *OF_PHOTOGRAPHS), f"goes with photographs, and {options.photos} holds recordings")
+    refuse(options, OF_TEXTS, f"goes with texts, and {options.photos} holds recordings")
+    names = ("base", "seconds", "pattern", "group", "validation", "follow_links")
+    given = {name: getattr(options, name) for name in names if photos_options.is_given(options, name)}
+    settings = SoundSettings(**{"base": ALL, **given}, keep_features=not options.no_cache)
+    advice = advise_sounds(options.photos, settings)
     print(f"\n{advice}", flush=True)
     write_json(options.json, advice.as_data())
 

@@ -1,4 +1,4 @@
-"""Measure a saved model on photographs or texts.
+"""Measure a saved model on photographs, texts or recordings.
 
 minitl evaluate model.h5 photos/val
 minitl evaluate model.h5 photos/val --json results.json
@@ -16,6 +16,11 @@ minitl evaluate reviews.h5 other_reviews.csv
 
 A model for texts takes labelled texts in a file or a folder. Where these have
 a test part, it is measured on this part.
+
+minitl evaluate digits.h5 others/ --pattern '{class}_*'
+
+A model for recordings takes a folder of them. --pattern and --group are those
+that it learned with, unless told otherwise.
 """
 
 from ..errors import ArgumentError
@@ -23,10 +28,12 @@ from ..files.results import write_json
 from ..files.writable import check_writable
 from ..recipes.prediction import opened_model, task_of_model
 from ..recipes.tasks import task_called
+from .sounds_options import add_names
 from .texts_options import add_columns
 
-HELP = "measure a saved model on a folder of photographs, or on labelled texts"
+HELP = "measure a saved model on a folder of photographs, labelled texts or recordings"
 OF_TEXTS = ("text", "label", "encoding")
+OF_SOUNDS = ("pattern", "group")
 
 
 def add_arguments(parser):
@@ -36,6 +43,7 @@ def add_arguments(parser):
     parser.add_argument("--strict", action="store_true", help="stop at the first file or row that cannot be used")
     parser.add_argument("--follow-links", action="store_true", help="follow links that lead out of the folder")
     add_columns(parser.add_argument_group("with texts").add_argument)
+    add_names(parser.add_argument_group("with recordings").add_argument)
 
 
 def run(options):
@@ -43,9 +51,11 @@ def run(options):
     check_writable(options.json)
     model, name = opened_model(options.model)
     task = task_called(task_of_model(model), name)
-    given = {each: getattr(options, each) for each in OF_TEXTS if getattr(options, each) is not None}
-    if given and task_of_model(model) != "texts":
-        raise ArgumentError(f"--{next(iter(given))} goes with a model for texts, and {name} is for {task.holds}.")
+    given = {each: getattr(options, each) for each in (*OF_TEXTS, *OF_SOUNDS) if getattr(options, each) is not None}
+    for own, words, names in ("texts", "texts", OF_TEXTS), ("sounds", "recordings", OF_SOUNDS):
+        wrong = [each for each in given if each in names]
+        if wrong and task_of_model(model) != own:
+            raise ArgumentError(f"--{wrong[0]} goes with a model for {words}, and {name} is for {task.holds}.")
     evaluation, left_out = task.evaluate(
         (model, name), options.folder, strict=options.strict, follow_links=options.follow_links, **given
     )

@@ -32,6 +32,13 @@ With labelled texts (a .csv, .tsv or .jsonl with the columns text and label;
 or a folder with .txt files for each class), it learns the class of a text:
 see recipes/texts/job.py. The word vectors of --base glove and lstm are
 bundled; minilm is fetched once (91 MB).
+
+minitl finetune sounds/ --save sounds.h5
+minitl finetune digits/ --pattern '{class}_{speaker}_*' --leave-out speaker
+
+With recordings (a subfolder for each class, or names by a pattern), it learns
+the class of a recording: see recipes/sounds/job.py. --base speech hears words,
+--base speaker voices; their weights are fetched once (1.3 and 17 MB).
 """
 
 import shlex
@@ -48,9 +55,9 @@ from ..recipes.run_folder import RunFolder
 from ..recipes.settings import SEVERAL, TOGETHER
 from ..recipes.tasks import TASKS, task_called, task_of
 from ..terminal import printable, wrapped
-from . import boxes_options, photos_options, places_options, texts_options
+from . import boxes_options, photos_options, places_options, sounds_options, texts_options
 
-HELP = "fine-tune a network on the bundled images, or on your photographs or texts (the main job)"
+HELP = "fine-tune a network on the bundled images, or on your photographs, texts or recordings (the main job)"
 
 
 def add_arguments(parser):
@@ -60,7 +67,7 @@ def add_arguments(parser):
         metavar="PHOTOS",
         nargs="?",
         help="a folder with a subfolder of photographs for each class, with images/ and masks/, or with boxes; or a "
-        "file or folder of labelled texts",
+        "file or folder of labelled texts; or a folder of recordings",
     )
     parser.add_argument(
         "--task", choices=list(TASKS), help="say what is to be learned, where the folder does not show it"
@@ -92,6 +99,7 @@ def add_arguments(parser):
     places_options.add_arguments(parser)
     boxes_options.add_arguments(parser)
     texts_options.add_arguments(parser)
+    sounds_options.add_arguments(parser)
 
 
 def default(name):
@@ -142,6 +150,8 @@ def run_on_photographs(options, kinds):
         settings = photos_options.settings_of(options)
     elif name == "texts":
         settings = texts_options.settings_of(options)
+    elif name == "sounds":
+        settings = sounds_options.settings_of(options)
     else:
         settings = places_options.settings_of(options, task.settings)
     try:

@@ -18,6 +18,7 @@ from ..recipes.settings import (
     PhotographSettings,
     option,
 )
+from ..recipes.sounds.settings import BASES as SOUND_BASES
 from ..recipes.texts.settings import BASES
 from ..recipes.view import DEFAULT_VIEW, VIEWS
 from ..terminal import columns
@@ -36,9 +37,9 @@ def add_arguments(parser):
     add(
         "--base",
         metavar="NETWORK",
-        choices=[*bases(), *BASES],
+        choices=list(dict.fromkeys([*bases(), *BASES, *SOUND_BASES])),
         help=f"choose the pre-trained network: {', '.join(bases())} (default: {DEFAULTS.base}); with texts: "
-        f"{', '.join(BASES)}",
+        f"{', '.join(BASES)}; with recordings: {', '.join(SOUND_BASES)}",
     )
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add(
@@ -192,7 +193,7 @@ def size_in_pixels(text):
 
 
 # The options that are no settings of a task, and where each of them acts.
-ALL_TASKS = ("images", "segment", "detect", "texts")
+ALL_TASKS = ("images", "segment", "detect", "texts", "sounds")
 OTHERS = {"find_rate": ("images",), "no_cache": ALL_TASKS, "dry_run": ALL_TASKS, "no_scratch": ()}
 ALWAYS = ("photos", "task", "json", "run")  # go with everything
 

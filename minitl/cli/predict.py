@@ -1,4 +1,4 @@
-"""Predict with a model: the class of images, pixels or texts, or boxes.
+"""Predict with a model: the class of images, pixels, texts or sounds, or boxes.
 
 minitl finetune --save model.h5
 minitl predict model.h5                      ten bundled test images and labels
@@ -9,6 +9,7 @@ minitl predict --base efficientnet_lite0 dog.jpg    one of ImageNet's classes
 minitl predict streets.h5 photos/ --out found    masks, overlays, COCO file
 minitl predict cells.h5 blood.jpg --out found    boxes on the images, COCO file
 minitl predict reviews.h5 "a fine film" new.csv    texts, and files of them
+minitl predict digits.h5 seven.wav recordings/     recordings of any rate
 
 Each line is printed as soon as it is known. A file that cannot be read is
 named, the others are predicted, and the exit status is 1. Photographs need
@@ -47,18 +48,19 @@ from ..recipes.prediction import (
 )
 from ..recipes.segmentation import SegmentedLines, Segmenter, segment_each, segment_into
 from ..recipes.settings import option
+from ..recipes.sounds import SoundClassifier, classify_sounds_each
 from ..recipes.tasks import task_called
 from ..recipes.texts import TextClassifier, classify_texts_each
 from ..recipes.texts.prediction import ClassifiedTexts
 from ..recipes.texts.settings import TextFileError
 from ..terminal import counted, printable, wrapped
 
-HELP = "predict the class of images, pixels or texts, or find boxes, with a model"
+HELP = "predict the class of images, pixels, texts or sounds, or find boxes, with a model"
 
 # The options that go with some tasks only.
 ONLY = {
     "text": ("texts",),
-    "top": ("images", "texts"),
+    "top": ("images", "texts", "sounds"),
     "out": ("segment", "detect"),
     "score": ("detect",),
     "scale": ("segment",),
@@ -225,6 +227,34 @@ def classify_some_texts(options, model, texts):
     return 0
 
 
+def classify_recordings(options, model, files):
+    """Print the classes of recordings. Returns the number of those that cannot be read."""
+    top = whole_number(MOST_PROBABLE if options.top is None else options.top, "--top")
+    classifier, failed, done, cut = SoundClassifier(model), 0, 0, 0
+    top = min(top, len(classifier.class_names))
+    lines = ClassifiedLines(files or [""], classifier.class_names, top)
+    with json_list(options.json) as add, csv_rows(options.csv) as write:
+        names = (f"{name}_{k + 1}" for k in range(top) for name in ("class", "probability"))
+        write(["file", "seconds", "heard", *names, "error"])
+        for result in classify_sounds_each(classifier, files, top):
+            add(result)
+            if "error" in result:
+                failed += 1
+                write([result["file"], "", "", *[""] * (2 * top), result["error"]])
+                say_error(result)
+                continue
+            cells = [cell for each in result["predictions"] for cell in (each["class"], each["probability"])]
+            write([result["file"], result["seconds"], result["heard"], *cells, ""])
+            if not done:
+                print(lines.header())
+            done, cut = done + 1, cut + (result["heard"] < result["seconds"])
+            print(lines.line(result), flush=True)
+    if cut:
+        words = f"{counted(cut, 'recording')} longer than {classifier.seconds:g} s: the middle was heard, not the ends."
+        print(wrapped(words))
+    return failed
+
+
 def say_error(result):
     """Print which file cannot be read, and why."""
     print(printable(f"minitl: {result['file']}: {result['error']}"), file=sys.stderr, flush=True)
@@ -236,4 +266,5 @@ PREDICT = {
     "segment": segment_files,
     "detect": find_boxes,
     "texts": classify_some_texts,
+    "sounds": classify_recordings,
 }

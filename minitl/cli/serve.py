@@ -1,15 +1,17 @@
-"""Show a page in the browser, to ask a model about photographs or texts.
+"""Show a page in the browser, to ask a model about photographs, texts or sounds.
 
 minitl serve model.h5                  the page is at http://127.0.0.1:8000/
 minitl serve model.h5 --port 0         any free port
 minitl serve vgg16                     a published network, ImageNet's classes
 minitl serve reviews.h5                a model for texts: type a sentence
+minitl serve digits.h5                 a model for recordings: WAV files
 
 The page shows the answer, its probabilities, and the places in the photograph
 that speak for it (Grad-CAM). For pixels and boxes, it shows them on the
 photograph; for texts, the words that decided. Programs ask in the same way:
 
 curl --data-binary @garden.jpg http://127.0.0.1:8000/predict
+curl --data-binary @seven.wav http://127.0.0.1:8000/predict
 curl --data-binary '{"text": "a fine film"}' http://127.0.0.1:8000/predict
 
 Only this machine reaches the page. --host 0.0.0.0 lets others in: there is no

@@ -17,6 +17,7 @@ Read in this order:
     segmentation      the same job for masks: the class of each pixel;   places   its steps
     detection         the same job for boxes around things
     texts             the same job for the class of a text, and search by meaning
+    sounds            the same job for the class of a recording
     language          a small language model: trained on a text, it writes
     tasks             which of these jobs a folder is meant for
     rehearsal         a dry run: what a job would do
@@ -39,6 +40,7 @@ from .prediction import classify, evaluate_folder
 from .rehearsal import dry_run
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
+from .sounds import SoundSettings, advise_sounds, classify_sounds, evaluate_sounds, finetune_sounds
 from .texts import TextSettings, classify_texts, evaluate_texts, finetune_texts
 from .texts.advice import advise_texts
 from .texts.search import search_texts
@@ -53,9 +55,12 @@ __all__ = [
     "PhotographSettings",
     "SegmentationSettings",
     "SettingError",
+    "SoundSettings",
     "TextSettings",
+    "advise_sounds",
     "advise_texts",
     "classify",
+    "classify_sounds",
     "classify_texts",
     "convert_weights",
     "detect",
@@ -63,12 +68,14 @@ __all__ = [
     "evaluate_detection",
     "evaluate_folder",
     "evaluate_segmentation",
+    "evaluate_sounds",
     "evaluate_texts",
     "find_learning_rate",
     "finetune_clothing",
     "finetune_detection",
     "finetune_photographs",
     "finetune_segmentation",
+    "finetune_sounds",
     "finetune_texts",
     "paired_interval",
     "search_texts",

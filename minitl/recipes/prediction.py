@@ -109,6 +109,7 @@ ANSWERS = {
     "segment": ("the class of each pixel", "segment and evaluate_segmentation"),
     "detect": ("boxes around things", "detect and evaluate_detection"),
     "texts": ("the class of a text", "classify_texts and evaluate_texts"),
+    "sounds": ("the class of a recording", "classify_sounds and evaluate_sounds"),
     "language": ("the token that comes next", "recipes.language.write and `minitl write`"),
 }
 

@@ -43,6 +43,8 @@ from .place_settings import RANDOM
 from .run_folder import settings_named
 from .segmentation.job import SegmentationJob
 from .settings import AUTO, require_path
+from .sounds.settings import BASES as SOUND_BASES
+from .sounds.stages import SoundStages
 from .texts.stages import TextStages
 from .view import VIEWS
 
@@ -81,7 +83,7 @@ class DryRun:
 def dry_run(folder, settings, verbose=1):
     """Check everything that a fine-tuning with these settings would check, and return a `DryRun`: what it would do.
 
-    settings   a `PhotographSettings`, `TextSettings`, `SegmentationSettings` or `DetectionSettings`
+    settings   a `PhotographSettings`, `TextSettings`, `SoundSettings`, `SegmentationSettings` or `DetectionSettings`
     verbose    1: print what was found in the folder; 0: print nothing
 
     Raises the errors that the run would raise.
@@ -116,6 +118,7 @@ KINDS = {
     "SegmentationSettings": Kind(SegmentationJob, "photograph"),
     "DetectionSettings": Kind(DetectionJob, "photograph"),
     "TextSettings": Kind(TextStages, "text"),
+    "SoundSettings": Kind(SoundStages, "recording"),
 }
 
 
@@ -127,6 +130,8 @@ def _weights(job, found):
         name = published_weights(settings)
     elif isinstance(job, TextStages):
         name = "minilm" if settings.base == "minilm" else None  # the others are bundled
+    elif isinstance(job, SoundStages):
+        name = SOUND_BASES[settings.base].weights
     elif settings.weights is None:
         name = notop_name(settings.base)
     cut = getattr(settings, "cut", None)
@@ -145,6 +150,10 @@ def _weights(job, found):
 def _stages(job, found):
     """Say what would learn in each stage."""
     settings = job.settings
+    if word := getattr(settings, "leave_out", None):
+        count = len(job.folder.groups)
+        found.say("Heads", f"in closed form, {count} that leave out one {word} each, and one of all", heads=count + 1)
+        return
     heads = getattr(job, "heads", [None])
     if len(heads) > 1:
         found.say("Head", f"chosen among {len(heads)} by cross-validation on the examples to learn from")

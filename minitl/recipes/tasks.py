@@ -4,6 +4,7 @@
     segment   streets/images/, streets/masks/              the class of each pixel
     detect    boxes of Pascal VOC, COCO or YOLO            boxes around things
     texts     reviews.csv; pos/*.txt, neg/*.txt            one class for a whole text
+    sounds    yes/*.wav, no/*.wav; 0_george_10.wav, ...    one class for a whole recording
 
 The command line asks `task_of` what a folder holds, and finds the functions in `TASKS`. A model that was made for one
 of the tasks says so in its metadata (`prediction.task_of_model`).
@@ -17,6 +18,7 @@ from ..data.annotations import photographs
 from ..data.coco_boxes import json_files
 from ..data.pairing import IMAGES, MASKS
 from ..data.parts import parts_of
+from ..data.sound.sound_kinds import ENDINGS as SOUND_ENDINGS
 from ..data.text.layout import ENDINGS
 from ..data.yolo_boxes import label_files
 from ..errors import ArgumentError, DataError
@@ -25,6 +27,7 @@ from .photographs import finetune_photographs
 from .prediction import ANSWERS, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation
 from .settings import PhotographSettings
+from .sounds import SoundSettings, evaluate_sounds, finetune_sounds
 from .texts import TextSettings, evaluate_texts, finetune_texts
 
 
@@ -48,6 +51,7 @@ TASKS = {
     "segment": Task("photographs with masks", SegmentationSettings, finetune_segmentation, evaluate_segmentation),
     "detect": Task("photographs with boxes", DetectionSettings, finetune_detection, evaluate_detection),
     "texts": Task("labelled texts", TextSettings, finetune_texts, evaluate_texts),
+    "sounds": Task("labelled recordings", SoundSettings, finetune_sounds, evaluate_sounds),
 }
 
 
@@ -64,8 +68,8 @@ def task_called(name, whose):
 
 def task_of(folder):
     """Return the task that a folder is meant for: "segment" if it has images/ and masks/ (or each of its parts has),
-    "detect" if it has boxes in one of the usual layouts, "texts" if it has tables or texts and no photographs, and
-    otherwise "images". A file is one for "texts".
+    "detect" if it has boxes in one of the usual layouts, "sounds" if it has recordings and no photographs,
+    "texts" if it has tables or texts and neither, and otherwise "images". A file is one for "texts".
 
     Only names are looked at. A folder that is not there is one for "images", whose job says what is wrong with it.
     """
@@ -86,19 +90,21 @@ def task_of(folder):
     has_boxes = any(map(_has_boxes_beside, places)) or any(map(_has_folder_of_boxes, [*places, *folders.values()]))
     if has_boxes:
         return "detect"
-    return "texts" if _holds_texts(entries) else "images"
+    if _holds(entries, SOUND_ENDINGS, beside=ENDINGS):
+        return "sounds"
+    return "texts" if _holds(entries, ENDINGS) else "images"
 
 
-def _holds_texts(entries, depth=2):
-    """Return whether there are texts or tables among these entries of a folder, or in the folders below, and nothing
-    that may be a photograph."""
+def _holds(entries, endings, beside=(), depth=2):
+    """Return whether there are files with one of these endings among these entries of a folder, or in the folders
+    below, and nothing else that may be a photograph. `beside` are endings of other files that may be there."""
     found, to_visit = False, [(entries, depth)]
     while to_visit:
         some, depth = to_visit.pop()
         files = [entry for entry in some if entry.is_file()]
-        if any(file.suffix and file.suffix.lower() not in ENDINGS for file in photographs(files)):
+        if any(file.suffix and file.suffix.lower() not in (*endings, *beside) for file in photographs(files)):
             return False
-        found = found or any(file.suffix.lower() in ENDINGS for file in files)
+        found = found or any(file.suffix.lower() in endings for file in files)
         for folder in (entry for entry in some if depth and entry.is_dir()):
             try:
                 to_visit.append((list(folder.iterdir()), depth - 1))

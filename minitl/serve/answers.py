@@ -1,10 +1,10 @@
-"""Answers of a model on a photograph or a text, as plain data: for each task one class with the same two methods.
+"""Answers of a model on a photograph, recording or text, as plain data: for each task a class with the same methods.
 
     about()                 which model this is, and what it takes
-    answer(body, options)   what it says of the bytes of a photograph, or of the text in a JSON object
+    answer(body, options)   what it says of the bytes of a photograph or recording, or of the text in a JSON object
 
-The numbers are those of `recipes.classify`, `segment`, `detect` and `classify_texts`. Images in an answer are data URLs
-and come only if the request says `pictures=yes`: the page asks for them, and programs seldom do.
+The numbers are those of `recipes.classify`, `segment`, `detect`, `classify_sounds` and `classify_texts`. Images in an
+answer are data URLs and come only if the request says `pictures=yes`: the page asks for them, and programs seldom do.
 
 Nothing here opens a file: a photograph is decoded from the bytes that were sent. What it is depends on its first bytes
 alone, never on a name.
@@ -22,6 +22,7 @@ from ..data.box_augmentation import resized
 from ..data.drawing import overlay_mask
 from ..data.images import fitted
 from ..data.photos import TooManyPixelsError, photo_and_orientation
+from ..data.sound import read_sound
 from ..data.text.audit import fault_of
 from ..errors import DataError, GraphError, MissingExtraError
 from ..recipes.detection.decoding import above
@@ -33,11 +34,14 @@ from ..recipes.report.grad_cam import grad_cam
 from ..recipes.report.heat import laid_over
 from ..recipes.segmentation.prediction import Segmenter
 from ..recipes.segmentation.written import OPACITY, colours_of
+from ..recipes.sounds.players import middle, spectrogram
+from ..recipes.sounds.prediction import SoundClassifier
 from ..recipes.texts.prediction import TextClassifier
 from ..recipes.texts.words import WordContributions
 from .limits import Limits
 from .refusals import Refused
 
+RECORDING = "the recording"
 PHOTOGRAPH = "the photograph"  # its name in messages
 TOP = 5  # classes that are named, unless the request says how many
 MOST_NAMED = 1000  # classes that `about` lists
@@ -166,6 +170,38 @@ class Boxes(OfPhotographs):
         return found
 
 
+class Sounds:
+    """The classes of recordings. They are WAV files, or what the extra `sound` reads."""
+
+    task, takes = "sounds", "recording"
+    options = ("pictures", "top")
+
+    def __init__(self, model, name, limits):
+        self.name, self.limits, self.most_bytes = name, limits, limits.body_bytes
+        self.asked = SoundClassifier((model, name))
+
+    def about(self):
+        """Return which model this is, and what it takes, as JSON can hold it."""
+        limits = {"bytes": self.limits.body_bytes, "samples": self.limits.samples, "seconds": self.limits.seconds}
+        return {**about(self), "rate": self.asked.rate, "limits": limits}
+
+    def answer(self, body, options):
+        """Return the answer for the bytes of a recording. `options` are those of the address: {name: value}."""
+        asked, sound = self.asked, recording(body, self.limits.samples)
+        try:
+            example = asked.example(sound)
+        except DataError as error:
+            raise Refused("unreadable", f"The recording {str(error).rstrip('.')}.") from None
+        row = asked.probabilities(example[None])[0]
+        found = {"task": self.task, **asked.answer(sound, row, top_of(options, len(row)))}
+        if options.get("pictures") == "yes":
+            try:
+                found["spectrogram"] = data_url(spectrogram(middle(sound), sound.rate))
+            except ImportError:  # without Pillow, there are no images
+                pass
+        return found
+
+
 class Texts:
     """The classes of texts, with the contribution of each word."""
 
@@ -198,7 +234,7 @@ class Texts:
         return found
 
 
-KINDS = {kind.task: kind for kind in (Classes, Pixels, Boxes, Texts)}
+KINDS = {kind.task: kind for kind in (Classes, Pixels, Boxes, Texts, Sounds)}
 
 
 def about(answers):
@@ -220,6 +256,17 @@ def photograph(body, most_pixels):
     except DataError as error:
         name = "too_many_pixels" if isinstance(error, TooManyPixelsError) else "unreadable"
         raise Refused(name, f"The photograph {str(error).removeprefix(f'{PHOTOGRAPH}: ')}") from None
+
+
+def recording(body, most_samples):
+    """Return the bytes of a recording as a `Sound`. Raises Refused."""
+    if any(body[place : place + len(mark)] == mark for place, mark in SIGNATURES) or body[:1] == b"{":
+        kind = "This is a text" if body[:1] == b"{" else "This is a photograph"
+        raise Refused("wrong_kind", f"{kind}, and the model takes recordings: send the bytes of a WAV file.")
+    try:
+        return read_sound(RECORDING, most_samples=most_samples, content=body)
+    except (DataError, MissingExtraError) as error:
+        raise Refused("unreadable", f"The recording {str(error).removeprefix(f'{RECORDING}: ')}") from None
 
 
 def text_of(body, most_characters):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """The limits of a server. The memory of what is sent is at most `connections` times `body_bytes`: 512 MB.
 
-    body_bytes      of a photograph's file;   pixels   of the photograph: it is decoded, three bytes each
+    body_bytes      of a photograph or recording;   pixels   of the photograph: it is decoded, three bytes each
+    samples         of a recording, in any of its channels: a minute at 48,000 a second is 2.9 million
     text_bytes      of a text, as JSON;   characters   of the text
     head_bytes      of a request's first line and headers;   line_bytes   of its first line;   headers   how many
     head_seconds    until the headers are here;   body_seconds   until all is here
@@ -19,6 +20,7 @@ class Limits:
 
     body_bytes: int = 16 * 2**20
     pixels: int = 50_000_000
+    samples: int = 10_000_000
     text_bytes: int = 400_000
     characters: int = 20_000
     head_bytes: int = 16_384

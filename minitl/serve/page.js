@@ -1,4 +1,4 @@
-// The page of `minitl serve`: it sends a photograph or a text to /predict, and shows the answer.
+// The page of `minitl serve`: it sends a photograph, a recording or a text to /predict, and shows the answer.
 // Everything that comes from the server is put in as text, never as HTML.
 "use strict";
 
@@ -106,7 +106,7 @@ function show(answer) {
   figures.replaceChildren();
   figures.className = "figures";
   at("note").textContent = "";
-  ({ images: showClasses, texts: showText, segment: showPixels, detect: showBoxes })[answer.task](answer, bars, figures);
+  ({ images: showClasses, texts: showText, sounds: showSound, segment: showPixels, detect: showBoxes })[answer.task](answer, bars, figures);
   at("result").hidden = false;
   bars.children[place]?.querySelector("button")?.focus();
 }
@@ -131,6 +131,21 @@ function showClasses(answer, bars, figures) {
   const words = cam.is_nothing ? ["Grad-CAM: no place speaks for ", element("b", {}, element("bdi", {}, cam.class)), "."]
     : ["Grad-CAM: yellow places speak for ", element("b", {}, element("bdi", {}, cam.class)), ". Is it the thing itself, or what is around it?"];
   figures.append(figure(cam.overlay, `the places that speak for ${cam.class}`, ...words));
+}
+
+/** Show the classes of a recording, with its spectrogram. */
+function showSound(answer, bars, figures) {
+  headline(answer.predictions[0]);
+  at("heading").textContent = "Probabilities";
+  for (const each of answer.predictions) bars.append(bar(each.class, each.probability));
+  const length = `${answer.seconds.toFixed(2)} s at ${answer.rate} samples a second`;
+  const cut = answer.heard < answer.seconds ? ` The middle ${answer.heard.toFixed(2)} s were heard, the ends were not.` : "";
+  const other = answer.rate !== about.rate ? `, resampled to ${about.rate}` : "";
+  at("note").textContent = `${length}${other}.${cut}`;
+  if (!answer.spectrogram) return;
+  figures.className = "figures one";
+  figures.append(figure(answer.spectrogram, "the spectrogram of the recording",
+    "The spectrogram: time goes to the right, high frequencies are at the top."));
 }
 
 /** Show the shares of classes in a photograph, and the mask over it. */
@@ -191,12 +206,16 @@ async function begin() {
   }
   const names = about.class_names;
   const few = names.length <= 12 ? names.join(", ") : `${names.slice(0, 8).join(", ")} and ${about.classes - 8} more`;
-  const titles = { images: "What does it show?", segment: "What is where?", detect: "What is in it, and where?", texts: "What is it about?" };
+  const titles = { images: "What does it show?", segment: "What is where?", detect: "What is in it, and where?", texts: "What is it about?", sounds: "What is to be heard?" };
   at("model").textContent = about.model;
   at("title").textContent = titles[about.task];
   at("about").textContent = `It knows ${about.classes} ${about.classes === 1 ? "class" : "classes"}: ${few}.`;
   document.title = `${about.model} · minitl`;
   if (about.takes === "text") return at("writing").hidden = false;
+  if (about.takes === "recording") {
+    at("sound-limits").textContent = `WAV files of any rate, up to ${megabytes(about.limits.bytes)}.`;
+    return at("recording").hidden = false;
+  }
   at("limits").textContent = `JPEG, PNG, WebP and other usual formats, up to ${megabytes(about.limits.bytes)} and ${about.limits.pixels / 1e6} megapixels.`;
   at("photograph").hidden = false;
 }
@@ -215,20 +234,24 @@ at("file").addEventListener("change", (event) => {
   look(event.target.files[0]);
   event.target.value = "";  // so that the same file can be chosen again
 });
+at("sound").addEventListener("change", (event) => {
+  look(event.target.files[0]);
+  event.target.value = "";
+});
 at("writing").addEventListener("submit", askText);
 at("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) askText(event);
 });
-const drop = at("drop");
+const drops = document.querySelectorAll(".drop");
 for (const name of ["dragenter", "dragover"]) document.addEventListener(name, (event) => {
   event.preventDefault();
-  drop.classList.add("over");
+  for (const each of drops) each.classList.add("over");
 });
 for (const name of ["dragleave", "drop"]) document.addEventListener(name, (event) => {
   event.preventDefault();
-  drop.classList.remove("over");
+  for (const each of drops) each.classList.remove("over");
 });
-document.addEventListener("drop", (event) => { if (about?.takes === "photograph") look(event.dataTransfer.files[0]); });
+document.addEventListener("drop", (event) => { if (about && about.takes !== "text") look(event.dataTransfer.files[0]); });
 document.addEventListener("paste", (event) => {
   if (about?.takes === "photograph" && event.clipboardData.files.length) look(event.clipboardData.files[0]);
 });

@@ -136,7 +136,7 @@ def read_body(connection, request, limits, most):
     if request.length > most:
         raise Refused("too_many_bytes", f"{request.length:,} bytes are announced; the limit is {most:,}.")
     if not request.length:
-        raise Refused("empty", "The body is empty; expected the bytes of a photograph, or a text.")
+        raise Refused("empty", "The body is empty; expected the bytes of a photograph or recording, or a text.")
     expect, until = request.headers.get("expect"), time.monotonic() + limits.body_seconds
     if expect is not None:
         if expect.lower() != "100-continue":

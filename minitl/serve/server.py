@@ -2,7 +2,7 @@
 
     GET /            the page                    GET /page.css, /page.js     its style and program
     GET /model       which model this is, and what it takes, as JSON
-    POST /predict    the bytes of a photograph, or {"text": ...}: the answer as JSON
+    POST /predict    the bytes of a photograph or recording, or {"text": ...}: the answer as JSON
 
 One thread takes connections; each connection has a thread of its own, up to a limit; one more thread asks the model
 (`worker`). The three files of the page are read when the server starts. No other file is ever opened.

@@ -348,7 +348,7 @@ def test_pytorch_takes_a_depthwise_kernel(multiplier, tmp_path):
 
 def test_layers_that_pytorch_has_in_no_module_are_refused_by_name(tmp_path):
     refused = [
-        (layers.GRU(3, reset_after=False, name="old"), "layer 'old': has reset_after=False; PyTorch's GRU has True"),
+        (layers.GRU(3, reset_after=False, name="old"), "layer 'old' has reset_after=False; PyTorch's GRU has True"),
         (layers.MultiHeadAttention(3, 2, name="wide"), "layer 'wide': .* 4 numbers; found 6 and 4"),
         (layers.CausalSelfAttention(2, 2, name="causal"), "layer 'causal': PyTorch has no name for query_kernel"),
     ]

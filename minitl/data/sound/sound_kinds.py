@@ -1,5 +1,6 @@
 """Plain words for a file that is no WAV file, from its first bytes: a sound of another format, or no sound at all."""
 
+ENDINGS = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 # (position, the bytes there, the name) of sounds that soundfile reads.
 SOUNDS = [
     (0, b"fLaC", "FLAC"),

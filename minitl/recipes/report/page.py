@@ -7,7 +7,7 @@ from . import section_network as inside
 from .html import Markup, join, tag
 
 # The page loads nothing and runs no program: all of it is in the file.
-ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+ALONE = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 
 
 def as_html(fine_tuning, findings):

@@ -102,7 +102,7 @@ def results_in(path):
 
 def page_of_results(data, title):
     """Return the page about the data of a finished run as text."""
-    noun = "text" if "texts" in data else "image"
+    noun = next((each for each in ("text", "recording") if f"{each}s" in data), "image")
     histories = data.get("history") or {
         key: data[key]["history"] for key in ("transferred", "scratch") if data.get(key)
     }
@@ -253,9 +253,10 @@ def made(data):
 
 def missing(noun):
     """Say what a file of results does not hold, and which command shows it."""
-    places = (
-        "the words that decided" if noun == "text" else "the places that it looked at (Grad-CAM), its first kernels"
-    )
+    places = {
+        "text": "the words that decided",
+        "recording": "their spectrograms and sounds, the moments that it looked at (Grad-CAM)",
+    }.get(noun, "the places that it looked at (Grad-CAM), its first kernels")
     return join(
         tag("p", f"A file of results has no {noun}s and no model. So this page cannot show the {noun}s behind the "
             f"mistakes, {places}, what each layer costs, or how many parameters learned."),
