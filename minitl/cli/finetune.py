@@ -40,6 +40,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from ..applications import bases, cuts
+from ..cluster import map_on
 from ..errors import DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
@@ -142,7 +143,9 @@ def run_on_photographs(options, kinds):
     else:
         settings = places_options.settings_of(options, task.settings)
     try:
-        (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
+        with map_on(options.scheduler, options.photos_at) as map:
+            elsewhere = {} if map is None else {"map": map}  # the recipe for photographs by class takes it
+            (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings, **elsewhere)
     except DataError as error:
         path = Path(options.photos)
         if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):

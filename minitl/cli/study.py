@@ -14,9 +14,11 @@ Ctrl-C ends it with the results so far.
 
 import argparse
 
+from ..cluster import map_on
 from ..course.study.halves import HALVES
 from ..course.study.plot import FORMATS
 from ..course.study.whole import BUNDLED, ORIGINAL, study_transfer
+from . import photos_options
 
 HELP = "measure how transferable each layer is (Yosinski et al. 2014)"
 
@@ -47,17 +49,20 @@ def add_arguments(parser):
         help=f"with --data: learn from N images a class (default: {ORIGINAL.pictures})",
     )
     one.add_argument("--plot", metavar="FILE", help=f"draw the curves in this file ({', '.join(FORMATS)})")
+    photos_options.add_scheduler(one.add_argument, where_photos=False)
     one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
 
 
 def run(options):
     """Run the command."""
-    study_transfer(
-        options.data,
-        options.quick,
-        options.split,
-        options.seeds,
-        options.pictures,
-        picture=options.plot,
-        json=options.json,
-    )
+    with map_on(options.scheduler) as map:
+        study_transfer(
+            options.data,
+            options.quick,
+            options.split,
+            options.seeds,
+            options.pictures,
+            picture=options.plot,
+            json=options.json,
+            map=map,
+        )

@@ -1,5 +1,6 @@
 """Images from files, as arrays. Pixels run from 0 to 255, and the channels are RGB and last."""
 
+import io
 import math
 from pathlib import Path
 
@@ -8,25 +9,27 @@ import numpy as np
 from ..errors import DataError
 from ..kernels.images import grey_to_rgb, resize
 from .colours import colour_management
-from .photos import MOST_PIXELS, open_photo, require_file
+from .photos import MOST_PIXELS, open_photo, photo_and_orientation, require_file
 
 EDITION = 3  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
 
 
-def read_image(path, height, width, crop=1.0):
+def read_image(path, height, width, crop=1.0, content=None):
     """Return the image in a file as float32 RGB (height, width, 3): its centre, resized to this size.
 
-    crop   the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter side
-           of the image is resized to 256 pixels, and the 224 in the middle are kept
+    crop      the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter
+              side of the image is resized to 256 pixels, and the 224 in the middle are kept
+    content   the bytes of the file, where they were read before
 
     The file may be in any format of Pillow (extra `images`), or a `.npy` file with a uint8 array (H, W) or (H, W, 3),
     which needs no extra. Raises DataError, naming the file.
     """
     path = Path(path)
-    require_file(path)
-    if path.suffix == ".npy" and _is_npy(path):
-        return _read_npy(path, height, width, crop)
-    return centre_of(open_photo(path), height, width, crop)
+    if content is None:
+        require_file(path)
+    if path.suffix == ".npy" and _is_npy(path, content):
+        return _read_npy(path, height, width, crop, content)
+    return centre_of(photo_and_orientation(path, content=content)[0], height, width, crop)
 
 
 def centre_of(image, height, width, crop=1.0):
@@ -48,11 +51,11 @@ def read_whole_image(path):
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
 
 
-def _is_npy(path):
+def _is_npy(path, content=None):
     """Return whether a file called .npy is a NumPy file, and not a JPEG or PNG image with a wrong name. For a file that
     cannot be opened, return True: `_read_npy` then raises the error."""
     try:
-        with open(path, "rb") as file:
+        with _opened(path, content) as file:
             return file.read(3) not in (b"\xff\xd8\xff", b"\x89PN")
     except OSError:
         return True
@@ -63,10 +66,15 @@ def reading():
     return [EDITION, {None: "without Pillow", False: "without colour profiles", True: "in sRGB"}[colour_management()]]
 
 
-def _opened_npy(path):
+def _opened(path, content):
+    """Return the bytes of a file as an open file: `content`, where they were read before."""
+    return open(path, "rb") if content is None else io.BytesIO(content)
+
+
+def _opened_npy(path, content=None):
     """Return the pixels uint8 (H, W) or (H, W, 3) in a NumPy file."""
     try:
-        with open(path, "rb") as file:
+        with _opened(path, content) as file:
             image = _array_of_pixels(path, file)
     except OSError as error:
         raise DataError(f"{path}: cannot be read as a NumPy array ({error.strerror}).") from None
@@ -75,8 +83,8 @@ def _opened_npy(path):
     return image
 
 
-def _read_npy(path, height, width, crop):
-    image = _opened_npy(path)
+def _read_npy(path, height, width, crop, content=None):
+    image = _opened_npy(path, content)
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
     rows, cols = image.shape[:2]
     scale = crop * min(rows / height, cols / width)  # of the largest centre part with this aspect ratio

@@ -65,11 +65,12 @@ def wanted_of(prefix, model, settings):
     return [prefix, pooled[settings.cut], *others]
 
 
-def features_of(prefix, model, source, settings, folder):
-    """Return (`FeatureRows` of the frozen part `prefix` of a model, those of the pooled end of its base)."""
+def features_of(prefix, model, source, settings, folder, map=None):
+    """Return (`FeatureRows` of the frozen part `prefix` of a model, those of the pooled end of its base). `map` as in
+    `kept_together`."""
     about = {"base": settings.base, "folder": str(folder)}
     graphs = wanted_of(prefix, model, settings)
-    return kept_together(graphs, source, settings.keep_features, half=True, about=about)[:2]
+    return kept_together(graphs, source, settings.keep_features, half=True, about=about, map=map)[:2]
 
 
 def room_for_features(prefix, model, source, settings, folder):

@@ -39,8 +39,10 @@ class PhotographStages(TwoStages):
         self.base_end = self.base.layers[-1].name
         self.put_on(self.heads[0])
 
-    def run_frozen_part(self):
+    def run_frozen_part(self, map=None):
         """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
+
+        map   as in `features.on_disk.kept_features`
 
         `part` is the rest of the network. With augmentation nothing can be kept, and `part` is the whole model.
         """
@@ -54,7 +56,7 @@ class PhotographStages(TwoStages):
         else:
             prefix, self.part = features.split(self.model, self.model.output_of(last_frozen))
             (self.x, end), (self.x_val, end_val) = (
-                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path)
+                features_of(prefix, self.model, self.stream(photos, mirrored=mirrored), settings, folder.path, map)
                 for photos, mirrored in ((folder.train, settings.mirror), (folder.val, False))
             )
             self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))

@@ -25,10 +25,12 @@ Read before: `halves`, `network`, `pretraining`. Called by `minitl study transfe
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from ... import interruption, transfer
@@ -40,6 +42,7 @@ from .network import CUTTABLE, network
 from .pretraining import bundled_base, train
 
 BATCH_SIZE = 25
+_one_at_a_time = threading.Lock()  # minitl's random numbers are one sequence for the whole process
 
 
 class Treatment(NamedTuple):
@@ -133,19 +136,20 @@ def new_study(image_set, splits, seeds, epochs, cuts=None, per_class=None):
     return Study(tasks, bases_a, epochs, cuts)
 
 
-def run(study, workers=1):
+def run(study, workers=1, map=None):
     """Run all trainings, and yield a `Result` as each of them ends.
 
     Each of `workers` is a process, because the layers are too small to be divided among threads. With several, the
     order of the results varies.
+
+    map   a callable like Python's `map` that does the trainings elsewhere, instead of `workers`
     """
     layers_b = {}
-    with _runner(workers) as run_all:
-        for result, layers in run_all(train_base, [(study, job) for job in study.base_jobs]):
+    with _runner(workers, map) as run_all:
+        for result, layers in run_all(partial(train_base, study), study.base_jobs):
             layers_b[result.split, result.seed] = layers
             yield result
-        treated = [(study, job, layers_b[job.split, job.seed]) for job in study.treatment_jobs]
-        yield from run_all(train_treated, treated)
+        yield from run_all(partial(train_treated, study, layers_b), study.treatment_jobs)
 
 
 def layers_of(model):
@@ -155,18 +159,20 @@ def layers_of(model):
 
 def train_base(study, job):
     """Train baseB. Returns (`Result`, its layers)."""
-    set_random_seed(2 * job.seed)
-    model = network(len(study.tasks[job.split, job.seed].class_names))
-    return _trained(model, study, job), layers_of(model)
+    with _one_at_a_time:
+        set_random_seed(2 * job.seed)
+        model = network(len(study.tasks[job.split, job.seed].class_names))
+        return _trained(model, study, job), layers_of(model)
 
 
-def train_treated(study, job, layers_b):
-    """Run the training of a treatment. Returns its `Result`."""
-    layers = {"A": study.bases_a[job.split], "B": layers_b, None: {}}[TREATMENTS[job.treatment].base]
+def train_treated(study, layers_b, job):
+    """Run the training of a treatment. Returns its `Result`. `layers_b` is {(split, seed): layers of baseB}."""
+    layers = {"A": study.bases_a[job.split], "B": layers_b[job.split, job.seed], None: {}}
     classes = len(study.tasks[job.split, job.seed].class_names)
-    model = operated(job.treatment, job.cut, layers, classes, 2 * job.seed + 1)
-    digest = transfer.frozen_digest(model)
-    result = _trained(model, study, job)
+    with _one_at_a_time:
+        model = operated(job.treatment, job.cut, layers[TREATMENTS[job.treatment].base], classes, 2 * job.seed + 1)
+        digest = transfer.frozen_digest(model)
+        result = _trained(model, study, job)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input
     return result
@@ -199,10 +205,11 @@ def _trained(model, study, job):
 
 
 @contextmanager
-def _runner(workers):
-    """Give a function (work, jobs) that yields the result of `work(*job)` for each job, as it is done."""
-    if workers == 1:
-        yield lambda work, jobs: (work(*job) for job in jobs)
+def _runner(workers, map):
+    """Give a function (work, jobs) that yields the result of `work(job)` for each job, as it is done. `work` is a
+    `partial` whose arguments are what all jobs share."""
+    if map is not None or workers == 1:
+        yield map or (lambda work, jobs: (work(job) for job in jobs))
         return
     with _one_thread_each():
         processes = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_signals_to_the_parent)
@@ -218,7 +225,7 @@ def _as_they_end(processes, most, work, jobs):
     try:
         while True:
             while len(under_way) < most and (job := next(jobs, None)) is not None:
-                under_way.add(processes.submit(work, *_own_part(*job)))
+                under_way.add(processes.submit(_own_part(work, job), job))
             if not under_way:
                 return
             done, under_way = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
@@ -232,10 +239,12 @@ def _as_they_end(processes, most, work, jobs):
         ) from None
 
 
-def _own_part(study, job, *more):
-    """Return the arguments of a job with only its own part of the study, which is sent to the process."""
+def _own_part(work, job):
+    """Return the work with only the job's own part of what all jobs share: it is sent to the process with each job."""
+    study, *layers_b = work.args
     key = job.split, job.seed
-    return study._replace(tasks={key: study.tasks[key]}), job, *more
+    own = study._replace(tasks={key: study.tasks[key]})
+    return partial(work.func, own, *({key: each[key]} for each in layers_b))
 
 
 @contextmanager

@@ -1,0 +1,134 @@
+"""Jobs go out to the workers, and results come back in order.
+
+Only a few jobs for each worker thread are under way at a time: neither the scheduler nor this process holds all of
+them, and little is lost when the work is stopped.
+
+    a worker dies            Dask gives its jobs to others. A job during which several workers have died is an error
+    what it alone held       what all jobs share, or the files of a job, is sent again with the job
+    an error in a job        is raised here
+    Ctrl-C                   between two results: the jobs that have not begun are cancelled
+
+What is shared is sent to each worker once, and known by its digest: the next `map` with the same network finds it
+there.
+
+Who calls this: `Cluster.map`. Read next: `on_worker.done`.
+"""
+
+import time
+from collections import deque
+from itertools import count
+
+from .. import interruption
+from ..errors import MinitlError
+from ..terminal import shortened
+from . import on_worker
+
+JOBS_A_THREAD = 4  # under way at a time: one is computed, one waits, and two may have come back before an earlier one
+MOST_ATTEMPTS = 3
+SECONDS_BETWEEN_LOOKS = 2.0  # at the workers, while a result is waited for
+SECONDS_WITHOUT_WORKERS = 30  # after which nothing more is expected
+_numbers = count()  # no two jobs of this process have the same name
+
+
+def delivered(cluster, work, shared, jobs, access):
+    """Yield work(*shared, job) for each of the jobs in order.
+
+    cluster   a `connection.Cluster`;   access   the `file_access.FileAccess` of a shared source, or None
+    """
+    jobs, under_way, nothing_left = iter(jobs), deque(), object()
+    try:
+        while True:
+            most = max(1, JOBS_A_THREAD * cluster.threads())
+            while len(under_way) < most and (job := next(jobs, nothing_left)) is not nothing_left:
+                under_way.append(_Delivery(cluster, work, shared, job, access))
+                under_way[-1].send()
+            if not under_way:
+                return
+            yield under_way[0].result()
+            under_way.popleft()
+    finally:
+        futures = [each.future for each in under_way if each.future is not None]
+        if futures and cluster.is_connected:
+            cluster.client.cancel(futures, force=True)
+
+
+class _Delivery:
+    """A job that is sent to a worker, and perhaps sent again.
+
+    future     of its result;   files   the future of the files that were sent with it, or None
+    attempts   how often it was sent
+    """
+
+    def __init__(self, cluster, work, shared, job, access):
+        self.cluster, self.work, self.shared, self.job, self.access = cluster, work, shared, job, access
+        self.future, self.files, self.attempts = None, None, 0
+
+    def send(self, with_files=False):
+        """Send the job with all that it needs: what the workers have already is only named."""
+        client, self.attempts = self.cluster.client, self.attempts + 1
+        try:
+            if self.access is not None and (with_files or self.access.is_sent):
+                (self.files,) = client.scatter([self.access.contents(self.job)], hash=False)
+            shared = [self.cluster.everywhere(each) for each in self.shared]
+            self.future = client.submit(
+                on_worker.done, self.work, self.job, on_worker.Versions(), self.files, *shared,
+                key=f"minitl-job-{next(_numbers)}-{id(self):x}", pure=False,
+            )  # fmt: skip
+        except Exception as error:  # a scheduler that goes away makes Dask raise nearly anything
+            if self.cluster.is_connected:
+                raise
+            raise self.cluster.lost(error) from None
+
+    def result(self):
+        """Return the result. The job is sent again if a worker could not read a file, or has taken along what the job
+        needed when it was lost."""
+        while True:
+            self.wait()
+            status, error = self.future.status, None
+            if status == "finished":
+                try:
+                    result = self.future.result(timeout=SECONDS_BETWEEN_LOOKS)
+                except TimeoutError:  # its worker has just been lost: Dask computes it again
+                    continue
+                if self.access is None or self.files is not None or not result.reasons:
+                    return result
+                self.send(with_files=True)
+                continue
+            if status == "error":
+                error = self.future.exception()
+                if type(error).__module__.partition(".")[0] not in ("distributed", "asyncio", "concurrent"):
+                    raise error from None  # the job's own error
+            if not self.cluster.is_connected:
+                raise self.cluster.lost(error)
+            if self.attempts == MOST_ATTEMPTS or type(error).__name__ == "KilledWorker":
+                raise MinitlError(self.given_up(error))
+            self.send(with_files=self.files is not None)
+
+    def wait(self):
+        """Wait until the job has an end, good or bad. Raises Interrupted after Ctrl-C, and MinitlError if there is no
+        cluster any more."""
+        start = looked = worked = time.monotonic()
+        while not self.future.done():
+            interruption.check()
+            now = time.monotonic()
+            time.sleep(min(0.2, 0.002 + (now - start) / 10))
+            if now - looked > SECONDS_BETWEEN_LOOKS:
+                looked = now
+                if not self.cluster.is_connected:
+                    raise self.cluster.lost()
+                if self.cluster.threads():
+                    worked = now
+                elif now - worked > SECONDS_WITHOUT_WORKERS:
+                    raise MinitlError(
+                        f"the scheduler {self.cluster.address} has had no workers for {now - worked:.0f} s. What has "
+                        "come back is kept. Start workers, and then the same command again."
+                    )
+
+    def given_up(self, error):
+        """Return the message for a job that no worker could finish."""
+        what = f"job {self.job}" if self.access is None else self.access.names(self.job)
+        why = f" ({' '.join(str(error).split())})" if error is not None else ""
+        return (
+            f"workers were lost again and again while they computed {shortened(what, 400)}{shortened(why, 200)}. What "
+            "has come back is kept. Look at the memory of the workers (dask worker --memory-limit), and start again."
+        )
