@@ -19,10 +19,11 @@ from ..progress import Progress
 from ..recipes.settings import SettingError
 from ..terminal import counted, printable, shortened, wrapped
 from . import on_worker
-from .delivery import SECONDS_BETWEEN_LOOKS, SECONDS_WITHOUT_WORKERS, delivered
+from .delivery import SECONDS_BETWEEN_LOOKS, delivered
 from .file_access import FileAccess
 
 SECONDS_TO_CONNECT = 5
+SECONDS_WITHOUT_WORKERS = 30
 MOST_NAMED = 3  # workers in a message
 
 
@@ -159,8 +160,13 @@ class Cluster:
 
     def ask(self, function, *arguments):
         """Return {address: function(*arguments) in each worker, or its error}. Raises MinitlError without workers."""
+        self.wait_for_workers()
+        return self.client.run(function, *arguments, on_error="return")
+
+    def wait_for_workers(self):
+        """Wait until there is a worker. Raises MinitlError after SECONDS_WITHOUT_WORKERS."""
+        start = time.monotonic()
         with Progress("Waiting for workers"):
-            start = time.monotonic()
             while not self.client.nthreads():
                 if time.monotonic() - start > SECONDS_WITHOUT_WORKERS:
                     raise MinitlError(
@@ -169,7 +175,6 @@ class Cluster:
                     )
                 interruption.check()
                 time.sleep(0.2)
-            return self.client.run(function, *arguments, on_error="return")
 
     def map(self, function, jobs):
         """Yield function(job) for each of the jobs, in their order, computed by the workers.

@@ -20,13 +20,13 @@ from itertools import count
 
 from .. import interruption
 from ..errors import MinitlError
+from ..kernels.parallel import threads
 from ..terminal import shortened
 from . import on_worker
 
 JOBS_A_THREAD = 4  # under way at a time: one is computed, one waits, and two may have come back before an earlier one
 MOST_ATTEMPTS = 3
 SECONDS_BETWEEN_LOOKS = 2.0  # at the workers, while a result is waited for
-SECONDS_WITHOUT_WORKERS = 30  # after which nothing more is expected
 _numbers = count()  # no two jobs of this process have the same name
 
 
@@ -65,49 +65,58 @@ class _Delivery:
 
     def send(self, with_files=False):
         """Send the job with all that it needs: what the workers have already is only named."""
-        client, self.attempts = self.cluster.client, self.attempts + 1
-        try:
-            if self.access is not None and (with_files or self.access.is_sent):
-                (self.files,) = client.scatter([self.access.contents(self.job)], hash=False)
-            shared = [self.cluster.everywhere(each) for each in self.shared]
-            self.future = client.submit(
-                on_worker.done, self.work, self.job, on_worker.Versions(), self.files, *shared,
-                key=f"minitl-job-{next(_numbers)}-{id(self):x}", pure=False,
-            )  # fmt: skip
-        except Exception as error:  # a scheduler that goes away makes Dask raise nearly anything
-            if self.cluster.is_connected:
-                raise
-            raise self.cluster.lost(error) from None
+        self.attempts += 1
+        while True:
+            try:
+                self.future = self.submitted(with_files)
+                return
+            except Exception as error:
+                if not _is_of_cluster(error):
+                    raise
+                if not self.cluster.is_connected:
+                    raise self.cluster.lost(error) from None
+                if self.attempts == MOST_ATTEMPTS:
+                    raise MinitlError(self.given_up(error)) from None
+                self.attempts += 1
+                self.cluster.wait_for_workers()
+
+    def submitted(self, with_files):
+        """Send the job once. Returns the future of its result."""
+        client = self.cluster.client
+        if self.access is not None and (with_files or self.access.is_sent):
+            (self.files,) = client.scatter([self.access.contents(self.job)], hash=False)
+        shared = [self.cluster.everywhere(each) for each in self.shared]
+        return client.submit(
+            on_worker.done, self.work, self.job, on_worker.Versions(), threads(), self.files, *shared,
+            key=f"minitl-job-{next(_numbers)}-{id(self):x}", pure=False,
+        )  # fmt: skip
 
     def result(self):
         """Return the result. The job is sent again if a worker could not read a file, or has taken along what the job
         needed when it was lost."""
         while True:
             self.wait()
-            status, error = self.future.status, None
-            if status == "finished":
-                try:
-                    result = self.future.result(timeout=SECONDS_BETWEEN_LOOKS)
-                except TimeoutError:  # its worker has just been lost: Dask computes it again
-                    continue
-                if self.access is None or self.files is not None or not result.reasons:
-                    return result
-                self.send(with_files=True)
-                continue
-            if status == "error":
-                error = self.future.exception()
-                if type(error).__module__.partition(".")[0] not in ("distributed", "asyncio", "concurrent"):
+            try:
+                result = self.future.result(timeout=SECONDS_BETWEEN_LOOKS)
+            except Exception as error:
+                if isinstance(error, TimeoutError) and self.future.status != "error":
+                    continue  # its worker has just been lost, and Dask computes it again
+                if self.future.status == "error" and not _is_of_dask(error):
                     raise error from None  # the job's own error
-            if not self.cluster.is_connected:
-                raise self.cluster.lost(error)
-            if self.attempts == MOST_ATTEMPTS or type(error).__name__ == "KilledWorker":
-                raise MinitlError(self.given_up(error))
-            self.send(with_files=self.files is not None)
+                if not self.cluster.is_connected:
+                    raise self.cluster.lost(error) from None
+                if self.attempts == MOST_ATTEMPTS or type(error).__name__ == "KilledWorker":
+                    raise MinitlError(self.given_up(error)) from None
+                self.send(with_files=self.files is not None)
+                continue
+            if self.access is None or self.files is not None or not result.reasons:
+                return result
+            self.send(with_files=True)
 
     def wait(self):
         """Wait until the job has an end, good or bad. Raises Interrupted after Ctrl-C, and MinitlError if there is no
         cluster any more."""
-        start = looked = worked = time.monotonic()
+        start = looked = time.monotonic()
         while not self.future.done():
             interruption.check()
             now = time.monotonic()
@@ -116,19 +125,24 @@ class _Delivery:
                 looked = now
                 if not self.cluster.is_connected:
                     raise self.cluster.lost()
-                if self.cluster.threads():
-                    worked = now
-                elif now - worked > SECONDS_WITHOUT_WORKERS:
-                    raise MinitlError(
-                        f"the scheduler {self.cluster.address} has had no workers for {now - worked:.0f} s. What has "
-                        "come back is kept. Start workers, and then the same command again."
-                    )
+                if not self.cluster.threads():
+                    self.cluster.wait_for_workers()
 
     def given_up(self, error):
         """Return the message for a job that no worker could finish."""
         what = f"job {self.job}" if self.access is None else self.access.names(self.job)
-        why = f" ({' '.join(str(error).split())})" if error is not None else ""
+        why = f" ({' '.join(str(error).split())})"
         return (
             f"workers were lost again and again while they computed {shortened(what, 400)}{shortened(why, 200)}. What "
             "has come back is kept. Look at the memory of the workers (dask worker --memory-limit), and start again."
         )
+
+
+def _is_of_dask(error):
+    """Return whether an error comes from Dask and not from a job: lost workers, lost data, cancelled futures."""
+    return type(error).__module__.partition(".")[0] in ("distributed", "asyncio", "concurrent")
+
+
+def _is_of_cluster(error):
+    """Return whether an error at sending may pass when there are workers again."""
+    return _is_of_dask(error) or isinstance(error, (OSError, TimeoutError))

@@ -2,7 +2,7 @@
 
 A Dask worker has as many threads as it should use cores. If every one of them let BLAS use all cores, there would be
 threads times threads. So a job keeps to the thread that it runs in (`kernels.parallel`), whatever OPENBLAS_NUM_THREADS
-says there.
+says there. It cuts its work as the process that asks would do with its own threads, so that the bits are the same.
 
 Who calls this: Dask, for `delivery` and `connection`.
 """
@@ -44,10 +44,11 @@ def processor():
         return f"{platform.machine()} {platform.processor()}".strip()
 
 
-def done(function, job, expected, contents, *shared):
+def done(function, job, expected, threads, contents, *shared):
     """Return function(*shared, job), computed in this thread alone.
 
     expected   the `Versions` of the process that asks: a worker that came after the start was not looked at before
+    threads    how many threads that process would use (`kernels.parallel.threads`)
     contents   {path as text: bytes} of files that were sent with the job, or None
     shared     what is the same for all jobs
     """
@@ -55,7 +56,7 @@ def done(function, job, expected, contents, *shared):
         raise OtherVersionsError(different(socket.gethostname(), Versions(), expected))
     if contents is not None:
         shared = [each.reading_with(SentFiles(contents)) if reads_files(each) else each for each in shared]
-    with parallel.one_blas_thread(), parallel.in_this_thread():
+    with parallel.one_blas_thread(), parallel.in_this_thread(threads):
         return function(*shared, job)
 
 

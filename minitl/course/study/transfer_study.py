@@ -36,6 +36,7 @@ from typing import NamedTuple
 from ... import interruption, transfer
 from ...arguments import whole_number
 from ...errors import ArgumentError, MinitlError
+from ...kernels.parallel import in_this_thread
 from ...randomness import set_random_seed
 from .halves import HALVES, fewer, task
 from .network import CUTTABLE, network
@@ -140,7 +141,7 @@ def run(study, workers=1, map=None):
     """Run all trainings, and yield a `Result` as each of them ends.
 
     Each of `workers` is a process, because the layers are too small to be divided among threads. With several, the
-    order of the results varies.
+    order of the results varies. The results are the same whoever does the trainings.
 
     map   a callable like Python's `map` that does the trainings elsewhere, instead of `workers`
     """
@@ -159,7 +160,7 @@ def layers_of(model):
 
 def train_base(study, job):
     """Train baseB. Returns (`Result`, its layers)."""
-    with _one_at_a_time:
+    with _one_at_a_time, in_this_thread(as_threads=1):
         set_random_seed(2 * job.seed)
         model = network(len(study.tasks[job.split, job.seed].class_names))
         return _trained(model, study, job), layers_of(model)
@@ -169,7 +170,7 @@ def train_treated(study, layers_b, job):
     """Run the training of a treatment. Returns its `Result`. `layers_b` is {(split, seed): layers of baseB}."""
     layers = {"A": study.bases_a[job.split], "B": layers_b[job.split, job.seed], None: {}}
     classes = len(study.tasks[job.split, job.seed].class_names)
-    with _one_at_a_time:
+    with _one_at_a_time, in_this_thread(as_threads=1):
         model = operated(job.treatment, job.cut, layers[TREATMENTS[job.treatment].base], classes, 2 * job.seed + 1)
         digest = transfer.frozen_digest(model)
         result = _trained(model, study, job)
