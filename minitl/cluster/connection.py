@@ -7,8 +7,6 @@ Read next: `delivery`, how jobs go out and results come back.
 """
 
 import asyncio
-import hashlib
-import pickle
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -19,11 +17,11 @@ from ..progress import Progress
 from ..recipes.settings import SettingError
 from ..terminal import counted, printable, shortened, wrapped
 from . import on_worker
-from .delivery import SECONDS_BETWEEN_LOOKS, delivered
+from .delivery import SECONDS_BETWEEN_LOOKS, Shared, delivered
 from .file_access import FileAccess
 
 SECONDS_TO_CONNECT = 5
-SECONDS_WITHOUT_WORKERS = 30
+SECONDS_WITHOUT_WORKERS = 60
 MOST_NAMED = 3  # workers in a message
 
 
@@ -106,13 +104,12 @@ class Cluster:
                 self.known_threads = sum(self.client.nthreads().values())
         return self.known_threads
 
-    def everywhere(self, thing):
-        """Return a future of a thing that each worker gets once. It is known by the digest of its pickled form."""
-        digest = hashlib.sha256(pickle.dumps(thing)).hexdigest()[:32]
-        known = self.sent.get(digest)
+    def everywhere(self, shared):
+        """Return the future of a `Shared` thing. Each worker gets it once, and again where all that had it are lost."""
+        known = self.sent.get(shared.digest)
         if known is None or known.status != "finished":
-            name = f"minitl-{digest}"
-            known = self.sent[digest] = self.client.scatter({name: thing}, broadcast=True)[name]
+            name = f"minitl-{shared.digest}"
+            known = self.sent[shared.digest] = self.client.scatter({name: shared.thing}, broadcast=True)[name]
         return known
 
     def check_workers(self):
@@ -189,7 +186,7 @@ class Cluster:
         access = FileAccess.of(self, shared)
         if access is not None:
             shared = [access.source if each is access.given else each for each in shared]
-        yield from delivered(self, work, shared, jobs, access)
+        yield from delivered(self, work, [Shared.of(each) for each in shared], jobs, access)
 
 
 def _distributed():

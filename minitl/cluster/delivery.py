@@ -14,9 +14,12 @@ there.
 Who calls this: `Cluster.map`. Read next: `on_worker.done`.
 """
 
+import hashlib
+import pickle
 import time
 from collections import deque
-from itertools import count
+from itertools import count, takewhile
+from typing import Any, NamedTuple
 
 from .. import interruption
 from ..errors import MinitlError
@@ -26,14 +29,28 @@ from . import on_worker
 
 JOBS_A_THREAD = 4  # under way at a time: one is computed, one waits, and two may have come back before an earlier one
 MOST_ATTEMPTS = 3
+SECONDS_TO_SEND = 120  # a job and what it needs, at most
 SECONDS_BETWEEN_LOOKS = 2.0  # at the workers, while a result is waited for
 _numbers = count()  # no two jobs of this process have the same name
+
+
+class Shared(NamedTuple):
+    """A thing that all jobs share, and the digest of its pickled form, by which the workers know it."""
+
+    digest: str
+    thing: Any
+
+    @classmethod
+    def of(cls, thing):
+        """Return a thing with its digest."""
+        return cls(hashlib.sha256(pickle.dumps(thing)).hexdigest()[:32], thing)
 
 
 def delivered(cluster, work, shared, jobs, access):
     """Yield work(*shared, job) for each of the jobs in order.
 
-    cluster   a `connection.Cluster`;   access   the `file_access.FileAccess` of a shared source, or None
+    cluster   a `connection.Cluster`;   shared   `Shared` things
+    access    the `file_access.FileAccess` of the source among them, or None
     """
     jobs, under_way, nothing_left = iter(jobs), deque(), object()
     try:
@@ -44,6 +61,7 @@ def delivered(cluster, work, shared, jobs, access):
                 under_way[-1].send()
             if not under_way:
                 return
+            _fetch_together(cluster.client, under_way)
             yield under_way[0].result()
             under_way.popleft()
     finally:
@@ -52,20 +70,41 @@ def delivered(cluster, work, shared, jobs, access):
             cluster.client.cancel(futures, force=True)
 
 
+def _fetch_together(client, under_way):
+    """Get the results of the jobs at the beginning that are finished, all in one request. Where that fails, each of
+    them is asked for alone."""
+    if under_way[0].fetched:
+        return
+    ready = list(takewhile(lambda each: each.future.status == "finished", under_way))
+
+    async def gathered():
+        """Return the results."""
+        return await client.gather([each.future for each in ready], asynchronous=True)
+
+    if len(ready) > 1:
+        try:
+            for each, result in zip(ready, client.sync(gathered, callback_timeout=SECONDS_BETWEEN_LOOKS)):
+                each.fetched = (result,)
+        except Exception:  # a worker has just been lost, or anything else: `result` finds out
+            pass
+
+
 class _Delivery:
     """A job that is sent to a worker, and perhaps sent again.
 
     future     of its result;   files   the future of the files that were sent with it, or None
-    attempts   how often it was sent
+    attempts   how often it was sent;   fetched   (the result,) if it is here already, else ()
     """
 
     def __init__(self, cluster, work, shared, job, access):
         self.cluster, self.work, self.shared, self.job, self.access = cluster, work, shared, job, access
-        self.future, self.files, self.attempts = None, None, 0
+        self.future, self.files, self.attempts, self.fetched = None, None, 0, ()
 
     def send(self, with_files=False):
-        """Send the job with all that it needs: what the workers have already is only named."""
+        """Send the job with all that it needs: what the workers have already is only named. While lost workers are
+        started again, it is tried again."""
         self.attempts += 1
+        start = time.monotonic()
         while True:
             try:
                 self.future = self.submitted(with_files)
@@ -75,9 +114,8 @@ class _Delivery:
                     raise
                 if not self.cluster.is_connected:
                     raise self.cluster.lost(error) from None
-                if self.attempts == MOST_ATTEMPTS:
+                if time.monotonic() - start > SECONDS_TO_SEND:
                     raise MinitlError(self.given_up(error)) from None
-                self.attempts += 1
                 self.cluster.wait_for_workers()
 
     def submitted(self, with_files):
@@ -97,7 +135,7 @@ class _Delivery:
         while True:
             self.wait()
             try:
-                result = self.future.result(timeout=SECONDS_BETWEEN_LOOKS)
+                (result,) = self.fetched or (self.future.result(timeout=SECONDS_BETWEEN_LOOKS),)
             except Exception as error:
                 if isinstance(error, TimeoutError) and self.future.status != "error":
                     continue  # its worker has just been lost, and Dask computes it again
@@ -111,11 +149,13 @@ class _Delivery:
                 continue
             if self.access is None or self.files is not None or not result.reasons:
                 return result
+            self.fetched = ()
             self.send(with_files=True)
 
     def wait(self):
         """Wait until the job has an end, good or bad. Raises Interrupted after Ctrl-C, and MinitlError if there is no
         cluster any more."""
+        interruption.check()
         start = looked = time.monotonic()
         while not self.future.done():
             interruption.check()

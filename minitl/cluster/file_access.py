@@ -6,7 +6,7 @@ cases the worker compares the sha256 of what it has read with that of the photog
 
 A file that a worker cannot read all the same is sent. So a photograph is only left out if this process cannot read it.
 
-Who calls this: `connection`, before the first job. Read next: `delivery`.
+Who calls this: `connection`, before the first job. Read before: `delivery`.
 """
 
 import os
@@ -18,6 +18,7 @@ from ..data.photos import read_content
 from ..errors import ArgumentError, DataError
 from ..progress import Progress
 from ..terminal import printable, wrapped
+from .delivery import Shared
 from .on_worker import reads_files
 
 PROBES = 3  # files that each worker is asked to read at the start
@@ -46,7 +47,7 @@ class FileAccess:
 
     def tried(self, cluster, positions):
         """Return {worker: why it cannot read one of these examples} of the workers that cannot."""
-        source, start = cluster.everywhere(self.source), time.monotonic()
+        source, start = cluster.everywhere(Shared.of(self.source)), time.monotonic()
         asked = {
             name: cluster.client.submit(unreadable, source, positions, workers=[name], pure=False)
             for name in cluster.client.nthreads()

@@ -351,8 +351,8 @@ def test_a_worker_that_comes_later_with_other_versions_is_refused(cluster, monke
 
 
 def threads_of_blas(job):
-    """Return how many threads BLAS uses in a job, and how many `kernels.parallel` would use outside of one."""
-    return parallel._openblas.get(), parallel.threads(), parallel._thread.is_working
+    """Return how many threads BLAS uses in a job, and how many it may use outside of one."""
+    return parallel._openblas.get(), parallel._allowed, parallel._thread.is_working
 
 
 @pytest.mark.skipif(parallel._openblas is None, reason="BLAS cannot be limited here")
