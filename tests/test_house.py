@@ -18,7 +18,7 @@ PACKAGES = """
     version errors arguments not_here interruption progress terminal randomness
     files kernels initializers regularizers losses optimizers metrics layers graph testing
     weights data features export training models transfer applications recipes
-    sklearn serve
+    sklearn serve cluster
     course
     cli utils preprocessing callbacks saving
 """.split()

@@ -28,6 +28,7 @@ kept whole.
 from .. import interruption
 from ..applications import bases
 from ..arguments import whole_number
+from ..cluster import map_on
 from ..errors import ArgumentError
 from ..files.results import write_json
 from ..files.writable import check_writable
@@ -46,7 +47,7 @@ from .texts_options import add_columns
 
 OF_TEXTS = ("length", "text", "label", "encoding")
 OF_SOUNDS = ("pattern", "group", "seconds")
-OF_PHOTOGRAPHS = ("memory", "weights", "image_size", "backtest", "seeds")
+OF_PHOTOGRAPHS = ("memory", "weights", "image_size", "backtest", "seeds", "scheduler", "photos_at")
 TEXT_BASES = [name for name, base in BASES.items() if not base.reads_steps]
 HELP = "advise where to cut, what to unfreeze, and what it will cost"
 
@@ -73,6 +74,7 @@ def add_arguments(parser):
     add("--weights", metavar="FILE", help="read the base's weights from this file (default: ImageNet's)")
     add("--image-size", type=int, help="set the image size in pixels (default: the base's own)")
     photos_options.add_which_photographs(add)
+    photos_options.add_scheduler(add)
     add("--no-cache", action="store_true", help="do not keep the photographs' features for the next run")
     add(
         "--backtest",
@@ -107,14 +109,14 @@ def run(options):
     limits = {"within": options.within, "memory": options.memory}
     names = ("base", "weights", "image_size", "validation", "follow_links")
     given = {name: getattr(options, name) for name in names if photos_options.is_given(options, name)}
-    with interruption.graceful():
+    with map_on(options.scheduler, options.photos_at) as map, interruption.graceful():
         if options.photos is not None:
             refuse_other_tasks(options.photos)
             advise = advise_photographs
             if options.base == ALL:
                 advise = advise_bases
                 del given["base"]
-            advice = advise(options.photos, **limits, **given, keep_features=not options.no_cache)
+            advice = advise(options.photos, **limits, **given, keep_features=not options.no_cache, map=map)
         elif given or options.no_cache:
             name = next(iter(given), "no_cache")
             raise ArgumentError(f"{option(name)} goes with photographs: minitl advise PHOTOS/")
@@ -122,7 +124,7 @@ def run(options):
             advice = advise_clothing(**limits)
         print(f"\n{advice}", flush=True)
         if options.backtest:
-            advice.carry_out_all(seeds)
+            advice.carry_out_all(seeds, map=map)
     write_json(options.json, advice.as_data())
 
 

@@ -46,6 +46,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from ..cluster import map_on
 from ..errors import ArgumentError, DataError
 from ..interruption import Interrupted
 from ..recipes.clothing import CUTS, ClothingSettings, finetune_clothing
@@ -157,8 +158,10 @@ def run_on_photographs(options, kinds):
     try:
         if options.dry_run:
             print(dry_run(options.photos, settings))
-        else:
-            (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings)
+            return
+        with map_on(options.scheduler, options.photos_at) as map:
+            elsewhere = {} if map is None else {"map": map}  # the recipe for photographs by class takes it
+            (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings, **elsewhere)
     except DataError as error:
         path = Path(options.photos)
         if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):

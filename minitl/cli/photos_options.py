@@ -104,6 +104,7 @@ def add_arguments(parser):
         + "); smaller images are faster and less accurate",
     )
     add_which_photographs(add)
+    add_scheduler(add)
     add("--find-rate", action="store_true", help="only find a learning rate for the head, and print it")
     add(
         "--dry-run",
@@ -127,6 +128,18 @@ def add_which_photographs(add):
         f"{VALIDATION})",
     )
     add("--follow-links", action="store_true", help="follow links that lead out of the folder")
+
+
+def add_scheduler(add, where_photos=True):
+    """Add the options for a Dask cluster, with argparse's `add`. `where_photos` also says where photographs are."""
+    add("--scheduler", metavar="ADDRESS", help="let the workers of this Dask scheduler do the work (extra 'dask')")
+    if where_photos:
+        add(
+            "--photos-at",
+            metavar="PLACE",
+            help="the same folder for the workers, as /mnt/photos or s3://bucket/photos (default: the same path; where "
+            "they cannot read it, the photographs are sent)",
+        )
 
 
 def goes_with(what, kind, more, beside=()):
@@ -194,7 +207,14 @@ def size_in_pixels(text):
 
 # The options that are no settings of a task, and where each of them acts.
 ALL_TASKS = ("images", "segment", "detect", "texts", "sounds")
-OTHERS = {"find_rate": ("images",), "no_cache": ALL_TASKS, "dry_run": ALL_TASKS, "no_scratch": ()}
+OTHERS = {
+    "find_rate": ("images",),
+    "scheduler": ("images",),
+    "photos_at": ("images",),
+    "no_cache": ALL_TASKS,
+    "dry_run": ALL_TASKS,
+    "no_scratch": (),
+}
 ALWAYS = ("photos", "task", "json", "run")  # go with everything
 
 
@@ -225,6 +245,7 @@ def refuse_without_photos(options, kinds):
     `refuse_of_other_tasks`."""
     names = dict.fromkeys(field.name for _, kind in kinds.values() for field in fields(kind))
     names = [name for name in names if name not in OF_BOTH]
-    given = [name for name in (*names, "task", "find_rate", "dry_run", "no_cache") if is_given(options, name)]
+    others = ("task", "find_rate", "scheduler", "photos_at", "dry_run", "no_cache")
+    given = [name for name in (*names, *others) if is_given(options, name)]
     if given:
         raise ArgumentError(f"{option(given[0])} goes with a folder of photographs: minitl finetune PHOTOS/")

@@ -14,11 +14,13 @@ Ctrl-C ends it with the results so far.
 
 import argparse
 
+from ..cluster import map_on
 from ..course.gan.study import study_gan
 from ..course.self_supervised.study import QUICK, WHOLE, study_pretraining
 from ..course.study.halves import HALVES
 from ..course.study.plot import FORMATS
 from ..course.study.whole import BUNDLED, ORIGINAL, study_transfer
+from . import photos_options
 
 PRETRAINING = """Measure what bases are worth that learned without labels.
 
@@ -72,6 +74,7 @@ def add_arguments(parser):
         help=f"with --data: learn from N images a class (default: {ORIGINAL.pictures})",
     )
     one.add_argument("--plot", metavar="FILE", help=f"draw the curves in this file ({', '.join(FORMATS)})")
+    photos_options.add_scheduler(one.add_argument, where_photos=False)
     one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
 
 
@@ -114,12 +117,14 @@ def run(options):
     if options.study == "pretraining":
         study_pretraining(options.data, options.quick, options.seeds, options.keep, options.plot, options.json)
         return
-    study_transfer(
-        options.data,
-        options.quick,
-        options.split,
-        options.seeds,
-        options.pictures,
-        picture=options.plot,
-        json=options.json,
-    )
+    with map_on(options.scheduler) as map:
+        study_transfer(
+            options.data,
+            options.quick,
+            options.split,
+            options.seeds,
+            options.pictures,
+            picture=options.plot,
+            json=options.json,
+            map=map,
+        )

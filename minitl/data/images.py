@@ -1,5 +1,6 @@
 """Images from files, as arrays. Pixels run from 0 to 255, and the channels are RGB and last."""
 
+import io
 import math
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ..arguments import AnyPath
 from ..errors import DataError
 from ..kernels.images import grey_to_rgb, resize
 from .colours import colour_management
-from .photos import MOST_PIXELS, open_photo, require_file
+from .photos import MOST_PIXELS, open_photo, photo_and_orientation, require_file
 
 EDITION = 3  # of how a file becomes pixels. Add 1 when it changes: features that were kept before are then not used
 
@@ -18,21 +19,25 @@ WHOLE, PADDED = "whole", "padded"  # the crops that leave nothing out
 BORDER = 127  # of the borders of a padded image: about the mean of all images, which no network takes for a thing
 
 
-def read_image(path: AnyPath, height: int, width: int, crop: float | str = 1.0) -> np.ndarray:
+def read_image(
+    path: AnyPath, height: int, width: int, crop: float | str = 1.0, content: bytes | None = None
+) -> np.ndarray:
     """Return the image in a file as float32 RGB (height, width, 3): its centre, resized to this size.
 
     crop   the share of the shorter side that is kept. Published networks were measured with 224/256: the shorter side
            of the image is resized to 256 pixels, and the 224 in the middle are kept. "whole": all of the image is kept,
            and stretched to this size. "padded": all of it, in its proportions, between grey borders
+    content   the bytes of the file, where they were read before
 
     The file may be in any format of Pillow (extra `images`), or a `.npy` file with a uint8 array (H, W) or (H, W, 3),
     which needs no extra. Raises DataError, naming the file.
     """
     path = Path(path)
-    require_file(path)
-    if path.suffix == ".npy" and _is_npy(path):
-        return _read_npy(path, height, width, crop)
-    return fitted(open_photo(path), height, width, crop)
+    if content is None:
+        require_file(path)
+    if path.suffix == ".npy" and _is_npy(path, content):
+        return _read_npy(path, height, width, crop, content)
+    return fitted(photo_and_orientation(path, content=content)[0], height, width, crop)
 
 
 def fitted(image, height, width, crop=1.0):
@@ -67,11 +72,11 @@ def read_whole_image(path):
     return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
 
 
-def _is_npy(path):
+def _is_npy(path, content=None):
     """Return whether a file called .npy is a NumPy file, and not a JPEG or PNG image with a wrong name. For a file that
     cannot be opened, return True: `_read_npy` then raises the error."""
     try:
-        with open(path, "rb") as file:
+        with _opened(path, content) as file:
             return file.read(3) not in (b"\xff\xd8\xff", b"\x89PN")
     except OSError:
         return True
@@ -82,10 +87,15 @@ def reading():
     return [EDITION, {None: "without Pillow", False: "without colour profiles", True: "in sRGB"}[colour_management()]]
 
 
-def _opened_npy(path):
+def _opened(path, content):
+    """Return the bytes of a file as an open file: `content`, where they were read before."""
+    return open(path, "rb") if content is None else io.BytesIO(content)
+
+
+def _opened_npy(path, content=None):
     """Return the pixels uint8 (H, W) or (H, W, 3) in a NumPy file."""
     try:
-        with open(path, "rb") as file:
+        with _opened(path, content) as file:
             image = _array_of_pixels(path, file)
     except OSError as error:
         raise DataError(f"{path}: cannot be read as a NumPy array ({error.strerror}).") from None
@@ -94,8 +104,8 @@ def _opened_npy(path):
     return image
 
 
-def _read_npy(path, height, width, crop):
-    image = _opened_npy(path)
+def _read_npy(path, height, width, crop, content=None):
+    image = _opened_npy(path, content)
     image = grey_to_rgb(image[None])[0] if image.ndim == 2 else image
     rows, cols = image.shape[:2]
     if crop == WHOLE:

@@ -1,12 +1,13 @@
 """Streams of photographs: a stream stands for an array of images, but only the current and the next batch are read."""
 
+import copy
 import hashlib
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
 from .images import BORDER, PADDED, WHOLE, read_image, reading
-from .photos import in_threads, open_photo
+from .photos import in_threads, open_photo, read_content
 
 
 class PhotoStream:
@@ -22,7 +23,7 @@ class PhotoStream:
 
     Only one batch is in memory, and the next one while it is decoded, however many photographs there are.
     `features.on_disk` can keep a network's features of them. It uses `keys`, `origins`, `preparation` and
-    `read_unchanged` for that.
+    `read_unchanged` for that. `reading_with` lets another process read the files elsewhere.
     """
 
     is_stream = True
@@ -32,6 +33,7 @@ class PhotoStream:
     def __init__(self, photos, prepare, height, width, crop=1.0, augment=None, seed=0, mirrored=False):
         photos = list(photos)
         self.prepare, self.crop, self.augment, self.seed = prepare, crop, augment, seed
+        self.read_file = read_content
         self.files = len(photos)  # the example at `position` comes from the file number position % files
         self.photos = photos * 2 if mirrored else photos
         self.origins = [photo.path for photo in self.photos]
@@ -67,6 +69,13 @@ class PhotoStream:
             )
         return ["photographs", name, self.crop, *reading()]
 
+    def reading_with(self, read_file):
+        """Return the same stream, whose `read_unchanged` gets the bytes of a file from `read_file(path)`. The digests
+        of the photographs tell whether they are the right ones."""
+        other = copy.copy(self)
+        other.read_file = read_file
+        return other
+
     def read(self, positions, epoch=None):
         """Return the images at `positions` (a slice or an array): (n, height, width, 3). They are augmented for this
         `epoch`, or unchanged if it is None. Raises DataError for a file that cannot be read (any more)."""
@@ -96,10 +105,11 @@ class PhotoStream:
 
     def _read_or_reason(self, position):
         """Return the image at `position`, or a text with the reason why it cannot be read."""
-        photo = self.photos[position]
+        photo, (_, height, width, _) = self.photos[position], self.shape
         try:
-            image = self._read_one(position, None)
-            if hashlib.sha256(photo.path.read_bytes()).hexdigest() != photo.sha256:
+            content = self.read_file(photo.path)
+            image = read_image(photo.path, height, width, self.crop, content)
+            if hashlib.sha256(content).hexdigest() != photo.sha256:
                 raise DataError(f"{photo.path}: has changed since the folder was looked through.")
             return image
         except (DataError, OSError) as error:

@@ -40,7 +40,8 @@ The base runs on batches of one fixed size, and the last batch is filled up to i
 depend on the other examples. On the same machine with the same number of threads, kept features are equal to computed
 ones, bit for bit. Another machine or number of threads may round differently, and uses the kept features all the same.
 
-Read next: `store`, the files; `cache`, which lists and removes them.
+Read next: `batch_by_batch`, the pass through the base, here or on other machines; `store`, the files; `cache`, which
+lists and removes them.
 """
 
 import hashlib
@@ -57,13 +58,13 @@ from ..errors import ArgumentError, DataError, MinitlError
 from ..files.home import home_folder
 from ..graph.architecture import architecture
 from ..layers import GlobalAveragePooling1D, GlobalAveragePooling2D
+from ..progress import Progress
 from ..terminal import counted
 from ..version import __version__
+from .batch_by_batch import BATCH, batches_of, computed_rows
 from .cache import keep_within_limit, limit_bytes, size_text
-from .one_pass import output_shapes, outputs
+from .one_pass import output_shapes
 from .store import Store, entries_of
-
-BATCH = 8  # examples at a time: as fast as 32, and a quarter of the memory
 
 
 class FeatureRows:
@@ -102,21 +103,22 @@ class FeatureRows:
         return features
 
 
-def kept_features(graph, source, keep=True, verbose=1, half=False, about=None):
+def kept_features(graph, source, keep=True, verbose=1, half=False, about=None, map=None):
     """Return the output of the frozen `graph` for each example of `source`, as `FeatureRows`.
 
     keep    True: use the features that are on the disk, and keep the computed ones there. False: compute all of them,
             in a temporary file
     half    True: maps (outputs with more than one axis) take two bytes a number on the disk, rounded to 11 bits
     about   {"base": ..., "folder": ...} for the list of `minitl cache`
+    map     a callable like Python's `map` that computes the batches elsewhere (`batch_by_batch`); None: this process
 
     The next examples are read while the graph computes. An example that has vanished or changed since the source was
     made is left out.
     """
-    return kept_together([graph], source, keep, verbose, half, about)[0]
+    return kept_together([graph], source, keep, verbose, half, about, map)[0]
 
 
-def kept_together(graphs, source, keep=True, verbose=1, half=False, about=None):
+def kept_together(graphs, source, keep=True, verbose=1, half=False, about=None, map=None):
     """Return `FeatureRows` for each of several `graphs` that begin with the same input; the rest as `kept_features`.
 
     All of them have rows for the same examples. An example whose features are missing somewhere goes through the layers
@@ -142,7 +144,7 @@ def kept_together(graphs, source, keep=True, verbose=1, half=False, about=None):
             count = _count(origins, positions, source)
             print(f"Features of {count} will be computed: {size_text(size)} {place}.")
         lacking = [graph_of[name] for name in missing if missing[name]]
-        reasons = _compute(lacking, source, positions, verbose)
+        reasons = _compute(lacking, source, positions, verbose, map)
     left_out = list(dict.fromkeys((origin, reasons[key]) for origin, key in zip(origins, keys) if key in reasons))
     gone = {origin for origin, _ in left_out}
     there = [position for position, origin in enumerate(origins) if origin not in gone]
@@ -279,67 +281,35 @@ def _check(graph, source):
         )
 
 
-def _compute(lacking, source, positions, verbose):
+def _compute(lacking, source, positions, verbose, map):
     """Compute the features of the examples at `positions`, and put them where they are missing.
 
     lacking   (graph, store) of each graph whose features are missing for some of the examples
 
     Returns {key: reason} of the examples that cannot be read.
     """
-    readable, keys = _FullBatches(source), source.keys
+    reasons, keys = {}, source.keys
     if not positions:
-        return {}
+        return reasons
     first = lacking[0][0]
     graph = first if len(lacking) == 1 else first.part(first.input, [each.output for each, _ in lacking])
-    title = "Features" if verbose else None
     if hasattr(source, "order_for"):  # texts of about one length come together: less padding is computed
         wanted = set(positions)
         positions = [position for position in source.order_for(BATCH).tolist() if position in wanted]
-    for batch, output in outputs(graph, readable, _batches(positions, source.origins), title, lines=True):
-        there = [position for position in batch if position not in readable.reasons]
-        for (_, store), features in zip(lacking, graph.output_structure.flat(output, "outputs")):
-            new = [k for k, position in enumerate(there) if keys[position] not in store.index]
-            try:
-                store.append([keys[there[k]] for k in new], features[new])
-            except OSError as error:
-                size = store.row_bytes / 1e6
-                raise DataError(
-                    f"{store.folder or tempfile.gettempdir()}: no room for features of {size:.1f} MB a {source.noun} "
-                    f"({error.strerror}). Make room (`minitl cache clean`), or set MINITL_HOME to a folder on a larger "
-                    "disk."
-                ) from None
-    return {keys[position]: reason for position, reason in readable.reasons.items()}
-
-
-def _batches(positions, origins):
-    """Return the `positions` as lists of at most BATCH. If one origin has at most BATCH positions, they are all in one
-    list, so that its file is read only once."""
-    by_origin = {}
-    for position in positions:
-        by_origin.setdefault(origins[position], []).append(position)
-    batches = []
-    for same_origin in by_origin.values():
-        for first in range(0, len(same_origin), BATCH):
-            part = same_origin[first : first + BATCH]
-            if not batches or len(batches[-1]) + len(part) > BATCH:
-                batches.append([])
-            batches[-1] += part
-    return batches
-
-
-class _FullBatches:
-    """A stream of the readable examples of a source, in batches of exactly BATCH examples. A smaller batch is filled up
-    by repeating its examples. `reasons` is {position: reason} of the examples that cannot be read."""
-
-    is_stream = True
-
-    def __init__(self, source):
-        self.source, self.reasons = source, {}
-
-    def __len__(self):
-        return len(self.source)
-
-    def read(self, positions, epoch=None):
-        examples, reasons = self.source.read_unchanged(positions)
-        self.reasons.update(reasons)
-        return examples[np.arange(BATCH) % len(examples)] if len(examples) else None
+    batches = batches_of(positions, source.origins)
+    with Progress("Features" if verbose else "Computing", len(positions), enabled=bool(verbose)) as bar:
+        for batch, rows in zip(batches, computed_rows(graph, source, batches, map)):
+            reasons.update(rows.reasons)
+            for (_, store), features in zip(lacking, rows.features):
+                new = [k for k, position in enumerate(rows.positions) if keys[position] not in store.index]
+                try:
+                    store.append([keys[rows.positions[k]] for k in new], features[new])
+                except OSError as error:
+                    size = store.row_bytes / 1e6
+                    raise DataError(
+                        f"{store.folder or tempfile.gettempdir()}: no room for features of {size:.1f} MB a "
+                        f"{source.noun} ({error.strerror}). Make room (`minitl cache clean`), or set MINITL_HOME to a "
+                        "folder on a larger disk."
+                    ) from None
+            bar.advance(len(batch))
+    return {keys[position]: reason for position, reason in reasons.items()}

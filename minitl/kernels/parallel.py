@@ -32,6 +32,7 @@ class _Thread(threading.local):
     """The state of each thread."""
 
     is_working = False  # True while the thread does parts of `share`: it does not share these out again
+    as_threads = None  # the number that `threads` returns within `in_this_thread(as_threads)`
 
 
 _thread = _Thread()
@@ -45,9 +46,9 @@ def threads():
     """Return how many threads `share` uses: as many as BLAS was allowed (all cores, or OPENBLAS_NUM_THREADS).
 
     The number is 1 where BLAS cannot be limited to one thread. Then BLAS computes the products on its own threads, and
-    one thread does all other work.
+    one thread does all other work. Kernels cut their work by this number, so it may change the last bits of a result.
     """
-    return _allowed
+    return _thread.as_threads or _allowed
 
 
 def share(worker, parts):
@@ -75,13 +76,17 @@ def share(worker, parts):
 
 
 @contextmanager
-def in_this_thread():
-    """Make `share` leave all work to the calling thread inside this block. `explain` needs that to record each step."""
-    before, _thread.is_working = _thread.is_working, True
+def in_this_thread(as_threads=None):
+    """Make `share` leave all work to the calling thread inside this block. `explain` needs that to record each step.
+
+    as_threads   cut the work as a process with so many threads does: the results are then equal to its own, bit for bit
+    """
+    before = _thread.is_working, _thread.as_threads
+    _thread.is_working, _thread.as_threads = True, as_threads or _thread.as_threads
     try:
         yield
     finally:
-        _thread.is_working = before
+        _thread.is_working, _thread.as_threads = before
 
 
 @contextmanager

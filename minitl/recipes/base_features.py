@@ -94,17 +94,18 @@ def wanted_of(model, settings, last_frozen=None):
     return {**maps, **pooled}
 
 
-def features_of(model, source, settings, folder, last_frozen=None):
+def features_of(model, source, settings, folder, last_frozen=None, map=None):
     """Return (what the part of a model behind its frozen layers takes, the pooled features at the end of its base).
 
     last_frozen   the layer whose map the part begins with; None: it is the head, and both are the same
+    map           as in `kept_together`
 
     Each is a stream of rows. With several cuts of which some lie before `last_frozen`, the first is a tuple: the map,
     and the pooled features at these cuts.
     """
     about = {"base": settings.base, "folder": str(folder)}
     graphs = wanted_of(model, settings, last_frozen)
-    rows = kept_together(list(graphs.values()), source, settings.keep_features, half=True, about=about)
+    rows = kept_together(list(graphs.values()), source, settings.keep_features, half=True, about=about, map=map)
     found = dict(zip(graphs, rows))
     pooled = side_by_side([found[end] for end in settings.ends])
     if last_frozen is None:

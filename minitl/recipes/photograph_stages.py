@@ -44,24 +44,26 @@ class PhotographStages(TwoStages):
         self.base_end = self.base.layers[-1].name
         self.put_on(self.heads[0])
 
-    def choose_view(self):
+    def choose_view(self, map=None):
         """Choose the view on the photographs to learn from, if that is asked for. Each goes through the base for every
-        view; the features of the chosen one are then there already."""
+        view; the features of the chosen one are then there already. `map` as in `run_frozen_part`."""
         self.view, settings = None, self.settings
         if settings.view != AUTO:
             return
         trials = []
         for view in VIEWS:
             self.settings = replace(settings, view=view)
-            rows = features_of(self.model, self.stream(self.folder.train), self.settings, self.folder.path)[1]
+            rows = features_of(self.model, self.stream(self.folder.train), self.settings, self.folder.path, map=map)[1]
             labels = np.array([photo.label for photo in rows.photos])
             trials.append(view_trial(view, before_normalization(self.head, rows.read(slice(None))), labels, settings))
         self.view = choose_view(trials)
         print(f"\n{self.view}", flush=True)
         self.settings = replace(settings, view=self.view.view)
 
-    def run_frozen_part(self):
+    def run_frozen_part(self, map=None):
         """Run the layers that stay frozen once over every photograph, and keep their outputs, `x` and `x_val`.
+
+        map   as in `features.on_disk.kept_features`
 
         `part` is the rest of the network. With augmentation nothing can be kept, and `part` is the whole model.
         """
@@ -73,8 +75,9 @@ class PhotographStages(TwoStages):
             self.x_val = end_val = self.stream(folder.val)
         else:
             self.part = learning_part(self.model, self.base_end, settings, self.last_frozen)
+            last = self.last_frozen
             (self.x, end), (self.x_val, end_val) = (
-                features_of(self.model, self.stream(photos, mirrored=mirrored), settings, folder.path, self.last_frozen)
+                features_of(self.model, self.stream(photos, mirrored=mirrored), settings, folder.path, last, map)
                 for photos, mirrored in self.sets
             )
             self.pooled = tuple(rows.read(slice(None)) for rows in (end, end_val))

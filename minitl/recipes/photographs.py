@@ -16,7 +16,9 @@ The commands `minitl finetune PHOTOS/` and `minitl advise --backtest` call the s
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ..arguments import AnyPath
 from ..files.results import write_json
@@ -66,27 +68,34 @@ class FinetunedPhotographs(Finetuned):
 
 
 def finetune_photographs(
-    folder: AnyPath, settings: PhotographSettings | None = None, verbose: int = 1, **changes
+    folder: AnyPath,
+    settings: PhotographSettings | None = None,
+    verbose: int = 1,
+    map: Callable | None = None,
+    **changes,
 ) -> FinetunedPhotographs:
     """Fine-tune on a folder with a subfolder of photographs for each class. Returns `FinetunedPhotographs`.
 
     settings, changes   a `PhotographSettings`, and single settings by name: epochs=20
     verbose             1: print each step and its progress; 0: print nothing
+    map                 a callable like Python's `map` that runs the frozen base elsewhere, such as that of a
+                        `minitl.cluster.Cluster`; None: in this process
 
     Ctrl-C and SIGTERM stop it: it saves a checkpoint and raises `interruption.Interrupted`. The same call with
     resume=True goes on, and its results are those of an unbroken run to the last bit.
     """
-    return finetuned(PhotographStages, _in_two_stages, folder, PhotographSettings, settings, changes, verbose)
+    steps = partial(_in_two_stages, map)
+    return finetuned(PhotographStages, steps, folder, PhotographSettings, settings, changes, verbose)
 
 
-def _in_two_stages(folder, job):
+def _in_two_stages(map, folder, job):
     """Run the whole job, step by step. `job` is a `PhotographStages` that has not begun."""
     start, settings = time.perf_counter(), job.settings
     job.find(folder)
     with Progress(f"Loading {settings.base}"):
         job.build()
-    job.choose_view()
-    job.run_frozen_part()
+    job.choose_view(map)
+    job.run_frozen_part(map)
     job.choose_head()
     settings = job.settings  # with what was chosen
     accuracy = {"ridge": job.fit_ridge()}
@@ -113,7 +122,11 @@ def _in_two_stages(folder, job):
 
 
 def find_learning_rate(
-    folder: AnyPath, settings: PhotographSettings | None = None, verbose: int = 1, **changes
+    folder: AnyPath,
+    settings: PhotographSettings | None = None,
+    verbose: int = 1,
+    map: Callable | None = None,
+    **changes,
 ) -> RangeTest:
     """Find a learning rate for the head, for the arguments of `finetune_photographs` that say how the head is made.
 
@@ -127,8 +140,8 @@ def find_learning_rate(
             _refuse(settings, TO_CHOOSE_A_HEAD, "where there is one head to choose from")
         job.find(folder)
         job.build()
-        job.choose_view()
-        job.run_frozen_part()
+        job.choose_view(map)
+        job.run_frozen_part(map)
         job.choose_head()
         found = job.find_rate()
         print(f"{found}\nThe largest rate that learns often does not generalize best: try a tenth of\nit as well.")

@@ -6,7 +6,6 @@
 
     inputs        paths or arrays -> a source of examples, as `minitl.data` has them
     estimators    TransferClassifier and TransferFeatures: the steps of the recipe for photographs
-    pickled       a fitted model as plain data
 
 Nothing is decided here: the base, the choice of a head and its training are those of `minitl.recipes`. (Within this
 package, `import sklearn` means scikit-learn: all imports of minitl's own modules are relative.)

@@ -25,14 +25,15 @@ from ..applications import NETWORKS
 from ..errors import ArgumentError, DataError
 from ..features.on_disk import kept_together
 from ..features.side_by_side import side_by_side
+from ..graph.packed import packed, unpacked
 from ..layers import InputLayer
+from ..models import Model
 from ..recipes.base_features import built_base, pooled_ends
 from ..recipes.head_choice import MOST_EPOCHS, candidates, choose_head
 from ..recipes.head_training import divide_scores, trained_head
 from ..recipes.settings import PhotographSettings
 from ..recipes.view import CROP
 from .inputs import ImageStream, images, is_paths, numbers, photographs, warn_of_range
-from .pickled import packed, unpacked
 
 BATCH = 32  # rows of features that go through a head at a time
 OF_SETTINGS = [field.name for field in fields(PhotographSettings)]
@@ -52,7 +53,7 @@ class _OnABase(BaseEstimator):
         return {**state, "model_": packed(state["model_"])} if "model_" in state else state
 
     def __setstate__(self, state):
-        super().__setstate__({**state, "model_": unpacked(state["model_"])} if "model_" in state else state)
+        super().__setstate__({**state, "model_": unpacked(state["model_"], Model)} if "model_" in state else state)
 
     def _settled(self):
         """Return the parameters as `PhotographSettings`, checked, with the defaults of the base filled in."""

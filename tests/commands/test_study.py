@@ -118,7 +118,7 @@ def test_a_renewed_layer_does_not_start_where_the_lost_one_did(image_set, monkey
     study = tiny_study(image_set)
     _, layers = transfer_study.train_base(study, Job("similar", BASE, 0, 1))
     for treatment in "BnB", "AnB+":
-        transfer_study.train_treated(study, Job("similar", treatment, 3, 1), layers)
+        transfer_study.train_treated(study, {("similar", 1): layers}, Job("similar", treatment, 3, 1))
     base, *treated = started
     assert not np.array_equal(base, treated[0])
     assert np.array_equal(*treated), "but treatments of a seed are pairs"
@@ -301,8 +301,8 @@ def test_few_images_are_looked_at_more_often(pictures, epochs):
 def test_what_is_done_is_kept(tiny, capsys, tmp_path, monkeypatch, error, status):
     uninterrupted = transfer_study.run
 
-    def interrupted(study, workers):
-        for done, result in enumerate(uninterrupted(study, workers), start=1):
+    def interrupted(*arguments):
+        for done, result in enumerate(uninterrupted(*arguments), start=1):
             yield result
             if done == 3:
                 raise error

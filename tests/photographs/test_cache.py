@@ -66,14 +66,14 @@ def stream(photos):
 @pytest.fixture
 def passed(monkeypatch):
     """Return a list that gets the number of examples of each batch that goes through layers."""
-    counts, ordinary = [], on_disk.outputs
+    counts, ordinary = [], on_disk.computed_rows
 
-    def counting(graph, source, batches, *arguments, **options):
-        for batch, output in ordinary(graph, source, batches, *arguments, **options):
-            counts.append(len(batch))
-            yield batch, output
+    def counting(*arguments):
+        for rows in ordinary(*arguments):
+            counts.append(len(rows.positions))
+            yield rows
 
-    monkeypatch.setattr(on_disk, "outputs", counting)
+    monkeypatch.setattr(on_disk, "computed_rows", counting)
     return counts
 
 
@@ -139,20 +139,20 @@ def test_two_folders_do_not_wait_for_each_other(base, photos, tmp_path, monkeypa
     for photo in photos[6:]:
         photo.path.rename(other / photo.path.name)
     moved = [Photo(other / photo.path.name, photo.label, photo.sha256) for photo in photos[6:]]
-    begun, go_on, ordinary = threading.Event(), threading.Event(), on_disk.outputs
+    begun, go_on, ordinary = threading.Event(), threading.Event(), on_disk.computed_rows
 
     def waiting(*arguments, **options):
         begun.set()
         assert go_on.wait(60)
         yield from ordinary(*arguments, **options)
 
-    monkeypatch.setattr(on_disk, "outputs", waiting)
+    monkeypatch.setattr(on_disk, "computed_rows", waiting)
     thread = threading.Thread(
         target=on_disk.kept_features, args=(pooled(base, "pool2"), stream(photos[:6])), kwargs={"verbose": 0}
     )
     thread.start()
     assert begun.wait(60)
-    monkeypatch.setattr(on_disk, "outputs", ordinary)
+    monkeypatch.setattr(on_disk, "computed_rows", ordinary)
     assert len(on_disk.kept_features(pooled(base, "pool2"), stream(moved), verbose=0)) == 5, "while the other one works"
     go_on.set()
     thread.join(60)

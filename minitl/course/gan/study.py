@@ -14,6 +14,7 @@ is asked of the second pair: it knows nothing but the few, so can its images add
 """
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -129,7 +130,7 @@ def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=Non
         try:
             workers = min(threads(), extent.seeds)
             with runner(workers) as run_all, Progress("Seeds", extent.seeds, covers=True) as bar:
-                for run in run_all(measured, [(extent, seed) for seed in range(extent.seeds)]):
+                for run in run_all(partial(measured, extent), range(extent.seeds)):
                     runs.append(run)
                     print(words.progress_line(run), flush=True)
                     bar.advance(1)

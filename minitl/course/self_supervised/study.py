@@ -2,6 +2,7 @@
 
 import json as json_format
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +92,12 @@ def _all_measured(extent, keep):
         for base in BASES:
             kept = _kept(keep, base, seed, extent)
             if kept is None:
-                jobs.append((extent, base, seed))
+                jobs.append((base, seed))
             else:
                 yield base, seed, *kept
     workers = min(threads(), MOST_PROCESSES, max(len(jobs), 1))
     with runner(workers) as run_all, Progress("Bases", len(jobs), covers=True) as bar:
-        for base, seed, found, seconds in run_all(measured_job, jobs):
+        for base, seed, found, seconds in run_all(partial(measured, extent), jobs):
             if keep is not None:
                 keep.mkdir(parents=True, exist_ok=True)
                 write_json(keep / f"{base}-{seed}.json", {**_conditions(extent), "worth": found, "seconds": seconds})
@@ -104,9 +105,9 @@ def _all_measured(extent, keep):
             yield base, seed, found, seconds
 
 
-def measured_job(extent, base, seed):
-    """Return (base, seed, list of `Worth`, seconds): `measure`, with the names of what it measured."""
-    return base, seed, *measure(extent, base, seed)
+def measured(extent, job):
+    """Return (base, seed, list of `Worth`, seconds) of a job (base, seed)."""
+    return *job, *measure(extent, *job)
 
 
 def _conditions(extent):

@@ -15,26 +15,31 @@ from ...errors import MinitlError
 
 
 @contextmanager
-def runner(workers):
-    """Give a function (work, jobs) that yields the result of `work(*job)` for each job, as it is done."""
-    if workers == 1:
-        yield lambda work, jobs: (work(*job) for job in jobs)
+def runner(workers, map=None, own_part=lambda work, job: work):
+    """Give a function (work, jobs) that yields the result of `work(job)` for each job, as it is done. `work` is often a
+    `partial` whose arguments are what all jobs share.
+
+    workers    how many processes;   map   None, or a callable like Python's `map` that does the work elsewhere
+    own_part   a function of `work` and a job: the work with what this job needs of it, which is sent to its process
+    """
+    if map is not None or workers == 1:
+        yield map or (lambda work, jobs: (work(job) for job in jobs))
         return
     with _one_thread_each():
         processes = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_signals_to_the_parent)
         try:
-            yield lambda work, jobs: _as_they_end(processes, workers, work, jobs)
+            yield lambda work, jobs: _as_they_end(processes, workers, work, jobs, own_part)
         finally:
             processes.shutdown(cancel_futures=True)
 
 
-def _as_they_end(processes, most, work, jobs):
+def _as_they_end(processes, most, work, jobs, own_part):
     """Yield results as the processes finish them. At most `most` jobs are under way: an interruption waits for them."""
     jobs, under_way = iter(jobs), set()
     try:
         while True:
             while len(under_way) < most and (job := next(jobs, None)) is not None:
-                under_way.add(processes.submit(work, *job))
+                under_way.add(processes.submit(own_part(work, job), job))
             if not under_way:
                 return
             done, under_way = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)

@@ -22,12 +22,15 @@ for each seed, on the few images of B that the others get. In the paper, both we
 Read before: `halves`, `network`, `pretraining`. Called by `minitl study transfer`. Read next: `findings`.
 """
 
+import threading
 import time
+from functools import partial
 from typing import NamedTuple
 
 from ... import transfer
 from ...arguments import whole_number
 from ...errors import ArgumentError
+from ...kernels.parallel import in_this_thread
 from ...randomness import set_random_seed
 from .halves import HALVES, fewer, task
 from .network import CUTTABLE, network
@@ -35,6 +38,7 @@ from .pretraining import bundled_base, train
 from .processes import runner
 
 BATCH_SIZE = 25
+_one_at_a_time = threading.Lock()  # minitl's random numbers are one sequence for the whole process
 
 
 class Treatment(NamedTuple):
@@ -128,25 +132,28 @@ def new_study(image_set, splits, seeds, epochs, cuts=None, per_class=None):
     return Study(tasks, bases_a, epochs, cuts)
 
 
-def run(study, workers=1):
+def run(study, workers=1, map=None):
     """Run all trainings, and yield a `Result` as each of them ends.
 
     Each of `workers` is a process, because the layers are too small to be divided among threads. With several, the
-    order of the results varies.
+    order of the results varies. The results are the same whoever does the trainings.
+
+    map   a callable like Python's `map` that does the trainings elsewhere, instead of `workers`
     """
     layers_b = {}
-    with runner(workers) as run_all:
-        for result, layers in run_all(train_base, (_own_part(study, job) for job in study.base_jobs)):
+    with runner(workers, map, _own_part) as run_all:
+        for result, layers in run_all(partial(train_base, study), study.base_jobs):
             layers_b[result.split, result.seed] = layers
             yield result
-        jobs = ((*_own_part(study, job), layers_b[job.split, job.seed]) for job in study.treatment_jobs)
-        yield from run_all(train_treated, jobs)
+        yield from run_all(partial(train_treated, study, layers_b), study.treatment_jobs)
 
 
-def _own_part(study, job):
-    """Return the arguments of a job with only its own part of the study, which is sent to the process."""
+def _own_part(work, job):
+    """Return the work with only the job's own part of what all jobs share: it is sent to the process with each job."""
+    study, *layers_b = work.args
     key = job.split, job.seed
-    return study._replace(tasks={key: study.tasks[key]}), job
+    own = study._replace(tasks={key: study.tasks[key]})
+    return partial(work.func, own, *({key: each[key]} for each in layers_b))
 
 
 def layers_of(model):
@@ -156,18 +163,20 @@ def layers_of(model):
 
 def train_base(study, job):
     """Train baseB. Returns (`Result`, its layers)."""
-    set_random_seed(2 * job.seed)
-    model = network(len(study.tasks[job.split, job.seed].class_names))
-    return _trained(model, study, job), layers_of(model)
+    with _one_at_a_time, in_this_thread(as_threads=1):
+        set_random_seed(2 * job.seed)
+        model = network(len(study.tasks[job.split, job.seed].class_names))
+        return _trained(model, study, job), layers_of(model)
 
 
-def train_treated(study, job, layers_b):
-    """Run the training of a treatment. Returns its `Result`."""
-    layers = {"A": study.bases_a[job.split], "B": layers_b, None: {}}[TREATMENTS[job.treatment].base]
+def train_treated(study, layers_b, job):
+    """Run the training of a treatment. Returns its `Result`. `layers_b` is {(split, seed): layers of baseB}."""
+    layers = {"A": study.bases_a[job.split], "B": layers_b[job.split, job.seed], None: {}}
     classes = len(study.tasks[job.split, job.seed].class_names)
-    model = operated(job.treatment, job.cut, layers, classes, 2 * job.seed + 1)
-    digest = transfer.frozen_digest(model)
-    result = _trained(model, study, job)
+    with _one_at_a_time, in_this_thread(as_threads=1):
+        model = operated(job.treatment, job.cut, layers[TREATMENTS[job.treatment].base], classes, 2 * job.seed + 1)
+        digest = transfer.frozen_digest(model)
+        result = _trained(model, study, job)
     if transfer.frozen_digest(model) != digest:
         raise AssertionError("a frozen weight has moved")  # a bug in the library, not in anybody's input
     return result

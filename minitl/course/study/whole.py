@@ -53,7 +53,9 @@ def extent_of(folder_of_files=None, quick=False, seeds=None, pictures=None):
     return extent._replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None):
+def study_transfer(
+    folder_of_files=None, quick=False, split="both", seeds=None, pictures=None, picture=None, json=None, map=None
+):
     """Run the study, and print its progress and its result. Returns the results as data.
 
     folder_of_files    Fashion-MNIST's four original files (default: the bundled images)
@@ -61,6 +63,7 @@ def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, 
     split      how the classes are divided: one of `halves.HALVES`, or "both"
     seeds      number of repetitions;   pictures   training images of each class
     picture    file for the figure;   json   file for the results
+    map        a callable like Python's `map` that does the trainings elsewhere; None: processes on this machine
 
     After Ctrl-C or an error, it prints and keeps the results so far, and raises.
     """
@@ -87,7 +90,7 @@ def study_transfer(folder_of_files=None, quick=False, split="both", seeds=None, 
 
     with interruption.graceful():
         try:
-            for result in transfer_study.run(study, workers=min(threads(), MOST_PROCESSES)):
+            for result in transfer_study.run(study, min(threads(), MOST_PROCESSES), map):
                 results.append(result)
                 left = (time.perf_counter() - start) / len(results) * (study.trainings - len(results))
                 print(words.progress_line(result, len(results), study.trainings, left), flush=True)

@@ -52,11 +52,14 @@ class Advice:
         """Return the command line that carries out the advised plan."""
         return words.command(self.advised)
 
-    def carry_out_all(self, seeds=SEEDS, verbose=1):
-        """Test the advice: carry out every plan with so many seeds. Returns the comparison as data, and keeps it."""
+    def carry_out_all(self, seeds=SEEDS, verbose=1, map=None):
+        """Test the advice: carry out every plan with so many seeds. Returns the comparison as data, and keeps it.
+
+        map   a callable like Python's `map` that carries out plans elsewhere; then no times are compared
+        """
         whole_number(seeds, "seeds")
         with silent_unless(verbose), interruption.graceful():
-            self.tested = backtest.run(self.subject, self.ranking, self.plans, seeds)
+            self.tested = backtest.run(self.subject, self.ranking, self.plans, seeds, map)
         return self.tested
 
     def __repr__(self):
@@ -71,11 +74,12 @@ class Advice:
         return {**words.advice_data(self), **({} if self.tested is None else {"backtest": self.tested})}
 
 
-def advise_photographs(folder, settings=None, within=None, memory=None, verbose=1, **changes):
+def advise_photographs(folder, settings=None, within=None, memory=None, verbose=1, map=None, **changes):
     """Return `Advice` on a folder of photographs. Its held-back photographs are not used.
 
     settings, changes   as for `finetune_photographs`: base, image_size, ...
     within, memory      the most minutes and GB that a plan may take
+    map                 as for `finetune_photographs`: where the photographs go through the base
     """
     require_path("folder", folder)
     require_limits(within=within, memory=memory)
@@ -84,7 +88,7 @@ def advise_photographs(folder, settings=None, within=None, memory=None, verbose=
         if getattr(settings, name) != getattr(PhotographSettings, name):
             raise SettingError("{} does not go with advise_photographs. Leave it out.", name)
     with silent_unless(verbose), interruption.graceful():
-        return Advice(Photographs(folder, settings), within, memory)
+        return Advice(Photographs(folder, settings, map), within, memory)
 
 
 def advise_clothing(within=None, memory=None, verbose=1):

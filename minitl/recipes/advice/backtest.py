@@ -7,30 +7,48 @@ All plans are carried out in turn, with one seed after the other, and none finds
 measured again before and after each run, and the prediction is the mean of both. Another program that slows down the
 machine then slows down both, so the model of costs is tested, not the load of the machine. The median over the seeds
 removes the disturbance of a single run.
+
+With a `map`, other machines carry out the plans, several at a time (`minitl.cluster`). The accuracies are the same.
+Time and memory are then not compared: the predictions are those of this machine.
 """
 
 import json
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ... import interruption
 from ...errors import MinitlError
+from ...progress import Progress
 from ...terminal import counted, printable, table, wrapped
 from . import costs
 
 
-def run(subject, ranking, all_plans, seeds):
+def run(subject, ranking, all_plans, seeds, map=None):
     """Carry out all plans, print the comparison, and return it as data.
+
+    map   a callable like Python's `map` that carries out plans elsewhere; None: one after the other, here
 
     The accuracies are those on held-back images, which were not used for `ranking`.
     """
     print(f"\nBacktest: {counted(len(all_plans), 'plan')}, each carried out with {counted(seeds, 'seed')}", flush=True)
+    runs = (runs_here if map is None else partial(runs_elsewhere, map))(subject, all_plans, seeds)
+    left_out = {cut.name: cut.accuracy for cut in ranking.order}
+    rows = [row(*each, left_out) for each in zip(all_plans, runs)]
+    results = {"plans": rows, "load": costs.system_load(), **verdict(rows, ranking)}
+    print(f"\n{comparison(rows)}\n\n" + "\n".join(wrapped(each, "  ") for each in sentences(results)), flush=True)
+    return results
+
+
+def runs_here(subject, all_plans, seeds):
+    """Return for each plan the results of its runs on this machine, one with each seed, and the predictions."""
     runs = [[] for _ in all_plans]
     with tempfile.TemporaryDirectory() as folder:
         before = subject.measure()[1]
@@ -43,11 +61,24 @@ def run(subject, ranking, all_plans, seeds):
                 line = f"  seed {seed}, {plan.name}: {predicted:.1f} s predicted, {results['seconds']:.1f} s taken"
                 print(wrapped(printable(line), "    "), flush=True)
                 before = after
-    left_out = {cut.name: cut.accuracy for cut in ranking.order}
-    rows = [row(*each, left_out) for each in zip(all_plans, runs)]
-    results = {"plans": rows, "load": costs.system_load(), **verdict(rows, ranking)}
-    print(f"\n{comparison(rows)}\n\n" + "\n".join(wrapped(each, "  ") for each in sentences(results)), flush=True)
-    return results
+    return runs
+
+
+def runs_elsewhere(map, subject, all_plans, seeds):
+    """Return for each plan the results of its runs by `map`, one with each seed. Their times and memory, which are
+    those of other machines, are left out."""
+    runs = [[] for _ in all_plans]
+    jobs = [(number, seed) for seed in range(seeds) for number in range(len(all_plans))]
+    data = [job_of(subject, all_plans[number], seed) for number, seed in jobs]
+    photos = subject.photos and os.path.abspath(subject.photos)
+    with Progress("Carrying out plans", len(jobs)) as bar:
+        for (number, seed), results in zip(jobs, map(partial(carried_out_there, photos), data)):
+            plan = all_plans[number]
+            said = {"seconds_said": plan.seconds, "bytes_said": plan.peak_bytes}
+            runs[number].append({**results, **said, "seconds": None, "peak_bytes": None})
+            print(wrapped(printable(f"  seed {seed}, {plan.name}: done"), "    "), flush=True)
+            bar.advance(1)
+    return runs
 
 
 def row(plan, runs, left_out):
@@ -75,15 +106,39 @@ def row(plan, runs, left_out):
 
 
 def carried_out(subject, plan, seed, folder):
-    """Return the results of a plan, carried out in a process of its own."""
-    task, results = folder / "task.json", folder / "results.json"
-    settings = {**asdict(subject.settings_for(plan)), "seed": seed, "json": str(results)}
+    """Return the results of a plan, carried out in a process of its own, whose files go to `folder`."""
+    return finetuned(subject.photos, folder, job_of(subject, plan, seed))
+
+
+def carried_out_there(photos, job):
+    """Return the results of a `job_of` a plan, with a temporary folder for its files, and with one thread: others are
+    carried out beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return finetuned(photos, Path(folder), job, {**os.environ, "OPENBLAS_NUM_THREADS": "1"})
+
+
+def job_of(subject, plan, seed):
+    """Return (the settings that carry out a plan, its command line), as plain data."""
+    settings = {**asdict(subject.settings_for(plan)), "seed": seed}
     if subject.photos is not None:  # as a first run: it finds no features of another run
-        settings.update(run_folder=str(folder / "run"), keep_features=False)
-    task.write_text(json.dumps({"photos": subject.photos, "settings": settings}), encoding="utf-8")
+        settings["keep_features"] = False
+    return settings, shlex.join(["finetune", *plan.arguments])
+
+
+def finetuned(photos, folder, job, environment=None):
+    """Return the results of a `job_of` a plan, carried out in a process of its own.
+
+    photos   the folder, or None for the bundled images;   environment   of the process (None: that of this one)
+    """
+    settings, command = job
+    task, results = folder / "task.json", folder / "results.json"
+    settings = {**settings, "json": str(results)}
+    if photos is not None:
+        settings["run_folder"] = str(folder / "run")
+    task.write_text(json.dumps({"photos": photos, "settings": settings}), encoding="utf-8")
     with open(folder / "output", "w+", encoding="utf-8") as output:
         worker = [sys.executable, "-m", "minitl.recipes.advice.carry_out", str(task)]
-        process = subprocess.Popen(worker, stdout=output, stderr=output)
+        process = subprocess.Popen(worker, stdout=output, stderr=output, env=environment)
         try:
             while process.poll() is None:  # the command's progress shows that it goes on
                 try:
@@ -97,7 +152,7 @@ def carried_out(subject, plan, seed, folder):
         if process.returncode:
             output.seek(0)
             last_line = output.read().strip().rpartition("\n")[2]
-            raise MinitlError(f"--backtest: minitl {shlex.join(['finetune', *plan.arguments])} failed: {last_line}")
+            raise MinitlError(f"--backtest: minitl {command} failed: {last_line}")
     return json.loads(results.read_text(encoding="utf-8"))
 
 
@@ -107,14 +162,16 @@ def comparison(rows):
               "memory: predicted", "taken", "error"]]  # fmt: skip
     for each in rows:
         left_out = "" if each["left_out_accuracy"] is None else f"{each['left_out_accuracy']:.3f}"
+        time = [f"{each['seconds_said']:.1f} s", "", ""]
+        if each["seconds"]:
+            time[1:] = f"{each['seconds']:.1f} s", f"{100 * each['error_of_seconds']:+.0f} %"
         memory = [f"{each['bytes_said'] / 1e6:.0f} MB", "", ""]
         if each["bytes"]:
             memory[1:] = f"{each['bytes'] / 1e6:.0f} MB", f"{100 * each['error_of_bytes']:+.0f} %"
         lines.append([
             each["name"], left_out, f"{each['accuracy']:.3f}",
             f"{min(each['accuracies']):.3f} to {max(each['accuracies']):.3f}",
-            f"{each['seconds_said']:.1f} s", f"{each['seconds']:.1f} s", f"{100 * each['error_of_seconds']:+.0f} %",
-            *memory,
+            *time, *memory,
         ])  # fmt: skip
     return table(lines)
 

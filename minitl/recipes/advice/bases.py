@@ -120,11 +120,12 @@ class BasesAdvice:
         }
 
 
-def advise_bases(folder, settings=None, within=None, memory=None, verbose=1, **changes):
+def advise_bases(folder, settings=None, within=None, memory=None, verbose=1, map=None, **changes):
     """Return `BasesAdvice` on a folder of photographs. Its held-back photographs are not used.
 
     settings, changes   as for `finetune_photographs`, without base and weights
     within, memory      the most minutes and GB that a plan may take
+    map                 as for `finetune_photographs`
     """
     require_path("folder", folder)
     require_limits(within=within, memory=memory)
@@ -141,7 +142,7 @@ def advise_bases(folder, settings=None, within=None, memory=None, verbose=1, **c
     with silent_unless(verbose), interruption.graceful():
         for base in here:
             print(f"\n{base}:", flush=True)
-            advices[base] = advise_photographs(folder, replace(settings, base=base), within, memory)
+            advices[base] = advise_photographs(folder, replace(settings, base=base), within, memory, map=map)
         return BasesAdvice(advices, missing)
 
 

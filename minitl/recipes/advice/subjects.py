@@ -102,9 +102,9 @@ class Subject:
 
 
 class Photographs(Subject):
-    """A folder of photographs, for `finetune_photographs`. `settings` are those of that recipe."""
+    """A folder of photographs, for `finetune_photographs`. `settings` are those of that recipe, `map` is, too."""
 
-    def __init__(self, photos, settings):
+    def __init__(self, photos, settings, map=None):
         self.given, self.settings = settings, settings.settled()
         self.photos, self.cuts = str(photos), cuts(self.settings.base)
         self.label_smoothing = self.settings.label_smoothing or 0.0
@@ -130,7 +130,7 @@ class Photographs(Subject):
             bytes=program + 4 * self.base.count_params(),
             choice=cost_of_choice(self.settings.epochs, len(self.folder.train)),
         )
-        self.compute_features(whole)
+        self.compute_features(whole, map)
 
     def build(self):
         """Build the base. Returns the model with ImageNet's head if its weights are on this machine, else the base."""
@@ -150,7 +150,7 @@ class Photographs(Subject):
             self.no_leep = f"There is no LEEP, a score from the predictions of ImageNet's head of {name}: {reason}."
         return whole
 
-    def compute_features(self, whole):
+    def compute_features(self, whole, map=None):
         """Run every photograph once through the frozen network, unless a run before has kept the features of all cuts.
 
         The probabilities of ImageNet's classes are kept with them.
@@ -164,7 +164,7 @@ class Photographs(Subject):
         if with_output and keep and not missing and missing_output:
             with_output, why = False, "were not kept with the features, and would take another pass"
             self.no_leep = f"There is no LEEP: the predictions of ImageNet's head {why} (--no-cache)."
-        kept = kept_together([*graphs, *[whole] * with_output], photographs, keep, about=about)
+        kept = kept_together([*graphs, *[whole] * with_output], photographs, keep, about=about, map=map)
         for path, reason in kept[0].left_out:
             print(wrapped(printable(f"left out: {path}: {reason}"), "  "))
         self.labels = np.array([photo.label for photo in kept[0].photos])
