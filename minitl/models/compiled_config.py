@@ -1,4 +1,4 @@
-"""How Keras compiled a model, read from its file as data: `compile` gets objects of minitl by their names."""
+"""The arguments of Keras's `compile`, read from a file as data: minitl has objects of the same names."""
 
 from .. import losses, metrics, optimizers
 from ..errors import ArgumentError
