@@ -1,4 +1,4 @@
-"""The arguments with which Keras compiled a model, read from its file as data: names become objects of minitl."""
+"""The arguments of Keras's `compile`, read from a file as data: minitl has objects of the same names."""
 
 from .. import losses, metrics, optimizers
 from ..errors import ArgumentError

@@ -22,10 +22,14 @@ PACKAGES = [
     ("minitl.optimizers.schedules", keras.optimizers.schedules),
     ("minitl.initializers", keras.initializers),
     ("minitl.callbacks", keras.callbacks),
+    ("minitl.regularizers", keras.regularizers),
 ]
 # A value for each argument that has no default in Keras
 REQUIRED = {
     "activation": "relu",
+    "axes": 1,
+    "first_decay_steps": 10,
+    "stddev": 0.1,
     "backup_dir": "run",
     "boundaries": [10],
     "dims": (2, 1),
@@ -132,8 +136,13 @@ def test_defaults_written_out_change_nothing(twins, tmp_path, monkeypatch):
 
 @every_class
 def test_what_is_not_here_is_refused_by_its_name(twins, tmp_path, monkeypatch):
+    """Regularizers of parameters are handed on to the base of all layers, which refuses them in other words."""
     monkeypatch.chdir(tmp_path)
     for name in twins.missing:
+        if name in getattr(twins.ours, "regularized", ()):
+            with pytest.raises(ArgumentError, match=rf"{name} is \[5\]"):
+                twins.made(**{name: [5]})
+            continue
         if name == "name":
             twins.made(name="mine")  # names nothing here
         with pytest.raises(ArgumentError, match=rf"{twins.name} has no argument {name}=\[5\]"):
@@ -180,7 +189,11 @@ REFUSED = [
     (lambda: minitl.optimizers.Adam(1e-3, 0.9, 0.999, 1e-7, True), "Adam has no argument amsgrad=True"),
     (lambda: minitl.layers.Dropout(0.5, (2, 1, 1)), r"Dropout has no argument noise_shape=\(2, 1, 1\)"),
     (lambda: minitl.layers.Flatten("channels_first"), "Flatten has no argument data_format"),
-    (lambda: minitl.layers.Dense(3, "relu", True, "zeros", "zeros", "l2"), "kernel_regularizer='l2'.*weight_decay"),
+    (lambda: minitl.layers.Dense(3, "relu", True, "zeros", "zeros", "l3"), "kernel_regularizer is 'l3'; expected 'l1'"),
+    (lambda: minitl.layers.Dense(3, activity_regularizer="l2"), "activity_regularizer='l2'.*kernel_regularizer"),
+    (lambda: minitl.layers.Dense(3, kernel_constraint="max_norm"), "kernel_constraint='max_norm'.*kernel_regularizer"),
+    (lambda: minitl.layers.AlphaDropout(0.5, (2, 1)), r"AlphaDropout has no argument noise_shape=\(2, 1\)"),
+    (lambda: minitl.optimizers.Adam(use_ema=True), "Adam has no argument use_ema=True"),
     (lambda: minitl.losses.MeanSquaredError("none"), "MeanSquaredError has no argument reduction='none'"),
     (lambda: minitl.metrics.BinaryAccuracy(0.7), "name is 0.7"),
     (lambda: minitl.layers.Dense(3, "relu", activation="tanh"), "Dense got activation twice"),
