@@ -64,7 +64,7 @@ class ReLU(Layer):
     computed in one pass each.
     """
 
-    config_names = ("max_value", "negative_slope", "threshold")
+    config_names: tuple = ("max_value", "negative_slope", "threshold")
     keeps_channels = is_elementwise = passes_mask = True
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):

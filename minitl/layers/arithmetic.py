@@ -142,5 +142,6 @@ for _sign, _operation in {
     setattr(SymbolicTensor, f"__{_sign}__", lambda self, other, name=_operation: calculate(name, self, other))
     if _operation != "power":
         setattr(SymbolicTensor, f"__r{_sign}__", lambda self, other, name=_operation: calculate(name, other, self))
-SymbolicTensor.__neg__ = lambda self: calculate("multiply", self, -1)
-SymbolicTensor.__array_ufunc__ = None  # so that NumPy leaves `array - tensor` to the signs above
+SymbolicTensor.__neg__ = lambda self: calculate("multiply", self, -1)  # type: ignore[operator]
+# So that NumPy leaves `array - tensor` to the signs above:
+SymbolicTensor.__array_ufunc__ = None  # type: ignore[attr-defined]

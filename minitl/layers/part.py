@@ -100,4 +100,4 @@ def _refuse_iteration(self):
 
 
 SymbolicTensor.__getitem__ = take_part
-SymbolicTensor.__iter__ = _refuse_iteration
+SymbolicTensor.__iter__ = _refuse_iteration  # type: ignore[attr-defined]

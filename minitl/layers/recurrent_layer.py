@@ -56,7 +56,7 @@ class Recurrent(Layer):
     training_only = ("dropout", "seed", "unit_forget_bias")
     gates = 1
     states = 1  # h; and c in an LSTM
-    torch_gates = None  # the place of each gate among PyTorch's, where the orders differ
+    torch_gates: tuple | None = None  # the place of each gate among PyTorch's, where the orders differ
     torch_requires = {}  # {argument: the values with which PyTorch's layer computes the same}
 
     def __init__(

@@ -23,7 +23,7 @@ class Resizing(Layer):
     crop_to_aspect_ratio   True: the largest part in the middle with the aspect ratio of the new size
     """
 
-    config_names = ("height", "width", "interpolation", "crop_to_aspect_ratio")
+    config_names: tuple = ("height", "width", "interpolation", "crop_to_aspect_ratio")
     keeps_channels = True
 
     @keras_arguments(

@@ -114,7 +114,7 @@ class Model(Graph):
     @keras_arguments(after="print_fn", expand_nested=NotHere(False, (True,)), show_trainable=NotHere(False, (True,)),
                      layer_range=NotHere())  # fmt: skip
     @keras_arguments(line_length=WIDTH, positions=WIDTH)
-    def summary(self, print_fn: Callable[[str], object] = print) -> None:
+    def summary(self, print_fn: Callable[[str], object] | None = print) -> None:
         """Print the layers, their output shapes, their parameters, and which of them are frozen."""
         (print_fn or print)(summary_text(self))
 

@@ -54,7 +54,8 @@ def kept(model: Model, folder: str | os.PathLike[str]) -> Model:
     path = Path(folder) / "model.h5"
     model.save(path)
     model.export(Path(folder) / "model.safetensors", names={"top": "classifier"})
-    return load_model(path)
+    loaded: Model = load_model(path)
+    return loaded
 
 
 def on_photographs(folder: Path) -> tuple[Evaluation, list[dict[str, object]]]:
