@@ -51,7 +51,7 @@ class BalancedDraws:
 
     @property
     def is_augmented(self):
-        """Return whether the examples differ in each epoch."""
+        """True if the examples differ in each epoch."""
         return getattr(self.source, "is_augmented", False)
 
     @property

@@ -87,7 +87,7 @@ class PlaceJob:
 
     @property
     def has_second_stage(self):
-        """Return whether blocks of the base learn as well, in a second stage."""
+        """True if blocks of the base learn as well, in a second stage."""
         return self.settings.has_second_stage
 
     def build(self, load=True):
