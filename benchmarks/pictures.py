@@ -12,6 +12,8 @@ from minitl.course.mistakes import MISTAKES
 from minitl.course.where import explain_boxes, explain_pixels
 from minitl.data import fashion_mnist_few_shot
 from minitl.kernels import conv2d
+from minitl.kernels.mel import mel_filters
+from minitl.kernels.spectra import frames, hann
 from minitl.layers import Dense, Flatten
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.models import Sequential
@@ -112,6 +114,32 @@ def where(pyplot, folder):
     explain_boxes(folder)
 
 
+def sound(pyplot, folder):
+    """Draw the figure of chapter 18: a sound on its way from samples to a log-mel spectrogram."""
+    rate, t = 16000, np.arange(8000) / 16000
+    voice = sum(np.sin(2 * np.pi * 120 * k * t) * np.exp(-(((120 * k - 700) / 300) ** 2)) for k in range(1, 30))
+    hiss = np.diff(np.random.default_rng(0).standard_normal(8001)) * np.linspace(0, 0.5, 8000)
+    samples = 0.1 * np.where(t < 0.25, voice, hiss)
+    pieces = frames(samples, 400, 160, center=False) * hann(400)
+    power = np.abs(np.fft.rfft(pieces, 512)) ** 2
+    mel = power @ mel_filters(rate, 512, 40)
+    figure, axes = pyplot.subplots(1, 5, figsize=(13, 2.6))
+    axes[0].plot(t, samples, color="#0072b2", linewidth=0.5)
+    axes[1].plot(1000 * t[:400] + 100, pieces[10], color="#0072b2", linewidth=1)
+    for axis, array in zip(axes[2:], (power, mel, 10 * np.log10(np.maximum(mel, 1e-10)))):
+        axis.imshow(array.T, origin="lower", aspect="auto", cmap="cividis", extent=(0, 0.5, 0, len(array.T)))
+    titles = ("samples", "a frame of 25 ms", "power: 257 frequencies", "40 mel bands", "their logarithm")
+    units = ("seconds", "ms", *["seconds"] * 3)
+    for axis, title, unit in zip(axes, titles, units):
+        axis.set_title(title, fontsize=10)
+        axis.set_xlabel(unit, fontsize=8)
+        axis.tick_params(labelsize=7)
+    for axis in axes[:2]:
+        bare(axis)
+    figure.tight_layout()
+    save(figure, [], folder / "sound.png")
+
+
 def bare(axis):
     """Remove the upper and the right line of a frame."""
     for side in ("top", "right"):
@@ -136,7 +164,7 @@ def main():
 
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FIGURES
     folder.mkdir(parents=True, exist_ok=True)
-    for draw in (templates, edges, mistakes, speed, where):
+    for draw in (templates, edges, mistakes, speed, where, sound):
         draw(pyplot, folder)
 
 

@@ -66,7 +66,7 @@ def load_model(filepath: AnyPath, custom_objects: dict[str, type] | None = None,
     return model
 
 
-def model_from_json(json_string, custom_objects=None):
+def model_from_json(json_string: str, custom_objects: dict[str, type] | None = None) -> Model:
     """Return the model, with new weights, that a text of `model.to_json` describes. Keras's are understood as well."""
     return model_of_keras(json.loads(json_string), custom_objects)
 
@@ -87,7 +87,7 @@ def model_of_keras(data, custom_objects=None):
     call_function=NotHere(instead="Call the layers of the clone yourself."),
     recursive=NotHere(False, (True,)),
 )
-def clone_model(model, input_tensors=None, clone_function=None):
+def clone_model(model: Model, input_tensors=None, clone_function=None) -> Model:
     """Return a model of the same architecture with layers of its own and new weights.
 
     input_tensors    symbolic tensors to begin with, in the form of `model.input`; None: new Inputs
@@ -110,7 +110,7 @@ def clone_model(model, input_tensors=None, clone_function=None):
 
 
 @keras_arguments(after="overwrite", zipped=ZIPPED)
-def save_model(model, filepath, overwrite=True):
+def save_model(model: Model, filepath: AnyPath, overwrite: bool = True) -> None:
     """Write a model to a file: `model.save(filepath)`."""
     model.save(filepath, overwrite)
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..applications import cuts
+from ..arguments import AnyPath
 from ..data.labels import to_categorical
 from ..features.cache import size_text
 from ..features.on_disk import BATCH, kept_keys, room_for
@@ -80,7 +81,7 @@ class DryRun:
         return dict(self.data)
 
 
-def dry_run(folder, settings, verbose=1):
+def dry_run(folder: AnyPath, settings, verbose: int = 1) -> DryRun:
     """Check everything that a fine-tuning with these settings would check, and return a `DryRun`: what it would do.
 
     settings   a `PhotographSettings`, `TextSettings`, `SoundSettings`, `SegmentationSettings` or `DetectionSettings`

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases.sounds import write_tone
 from conftest import REPOSITORY
 
 from minitl import cli
@@ -137,6 +138,11 @@ def stand_ins(folder, text, request):
             draw_masks(folder / "streets", image)
         if '"reviews.csv"' in text:
             write_reviews(folder / "reviews.csv")
+        if '"digits"' in text:
+            for number, speaker in enumerate(2 * ["george", "theo", "jackson"]):
+                for label in range(2):
+                    write_tone(folder / "digits" / f"{label}_{speaker}_{number}.wav", 400 * (label + 1) + 9 * number)
+            write_tone(folder / "seven.wav", 410, rate=44100)
         for name in ("garden.jpg", "blood.jpg"):
             if name in text:
                 image.new("RGB", (60, 50), (90, 140, 60)).save(folder / name)

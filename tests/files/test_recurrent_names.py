@@ -200,7 +200,7 @@ def test_what_does_not_fit_is_named(tmp_path, rng):
 
 
 def test_names_tell_a_partial_load(tmp_path, rng):
-    """With partial=True, layers that are not in the model are reported under the names of the file."""
+    """Layers that, with partial=True, are not in the model are reported under the names of the file."""
     weights = state("LSTM", rng, layers=2)
     report = network("LSTM", ["rnn"]).load_weights(write(tmp_path / "a.safetensors", weights), partial=True)
     assert report.loaded == ["rnn"] and report.not_in_model == ["rnn_l1"]

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 from cases import random
-from cases.losses import LOSSES, probabilities, uneven_probabilities, yes_or_no_probabilities
+from cases.losses import LOSSES, probabilities, quantities, uneven_probabilities, yes_or_no_probabilities
 from cases.optimizers import OPTIMIZERS
 from conftest import REPOSITORY
 from programs import resumable
@@ -308,7 +308,8 @@ def test_a_callback_that_sets_the_rate(tmp_path, make, stop_at):
         small_run(tmp_path / "schedule", stop_at, make, optimizer=lambda: SGD(CosineDecay(0.1, 20), momentum=0.9))
 
 
-ENDINGS = {probabilities: "softmax", uneven_probabilities: "softmax", yes_or_no_probabilities: "sigmoid"}
+ENDINGS = {probabilities: "softmax", uneven_probabilities: "softmax"}
+ENDINGS |= dict.fromkeys([yes_or_no_probabilities, quantities], "sigmoid")
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)

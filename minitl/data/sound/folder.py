@@ -164,7 +164,7 @@ class SoundFolder:
 def audit_sounds(
     path, pattern=None, group=None, val_share=0.2, shortest=SHORTEST, longest=LONGEST, strict=False, verbose=1,
     follow_links=False,
-):  # fmt: skip
+) -> SoundFolder:  # fmt: skip
     """Listen to all files in a folder of recordings. Returns a `SoundFolder`.
 
     pattern     how names of files say what is in them: "{class}_{speaker}_*" (None: a subfolder for each class)

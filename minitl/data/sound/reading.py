@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...arguments import whole_number
+from ...arguments import AnyPath, whole_number
 from ...errors import DataError, MissingExtraError
 from ...kernels.resampling_in_time import resample
 from ..photos import require_file
@@ -78,7 +78,9 @@ class Sound:
         return Sound(**{**vars(self), "samples": resample(self.samples, self.rate, rate), "rate": int(rate)})
 
 
-def read_sound(path, rate=None, most_samples=MOST_SAMPLES, content=None):
+def read_sound(
+    path: AnyPath, rate: int | None = None, most_samples: int = MOST_SAMPLES, content: bytes | None = None
+) -> Sound:
     """Return a recording as a `Sound`: its channels are averaged, its samples are from -1 to 1.
 
     rate           samples a second that are wanted (None: as in the file)
