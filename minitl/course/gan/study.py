@@ -20,14 +20,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import data, interruption
-from ...arguments import truth_value
 from ...errors import MinitlError
 from ...files.results import write_json
 from ...files.writable import check_writable
 from ...kernels.parallel import threads
 from ...progress import Progress
-from ...recipes.settings import SettingError, require_whole_number
 from ...version import __version__
+from ..study.extents import chosen_extent
 from ..study.findings import interval
 from ..study.halves import DEVIATION, MEAN, Task, fewer, task
 from ..study.processes import runner
@@ -86,19 +85,7 @@ BUNDLED = Extent(None, 500, 25, 30, 1_000, 500, 2, 400, (0, 5, 10, 20, 30))
 
 def extent_of(folder_of_files=None, quick=False, seeds=None):
     """Return the `Extent` for the arguments of `study_gan`."""
-    quick = truth_value(quick, "quick")
-    if folder_of_files is None and not quick:
-        raise SettingError(
-            "Without {}, there are 500 images to learn from, too few for an answer. Give the folder with "
-            "Fashion-MNIST's four files, or use {} to see how it works.",
-            "folder_of_files",
-            "quick",
-        )
-    extent = (QUICK if quick else WHOLE) if folder_of_files else BUNDLED
-    if seeds is not None:
-        require_whole_number("seeds", seeds, least=2)  # one seed has no interval
-        extent = extent._replace(seeds=seeds)
-    return extent._replace(folder=str(folder_of_files) if folder_of_files else None)
+    return chosen_extent(WHOLE, QUICK, BUNDLED, 500, folder_of_files, quick, seeds)
 
 
 def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=None):

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ... import interruption
-from ...arguments import truth_value
 from ...errors import MinitlError
 from ...files.results import write_json
 from ...files.writable import check_writable
 from ...kernels.parallel import threads
 from ...progress import Progress
-from ...recipes.settings import SettingError, require_whole_number
 from ...version import __version__
+from ..study.extents import chosen_extent
 from ..study.processes import runner
 from . import plot, words
 from .findings import findings, summary
@@ -29,19 +28,7 @@ BUNDLED = Extent(None, unlabelled=250, epochs=40, labels=(10, 40), test_images=5
 
 def extent_of(folder_of_files=None, quick=False, seeds=None):
     """Return the `Extent` for the arguments of `study_pretraining`."""
-    quick = truth_value(quick, "quick")
-    if folder_of_files is None and not quick:
-        raise SettingError(
-            "Without {}, there are 250 images to learn from, too few for an answer. Give the folder with "
-            "Fashion-MNIST's four files, or use {} to see how it works.",
-            "folder_of_files",
-            "quick",
-        )
-    extent = (QUICK if quick else WHOLE) if folder_of_files else BUNDLED
-    if seeds is not None:
-        require_whole_number("seeds", seeds, least=2)  # one seed has no interval
-        extent = extent._replace(seeds=seeds)
-    return extent._replace(folder=str(folder_of_files) if folder_of_files else None)
+    return chosen_extent(WHOLE, QUICK, BUNDLED, 250, folder_of_files, quick, seeds)
 
 
 def study_pretraining(folder_of_files=None, quick=False, seeds=None, keep=None, picture=None, json=None):
