@@ -22,6 +22,9 @@ from minitl.recipes.sounds.left_out import best_ridge, leave_out_each
 from minitl.recipes.sounds.players import wav_bytes
 from minitl.recipes.sounds.prediction import SoundClassifier
 from minitl.recipes.tasks import task_of
+from minitl.serve.answers import answers_of
+from minitl.serve.limits import Limits
+from minitl.serve.refusals import Refused
 
 PATTERN = "{class}_{speaker}_*"
 TONES = {"low": 300, "high": 1800}
@@ -202,3 +205,47 @@ def test_a_player_holds_the_recording(tmp_path):
     (tmp_path / "a.wav").write_bytes(wav_bytes(samples, 8000))
     assert (tmp_path / "a.wav").read_bytes()[-10:] == wav([0, 1000, -1000, 32767, -32768])[-10:]
     assert np.array_equal(read_sound(tmp_path / "a.wav").samples, samples)
+
+
+def test_a_second_stage_trains_the_last_block(recordings, monkeypatch):
+    """The last block of the speech embedding (here with random weights) and the head learn; the rest stays."""
+    made = {}
+
+    def random_base(name, seconds, load=True):
+        made["base"] = build(name, seconds, load=False)
+        made["before"] = {layer.name: layer.get_weights() for layer in made["base"].model.layers}
+        return made["base"]
+
+    monkeypatch.setattr("minitl.recipes.sounds.bases.build", random_base)
+    result = finetune_sounds(
+        recordings, pattern=PATTERN, seconds=0.8, epochs=1, unfreeze="block5", tune_epochs=1, tune_rate=0.1,
+        head="plain", start="zeros", learning_rate=0.001, label_smoothing=0.0, verbose=0,
+    )  # fmt: skip
+    moved = [
+        layer.name
+        for layer in result.model.layers
+        if layer.weight_names
+        and layer.name in made["before"]
+        and any((a != b).any() for a, b in zip(layer.get_weights(), made["before"][layer.name]))
+    ]
+    assert moved == [f"conv2d_{number}" for number in (15, 16, 17, 18, 19)]
+    assert set(result.history) == {"head", "blocks"} and result.accuracy["last"] == result.evaluation.accuracy
+
+
+def test_the_server_answers_for_a_recording(model, recordings):
+    """The bytes of a WAV file of any rate get classes; a photograph, a text and a broken file are refused by name."""
+    answers = answers_of(str(model))
+    assert answers.about()["takes"] == "recording" and answers.about()["rate"] == 16000
+    body = (recordings / "high_ann_1.wav").read_bytes()
+    found = answers.answer(body, {"top": "1"})
+    assert found["predictions"][0]["class"] == "high" and found["rate"] == 8000 and "spectrogram" not in found
+    for wrong, kind in (
+        (b"\xff\xd8\xff", "wrong_kind"), (b'{"text": "a"}', "wrong_kind"), (body[:20], "unreadable"),
+        (wav([0] * 8000), "unreadable"),
+    ):  # fmt: skip
+        with pytest.raises(Refused) as refused:
+            answers.answer(wrong, {})
+        assert refused.value.name == kind
+    small = answers_of(str(model), Limits(samples=100))
+    with pytest.raises(Refused):
+        small.answer(body, {})

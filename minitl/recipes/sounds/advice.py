@@ -105,8 +105,8 @@ class SoundAdvice:
         how = f"{self.settings.group}s kept whole" if self.folder.groups else f"a {FOLDS}th of each class left out"
         words = f"Which base hears it? {counted(count, 'training recording')}, each predicted by a head in closed form "
         lines = [wrapped(words + f"that has not heard it ({how})"), "", table(rows), ""]
-        floor = float(self.right["spectrogram"].mean())
-        worse = [base for base, right in self.right.items() if right.mean() < floor]
+        floor = self.right["spectrogram"]  # those that are below it by more than chance explains
+        worse = [base for base, right in self.right.items() if paired_interval(floor, right)[1] > 0]
         if worse:
             says = f"{' and '.join(worse)} {'is' if len(worse) == 1 else 'are'} below the spectrogram itself"
             why = "What the network has learned to ignore is needed here."
