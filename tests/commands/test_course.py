@@ -8,11 +8,15 @@ import re
 import shlex
 
 import pytest
+from cases.sounds import write_tone
 from conftest import REPOSITORY
 
 from minitl import cli, data
 from minitl.applications import BERT
+from minitl.course.gan import study as gan
 from minitl.course.reading import attention, sentences
+from minitl.course.self_supervised import study as without_labels
+from minitl.course.self_supervised import worth
 from minitl.course.study import whole
 from minitl.course.where import boxes, pixels
 from minitl.data.text import WordPiece
@@ -32,12 +36,25 @@ SHORTER = {
     "minitl finetune --no-scratch --save model.h5": "--cut block1_pool --epochs 1",
     "minitl finetune photos/ --save insects.h5": "--image-size 32 --epochs 1 --tune-epochs 1",
     "minitl bench --quick": "--only naive",
+    "minitl advise few/train --pattern '{class}_{speaker}_*'": "--base spectrogram",
+    "minitl advise few/train --pattern '{digit}_{class}_*'": "--base spectrogram",
     "minitl finetune reviews.csv --base minilm --cut layer_3": "--epochs 1",
     "minitl finetune reviews.csv --base minilm --cut layer_3 --unfreeze layer_3": "--epochs 1 --tune-epochs 1",
 }
+OF_BASES = {"unlabelled": 10, "epochs": 1, "labels": (10,), "test_images": 10, "seeds": 2}
+OF_MADE_IMAGES = {
+    "real": 40,
+    "few": 1,
+    "epochs": 1,
+    "made": 100,
+    "test_images": 20,
+    "seeds": 2,
+    "steps": 1,
+    "shown": (0, 1),
+}
 LONG = ("minitl study transfer --quick", "minitl advise")
 COURSE = REPOSITORY / "minitl" / "course" / "README.md"
-NEEDS = {"--report": "matplotlib", "--plots": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
+NEEDS = {"--report": "matplotlib", "--plot": "matplotlib", "photos/": "PIL"}  # the extras `plots` and `images`
 
 
 def commands():
@@ -67,6 +84,12 @@ def less_to_do(monkeypatch, command):
     less = {"training": 16, "test": 8, "epochs": 1, "letters": 32, "letter_epochs": 1}
     monkeypatch.setattr(attention, "EXTENT", attention.EXTENT._replace(**less))
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
+    monkeypatch.setattr(data, "fashion_mnist", lambda folder: fewer)
+    monkeypatch.setattr(worth, "EPOCHS", {3: 1})
+    for study, less in (without_labels, OF_BASES), (gan, OF_MADE_IMAGES):
+        monkeypatch.setattr(study, "threads", lambda: 1)
+        for extent in "WHOLE", "BUNDLED":
+            monkeypatch.setattr(study, extent, getattr(study, extent)._replace(**less))
 
 
 CASES = [pytest.param(line, marks=[pytest.mark.slow] if line in LONG else []) for line in commands()]
@@ -80,6 +103,8 @@ def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsy
     monkeypatch.chdir(folder)
     if "photos/" in command:
         photographs(folder / "photos", request.getfixturevalue("full_base"))
+    if "few/train" in command:
+        recordings(folder / "few" / "train")
     if "reviews.csv" in command:
         reviews(folder / "reviews.csv")
         monkeypatch.setattr(bases, "build", narrow_encoder)
@@ -105,6 +130,15 @@ def photographs(folder, base):
             Image.fromarray(pixels).save(folder / kind / f"{number}.png")
     (known.home_folder() / "models").mkdir(parents=True)
     (known.home_folder() / "models" / base.name).symlink_to(base)
+
+
+def recordings(folder):
+    """Write tones of three heights, said by two voices: 0_low_1.wav."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, frequency in enumerate((300, 700, 1500)):
+        for voice, height in ("low", 0.2), ("loud", 0.6):
+            for take in range(4):
+                write_tone(folder / f"{number}_{voice}_{take}.wav", frequency + 20 * take, height=height)
 
 
 WORDS = {"good": "fine lovely superb".split(), "bad": "dull awful boring".split()}
