@@ -41,7 +41,7 @@ SHORTER = {
     "minitl finetune reviews.csv --base minilm --cut layer_3": "--epochs 1",
     "minitl finetune reviews.csv --base minilm --cut layer_3 --unfreeze layer_3": "--epochs 1 --tune-epochs 1",
 }
-OF_BASES = {"unlabelled": 10, "epochs": 1, "labels": (10,), "test_images": 10, "seeds": 2}
+OF_BASES = {"unlabelled": 10, "epochs": 1, "labels": (3,), "test_images": 10, "seeds": 2}
 OF_MADE_IMAGES = {
     "real": 40,
     "few": 1,
