@@ -97,7 +97,18 @@ def test_a_changed_argument():
         return e / e.sum(axis=1, keepdims=True)
 
     verdict = exercise_called("softmax").check(softmax)
-    assert verdict.kind == "changed" and "argument x" in verdict.text
+    assert verdict.kind == "changed" and "its argument x," in verdict.text
+
+
+def test_several_changed_arguments():
+    def momentum_step(p, v, g, learning_rate, momentum):
+        v *= momentum
+        v -= learning_rate * g
+        p += v
+        return p, v
+
+    verdict = exercise_called("momentum_step").check(momentum_step)
+    assert verdict.kind == "changed" and "its arguments p and v," in verdict.text
 
 
 def test_loops_where_whole_arrays_were_asked_for():

@@ -118,8 +118,9 @@ def outcome_of(exercise, function, case, seconds=None):
         return Outcome([], diagnosis.Finding("error", about_error(exercise, case, run)), run)
     if run.changed:
         names = joined([list(exercise.given)[k] for k in run.changed])
-        text = f"{exercise.name} has changed its argument {names}, which others still need: x += 1 and x[0] = 1 change "
-        text += "the array that was handed over. Make a new one (x = x + 1), or a copy first (x.copy())."
+        arguments = "argument" if len(run.changed) == 1 else "arguments"
+        text = f"{exercise.name} has changed its {arguments} {names}, which others still need: x += 1 and x[0] = 1 "
+        text += "change the array that was handed over. Make a new one (x = x + 1), or a copy first (x.copy())."
         return Outcome([], diagnosis.Finding("changed", text), run)
     try:
         return Outcome(arrays_of(exercise, run.result, case), None, run)

@@ -53,7 +53,8 @@ def check_file(exercise, path, seconds=SECONDS, of=None):
         line = int(found[1]) if found else None
         where = f" It was in line {line} then." if found else ""
         after = f"{seconds_by_the_clock(seconds):.0f} seconds"
-        text = f"{path.name} had not ended after {after}, so it was stopped.{where} Which call never comes back?"
+        text = f"{path.name} had not ended after {after}, so it was stopped.{where} Which loop has no end, or "
+        text += "which call never comes back?"
         return Verdict(exercise.name, False, "time", text, line=line)
     if not lines:
         last = (errors.strip().splitlines() or ["without a word"])[-1]

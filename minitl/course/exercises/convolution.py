@@ -221,11 +221,11 @@ def same_padding_by_hand(name, index, x, kh, kw, stride):
 SAME_PADDING = Exercise(
     "same_padding",
     title="'same' padding",
-    text="""With padding 'same', one window begins at every stride: at pixel 0, s, 2s, and so on. There are ceil(size /
-    s) of them on an axis, with stride 1 as many as pixels. The last window ends beyond the image, so zeros are added.
-    Their number is what the image lacks to reach there, and never negative. Half of them go before the image and half
-    after it; where it is odd, the extra pixel goes after it. Rows and columns are computed each by itself. Return the
-    image with its zeros.""",
+    text="""With padding 'same', one window begins at every stride: at pixel 0, s, 2s, and so on, where s is the stride.
+    There are ceil(size / s) of them on an axis, with stride 1 as many as pixels. The last window ends beyond the image,
+    so zeros are added. Their number is what the image lacks to reach there, and never negative. Half of them go before
+    the image and half after it; where it is odd, the extra pixel goes after it. Rows and columns are computed each by
+    itself. Return the image with its zeros.""",
     given={
         "x": "(N, H, W, C)  images",
         "kh": "the rows of the kernel",
@@ -234,6 +234,8 @@ SAME_PADDING = Exercise(
     },
     returns={"padded": "(N, rows, columns, C)  the images and their zeros: top + H + bottom rows"},
     formula="""
+for the rows with size = H and kernel = kh, for the columns with W and kw:
+
 windows = ceil(size / stride)
 total   = max((windows - 1) * stride + kernel - size, 0)
 before  = floor(total / 2)        after = total - before

@@ -96,7 +96,7 @@ KERNEL_GRADIENT = Exercise(
     text="""How does the loss change with one number of the kernel? In the forward pass, kernel[a, b, c, f] met a pixel
     at every place (i, j) of every image, and the product was added to y[n, i, j, f]. So each place has a part in the
     gradient: grad there, times the pixel that was met. The stride is 1 and there is no padding, so the size of the
-    kernel follows from the two others: KH = H - OH + 1 and KW = W - OW + 1.""",
+    kernel follows from the two others: KH = H - OH + 1 and KW = W - OW + 1. Loops are welcome.""",
     given={"x": "(N, H, W, C)  the input of the convolution", "grad": "(N, OH, OW, F)  dL/dy"},
     returns={"dkernel": "(KH, KW, C, F)  dL/dkernel"},
     formula="""
@@ -220,7 +220,7 @@ INPUT_GRADIENT = Exercise(
     text="""How does the loss change with one pixel? In the forward pass, pixel x[n, i + a, j + b, c] was multiplied by
     kernel[a, b, c, f], and the product was added to y[n, i, j, f]. So the pixel gets grad there, times that number of
     the kernel. It was used by every window in which it lies, and by every filter: all their parts add up. The stride is
-    1 and there is no padding, so the image has H = OH + KH - 1 rows and W = OW + KW - 1 columns.""",
+    1 and there is no padding, so the image has H = OH + KH - 1 rows and W = OW + KW - 1 columns. Loops are welcome.""",
     given={"grad": "(N, OH, OW, F)  dL/dy", "kernel": "(KH, KW, C, F)  the kernel of the forward pass"},
     returns={"dx": "(N, H, W, C)  dL/dx"},
     formula="""

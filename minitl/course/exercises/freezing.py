@@ -183,10 +183,10 @@ TRAIN_THE_END = Exercise(
     text="""In transfer learning the end of a network is trained, and its beginning, which others have trained, stays as
     it is: frozen, layer.trainable = False. One kind of layer has weights that no gradient moves: BatchNormalization
     keeps moving statistics, which every forward in training updates, as long as the layer is trainable. Frozen, it uses
-    them and keeps them, in training as well. On a small data set it stays frozen in the trained end, too. Freeze the
-    right layers, then do one step for each batch, as in the exercise training_loop, with training=True. A digest of all
-    frozen weights, taken before, has to be the same afterwards. The check takes it again. Layers without weights, such
-    as Dropout, may be frozen or not.""",
+    them and keeps them, in training as well. On a small data set it stays frozen in the trained end, too. First set
+    trainable of every layer to True or False, whatever it was before. Then do one step for each batch, as in the
+    exercise training_loop, with training=True. A digest of all frozen weights, taken before, has to be the same
+    afterwards. The check takes it again. Layers without weights, such as Dropout, may be frozen or not.""",
     given={
         "model": "a model: model.layers is the list of its layers. A layer has a list, statistic_names, empty for "
                  "all layers but BatchNormalization",

@@ -97,7 +97,8 @@ IM2COL = Exercise(
     text="""A convolution takes the same sum of products at every window. Write each window as one row of a matrix, and
     all these sums are one product of two matrices, which computers do very fast: columns @ kernel, with the kernel as a
     matrix (KH*KW*C, F). The order decides. The rows of the matrix go through the images, in each through its windows
-    row by row. A row goes through its window in the order of the kernel's axes: rows a, columns b, channels c.""",
+    row by row. A row goes through its window in the order of the kernel's axes: rows a, columns b, channels c. Loops
+    are welcome.""",
     given={
         "x": "(N, H, W, C)  images",
         "kh": "the rows of a window",

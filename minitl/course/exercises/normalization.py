@@ -156,7 +156,8 @@ BATCH_NORM = Exercise(
     pixels of the channel, and moves its averages (the moving statistics) a little towards them. In inference it takes
     the moving statistics, so that the output of an image does not depend on the others. A frozen layer (trainable is
     False) takes the moving statistics even in training, and leaves them as they are. The variance is the mean of the
-    squared distances from the mean (np.var). Return new arrays where something has changed.""",
+    squared distances from the mean (np.var). A moving statistic that changes is returned as a new array, and one that
+    stays as it is may be returned itself.""",
     given={
         "x": "(N, H, W, C)  images",
         "gamma": "(C,)  the learned scale",

@@ -9,6 +9,7 @@ from ...terminal import columns
 from .checking import SECONDS
 from .files import check_in, next_hint, progress, start
 from .listing import exercises_of
+from .wording import joined
 
 WIDTH = 80
 LABEL = 10  # columns for the label of a paragraph
@@ -61,8 +62,10 @@ def print_verdict(exercise, verdict):
     if not verdict.passed:
         print(labelled("help", f"minitl exercises hint {exercise.name}"))
         return
-    for place in exercise.places_in_the_engine():
-        print(labelled("engine", f"{place.name} does the same (minitl exercises solution {exercise.name})"))
+    places = [place.name for place in exercise.places_in_the_engine()]
+    if places:
+        same = f"{joined(places)} {'does' if len(places) == 1 else 'do'} the same"
+        print(labelled("engine", f"{same} (minitl exercises solution {exercise.name})"))
     if exercise.read_next:
         print(labelled("read next", exercise.read_next))
 

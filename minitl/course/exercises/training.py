@@ -130,8 +130,8 @@ TRAINING_LOOP = Exercise(
     text="""Training is four lines, again and again. Forward predicts, the loss measures how wrong that is, backward
     finds all gradients, and the optimizer moves the weights against them. Write one epoch: go through x and t in order,
     in batches of batch_size examples. Where the number of examples is no multiple of it, the last batch is smaller.
-    Model, loss and optimizer are minitl's, and you need five calls of them. The model is changed by it, as it should
-    be.""",
+    Model, loss and optimizer are minitl's, and each batch takes five calls of them: criterion.backward() returns the
+    dL/dy that model.backward takes. The model is changed by it, as it should be.""",
     given={
         "model": "a model: model.forward(x, training=True) returns predictions, and model.backward(grad) takes dL/dy",
         "criterion": "a loss: criterion.forward(t, y) returns the loss L of a batch, then criterion.backward() dL/dy",

@@ -146,7 +146,7 @@ WINOGRAD_ROW = Exercise(
     },
     returns={
         "y": "(OW,)  the outputs, OW = W - 2",
-        "m": "(4, T)  the four products of each tile",
+        "m": "(4, T)  the four products of each tile, in the order m0, m1, m2, m3",
     },
     formula="""
 pixels of tile t:   a = x[2t]   b = x[2t+1]   c = x[2t+2]   d = x[2t+3]
@@ -156,6 +156,8 @@ m3 = (d - b) * g2                      m2 = (c - b) * (g0 - g1 + g2) / 2
 
 y[2t]   = m0 + m1 + m2                 which is  a*g0 + b*g1 + c*g2
 y[2t+1] = m1 - m2 + m3                 which is  b*g0 + c*g1 + d*g2
+
+g0, g1 and g2 are g[0], g[1] and g[2]
 """,
     answer=winograd_row,
     by_engine=winograd_row_by_engine,
