@@ -160,6 +160,16 @@ def relu(nodes, call, x):
     return Value(x.rank, **{order: y})
 
 
+def clip(nodes, call, x):
+    """Write a Clip: a Max with the lower limit and a Min with the upper one."""
+    order = "first" if x.is_first else "last"
+    y = x.names[order]
+    for operation, limit in (("Max", call.layer.min_value), ("Min", call.layer.max_value)):
+        if limit is not None:
+            y = nodes.add(operation, y, np.float32(limit))
+    return Value(x.rank, **{order: y})
+
+
 def softmax(nodes, call, x):
     """Write a Softmax over one axis."""
     axes = np.atleast_1d(call.layer.axis)
@@ -253,6 +263,7 @@ LAYERS = {
     layers.Add: add,
     layers.AveragePooling2D: pooling,
     layers.BatchNormalization: batch_normalization,
+    layers.Clip: clip,
     layers.Concatenate: concatenate,
     layers.Conv2D: convolution,
     layers.Conv2DTranspose: transposed_convolution,

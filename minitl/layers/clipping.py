@@ -1,5 +1,7 @@
 """Clip: numbers are kept between two limits, as NumPy's and ONNX's operations of this name do."""
 
+import math
+
 import numpy as np
 
 from ..arguments import is_number
@@ -19,7 +21,7 @@ class Clip(Layer):
     def __init__(self, min_value=None, max_value=None, **kwargs):
         super().__init__(**kwargs)
         given = [value for value in (min_value, max_value) if value is not None]
-        if not given or not all(is_number(value) for value in given) or given != sorted(given):
+        if not given or not all(is_number(value) and math.isfinite(value) for value in given) or given != sorted(given):
             raise ArgumentError(
                 f"min_value is {min_value!r} and max_value {max_value!r}; expected numbers, the smaller one first, or "
                 "None for one of them."
@@ -41,12 +43,3 @@ class Clip(Layer):
         if self.max_value is not None:
             is_between &= y < self.max_value
         return grad * is_between
-
-    def to_onnx(self, nodes, call, x):
-        """Write a Max with the lower limit and a Min with the upper one."""
-        order = "first" if x.is_first else "last"
-        y = x.names[order]
-        for operation, limit in (("Max", self.min_value), ("Min", self.max_value)):
-            if limit is not None:
-                y = nodes.add(operation, y, np.float32(limit))
-        return type(x)(x.rank, **{order: y})

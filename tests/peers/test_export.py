@@ -49,7 +49,7 @@ def small_network():
 
 
 EXPORTED = """
-    Activation Add AveragePooling2D BatchNormalization Concatenate Conv2D Conv2DTranspose Cropping2D Dense
+    Activation Add AveragePooling2D BatchNormalization Clip Concatenate Conv2D Conv2DTranspose Cropping2D Dense
     Dropout Flatten GlobalAveragePooling2D GlobalMaxPooling2D L2Normalization Masking MaxPooling2D ReLU
     Reshape Softmax UnitNormalization UpSampling2D ZeroPadding2D
 """.split()
