@@ -30,7 +30,10 @@ def main():
     speech = session.run(None, {"input": samples[None].astype(np.float32)})[0].squeeze() / 10 + 2
     floats = samples.astype(np.float32) / 32_768
     speaker = librosa.feature.melspectrogram(y=floats, sr=16_000, n_fft=400, hop_length=160, n_mels=40).T
-    np.savez_compressed(HERE / "sound_networks.npz", samples=samples, speech=speech, speaker=speaker)
+    versions = [f"{each.__name__} {each.__version__}" for each in (librosa, onnxruntime, np)]
+    np.savez_compressed(
+        HERE / "sound_networks.npz", samples=samples, speech=speech, speaker=speaker, versions=versions
+    )
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ def test_imagenet_weights_give_pytorchs_numbers():
 def test_golden_files_are_small_and_say_who_made_them():
     of_bert = {"torch", "transformers", "numpy"}
     of_other_makers = {"explain": {"torch", "numpy"}, "bert": of_bert, "bert_encoder": of_bert}
+    of_other_makers["sound_networks"] = {"librosa", "onnxruntime", "numpy"}
     for path in sorted(GOLDEN_FILES.glob("*.npz")):
         assert path.stat().st_size < 100_000
         makers = {str(each).split()[0] for each in golden(path.stem)["versions"]}
