@@ -46,12 +46,3 @@ class Clip(Layer):
         if self.max_value is not None:
             is_between &= y < self.max_value
         return grad * is_between
-
-    def to_onnx(self, nodes, call, x):
-        """Write a Max with the lower limit and a Min with the upper one."""
-        order = "first" if x.is_first else "last"
-        y = x.names[order]
-        for operation, limit in (("Max", self.min_value), ("Min", self.max_value)):
-            if limit is not None:
-                y = nodes.add(operation, y, np.float32(limit))
-        return type(x)(x.rank, **{order: y})

@@ -401,6 +401,7 @@ def test_errors_say_what_is_wrong(misuse, error, message):
 NO_SIZES = [None, "3", 2.5, True, -1, 0, [[1, 2], [3, 4]], [1, 2, 3], object(), {}]
 NO_FLAGS = [None, "yes", 2.5, -1, [True], object()]
 NO_NUMBERS = ["1", True, [0.5], object(), -0.5, float("nan")]
+NO_LIMITS = ["1", True, [0.5], object(), float("nan"), float("inf")]
 NO_AXES = [None, "last", 1.5, True, [], [[1]], object()]
 NO_SIDES = ["3", None, 2.5, True, -1, [[1, 2, 3], [4, 5, 6]], object()]
 NO_NAMES = ["", 5, True, ["relu"], object(), {}]
