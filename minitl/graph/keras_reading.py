@@ -182,7 +182,9 @@ def arguments_of(cls, config):
             continue
         if key.endswith("_initializer") or key in UNUSED - known or (key not in known and not value):
             continue
-        found[key] = _plain(value)
+        value = _plain(value)
+        is_one_axis = key == "axis" and isinstance(value, list) and len(value) == 1  # of Keras 2's BatchNormalization
+        found[key] = value[0] if is_one_axis else value
     return found
 
 
@@ -201,7 +203,7 @@ def _plain(value):
         if isinstance(content, dict) and isinstance(cls, type) and issubclass(cls, Layer):
             return {**value, "config": arguments_of(cls, content)}
         return value
-    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], int) else value
+    return value
 
 
 def _references(node):

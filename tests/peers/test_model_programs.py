@@ -8,6 +8,7 @@ numbers to learn from, and it leaves `numbers` (and `texts`) to compare.
 import re
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -36,6 +37,7 @@ def table(count, columns):
 def run(text, folder, monkeypatch):
     """Return what a program leaves behind, run in a folder of its own."""
     folder.mkdir()
+    keras.backend.clear_session()  # which counts the layers of a process, and names them by it
     monkeypatch.chdir(folder)
     names = {"start": start, "table": table, "__name__": "program"}
     exec(compile(text, "program", "exec"), names)
