@@ -5,7 +5,6 @@ import textwrap
 from dataclasses import fields
 
 from ..applications import NETWORKS, bases, cuts
-from ..arguments import nearest
 from ..errors import ArgumentError
 from ..recipes.settings import (
     AUTO,
@@ -22,6 +21,7 @@ from ..recipes.settings import (
 from ..recipes.texts.settings import BASES
 from ..recipes.view import DEFAULT_VIEW, VIEWS
 from ..terminal import columns
+from .parser import did_you_mean
 
 DEFAULTS = PhotographSettings()
 OF_A_SECOND_STAGE = ("tune_epochs", "tune_rate")
@@ -181,8 +181,7 @@ def layer_names(text):
     known = [*dict.fromkeys(cut for base in bases() for cut in cuts(base)), *BASES["minilm"].ends, SEVERAL]
     for name in text.split(","):
         if name.strip() not in known:
-            near = nearest(name, known) or known
-            raise argparse.ArgumentTypeError(f"{name!r} is no end of a block; expected one of {', '.join(near)}")
+            raise argparse.ArgumentTypeError(f"there is no {name!r}{did_you_mean(name, known)}")
     return text
 
 
