@@ -272,8 +272,8 @@ def parsed(*arguments):
 
 def test_every_option_is_a_setting_and_every_setting_an_option():
     assert parsed() == PhotographSettings()
-    others = {"base": "resnet50", "cut": "block4_pool", "schedule": "step", "start": "ridge", "head": "plain"}
-    others["view"] = "whole"
+    others = {"base": "resnet50", "cut": "block4_pool", "view": "whole"}
+    others |= {"schedule": "step", "start": "ridge", "head": "plain"}
     options = {"run_folder": "--run", "keep_features": "--no-cache"}
     for field in fields(PhotographSettings):
         option = options.get(field.name, f"--{field.name.replace('_', '-')}")
