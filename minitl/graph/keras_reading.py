@@ -67,6 +67,8 @@ class _Reader:
         inputs of its own."""
         if depth > DEEPEST or len(self.made) > MOST_LAYERS:
             raise GraphError(f"the model has more than {MOST_LAYERS:,} layers, or models {DEEPEST} deep.")
+        if config["class_name"] not in MODELS:
+            raise _unknown(config["class_name"])
         if config["class_name"] == "Sequential":
             return self.row(config, given, depth)
         content, places = config["config"], _Places()
@@ -134,16 +136,21 @@ class _Reader:
             return self.within[id(entry)]
         name = entry["class_name"]
         if name not in self.classes:
-            code = " A Lambda is code, which is never run from a file." if name == "Lambda" else ""
-            raise GraphError(
-                f"the model holds a {name}, which minitl does not have.{code} Build the model here and call "
-                "load_weights, or name a class of your own in custom_objects."
-            )
+            raise _unknown(name)
         layer = self.classes[name](**arguments_of(self.classes[name], entry["config"]))
         self.within[id(entry)] = layer
         if name != "InputLayer":
             self.made.append(layer)
         return layer
+
+
+def _unknown(name):
+    """Return the error for a class of a layer or model that minitl does not have."""
+    code = " A Lambda is code, which is never run from a file." if name == "Lambda" else ""
+    return GraphError(
+        f"the model holds a {name}, which minitl does not have.{code} Build the model here and call load_weights, or "
+        "name a class of your own in custom_objects."
+    )
 
 
 class _Places:
