@@ -18,6 +18,7 @@ Read in this order:
     detection         the same job for boxes around things
     texts             the same job for the class of a text, and search by meaning
     language          a small language model: trained on a text, it writes
+    spoken_strings    several spoken words in a row, learned from single ones
     tasks             which of these jobs a folder is meant for
     evaluation        how accurate a model is, and how sure that is
     prediction        the predictions of a saved model
@@ -37,6 +38,7 @@ from .photographs import FinetunedPhotographs, find_learning_rate, finetune_phot
 from .prediction import classify, evaluate_folder
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
+from .spoken_strings import LearnedStrings, StringSettings, learn_strings
 from .texts import TextSettings, classify_texts, evaluate_texts, finetune_texts
 from .texts.advice import advise_texts
 from .texts.search import search_texts
@@ -48,9 +50,11 @@ __all__ = [
     "FinetunedClothing",
     "FinetunedPhotographs",
     "LanguageSettings",
+    "LearnedStrings",
     "PhotographSettings",
     "SegmentationSettings",
     "SettingError",
+    "StringSettings",
     "TextSettings",
     "advise_texts",
     "classify",
@@ -67,6 +71,7 @@ __all__ = [
     "finetune_photographs",
     "finetune_segmentation",
     "finetune_texts",
+    "learn_strings",
     "paired_interval",
     "search_texts",
     "segment",

@@ -31,9 +31,7 @@ def main():
     floats = samples.astype(np.float32) / 32_768
     speaker = librosa.feature.melspectrogram(y=floats, sr=16_000, n_fft=400, hop_length=160, n_mels=40).T
     versions = [f"{each.__name__} {each.__version__}" for each in (librosa, onnxruntime, np)]
-    np.savez_compressed(
-        HERE / "sound_networks.npz", samples=samples, speech=speech, speaker=speaker, versions=versions
-    )
+    np.savez_compressed(HERE / "sound_networks.npz", samples=samples, speech=speech, speaker=speaker, versions=versions)
 
 
 if __name__ == "__main__":
