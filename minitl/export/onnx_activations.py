@@ -11,12 +11,20 @@ import numpy as np
 from ..errors import ArgumentError
 from .onnx_nodes import Value
 
-OPERATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+OPERATIONS = {
+    "elu": "Elu", "exponential": "Exp", "relu": "Relu", "selu": "Selu", "sigmoid": "Sigmoid", "softplus": "Softplus",
+    "softsign": "Softsign", "tanh": "Tanh",
+}  # fmt: skip
 
 
 def relu6(nodes, name):
     """Write max(x, 0), but at most 6."""
     return nodes.add("Clip", name, np.float32(0), np.float32(6))
+
+
+def leaky_relu(nodes, name):
+    """Write x where it is positive, else 0.2 x: Keras's slope for the name, while that of the layer is 0.3."""
+    return nodes.add("LeakyRelu", name, alpha=0.2)
 
 
 def hard_sigmoid(nodes, name):
@@ -47,7 +55,8 @@ def _gated(nodes, name, shape):
 
 
 FORMULAS = {
-    "gelu": gelu, "gelu_tanh": gelu_tanh, "hard_sigmoid": hard_sigmoid, "relu6": relu6, "silu": silu, "swish": silu
+    "gelu": gelu, "gelu_tanh": gelu_tanh, "hard_sigmoid": hard_sigmoid, "leaky_relu": leaky_relu, "relu6": relu6,
+    "silu": silu, "swish": silu,
 }  # fmt: skip
 
 

@@ -8,8 +8,9 @@ method `to_onnx(nodes, call, *values)`, which is used instead.
 import numpy as np
 
 from .. import layers
+from ..layers.arithmetic import Divide, WithNumber
 from ..layers.symbolic import Call
-from . import onnx_activations, onnx_attention, onnx_maps, onnx_recurrent, onnx_rows
+from . import onnx_activations, onnx_attention, onnx_maps, onnx_numbers, onnx_recurrent, onnx_rows
 from .onnx_nodes import Value, refused
 
 READ_TOKENS = (layers.Embedding, layers.ReversibleEmbedding, layers.TokenTypeEmbedding)
@@ -90,12 +91,14 @@ def time_distributed(nodes, call, x):
 
 MERGES = {
     layers.Add: "Add", layers.Average: "Add", layers.Maximum: "Max", layers.Minimum: "Min", layers.Multiply: "Mul",
-    layers.Subtract: "Sub",
+    layers.Subtract: "Sub", Divide: "Div",
 }  # fmt: skip
 
 
 def merge(nodes, call, *values):
     """Write a layer that merges two or more inputs number by number."""
+    if call.names:
+        raise refused(call.layer, "a merge of masked inputs cannot be exported", "Leave the masks out")
     order, rank = _common_order(values), values[0].rank
     first, *others = [getattr(nodes, order)(each) for each in values]
     for name in others:
@@ -148,8 +151,20 @@ def padding_mask(nodes, call, x):
     return Value(x.rank, nodes.add("Not", nodes.add("Equal", nodes.last(x), padding)))
 
 
+ONLY_IN_TRAINING = (
+    layers.AlphaDropout, layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.RandomBrightness,
+    layers.RandomContrast, layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom,
+    layers.SpatialDropout1D, layers.SpatialDropout2D,
+)  # fmt: skip
 LAYERS = {
     **dict.fromkeys(MERGES, merge),
+    **dict.fromkeys(ONLY_IN_TRAINING, unchanged),
+    WithNumber: onnx_numbers.with_number,
+    layers.Clip: onnx_numbers.clip,
+    layers.ELU: onnx_numbers.elu,
+    layers.LeakyReLU: onnx_activations.relu,
+    layers.Normalization: onnx_numbers.normalization,
+    layers.Rescaling: onnx_numbers.rescaling,
     layers.Activation: onnx_activations.activation,
     layers.AveragePooling1D: onnx_maps.pooling,
     layers.AveragePooling2D: onnx_maps.pooling,
@@ -164,7 +179,6 @@ LAYERS = {
     layers.Cropping2D: onnx_maps.cropping,
     layers.Dense: onnx_rows.dense,
     layers.DepthwiseConv2D: onnx_maps.depthwise_convolution,
-    layers.Dropout: unchanged,
     layers.Embedding: onnx_rows.embedding,
     layers.Flatten: reshape,
     layers.GRU: onnx_recurrent.recurrent,

@@ -62,6 +62,10 @@ class WithNumber(Layer):
         self.number = [float(each) for each in numbers] if isinstance(number, (list, tuple)) else float(number)
 
     @property
+    def in_keras(self):
+        return not isinstance(self.number, list)  # Keras's files hold single numbers
+
+    @property
     def keras_operation(self):
         return {"divide": "TrueDivide"}.get(self.operation, self.operation.capitalize())
 

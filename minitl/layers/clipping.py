@@ -20,6 +20,7 @@ class Clip(Layer):
 
     config_names = ("min_value", "max_value")
     keeps_channels = is_elementwise = passes_mask = True
+    in_keras = False
 
     def __init__(self, min_value=None, max_value=None, **kwargs):
         super().__init__(**kwargs)

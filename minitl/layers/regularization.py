@@ -57,6 +57,11 @@ class SpatialDropout1D(Dropout):
     def __init__(self, rate, seed=None, name=None, **kwargs):
         super().__init__(rate, seed=seed, name=name, **kwargs)
 
+    def get_config(self):
+        config = super().get_config()
+        del config["trainable"]  # Keras's layer of this name does not take it
+        return config
+
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 3, "(N, T, C)")
 
@@ -76,6 +81,11 @@ class SpatialDropout2D(Dropout):
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, rate, seed=None, name=None, **kwargs):
         super().__init__(rate, seed=seed, name=name, **kwargs)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["trainable"]  # Keras's layer of this name does not take it
+        return config
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")

@@ -53,7 +53,7 @@ class Normalization(Layer):
         super().__init__(**kwargs)
         if (mean is None) != (variance is None):
             raise ArgumentError("Normalization needs a mean and a variance, or neither.")
-        self.axis = None if axis is None else axes(axis, "axis")
+        self.axis = None if axis is None or axis in ([], ()) else axes(axis, "axis")  # Keras's files say [] for None
         self.given = mean is not None
         self.mean, self.variance = (None if each is None else _numbers(each, "mean") for each in (mean, variance))
         self.invert = truth_value(invert, "invert")
@@ -110,17 +110,18 @@ class Normalization(Layer):
             raise DataError(f"layer '{self.name}': adapt got no numbers; expected an array, or batches.")
         self.set_weights([np.float32(mean), np.float32(squares / count), np.float32(0)])
 
-    def _mean_and_deviation(self, x):
-        """Return both in a shape that goes with x."""
-        shape = [size if axis in self._kept(x.ndim) else 1 for axis, size in enumerate(x.shape)]
-        arrays = [np.asarray(each, x.dtype) for each in (self.mean, self.variance)]
+    def mean_and_deviation(self, shape, dtype):
+        """Return both in a shape that goes with an input of this shape."""
+        kept = self._kept(len(shape))
+        shape = [size if axis in kept else 1 for axis, size in enumerate(shape)]
+        arrays = [np.asarray(each, dtype) for each in (self.mean, self.variance)]
         mean, variance = (each if each.ndim == 0 or self.given else each.reshape(shape) for each in arrays)
-        return mean, np.maximum(np.sqrt(variance), x.dtype.type(EPSILON))
+        return mean, np.maximum(np.sqrt(variance), np.dtype(dtype).type(EPSILON))
 
     def forward(self, x, training=False):
         self.accept(x.shape)
         x = as_float(x)
-        mean, deviation = self._mean_and_deviation(x)
+        mean, deviation = self.mean_and_deviation(x.shape, x.dtype)
         self.remember(deviation)
         return mean + x * deviation if self.invert else (x - mean) / deviation
 

@@ -19,6 +19,7 @@ Read in this order:
     texts             the same job for the class of a text, and search by meaning
     sounds            the same job for the class of a recording
     language          a small language model: trained on a text, it writes
+    spoken_strings    several spoken words in a row, learned from single ones
     tasks             which of these jobs a folder is meant for
     rehearsal         a dry run: what a job would do
     evaluation        how accurate a model is, and how sure that is
@@ -41,6 +42,7 @@ from .rehearsal import dry_run
 from .segmentation import SegmentationSettings, evaluate_segmentation, finetune_segmentation, segment
 from .settings import PhotographSettings, SettingError
 from .sounds import SoundSettings, advise_sounds, classify_sounds, evaluate_sounds, finetune_sounds
+from .spoken_strings import LearnedStrings, StringSettings, learn_strings
 from .texts import TextSettings, classify_texts, evaluate_texts, finetune_texts
 from .texts.advice import advise_texts
 from .texts.search import search_texts
@@ -52,10 +54,12 @@ __all__ = [
     "FinetunedClothing",
     "FinetunedPhotographs",
     "LanguageSettings",
+    "LearnedStrings",
     "PhotographSettings",
     "SegmentationSettings",
     "SettingError",
     "SoundSettings",
+    "StringSettings",
     "TextSettings",
     "advise_sounds",
     "advise_texts",
@@ -77,6 +81,7 @@ __all__ = [
     "finetune_segmentation",
     "finetune_sounds",
     "finetune_texts",
+    "learn_strings",
     "paired_interval",
     "search_texts",
     "segment",

@@ -35,7 +35,6 @@ DIFFERENCES = {
     **{f"{package}.get": {"identifier": IDENTIFIER} for package in "optimizers losses metrics initializers".split()},
     "regularizers.get": {"identifier": IDENTIFIER},
     "layers.AveragePooling2D": {"pool_size": "Keras has no default there, and (2, 2) for MaxPooling2D."},
-    "utils.to_categorical": {"x": IDENTIFIER},
     **{
         f"applications.{network}.decode_predictions": {"preds": "Keras's short form of the word."}
         for network in ("vgg16", "resnet50", "inception_v3")
