@@ -16,6 +16,7 @@ import numpy as np
 
 from ..arguments import DTYPE, NotHere, is_number, keras_arguments, number, whole_number
 from ..errors import ArgumentError, DataError
+from ..kernels.activations import sigmoid
 from .base import Metric
 
 EPSILON = 1e-7  # by which the outermost thresholds of AUC lie beyond 0 and 1
@@ -48,13 +49,29 @@ class _Counts(Metric):
                 f"labels have shape {y_true.shape}; metric '{self.name}' expected a 0 or 1 for each output "
                 f"{y_pred.shape}. Integer labels of classes become one-hot by minitl.utils.to_categorical."
             )
+        if y_true.size and not (y_true.min() >= 0 and y_true.max() <= 1):
+            raise DataError(
+                f"metric '{self.name}' expected labels 0 and 1, found {y_true.min():.3g} to {y_true.max():.3g}. "
+                "Compare them with the label that means yes: (y == yes).astype(int)."
+            )
         y_true = y_true.reshape(y_pred.shape) != 0
         if y_pred.size and not (0 <= y_pred.min() and y_pred.max() <= 1):
             raise DataError(
                 f"metric '{self.name}' expected outputs from 0 to 1, found {y_pred.min():.3g} to {y_pred.max():.3g}. "
                 "End the model with a sigmoid or a softmax."
             )
+        if self.class_id is not None and self.class_id >= y_pred.shape[-1]:
+            raise DataError(
+                f"metric '{self.name}' has class_id={self.class_id}; the outputs {y_pred.shape} have the classes 0 to "
+                f"{y_pred.shape[-1] - 1}."
+            )
         weight = np.ones((1,) * y_pred.ndim) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        fits = all(given in (1, axis) for given, axis in zip(weight.shape, y_pred.shape))
+        if weight.ndim > y_pred.ndim or not fits:
+            raise DataError(
+                f"metric '{self.name}': sample_weight has shape {weight.shape}; its axes are the first axes of the "
+                f"outputs {y_pred.shape}."
+            )
         weight = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_pred.ndim - weight.ndim)), y_pred.shape)
         if self.top_k is not None:  # all outputs but the k largest of a row are no's
             order = np.argsort(-y_pred, axis=-1, kind="stable")[..., : self.top_k]
@@ -181,7 +198,7 @@ class AUC(_Counts):
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch of labels 0 and 1 and outputs from 0 to 1, or logits with from_logits=True."""
         if self.from_logits:
-            y_pred = 1 / (1 + np.exp(-np.asarray(y_pred, np.float64)))
+            y_pred = sigmoid(np.asarray(y_pred, np.float64))
         super().update(y_true, y_pred, sample_weight)
 
     def result(self):

@@ -300,3 +300,25 @@ def test_labels_that_numpy_would_stretch_are_refused_by_every_metric(shape):
     for name in metrics.METRICS.values():
         with pytest.raises(DataError, match=rf"{re.escape(str(shape))}.*\(5, 12, 12, 3\)"):
             name().update(np.ones(shape), np.full((5, 12, 12, 3), 0.3))
+
+
+@pytest.mark.parametrize(
+    "metric, y_true, weight, words",
+    [
+        (metrics.AUC(), [-1, 1], None, "expected labels 0 and 1, found -1 to 1"),
+        (metrics.Recall(), [0, np.nan], None, "expected labels 0 and 1, found nan"),
+        (metrics.Precision(), [0, 1], [1, 2, 3], "sample_weight has shape (3,)"),
+        (metrics.AUC(), [0, 1], [[1], [2]], "sample_weight has shape (2, 1)"),
+        (metrics.Precision(class_id=5), [0, 1], None, "the classes 0 to 1"),
+    ],
+)
+def test_yes_or_no_metrics_refuse_what_they_cannot_count(metric, y_true, weight, words):
+    """With labels -1 and 1, both would count as a yes, and the numbers would be wrong."""
+    with pytest.raises(DataError, match=re.escape(words)):
+        metric.update(np.array(y_true), np.array([0.1, 0.9]), weight)
+
+
+def test_auc_of_large_logits():
+    metric = metrics.AUC(from_logits=True)
+    metric.update(np.array([0, 1]), np.array([-1000.0, 1000.0]))
+    assert metric.result() == 1
