@@ -26,6 +26,7 @@ SIGNS = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "TrueDivi
 NUMPY = "keras.src.ops.numpy"  # the module of Keras's operations on arrays, such as the signs + - * /
 OTHER_FORMS = {"batch_input_shape", "batch_shape", "inbound_nodes", "module", "registered_name", "input_dtype"}
 UNUSED = {"implementation", "time_major", "input_length", "input_dim", "quantization_config", "shared_object_id"}
+USUAL = [("data_format", "channels_last"), ("value_range", [0, 255])]  # what minitl's layers have in any case
 MOST_LAYERS, DEEPEST = 10_000, 20
 
 
@@ -177,7 +178,7 @@ def arguments_of(cls, config):
     """Return a layer's arguments of Keras's configuration in minitl's form.
 
     Initializers are left out, because the weights follow. An argument that this class does not have is left out if it
-    is empty, and then says nothing.
+    is empty or says what is so in any case.
     """
     known = {*inspect.signature(cls).parameters, "name", "trainable", "input_shape", *OF_ALL_LAYERS}
     known |= set(getattr(cls, "regularized", {}))
@@ -187,7 +188,8 @@ def arguments_of(cls, config):
             if key == "batch_input_shape" and cls is layers.InputLayer:
                 found["batch_shape"] = value
             continue
-        if key.endswith("_initializer") or key in UNUSED - known or (key not in known and not value):
+        says_nothing = not value or (key, value) in USUAL  # for a class without this argument
+        if key.endswith("_initializer") or key in UNUSED - known or (key not in known and says_nothing):
             continue
         value = _plain(value)
         is_one_axis = key == "axis" and isinstance(value, list) and len(value) == 1  # of Keras 2's BatchNormalization

@@ -41,6 +41,8 @@ def assert_same_outputs(ours, theirs, x, names):
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 @pytest.mark.parametrize("cases", GROUPS, ids=lambda cases: f"{cases[0].name} to {cases[-1].name}")
 def test_a_model_that_keras_saved_gives_keras_outputs(cases, ending, tmp_path):
+    if ending == "h5":  # Keras cannot write its own random layers of images there: "cannot pickle 'module' object"
+        cases = [case for case in cases if not case.name.startswith("random-")]
     model, x = model_of(cases)
     model.save(tmp_path / f"model.{ending}")
     assert_same_outputs(load_model(tmp_path / f"model.{ending}"), model, x, [case.name for case in cases])
