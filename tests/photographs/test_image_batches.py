@@ -170,8 +170,8 @@ def test_single_images(tmp_path, rng):
         (lambda folder: ImageDataGenerator().flow(np.zeros((3, 3, 1))), DataError, r"images \(N, H, W, C\)"),
         (lambda folder: ImageDataGenerator().apply_transform(np.zeros((3, 3, 1)), {"angle": 3}), ArgumentError,
          "no parameter 'angle'"),
-        (lambda folder: utils.get_file("x", "http://x"), AttributeError, "no get_file. Fetch the file yourself"),
-        (lambda folder: utils.plot_model, AttributeError, r"model.summary\(\)"),
+        (lambda folder: utils.get_file("x", "http://x"), NotHereError, "no get_file. Fetch the file with your browser"),
+        (lambda folder: utils.plot_model, NotHereError, r"model.summary\(\)"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(folder, call, error, message):
