@@ -90,8 +90,8 @@ class LearnedStrings:
     mean: np.ndarray
     deviation: np.ndarray
     words: list
-    known: StringEvaluation = None
-    unknown: StringEvaluation = None
+    known: StringEvaluation | None = None
+    unknown: StringEvaluation | None = None
     history: dict = field(default_factory=dict)
     seconds: float = 0.0
 

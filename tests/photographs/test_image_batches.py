@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minitl import utils
-from minitl.errors import ArgumentError, DataError, DataWarning
+from minitl.errors import ArgumentError, DataError, DataWarning, NotHereError
 from minitl.layers import Conv2D, Dense, GlobalAveragePooling2D, RandomFlip, Rescaling
 from minitl.models import Sequential
 from minitl.preprocessing.image import ImageDataGenerator
