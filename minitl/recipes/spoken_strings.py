@@ -110,7 +110,9 @@ class LearnedStrings:
         return [[self.words[label - 1] for label in labels] for labels in found]
 
 
-def learn_strings(recordings, rate, words, speakers, is_test, left_out=None, settings=None, base=None, verbose=1):
+def learn_strings(
+    recordings, rate, words, speakers, is_test, left_out=None, settings=None, base=None, verbose=1
+) -> LearnedStrings:
     """Learn to write down strings of words, and measure it. Return `LearnedStrings`.
 
     recordings   one spoken word each: rows of samples from -1 to 1;   rate   samples a second of all of them

@@ -313,7 +313,7 @@ def test_labels_that_numpy_would_stretch_are_refused_by_every_metric(shape):
     ],
 )
 def test_yes_or_no_metrics_refuse_what_they_cannot_count(metric, y_true, weight, words):
-    """With labels -1 and 1, both would count as a yes, and the numbers would be wrong."""
+    """Labels -1 and 1 would both count as a yes, and the numbers would be wrong."""
     with pytest.raises(DataError, match=re.escape(words)):
         metric.update(np.array(y_true), np.array([0.1, 0.9]), weight)
 
