@@ -12,7 +12,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -29,6 +32,8 @@ from minitl.features import batch_by_batch, on_disk
 from minitl.kernels import parallel
 from minitl.layers import Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, MaxPooling2D
 from minitl.models import Sequential
+from minitl.recipes.advice import backtest
+from minitl.recipes.settings import PhotographSettings
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'dask': pip install -e '.[dask]'")
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
@@ -221,8 +226,10 @@ def lost_base(cluster, function, jobs):
         yield result
 
 
-def test_all_workers_may_be_lost(cluster, photos):
+def test_all_workers_may_be_lost(cluster, photos, monkeypatch):
     """The base, which none of the new workers has, is sent again."""
+    monkeypatch.setattr("minitl.cluster.connection.SECONDS_WITHOUT_WORKERS", 600)  # a busy machine starts them slowly
+    monkeypatch.setattr("minitl.cluster.delivery.SECONDS_TO_SEND", 600)
     base, source = small_base(), stream(photos)
     assert np.array_equal(all_of(features(base, source)), all_of(features(base, source, partial(lost_base, cluster))))
 
@@ -454,15 +461,27 @@ def test_the_command_refuses_a_cluster_where_there_is_nothing_for_it(tmp_path, c
         assert reason in " ".join(capsys.readouterr().err.split())
 
 
+class Plan(NamedTuple):
+    """The part of an advised plan that a backtest needs."""
+
+    name: str
+    cut: str
+    seconds: float = 1.0
+    peak_bytes: int = 10**8
+    unfreeze: str | None = None
+    arguments: tuple = ()
+
+
 @pytest.mark.slow
-def test_the_backtest_has_the_accuracies_of_one_process(local, tmp_path, capsys, monkeypatch):
-    """The bundled images: three plans, each carried out with one seed."""
+def test_the_backtest_has_the_accuracies_of_one_process(cluster, folder, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # of the processes that carry out the plans here
-    accuracies = []
-    for name, more in ("here", []), ("there", ["--scheduler", local.scheduler_address]):
-        path = tmp_path / f"{name}.json"
-        assert cli.main(["advise", "--backtest", "--seeds", "1", "--json", str(path), *more]) == 0
-        plans = json.loads(path.read_text())["backtest"]["plans"]
-        accuracies.append([plan["accuracies"] for plan in plans])
-    assert accuracies[0] == accuracies[1] and len(accuracies[0]) == 3
-    assert [plan["seconds"] for plan in plans] == [None] * 3, "times of other machines are not compared"
+    plans = [Plan("a head on block1", "block1_pool"), Plan("a head on block2", "block2_pool")]
+    settings = PhotographSettings(image_size=32, epochs=3, head="plain", learning_rate=0.001, label_smoothing=0.0)
+    subject = SimpleNamespace(photos=str(folder), settings_for=lambda plan: replace(settings, cut=plan.cut))
+    there = backtest.runs_elsewhere(cluster.map, subject, plans, 1)
+    for plan, (found,) in zip(plans, there):
+        here = backtest.carried_out(subject, plan, 0, tmp_path)
+        assert found["accuracy"] == here["accuracy"] and found["history"] == here["history"]
+        assert found["seconds"] is None and found["peak_bytes"] is None, "those of other machines are not compared"
+    rows = [backtest.row(*each, {plan.cut: 0.9 for plan in plans}) for each in zip(plans, there)]
+    assert "a head on block2" in backtest.comparison(rows)
