@@ -12,7 +12,7 @@ from minitl.applications.ssd import SSD
 from minitl.applications.vgg16 import BLOCKS
 from minitl.graph.summary import flops
 from minitl.initializers import weights_will_be_loaded
-from minitl.layers import Dense
+from minitl.layers import Dense, DepthwiseConv2D
 from minitl.models import Model
 
 CLASSES = 10
@@ -46,8 +46,8 @@ def base_weights():
 
 
 def published(name, size):
-    """Return a network with random weights, as a `Model`: ResNet50 or InceptionV3 without its top, with an average over
-    the map and a dense layer; or one of ON_VGG16.
+    """Return a network with random weights, as a `Model`: ResNet50, InceptionV3 or EfficientNet-Lite0 without its top,
+    with an average over the map and a dense layer; or one of ON_VGG16.
 
     size   of the images: pixels in each direction, or a pair (rows, columns)
     """
@@ -64,12 +64,13 @@ def published(name, size):
             weight = getattr(layer, key)
             weight[...] = rng.standard_normal(weight.shape, np.float32)
             if key == "kernel":  # He's initialization, as above
-                weight *= np.float32(np.sqrt(2 / weight[..., 0].size))
+                seen = weight[..., 0, 0] if isinstance(layer, DepthwiseConv2D) else weight[..., 0]  # by an output
+                weight *= np.float32(np.sqrt(2 / seen.size))
             else:
                 weight *= 0.1
             if key in ("gamma", "moving_variance"):
                 weight += 1
-        if layer.name.endswith("_3_bn"):
+        if layer.name.endswith(("_3_bn", "_project_bn")):
             layer.gamma *= 0.3  # otherwise every residual block doubles the variance
     return model
 

@@ -112,6 +112,7 @@ def full_plan():
     groups.append(Group("recipe", "Ten epochs of transfer learning, 64 + 16 images", members, 3))
     for network in OTHERS:
         groups += network_groups(network, rounds=5)
+    groups += small_base_groups(rounds=5)
     groups += [segmentation_group(rounds=5), detection_group(rounds=5), suppression_group(rounds=5)]
     groups += text_groups(rounds=7)
     groups += [threads_group(network, rounds=5) for network in NETWORKS]
@@ -155,6 +156,17 @@ def network_groups(network, rounds):
         name = f"training_{network}_{part.replace(' ', '_')}"
         members = programs(TRAINING, "training", {**options_of(network, 8), "part": part})
         groups.append(Group(name, f"{title}: training step, {part}, batch 8", [*members, roofline()], rounds))
+    return groups
+
+
+def small_base_groups(rounds):
+    """Return the groups of the small base: EfficientNet-Lite0, one image and eight. Keras has no such network."""
+    rows = [row for row in INFERENCE if row[1] in ("minitl", "torch", "onnx") and "algorithm" not in row[2]]
+    groups = []
+    for batch in (1, 8):
+        members = programs(rows, "inference", {"batch": batch, "size": 224, "network": "efficientnet_lite0"})
+        title = f"EfficientNet-Lite0: inference, batch {batch}"
+        groups.append(Group(f"inference_{batch}_efficientnet_lite0", title, [*members, roofline()], rounds))
     return groups
 
 

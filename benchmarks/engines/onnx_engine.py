@@ -62,6 +62,11 @@ def as_node(layer):
     if isinstance(layer, layers.Conv2D):
         arrays = [layer.kernel.transpose(3, 2, 0, 1)] + ([layer.bias] if layer.use_bias else [])
         return "Conv", arrays, {"kernel_shape": layer.kernel_size, **strides_and_padding(layer)}
+    if isinstance(layer, layers.DepthwiseConv2D):
+        attributes = {"kernel_shape": layer.kernel_size, "group": layer.kernel.shape[2], **strides_and_padding(layer)}
+        return "Conv", [layer.kernel.transpose(2, 3, 0, 1)], attributes
+    if isinstance(layer, layers.Activation) and layer.activation == "relu6":
+        return "Clip", [np.float32(0), np.float32(6)], {}
     if isinstance(layer, layers.BatchNormalization):
         ones = np.ones_like(layer.moving_mean)
         arrays = [layer.gamma if layer.scale else ones, layer.beta, layer.moving_mean, layer.moving_variance]

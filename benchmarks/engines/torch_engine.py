@@ -78,16 +78,18 @@ def as_module(layer, padding, size):
               stride 1; at another stride, 'same' depends on the size, and is a layer of its own
     """
     before = after = nn.Identity()
-    if isinstance(layer, layers.Conv2D):
+    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
         kh, kw, c, f = layer.kernel.shape
+        is_depthwise = isinstance(layer, layers.DepthwiseConv2D)  # (KH, KW, C, 1): a kernel of its own for each channel
         around = (kh // 2, kw // 2) if layer.padding == "same" else padding
         if layer.padding == "same" and layer.strides != (1, 1):
             rows, columns = (axis(*each, "same") for each in zip(size, (kh, kw), layer.strides))
             before, around = nn.ZeroPad2d((columns.before, columns.after, rows.before, rows.after)), 0
         if layer.activation == "relu":
             after = nn.ReLU(inplace=True)
-        module = nn.Conv2d(c, f, (kh, kw), layer.strides, around, bias=layer.use_bias)
-        arrays = {"weight": layer.kernel.transpose(3, 2, 0, 1), "bias": layer.bias}
+        filters, groups, order = (c, c, (2, 3, 0, 1)) if is_depthwise else (f, 1, (3, 2, 0, 1))
+        module = nn.Conv2d(c, filters, (kh, kw), layer.strides, around, groups=groups, bias=layer.use_bias)
+        arrays = {"weight": layer.kernel.transpose(order), "bias": layer.bias}
     elif isinstance(layer, layers.BatchNormalization):
         module = nn.BatchNorm2d(len(layer.moving_mean), eps=layer.epsilon, momentum=1 - layer.momentum)
         module.weight.requires_grad_(layer.scale)
@@ -96,7 +98,7 @@ def as_module(layer, padding, size):
     elif isinstance(layer, layers.Dense):
         module, arrays = nn.Linear(*layer.kernel.shape), {"weight": layer.kernel.T, "bias": layer.bias}
     elif isinstance(layer, (layers.Activation, layers.ReLU)):
-        return nn.ReLU(inplace=True)
+        return nn.ReLU6(inplace=True) if is_relu6(layer) else nn.ReLU(inplace=True)
     elif isinstance(layer, layers.Softmax):
         return nn.Softmax(dim=1)
     elif isinstance(layer, layers.UpSampling2D):
@@ -117,6 +119,11 @@ def as_module(layer, padding, size):
             getattr(module, name).data = tensor.to(memory_format=torch.contiguous_format)
     steps = [each for each in (before, module, after) if not isinstance(each, nn.Identity)]
     return module if len(steps) == 1 else nn.Sequential(*steps)
+
+
+def is_relu6(layer):
+    """Return whether a layer is a ReLU that ends at 6."""
+    return getattr(layer, "activation", None) == "relu6"
 
 
 class Rows(nn.Module):
