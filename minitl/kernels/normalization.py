@@ -33,9 +33,11 @@ def batch_statistics(x):
     The guess is the mean of some pixels all over the maps, some tenths of a standard deviation off. Then no digit is
     lost. In maps where it is farther off, everything is computed again, with the mean as the guess.
     """
-    flat = x.reshape(-1, x.shape[-1])
-    places = np.arange(SAMPLE) * 0.6180339887 % 1 * len(flat)  # spread evenly, and over all columns of the maps
-    guess = (column_sums(flat[places.astype(int)]) / SAMPLE).astype(x.dtype)
+    sample = x.reshape(-1, x.shape[-1])
+    if len(sample) > SAMPLE:
+        places = np.arange(SAMPLE) * 0.6180339887 % 1 * len(sample)  # spread evenly, and over all columns of the maps
+        sample = sample[places.astype(int)]
+    guess = (column_sums(sample) / len(sample)).astype(x.dtype)
     mean, variance = _statistics_around(guess, x)
     # The guess of equal numbers is off by its rounding, and their variance is 0.
     rounding = 8 * np.finfo(x.dtype).eps * np.abs(guess)

@@ -181,23 +181,35 @@ class BatchNormalization(Layer):
         x, mean, variance, used_batch, y = self.remembered()
         inverse_std = self._inverse_std(variance)
         scale = inverse_std * (self.gamma if self.scale else 1)
-        if self.trainable:
-            self.require_input(x)
         if self.trainable or used_batch:
-            grad, sum_grad, sum_grad_deviation = gradient_sums(grad, x, mean, y)
-            sum_grad_v = sum_grad_deviation * inverse_std
+            grad, sum_grad, sum_grad_v = self._sums(grad, x, mean, inverse_std, y)
         elif y is not None:
             grad = relu_gradient(grad, y)
-        if self.trainable and self.scale:
-            self.gradients["gamma"] = sum_grad_v
-        if self.trainable and self.center:
-            self.gradients["beta"] = sum_grad
         if not used_batch:
             return scale_and_shift(grad, scale)
         pixels = grad.size // grad.shape[-1]  # M
         b = -inverse_std * sum_grad_v / pixels
         # With a ReLU, grad is an array that `gradient_sums` has made.
         return weighted_sum(grad, x, scale, b, -b * mean - sum_grad / pixels, out=None if y is None else grad)
+
+    def backward_to_parameters(self, grad):
+        """Compute dL/dgamma and dL/dbeta alone, which `backward` derives."""
+        x, mean, variance, _, y = self.remembered()
+        if self.trainable:
+            self._sums(grad, x, mean, self._inverse_std(variance), y)
+
+    def _sums(self, grad, x, mean, inverse_std, y):
+        """Return grad (behind a ReLU: where y > 0), sum grad and sum grad * v. The last two are the gradients of beta
+        and gamma, and are kept as these if the layer is trainable."""
+        if self.trainable:
+            self.require_input(x)
+        grad, sum_grad, sum_grad_deviation = gradient_sums(grad, x, mean, y)
+        sum_grad_v = sum_grad_deviation * inverse_std
+        if self.trainable and self.scale:
+            self.gradients["gamma"] = sum_grad_v
+        if self.trainable and self.center:
+            self.gradients["beta"] = sum_grad
+        return grad, sum_grad, sum_grad_v
 
 
 class UnitNormalization(Layer):
