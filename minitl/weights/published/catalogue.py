@@ -127,6 +127,12 @@ def published(name):
     return CATALOGUE[name]
 
 
+def as_in_the_catalogue(name):
+    """Return a name as the catalogue writes it: efficientnet-lite0 is efficientnet_lite0, speech_embedding is
+    speech-embedding. Other names come back as they are."""
+    return {each.replace("_", "-"): each for each in CATALOGUE}.get(name.replace("_", "-"), name)
+
+
 def network_of(model):
     """Return the application whose published weights the model's first layer has by its ledger, or None.
 
