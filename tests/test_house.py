@@ -8,6 +8,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,17 @@ def name_of(path):
 NAMES = {name_of(path): path for path in MODULES}
 
 
+@cache
+def nodes(source):
+    """Return all nodes of a module's syntax tree, the module first. Several tests look at them."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imports(path):
     """Yield (module of minitl that is imported, line, is it at the head of the file?)."""
     package = name_of(path).split(".") if path.name == "__init__.py" else name_of(path).split(".")[:-1]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+    tree, *_ = all_nodes = nodes(path.read_text(encoding="utf-8"))
+    for node in all_nodes:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*package[: len(package) - node.level + 1], *(node.module or "").split(".")]).rstrip(".")
             for alias in node.names:
@@ -135,11 +142,11 @@ WRONG_WORDS = re.compile(
 )
 
 
-def docstrings(tree):
+def docstrings(source):
     """Yield (node, its docstring) of a module, and of the classes and functions in it."""
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
-            yield node, ast.get_docstring(node)
+    for node in nodes(source):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
+            yield node, text
 
 
 def place_of(node):
@@ -149,7 +156,7 @@ def place_of(node):
 
 def wrong_beginnings(source):
     """Return the docstrings that begin with one of WRONG_BEGINNINGS, as (place, first word)."""
-    found = ((place_of(node), text.split()[0]) for node, text in docstrings(ast.parse(source)))
+    found = ((place_of(node), text.split()[0]) for node, text in docstrings(source))
     return [(place, word) for place, word in found if word in WRONG_BEGINNINGS]
 
 
@@ -166,7 +173,7 @@ def functions_without_verb(source):
     Properties are left out: a noun phrase may say what they are. The docstring of a mistake begins with its symptom.
     """
     found = []
-    for node, text in docstrings(ast.parse(source)):
+    for node, text in docstrings(source):
         is_property = any("property" in ast.unparse(each) for each in getattr(node, "decorator_list", []))
         if isinstance(node, ast.FunctionDef) and not is_property and not text.startswith("Symptom: "):
             found.append((place_of(node), text.split()[0]))
@@ -181,7 +188,7 @@ def wrong_words(source):
     """
     texts = [
         (node.lineno, node.value)
-        for node in ast.walk(ast.parse(source))
+        for node in nodes(source)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip()
     ]
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)

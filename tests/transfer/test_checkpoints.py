@@ -91,9 +91,10 @@ def test_a_finished_one_is_restored(tmp_path, whole, capsys):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes, which this system does not have")
-def test_kill_9(tmp_path):
+@pytest.mark.parametrize("kills, seed", [(6, 1), pytest.param(24, 2, marks=pytest.mark.slow)])
+def test_kill_9(tmp_path, kills, seed):
     training = str(REPOSITORY / "tests" / "programs" / "resumable.py")
-    program = [sys.executable, "-W", "error", training, "--count", "24", "--seed", "1"]
+    program = [sys.executable, "-W", "error", training, "--count", str(kills), "--seed", str(seed)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MINITL_HOME": str(tmp_path)}
     result = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0 and " kills, 0 problems" in result.stdout, result.stdout + result.stderr
@@ -337,8 +338,9 @@ def test_a_training_with_any_loss_goes_on(tmp_path, case):
     assert history == whole[0] and all(np.array_equal(a, b) for a, b in zip(weights, whole[1]))
 
 
+@pytest.mark.parametrize("stop", [14, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
-def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
+def test_a_training_with_any_optimizer_goes_on(tmp_path, case, stop):
     """The optimizer comes back with all that it remembers of each parameter, also of layers that are frozen at that
     moment."""
 
@@ -351,16 +353,14 @@ def test_a_training_with_any_optimizer_goes_on(tmp_path, case):
         return history, model.get_weights(), remembered, model.optimizer.iterations, model.optimizer.learning_rate
 
     whole = trained(tmp_path / "whole", 99)
-    for stop in 5, 14:
-        folder = tmp_path / str(stop)
-        with pytest.raises(RuntimeError, match="the power is gone"):
-            trained(folder, stop)
-        found = trained(folder, 99)
-        assert (found[0], *found[3:]) == (whole[0], *whole[3:])
-        assert all(np.array_equal(a, b) for a, b in zip(found[1], whole[1], strict=True))
-        assert found[2].keys() == whole[2].keys()
-        for parameter, arrays in found[2].items():
-            assert all(np.array_equal(a, b) for a, b in zip(arrays, whole[2][parameter], strict=True))
+    with pytest.raises(RuntimeError, match="the power is gone"):
+        trained(tmp_path / "broken", stop)
+    found = trained(tmp_path / "broken", 99)
+    assert (found[0], *found[3:]) == (whole[0], *whole[3:])
+    assert all(np.array_equal(a, b) for a, b in zip(found[1], whole[1], strict=True))
+    assert found[2].keys() == whole[2].keys()
+    for parameter, arrays in found[2].items():
+        assert all(np.array_equal(a, b) for a, b in zip(arrays, whole[2][parameter], strict=True))
 
 
 def test_statistics_that_were_unfrozen_once(tmp_path):
