@@ -54,7 +54,7 @@ from ..recipes.photographs import find_learning_rate
 from ..recipes.rehearsal import dry_run
 from ..recipes.run_folder import RunFolder
 from ..recipes.settings import SEVERAL, TOGETHER
-from ..recipes.tasks import TASKS, task_called, task_of
+from ..recipes.tasks import TASKS, holds_files, task_called, task_of
 from ..terminal import printable, wrapped
 from . import boxes_options, photos_options, places_options, sounds_options, texts_options
 
@@ -164,8 +164,14 @@ def run_on_photographs(options, kinds):
             (find_learning_rate if options.find_rate else task.finetune)(options.photos, settings, **elsewhere)
     except DataError as error:
         path = Path(options.photos)
-        if options.task is None and name != "images" and path.is_dir() and str(path) in str(error):
-            print(wrapped(printable(f"{options.photos} was taken as {task.holds}. --task says what else is meant.")))
+        if options.task is None and path.is_dir() and str(path) in str(error):
+            if name != "images":
+                print(
+                    wrapped(printable(f"{options.photos} was taken as {task.holds}. --task says what else is meant."))
+                )
+            elif not holds_files(path):
+                others = ", ".join(each.holds for key, each in TASKS.items() if key != name)
+                print(wrapped(printable(f"{options.photos} holds no files. A folder may also hold {others}.")))
         raise
     except Interrupted:
         say_how_to_go_on(RunFolder(options.photos, settings.run_folder).is_unfinished())

@@ -95,6 +95,14 @@ def task_of(folder):
     return "texts" if _holds(entries, ENDINGS) else "images"
 
 
+def holds_files(folder):
+    """Return whether there are files in a folder or in the folders directly below it."""
+    try:
+        return any(entry.is_file() for pattern in ("*", "*/*") for entry in Path(folder).glob(pattern))
+    except OSError:
+        return False
+
+
 def _holds(entries, endings, beside=(), depth=2):
     """Return whether there are files with one of these endings among these entries of a folder, or in the folders
     below, and nothing else that may be a photograph. `beside` are endings of other files that may be there."""

@@ -100,6 +100,18 @@ def test_predict(finetuned, capsys, tmp_path):
     assert status == 1 and "broken.npy: cannot be read" in error
 
 
+def test_a_folder_without_files_may_be_meant_for_anything(capsys, tmp_path):
+    (tmp_path / "yes").mkdir()
+    status, output, error = run(capsys, "finetune", tmp_path)
+    assert status == 1 and "'yes' is empty" in error
+    said = " ".join(output.split())
+    assert "holds no files. A folder may also hold" in said and "labelled recordings" in said
+    (tmp_path / "yes" / "notes.doc").write_text("words", encoding="utf-8")
+    assert run(capsys, "finetune", tmp_path)[:2] == (1, ""), (
+        "files are there: photographs are what is said to be missing"
+    )
+
+
 def test_summary(finetuned, capsys, tmp_path):
     status, output, _ = run(capsys, "summary", "vgg16", "--json", tmp_path / "s.json")
     results = json.loads((tmp_path / "s.json").read_text())
