@@ -14,6 +14,19 @@ from ..layers import GlobalAveragePooling2D, GlobalMaxPooling2D, Input, Symbolic
 from ..weights import find_weights, load_weights
 
 
+class SecondStage(NamedTuple):
+    """The training that a base needs where its last blocks learn with the head.
+
+    epochs, rate   how long and how fast, where nothing else is said
+    adam           True: Adam, which moves every weight by about the rate, however large its gradient is. False: SGD
+                   with a momentum of 0.9
+    """
+
+    epochs: int = 2
+    rate: float = 0.0003
+    adam: bool = False
+
+
 class Application(NamedTuple):
     """The record of a network that commands and recipes use.
 
@@ -26,6 +39,7 @@ class Application(NamedTuple):
     last_layer      the last layer without the top
     native_size     the side of the images, in pixels, that the weights were trained on
     smallest_size   the smallest side, in pixels; it leaves one pixel at the last layer
+    second_stage    a `SecondStage`
     has_weights     False if `build` has no pre-trained weights; then the network cannot be the base of a fine-tuning
     """
 
@@ -37,6 +51,7 @@ class Application(NamedTuple):
     last_layer: str
     native_size: int
     smallest_size: int
+    second_stage: SecondStage = SecondStage()
     has_weights: bool = True
 
     @property

@@ -5,6 +5,7 @@ import textwrap
 from dataclasses import fields
 
 from ..applications import NETWORKS, bases, cuts
+from ..applications.building import SecondStage
 from ..errors import ArgumentError
 from ..recipes.settings import (
     AUTO,
@@ -12,8 +13,6 @@ from ..recipes.settings import (
     SCHEDULES,
     SEVERAL,
     STARTS,
-    TUNE_EPOCHS,
-    TUNE_RATE,
     VALIDATION,
     PhotographSettings,
     option,
@@ -49,8 +48,12 @@ def add_arguments(parser):
         + "; ".join(f"{', '.join(reversed(network.fine_tuning))} ({network.name})" for network in networks)
         + " (default: none, or the last if --tune-epochs or --tune-rate is given)",
     )
-    add("--tune-epochs", type=int, help=f"set the epochs of the second stage (default: {TUNE_EPOCHS})")
-    add("--tune-rate", type=float, help=f"set its learning rate (default: {TUNE_RATE})")
+    usual = SecondStage()
+    others = [each for each in networks if each.second_stage != usual]
+    epochs = "; ".join([f"{usual.epochs}", *(f"{each.second_stage.epochs} for {each.name}" for each in others)])
+    rates = "; ".join([f"{usual.rate:g}", *(f"{each.second_stage.rate:g} for {each.name}" for each in others)])
+    add("--tune-epochs", type=int, help=f"set the epochs of the second stage (default: {epochs})")
+    add("--tune-rate", type=float, help=f"set its learning rate (default: {rates})")
     add(
         "--head",
         choices=HEADS,

@@ -12,6 +12,7 @@ from .. import data
 from ..applications import NETWORKS
 from ..models import Model
 from ..terminal import wrapped
+from . import stage
 from .base_features import built_base, features_of, learning_part, room_for_features
 from .evaluation import Evaluation
 from .finding import found_photographs, pass_over
@@ -32,6 +33,11 @@ class PhotographStages(TwoStages):
         network = NETWORKS[settings.base]
         self.parts, self.prepare = network.fine_tuning, network.preparation.function
         super().__init__(settings, runs)
+
+    def optimizer(self, name, learning_rate, steps, warm_up=0, rate_factors=None):
+        """Return the optimizer of a stage: SGD for the head, and what the base needs for its blocks."""
+        adam = name == "blocks" and NETWORKS[self.settings.base].second_stage.adam
+        return stage.optimizer(self.settings, learning_rate, steps, warm_up, rate_factors, adam)
 
     def find(self, path):
         """Find the photographs in the folder, and print what was found."""

@@ -38,7 +38,6 @@ AUTO = "auto"  # chosen on the training photographs
 HEADS = (AUTO, "unit", "plain")
 SEVERAL = "several"  # the cut that stands for the last ends of a base together
 TOGETHER = 4  # so many of them
-TUNE_EPOCHS, TUNE_RATE = 2, 0.0003  # of the second stage
 VALIDATION = 0.2  # the share of each class that is held back
 LARGEST_SIZE = 4096  # pixels
 LARGEST_FACTOR, LARGEST_DECAY = 1e3, 1e6  # the optimizers take no larger ones
@@ -179,7 +178,7 @@ class PhotographSettings:
             **{name: truth_value(getattr(self, name), name) for name in TRUTH_VALUES},
         )
         if unfreeze != "none":
-            usual = {"tune_epochs": TUNE_EPOCHS, "tune_rate": TUNE_RATE}
+            usual = {"tune_epochs": network.second_stage.epochs, "tune_rate": network.second_stage.rate}
             usual = {name: value for name, value in usual.items() if getattr(self, name) is None}
             settled = replace(settled, **usual)
         settled._check_values(network.smallest_size)

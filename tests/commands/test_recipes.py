@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 
 from minitl import cli, interruption, recipes
+from minitl.applications import NETWORKS
 from minitl.cli import photos_options
 from minitl.course.study.whole import study_transfer
 from minitl.errors import ArgumentError, DataError
 from minitl.models import load_model
+from minitl.optimizers import SGD, Adam
 from minitl.recipes import ClothingSettings, PhotographSettings, SettingError, clothing
 from minitl.recipes.advice import advise_photographs
 from minitl.recipes.epoch_lines import EpochLines
+from minitl.recipes.photograph_stages import PhotographStages
+from minitl.recipes.run_folder import RunFolder
 from minitl.weights.distrust import known_files
 
 FAST = {"image_size": 32, "epochs": 6, "tune_epochs": 2}
@@ -313,3 +317,15 @@ def test_a_saved_model_is_asked_in_python(tmp_path, capsys):
     assert len(found) == 10 and set(found[0]) == {"file", "predictions", "truth"}
     assert cli.main(["predict", str(tmp_path / "m.h5"), "--json", str(tmp_path / "p.json")]) == 0
     assert json.loads((tmp_path / "p.json").read_text()) == found
+
+
+@pytest.mark.parametrize("base, epochs, rate, kind", [("vgg16", 2, 3e-4, SGD), ("efficientnet_lite0", 4, 1e-4, Adam)])
+def test_the_second_stage_is_that_of_the_base(base, epochs, rate, kind, tmp_path):
+    """The blocks of EfficientNet learn with Adam: see `applications.building.SecondStage`. Heads learn with SGD."""
+    settings = PhotographSettings(base=base, unfreeze=next(iter(NETWORKS[base].fine_tuning)))
+    settled = settings.settled()
+    assert (settled.tune_epochs, settled.tune_rate) == (epochs, rate)
+    assert replace(settings, tune_epochs=7).settled().tune_epochs == 7
+    job = PhotographStages(settled, RunFolder(tmp_path))
+    assert type(job.optimizer("blocks", rate, 10)) is kind
+    assert type(job.optimizer("head", rate, 10)) is SGD

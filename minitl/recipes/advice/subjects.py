@@ -30,7 +30,7 @@ from ..base_features import pooled_ends
 from ..finding import found_photographs
 from ..head_choice import cost_of_choice
 from ..heads import learning_layers
-from ..settings import AUTO, OF_THE_SECOND_STAGE, TUNE_EPOCHS, PhotographSettings, option, parts_before
+from ..settings import AUTO, OF_THE_SECOND_STAGE, PhotographSettings, option, parts_before
 from ..view import DEFAULT_VIEW, photograph_pixels, photograph_stream
 from . import costs, plans
 from .judging import features_at, judge, split_by_cut
@@ -123,7 +123,7 @@ class Photographs(Subject):
             val=len(self.folder.val),
             batch_size=self.settings.batch_size,
             epochs=self.settings.epochs,
-            tune_epochs=self.settings.tune_epochs or TUNE_EPOCHS,
+            tune_epochs=self.settings.tune_epochs or NETWORKS[self.settings.base].second_stage.epochs,
             start=time.perf_counter() - start,
             reading=0.0,
             threads=threads(),
