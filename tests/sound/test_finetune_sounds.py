@@ -194,9 +194,21 @@ def test_each_base_hears_recordings_of_any_length(name, seconds):
     examples = [base.prepare(sine(440, 8000, length), 8000) for length in (0.06, 0.7, 5)]
     shape = (base.prepare.steps(1, 16000), *base.prepare.shape)
     assert {each.shape for each in examples} == {shape} and examples[0].dtype == np.float32
-    wanted = {"speech": 192, "speaker": 256, "spectrogram": 400}
+    wanted = {"speech": 192, "speaker": 256, "spectrogram": 480}
     assert base.model.input_shape[-1] == shape[-1] and base.model.output_shape == (None, wanted[name])
     assert base.prepare.described == front_end(name, seconds).described
+
+
+def test_the_spectrogram_of_a_louder_recording_has_the_same_numbers(rng):
+    """Of six parts, the means and the deviations of 40 bands are taken, in decibels below the loudest number."""
+    prepare = front_end("spectrogram", None)
+    noise = (0.01 * rng.normal(size=9600) * np.linspace(0.1, 1, 9600)).astype(np.float32)
+    x = prepare(noise, 16000)
+    assert x.shape == (6, 80) and -80 <= x[:, :40].min() and x[:, :40].max() < 0 < x[:, 40:].min()
+    assert (np.diff(x[:, :40].mean(axis=1)) > 0).all()  # it grows
+    np.testing.assert_allclose(prepare(20 * noise, 16000), x, atol=1e-3)
+    tone = prepare(sine(1000, 16000, 0.6), 16000)
+    assert len(set(tone[1:5, :40].argmax(axis=1))) == 1 and tone[1:5, 40:].mean() < x[1:5, 40:].mean()
 
 
 def test_a_player_holds_the_recording(tmp_path):

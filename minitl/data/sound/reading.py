@@ -141,11 +141,12 @@ def _from_other(file, path, name, most_samples):
     try:
         with soundfile.SoundFile(file) as opened:
             rate, channels = opened.samplerate, opened.channels
-            if not 0 < channels <= wav.MOST_CHANNELS or not 0 < rate <= wav.MOST_RATE:
+            if not 0 < channels <= wav.MOST_CHANNELS or not wav.LEAST_RATE <= rate <= wav.MOST_RATE:
                 raise DataError(f"{path}: says that it has {channels} channels at {rate} Hz. Fetch it again.")
+            most = wav.moments_of_a_block(channels)
             bits = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}.get(opened.subtype)
             joined = _Joined(path, None, 1 - 2.0 ** (1 - bits) if bits and bits < 25 else 1.0)
-            while len(block := opened.read(wav.BLOCK, dtype="float32", always_2d=True)):
+            while len(block := opened.read(most, dtype="float32", always_2d=True)):
                 joined.add(block)
                 _require_length(path, joined.count, rate, most_samples)
             if joined.count < opened.frames < 2**62:  # a larger number stands for one that is not known
