@@ -89,8 +89,8 @@ _kept = {}  # a folder of recordings is resampled between the same two rates aga
 
 
 def _kept_weights(*arguments):
-    """Return `_weights`, which are kept: for 22,254 samples a second that become 16,000, they are 125 matrices. Where all
-    take more than MOST_KEPT bytes, they are forgotten."""
+    """Return `_weights`, which are kept: for 22,254 samples a second that become 16,000, they are 125 matrices. Where
+    all take more than MOST_KEPT bytes, they are forgotten."""
     found = _kept.get(arguments)
     if found is None:
         found = _weights(*arguments)

@@ -156,8 +156,13 @@ def test_commands(recordings, tmp_path, capsys):
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "data:audio/wav;base64," in page and "media-src data:" in page and "http:" not in page
     (recordings / "broken.wav").write_bytes(b"RIFF1234WAVE")
+    (recordings / "slow.wav").write_bytes(wav([9999, -9999] * 20, rate=1))
+    (recordings / "circle.wav").symlink_to("circle.wav")
+    (recordings / "gone.wav").symlink_to("nowhere.wav")
     assert main(["predict", saved, str(recordings)]) == 1
     out = capsys.readouterr()
+    assert "slow.wav: says that it has 1 samples a second" in out.err and "4 of 28 files" in out.err
+    assert "circle.wav: cannot be read as a sound" in out.err and "gone.wav: is not there (any more)" in out.err
     assert "broken.wav" in out.err and "low_ann_0.wav" in out.out and "high" in out.out
     assert main(["evaluate", saved, str(recordings)]) == 0
     assert "left out: broken.wav" in capsys.readouterr().out.replace(str(recordings) + "/", "")
@@ -200,7 +205,7 @@ def test_each_base_hears_recordings_of_any_length(name, seconds):
 
 
 def test_the_spectrogram_of_a_louder_recording_has_the_same_numbers(rng):
-    """Of six parts, the means and the deviations of 40 bands are taken, in decibels below the loudest number."""
+    """Take means and deviations of 40 bands in six parts, in decibels below the loudest number."""
     prepare = front_end("spectrogram", None)
     noise = (0.01 * rng.normal(size=9600) * np.linspace(0.1, 1, 9600)).astype(np.float32)
     x = prepare(noise, 16000)

@@ -159,6 +159,7 @@ def _from_other(file, path, name, most_samples):
         if isinstance(error, DataError):
             raise
         words = str(error).split(": ", 1)[-1].rstrip(".")
+        words = "nothing in it can be decoded" if "not a regular file" in words else words  # libsndfile, of MP3
         raise DataError(f"{path}: is damaged or cut short, as {name} ({words}). Fetch it again.") from None
 
 
