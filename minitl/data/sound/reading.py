@@ -177,7 +177,8 @@ class _Joined:
         loudest = float(size.max(initial=0))
         if not np.isfinite(loudest):
             place = self.count + int(np.argmin(np.isfinite(block).all(axis=1)))
-            raise DataError(f"{self.path}: sample {place:,} is {block[place - self.count].tolist()}. {wav.AGAIN}.")
+            value = next(each for each in block[place - self.count].tolist() if not np.isfinite(each))
+            raise DataError(f"{self.path}: has {value} in place of a number as sample {place:,}. {wav.AGAIN}.")
         if loudest > LOUDEST:
             raise DataError(
                 f"{self.path}: holds float samples of up to {loudest:,.0f}; expected -1 to 1. Divide them by "
