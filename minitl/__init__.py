@@ -12,6 +12,9 @@ Start reading at `minitl.graph.graph`: `forward` runs examples through the layer
 back. Then read any layer, best `minitl.layers.dense` first.
 """
 
+from . import starting as starting  # first: it says that the others take long
+
+# isort: split
 from . import (
     applications,
     callbacks,

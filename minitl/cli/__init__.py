@@ -6,6 +6,7 @@
 import sys
 import warnings
 
+from .. import starting
 from ..errors import MinitlError, MistakeWarning, WeightsWarning
 from ..interruption import StoppedAtOnce
 from ..progress import watched
@@ -59,6 +60,7 @@ COMMANDS = {
 
 def main(arguments=None):
     """Run one command. Returns the exit status: 0, or 1 after an error, which is printed; argparse exits with 2."""
+    starting.end()
     for stream in sys.stdout, sys.stderr:  # file names may hold letters that the terminal's encoding does not have
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -31,7 +31,6 @@ Who calls this: `data.sound`. Read next: `spectra`.
 """
 
 import math
-from functools import lru_cache
 
 import numpy as np
 
@@ -47,6 +46,7 @@ MOST_RATIO = 1000  # between two rates
 OUTPUTS = 64  # new samples that one matrix gives, or a few more or less
 ROWS = 2048  # rows of old samples that are copied at a time
 MOST_WEIGHTS = 2**19  # of one matrix
+MOST_KEPT = 2**26  # bytes of matrices that are kept
 
 
 def resampled_length(count, rate, new_rate):
@@ -74,9 +74,9 @@ def resample(samples, rate, new_rate):
     padded = np.zeros(reach + rows * shift + 2 * reach + 2, samples.dtype)
     padded[reach : reach + len(samples)] = samples
     y = np.empty((rows, period), samples.dtype)
-    for first in range(0, period, outputs):
+    for first in range(0, min(period, count), outputs):
         places = slice(first, min(first + outputs, period))  # of new samples
-        weights = _weights(up, down, first, places.stop - first, samples.dtype)  # (L, outputs)
+        weights = _kept_weights(up, down, first, places.stop - first, samples.dtype)  # (L, outputs)
         start = first * down // up  # of the padded old ones
         windows = np.lib.stride_tricks.sliding_window_view(padded[start:], len(weights))[::shift]  # (rows, L), no copy
         for row in range(0, rows, ROWS):
@@ -85,7 +85,21 @@ def resample(samples, rate, new_rate):
     return y.reshape(-1)[:count]
 
 
-@lru_cache(16)  # a folder of recordings is resampled between the same two rates again and again
+_kept = {}  # a folder of recordings is resampled between the same two rates again and again
+
+
+def _kept_weights(*arguments):
+    """Return `_weights`, which are kept: for 22,254 samples a second that become 16,000, they are 125 matrices. Where
+    all take more than MOST_KEPT bytes, they are forgotten."""
+    found = _kept.get(arguments)
+    if found is None:
+        found = _weights(*arguments)
+        if sum(each.nbytes for each in list(_kept.values())) + found.nbytes > MOST_KEPT:
+            _kept.clear()
+        _kept[arguments] = found
+    return found
+
+
 def _weights(up, down, first, count, dtype):
     """Return the weights of `count` new samples from number `first` on: (old samples, count), the first one the old
     sample that is `reach` before the place of the first new one."""

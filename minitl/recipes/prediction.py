@@ -198,7 +198,7 @@ def files_in(paths):
     """Return the paths of files as a list of texts. In place of a folder stand all files in it and below, sorted by
     name, without hidden ones. Raises DataError for a path that is not there, and for a folder without files."""
     found, paths = [], [os.fspath(path) for path in paths]
-    missing = [path for path in paths if not os.path.exists(path)]
+    missing = [path for path in paths if not os.path.lexists(path)]  # a link to nothing is named when it is read
     if missing:
         raise DataError(f"{missing[0]}: is not there. Nothing was classified.")
     for path in paths:

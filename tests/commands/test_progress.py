@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minitl import progress, terminal
+from minitl import __version__, progress, starting, terminal
 from minitl.progress import Progress, watched
 from minitl.training.history import epoch_line
 
@@ -196,3 +196,24 @@ def test_a_piece_of_work_may_cover_those_within_it(monkeypatch, capsys):
         inner.advance(1)
     printed = capsys.readouterr().out
     assert "Outer" in printed and "Inner" not in printed
+
+
+def test_the_start_of_the_command_is_not_silent():
+    """Say on the standard error that reading the files of minitl takes long."""
+    program = """
+        import sys, time
+
+        class Slow:
+            def find_spec(self, name, *others):
+                if name == "minitl.layers":
+                    time.sleep(1.8)
+
+        sys.argv = ["/usr/bin/minitl", "--version"]
+        sys.meta_path.insert(0, Slow())
+        from minitl.cli import main
+        main()
+    """
+    found = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert found.stderr.startswith("Working ") and found.stdout == f"minitl {__version__}\n"
+    assert starting.is_command("-m", ["python", "-m", "minitl", "doctor"])
+    assert not starting.is_command("-m", ["python", "-m", "pytest"]) and not starting.is_command("-c", ["minitl"])

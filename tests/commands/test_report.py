@@ -269,6 +269,14 @@ def test_the_confusion_matrix_has_the_numbers():
     assert found == run.evaluation.confusion.tolist()
 
 
+def test_numbers_below_a_narrow_interval_differ():
+    from minitl.recipes.report.charts import intervals
+
+    for low, high, some in (0.976, 0.998, "99.5%"), (0.6, 0.9, "70%"):
+        shown = re.findall(r'middle">([\d.]+%)<', str(intervals([("this", (low + high) / 2, low, high, "a")])))
+        assert len(shown) == len(set(shown)) > 2 and some in shown
+
+
 def test_lines_lie_where_their_numbers_are():
     """Check that 0 lies at the bottom, the largest tick at the top, and the first epoch at the left; and that ticks are
     round."""

@@ -23,6 +23,7 @@ import pytest
 
 pytest.importorskip("PIL", reason="needs Pillow, of the extra 'images'")
 
+from cases.sounds import sine, wav
 from PIL import Image
 from programs import browser, visitors
 from programs.visitors import asked, photograph, request_for, visit
@@ -47,10 +48,12 @@ from minitl.recipes import classify, classify_texts, detect, segment
 from minitl.recipes.prediction import Classifier
 from minitl.recipes.report.grad_cam import grad_cam
 from minitl.recipes.report.heat import laid_over
+from minitl.recipes.sounds import bases
 from minitl.serve import Limits, Server, answers_of
 from minitl.serve.answers import enlarged
 from minitl.serve.refusals import STATUS
 from minitl.serve.server import FILES, HEADERS
+from minitl.transfer import replace_head
 from minitl.utils import set_random_seed
 
 NAMES = ["ants", "bees", "<img src=x onerror=alert(1)>", "wasps & hornets"]
@@ -100,6 +103,15 @@ def of_texts():
     model.layers[-1].kernel *= 8
     about = {"task": "texts", "class_names": ["for", "against"], "length": 8, "columns": ["text", "label"]}
     model.metadata = {**about, "tokenizer": words.as_data()}
+    return model
+
+
+def of_sounds():
+    """Return a model that says the class of recordings."""
+    base, prepare = bases.build("spectrogram", None)
+    model = replace_head(base, [Dense(2, activation="softmax")])
+    about = {"task": "sounds", "class_names": ["no", "yes"], "base": "spectrogram", "seconds": None}
+    model.metadata = {**about, "rate": prepare.rate, "front_end": list(prepare.described)}
     return model
 
 
@@ -603,11 +615,12 @@ CHOOSE = """
 const bytes = Uint8Array.from(atob(arguments[0]), letter => letter.charCodeAt(0));
 const files = new DataTransfer();
 files.items.add(new File([bytes], arguments[1]));
-if (arguments[2] === "drop") document.getElementById("drop").dispatchEvent(
+if (arguments[2] === "drop") document.querySelector(".drop").dispatchEvent(
   new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
 else {
-  document.getElementById("file").files = files.files;
-  document.getElementById("file").dispatchEvent(new Event("change"));
+  const input = [...document.querySelectorAll("[type=file]")].find(each => each.checkVisibility());
+  input.files = files.files;
+  input.dispatchEvent(new Event("change"));
 }
 """
 
@@ -621,7 +634,7 @@ def chromium():
 
 
 def choose(chromium, content, how="choose"):
-    """Let the page have a photograph."""
+    """Let the page have a photograph, or a recording."""
     chromium.run(CHOOSE, base64.b64encode(content).decode(), "<b>a.jpg", how)
 
 
@@ -647,7 +660,7 @@ def press(chromium, key):
 
 
 @pytest.mark.parametrize("width, dark", [(1280, False), (390, False), (320, True)])
-@pytest.mark.parametrize("kind", ["classes", "pixels", "boxes", "texts"])
+@pytest.mark.parametrize("kind", ["classes", "pixels", "boxes", "texts", "sounds"])
 def test_the_page_shows_the_answer(kind, width, dark, chromium, pages):
     server = pages(kind)
     chromium.messages("browser"), chromium.messages("performance")
@@ -658,8 +671,12 @@ def test_the_page_shows_the_answer(kind, width, dark, chromium, pages):
             "const box = document.getElementById('text'); box.value = 'the <i>good</i> film'; box.form.requestSubmit()"
         )
     else:
-        until(chromium, "!document.getElementById('photograph').hidden")
-        choose(chromium, photograph(size=(300, 420)), "drop" if dark else "choose")
+        form = "recording" if kind == "sounds" else "photograph"
+        until(chromium, f"!document.getElementById('{form}').hidden")
+        opacity = "getComputedStyle([...document.querySelectorAll('[type=file]')].find(each => each.checkVisibility()))"
+        assert chromium.run(f"return {opacity}.opacity") == "0", "the browser's own button is not shown"
+        tone = wav(np.round(sine(700, 8000, 0.5, 0.5, float) * 32767))
+        choose(chromium, tone if kind == "sounds" else photograph(size=(300, 420)), "drop" if dark else "choose")
     until(chromium, ANSWERED)
     until(chromium, "[...document.images].every(each => each.complete)")
     seen = chromium.run(LOOK)
@@ -677,7 +694,10 @@ def test_the_page_shows_the_answer(kind, width, dark, chromium, pages):
 @pytest.fixture(scope="module")
 def pages():
     """Return a function from a kind of model to a running server; each is started once."""
-    kinds, running = {"classes": of_classes, "pixels": of_pixels, "boxes": of_boxes, "texts": of_texts}, {}
+    kinds = {
+        "classes": of_classes, "pixels": of_pixels, "boxes": of_boxes, "texts": of_texts, "sounds": of_sounds
+    }  # fmt: skip
+    running = {}
 
     def page(kind):
         if kind not in running:
@@ -727,6 +747,16 @@ def test_errors_are_shown_and_go_away(chromium, pages):
     choose(chromium, photograph())
     until(chromium, ANSWERED)
     assert chromium.run(LOOK)["error"] is None
+    chromium.open(pages("sounds").address, 390)
+    until(chromium, "!document.getElementById('recording').hidden")
+    for content, words in (
+        (wav([0, np.nan], "float", 32), "has nan"),
+        (wav(rate=1), "1 samples a second"),
+        (b"", "empty"),
+    ):
+        choose(chromium, content)
+        until(chromium, f"document.getElementById('error').textContent.includes({json.dumps(words)})")
+        assert not chromium.run(LOOK)["beyond"]
     chromium.messages("browser")
 
 

@@ -156,8 +156,13 @@ def test_commands(recordings, tmp_path, capsys):
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "data:audio/wav;base64," in page and "media-src data:" in page and "http:" not in page
     (recordings / "broken.wav").write_bytes(b"RIFF1234WAVE")
+    (recordings / "slow.wav").write_bytes(wav([9999, -9999] * 20, rate=1))
+    (recordings / "circle.wav").symlink_to("circle.wav")
+    (recordings / "gone.wav").symlink_to("nowhere.wav")
     assert main(["predict", saved, str(recordings)]) == 1
     out = capsys.readouterr()
+    assert "slow.wav: says that it has 1 samples a second" in out.err and "4 of 28 files" in out.err
+    assert "circle.wav: cannot be read as a sound" in out.err and "gone.wav: is not there (any more)" in out.err
     assert "broken.wav" in out.err and "low_ann_0.wav" in out.out and "high" in out.out
     assert main(["evaluate", saved, str(recordings)]) == 0
     assert "left out: broken.wav" in capsys.readouterr().out.replace(str(recordings) + "/", "")
@@ -194,9 +199,21 @@ def test_each_base_hears_recordings_of_any_length(name, seconds):
     examples = [base.prepare(sine(440, 8000, length), 8000) for length in (0.06, 0.7, 5)]
     shape = (base.prepare.steps(1, 16000), *base.prepare.shape)
     assert {each.shape for each in examples} == {shape} and examples[0].dtype == np.float32
-    wanted = {"speech": 192, "speaker": 256, "spectrogram": 400}
+    wanted = {"speech": 192, "speaker": 256, "spectrogram": 480}
     assert base.model.input_shape[-1] == shape[-1] and base.model.output_shape == (None, wanted[name])
     assert base.prepare.described == front_end(name, seconds).described
+
+
+def test_the_spectrogram_of_a_louder_recording_has_the_same_numbers(rng):
+    """Take means and deviations of 40 bands in six parts, in decibels below the loudest number."""
+    prepare = front_end("spectrogram", None)
+    noise = (0.01 * rng.normal(size=9600) * np.linspace(0.1, 1, 9600)).astype(np.float32)
+    x = prepare(noise, 16000)
+    assert x.shape == (6, 80) and -80 <= x[:, :40].min() and x[:, :40].max() < 0 < x[:, 40:].min()
+    assert (np.diff(x[:, :40].mean(axis=1)) > 0).all()  # it grows
+    np.testing.assert_allclose(prepare(20 * noise, 16000), x, atol=1e-3)
+    tone = prepare(sine(1000, 16000, 0.6), 16000)
+    assert len(set(tone[1:5, :40].argmax(axis=1))) == 1 and tone[1:5, 40:].mean() < x[1:5, 40:].mean()
 
 
 def test_a_player_holds_the_recording(tmp_path):

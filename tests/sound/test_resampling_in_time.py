@@ -58,6 +58,31 @@ def test_there_and_back(rng):
     assert np.abs(there - x)[60:-60].max() < 1e-3
 
 
+def test_weights_are_computed_once_for_many_recordings(monkeypatch):
+    """22,254 samples a second, of old computers, need 125 matrices. A second recording computes none, and a short one
+    only those of its own samples."""
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return weights(*arguments)
+
+    weights = resampling_in_time._weights
+    monkeypatch.setattr(resampling_in_time, "_kept", {})
+    monkeypatch.setattr(resampling_in_time, "_weights", counted)
+    short, long = np.ones(300, np.float32), np.ones(20_000, np.float32)
+    first = resample(short, 22254, 16000)
+    assert len(calls) == -(-len(first) // resampling_in_time.OUTPUTS) == 4
+    resample(long, 22254, 16000)
+    assert len(calls) == 125
+    np.testing.assert_array_equal(resample(short, 22254, 16000), first)
+    resample(long, 22254, 16000)
+    assert len(calls) == 125
+    monkeypatch.setattr(resampling_in_time, "MOST_KEPT", 200_000)
+    np.testing.assert_array_equal(resample(short, 22255, 16000), resample(short, 22255, 16000))
+    assert sum(each.nbytes for each in resampling_in_time._kept.values()) <= 200_000
+
+
 def test_the_duration_is_kept_and_the_type_too():
     x = np.ones(12345, np.float32)
     y = resample(x, 44100, 16000)

@@ -201,6 +201,8 @@ def test_each_faulty_file_is_left_out_by_name(spoken):
     rng = np.random.default_rng(0)
     faults = {
         "no_x_silent.wav": (wav([0, 3, -5] * 999), "is silent"),
+        "no_x_offset.wav": (wav([12_000, 12_003] * 999), "is silent: all its samples are nearly 0.366"),
+        "no_x_clock.wav": (wav([9999, -9999] * 20, rate=1), "says that it has 1 samples a second; expected 100"),
         "no_x_short.wav": (wav([9999] * 99), "is too short: 0.0124 s; expected at least 0.05 s"),
         "no_x_long.wav": (wav(b"\1\x70" * 500_000), "is too long: 62.5 s; expected at most 60 s"),
         "no_x_cut.wav": (wav([1] * 999)[:-50], "is cut short"),
@@ -218,7 +220,7 @@ def test_each_faulty_file_is_left_out_by_name(spoken):
     for path, reason in folder.skipped:
         assert faults[str(path)][1] in reason
         assert f"left out: {path}: {reason}"[:70] in str(folder)
-    with pytest.raises(DataError, match=r"no_x_cut.wav: is cut short.* Give strict=False to go on"):
+    with pytest.raises(DataError, match=r"no_x_clock.wav: says that it has 1 samples.* Give strict=False to go on"):
         silently(spoken, PATTERN, strict=True)
 
 

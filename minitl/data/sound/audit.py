@@ -31,6 +31,8 @@ def fault_of(sound, shortest=SHORTEST, longest=LONGEST):
         return "is silent"
     if np.abs(sound.samples).max() < SILENCE:
         return "its channels cancel each other: their mean is silent. Save one of them"
+    if np.ptp(sound.samples) < SILENCE:  # a microphone that is not there, in front of a converter with an offset
+        return f"is silent: all its samples are nearly {sound.samples[0]:.3f}"
     return None
 
 

@@ -141,11 +141,12 @@ def _from_other(file, path, name, most_samples):
     try:
         with soundfile.SoundFile(file) as opened:
             rate, channels = opened.samplerate, opened.channels
-            if not 0 < channels <= wav.MOST_CHANNELS or not 0 < rate <= wav.MOST_RATE:
+            if not 0 < channels <= wav.MOST_CHANNELS or not wav.LEAST_RATE <= rate <= wav.MOST_RATE:
                 raise DataError(f"{path}: says that it has {channels} channels at {rate} Hz. Fetch it again.")
+            most = wav.moments_of_a_block(channels)
             bits = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}.get(opened.subtype)
             joined = _Joined(path, None, 1 - 2.0 ** (1 - bits) if bits and bits < 25 else 1.0)
-            while len(block := opened.read(wav.BLOCK, dtype="float32", always_2d=True)):
+            while len(block := opened.read(most, dtype="float32", always_2d=True)):
                 joined.add(block)
                 _require_length(path, joined.count, rate, most_samples)
             if joined.count < opened.frames < 2**62:  # a larger number stands for one that is not known
@@ -158,6 +159,7 @@ def _from_other(file, path, name, most_samples):
         if isinstance(error, DataError):
             raise
         words = str(error).split(": ", 1)[-1].rstrip(".")
+        words = "nothing in it can be decoded" if "not a regular file" in words else words  # libsndfile, of MP3
         raise DataError(f"{path}: is damaged or cut short, as {name} ({words}). Fetch it again.") from None
 
 
@@ -175,7 +177,8 @@ class _Joined:
         loudest = float(size.max(initial=0))
         if not np.isfinite(loudest):
             place = self.count + int(np.argmin(np.isfinite(block).all(axis=1)))
-            raise DataError(f"{self.path}: sample {place:,} is {block[place - self.count].tolist()}. {wav.AGAIN}.")
+            value = next(each for each in block[place - self.count].tolist() if not np.isfinite(each))
+            raise DataError(f"{self.path}: has {value} in place of a number as sample {place:,}. {wav.AGAIN}.")
         if loudest > LOUDEST:
             raise DataError(
                 f"{self.path}: holds float samples of up to {loudest:,.0f}; expected -1 to 1. Divide them by "

@@ -23,7 +23,7 @@ import numpy as np
 
 from ...errors import DataError
 
-BLOCK = 2**16  # moments that are read at a time
+BLOCK = 2**16  # samples that are read at a time, of all channels together
 PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 NAMES = {PCM: "PCM", FLOAT: "float", A_LAW: "A-law", MU_LAW: "mu-law"}
 BITS = {PCM: (8, 16, 24, 32), FLOAT: (32, 64), A_LAW: (8,), MU_LAW: (8,)}
@@ -36,7 +36,7 @@ KINDS_OF_EXTENSIBLE = bytes.fromhex("000000001000800000aa00389b71")
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 MOST_CHUNKS = 1000
 MOST_CHANNELS = 1024
-MOST_RATE = 1_000_000  # samples a second; ultrasound is recorded with up to 500,000
+LEAST_RATE, MOST_RATE = 100, 1_000_000  # samples a second; ultrasound is recorded with up to 500,000
 AGAIN = "Fetch it again, or save it again as WAV"
 
 
@@ -79,15 +79,20 @@ def layout_of(file, path, size):
 
 
 def blocks(file, layout, path):
-    """Yield the samples of a file as float32 (n, channels), from -1 to 1, at most BLOCK moments at a time."""
+    """Yield the samples of a file as float32 (n, channels), from -1 to 1, at most BLOCK of them at a time."""
     file.seek(layout.start)
-    width = layout.channels * layout.bits // 8
-    for first in range(0, layout.moments, BLOCK):
-        wanted = min(BLOCK, layout.moments - first) * width
+    width, most = layout.channels * layout.bits // 8, moments_of_a_block(layout.channels)
+    for first in range(0, layout.moments, most):
+        wanted = min(most, layout.moments - first) * width
         raw = file.read(wanted)
         if len(raw) < wanted:
             raise _broken(path, "became shorter while it was read")
         yield as_float(raw, layout.kind, layout.bits).reshape(-1, layout.channels)
+
+
+def moments_of_a_block(channels):
+    """Return the number of moments that are read at a time, each with so many samples."""
+    return max(1, BLOCK // channels)
 
 
 def as_float(raw, kind, bits):
@@ -159,8 +164,9 @@ def _format(content, path):
         raise _broken(path, f"is compressed with {name}, which is not read", "Save it as PCM, of 16 bits for example")
     if not 0 < channels <= MOST_CHANNELS:
         raise _broken(path, f"says that it has {channels:,} channels; expected 1 to {MOST_CHANNELS:,}")
-    if not 0 < rate <= MOST_RATE:
-        raise _broken(path, f"says that it has {rate:,} samples a second; expected 1 to {MOST_RATE:,}")
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        expected = f"expected {LEAST_RATE} to {MOST_RATE:,}"
+        raise _broken(path, f"says that it has {rate:,} samples a second; {expected}")
     if bits not in BITS[kind]:
         usual = " or ".join(map(str, BITS[kind]))
         raise _broken(path, f"says that its {NAMES[kind]} samples have {bits} bits; expected {usual}")

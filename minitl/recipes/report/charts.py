@@ -106,11 +106,12 @@ def intervals(rows, what="Accuracies"):
     places = ticks(min(low for _, _, low, _, _ in rows), max(high for _, _, _, high, _ in rows))
     places = [place for place in places if place <= 1.0001]
     axes = Axes((places[0], places[-1]), (0, 1), height=height, left=left + 8)
+    digits = 0 if all(abs(place * 100 - round(place * 100)) < 1e-6 for place in places) else 1  # of a narrow interval
     parts = []
     for place in places:
         x = axes.x(place)
         parts.append(tag("line", x1=x, x2=x, y1=TOP, y2=height - BOTTOM + 6, class_="grid"))
-        parts.append(tag("text", f"{place:.0%}", x=x, y=height - BOTTOM + 22, text_anchor="middle"))
+        parts.append(tag("text", f"{place:.{digits}%}", x=x, y=height - BOTTOM + 22, text_anchor="middle"))
     for number, (name, accuracy, low, high, class_) in enumerate(rows):
         y = TOP + step * number + 26
         parts.append(tag("line", x1=axes.x(low), x2=axes.x(high), y1=y, y2=y, class_=f"interval {class_}"))

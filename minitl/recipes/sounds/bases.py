@@ -3,7 +3,7 @@
     speech        (T, 32, 1)  -> windows (W, 96)     -> the mean and the largest of each number over the windows (192,)
     speaker       (P, 160, 40) -> pieces (P, 256)    -> their mean (256,)
     vgg16         (64, T, 1)  -> maps (8, t, 256)    -> the mean over the time, for each height (2048,)
-    spectrogram   (10, 40)    -> the same, side by side (400,)
+    spectrogram   (6, 80)     -> the same, side by side (480,)
 
 Each is one model with one input of a fixed shape, so the numbers of a recording are the same alone as in a batch.
 `settings.BASES` has what is known of them before they are built.

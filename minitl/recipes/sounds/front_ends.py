@@ -2,7 +2,7 @@
 
     Voice(1.6)          pieces of a recording for the speaker LSTM: (P, 160, 40)
     SoundImage(1.0)     an image of its spectrogram for VGG16: (64, 101, 1)
-    MelParts()          the spectrogram itself, as ten moments: (10, 40)
+    MelParts()          the spectrogram itself, in six parts: (6, 80)
 
 They are front ends as `data.sound.front_ends` describes them; `applications.speech_embedding.SpeechMel` is the fourth.
 A recording of another rate is resampled by each of them.
@@ -101,20 +101,21 @@ class SoundImage:
 
 @dataclass(frozen=True)
 class MelParts:
-    """The log-mel spectrogram in ten parts: prepare(samples, rate) -> decibels, float32 (10, 40).
+    """The log-mel spectrogram in six parts: prepare(samples, rate) -> decibels, float32 (6, 80).
 
-    A recording is divided into ten moments of the same length, and each is the mean of its frames. So a word that is
-    said slowly has nearly the same numbers as one that is said fast. Decibels are at least 80 below the loudest number.
+    A recording is divided into six parts of the same length. Of each band, a part has the mean over its frames, then
+    the standard deviation. So a word that is said slowly has nearly the same numbers as one that is said fast. Decibels
+    are counted from the loudest number of the recording, to 80 below it: a louder recording has the same numbers.
     """
 
-    parts: int = 10
+    parts: int = 6
 
-    rate, unit, silence, shape = RATE, "part", 0.0, (BANDS,)
+    rate, unit, silence, shape = RATE, "part", 0.0, (2 * BANDS,)
 
     @property
     def described(self):
         """The settings, as plain data."""
-        return ["MelParts", self.parts]
+        return ["MelParts", self.parts, "means and deviations below the loudest"]
 
     def steps(self, count, rate):
         """Return the number of parts, whatever the recording."""
@@ -125,5 +126,6 @@ class MelParts:
         samples = resample(checked_samples(samples), rate, RATE).astype(np.float32, copy=False)
         samples = centred(samples, max(len(samples), self.parts * HOP))  # a frame for each part
         decibels = log_mel(samples, RATE, n_fft=512, hop=HOP, win_length=400, n_mels=BANDS, decibels=True)  # (T, 40)
-        decibels = np.maximum(decibels, decibels.max() - np.float32(80))
-        return np.stack([part.mean(axis=0) for part in np.array_split(decibels, self.parts)])
+        decibels = np.maximum(decibels - decibels.max(), np.float32(-80))
+        parts = np.array_split(decibels, self.parts)
+        return np.stack([np.concatenate([part.mean(axis=0), part.std(axis=0)]) for part in parts])  # (6, 80)
