@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 # Elementwise work on less memory than this takes no longer than to wake a thread.
-SMALLEST_SHARED_BYTES = 2**21
+SMALLEST_SHARED_BYTES = 2**20
 
 
 class _Thread(threading.local):
