@@ -38,7 +38,7 @@ import numpy as np
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 
-BLOCK_BYTES = 2**20  # bytes of the scores that a thread works on at a time
+BLOCK_BYTES = 2**21  # bytes of the scores that a thread works on at a time
 
 
 def attend(q, k, v, keys_shown=None, shown=None, offset=None, dropped=None, scores=None):

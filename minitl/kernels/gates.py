@@ -15,78 +15,99 @@ Its derivative is da/dz = s^2 * (1 - tanh(s z)^2), and s * tanh(s z) is a - (1 -
 
     da/dz = s^2 - (a - (1 - s))^2                 sigmoid: 1/4 - (a - 1/2)^2 = a (1 - a)        tanh: 1 - a^2
 
+None of it needs the gradients that come back from the later steps. So on the way back, `Gates.slopes` computes it for
+many steps at once, and the steps themselves are left with a few multiplications.
+
+*What stands around the steps.* The products below need no state, so they are computed for many steps at once:
+`blocks_of_steps` cuts the steps into blocks. While one thread goes through the steps of a block, the others compute the
+products of the next ones (see `layers.recurrent_layer`). Within a block, P counts steps and examples together.
+
 Who calls this: the steps in `recurrent`, `lstm` and `gru`, and `layers.recurrent_layer`.
 """
+
+from functools import partial
 
 import numpy as np
 
 from .activations import ACTIVATIONS
-from .channels import Repeated
-from .memory import Scratch, empty
-from .parallel import share, slices, threads
+from .memory import empty
+from .parallel import slices
 from .products import LEAST_SHARED_OPERATIONS, product
 
-ROWS_OF_A_BLOCK = 512  # rows of dL/dx that are computed at a time, so that they stay in the cache
+LEAST_ROWS, MOST_BLOCKS = 256, 8  # rows (steps times examples) of a block of steps, and blocks
 
 
-def stacked(weights, gates):
-    """Return weights (D, G*U) as one matrix for each gate: (G, D, U)."""
+def swapped(array):
+    """Return (N, T, ...) as (T, N, ...), or the other way round: a copy, in memory that is used again."""
+    found = empty((array.shape[1], array.shape[0], *array.shape[2:]), array.dtype, is_scratch=True)
+    np.copyto(found, array.swapaxes(0, 1))
+    return found
+
+
+def rows_of(array):
+    """Return (..., T, N, D) as (..., T*N, D): a view."""
+    *leading, steps, n, features = array.shape
+    return array.reshape(*leading, steps * n, features)
+
+
+def blocks_of_steps(steps, examples):
+    """Return the steps in at most MOST_BLOCKS slices, with LEAST_ROWS rows (steps times examples) or more in each."""
+    return slices(steps, max(1, min(MOST_BLOCKS, steps * examples // LEAST_ROWS)))
+
+
+def are_worth_sharing(x, kernels):
+    """Return whether the products of inputs x (..., D) with kernels (G, D, U) are worth other threads."""
+    return 2.0 * x.size * kernels.size / len(kernels[0]) > LEAST_SHARED_OPERATIONS
+
+
+def stacked(weights, gates, transposed=False):
+    """Return weights (D, G*U) as one matrix for each gate: (G, D, U), or (G, U, D) if they are transposed."""
     rows, width = weights.shape
-    return np.ascontiguousarray(weights.reshape(rows, gates, width // gates).swapaxes(0, 1))
+    blocks = _copied(weights.reshape(rows, gates, width // gates).swapaxes(0, 1))
+    return _copied(blocks.swapaxes(1, 2)) if transposed else blocks  # both at once takes twice as long
 
 
 def side_by_side(blocks):
     """Return one matrix for each gate (G, D, U) as weights (D, G*U)."""
-    return np.ascontiguousarray(blocks.swapaxes(0, 1)).reshape(blocks.shape[1], -1)
+    return _copied(blocks.swapaxes(0, 1)).reshape(blocks.shape[1], -1)
 
 
-def products_of_inputs(x, kernels, biases=None):
-    """Return x @ kernel + bias of all time steps and gates: x (P, D), kernels (G, D, U), biases (G, U) -> (G, P, U).
+def _copied(array):
+    """Return a copy whose numbers lie in memory one after the other."""
+    y = empty(array.shape, array.dtype, is_scratch=True)
+    np.copyto(y, array)
+    return y
 
-    P counts steps and examples together. Each thread computes some rows of some gates.
+
+def products_of_inputs(x, kernels, biases, out):
+    """Compute x @ kernel + bias for each gate: x (P, D), kernels (G, D, U), biases (G, U) or None -> out (G, P, U).
+
+    P counts steps and examples together.
     """
-    z = empty((len(kernels), len(x), kernels.shape[2]), np.result_type(x, kernels))
-    count = threads() if 2.0 * z.size * x.shape[1] > LEAST_SHARED_OPERATIONS else 1
-
-    def compute(parts):
-        for gate, rows in parts:
-            np.matmul(x[rows], kernels[gate], out=z[gate, rows])
-            if biases is not None:
-                Repeated(biases[gate]).combine(np.add, z[gate, rows], z[gate, rows])
-
-    share(compute, [(gate, rows) for gate in range(len(kernels)) for rows in slices(len(x), count)])
-    return z
+    np.matmul(x, kernels, out=out)
+    if biases is not None:
+        out += biases[:, None]
 
 
-def products_of_inputs_gradient(dz, kernels):
-    """Return dL/dx (P, D) from dz (G, P, U): every gate saw x through its own kernel, and the gradients add up."""
-    gates, p, units = dz.shape
-    dx = empty((p, kernels.shape[1]), np.result_type(dz, kernels), is_scratch=True)
-    scratch = Scratch(dx.dtype)
-
-    def compute(parts):
-        for rows in parts:
-            block = np.matmul(dz[0, rows], kernels[0].T, out=dx[rows])
-            for gate in range(1, gates):
-                block += np.matmul(dz[gate, rows], kernels[gate].T, out=scratch.array("part", *block.shape))
-
-    share(compute, slices(p, -(-p // ROWS_OF_A_BLOCK)))
-    return dx
+def products_of_inputs_gradient(dz, kernels_t, out):
+    """Compute dL/dx (T, N, D) -> out, from dz (G, T, N, U) and kernels_t (G, U, D), the transposed kernels: every gate
+    saw x through a kernel of its own, and the gradients add up."""
+    gates, steps, n, units = dz.shape
+    parts = empty((gates, steps * n, out.shape[2]), out.dtype, is_scratch=True)
+    total, *others = np.matmul(dz.reshape(gates, steps * n, units), kernels_t, out=parts)
+    for each in others:
+        total += each
+    np.copyto(out, total.reshape(out.shape))
 
 
-def kernel_gradient(x, dz):
-    """Return dL/dkernel (D, G*U) from x (P, D) and dz, G arrays (P, U): one product over all steps for each gate."""
-    units = dz[0].shape[1]
-    found = np.empty((x.shape[1], len(dz) * units), np.result_type(x, dz[0]))
-    count = threads() if 2.0 * found.size * len(x) > LEAST_SHARED_OPERATIONS else 1
+def kernel_gradient(x, dz, out, add):
+    """Compute dL/dkernel (D, G*U) -> out, from x (P, D) and dz (G, P, U): one product over all steps for each gate.
 
-    def compute(parts):
-        for gates in parts:
-            for gate in range(gates.start, gates.stop):
-                product(x.T, dz[gate], out=found[:, gate * units : (gate + 1) * units])
-
-    share(compute, slices(len(dz), count))
-    return found
+    Each is a task of `parallel.beside`, whose `add` is given.
+    """
+    units = dz.shape[2]
+    for gate, dz_of_gate in enumerate(dz):
+        add(partial(product, x.T, dz_of_gate, out=out[:, gate * units : (gate + 1) * units]))
 
 
 class Gates:
@@ -115,18 +136,15 @@ class Gates:
             for (activation, _), block, result in zip(self.activations, z, out):
                 np.copyto(result, activation(block))
 
-    def multiply_slopes(self, grad, a, work):
-        """Turn grad = dL/da (G, N, U) into dL/dz, in place; a (G, N, U) are the gates. `work` is an array of this size,
-        which is used where it saves a new one."""
+    def slopes(self, a, out):
+        """Compute da/dz (G, P, U) from the gates a (G, P, U) -> out."""
         if self.is_tanh:
-            np.multiply(a, a, out=work)
-            np.subtract(1, work, out=work)
-            grad *= work
+            np.multiply(a, a, out=out)
+            np.subtract(1, out, out=out)
         elif self.scale is not None:
-            np.subtract(a, self.shift, out=work)
-            work *= work
-            np.subtract(self.square, work, out=work)
-            grad *= work
+            np.subtract(a, self.shift, out=out)
+            out *= out
+            np.subtract(self.square, out, out=out)
         else:
-            for (_, gradient), block, result in zip(self.activations, a, grad):
-                np.copyto(result, gradient(result, block))
+            for (_, gradient), block, result in zip(self.activations, a, out):
+                np.copyto(result, gradient(np.ones_like(block), block))

@@ -33,7 +33,7 @@ from .memory import Scratch, empty
 from .parallel import SMALLEST_SHARED_BYTES, share, slices, threads
 from .precision import as_float
 
-BLOCK = 2**16  # numbers: 256 KB in float32, and three such arrays
+BLOCK = 2**17  # numbers: 512 KB in float32, and three such arrays
 GOOGLE = [math.sqrt(2 / math.pi), math.sqrt(2 / math.pi) * 0.044715]  # R of the form by tanh
 HALF = [0.5]  # R of SiLU
 

@@ -30,6 +30,9 @@ dL/dr times its slope is da_r. h_{t-1} then has its gradient from all the places
 
     dL/dh_{t-1} = dh * z + da_z @ R_z^T + da_r @ R_r^T + (du @ R_h^T, or the last line above)
 
+All that dh and da_h are multiplied with is known since the way forward. `gru_factors` computes it for many steps at
+once, with the slopes in it, before the steps back.
+
 The first term is why a GRU remembers: where z is near 1, the gradient is carried on by a sum as in `lstm`.
 
 Who calls this: `layers.GRU`.
@@ -61,18 +64,34 @@ def gru_step(a, h, recurrent_kernels, bias, gates, candidate, out, work):
     _mean(z, h, g, h_after)
 
 
-def gru_step_gradient(dh, a, h, u, recurrent_kernels_t, gates, candidate, da, du, work):
-    """Go one step back with reset_after=True. dh becomes dL/dh_{t-1}; da (3, N, U) and du (N, U) get dL/da and dL/du.
+def gru_factors(a, h, seen, gates, candidate, factors):
+    """Compute what gradients are multiplied with on the way back, for any steps (P counts steps and examples together).
 
-    a       (3, N, U), the gates z r g of the step;   h   the state *before* it;   u   what the step has put out
-    work    an array (3, N, U)
+    a         (3, P, U), the gates z r g;   h   (P, U), the state *before* the step
+    seen      what r is multiplied with: u with reset_after=True, else h
+    factors   (3, P, U) is filled: that of dh for a_z; that of the gradient of r * seen for a_r; that of dh for a_h
     """
-    _, r, _ = a
-    _, dr, da_h = da
-    _mean_gradient(dh, a, h, da, candidate, work)
-    np.multiply(da_h, u, out=dr)
+    z, _, g = a
+    of_z, of_r, of_h = factors
+    gates.slopes(a[:2], factors[:2])
+    candidate.slopes(a[2:], factors[2:])
+    of_r *= seen
+    of_z *= h - g
+    of_h *= 1 - z
+
+
+def gru_step_gradient(dh, da, du, a, recurrent_kernels_t, work):
+    """Go one step back with reset_after=True. dh becomes dL/dh_{t-1}, and du (N, U) is filled with dL/du.
+
+    da      (3, N, U), the factors of the step (see `gru_factors`), which are overwritten with dL/da
+    a       (3, N, U), the gates z r g;   work   an array (3, N, U)
+    """
+    z, r, _ = a
+    _, da_r, da_h = da
+    da[::2] *= dh  # those of z and h
+    da_r *= da_h
     np.multiply(da_h, r, out=du)
-    gates.multiply_slopes(da[:2], a[:2], work[:2])
+    dh *= z
     np.matmul(da[:2], recurrent_kernels_t[:2], out=work[:2])
     np.matmul(du, recurrent_kernels_t[2], out=work[2])
     for part in work:
@@ -90,18 +109,17 @@ def gru_step_reset_before(a, h, recurrent_kernels, gates, candidate, out, work):
     _mean(z, h, g, h_after)
 
 
-def gru_step_reset_before_gradient(dh, a, h, recurrent_kernels_t, gates, candidate, da, work):
+def gru_step_reset_before_gradient(dh, da, a, recurrent_kernels_t, work):
     """Go one step back with reset_after=False; as `gru_step_gradient`, without u."""
-    _, r, _ = a
-    _, dr, da_h = da
-    _mean_gradient(dh, a, h, da, candidate, work)
+    z, r, _ = a
+    _, da_r, da_h = da
+    da[::2] *= dh  # those of z and h
+    dh *= z
     of_seen = np.matmul(da_h, recurrent_kernels_t[2], out=work[2])
-    np.multiply(of_seen, h, out=dr)
+    da_r *= of_seen
     of_seen *= r
-    dh += of_seen
-    gates.multiply_slopes(da[:2], a[:2], work[:2])
     np.matmul(da[:2], recurrent_kernels_t[:2], out=work[:2])
-    for part in work[:2]:
+    for part in work:
         dh += part
 
 
@@ -116,18 +134,6 @@ def _mean(z, h, g, out):
     np.subtract(h, g, out=out)
     out *= z
     out += g
-
-
-def _mean_gradient(dh, a, h, da, candidate, work):
-    """Fill da_z with dL/dz and da_h with dL/da_h, and leave dh * z in dh."""
-    z, _, g = a
-    dz, _, da_h = da
-    np.subtract(h, g, out=dz)
-    dz *= dh
-    np.multiply(dh, z, out=work[0])
-    np.subtract(dh, work[0], out=da_h)
-    np.copyto(dh, work[0])
-    candidate.multiply_slopes(da[2:], a[2:], work[:1])
 
 
 # ---------------------------------------------------------------------------------------------------------------------

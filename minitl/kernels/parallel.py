@@ -76,6 +76,45 @@ def share(worker, parts):
 
 
 @contextmanager
+def beside(is_worth_it=True):
+    """Let the other threads work beside this one, for as long as the block lasts. Yields a function `add`.
+
+    task = add(work)    hand `work()` to the next thread that is free, and go on at once
+    task.complete()     do it here if no thread has begun it yet, else wait until it is done
+
+    At the end of the block all tasks are done, this thread having done its part. Other threads begin them in the order
+    of `add`. A loop of small steps, such as that of a recurrent layer, cannot be shared out; but the long products
+    before and after it can be done beside it.
+
+    is_worth_it   False: the tasks are too small to wake other threads for. This thread then does them all
+    """
+    tasks, before = [], _thread.is_working
+    with one_blas_thread():
+        is_shared = is_worth_it and not before and _allowed > 1 and _cores.acquire(blocking=False)
+        if is_shared:
+            _start_helpers(_allowed - 1)
+
+        def add(work):
+            tasks.append(_Task(work))
+            if is_shared:
+                _tasks.put(tasks[-1])
+            return tasks[-1]
+
+        _thread.is_working = True
+        try:
+            yield add
+            for task in tasks:
+                task.run()  # if no thread has begun it
+            for task in tasks:
+                task.complete()
+        finally:
+            _thread.is_working = before
+            _finish(tasks)
+            if is_shared:
+                _cores.release()
+
+
+@contextmanager
 def in_this_thread(as_threads=None):
     """Make `share` leave all work to the calling thread inside this block. `explain` needs that to record each step.
 
@@ -157,32 +196,45 @@ class _Parts:
 
 
 class _Task:
-    """A call `worker(parts)` that waits for one of the helper threads."""
+    """A call `work()` that waits for one of the helper threads."""
 
-    def __init__(self, worker, parts):
-        self.worker, self.parts, self.error = worker, parts, None
+    def __init__(self, work):
+        self.work, self.error, self.is_withdrawn = work, None, False
         # Each thread has its own NumPy settings for overflow and the like: pass those of the calling thread on.
         self.error_state, self.error_call = np.geterr(), np.geterrcall()
         self.taken, self.done = threading.Lock(), threading.Event()
 
     def run(self):
-        """Call the worker, unless `finish` has withdrawn the task."""
+        """Do the work, unless `finish` has withdrawn the task."""
         if not self.taken.acquire(blocking=False):
-            self.done.set()
+            if self.is_withdrawn:
+                self.done.set()
             return
         try:
             with np.errstate(call=self.error_call, **self.error_state):
-                self.worker(self.parts)
+                self.work()
         except BaseException as error:
             self.error = error
         finally:
-            self.worker = self.parts = None  # frees the arrays that the worker refers to
+            self.work = None  # frees the arrays that it refers to
             self.done.set()
+
+    def complete(self):
+        """Do the work here if no thread has begun it, else wait until it is done. An error of it is raised here."""
+        try:
+            self.run()
+        except BaseException as error:  # a Ctrl-C just before the work: nobody may wait for it
+            self.error = error
+            self.done.set()
+        self.done.wait()
+        if self.error is not None:
+            raise self.error
 
     def finish(self):
         """Withdraw the task if no thread has taken it yet, else wait until it is done. May be called again."""
+        self.is_withdrawn = True
         if self.taken.acquire(blocking=False):
-            self.worker = self.parts = None
+            self.work = None
         else:
             self.done.wait()
 
@@ -229,7 +281,7 @@ def _start_helpers(count):
 def _run(worker, parts, count):
     """Call worker(parts) in this thread and in up to count - 1 others. An error in any of them is raised here."""
     parts = _Parts(parts)
-    tasks = [_Task(worker, parts) for _ in range(count - 1)]
+    tasks = [_Task(lambda: worker(parts)) for _ in range(count - 1)]
     _start_helpers(len(tasks))
     _thread.is_working = True
     try:

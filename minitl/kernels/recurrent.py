@@ -46,13 +46,13 @@ def simple_rnn_step(z, h, recurrent_kernel, gates, out):
     gates.activate(z, out[None])
 
 
-def simple_rnn_step_gradient(grad, h, recurrent_kernel_t, gates, dz):
-    """Go one step back. grad = dL/dh_t (N, U) is overwritten with its part of dL/dh_{t-1}, dz (1, N, U) with dL/dz_t.
+def simple_rnn_step_gradient(grad, dz, recurrent_kernel_t):
+    """Go one step back. grad = dL/dh_t (N, U) is overwritten with its part of dL/dh_{t-1}.
 
-    h is the state *after* the step, recurrent_kernel_t (1, U, U) is transposed. The derivation is above.
+    dz (1, N, U) holds activation'(z_t), which `Gates.slopes` has computed from the states for all steps at once. It is
+    overwritten with dL/dz_t. recurrent_kernel_t (1, U, U) is transposed. The derivation is above.
     """
-    np.copyto(dz[0], grad)
-    gates.multiply_slopes(dz, h[None], grad[None])  # `grad` is free until the next line
+    dz *= grad
     np.matmul(dz, recurrent_kernel_t, out=grad[None])
 
 

@@ -8,11 +8,17 @@ layer out of both: the arguments, and the arrays that a step works on. Read next
 import numpy as np
 
 from ..arguments import truth_value
-from ..kernels import channel_sums
-from ..kernels.gates import Gates, kernel_gradient
-from ..kernels.gru import gru_step, gru_step_gradient, gru_step_reset_before, gru_step_reset_before_gradient
-from ..kernels.lstm import lstm_step, lstm_step_gradient
+from ..kernels.gates import Gates, kernel_gradient, rows_of
+from ..kernels.gru import (
+    gru_factors,
+    gru_step,
+    gru_step_gradient,
+    gru_step_reset_before,
+    gru_step_reset_before_gradient,
+)
+from ..kernels.lstm import lstm_factors, lstm_step, lstm_step_gradient
 from ..kernels.memory import empty
+from ..kernels.products import column_sums
 from ..kernels.recurrent import simple_rnn_step, simple_rnn_step_gradient
 from .activations import activation_functions
 from .recurrent_arguments import recurrent_arguments
@@ -51,14 +57,21 @@ class SimpleRNN(Recurrent):
     def _notes(self, z):
         return [None] * z.shape[1]
 
-    def _tools(self, z, gradient=False):
-        return self.recurrent_blocks(gradient), Gates([self.activation], z.dtype)
+    def _activations(self, dtype):
+        return (Gates([self.activation], dtype),)
+
+    def _tools(self, z):
+        return self.recurrent_blocks(), *self._activations(z.dtype)
 
     def _step(self, z, before, after, note, tools):
         simple_rnn_step(z, before[0], *tools, after[0])
 
-    def _step_gradient(self, dstates, z, before, after, note, dz, tools):
-        simple_rnn_step_gradient(dstates[0], after[0], *tools, dz[0])
+    def _fill_factors(self, dz, z, states, notes, activations):
+        activations[0].slopes(rows_of(states[0][None, 1:]), rows_of(dz))
+        return []
+
+    def _step_gradient(self, dstates, dz, kernels, work):
+        simple_rnn_step_gradient(dstates[0], dz, kernels)
 
 
 class _Gated(Recurrent):
@@ -113,17 +126,25 @@ class LSTM(_Gated):
         if self.use_bias and self.unit_forget_bias:
             self.bias[self.units : 2 * self.units] = 1
 
-    def _tools(self, z, gradient=False):
-        rest, dtype = self.recurrent_activation, z.dtype
-        gates, cell = Gates([rest, rest, self.activation, rest], dtype), Gates([self.activation], dtype)
-        return self.recurrent_blocks(gradient), gates, cell, np.empty_like(z[:, 0], order="C")
+    def _activations(self, dtype):
+        rest = self.recurrent_activation
+        return Gates([rest, rest, self.activation, rest], dtype), Gates([self.activation], dtype)
+
+    def _tools(self, z):
+        return self.recurrent_blocks(), *self._activations(z.dtype), np.empty_like(z[:, 0], order="C")
 
     def _step(self, z, before, after, note, tools):
         *known, work = tools
         lstm_step(z, *before, *known, (*after, note), work)
 
-    def _step_gradient(self, dstates, z, before, after, note, dz, tools):
-        lstm_step_gradient(*dstates, z, before[1], note, *tools[:3], dz[0], tools[3])
+    def _fill_factors(self, dz, z, states, notes, activations):
+        of_memory = empty(notes.shape, z.dtype, is_scratch=True)
+        a, c, shown, *filled = map(rows_of, (z, states[1][:-1], notes, dz, of_memory))
+        lstm_factors(a, c, shown, *activations, *filled)
+        return [z[1], of_memory]
+
+    def _step_gradient(self, dstates, dz, f, of_memory, kernels, work):
+        lstm_step_gradient(*dstates, dz, f, of_memory, kernels, work)
 
 
 class GRU(_Gated):
@@ -177,10 +198,12 @@ class GRU(_Gated):
             biases[0, :2] += biases[1, :2]
         return biases[0]
 
-    def _tools(self, z, gradient=False):
-        gates, candidate = Gates([self.recurrent_activation] * 2, z.dtype), Gates([self.activation], z.dtype)
-        known = [self.recurrent_blocks(gradient), gates, candidate]
-        if self.reset_after and not gradient:
+    def _activations(self, dtype):
+        return Gates([self.recurrent_activation] * 2, dtype), Gates([self.activation], dtype)
+
+    def _tools(self, z):
+        known = [self.recurrent_blocks(), *self._activations(z.dtype)]
+        if self.reset_after:
             known.insert(1, self.bias[1, 2 * self.units :] if self.use_bias else None)
         return known, np.empty_like(z[:, 0], order="C")
 
@@ -189,26 +212,30 @@ class GRU(_Gated):
         step = gru_step if self.reset_after else gru_step_reset_before
         step(z, before[0], *known, (after[0], note), work)
 
-    def _step_gradient(self, dstates, z, before, after, note, dz, tools):
-        known, work = tools
-        if self.reset_after:
-            gru_step_gradient(dstates[0], z, before[0], note, *known, dz[0], dz[1][0], work)
-        else:
-            gru_step_reset_before_gradient(dstates[0], z, before[0], *known, dz[0], work)
-
     def _gradient_arrays(self, z):
-        of_products = [empty((1, *z.shape[1:]), z.dtype)] if self.reset_after else []  # dL/du
-        return [empty(z.shape, z.dtype), *of_products]
+        of_products = [empty(z.shape[1:], z.dtype, is_scratch=True)] if self.reset_after else []  # dL/du
+        return [*super()._gradient_arrays(z), *of_products]
 
-    def _recurrent_gradient(self, before, notes, dz):
-        """Return [h^T @ da_z, h^T @ da_r, h^T @ du], or with reset_after=False [..., (r * h)^T @ da_h]."""
-        h, of_z, of_r, of_h = (each.reshape(-1, self.units) for each in (before, *dz[0]))
-        seen, of_seen = (h, dz[1][0]) if self.reset_after else (notes, of_h)
-        of_g = kernel_gradient(seen.reshape(h.shape), of_seen.reshape(1, *h.shape))
-        return np.concatenate([kernel_gradient(h, (of_z, of_r)), of_g], axis=1)
+    def _fill_factors(self, dz, z, states, notes, activations):
+        before = states[0][:-1]
+        a, h, seen = map(rows_of, (z, before, notes if self.reset_after else before))
+        gru_factors(a, h, seen, *activations, rows_of(dz))
+        return [z]
 
-    def _bias_gradient(self, dz):
-        of_inputs = super()._bias_gradient(dz)
-        if not self.reset_after:
-            return of_inputs
-        return np.stack([of_inputs, np.concatenate([of_inputs[: 2 * self.units], channel_sums(dz[1][0])])])
+    def _step_gradient(self, dstates, *arrays):
+        step = gru_step_gradient if self.reset_after else gru_step_reset_before_gradient
+        step(dstates[0], *arrays)
+
+    def _recurrent_gradient(self, before, notes, dz, out, add):
+        """Compute [h^T @ da_z, h^T @ da_r, h^T @ du], or with reset_after=False [..., (r * h)^T @ da_h]."""
+        da, *others = map(rows_of, dz)
+        seen, of_seen = (before, others[0]) if self.reset_after else (notes, da[2])
+        kernel_gradient(rows_of(before), da[:2], out[:, : 2 * self.units], add)
+        kernel_gradient(rows_of(seen), of_seen[None], out[:, 2 * self.units :], add)
+
+    def _bias_gradient(self, dz, out):
+        of_inputs, *of_products = out if self.reset_after else [out]
+        super()._bias_gradient(dz, of_inputs)
+        for row in of_products:
+            row[...] = of_inputs
+            row[2 * self.units :] = column_sums(rows_of(dz[1]))

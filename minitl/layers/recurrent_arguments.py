@@ -1,6 +1,8 @@
-"""Keras's arguments of recurrent layers that minitl does not have, and what to write instead."""
+"""Keras's arguments of recurrent layers that minitl does not have, and what to write instead; and their inputs."""
 
 from ..arguments import NotHere, keras_arguments
+from ..errors import ShapeError
+from ..terminal import counted
 from .shared_arguments import OF_KERNELS
 
 REGULARIZERS = {
@@ -38,3 +40,22 @@ def recurrent_arguments(seed_stands_last=False):
         return keras_arguments(after="reset_after" if "reset_after" in names else "unroll", **last)(init)
 
     return decorate
+
+
+def sequence_shape(input_shape):
+    """Return the shape of the sequences: `input_shape` is that, or a list with the shapes of states behind it."""
+    return input_shape[0] if isinstance(input_shape, list) else input_shape
+
+
+def state_shapes(input_shape):
+    """Return the shapes of the states that the layer is given."""
+    return input_shape[1:] if isinstance(input_shape, list) else []
+
+
+def check_states(layer, shapes):
+    """Raise ShapeError unless these are the shapes of as many states as the layer has, or of none."""
+    if shapes and (len(shapes) != layer.states or any(tuple(each[1:]) != (layer.units,) for each in shapes)):
+        raise ShapeError(
+            f"layer '{layer.name}' expected {counted(layer.states, 'state')} of shape (N, {layer.units}) behind the "
+            f"sequences, found {[tuple(each) for each in shapes]}."
+        )

@@ -9,22 +9,33 @@ that the numbers of a gate lie together in memory (`kernels/gates.py`).
 Who calls this: `recurrent`, whose layers are this class with a step.
 """
 
+from functools import partial
+
 import numpy as np
 
 from .. import initializers
 from ..arguments import number, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
-from ..kernels import channel_sums
-from ..kernels.elementwise import contiguous
-from ..kernels.gates import kernel_gradient, products_of_inputs, products_of_inputs_gradient, stacked
+from ..kernels.gates import (
+    are_worth_sharing,
+    blocks_of_steps,
+    kernel_gradient,
+    products_of_inputs,
+    products_of_inputs_gradient,  # fmt: skip
+    rows_of,
+    stacked,
+    swapped,
+)
 from ..kernels.memory import empty
-from ..kernels.parallel import one_blas_thread
+from ..kernels.parallel import beside
 from ..kernels.precision import as_float
+from ..kernels.products import column_sums
 from ..randomness import generator
 from ..terminal import counted
 from .activations import activation_functions
 from .base import Layer
 from .masking import checked_mask
+from .recurrent_arguments import check_states, sequence_shape, state_shapes
 
 
 class Recurrent(Layer):
@@ -96,7 +107,7 @@ class Recurrent(Layer):
     # ---- shapes ----
 
     def build(self, input_shape):
-        features, width = _sequence_shape(input_shape)[2], self.gates * self.units
+        features, width = sequence_shape(input_shape)[2], self.gates * self.units
         self.add_weight("kernel", (features, width), self.kernel_initializer)
         self.add_weight("recurrent_kernel", (self.units, width), self.recurrent_initializer)
         if self.use_bias:
@@ -107,7 +118,7 @@ class Recurrent(Layer):
         return (self.gates * self.units,)
 
     def check_input(self, input_shape):
-        sequence, states = _sequence_shape(input_shape), _state_shapes(input_shape)
+        sequence = sequence_shape(input_shape)
         self.expect_rank(sequence, 3, "(N, T, D)")
         if sequence[1] == 0:
             raise ShapeError(f"layer '{self.name}' got sequences without a step, {tuple(sequence)}; expected T >= 1.")
@@ -116,14 +127,10 @@ class Recurrent(Layer):
         if self.kernel is not None and sequence[2] != len(self.kernel):
             expected = counted(len(self.kernel), "feature")
             raise ShapeError(f"layer '{self.name}' expected {expected} in each step, found {sequence[2]}.")
-        if states and (len(states) != self.states or any(tuple(each[1:]) != (self.units,) for each in states)):
-            raise ShapeError(
-                f"layer '{self.name}' expected {counted(self.states, 'state')} of shape (N, {self.units}) behind the "
-                f"sequences, found {[tuple(each) for each in states]}."
-            )
+        check_states(self, state_shapes(input_shape))
 
     def compute_output_shape(self, input_shape):
-        n, steps, _ = _sequence_shape(input_shape)
+        n, steps, _ = sequence_shape(input_shape)
         output = (n, steps, self.units) if self.return_sequences else (n, self.units)
         return [output, *[(n, self.units)] * self.states] if self.return_state else output
 
@@ -133,7 +140,7 @@ class Recurrent(Layer):
 
     def flops(self, input_shape):
         """Return 2 * T * (numbers of the two kernels): a product and a sum for each of them at each step."""
-        return 2 * (self.kernel.size + self.recurrent_kernel.size) * (_sequence_shape(input_shape)[1] or 0)
+        return 2 * (self.kernel.size + self.recurrent_kernel.size) * (sequence_shape(input_shape)[1] or 0)
 
     def keras_paths(self):
         """Return the paths of the parameters in Keras's files, where a cell within the layer owns them."""
@@ -155,28 +162,38 @@ class Recurrent(Layer):
     def forward(self, x, training=False, mask=None):
         x, *given = x if isinstance(x, (list, tuple)) else [x]
         self.accept([x.shape, *(each.shape for each in given)] if given else x.shape)
-        x, (n, steps, features) = as_float(x), x.shape
+        x, (n, steps) = as_float(x), x.shape[:2]
         mask, kept = self._checked_mask(mask, (n, steps)), self._draw(x, training)
-        rows = self._in_time_order(x, kept).reshape(steps * n, features)
-        z = products_of_inputs(rows, stacked(self.kernel, self.gates), self.input_biases if self.use_bias else None)
-        z = z.reshape(self.gates, steps, n, self.units)
+        in_order = self._turned(x.swapaxes(0, 1))  # a view (T, N, D), in the order in which the steps are computed
+        inputs = empty(in_order.shape, x.dtype, is_scratch=True)
+        kernels, biases = stacked(self.kernel, self.gates), self.input_biases if self.use_bias else None
+        z = empty((self.gates, steps, n, self.units), np.result_type(inputs, kernels))
+
+        def prepare(block):
+            np.multiply(in_order[block], 1 if kept is None else kept[:, 0], out=inputs[block])
+            products_of_inputs(rows_of(inputs[block]), kernels, biases, rows_of(z[:, block]))
+
         history = [empty((steps + 1, n, self.units), z.dtype, is_scratch=True) for _ in range(self.states)]
         for k, array in enumerate(history):
             array[0] = given[k] if given else 0
         notes, tools = self._notes(z), self._tools(z)
-        with one_blas_thread():
-            for t in range(steps):
-                before, after = [array[t] for array in history], [array[t + 1] for array in history]
-                self._step(z[:, t], before, after, notes[t], tools)
-                if mask is not None:
-                    for old, new in zip(before, after):
-                        np.copyto(new, old, where=~mask[t])
+        blocks, z_of_steps, after = blocks_of_steps(steps, n), z.swapaxes(0, 1), [array[0] for array in history]
+        with beside(are_worth_sharing(x, kernels)) as add:
+            tasks = [add(partial(prepare, block)) for block in blocks]
+            for task, block in zip(tasks, blocks):
+                task.complete()
+                for t in range(block.start, block.stop):
+                    before, after = after, [array[t + 1] for array in history]
+                    self._step(z_of_steps[t], before, after, notes[t], tools)
+                    if mask is not None:
+                        for old, new in zip(before, after):
+                            np.copyto(new, old, where=~mask[t])
         shown = self._shown(mask)
-        self.remember(x if self.trainable else None, x.shape, kept, len(given), z, history, notes, mask, shown)
-        y = history[0][1:] if self.return_sequences else history[0][-1]
-        if shown is not None:
-            y = np.where(shown if self.return_sequences else shown[-1], y, y.dtype.type(0))
-        y = _swapped(y) if self.return_sequences else y.copy()
+        self.remember(inputs if self.trainable else None, kept, len(given), z, history, notes, mask, shown)
+        where = slice(None) if self.return_sequences else -1
+        y = history[0][1:][where]
+        y = y if shown is None else np.where(shown[where], y, y.dtype.type(0))
+        y = swapped(y) if self.return_sequences else y.copy()
         return [y, *(array[-1].copy() for array in history)] if self.return_state else y
 
     def _checked_mask(self, mask, expected):
@@ -189,11 +206,6 @@ class Recurrent(Layer):
             return None
         kept = self.generator.random((len(x), 1, x.shape[2]), np.float32) >= self.dropout
         return kept * x.dtype.type(1 / (1 - self.dropout))
-
-    def _in_time_order(self, x, kept):
-        """Return x (N, T, D) after dropout as (T, N, D), in the order in which the steps are computed."""
-        x = _swapped(x if kept is None else x * kept)
-        return contiguous(self._turned(x))
 
     def _turned(self, array):
         """Return an array (T, ...) in the order in which the steps are computed, and back."""
@@ -212,10 +224,9 @@ class Recurrent(Layer):
 
         A masked step hands its states on unchanged, and so it does with their gradients.
         """
-        dz, dstates = self._through_time(grad)
-        _, (n, steps, features), kept, given, *_ = self.remembered()
-        dx = products_of_inputs_gradient(_rows(dz[0]), stacked(self.kernel, self.gates)).reshape(steps, n, features)
-        dx = _swapped(self._turned(dx))  # (N, T, D)
+        _, kept, given, z, *_ = self.remembered()
+        dx = empty((z.shape[2], z.shape[1], len(self.kernel)), z.dtype, is_scratch=True)
+        dstates = self._through_time(grad, self._turned(dx.swapaxes(0, 1)))
         if kept is not None:
             dx *= kept
         return [dx, *dstates] if given else dx
@@ -224,20 +235,29 @@ class Recurrent(Layer):
         """Fill the gradients of the weights alone."""
         self._through_time(grad)
 
-    def _through_time(self, grad):
-        """Go back through all steps. Fills `gradients`; returns (what `_steps_back` returned, dL/d(first states))."""
-        x, _, kept, _, z, history, notes, mask, shown = self.remembered()
+    def _through_time(self, grad, dx=None):
+        """Go back through all steps, and return dL/d(first states). Fills `gradients`, and dx (T, N, D) if it is given.
+
+        When a block of steps is done, another thread computes dL/dx of it, while this one goes on. In the end all
+        threads compute the gradients of the weights.
+        """
+        inputs, _, _, z, history, notes, mask, shown = self.remembered()
         outputs, dstates = self._split(grad, shown)
-        with one_blas_thread():
-            dz = self._steps_back(outputs, dstates, z, history, notes, mask)
+        dz, kernels_t = self._gradient_arrays(z), stacked(self.kernel, self.gates, transposed=True)
         if self.trainable:
-            self.require_input(x)
-            rows = self._in_time_order(x, kept).reshape(x.shape[0] * x.shape[1], x.shape[2])
-            self.gradients["kernel"] = kernel_gradient(rows, _rows(dz[0]))
-            self.gradients["recurrent_kernel"] = self._recurrent_gradient(history[0][:-1], notes, dz)
-            if self.use_bias:
-                self.gradients["bias"] = self._bias_gradient(dz)
-        return dz, dstates
+            self.require_input(inputs)
+            for name in self.trainable_names:
+                self.gradients[name] = empty(getattr(self, name).shape, z.dtype, is_scratch=True)
+        with beside(are_worth_sharing(z, kernels_t)) as add:
+            for block in self._steps_back(outputs, dstates, z, history, notes, mask, dz):
+                if dx is not None:
+                    add(partial(products_of_inputs_gradient, dz[0][:, block], kernels_t, dx[block]))
+            if self.trainable:
+                kernel_gradient(rows_of(inputs), rows_of(dz[0]), self.gradients["kernel"], add)
+                self._recurrent_gradient(history[0][:-1], notes, dz, self.gradients["recurrent_kernel"], add)
+                if self.use_bias:
+                    add(partial(self._bias_gradient, dz, self.gradients["bias"]))
+        return dstates
 
     def _split(self, grad, shown):
         """Return the gradients of the outputs (T, N, U), or None if only the last step has one; and those of the states
@@ -249,7 +269,7 @@ class Recurrent(Layer):
         if not self.return_sequences:
             dstates[0] += y_grad if shown is None else y_grad * shown[-1]
             return None, dstates
-        outputs = _swapped(y_grad)
+        outputs = swapped(y_grad)
         return (outputs if shown is None else outputs * shown), dstates
 
     def state_gradient_norms(self, grad):
@@ -263,28 +283,38 @@ class Recurrent(Layer):
             before = dstates[0] if outputs is None or t == 0 else dstates[0] + outputs[t - 1]
             norms.append(float(np.linalg.norm(before)))
 
-        self._steps_back(outputs, dstates, z, history, notes, mask, note)
+        for _ in self._steps_back(outputs, dstates, z, history, notes, mask, self._gradient_arrays(z), note):
+            pass
         return norms[::-1]
 
-    def _steps_back(self, outputs, dstates, z, history, notes, mask, note=None):
-        """Return dL/dz (G, T, N, U) of all steps, in a list with what else `_recurrent_gradient` needs. The gradients
-        of the last states, `dstates`, become those of the first. `note(t)` is called behind each step."""
-        dz, tools = self._gradient_arrays(z), self._tools(z, gradient=True)
-        for t in reversed(range(z.shape[1])):
-            before, after = [array[t] for array in history], [array[t + 1] for array in history]
-            if outputs is not None:
-                dstates[0] += outputs[t]
-            if mask is not None:
-                handed_on = [np.where(mask[t], 0, each) for each in dstates]
-                for each in dstates:
-                    each *= mask[t]
-            self._step_gradient(dstates, z[:, t], before, after, notes[t], [each[:, t] for each in dz], tools)
-            if mask is not None:
-                for each, more in zip(dstates, handed_on):
-                    each += more
-            if note is not None:
-                note(t)
-        return dz
+    def _steps_back(self, outputs, dstates, z, history, notes, mask, dz, note=None):
+        """Go through the blocks of steps from the last one, and yield each (a slice of the steps) when it is done.
+
+        dz        the list of `_gradient_arrays`, which is filled
+        dstates   the gradients of the last states, which become those of the first
+        note(t)   is called behind each step
+        """
+        kernels, activations = self.recurrent_blocks(transposed=True), self._activations(z.dtype)
+        work = np.empty_like(z[:, 0], order="C")
+        for block in reversed(blocks_of_steps(*z.shape[1:3])):
+            arrays = [each[..., block, :, :] for each in dz]
+            states = [array[block.start : block.stop + 1] for array in history]
+            arrays += self._fill_factors(arrays[0], z[:, block], states, notes[block], activations)
+            arrays = [np.moveaxis(each, -3, 0) for each in arrays]  # (T, ...)
+            for t in reversed(range(block.start, block.stop)):
+                if outputs is not None:
+                    dstates[0] += outputs[t]
+                if mask is not None:
+                    handed_on = [np.where(mask[t], 0, each) for each in dstates]
+                    for each in dstates:
+                        each *= mask[t]
+                self._step_gradient(dstates, *[each[t - block.start] for each in arrays], kernels, work)
+                if mask is not None:
+                    for each, more in zip(dstates, handed_on):
+                        each += more
+                if note is not None:
+                    note(t)
+            yield block
 
     # ---- what a layer says of its step ----
 
@@ -293,44 +323,26 @@ class Recurrent(Layer):
         """Return what is added to the products of the inputs, (G, U)."""
         return self.bias.reshape(self.gates, self.units)
 
-    def recurrent_blocks(self, transposed):
+    def recurrent_blocks(self, transposed=False):
         """Return recurrent_kernel as one matrix for each gate, (G, U, U); for the way back each one is transposed."""
-        blocks = stacked(self.recurrent_kernel, self.gates)
-        return np.ascontiguousarray(blocks.swapaxes(1, 2)) if transposed else blocks
+        return stacked(self.recurrent_kernel, self.gates, transposed)
 
     def _notes(self, z):
         """Return for each step what it keeps for its gradient besides gates and states: an array (T, N, U)."""
         return empty(z.shape[1:], z.dtype, is_scratch=True)
 
     def _gradient_arrays(self, z):
-        """Return the arrays (G, T, N, U) that `_step_gradient` fills, step by step; the first is dL/dz."""
+        """Return the arrays (..., T, N, U) that `_step_gradient` overwrites with gradients; the first is dL/dz."""
         return [empty(z.shape, z.dtype)]
 
-    def _recurrent_gradient(self, before, notes, dz):
-        """Return dL/d(recurrent_kernel) from the states h before each step (T, N, U), as one product for all steps."""
-        return kernel_gradient(before.reshape(before.shape[0] * before.shape[1], self.units), _rows(dz[0]))
+    def _fill_factors(self, dz, z, states, notes, activations):
+        """Fill dz (G, T, N, U) with what the gradients of some steps are multiplied with, for all of them at once; and
+        return what else `_step_gradient` needs to know, arrays (..., T, N, U). `states` are (T + 1, N, U)."""
+        raise NotImplementedError
 
-    def _bias_gradient(self, dz):
-        return np.concatenate([channel_sums(each) for each in dz[0]])
+    def _recurrent_gradient(self, before, notes, dz, out, add):
+        """Add the tasks of dL/d(recurrent_kernel), which is computed from the states h before each step (T, N, U)."""
+        kernel_gradient(rows_of(before), rows_of(dz[0]), out, add)
 
-
-def _swapped(array):
-    """Return (N, T, ...) as (T, N, ...), or the other way round: a copy, in memory that is used again."""
-    found = empty((array.shape[1], array.shape[0], *array.shape[2:]), array.dtype, is_scratch=True)
-    np.copyto(found, array.swapaxes(0, 1))
-    return found
-
-
-def _rows(dz):
-    """Return (G, T, N, U) as (G, T*N, U)."""
-    return dz.reshape(len(dz), dz.shape[1] * dz.shape[2], dz.shape[3])
-
-
-def _sequence_shape(input_shape):
-    """Return the shape of the sequences: `input_shape` is that, or a list with the shapes of states behind it."""
-    return input_shape[0] if isinstance(input_shape, list) else input_shape
-
-
-def _state_shapes(input_shape):
-    """Return the shapes of the states that the layer is given."""
-    return input_shape[1:] if isinstance(input_shape, list) else []
+    def _bias_gradient(self, dz, out):
+        out[...] = column_sums(rows_of(dz[0])).reshape(-1)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..arguments import NotHere, keras_arguments, number
+from ..kernels.memory import empty
 from .base import OF_ALL_OPTIMIZERS, Optimizer
 
 
@@ -54,11 +55,14 @@ class Adam(Optimizer):
         t = self.iterations
         corrected_rate = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         # Keras computes m + (g - m) (1 - beta_1). Its rounding leaves something of an old, large m even for beta_1 = 0.
+        work = empty(parameter.shape, parameter.dtype, is_scratch=True)
         mean *= self.beta_1
-        mean += gradient * (1 - self.beta_1)
+        mean += np.multiply(gradient, 1 - self.beta_1, out=work)
+        np.multiply(gradient, gradient, out=work)
+        work *= 1 - self.beta_2
         square *= self.beta_2
-        square += gradient * gradient * (1 - self.beta_2)
-        step = np.sqrt(square)
+        square += work
+        step = np.sqrt(square, out=work)
         step += self.epsilon
         np.divide(mean, step, out=step)
         step *= corrected_rate

@@ -262,11 +262,11 @@ def _checked_factors(factors):
 
 
 def _share(work, parts, size):
-    """Share parts of `size` numbers in all between the threads, if they are more than a block.
+    """Share parts of `size` numbers in all between the threads, if they are more than two blocks.
 
     For less, as in a small head, waking another thread takes longer than the work itself.
     """
-    if size > BLOCK_SIZE:
+    if size > 2 * BLOCK_SIZE:
         share(work, parts)
     else:
         work(parts)

@@ -129,10 +129,10 @@ def test_threads_stay_and_a_late_one_is_not_waited_for(rng):
         kernels.matmul(a, b)
     assert helpers() == before
     inside, leave = threading.Event(), threading.Event()
-    task = parallel._Task(lambda parts: (inside.set(), leave.wait(10)), ())
+    task = parallel._Task(lambda: (inside.set(), leave.wait(10)))
     task.finish()  # nobody has come for it: withdrawn
     task.run()
-    assert not inside.is_set() and task.worker is None
+    assert not inside.is_set() and task.work is None
 
 
 @needs_two_threads
@@ -153,6 +153,45 @@ def test_nothing_is_kept_by_waiting_threads():
     del worker, part
     gc.collect()
     assert kept() is None
+
+
+def test_tasks_beside_a_loop_are_done_when_they_are_needed(rng):
+    """Each is done once, by another thread or by this one, in time for `complete` and at the end of the block."""
+    a, found, done = rng.standard_normal((300, 300)), {}, []
+
+    def work(k):
+        found[k] = kernels.matmul(a, a)  # within a task, a product is not shared out again
+        done.append(k)
+
+    for is_worth_it in (True, False):
+        found.clear()
+        done.clear()
+        with parallel.beside(is_worth_it) as add:
+            tasks = [add(lambda k=k: work(k)) for k in range(20)]
+            for k in (0, 5):
+                tasks[k].complete()
+                assert k in found
+        assert sorted(done) == list(range(20))
+        for each in found.values():
+            np.testing.assert_array_equal(each, found[0])
+    with parallel.beside() as add, parallel.beside() as inner:  # the inner one leaves the cores to the outer one
+        add(lambda: work(20))
+        inner(lambda: work(21))
+    assert {20, 21} <= set(done)
+
+
+def test_an_error_beside_a_loop_is_raised_and_the_rest_is_dropped():
+    def fail():
+        raise ValueError("in a task")
+
+    with pytest.raises(ValueError, match="in a task"), parallel.beside() as add:
+        add(fail).complete()
+    late = []
+    with pytest.raises(ValueError, match="in the loop"), parallel.beside(is_worth_it=False) as add:
+        add(lambda: late.append(1))
+        raise ValueError("in the loop")
+    assert not late
+    parallel.share(lambda parts: list(parts), [1, 2])  # the cores are free again
 
 
 # ---- memory ----

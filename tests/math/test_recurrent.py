@@ -61,7 +61,8 @@ def test_a_simple_step_equals_its_twin(rng, activation):
     assert_close(after, expected)
     grad, dz = rng.standard_normal((N, U)), np.empty((1, N, U))
     before, of_z = recurrent.simple_rnn_step_gradient_naive(grad, after, kernel, activation)
-    recurrent.simple_rnn_step_gradient(grad, after, transposed(kernel[None]), gates, dz)
+    gates.slopes(after[None], dz)
+    recurrent.simple_rnn_step_gradient(grad, dz, transposed(kernel[None]))
     assert_close(grad, before)
     assert_close(dz[0], of_z)
 
@@ -75,9 +76,10 @@ def test_an_lstm_step_equals_its_twin(rng, activation, gate):
     lstm.lstm_step(a, h, c, kernels, gates, cell, out, work)
     assert_close(out[0], expected[0])
     assert_close(out[1], expected[1])
-    dh, dc, dz = rng.standard_normal((N, U)), rng.standard_normal((N, U)), np.empty((4, N, U))
+    dh, dc, dz, of_memory = *rng.standard_normal((2, N, U)), np.empty((4, N, U)), np.empty((N, U))
     expected = lstm.lstm_step_gradient_naive(dh, dc, z, h, c, kernels, activation, gate)
-    lstm.lstm_step_gradient(dh, dc, a, c, out[2], transposed(kernels), gates, cell, dz, work)
+    lstm.lstm_factors(a, c, out[2], gates, cell, dz, of_memory)
+    lstm.lstm_step_gradient(dh, dc, dz, a[1], of_memory, transposed(kernels), work)
     for found, each in zip((dh, dc, dz), expected):
         assert_close(found, each)
 
@@ -98,11 +100,12 @@ def test_a_gru_step_equals_its_twin(rng, activation, gate, reset_after, with_bia
     assert_close(out[0], gru.gru_step_naive(a, h, kernels, **options))
     dh, da, du = rng.standard_normal((N, U)), np.empty((3, N, U)), np.empty((N, U))
     before, of_a, of_u = gru.gru_step_gradient_naive(dh, a, h, kernels, **options)
+    gru.gru_factors(opened, h, out[1] if reset_after else h, gates, candidate, da)
     if reset_after:
-        gru.gru_step_gradient(dh, opened, h, out[1], transposed(kernels), gates, candidate, da, du, work)
+        gru.gru_step_gradient(dh, da, du, opened, transposed(kernels), work)
         assert_close(du, of_u)
     else:
-        gru.gru_step_reset_before_gradient(dh, opened, h, transposed(kernels), gates, candidate, da, work)
+        gru.gru_step_reset_before_gradient(dh, da, opened, transposed(kernels), work)
     assert_close(dh, before)
     assert_close(da, of_a)
 

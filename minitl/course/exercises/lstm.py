@@ -6,7 +6,7 @@ Read next: `attention`.
 import numpy as np
 
 from ...kernels.gates import Gates, products_of_inputs_gradient, side_by_side, stacked
-from ...kernels.lstm import lstm_step_gradient
+from ...kernels.lstm import lstm_factors, lstm_step_gradient
 from .exercise import Case, Exercise
 
 
@@ -22,10 +22,13 @@ def lstm_step_backward(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
 
 def lstm_step_backward_by_engine(gates, c, c_after, kernel, recurrent_kernel, dh, dc):
     a, turned = stacked(gates, 4), stacked(recurrent_kernel, 4).swapaxes(1, 2)
-    dh, dc, dz = dh.copy(), dc.copy(), np.empty_like(a)
+    dh, dc, dz, of_memory = dh.copy(), dc.copy(), np.empty_like(a), np.empty_like(c)
     kinds = Gates(["sigmoid", "sigmoid", "tanh", "sigmoid"], a.dtype), Gates(["tanh"], a.dtype)
-    lstm_step_gradient(dh, dc, a, c, np.tanh(c_after), turned, *kinds, dz, np.empty_like(a))
-    return side_by_side(dz), products_of_inputs_gradient(dz, stacked(kernel, 4)), dh, dc
+    lstm_factors(a, c, np.tanh(c_after), *kinds, dz, of_memory)
+    lstm_step_gradient(dh, dc, dz, a[1], of_memory, turned, np.empty_like(a))
+    dx = np.empty((1, len(c), len(kernel)))
+    products_of_inputs_gradient(dz[:, None], stacked(kernel, 4, transposed=True), dx)
+    return side_by_side(dz), dx[0], dh, dc
 
 
 def lstm_step_backward_cases(random):
@@ -215,7 +218,7 @@ slopes: of a = sigmoid(z)  a * (1 - a)              of a = tanh(z)  1 - a^2
 """,
     answer=lstm_step_backward,
     by_engine=lstm_step_backward_by_engine,
-    lines=(lstm_step_gradient,),
+    lines=(lstm_factors, lstm_step_gradient),
     cases=lstm_step_backward_cases,
     wrong_answers=(
         memory_through_h_forgotten, dc_overwritten, memory_after_for_f, all_gates_sigmoid, order_i_f_o_c,
