@@ -11,6 +11,7 @@ import pytest
 from minitl import applications, cli, interruption, utils
 from minitl.data import audit_segmentation, read_mask, resize, shapes_on_textures
 from minitl.data.coco import CocoMask, read_coco
+from minitl.data.masked_photos import read_pair
 from minitl.errors import ArgumentError, CheckpointError, DataError
 from minitl.layers import Conv2D, Input, MaxPooling2D, Softmax
 from minitl.metrics.iou import pixel_confusion
@@ -183,6 +184,26 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(shapes, weights, stop, tmp_pa
     for ours, theirs in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
     assert not list((tmp_path / "run").rglob("*.safetensors")) and capsys.readouterr().out == ""
+
+
+def test_each_variation_is_drawn_once(halves, weights, monkeypatch):
+    """The pixels go through the base and the mask is kept meanwhile. A second run finds the maps on the disk, draws the
+    masks anew, and learns the same."""
+    drawn = []
+
+    def noted(photo):
+        drawn.append(photo.path.name)
+        return read_pair(photo)
+
+    monkeypatch.setattr("minitl.recipes.segmentation.job.read_pair", noted)
+    histories = []
+    for _ in range(2):
+        result = finetune_segmentation(halves, weights=weights, verbose=0, turns=True, **FAST)
+        histories.append(result.history)
+        once, often = ([photo.path.name for photo in part] for part in (result.folder.val, result.folder.train))
+        assert sorted(drawn) == sorted(once + often * FAST["variations"])
+        drawn.clear()
+    assert histories[0] == histories[1]
 
 
 @pytest.mark.parametrize("unfreeze", ["none", "block5"])
