@@ -10,6 +10,7 @@ So a frozen base runs once over each variation, its features are kept (`features
 takes a fraction of the time. Eight variations of each of 56 photographs are 448 examples.
 
 What is to be learned moves with the pixels: the mask of a photograph, or its boxes. `drawn(position)` returns both.
+So whoever has read an example for the base has drawn what is to be learned as well: it is kept until `targets` asks.
 """
 
 import hashlib
@@ -53,7 +54,7 @@ class Variations:
             else f"{photo.sha256} variation {number // self.files} of {seed} {depends_on(photo)}".rstrip()
             for number, photo in enumerate(self.photos)
         ]
-        self.described = list(described)
+        self.described, self.targets_drawn = list(described), {}  # {position: what is to be learned}
         self.shape = (len(self.photos), height, width, 3)
 
     def __len__(self):
@@ -77,9 +78,14 @@ class Variations:
         return self.draw(photo, *self.shape[1:3], rng)
 
     def targets(self, positions=None):
-        """Yield what is to be learned of each example in order, or of those at `positions`."""
+        """Yield what is to be learned of each example in order, or of those at `positions`. What `read_unchanged` has
+        drawn is not drawn once more, and not kept any longer."""
         positions = range(len(self)) if positions is None else positions
-        yield from in_threads(lambda position: self.drawn(position)[1], list(positions))
+        yield from in_threads(self._target, list(positions))
+
+    def _target(self, position):
+        kept = self.targets_drawn.pop(position, None)
+        return self.drawn(position)[1] if kept is None else kept
 
     def read(self, positions, epoch=None):
         """Return the prepared examples at `positions` (a slice or an array): (n, height, width, 3). They are the same
@@ -99,9 +105,10 @@ class Variations:
         """Return the pixels of one example, or a text with the reason why there are none."""
         photo = self.photos[position]
         try:
-            pixels = self.drawn(position)[0]
+            pixels, target = self.drawn(position)
             if hashlib.sha256(photo.path.read_bytes()).hexdigest() != photo.sha256:
                 raise DataError(f"{photo.path}: has changed since the folder was looked through.")
+            self.targets_drawn[position] = target
             return pixels
         except (DataError, OSError) as error:
             return str(error).removeprefix(f"{photo.path}: ").rstrip(".")

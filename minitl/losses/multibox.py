@@ -55,6 +55,7 @@ class MultiBoxLoss(Loss):
     """
 
     names = ("multibox",)
+    final_activation = "softmax"
     from_logits = True
     takes_class_weight = False
 

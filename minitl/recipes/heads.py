@@ -43,6 +43,6 @@ def before_normalization(head, x):
 def without_a_batch_of_one(batch_size, examples):
     """Return the batch size, or the next larger one with which no last batch is a single example: in a batch
     normalization, a single example is its own mean."""
-    while batch_size > 1 and examples % batch_size == 1:
+    while 1 < batch_size < examples and examples % batch_size == 1:
         batch_size += 1
     return batch_size

@@ -16,7 +16,7 @@ import numpy as np
 from ..data.batches import is_stream
 from ..data.preparation import PREPARATIONS
 from ..errors import warn_of_mistake
-from ..layers import InputLayer
+from ..layers import Concatenate, InputLayer, UpSampling2D
 from ..weights.published.catalogue import network_of
 from .compiled import losses_of
 
@@ -47,14 +47,18 @@ def _about_output(output, loss):
     last, expected = _computed_by(output), getattr(loss, "final_activation", None)
     if last is None or expected is None:
         return
-    activation, from_logits = last.output_activation, getattr(loss, "from_logits", False)
+    from_logits = getattr(loss, "from_logits", False)
+    last = (_ends_in_probabilities(output) or last) if from_logits else last
+    activation = last.output_activation
     ends = f"the model ends with a {activation} ('{last.name}')"
     if activation == "softmax" and output.shape[-1] == 1:
         warn_of_mistake(f"{ends}, over a single output: that is always 1. Use activation='sigmoid'.", "softmax-twice")
     elif from_logits and activation in ("softmax", "sigmoid"):
-        warn_of_mistake(
-            f"{ends}, and the loss with from_logits=True applies another one. Leave from_logits out.", "softmax-twice"
-        )
+        if getattr(type(loss), "from_logits", False):  # of this loss it is no setting
+            text = f"{type(loss).__name__} takes scores (logits): it applies a {expected} itself. Leave yours out."
+        else:
+            text = "the loss with from_logits=True applies another one. Leave from_logits out."
+        warn_of_mistake(f"{ends}, and {text}", "softmax-twice")
     elif not from_logits and activation in ("linear", "relu", "tanh"):
         what = "no activation" if activation == "linear" else f"activation '{activation}'"
         warn_of_mistake(
@@ -225,6 +229,16 @@ def _computed_by(tensor):
     while tensor.inputs and tensor.layer.passes_numbers_on:
         tensor = tensor.inputs[0]
     return tensor.layer if tensor.inputs else None
+
+
+def _ends_in_probabilities(tensor):
+    """Return a layer with a softmax or sigmoid whose numbers are in this tensor: among others, where several tensors
+    are joined, or enlarged. Return None if there is none."""
+    if not tensor.inputs:
+        return None
+    if tensor.layer.passes_numbers_on or isinstance(tensor.layer, (Concatenate, UpSampling2D)):
+        return next(filter(None, map(_ends_in_probabilities, tensor.inputs)), None)
+    return tensor.layer if tensor.layer.output_activation in ("softmax", "sigmoid") else None
 
 
 def _classes(loss, y):

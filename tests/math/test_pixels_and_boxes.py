@@ -1,4 +1,5 @@
 """Losses and metrics of pixels and of boxes: ignored labels, class weights, focal losses, the loss of SSD, mean IoU.
+Also two mistakes of such models: an activation that the loss applies as well, and a last batch of a single image.
 
 What holds for all losses is tested in `test_losses.py`; labels and weights of any shape in `test_label_shapes.py`.
 """
@@ -9,8 +10,10 @@ from cases.losses import matched_boxes
 from test_gradients import assert_loss_gradient
 
 from minitl import metrics
-from minitl.errors import ArgumentError, DataError
-from minitl.layers import Conv2D, Dense
+from minitl.applications.fcn import FCN
+from minitl.applications.ssd import SSD
+from minitl.errors import ArgumentError, DataError, MistakeWarning
+from minitl.layers import Activation, Concatenate, Conv2D, Dense, Input, MaxPooling2D, Reshape, UpSampling2D
 from minitl.losses import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -21,7 +24,7 @@ from minitl.losses import (
 )
 from minitl.losses.multibox import hard_negatives, hard_negatives_naive
 from minitl.metrics import MeanIoU, SparseCategoricalAccuracy, iou_from_confusion, pixel_accuracy, pixel_confusion
-from minitl.models import Sequential
+from minitl.models import Model, Sequential
 from minitl.optimizers import SGD
 from minitl.training import BackupAndRestore, Callback
 
@@ -98,6 +101,103 @@ def test_class_weights_round_soft_labels():
     model = Sequential([Dense(1, "sigmoid", input_shape=(3,))])
     model.compile("sgd", "binary_crossentropy")
     assert model.train_on_batch(x, y, class_weight={1: 3.0, 0: 1.0}) == pytest.approx(2 * np.log(2))
+
+
+# ---- an activation that the loss applies as well: sigmoid of a sigmoid ----
+
+
+def pixels_ending_in(activation, classes, enlarged=False, joined=False):
+    """Return a model for pixels that ends in probabilities, enlarged behind them, or joined from two parts."""
+    x = images = Input((4, 6, 3))
+    ends = [Conv2D(classes, 1, name=f"scores{k}")(x) for k in range(1 + joined)]
+    ends = [Activation(activation, name=f"probabilities{k}")(end) if activation else end for k, end in enumerate(ends)]
+    x = Concatenate()(ends) if joined else ends[0]
+    return Model(images, UpSampling2D(2, interpolation="bilinear")(x) if enlarged else x)
+
+
+def boxes_ending_in(activation, only_scores=False):
+    """Return a model for two classes of boxes that ends in probabilities: all its numbers, or only the scores."""
+    images = Input((2, 2, 3))
+    codes, scores = Conv2D(4, 1)(images), Conv2D(3, 1)(images)
+    if activation and only_scores:
+        scores = Activation(activation, name="probabilities0")(scores)
+    x = Reshape((4, 7))(Concatenate()([codes, scores]))
+    return Model(images, Activation(activation, name="probabilities0")(x) if activation and not only_scores else x)
+
+
+TWICE = {
+    "sigmoid of pixels": (lambda end: pixels_ending_in(end, 1), "sigmoid", BinaryCrossentropy),
+    "sigmoid of pixels, enlarged": (lambda end: pixels_ending_in(end, 1, enlarged=True), "sigmoid", BinaryCrossentropy),
+    "sigmoid of pixels, joined": (lambda end: pixels_ending_in(end, 1, joined=True), "sigmoid", BinaryCrossentropy),
+    "sigmoid of pixels, focal": (lambda end: pixels_ending_in(end, 1), "sigmoid", BinaryFocalCrossentropy),
+    "softmax of pixels": (lambda end: pixels_ending_in(end, 3), "softmax", SparseCategoricalCrossentropy),
+    "softmax of pixels, enlarged": (
+        lambda end: pixels_ending_in(end, 3, enlarged=True), "softmax", SparseCategoricalCrossentropy),
+    "sigmoid of boxes": (boxes_ending_in, "sigmoid", MultiBoxLoss),
+    "sigmoid of scores": (lambda end: boxes_ending_in(end, only_scores=True), "sigmoid", MultiBoxLoss),
+    "softmax of scores": (lambda end: boxes_ending_in(end, only_scores=True), "softmax", MultiBoxLoss),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("make, activation, loss", TWICE.values(), ids=TWICE)
+def test_an_activation_that_the_loss_applies_as_well(make, activation, loss):
+    """A sigmoid of a sigmoid lies between 1/2 and 0.73, so no pixel can ever be called background with certainty. The
+    same model without its activation is silent (warnings are errors here), and so is one whose loss applies none."""
+    logits = {} if loss is MultiBoxLoss else {"from_logits": True}
+    with pytest.warns(MistakeWarning, match=f"ends with a {activation} .'probabilities0'") as said:
+        make(activation).compile("sgd", loss(**logits))
+    remedy = "Leave yours out" if loss is MultiBoxLoss else "Leave from_logits out"
+    assert len(said) == 1 and remedy in str(said[0].message)
+    make(None).compile("sgd", loss(**logits))
+    if logits:
+        make(activation).compile("sgd", loss())
+
+
+# ---- a last batch of a single image ----
+
+
+def small_base(size):
+    """Return the layers of VGG16 that the networks for pixels and boxes begin with, with two filters each."""
+    x = images = Input((size, size, 3))
+    for block in range(1, 6):
+        for number in range(1, 4 if block > 3 else 2):
+            x = Conv2D(2, 3, padding="same", activation="relu", name=f"block{block}_conv{number}")(x)
+        x = MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return Model(images, x, name="vgg16")
+
+
+def place_model(task, size):
+    """Return (a model for pixels or boxes that is compiled, its labels for five images)."""
+    if task == "pixels":
+        model, labels = FCN(small_base(size), 3, filters=4), np.arange(5 * size * size).reshape(5, size, size) % 3
+        model.compile(SGD(0.01), SparseCategoricalCrossentropy())
+    else:
+        model = SSD(small_base(size), 2, filters=4)
+        labels = np.zeros((5, model.output_shape[1], 5))
+        labels[:, ::4, 4] = 1
+        model.compile(SGD(0.01), MultiBoxLoss())
+    return model, labels
+
+
+@pytest.mark.parametrize("task", ["pixels", "boxes"])
+def test_a_last_batch_of_one_image(rng, task):
+    """Five images in batches of four. At 64x64 pixels the coarsest map of one image has four places: they have a mean
+    and a variance. At 32x32 it has a single one, which is its own mean: this is said. A frozen normalization uses its
+    moving statistics, and is silent."""
+    x = rng.standard_normal((5, 64, 64, 3)).astype(np.float32)
+    model, y = place_model(task, 64)
+    assert np.isfinite(model.fit(x, y, 4, 2, 0).history["loss"]).all()
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    alone = model.predict(x, 4, verbose=0)[4:]
+    np.testing.assert_allclose(alone, model.predict(x[4:], verbose=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(alone, model.predict(x, 5, verbose=0)[4:], rtol=1e-5, atol=1e-6)
+    x, (model, y) = x[:, :32, :32], place_model(task, 32)
+    with pytest.warns(MistakeWarning, match="stride32_norm.* takes mean and variance from a batch of one example"):
+        model.fit(x, y, 4, 1, 0)
+    model.fit(x, y, 5, 1, 0)
+    for layer in model.layers:
+        layer.trainable = not layer.statistic_names
+    assert np.isfinite(model.fit(x, y, 4, 1, 0).history["loss"]).all()
 
 
 # ---- smooth L1 and focal losses ----

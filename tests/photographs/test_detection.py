@@ -191,6 +191,14 @@ def test_the_second_stage_keeps_no_maps_in_memory(folder, base, monkeypatch):
     assert computed == [["block5_conv3"]], "in stage 1 block 5 rests as well"
 
 
+def test_no_batch_is_a_single_image(folder, base):
+    """Ten images in batches of three would leave one over. Of 32x32 pixels the coarsest map has a single place, so that
+    this one would be its own mean: a warning, which is an error here."""
+    small = {**FAST, "height": 32, "width": 32, "priors": (1, 1, 1), "variations": 1, "batch_size": 3, "epochs": 1}
+    result = finetune_detection(folder, weights=str(base), **small)
+    assert result.training_pictures == 10 and np.isfinite(result.history["head"]["loss"]).all()
+
+
 def test_random_weights_beside_the_pre_trained_ones(folder, tmp_path):
     """The command takes a folder with boxes as one."""
     options = "--weights none --image-size 32 --epochs 1 --variations 1 --priors 2,1 --filters 4 --json"

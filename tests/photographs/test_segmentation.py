@@ -11,6 +11,7 @@ import pytest
 from minitl import applications, cli, interruption, utils
 from minitl.data import audit_segmentation, read_mask, resize, shapes_on_textures
 from minitl.data.coco import CocoMask, read_coco
+from minitl.data.masked_photos import read_pair
 from minitl.errors import ArgumentError, CheckpointError, DataError
 from minitl.layers import Conv2D, Input, MaxPooling2D, Softmax
 from minitl.metrics.iou import pixel_confusion
@@ -183,6 +184,44 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(shapes, weights, stop, tmp_pa
     for ours, theirs in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         assert np.array_equal(ours, theirs)
     assert not list((tmp_path / "run").rglob("*.safetensors")) and capsys.readouterr().out == ""
+
+
+def test_each_variation_is_drawn_once(halves, weights, monkeypatch):
+    """The pixels go through the base and the mask is kept meanwhile. A second run finds the maps on the disk, draws the
+    masks anew, and learns the same."""
+    drawn = []
+
+    def noted(photo):
+        drawn.append(photo.path.name)
+        return read_pair(photo)
+
+    monkeypatch.setattr("minitl.recipes.segmentation.job.read_pair", noted)
+    histories = []
+    for _ in range(2):
+        result = finetune_segmentation(halves, weights=weights, verbose=0, turns=True, **FAST)
+        histories.append(result.history)
+        once, often = ([photo.path.name for photo in part] for part in (result.folder.val, result.folder.train))
+        assert sorted(drawn) == sorted(once + often * FAST["variations"])
+        drawn.clear()
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize("unfreeze", ["none", "block5"])
+def test_no_batch_is_a_single_image(halves, weights, unfreeze):
+    """The coarsest map of an image of 32x32 pixels has one place, so a single image would be its own mean. This is a
+    warning, which is an error here."""
+    count = len(audit_segmentation(halves, verbose=0).train)
+    settings = {"variations": 1, "batch_size": count - 1, "unfreeze": unfreeze, "epochs": 2}
+    result = finetune_segmentation(halves, weights=weights, filters=4, verbose=0, **settings)
+    assert result.training_pictures == count and np.isfinite(result.history["head"]["loss"]).all()
+
+
+def test_two_photographs_are_the_smallest_folder(weights, tmp_path):
+    """One is learned from, so that every batch is a single image: it has a mean and a variance from 32x64 pixels on."""
+    drawn = shapes_on_textures(2, 32, 64, seed=5)
+    folder = write_set(tmp_path / "two", drawn.images, drawn.masks)
+    result = finetune_segmentation(folder, weights=weights, filters=4, variations=1, epochs=1, warm_up=0, verbose=0)
+    assert result.training_pictures == len(result.folder.val) == 1 and np.isfinite(result.history["head"]["loss"][0])
 
 
 # ---- predictions of any size ----
