@@ -5,7 +5,7 @@ A base is trained on the images of one half of the classes, A. Then it is tried 
     same     the classes of A: the base has seen such images, but (without labels) was never told what they are
     other    the classes of B, of which the base has seen nothing: transfer
 
-and in two ways, with 10 and 50 labels of each class, the first also with 500:
+and in two ways, with 10 and 50 labels of each class, the first also with 200:
 
     probe    the encoder is frozen, its maps behind the second and the fourth convolution, both pooled, are the
              features of a linear head in closed form (`training.ridge`): how well do the features, as they are, tell
