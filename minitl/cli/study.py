@@ -105,6 +105,7 @@ def _add_gan(studies):
     one.add_argument("--data", metavar="IDX_FOLDER", help="use Fashion-MNIST's four original files, in this folder")
     one.add_argument("--quick", action="store_true", help="use few images and epochs")
     one.add_argument("--seeds", type=int, help="repeat so often")
+    one.add_argument("--keep", metavar="FOLDER", help="keep what is done there, and go on there after a stop")
     one.add_argument("--plot", metavar="FILE", help=f"draw the made images in this file ({', '.join(FORMATS)})")
     one.add_argument("--json", metavar="FILE", default=argparse.SUPPRESS, help="write the results to this file as JSON")
 
@@ -112,7 +113,7 @@ def _add_gan(studies):
 def run(options):
     """Run the command."""
     if options.study == "gan":
-        study_gan(options.data, options.quick, options.seeds, options.plot, options.json)
+        study_gan(options.data, options.quick, options.seeds, options.plot, options.json, options.keep)
         return
     if options.study == "pretraining":
         study_pretraining(options.data, options.quick, options.seeds, options.keep, options.plot, options.json)

@@ -9,7 +9,7 @@ from minitl import cli, data
 from minitl.course.gan import judging, networks, study, training
 from minitl.course.self_supervised import findings, pretraining, worth
 from minitl.course.self_supervised import study as pretraining_study
-from minitl.course.self_supervised.methods import ENCODER, METHODS, encoder_of
+from minitl.course.self_supervised.methods import METHODS, encoder_of
 from minitl.errors import ArgumentError
 from minitl.models import load_model
 
@@ -31,13 +31,23 @@ def test_a_method_trains_its_encoder_the_same_way_each_time(name, images):
     assert first[1] == second[1] != other[1] and np.isfinite(first[1]).all()
     for layer, weights in encoder_of(first[0]).items():
         assert all(np.array_equal(a, b) for a, b in zip(weights, encoder_of(second[0])[layer]))
-    assert list(encoder_of(first[0])) == [layer for layer in ENCODER if layer.startswith("conv")]
+    assert list(encoder_of(first[0])) == [f"{kind}{number}" for number in (1, 2, 3, 4) for kind in ("conv", "normal")]
 
 
 def test_methods_without_labels_do_not_look_at_them(images):
     for name in findings.WITHOUT_LABELS:
         losses = [pretraining.pretrain(name, images, labels, 3, 1, verbose=0)[1] for labels in np.eye(2, 12, dtype=int)]
         assert losses[0] == losses[1]
+
+
+def test_the_probe_reads_two_layers(images):
+    """The features of an encoder are the maps behind both poolings; those of the pixels are the pixels."""
+    model, _ = pretraining.pretrain("rotation", images, np.arange(12) % 3, 3, epochs=1, verbose=0)
+    found = worth.features("rotation", encoder_of(model), images, seed=0)
+    read = [model.part(model.input, model.output_of(name)).predict(images, verbose=0) for name in ("pool2", "pool4")]
+    assert [each.shape[1:] for each in read] == [(7, 7, 32), (3, 3, 48)]
+    np.testing.assert_allclose(found, np.concatenate([each.reshape(12, -1) for each in read], axis=1), atol=1e-5)
+    np.testing.assert_array_equal(worth.features("pixels", {}, images, seed=0), images.reshape(12, -1))
 
 
 def test_the_command_pretrains_and_saves_the_encoder(monkeypatch, tmp_path, capsys):
@@ -144,12 +154,25 @@ def test_the_frechet_distance_of_known_distributions(rng):
 def test_the_study_of_made_images(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(study, "BUNDLED", study.Extent(None, 100, 3, 1, 100, 40, 2, 5, (0, 1)))
     monkeypatch.setattr(study, "threads", lambda: 1)
-    results = tmp_path / "r.json"
-    assert cli.main(["study", "gan", "--quick", "--json", str(results)]) == 0
+    results, figure = tmp_path / "r.json", tmp_path / "made.png"
+    drawn = []
+    monkeypatch.setattr(study.samples, "check", lambda path: None)
+    monkeypatch.setattr(study.samples, "draw", lambda run, path: drawn.append(run))
+    command = ["study", "gan", "--quick", "--keep", str(tmp_path / "kept"), "--plot", str(figure), "--json"]
+    assert cli.main([*command, str(results)]) == 0
     output, found = capsys.readouterr().out, json.loads(results.read_text())
     assert max(map(len, output.split("\n"))) <= 80 and "Made images alone teach more" in output
     assert len(found["runs"]) == 2 and set(found["accuracy"]) == set(study.CLASSIFIERS)
-    assert set(found["runs"][0]["distances"]) == {"0", "1"}
+    assert set(found["runs"][0]["distances"]) == {"0", "1"} and found["is_complete"]
+
+    (tmp_path / "kept" / "seed-1.json").write_text("{", encoding="utf-8")  # damaged: measured again
+    again = study.measured
+    monkeypatch.setattr(study, "measured", lambda extent, seed: again(extent, seed) if seed == 1 else pytest.fail("0"))
+    assert cli.main([*command, str(results)]) == 0
+    second = json.loads(results.read_text())
+    assert [{**run, "seconds": 0} for run in second["runs"]] == [{**run, "seconds": 0} for run in found["runs"]]
+    first, kept = (run.samples for run in drawn)
+    assert first.keys() == kept.keys() and all(np.array_equal(first[epoch], kept[epoch]) for epoch in first)
 
 
 @pytest.mark.parametrize("name", ["pretraining", "gan"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitl.course.self_supervised import views
+from minitl.course.self_supervised import methods, views
 from minitl.course.self_supervised.methods import METHODS, with_hidden_patches, with_pairs, with_turns
 from minitl.errors import DataError
 from minitl.kernels.contrastive import nt_xent, nt_xent_naive
@@ -81,12 +81,13 @@ def test_views_differ_and_come_from_their_image(rng):
     assert all(abs(x[2 * k] - x[2 * k + 1]).max() > 0.01 for k in range(4))
 
 
-def test_turns_are_labelled(rng):
+def test_turns_of_views_are_labelled(rng, monkeypatch):
     images = rng.standard_normal((12, 5, 5, 1)).astype(np.float32)
+    monkeypatch.setattr(methods, "random_views", lambda images, rng: images + 1)
     x, quarters, _ = with_turns(images, None, rng)
     assert set(quarters) == {0, 1, 2, 3}
     for image, turned, quarter in zip(images, x, quarters):
-        np.testing.assert_array_equal(turned, np.rot90(image, quarter))
+        np.testing.assert_array_equal(turned, np.rot90(image + 1, quarter))
 
 
 def test_hidden_patches_alone_count(rng):

@@ -26,12 +26,14 @@ from ...files.writable import check_writable
 from ...kernels.parallel import threads
 from ...progress import Progress
 from ...version import __version__
+from ..study import kept
 from ..study.extents import chosen_extent
 from ..study.findings import interval
 from ..study.halves import DEVIATION, MEAN, Task, fewer, task
 from ..study.processes import runner
 from . import samples, words
 from .judging import as_prepared, new_judge, worth
+from .networks import SIDE
 from .training import made_images, train
 
 CLASSIFIERS = ("few", "made", "few and made", "few and made from few", "all real")
@@ -88,12 +90,13 @@ def extent_of(folder_of_files=None, quick=False, seeds=None):
     return chosen_extent(WHOLE, QUICK, BUNDLED, 500, folder_of_files, quick, seeds)
 
 
-def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=None):
+def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=None, keep=None):
     """Run the study, and print its progress and its result. Returns the results as data.
 
     folder_of_files   Fashion-MNIST's four original files; None: the bundled images, with `quick` alone
     quick             few images and epochs;   seeds   number of repetitions
     plot              file for the figure of the made images;   json   file for the results
+    keep              a folder for the seeds that are done: the same command goes on there after it was stopped
 
     After Ctrl-C or an error, it prints and keeps the results so far, and raises.
     """
@@ -115,17 +118,43 @@ def study_gan(folder_of_files=None, quick=False, seeds=None, plot=None, json=Non
 
     with interruption.graceful():
         try:
-            workers = min(threads(), extent.seeds)
-            with runner(workers) as run_all, Progress("Seeds", extent.seeds, covers=True) as bar:
-                for run in run_all(partial(measured, extent), range(extent.seeds)):
-                    runs.append(run)
-                    print(words.progress_line(run), flush=True)
-                    bar.advance(1)
+            for run in _all_measured(extent, keep):
+                runs.append(run)
+                print(words.progress_line(run), flush=True)
         except (interruption.Interrupted, MinitlError):
             print(f"\nEnded after {len(runs)} of {extent.seeds} seeds.")
             finish(is_complete=False)
             raise
     return finish(is_complete=True)
+
+
+def _all_measured(extent, keep):
+    """Yield the `Run` of each seed, first those that were kept before."""
+    seeds = []
+    for seed in range(extent.seeds):
+        before = kept.found(keep, f"seed-{seed}", extent, _read)
+        if before is None:
+            seeds.append(seed)
+        else:
+            yield before
+    workers = min(threads(), max(len(seeds), 1))
+    with runner(workers) as run_all, Progress("Seeds", len(seeds), covers=True) as bar:
+        for run in run_all(partial(measured, extent), seeds):
+            shown = {epoch: images.tobytes().hex() for epoch, images in run.samples.items()}
+            kept.store(keep, f"seed-{run.seed}", extent, {**run._asdict(), "samples": shown})
+            bar.advance(1)
+            yield run
+
+
+def _read(result):
+    """Return the `Run` of what was kept: epochs, the keys, become numbers again, and texts images."""
+    distances = {int(epoch): distance for epoch, distance in result["distances"].items()}
+    shape = len(result["right_by_class"]), 10, SIDE, SIDE
+    shown = {
+        int(epoch): np.frombuffer(bytes.fromhex(text), np.uint8).reshape(shape)
+        for epoch, text in result["samples"].items()
+    }
+    return Run(**{**result, "distances": distances, "samples": shown})
 
 
 def measured(extent, seed):
@@ -146,7 +175,7 @@ def measured(extent, seed):
         if epoch in extent.shown:
             made = made_images(pair, labels[:2000], seed)
             distances[epoch] = judge.distance(as_prepared(made))
-            shown[epoch] = pixels(made[: 10 * classes]).reshape(10, classes, 28, 28).swapaxes(0, 1)
+            shown[epoch] = pixels(made[: 10 * classes]).reshape(10, classes, SIDE, SIDE).swapaxes(0, 1)
 
     pair, losses = train(scaled(real.x_train), real.y_train, classes, extent.epochs, seed, 0, look)
     seconds = time.perf_counter() - started

@@ -19,7 +19,7 @@ from ...training.history import epoch_line
 from ...version import __version__
 from ...weights.saving import check_target
 from ..study.halves import DEVIATION, MEAN, classes_of, task
-from .methods import ENCODER, METHODS
+from .methods import METHODS, encoder_layers
 
 BATCH_SIZE = 128  # images
 EPOCHS = 15
@@ -79,7 +79,7 @@ def pretrain_from_files(folder, method, classes="all", split=None, epochs=EPOCHS
     count = len(whole.x_train)
     print(textwrap.fill(f"{METHODS[method].title.capitalize()} Training on {count:,} images.", 80), flush=True)
     model, losses = pretrain(method, whole.x_train, whole.y_train, len(whole.class_names), epochs, seed)
-    encoder = Sequential(model.layers[: len(ENCODER)], name=f"{method}_encoder")
+    encoder = Sequential(encoder_layers(model), name=f"{method}_encoder")
     encoder.metadata = {
         "pixels": f"(grey from 0 to 255 - {MEAN}) / {DEVIATION}",
         "trained_on": f"{count:,} images of Fashion-MNIST, {method}, {counted(epochs, 'epoch')}, seed {seed}",

@@ -1,9 +1,7 @@
 """The whole study of pre-training without labels: its extent, its run, what is kept of it, and its results."""
 
-import json as json_format
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from ...files.writable import check_writable
 from ...kernels.parallel import threads
 from ...progress import Progress
 from ...version import __version__
+from ..study import kept
 from ..study.extents import chosen_extent
 from ..study.processes import runner
 from . import plot, words
@@ -21,7 +20,7 @@ from .findings import findings, summary
 from .worth import BASES, Extent, Worth, measure
 
 MOST_PROCESSES = 16
-WHOLE = Extent(None, unlabelled=10_000, epochs=15, labels=(10, 50, 500), test_images=2_000, seeds=5)
+WHOLE = Extent(None, unlabelled=10_000, epochs=10, labels=(10, 50, 200), test_images=2_000, seeds=5)
 QUICK = Extent(None, unlabelled=2_000, epochs=6, labels=(10, 50), test_images=1_000, seeds=3)
 BUNDLED = Extent(None, unlabelled=250, epochs=40, labels=(10, 40), test_images=500, seeds=3)
 
@@ -61,7 +60,7 @@ def study_pretraining(folder_of_files=None, quick=False, seeds=None, keep=None, 
 
     with interruption.graceful():
         try:
-            for base, seed, found, seconds in _all_measured(extent, None if keep is None else Path(keep)):
+            for base, seed, found, seconds in _all_measured(extent, keep):
                 results += found
                 seconds_of[base, seed] = seconds
                 print(words.progress_line(base, seed, found, seconds), flush=True)
@@ -77,17 +76,15 @@ def _all_measured(extent, keep):
     jobs = []
     for seed in range(extent.seeds):  # seed by seed, so that a study that was stopped has complete seeds
         for base in BASES:
-            kept = _kept(keep, base, seed, extent)
-            if kept is None:
+            before = kept.found(keep, f"{base}-{seed}", extent, _read)
+            if before is None:
                 jobs.append((base, seed))
             else:
-                yield base, seed, *kept
+                yield base, seed, *before
     workers = min(threads(), MOST_PROCESSES, max(len(jobs), 1))
     with runner(workers) as run_all, Progress("Bases", len(jobs), covers=True) as bar:
         for base, seed, found, seconds in run_all(partial(measured, extent), jobs):
-            if keep is not None:
-                keep.mkdir(parents=True, exist_ok=True)
-                write_json(keep / f"{base}-{seed}.json", {**_conditions(extent), "worth": found, "seconds": seconds})
+            kept.store(keep, f"{base}-{seed}", extent, {"worth": found, "seconds": seconds})
             bar.advance(1)
             yield base, seed, found, seconds
 
@@ -97,24 +94,9 @@ def measured(extent, job):
     return *job, *measure(extent, *job)
 
 
-def _conditions(extent):
-    """Return what must be the same for a kept result to be used."""
-    extent = {name: value for name, value in extent._asdict().items() if name not in ("folder", "seeds")}
-    return {"minitl": __version__, "numpy": np.__version__, **extent, "labels": list(extent["labels"])}
-
-
-def _kept(keep, base, seed, extent):
-    """Return (list of `Worth`, seconds) of an earlier run under the same conditions, or None."""
-    path = keep and keep / f"{base}-{seed}.json"
-    if not path or not path.is_file():
-        return None
-    try:
-        found = json_format.loads(path.read_text(encoding="utf-8"))
-        if {name: found[name] for name in _conditions(extent)} != _conditions(extent):
-            return None
-        return [Worth(*each) for each in found["worth"]], float(found["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # damaged: it is measured again
+def _read(result):
+    """Return (list of `Worth`, seconds) of what was kept."""
+    return [Worth(*each) for each in result["worth"]], float(result["seconds"])
 
 
 def as_data(results, extent, seconds_of, seconds, is_complete):

@@ -6,7 +6,7 @@ are changed in every epoch, so each step is a few NumPy operations on all of the
 
 import numpy as np
 
-AREA = 0.2, 1.0  # of an image that a view shows
+AREA = 0.4, 1.0  # of an image that a view shows
 ASPECT = 4 / 3  # the most that a view is stretched
 BRIGHTNESS = 0.4  # the most that is added to all pixels; the pixels of a set have a deviation of about 1
 CONTRAST = 0.4  # the most by which the factor of all pixels differs from 1
