@@ -30,6 +30,11 @@ def whole_number(value, argument, least=1):
     return int(value)
 
 
+def whole_number_or_none(value, argument):
+    """Return None, or `value` as an int. Raises ArgumentError unless it is one of these, and at least 1."""
+    return None if value is None else whole_number(value, argument)
+
+
 def number(value, argument, least, most):
     """Return `value` as a float. Raises ArgumentError unless it is a number from `least` to `most`."""
     if not is_number(value) or not least <= value <= most:

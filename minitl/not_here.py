@@ -26,8 +26,24 @@ INSTEAD = {
         **dict.fromkeys(("data", "Dataset", "keras"), NO_TF),
         **dict.fromkeys(("mixed_precision", "DTypePolicy", "dtype_policies", "quantizers"), FLOAT32),
         **dict.fromkeys(("distribution", "distribute", "tpu"), ONE_PROCESS),
-        **dict.fromkeys(("Function", "Operation", "Variable", "KerasTensor", "ops", "random"), OWN_LAYER),
-        "backend": "There is one engine, NumPy. utils.set_random_seed seeds it; clear_session is not needed.",
+        **dict.fromkeys(("Function", "Operation", "Variable", "KerasTensor"), OWN_LAYER),
+        "ops": f"On arrays use NumPy and minitl.kernels.activations (softmax). In a model: {OWN_LAYER}",
+        "activations": "A layer takes one by its name: Dense(8, activation='relu'). On arrays use "
+        "minitl.kernels.activations, which has softmax and others.",
+        "random": "On arrays use numpy.random. utils.set_random_seed seeds minitl.",
+        "backend": "There is one engine, NumPy. A learning rate is set by optimizer.learning_rate = 0.01; "
+        "utils.set_random_seed seeds; clear_session is not needed.",
+        **{
+            name: f"It is minitl.{package}.{name}."
+            for name, package in {
+                "Loss": "losses",
+                "Metric": "metrics",
+                "Optimizer": "optimizers",
+                "Initializer": "initializers",
+                "Regularizer": "regularizers",
+            }.items()
+        },
+        "visualization": "model.summary() prints the graph; export writes ONNX.",
         "config": FLOAT32,
         "export": "Use model.export(path): .onnx, .safetensors or .pt.",
         "datasets": "minitl.data has the bundled images; read others with NumPy.",

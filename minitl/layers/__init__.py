@@ -1,13 +1,27 @@
 """The layers, one class each, under Keras's names. A layer has parameters, `forward` and `backward`.
 
-Reading order: `base` (what every layer has), `dense` (the shortest layer with parameters, with the derivation of its
-gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (padding, cropping, upsampling),
-`normalization`, `regularization` (Dropout), `noise`, `clipping`, `merging` (Add, Concatenate), `dot`, `arithmetic` (the
-signs + - * / of symbolic tensors), `part` (x[:, 0]), `input` (where a graph begins), `masking` (which time steps are
-real). What images go through first: `scaling`, `resizing`, `random_images`. For sequences: `embedding`,
-`recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on each step), `sequences`
-(convolution and pooling in time), `steps`, `attention`, `layer_normalization`; `reversible_embedding` and
-`decoder_attention` (of a language model). The axis letters are explained in `minitl.kernels`.
+Reading order:
+
+    `base`, `symbolic`            what every layer has; the record of its calls
+    `dense`                       the shortest layer with parameters, with the derivation of its gradient
+    `activations`, `convolutional`, `depthwise`, `pooling`
+    `reshaping`                   padding, cropping, upsampling
+    `normalization`, `regularization` (Dropout), `noise`, `clipping`
+    `merging`, `dot`              layers with several inputs: Add, Concatenate
+    `arithmetic`, `part`          the signs + - * / of symbolic tensors, and x[:, 0]
+    `input`                       where a graph begins
+    `masking`, `padding_mask`     which time steps are real
+
+What images go through first: `scaling`, `resizing`, `random_images`. For sequences:
+
+    `embedding`, `layer_normalization`
+    `recurrent_layer`, `recurrent`, `bidirectional`     LSTM and others
+    `wrappers`                                          a layer on each step
+    `sequences`, `steps`                                convolution and pooling in time; cropping, padding, repeating
+    `attention`; `decoder_attention`, `reversible_embedding`     the latter two are of a language model
+
+`names`, `shared_arguments` and `recurrent_arguments` check arguments. The axis letters are explained in
+`minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your

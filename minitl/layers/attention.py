@@ -172,8 +172,8 @@ class MultiHeadAttention(Layer):
         for name, tensor in zip(self.masks_of, (query, value, key)):
             if name not in by_name and getattr(tensor, "mask", None) is not None:
                 by_name[name] = tensor.mask
-        if key is value:
-            by_name.pop("key_mask" if by_name.get("key_mask") is by_name.get("value_mask") else "", None)
+        if key is value and by_name.get("key_mask") is by_name.get("value_mask"):
+            by_name.pop("key_mask", None)
         tensors = [query, value, key] if key is not value else [query, value] if value is not query else [query]
         return super().__call__(tensors, **by_name)
 

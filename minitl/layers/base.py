@@ -37,34 +37,40 @@ class Layer:
     """
 
     config_names: tuple = ()  # the constructor's arguments: attributes of the same name, saved with the model
+    regularized: dict = {}  # {argument: parameter}: {"kernel_regularizer": "kernel"}
+    random = False  # True if the output in training depends on random numbers
+
+    # The inputs of a call
     merges = False  # True for layers that take a list of inputs
     takes_several = False  # True for layers that take one input, or a list that begins with it
     keyword_inputs: tuple = ()  # names of further inputs: ("mask",), if there is forward(x, training=False, mask=None)
+    call_options: tuple = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
+    takes_integers = True  # False for layers that multiply their input by weights of their own
+    keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers
+
+    # Masks (`masking`)
     masks_of = {"mask": 0}  # {name of a keyword input: the position of the input whose time steps it masks}
     mask_of_each = False  # True if forward takes the mask of every input by name: mask_0, mask_1, ...
-    call_options: tuple = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
     passes_mask = False  # True if each time step of the output depends on that of the input alone, as in a Dense
     merges_masks = False  # True if `compute_output_mask` makes one mask of those of all inputs
     drops_mask = False  # True if the output needs no mask although its input has one: a pooling that ignores padding
-    takes_integers = True  # False for layers that multiply their input by weights of their own
-    keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers
-    random = False  # True if the output in training depends on random numbers
 
-    # Properties that other packages ask for. A layer of your own only has to set these. Where they ask for the class of
-    # a layer (such as `graph.fusion`, to join steps), they look for minitl's own layers, and a layer of your own works
-    # without. "In inference" means training=False.
+    # Properties that other packages ask for. A layer of your own only has to set these. A few places, such as
+    # `graph.fusion`, look for certain layers of minitl instead; other layers work without them. "In inference" means
+    # training=False.
     keeps_channels = False  # True if output channel k depends on input channel k alone: a pooling, a ReLU, zero padding
     is_elementwise = False  # True if, in inference, each output number depends on the input number in its place alone
     passes_numbers_on = False  # True if, in inference, the output holds the input's numbers: a Dropout, a Flatten
     output_size_argument: str | None = None  # the argument with the size of the output's last axis: "units", "filters"
     input_axes: dict = {}  # {parameter: its axis that runs over the last axis of the input}; {"kernel": 0} in Dense
-    regularized: dict = {}  # {argument: parameter}: {"kernel_regularizer": "kernel"}
     output_axes: dict = {}  # {parameter: its axis that runs over the last axis of the output}, where it is not the last
     training_only: tuple = ()  # those of config_names that change nothing in inference: a "momentum"
-    torch_names: dict = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
-    torch_axes: dict = {}  # {parameter: how its axes are permuted}, where they differ: "(units, inputs) -> ..."
+
+    # The layer in files of Keras and PyTorch
     in_keras = True  # False if Keras has no layer of this name
     keras_operation: str | None = None  # Keras's operation on arrays in the place of this layer, which Keras lacks
+    torch_names: dict = {}  # {parameter: its name in PyTorch}; {"kernel": "weight", "bias": "bias"} in Dense
+    torch_axes: dict = {}  # {parameter: how its axes are permuted}, where they differ: "(units, inputs) -> ..."
     torch_cells: dict = {}  # {"" or "_reverse" behind PyTorch's names: (prefix of the parameters, recurrent layer)}
     torch_defaults: dict = {}  # {argument: what PyTorch's layer has unless told otherwise}; its files do not state it
 
@@ -219,10 +225,12 @@ class Layer:
     # ---- parameters ----
 
     def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
-        """Create the parameter `self.<name>`. With trainable=False it is a statistic: saved, but without a gradient."""
+        """Create the parameter `self.<name>`, and return its array: `self.w = self.add_weight("w", ...)`, as in Keras,
+        is the same. With trainable=False it is a statistic: saved, but without a gradient."""
         self.built = True
         setattr(self, name, initializers.get(initializer, f"{name}_initializer")(shape))
         (self.parameter_names if trainable else self.statistic_names).append(name)
+        return getattr(self, name)
 
     @property
     def weight_names(self):

@@ -109,11 +109,7 @@ class Conv2D(_Convolution2D):
             **kwargs,
         )
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"strides is {self.strides} and dilation_rate is {self.dilation_rate}; expected one of them to be 1. "
-                "Put the stride into a layer before or behind this one."
-            )
+        refuse_stride_and_dilation(self.strides, self.dilation_rate)
         self.transform = KernelTransform()
 
     @property
@@ -320,6 +316,15 @@ def check_padding(padding, expected="'valid' or 'same'"):
     if not isinstance(padding, str) or padding.lower() not in PADDINGS:
         raise ArgumentError(f"padding is {padding!r}; expected {expected}.")
     return padding.lower()
+
+
+def refuse_stride_and_dilation(strides, dilation_rate):
+    """Raise ArgumentError if both are more than 1, each a number or a pair. No kernel here has both."""
+    if np.max(strides) > 1 and np.max(dilation_rate) > 1:
+        raise ArgumentError(
+            f"strides is {strides} and dilation_rate is {dilation_rate}; expected one of them to be 1. "
+            "Put the stride into a layer before or behind this one."
+        )
 
 
 def windowed_shape(input_shape, kernel_hw, strides, padding, channels=None):

@@ -11,7 +11,7 @@ from ..arguments import (
     truth_value,
     whole_number,
 )
-from ..errors import ArgumentError, ShapeError
+from ..errors import ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.depthwise import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
@@ -19,7 +19,7 @@ from ..kernels.geometry import spanned
 from ..terminal import counted
 from .activations import activated, activation_functions
 from .base import Layer
-from .convolutional import check_padding, windowed_shape
+from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
 
 
 class _Depthwise(Layer):
@@ -46,11 +46,7 @@ class _Depthwise(Layer):
         self.padding = check_padding(padding)
         self.depth_multiplier = whole_number(depth_multiplier, "depth_multiplier")
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ArgumentError(
-                f"strides is {self.strides} and dilation_rate is {self.dilation_rate}; expected one of them to be 1. "
-                "Put the stride into a layer before or behind this one."
-            )
+        refuse_stride_and_dilation(self.strides, self.dilation_rate)
         self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
@@ -108,7 +104,6 @@ class DepthwiseConv2D(_Depthwise):
     input_axes = {"kernel": 2}
     torch_names = {"kernel": "weight", "bias": "bias"}
     torch_axes = {"kernel": "(C, M, KH, KW) -> (KH, KW, C, M)"}  # with groups=C, for M = 1
-
     regularized = {"depthwise_regularizer": "kernel", "bias_regularizer": "bias"}
 
     @keras_arguments(

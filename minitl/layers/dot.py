@@ -54,11 +54,10 @@ class Dot(Layer):
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])
         a, b = (np.moveaxis(as_float(each), axis, -1) for axis, each in zip(self.of_each, x))  # (N, ..., K)
-        rows = [
-            each.reshape(len(each), math.prod(each.shape[1:-1]), each.shape[-1]) for each in (a, b)
-        ]  # (N, I, K), (N, J, K)
-        self.remember(*rows, a.shape, b.shape)
-        y = rows[0] @ rows[1].transpose(0, 2, 1)  # (N, I, J)
+        rows_a = a.reshape(len(a), math.prod(a.shape[1:-1]), a.shape[-1])  # (N, I, K)
+        rows_b = b.reshape(len(b), math.prod(b.shape[1:-1]), b.shape[-1])  # (N, J, K)
+        self.remember(rows_a, rows_b, a.shape, b.shape)
+        y = rows_a @ rows_b.transpose(0, 2, 1)  # (N, I, J)
         return y.reshape(len(a), *((*a.shape[1:-1], *b.shape[1:-1]) or (1,)))
 
     def backward(self, grad):

@@ -50,7 +50,6 @@ class BatchNormalization(Layer):
     torch_names = {
         "gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"
     }  # fmt: skip
-
     regularized = {"gamma_regularizer": "gamma", "beta_regularizer": "beta"}
 
     @keras_arguments(

@@ -1,4 +1,7 @@
-"""A part of a tensor: `x[:, -1]`, `x[..., :3]`, `x[..., ::-1]`, as NumPy takes it. Each is a call of `TakePart`."""
+"""A part of a tensor: `x[:, -1]`, `x[..., :3]`, `x[..., ::-1]`, as NumPy takes it. Each is a call of `TakePart`.
+
+`SymbolicTensor` gets its brackets here, because it stands below the layers and cannot know them.
+"""
 
 import numpy as np
 
@@ -17,6 +20,7 @@ class TakePart(Layer):
 
     config_names = ("index",)
     keeps_integers = passes_numbers_on = True
+    keras_operation = "GetItem"
 
     def __init__(self, index, **kwargs):
         super().__init__(**kwargs)
@@ -27,8 +31,6 @@ class TakePart(Layer):
                 f"index is {index!r}; expected the whole batch, [None, None, None], as its first entry."
             )
         self.index = [list(each) if isinstance(each, (list, tuple)) else int(each) for each in index]
-
-    keras_operation = "GetItem"
 
     def keras_call(self, tensors):
         def in_keras(entry):

@@ -101,11 +101,8 @@ class RandomGeometry(RandomImages):
             raise ArgumentError(f"fill_mode is {fill_mode!r}; expected one of {', '.join(OUTSIDE)}.")
         if interpolation not in ("bilinear", "nearest"):
             raise ArgumentError(f"interpolation is {interpolation!r}; expected 'bilinear' or 'nearest'.")
-        self.fill_mode, self.interpolation, self.fill_value = (
-            fill_mode,
-            interpolation,
-            number(fill_value, "fill_value", -np.inf, np.inf),
-        )
+        self.fill_mode, self.interpolation = fill_mode, interpolation
+        self.fill_value = number(fill_value, "fill_value", -np.inf, np.inf)
 
     def matrices(self, n, h, w):
         """Return random matrices (N, 2, 3) that lead from new pixels to old places."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import initializers, kernels
 from ..arguments import DATA_FORMAT, NotHere, keras_arguments, one_size, truth_value
-from ..errors import ArgumentError, ShapeError
+from ..errors import ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
@@ -20,7 +20,7 @@ from ..kernels.products import sums
 from ..terminal import counted
 from .activations import activated, activation_functions
 from .base import Layer
-from .convolutional import check_padding, windowed_shape
+from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
 from .masking import checked_mask
 from .shared_arguments import OF_KERNELS
 
@@ -71,11 +71,7 @@ class Conv1D(_OfSequences):
         is_causal = isinstance(padding, str) and padding.lower() == "causal"
         self.padding = "causal" if is_causal else check_padding(padding, "'valid', 'same' or 'causal'")
         self.dilation_rate = one_size(dilation_rate, "dilation_rate")
-        if self.strides > 1 and self.dilation_rate > 1:
-            raise ArgumentError(
-                f"strides is {self.strides} and dilation_rate is {self.dilation_rate}; expected one of them to be 1. "
-                "Put the stride into a layer before or behind this one."
-            )
+        refuse_stride_and_dilation(self.strides, self.dilation_rate)
         self.activation = "linear" if activation is None else activation
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")

@@ -1,6 +1,7 @@
 """The record of a graph that is being described: `Call`, one use of a layer, and `SymbolicTensor`, an array to come.
 
-`Layer.__call__` makes them, and `graph.Graph` follows them from the outputs back to the inputs.
+`Layer.__call__` makes them, and `graph.Graph` follows them from the outputs back to the inputs. Signs and brackets of
+symbolic tensors are calls of layers, which stand above this module: `arithmetic` sets x + y, and `part` x[:, 0].
 """
 
 import itertools

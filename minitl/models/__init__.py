@@ -1,6 +1,7 @@
 """Models: a graph with methods to train, evaluate, save and load it.
 
-Reading order: `graph.graph` first, then `model`, `sequential`, `loading`.
+Reading order: `graph.graph` first, then `model`, `sequential`, `loading` (whole models from files, also Keras's), and
+`compiled_config` (how a model of Keras was compiled).
 """
 
 from ..not_here import missing

@@ -27,6 +27,13 @@ WIDTH = NotHere(instead="The table is as wide as the terminal.")
 # What a subclass of Keras's Model may define, and no method here calls.
 KERAS_METHODS = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
+# Attributes of a Keras model that are not here, and what to write instead.
+INSTEAD = {
+    **{f"{name}_generator": f"{name} takes generators: model.{name}(...)." for name in ("fit", "evaluate", "predict")},
+    "variables": "model.weights has the arrays.",
+    "trainable_variables": "model.trainable_weights has the arrays.",
+}
+
 
 class Model(Graph):
     """`Model(inputs, outputs)`: all layers on the paths from the symbolic tensors `inputs` to the tensors `outputs`.
@@ -84,10 +91,9 @@ class Model(Graph):
         return self.output_structure.packed([known[each] for each in self.outputs])
 
     def __getattr__(self, name):
-        """Say what to write for a method that Keras 3 has no more."""
-        if name in ("fit_generator", "evaluate_generator", "predict_generator"):
-            raise AttributeError(f"{name} is gone; fit, evaluate and predict take generators: model.{name[:-10]}(...).")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        """Raise an error for an attribute that does not exist. For one of Keras, it says what to write instead."""
+        instead = f". {INSTEAD[name]}" if name in INSTEAD else ""
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{instead}")
 
     def _of_same_kind(self, inputs, outputs, name):
         return Model(inputs, outputs, name)

@@ -1,10 +1,11 @@
 """Training: the loop over batches and epochs, callbacks, checkpoints, and heads in closed form.
 
-Reading order: `loop` (the update, and the loop that repeats it), `measuring` (evaluation and prediction), `state` (how
-far a training has come), `compiled` and `weighting` (losses, metrics and weights of each output), `refused` and
-`warned` (errors before training begins, and warnings of likely mistakes), `callbacks`, `monitors` (callbacks that watch
-a number), `calling` (when callbacks are called), `history`, `recovery` (resuming a training, equal to the last bit),
-`ridge` (a head in closed form) and `range_test` (the choice of a learning rate).
+Reading order: `loop` (the update, and the loop that repeats it), `feeding` (where its batches come from), `measuring`
+(evaluation and prediction), `state` (how far a training has come), `compiled` and `weighting` (losses, metrics and
+weights of each output), `refused` and `warned` (errors before training begins, and warnings of likely mistakes),
+`callbacks`, `monitors` (callbacks that watch a number), `calling` (when callbacks are called), `history`, `recovery`
+(resuming a training, equal to the last bit), `ridge` (a head in closed form) and `range_test` (the choice of a learning
+rate).
 """
 
 from .callbacks import (

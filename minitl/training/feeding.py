@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data.batches import in_order, is_set, one_pass, read_ahead, training_order
 from ..data.made_batches import MadeBatches
-from ..errors import ArgumentError, warn_of_data
+from ..errors import ArgumentError, DataError, warn_of_data
 from ..terminal import counted
 from .refused import check_batch, check_examples
 from .weighting import batch_of, combined_weights
@@ -62,16 +62,17 @@ class Examples:
         """Return the number of examples of an epoch that begins at this one, for a progress bar."""
         return self._end(len(self.x[0]), began_at) - began_at
 
-    def training(self, x, state):
-        """Return the batches of the rest of this epoch, from `state.examples_done` on. `x` stands for the examples: the
-        features of a frozen beginning, perhaps."""
+    def of_epoch(self, x, state):
+        """Return (number, batch) for the rest of this epoch, from `state.examples_done` on. `x` stands for the
+        examples: it is these, or their features behind a frozen beginning."""
         count = len(x[0])
         # The lengths differ if a training was resumed with other data (`despite_changes`).
         if state.order is None or len(state.order) != count:
             draws = self.shuffle  # the order is that of the whole model's examples, not of their features
             state.order = training_order(self.x, self.batch_size, state.generator) if draws else np.arange(count)
             state.examples_done = state.epoch_began_at = 0
-        return self._rest(x, state, self._end(count, state.epoch_began_at))
+        first = (state.examples_done - state.epoch_began_at) // self.batch_size
+        return enumerate(self._rest(x, state, self._end(count, state.epoch_began_at)), first)
 
     def _end(self, count, began_at):
         return count if self.steps is None else min(count, began_at + self.steps * self.batch_size)
@@ -87,13 +88,13 @@ class Examples:
                 "then each epoch takes all of them."
             )
 
-    def in_turn(self, x, steps=None, in_their_order=False):
+    def in_turn(self, x, in_their_order=False):
         """Yield the batches of a pass in which nothing is trained: all of them, or the first `steps`. These are in the
-        order of the examples, unless all are wanted and a source asks for another one."""
-        if steps is None and not in_their_order:
+        order of the examples, unless all are wanted and a source asks for another one. `x` as in `of_epoch`."""
+        if self.steps is None and not in_their_order:
             batches = one_pass(x, self.batch_size)
         else:
-            batches = in_order(len(x[0]), self.batch_size)[:steps]
+            batches = in_order(len(x[0]), self.batch_size)[: self.steps]
         return self._read(x, batches)
 
     def _read(self, x, batches, epoch=None):
@@ -103,14 +104,15 @@ class Examples:
 
 
 class Made:
-    """Batches that a program makes. Each is checked when it comes."""
+    """Batches that a program makes. Each is checked when it comes. Its methods are those of `Examples`; there are no
+    examples to choose from, so their `x` is None."""
 
     can_be_kept = goes_on = False
-    batch_size = 1  # it is not known
+    x = None
 
     def __init__(self, model, made, steps=None, class_weight=None, shuffle=False, has_labels=True):
         self.model, self.class_weight, self.shuffle, self.has_labels = model, class_weight, shuffle, has_labels
-        self.batches, self.x = MadeBatches(made, steps), None
+        self.batches = MadeBatches(made, steps)
 
     @property
     def number_of_batches(self):
@@ -119,11 +121,11 @@ class Made:
     def total(self, began_at=0):
         """Return None: the number of examples is not known."""
 
-    def training(self, x, state):
-        """Yield the batches of the next epoch."""
-        return self._checked(self.batches.epoch(state.generator if self.shuffle else None))
+    def of_epoch(self, x, state):
+        """Return (number, batch) for the next epoch."""
+        return enumerate(self._checked(self.batches.epoch(state.generator if self.shuffle else None)))
 
-    def in_turn(self, x, steps=None, in_their_order=False):
+    def in_turn(self, x, in_their_order=True):
         """Yield the batches of an epoch in their order, or the next `steps`."""
         return self._checked(self.batches.epoch(begins_anew=True))
 
@@ -140,7 +142,7 @@ def one_batch(model, x, y=None, weights=None):
     """Return all examples of a tuple of sources as one `Batch`, with their labels and weights."""
     everything = slice(None)
     (examples,) = read_ahead(x, [everything])
-    return Batch(examples, batch_of(model, y, everything), batch_of(model, weights, everything), everything)
+    return Batch(examples, batch_of(model, y, everything), batch_of(model, weights, everything))
 
 
 def opened(x, y, sample_weight, batch_size, shuffle=False):
@@ -151,3 +153,16 @@ def opened(x, y, sample_weight, batch_size, shuffle=False):
         name = type(x).__name__
         raise ArgumentError(f"x is a {name}, which holds the labels and their weights itself; leave the others out.")
     return (*x.examples, x.batch_size, x.shuffles)
+
+
+def opened_validation(validation_data, batch_size):
+    """Return (validation_data, validation_batch_size) as they are, or as a set says it."""
+    if not is_set(validation_data):
+        return validation_data, batch_size
+    x, y, sample_weight = validation_data.examples
+    return (x, y, sample_weight), validation_data.batch_size if batch_size is None else batch_size
+
+
+def no_batch():
+    """Return the error for a generator, or another object, that has made no batch at all."""
+    return DataError("x has made no batch; expected at least one. Is the generator used up? Make a new one.")

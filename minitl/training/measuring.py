@@ -6,13 +6,12 @@ Who calls this: `Model.evaluate` and `predict`, and `loop` for the validation af
 import numpy as np
 
 from .. import regularizers
-from ..arguments import whole_number
+from ..arguments import whole_number, whole_number_or_none
 from ..data.made_batches import makes_batches
-from ..errors import DataError
 from ..features.one_pass import collected
 from ..progress import Progress
 from .calling import as_list, call_each, introduce
-from .feeding import Examples, Made, one_batch, opened
+from .feeding import Examples, Made, no_batch, one_batch, opened
 from .refused import check_batch, check_examples, refuse_beside_made
 from .state import Averages
 from .warned import about_range
@@ -28,7 +27,7 @@ def evaluate(
     callbacks   their methods on_test_* are called
     """
     x, y, sample_weight, batch_size, _ = opened(x, y, sample_weight, batch_size)
-    batch_size, steps = whole_number(batch_size, "batch_size"), _steps(steps)
+    batch_size, steps = whole_number(batch_size, "batch_size"), whole_number_or_none(steps, "steps")
     if makes_batches(x):
         refuse_beside_made(x, y=y, sample_weight=sample_weight)
         feed = Made(model, x, steps)
@@ -37,11 +36,10 @@ def evaluate(
         about_range(model, feed.x)
     callbacks = as_list(callbacks)
     introduce(callbacks, model, verbose, 1, feed.number_of_batches)
-    averages = Averages(model, model.metrics)
     title = "Evaluating" if verbose else None
-    results = measure(model, model, feed.in_turn(feed.x, steps), averages, feed.total(), title, callbacks)
-    if not averages.totals:
-        raise DataError("x has made no batch; expected at least one (x, y). Is the generator used up? Make a new one.")
+    results = measure(model, model, feed.in_turn(feed.x), feed.total(), title, callbacks)
+    if not results:
+        raise no_batch()
     if verbose:
         print("  ".join(f"{name} {value:.4f}" for name, value in results.items()), flush=True)
     return returned(results, return_dict)
@@ -56,7 +54,7 @@ def predict(model, x, batch_size=32, verbose=1, steps=None, callbacks=None):
     callbacks   their methods on_predict_* are called
     """
     x, _, _, batch_size, _ = opened(x, None, None, batch_size)
-    batch_size, steps = whole_number(batch_size, "batch_size"), _steps(steps)
+    batch_size, steps = whole_number(batch_size, "batch_size"), whole_number_or_none(steps, "steps")
     if makes_batches(x):
         feed = Made(model, x, steps, has_labels=False)
     else:
@@ -67,13 +65,17 @@ def predict(model, x, batch_size=32, verbose=1, steps=None, callbacks=None):
     model.stop_predicting, title = False, "Predicting" if verbose in (1, "auto") else None
     call_each(callbacks, "on_predict_begin", {})
     # A callback is shown the outputs of each batch, and may stop after any of them: so the examples come in order.
-    batches, found, done = feed.in_turn(feed.x, steps, in_their_order=bool(callbacks)), None, 0
+    batches, done = feed.in_turn(feed.x, in_their_order=bool(callbacks)), 0
+    places, parts = None, []  # the outputs in the places of their examples; or, where places are unknown, in turn
     with Progress(title or "Predicting", feed.total(), enabled=title is not None) as bar:
         for number, batch in enumerate(batches):
             call_each(callbacks, "on_predict_batch_begin", number, {})
             y = model.forward(model.input_structure.packed(batch.examples), gradients="none")
             arrays = model.output_structure.flat(y, "outputs")
-            found = collected(found, batch.positions, arrays, feed.total()) if feed.x else [*(found or ()), arrays]
+            if batch.positions is None:
+                parts.append(arrays)
+            else:
+                places = collected(places, batch.positions, arrays, feed.total())
             done += batch.count
             call_each(callbacks, "on_predict_batch_end", number, {"outputs": y})
             if model.stop_predicting:
@@ -81,16 +83,15 @@ def predict(model, x, batch_size=32, verbose=1, steps=None, callbacks=None):
             bar.advance(batch.count)
     call_each(callbacks, "on_predict_end", {})
     if not done:
-        raise DataError("x has made no batch; expected at least one. Is the generator used up? Make a new one.")
-    found = found if feed.x else tuple(map(np.concatenate, zip(*found)))
-    return model.output_structure.packed(tuple(each[:done] for each in found))
+        raise no_batch()
+    found = map(np.concatenate, zip(*parts)) if places is None else [each[:done] for each in places]
+    return model.output_structure.packed(tuple(found))
 
 
 def test_on_batch(model, x, y=None, sample_weight=None, return_dict=False):
     """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
     batch = one_batch(model, *check_batch(model, x, y, sample_weight))
-    averages = Averages(model, model.metrics)
-    return returned(measure(model, model, [batch], averages), return_dict)
+    return returned(measure(model, model, [batch]), return_dict)
 
 
 def predict_on_batch(model, x):
@@ -102,14 +103,15 @@ def predict_on_batch(model, x):
 test_on_batch.__test__ = False  # type: ignore[attr-defined]  # no test for pytest
 
 
-def measure(model, part, batches, averages, total=None, title=None, callbacks=()):
-    """Return the loss and the metrics of the model on these `feeding.Batch`es, by name. Nothing is updated.
+def measure(model, part, batches, total=None, title=None, callbacks=()):
+    """Return the loss and the metrics of the model on these `feeding.Batch`es, by name; {} if there is none. Nothing is
+    updated.
 
     part    the trained end of the model whose beginning has been run before, or the model itself
     total   the number of examples, if it is known, and `title`, the words before it: for the progress bar
     """
-    averages.reset()
-    model.stop_evaluating, logs, penalty = False, {}, regularizers.penalty(part.layers)
+    averages = Averages(model, model.metrics)
+    model.stop_evaluating, penalty = False, regularizers.penalty(part.layers)
     call_each(callbacks, "on_test_begin", {})
     with Progress(title or "Evaluating", total, enabled=title is not None) as bar:
         for number, batch in enumerate(batches):
@@ -125,7 +127,7 @@ def measure(model, part, batches, averages, total=None, title=None, callbacks=()
             bar.advance(batch.count)
     logs = averages.results()
     call_each(callbacks, "on_test_end", logs)
-    return logs
+    return logs if averages.totals else {}
 
 
 def returned(results, return_dict):
@@ -134,7 +136,3 @@ def returned(results, return_dict):
         return results
     values = list(results.values())
     return values if len(values) > 1 else values[0]
-
-
-def _steps(steps):
-    return None if steps is None else whole_number(steps, "steps")

@@ -26,12 +26,13 @@ class TrainingState:
     moved           the names of the layers that have been trainable in some epoch
     log_names       the names of the numbers that an epoch will have, as far as they are known
     logs            the numbers of the last epoch
-    task            a function without arguments that describes the data and options; only a checkpoint calls it
+    given           what `fit` was given: (the checked data, a `refused.Task`; the options, a text). Only a checkpoint
+                    asks for it
     """
 
-    def __init__(self, epoch, generator, averages, callbacks, task, has_validation=False):
+    def __init__(self, epoch, generator, averages, callbacks, given, has_validation=False):
         self.epoch, self.generator, self.averages = epoch, generator, averages
-        self.callbacks, self.task = callbacks, task
+        self.callbacks, self.given = callbacks, given
         self.history = next((each for each in callbacks if isinstance(each, History)), None) or History()
         self.finished, self.moved, self.logs = False, set(), {}
         names, added = averages.names(), added_logs(callbacks)

@@ -15,7 +15,7 @@ from minitl.course.study.network import CUTTABLE, network
 from minitl.course.study.transfer_study import BASE, TREATMENTS, Job, Result
 from minitl.errors import ArgumentError, DivergedError, MissingExtraError
 from minitl.models import load_model
-from minitl.training.recovery.backup import sources_digest
+from minitl.training.recovery.conditions import sources_digest
 
 CLASSES = 5
 

@@ -34,7 +34,7 @@ from minitl.training import (
     ReduceLROnPlateau,
     loop,
 )
-from minitl.training.recovery import backup
+from minitl.training.recovery import conditions
 from minitl.training.recovery.checkpoints import CheckpointFolder
 
 
@@ -254,8 +254,8 @@ def test_what_has_changed_is_named(tmp_path, whole, monkeypatch, capsys):
     with pytest.raises(CheckpointError, match="something has changed: training data .* start anew .*despite_changes"):
         train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
     monkeypatch.setattr(resumable, "examples", ordinary)
-    monkeypatch.setattr(backup.parallel, "threads", lambda: 7)
-    monkeypatch.setattr(backup, "_code_digest", lambda: "other code")
+    monkeypatch.setattr(conditions.parallel, "threads", lambda: 7)
+    monkeypatch.setattr(conditions, "_code_digest", lambda: "other code")
     with pytest.raises(CheckpointError, match=r"changed: code \(.*, now other code\); threads \(\d+, now 7\)"):
         train(tmp_path / "run", callbacks=[Stop(99, power_cut)])
     result = train(tmp_path / "run", callbacks=[Stop(99, power_cut)], despite_changes=True)[0]

@@ -11,9 +11,9 @@ import pytest
 
 import minitl
 from minitl import metrics, optimizers, training
-from minitl.errors import ArgumentError, CheckpointError, DataError, MinitlError
+from minitl.errors import ArgumentError, CheckpointError, DataError, MinitlError, NotHereError
 from minitl.files import locks
-from minitl.layers import BatchNormalization, Dense, Input
+from minitl.layers import BatchNormalization, Dense, Input, Layer
 from minitl.losses import Loss, MeanSquaredError, SparseCategoricalCrossentropy
 from minitl.models import Model, Sequential
 from minitl.training import (
@@ -644,3 +644,59 @@ def test_a_loss_that_keeps_an_array_is_resumed(tmp_path):
 def test_the_folder_of_a_table_is_not_made(tmp_path):
     refused([CSVLogger(tmp_path / "no" / "log.csv")], CheckpointError, "cannot be written .*filename")
     assert os.listdir(tmp_path) == []
+
+
+NAMES_NOT_HERE = [
+    (lambda: minitl.activations, "Dense\\(8, activation='relu'\\)"),
+    (lambda: minitl.ops, "On arrays use NumPy"),
+    (lambda: minitl.backend, "optimizer.learning_rate = 0.01"),
+    (lambda: minitl.Loss, "It is minitl.losses.Loss"),
+    (lambda: small().trainable_variables, "model.trainable_weights"),
+]
+
+
+@pytest.mark.parametrize("use, advice", NAMES_NOT_HERE)
+def test_a_name_that_is_not_here_says_what_to_write(use, advice):
+    with pytest.raises((AttributeError, NotHereError), match=advice):
+        use()
+
+
+def test_preprocessing_is_there_without_an_import_of_its_own():
+    assert minitl.preprocessing.image.ImageDataGenerator is not None
+
+
+def test_the_advice_about_base_classes_is_true():
+    for name in "Loss", "Metric", "Optimizer", "Initializer", "Regularizer":
+        with pytest.raises(NotHereError) as error:
+            getattr(minitl, name)
+        package = str(error.value).split("minitl.")[-1].split(".")[0]
+        assert isinstance(getattr(getattr(minitl, package), name), type)
+
+
+class Linear(Layer):
+    """x @ w, whose `build` is written as for Keras."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(name="w", shape=(input_shape[-1], 2), initializer="ones")
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 2)
+
+    def forward(self, x, training=False):
+        self.accept(x.shape)
+        self.remember(x)
+        return x @ self.w
+
+    def backward(self, grad):
+        (x,) = self.remembered()
+        if self.trainable:
+            self.gradients["w"] = x.T @ grad
+        return grad @ self.w.T
+
+
+def test_add_weight_returns_the_parameter():
+    layer = Linear()
+    model = Sequential([Input((4,)), layer])
+    model.compile("sgd", "mse")
+    model.fit(X, np.full((8, 2), 3.0, np.float32), verbose=0)
+    assert layer.w is layer.weights[0] and (layer.w != 1).any()

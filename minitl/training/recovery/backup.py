@@ -13,28 +13,22 @@ Besides the program and its data, a training depends on five things:
 
 A checkpoint holds these, the history so far, and which layers are trainable. The training goes on from the newest
 checkpoint: batches that were done after it are computed again. Frozen layers are not saved. Their digests are saved and
-compared instead, and so are the conditions of the training: its data and options, the code and the machine.
+compared instead, and so are the conditions of the training: its data and options, the code and the machine. Read next:
+`conditions`.
 """
 
-import hashlib
-import json
 import os
-import platform
 import time
-from pathlib import Path
-
-import numpy as np
 
 from ... import randomness
 from ...arguments import whole_number
-from ...data.batches import Converted
 from ...errors import ArgumentError, CheckpointError
-from ...kernels import parallel
 from ...optimizers import Optimizer
 from ..callbacks import Callback
 from ..compiled import losses_of
 from ..monitors import moving_layers
 from .checkpoints import CheckpointFolder
+from .conditions import conditions, weights_digest
 
 
 class BackupAndRestore(Callback):
@@ -83,7 +77,7 @@ class BackupAndRestore(Callback):
             )
         self.batches, self.last_saved = 0, time.monotonic()
         self.all_conditions = {**conditions(self.model, self.state), **(self.conditions or {})}
-        self.digests = {layer.name: _digest(layer) for layer in self.model.layers if layer.weight_names}
+        self.digests = {layer.name: weights_digest(layer) for layer in self.model.layers if layer.weight_names}
         folder = CheckpointFolder(self.backup_dir)
         try:
             content = folder.newest()
@@ -257,87 +251,6 @@ def _restore(content, model, state):
 def _layer_generators(model):
     """Return {layer name: random generator} of the layers that have one, such as Dropout."""
     return {layer.name: layer.generator for layer in model.layers if hasattr(layer, "generator")}
-
-
-def conditions(model, state):
-    """Return {name: value} of all that must not change before a training continues, or its result would differ."""
-    layers = [[layer.name, type(layer).__name__, layer.get_config()] for layer in model.layers]
-    for _, _, config in layers:
-        config.pop("trainable", None)  # this is part of the checkpoint, because a callback may change it
-    return {
-        **state.task(),
-        "layers": _short(json.dumps(layers, default=repr)),
-        "optimizer": _description(model.optimizer),
-        "callbacks": [type(callback).__name__ for callback in state.callbacks],
-        "loss": _description(model.loss),
-        "code": _code_digest(),
-        "NumPy": np.__version__,
-        "threads": parallel.threads(),
-        "machine": f"{platform.system()} {platform.machine()} {platform.processor()}".strip(),
-    }
-
-
-def sources_digest(sources):
-    """Return a digest of a tuple of arrays and streams: a text that changes whenever the data changes. `sources` and
-    its members may be None, for no data."""
-    return " ".join("none" if each is None else _source_digest(each) for each in sources or ())
-
-
-def _source_digest(x):
-    if isinstance(x, Converted):
-        x = x.array
-    if not isinstance(x, np.ndarray):
-        if not hasattr(x, "digest"):
-            raise ArgumentError(
-                f"BackupAndRestore: the stream {type(x).__name__} has no digest, a text that changes whenever the "
-                "examples change. Without it, a training cannot go on safely."
-            )
-        return x.digest
-    return _short(f"{x.dtype.str} {x.shape}".encode(), np.ascontiguousarray(x).data.cast("B") if x.size else b"")
-
-
-def _description(thing):
-    """Return the class and the settings of a loss or optimizer as text.
-
-    An object that JSON cannot hold, such as a schedule, is described by its class and settings as well. Attributes that
-    the object lists in `working_state` or `remembers` are not settings. Arrays are not settings either: they are what a
-    `forward` has left, and whether they exist depends on what ran before.
-    """
-    return json.dumps([type(thing).__name__, _settings(thing)], sort_keys=True, default=_class_and_settings)
-
-
-def _settings(thing):
-    changing = {*getattr(thing, "working_state", ()), *getattr(thing, "remembers", ())}
-    attributes = getattr(thing, "__dict__", {})
-    return {name: value for name, value in attributes.items() if not (name in changing or _holds_array(value))}
-
-
-def _holds_array(value):
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return isinstance(value, np.ndarray) or any(_holds_array(part) for part in parts)
-
-
-def _class_and_settings(thing):
-    name = getattr(thing, "__qualname__", type(thing).__name__)
-    return [name, _settings(thing)]
-
-
-def _code_digest():
-    """Return a digest of minitl's own source code. The smallest change in a kernel can change the result."""
-    root = Path(__file__).resolve().parents[2]
-    files = sorted(root.rglob("*.py"))
-    return _short(*(part for path in files for part in (path.relative_to(root).as_posix().encode(), path.read_bytes())))
-
-
-def _digest(layer):
-    return _short(*(np.ascontiguousarray(getattr(layer, name)).data.cast("B") for name in layer.weight_names))
-
-
-def _short(*parts):
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode() if isinstance(part, str) else part)
-    return digest.hexdigest()[:16]
 
 
 def _shown(value):
