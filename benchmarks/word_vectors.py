@@ -1,6 +1,6 @@
 """Vectors of words: random ones, GloVe's as they are, and GloVe's that go on learning, for more and more texts.
 
-    python -m benchmarks.word_vectors rt-polarity.all        (a text a line, "0 ..." or "1 ..."; about ten minutes)
+    python -m benchmarks.word_vectors rt-polarity.all        (a text a line, "0 ..." or "1 ..."; about 5 minutes a seed)
 
 The comparison of Kim 2014 (Convolutional Neural Networks for Sentence Classification, table 2) on the movie reviews of
 Pang & Lee 2005, with vectors of 50 numbers instead of 300. The network is Kim's: filters over 3, 4 and 5 words, the
