@@ -13,7 +13,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from .arguments import NotHere, call_text, is_number, keras_arguments
+from .configured import Configured, from_data
 from .errors import ArgumentError, ShapeError
+from .not_here import missing
 from .randomness import generator
 
 _skip_drawing = False
@@ -31,7 +33,7 @@ def fans(shape):
     return receptive_field * shape[-2], receptive_field * shape[-1]
 
 
-class Initializer:
+class Initializer(Configured):
     """The base of all initializers: called with a shape, it returns a new array.
 
     With a `seed` the numbers are the same every time.
@@ -68,37 +70,122 @@ class Ones(Initializer):
         return np.ones(shape, dtype)
 
 
-class GlorotUniform(Initializer):
+class Constant(Initializer):
+    """An array that holds `value`: a number, or an array of the parameter's shape."""
+
+    def __init__(self, value=0.0):
+        super().__init__()
+        if np.asarray(value).dtype.kind not in "biuf":
+            raise ArgumentError(f"value is {value!r:.80}; expected a number, or an array of numbers.")
+        self.value = value
+
+    def draw(self, shape, dtype, rng):
+        """Return the value, once for each number."""
+        if np.ndim(self.value) and np.shape(self.value) != shape:
+            raise ShapeError(f"the initializer's value has shape {np.shape(self.value)}; the parameter has {shape}.")
+        return np.full(shape, self.value, dtype)
+
+
+class Identity(Initializer):
+    """The matrix with `gain` on its diagonal and 0 elsewhere: it hands a vector on as it is."""
+
+    def __init__(self, gain=1.0):
+        super().__init__()
+        if not is_number(gain):
+            raise ArgumentError(f"gain is {gain!r}; expected a number.")
+        self.gain = gain
+
+    def draw(self, shape, dtype, rng):
+        """Return the matrix."""
+        if len(shape) != 2:
+            raise ShapeError(f"the initializer 'identity' got the shape {shape}; expected a matrix, with two axes.")
+        return np.asarray(self.gain * np.eye(*shape), dtype)
+
+
+class VarianceScaling(Initializer):
+    """Random numbers of the variance scale / fan.
+
+    mode           which fan: "fan_in", "fan_out", or "fan_avg", the mean of both
+    distribution   "uniform": in +-sqrt(3 variance). "truncated_normal": drawn again beyond two standard deviations.
+                   "untruncated_normal"
+    """
+
+    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+        super().__init__(seed)
+        if not (is_number(scale) and scale > 0):
+            raise ArgumentError(f"scale is {scale!r}; expected a number above 0.")
+        if mode not in MODES:
+            raise ArgumentError(f"mode is {mode!r}; expected one of {', '.join(MODES)}.")
+        if distribution not in DISTRIBUTIONS:
+            raise ArgumentError(f"distribution is {distribution!r}; expected one of {', '.join(DISTRIBUTIONS)}.")
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+
+    def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
+        variance = self.scale / max(1, MODES[self.mode](*fans(shape)))
+        if self.distribution == "uniform":
+            return _uniform(shape, dtype, rng, math.sqrt(3 * variance))
+        if self.distribution == "untruncated_normal":
+            return rng.standard_normal(shape, dtype) * dtype.type(math.sqrt(variance))
+        return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(variance) / WITHIN_TWO)
+
+
+MODES = {"fan_in": lambda i, o: i, "fan_out": lambda i, o: o, "fan_avg": lambda i, o: (i + o) / 2}
+DISTRIBUTIONS = "truncated_normal", "untruncated_normal", "uniform", "normal"
+WITHIN_TWO = 0.87962566103423978  # the standard deviation of a standard normal that is cut off at +-2
+
+
+class _Scaled(VarianceScaling):
+    """The base of the versions of `VarianceScaling` with a name of their own."""
+
+    rule: tuple = ()  # scale, mode, distribution
+
+    def __init__(self, seed=None):
+        super().__init__(*self.rule, seed)
+
+
+class GlorotUniform(_Scaled):
     """Uniform numbers in +-sqrt(6 / (fan_in + fan_out)): Keras's default.
 
     Their variance is 2 / (fan_in + fan_out), a compromise between the forward and the backward sum. Glorot & Bengio
     2010, equation 16.
     """
 
-    def draw(self, shape, dtype, rng):
-        """Return random numbers of `rng`."""
-        return _uniform(shape, dtype, rng, math.sqrt(6 / sum(fans(shape))))
+    rule = 1.0, "fan_avg", "uniform"
 
 
-class HeUniform(Initializer):
+class GlorotNormal(_Scaled):
+    """Normal numbers of variance 2 / (fan_in + fan_out), cut off at two standard deviations. Glorot & Bengio 2010."""
+
+    rule = 1.0, "fan_avg", "truncated_normal"
+
+
+class HeUniform(_Scaled):
     """Uniform numbers in +-sqrt(6 / fan_in).
 
     Their variance is 2 / fan_in, twice 1 / fan_in, because ReLU sets about half of the terms to 0. He et al. 2015,
     equation 10.
     """
 
-    def draw(self, shape, dtype, rng):
-        """Return random numbers of `rng`."""
-        return _uniform(shape, dtype, rng, math.sqrt(6 / fans(shape)[0]))
+    rule = 2.0, "fan_in", "uniform"
 
 
-class HeNormal(Initializer):
+class HeNormal(_Scaled):
     """Normal numbers of variance 2 / fan_in, drawn again beyond two standard deviations as in Keras. He et al. 2015."""
 
-    def draw(self, shape, dtype, rng):
-        """Return random numbers of `rng`."""
-        # A standard normal that is cut off at +-2 has a standard deviation of 0.8796, so divide by that.
-        return _truncated_normal(shape, dtype, rng) * dtype.type(math.sqrt(2 / fans(shape)[0]) / 0.87962566103423978)
+    rule = 2.0, "fan_in", "truncated_normal"
+
+
+class LecunUniform(_Scaled):
+    """Uniform numbers in +-sqrt(3 / fan_in), of variance 1 / fan_in. LeCun et al. 1998."""
+
+    rule = 1.0, "fan_in", "uniform"
+
+
+class LecunNormal(_Scaled):
+    """Normal numbers of variance 1 / fan_in, drawn again beyond two standard deviations: the right ones for 'selu'."""
+
+    rule = 1.0, "fan_in", "truncated_normal"
 
 
 class RandomUniform(Initializer):
@@ -135,6 +222,14 @@ class RandomNormal(Initializer):
         values *= self.stddev
         values += self.mean
         return values
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal numbers, with those drawn again that are more than two standard deviations from the mean."""
+
+    def draw(self, shape, dtype, rng):
+        """Return random numbers of `rng`."""
+        return _truncated_normal(shape, dtype, rng) * dtype.type(self.stddev) + dtype.type(self.mean)
 
 
 class Orthogonal(Initializer):
@@ -213,26 +308,40 @@ def _truncated_normal(shape, dtype, rng):
 
 INITIALIZERS = {
     "bilinear": Bilinear,
+    "constant": Constant,
+    "glorot_normal": GlorotNormal,
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,
     "he_uniform": HeUniform,
+    "identity": Identity,
+    "lecun_normal": LecunNormal,
+    "lecun_uniform": LecunUniform,
     "normal": RandomNormal,
     "ones": Ones,
     "orthogonal": Orthogonal,
     "random_normal": RandomNormal,
     "random_uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal,
     "uniform": RandomUniform,
+    "variance_scaling": VarianceScaling,
     "zeros": Zeros,
 }
+CLASSES = {each.__name__: each for each in INITIALIZERS.values()}
+CLASSES |= {f"{name}Initializer": CLASSES[name] for name in ("Identity", "Orthogonal")}  # Keras 1's names
 
 
 def get(initializer, argument="initializer"):
-    """Return the `Initializer` that Keras calls by this name. A function or an initializer is returned as it is.
+    """Return the `Initializer` that Keras calls by this name, or that data of `get_config` describe. An array stands
+    for its `Constant`. A function or an initializer is returned as it is.
 
     Raises ArgumentError, which names the `argument`, for anything else.
     """
-    if isinstance(initializer, str) and initializer in INITIALIZERS:
-        return INITIALIZERS[initializer]()
+    if isinstance(initializer, str) and initializer in {**INITIALIZERS, **CLASSES}:
+        return {**INITIALIZERS, **CLASSES}[initializer]()
+    if isinstance(initializer, dict):
+        return from_data(initializer, CLASSES, argument)
+    if isinstance(initializer, np.ndarray):
+        return Constant(initializer)
     if callable(initializer) and not isinstance(initializer, type):
         return initializer
     raise ArgumentError(f"{argument} is {initializer!r}; expected one of {', '.join(INITIALIZERS)}, or an Initializer.")
@@ -256,3 +365,8 @@ def weights_will_be_loaded():
         yield
     finally:
         _skip_drawing = before
+
+
+def __getattr__(name):
+    """Raise an error that says what to write in the place of a name that is not here."""
+    raise missing(__name__, name, ["get", *CLASSES])

@@ -1,0 +1,124 @@
+"""Runs Keras's test files on minitl, case by case.
+
+    pass              the assertions of Keras hold
+    fail              minitl gives another answer
+    refused clearly   minitl says that it does not have this, or does not take it: one of its own errors
+    refused unclearly any other error
+"""
+
+import contextlib
+import io
+import os
+import signal
+import traceback
+import unittest
+import warnings
+from collections import Counter
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import keras
+import pytest
+
+import minitl
+from minitl.errors import MinitlError
+
+from . import files, names
+from .case import KerasTestCase
+
+RESULTS = PASS, FAIL, CLEAR, UNCLEAR = "pass", "fail", "refused clearly", "refused unclearly"
+
+
+class Case(NamedTuple):
+    """One case: its file, class and name, its result, and the error."""
+
+    file: str
+    name: str
+    result: str
+    error: str = ""
+    where: str = ""
+
+    @property
+    def full_name(self):
+        return f"{self.file}::{self.name}"
+
+
+def run_file(path):
+    """Return the `Case`s of a test file, without those that Keras itself skips on PyTorch."""
+    namespace = names.load(path)
+    found = []
+    for cls in list(namespace.values()):
+        if not (isinstance(cls, type) and issubclass(cls, KerasTestCase) and cls.__module__ == namespace["__name__"]):
+            continue
+        for name in unittest.defaultTestLoader.getTestCaseNames(cls):
+            if not is_skipped(cls) and not is_skipped(getattr(cls, name)):
+                outcome = run_case(cls, name)
+                if outcome is not None:
+                    found.append(Case(path, f"{cls.__name__}.{name}", *outcome))
+    return found
+
+
+def _too_long(*args):
+    raise TimeoutError("more than 5 s")
+
+
+def is_skipped(thing):
+    """Return whether a class or a test has a mark that skips it."""
+    marks = getattr(thing, "pytestmark", [])
+    return getattr(thing, "__unittest_skip__", False) or any(
+        mark.name == "skip" or (mark.name == "skipif" and mark.args[0]) for mark in marks
+    )
+
+
+def run_case(cls, name):
+    """Return (result, error) of one case; None if it skips itself."""
+    test = cls(name)
+    keras.utils.set_random_seed(1)
+    minitl.set_random_seed(1)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            signal.signal(signal.SIGALRM, _too_long)
+            signal.alarm(5)
+            try:
+                test.setUp()
+                getattr(test, name)()
+                test.tearDown()
+            finally:
+                signal.alarm(0)
+                test.doCleanups()
+    except (unittest.SkipTest, pytest.skip.Exception):
+        return None
+    except MinitlError as error:
+        return outcome(CLEAR, error)
+    except (AssertionError, pytest.fail.Exception) as error:
+        return outcome(FAIL, error)
+    except Exception as error:
+        return outcome(UNCLEAR, error)
+    return (PASS,)
+
+
+def outcome(result, error):
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " <- ".join(f"{os.path.basename(f.filename)}:{f.lineno}" for f in frames[:-8:-1])
+    return result, f"{type(error).__name__}: {error}", where
+
+
+def table(cases):
+    """Return the table of results by file as text."""
+    by_file = {}
+    for case in cases:
+        by_file.setdefault(case.file, Counter())[case.result] += 1
+    rows = [f"{'file':72}{'cases':>7}{'pass':>7}{'fail':>7}{'clear':>7}{'unclear':>9}"]
+    for file, count in [*by_file.items(), ("all", Counter(case.result for case in cases))]:
+        numbers = [sum(count.values()), *(count[each] for each in RESULTS)]
+        rows.append(f"{file:72}" + "".join(f"{n:{w}}" for n, w in zip(numbers, (7, 7, 7, 7, 9))))
+    return "\n".join(rows)
+
+
+def aside(case):
+    """Return the reason why a case is set aside; None if it counts."""
+    for reason, patterns in files.SET_ASIDE.items():
+        if any(fnmatchcase(case.full_name, pattern) for pattern in patterns):
+            return reason
+    return None
