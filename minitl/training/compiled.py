@@ -52,6 +52,10 @@ def _loss(given):
     loss = losses.get(given)
     advice = "A loss defines forward(y_true, y_pred, sample_weight=None) and backward(): course/add_your_own.md."
     refuse_methods(loss, ("call",), advice)
+    if getattr(loss, "reduction", "sum") is None:
+        raise ArgumentError(
+            "the loss has reduction=None, so it gives a number for each prediction; training needs one: leave it out."
+        )
     for name in "forward", "backward":
         if getattr(type(loss), name, None) is getattr(losses.Loss, name):
             raise ArgumentError(f"class {type(loss).__name__} has no {name}(). {advice}")

@@ -9,6 +9,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from absl.testing import parameterized
@@ -87,12 +88,15 @@ class KerasTestCase(parameterized.TestCase):
 
     @contextlib.contextmanager
     def _raises(self, kind, words):
+        seen = SimpleNamespace(exception=None)
         try:
-            yield
+            yield seen
         except MinitlError as error:
+            seen.exception = error
             if isinstance(error, NotHereError) or "minitl" in str(error):
                 raise
         except kind as error:
+            seen.exception = error
             if words is not None:
                 self.assertRegex(str(error), words)
         else:

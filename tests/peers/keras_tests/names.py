@@ -200,6 +200,13 @@ def _optimizers():
     return {name: type(name, (Moves, known[name]), {}) for name in is_one}
 
 
+def _metrics():
+    """Return {name: metric with the private attributes that Keras's tests look at}."""
+    known = {name: getattr(minitl.metrics, name) for name in minitl.metrics.__all__}
+    is_one = [name for name, each in known.items() if isinstance(each, type)]
+    return {name: type(name, (known[name],), {"_dtype": "float32"}) for name in is_one}
+
+
 def _registered(*args, **kwargs):
     """Return a decorator that leaves a class as it is: minitl is given classes by custom_objects."""
     return lambda each: each
@@ -215,6 +222,7 @@ def _packages():
 
     found = {name: Package(name) for name in PLACES}
     found["optimizers"] = Package("optimizers", **_optimizers())
+    found["metrics"] = Package("metrics", **_metrics())
     found["saving"] = Package("saving", register_keras_serializable=_registered)
     found["ops"], found["random"], found["tree"] = (Arithmetic(getattr(keras, n)) for n in ("ops", "random", "tree"))
     found["backend"] = Arithmetic(
