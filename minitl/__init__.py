@@ -13,6 +13,7 @@ back. Then read any layer, best `minitl.layers.dense` first.
 """
 
 from . import (
+    activations,
     applications,
     callbacks,
     data,
@@ -44,6 +45,7 @@ __all__ = [
     "Layer",
     "Model",
     "Sequential",
+    "activations",
     "applications",
     "callbacks",
     "data",

@@ -6,6 +6,7 @@ import numpy as np
 
 from .arguments import constructor_settings
 from .errors import ArgumentError
+from .not_here import no_attribute
 
 
 class Configured:
@@ -19,6 +20,10 @@ class Configured:
     def from_config(cls, config):
         """Return an object with the arguments of `get_config`."""
         return cls(**config)
+
+    def __getattr__(self, name):
+        """Raise an error for an attribute that is not here; for one of Keras it says what to write."""
+        raise no_attribute(self, name)
 
 
 def plain(value):

@@ -22,6 +22,7 @@ import numpy as np
 from .. import regularizers
 from ..arguments import refuse_methods, sizes, truth_value
 from ..errors import ArgumentError, GraphError, ShapeError
+from ..not_here import no_attribute
 from . import masking
 from .names import check_name, snake_case
 from .on_arrays import compute
@@ -280,6 +281,10 @@ class Layer(Parameters):
     def from_config(cls, config):
         """Return a layer with the arguments of `get_config`. Keras's own are read by `load_model`."""
         return cls(**config)
+
+    def __getattr__(self, name):
+        """Raise an error for an attribute that is not here; for one of Keras it says what to write."""
+        raise no_attribute(self, name)
 
     @property
     def input_shape(self):

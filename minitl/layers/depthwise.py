@@ -17,7 +17,7 @@ from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.depthwise import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
 from ..kernels.geometry import spanned
 from ..terminal import counted
-from .activations import activated, activation_functions
+from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .convolutional import check_padding, windowed_shape
 
@@ -51,7 +51,7 @@ class _Depthwise(Layer):
                 f"strides is {self.strides} and dilation_rate is {self.dilation_rate}; expected one of them to be 1. "
                 "Put the stride into a layer before or behind this one."
             )
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.depthwise_initializer = initializers.checked(depthwise_initializer, "depthwise_initializer")

@@ -17,7 +17,7 @@ def compute(layer, inputs, by_name):
     """
     several = isinstance(inputs, (list, tuple)) and (layer.merges or layer.takes_several)
     several = several and not all(np.ndim(each) == 0 for each in inputs)
-    arrays = [_array(layer, each) for each in inputs] if several else _array(layer, inputs)
+    arrays = [as_array(each, layer) for each in inputs] if several else as_array(inputs, layer)
     training = bool(by_name.pop("training", None))
     given = {name: value for name, value in by_name.items() if value is not None}
     known = [*layer.keyword_inputs, *mask_names(layer, len(arrays) if several else 1), *layer.call_options]
@@ -36,16 +36,16 @@ def compute(layer, inputs, by_name):
     return layer.forward(arrays, training=training, **given)
 
 
-def _array(layer, given):
-    """Return an array of numbers; float32 for float64."""
+def as_array(given, layer=None):
+    """Return an array of numbers; float32 for float64. Raises DataError, which names the layer, for anything else."""
     try:
         array = np.asarray(given)
     except ValueError:  # lists of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
+        called = "the model" if layer is None else f"layer '{layer.name}'"
         raise DataError(
-            f"layer '{layer.name}' was called on {type(given).__name__}; expected the output of another layer, or an "
-            "array of numbers."
+            f"{called} was called on {type(given).__name__}; expected the output of a layer, or an array of numbers."
         )
     return array.astype(np.float32) if array.dtype == np.float64 else array
 

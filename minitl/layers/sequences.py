@@ -18,7 +18,7 @@ from ..kernels.geometry import spanned
 from ..kernels.precision import as_float
 from ..kernels.products import sums
 from ..terminal import counted
-from .activations import activated, activation_functions
+from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .convolutional import check_padding, windowed_shape
 from .masking import checked_mask
@@ -76,7 +76,7 @@ class Conv1D(_OfSequences):
                 f"strides is {self.strides} and dilation_rate is {self.dilation_rate}; expected one of them to be 1. "
                 "Put the stride into a layer before or behind this one."
             )
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")

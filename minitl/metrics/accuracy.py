@@ -80,6 +80,8 @@ class SparseTopKCategoricalAccuracy(Metric):
         super().__init__(name=name)
         self.k = whole_number(k, "k")
 
+    from_sorted_ids = False  # predictions are scores here, never the numbers of the best classes
+
     def score(self, y_true, y_pred):
         """Return whether fewer than k outputs are larger than that of the labelled class."""
         classes = y_true.reshape(y_pred.shape[:-1]).astype(np.int64)[..., None]

@@ -41,6 +41,11 @@ class _Counts(Metric):
         """Return the counts that the metric is made from, as arrays with a number for each threshold."""
         return [self.counts[row] for row in self.rows]
 
+    true_positives = property(lambda self: self.counts[0])
+    false_positives = property(lambda self: self.counts[1])
+    true_negatives = property(lambda self: self.counts[2])
+    false_negatives = property(lambda self: self.counts[3])
+
     def reset(self):
         """Forget all batches."""
         self.counts = np.zeros((4, len(self.limits)))  # of TP, FP, TN, FN, for each threshold
@@ -65,10 +70,10 @@ class _Counts(Metric):
                 f"metric '{self.name}' expected outputs from 0 to 1, found {y_pred.min():.3g} to {y_pred.max():.3g}. "
                 "End the model with a sigmoid or a softmax."
             )
-        if self.class_id is not None and self.class_id >= y_pred.shape[-1]:
+        if self.class_id is not None and (y_pred.ndim < 2 or self.class_id >= y_pred.shape[-1]):
             raise DataError(
-                f"metric '{self.name}' has class_id={self.class_id}; the outputs {y_pred.shape} have the classes 0 to "
-                f"{y_pred.shape[-1] - 1}."
+                f"metric '{self.name}' has class_id={self.class_id}; expected outputs (N, classes) that "
+                f"have this class, found {y_pred.shape}."
             )
         weight = np.asarray(spread(1.0 if sample_weight is None else sample_weight, y_pred.shape, self.name), np.float64)
         if self.top_k is not None:  # all outputs but the k largest of a row are no's
@@ -195,6 +200,8 @@ class AUC(_Counts):
         if thresholds is not None and not (isinstance(thresholds, (list, tuple)) and all(map(is_number, thresholds))):
             raise ArgumentError(f"thresholds is {thresholds!r}; expected a list of numbers from 0 to 1.")
         steps = self.num_thresholds - 1
+        if thresholds is not None:
+            self.num_thresholds = len(thresholds) + 2
         between = [k / steps for k in range(1, steps)] if thresholds is None else sorted(thresholds)
         super().__init__([], name)
         self.thresholds = thresholds

@@ -83,12 +83,13 @@ class R2Score(Metric):
 
     class_aggregation   over several outputs: "uniform_average" their mean, "variance_weighted_average" weighted by the
                         variance of their labels, None a number for each
-    num_regressors      0; or how many inputs the predictions were made from: then R^2 is adjusted for them
+    num_regressors      0; or how many inputs p the predictions were made from: then R^2 is adjusted for them, to
+                        1 - (1 - R^2) (n - 1) / (n - p - 1). n counts all labels, of all outputs, as in Keras
     """
 
     name = "r2_score"
     larger_is_better = True
-    state = ("errors", "label_sums", "label_squares", "count", "batches")
+    state = ("errors", "label_sums", "label_squares", "count", "numbers")
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, class_aggregation="uniform_average", num_regressors=0, name=None):
@@ -104,7 +105,7 @@ class R2Score(Metric):
     def reset(self):
         """Forget all batches."""
         self.errors = self.label_sums = self.label_squares = np.zeros(())
-        self.count, self.batches = 0.0, 0
+        self.count, self.numbers = 0.0, 0
 
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch of labels and predictions (N, outputs)."""
@@ -116,7 +117,7 @@ class R2Score(Metric):
         self.errors = self.errors + (w * (t - p) ** 2).sum(axis=0)
         self.label_sums = self.label_sums + (w * t).sum(axis=0)
         self.label_squares = self.label_squares + (w * t * t).sum(axis=0)
-        self.count, self.batches = self.count + float(w.sum()), self.batches + len(t)
+        self.count, self.numbers = self.count + float(w.sum()), self.numbers + t.size
 
     def result(self):
         """Return R^2; 0 for an output whose labels do not vary. sum (t - mean)^2 = sum t^2 - (sum t)^2 / n."""
@@ -129,7 +130,7 @@ class R2Score(Metric):
             found = scores.mean()
         else:
             found = (scores * spread_of_labels).sum() / max(spread_of_labels.sum(), 1e-12)
-        n, regressors = self.batches, self.num_regressors
+        n, regressors = self.numbers, self.num_regressors
         if regressors and n > regressors + 1:
             found = 1 - (1 - found) * (n - 1) / (n - regressors - 1)
         return found if self.class_aggregation is None else float(found)

@@ -26,11 +26,13 @@ class FBetaScore(Metric):
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score"):
+        if not isinstance(beta, float):
+            raise ArgumentError(f"beta is {beta!r}; expected a number above 0, such as 2.0.")
         self.beta = number(beta, "beta", 1e-30, 1e15)
         if average not in (None, "micro", "macro", "weighted"):
             raise ArgumentError(f"average is {average!r}; expected None, 'micro', 'macro' or 'weighted'.")
         self.average = average
-        self.threshold = None if threshold is None else number(threshold, "threshold", 0, 1)
+        self.threshold = None if threshold is None else number(threshold, "threshold", 1e-30, 1)
         super().__init__(name=name)
 
     def reset(self):

@@ -6,7 +6,7 @@ import numpy as np
 from .. import losses
 from ..arguments import DTYPE, keras_arguments
 from ..losses.base import LAST_AXIS
-from .base import Metric
+from .base import Metric, spread
 
 
 class _OfLoss(Metric):
@@ -25,7 +25,7 @@ class _OfLoss(Metric):
 
     def score(self, y_true, y_pred):
         """Return the loss of each prediction."""
-        return self.loss_class(reduction=None, **self.settings()).forward(y_true, np.asarray(y_pred, np.float64))
+        return self.loss_class(reduction=None, **self.settings()).forward(y_true, np.asarray(y_pred, np.float32))
 
 
 class BinaryCrossentropy(_OfLoss):
@@ -60,13 +60,21 @@ class SparseCategoricalCrossentropy(_OfLoss):
 
     @keras_arguments(after="from_logits", axis=LAST_AXIS)
     @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None, from_logits=False):
+    def __init__(self, name=None, from_logits=False, ignore_class=None):
         super().__init__(name=name)
-        self.from_logits = from_logits
+        self.from_logits, self.ignore_class = from_logits, ignore_class
 
     def settings(self):
         """Return the arguments of the loss."""
-        return {"from_logits": self.from_logits}
+        return {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        """Add a batch. Labels of `ignore_class` do not count."""
+        if self.ignore_class is not None:
+            kept = np.asarray(y_true).reshape(np.shape(y_pred)[:-1]) != self.ignore_class
+            weight = spread(1.0 if sample_weight is None else sample_weight, kept.shape, self.name)
+            sample_weight = weight * kept
+        super().update(y_true, y_pred, sample_weight)
 
 
 class KLDivergence(_OfLoss):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import losses
 from ..arguments import DTYPE, keras_arguments
 from ..errors import ArgumentError
 from .base import Metric, spread
@@ -54,9 +55,6 @@ class MeanMetricWrapper(Metric):
     @classmethod
     def from_config(cls, config):
         """Return a metric with the arguments of `get_config`. The function must be one of `minitl.losses`."""
-        from .. import losses
-
-        fn = config["fn"] if callable(config["fn"]) else getattr(losses, config["fn"], None)
-        if fn is None:
-            raise ArgumentError(f"fn is {config['fn']!r}; expected the name of a function of minitl.losses.")
+        cls_of_name = losses.LOSSES.get(config["fn"]) if isinstance(config["fn"], str) else None
+        fn = config["fn"] if cls_of_name is None else getattr(losses, cls_of_name.names[0], config["fn"])
         return cls(**{**config, "fn": fn})

@@ -15,9 +15,12 @@ from ..files.writable import refuse_overwriting
 from ..graph.graph import Graph
 from ..graph.keras_config import keras_config
 from ..graph.keras_reading import tensors_of
-from ..graph.structure import Structure
+from ..graph.structure import Structure, flattened
 from ..graph.summary import summary_text
+from ..layers import SymbolicTensor
+from ..layers.on_arrays import as_array
 from ..losses import Loss
+from ..not_here import no_attribute
 from ..optimizers import Optimizer
 from ..training import History
 from ..weights.ledger import Ledger
@@ -57,13 +60,17 @@ class Model(Graph):
         super().__init__(inputs, outputs, name or "model")
 
     def __call__(self, tensor, training=None):
-        """Call this model's layers on `tensor`, one by one, and return the output. The graph stays flat: no model is
-        inside a model. A model with several inputs takes a list or dict of tensors. A second call uses the same layers
+        """Call this model's layers on `tensor`, one by one, and return the output. On arrays this is `forward`. On
+        symbolic tensors the graph stays flat: no model is inside a model. A model with several inputs takes a list or dict of tensors. A second call uses the same layers
         again.
 
         In Keras, `training=False` fixes a part of a model to inference. Here it is accepted only where it changes
         nothing: all BatchNormalization layers must be frozen already.
         """
+        if not any(isinstance(each, SymbolicTensor) for each in flattened(tensor)):
+            self.prepare_for(tensor)
+            arrays = self.input_structure.flat(tensor, f"the input of model '{self.name}'")
+            return self.forward(self.input_structure.packed([as_array(each) for each in arrays]), bool(training))
         unfixed = [layer.name for layer in self.layers if layer.uses_batch or layer.random]
         if training is not None and (training or unfixed):
             raise GraphError(
@@ -87,7 +94,7 @@ class Model(Graph):
         """Say what to write for a method that Keras 3 has no more."""
         if name in ("fit_generator", "evaluate_generator", "predict_generator"):
             raise AttributeError(f"{name} is gone; fit, evaluate and predict take generators: model.{name[:-10]}(...).")
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        raise no_attribute(self, name)
 
     def _of_same_kind(self, inputs, outputs, name):
         return Model(inputs, outputs, name)
@@ -140,6 +147,28 @@ class Model(Graph):
 
     # ---- methods that call the packages which do the work ----
 
+    def prepare_for(self, x):
+        """Do what has to wait for the first examples: see `Sequential`."""
+
+    @property
+    def compiled(self):
+        """Return whether `compile` has chosen how to train."""
+        return self.loss is not None
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the output for an input of this shape, batch first."""
+        shapes = dict(zip(self.inputs, self.input_structure.flat(input_shape, "input_shape")))
+        for call in self.calls:
+            shape = call.layer.packed([shapes[each] for each in call.by_position])
+            found = call.layer.compute_output_shape(shape, **call.options)
+            shapes.update(zip(call.outputs, found if isinstance(found, list) else [found]))
+        return self.output_structure.packed([shapes[each] for each in self.outputs])
+
+    @property
+    def built(self):
+        """Return whether the model has its weights: a `Sequential` may wait for its first examples."""
+        return True
+
     def compile(
         self,
         optimizer: Optimizer | str = "rmsprop",
@@ -180,6 +209,7 @@ class Model(Graph):
     def fit(self, x, y=None, *options, **named_options) -> History:
         """Train the model. Returns a `History`. The options are those of `minitl.training.fit`, in Keras's order. A
         frozen beginning of the model is run only once (`minitl.features`)."""
+        self.prepare_for(x)
         return training.fit(self, x, y, *options, **named_options)
 
     def evaluate(
@@ -194,22 +224,27 @@ class Model(Graph):
         return_dict=False,
     ) -> Any:
         """Return the loss on (x, y), or [loss, metrics...] as compiled."""
+        self.prepare_for(x)
         return training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
 
     def predict(self, x, batch_size: int = 32, verbose=1, steps=None, callbacks=None) -> Any:
         """Return the outputs for all examples of x, computed batch by batch."""
+        self.prepare_for(x)
         return training.predict(self, x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
         """Do one update on one batch. Returns the loss before the update, or [loss, metrics...]."""
+        self.prepare_for(x)
         return training.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
+        self.prepare_for(x)
         return training.test_on_batch(self, x, y, sample_weight, return_dict)
 
     def predict_on_batch(self, x) -> Any:
         """Return the outputs for one batch."""
+        self.prepare_for(x)
         return training.predict_on_batch(self, x)
 
     @keras_arguments(after="overwrite", zipped=ZIPPED)

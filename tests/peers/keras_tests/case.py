@@ -102,7 +102,12 @@ class KerasTestCase(parameterized.TestCase):
         else:
             raise AssertionError(f"no error where Keras has one: {words or kind}")
 
-    def assertRaisesRegex(self, kind, words, *call, **kwargs):
+    def assertIsInstance(self, obj, cls, msg=None):
+        from . import names
+
+        super().assertIsInstance(obj, SymbolicTensor if cls is names.keras_tensor else getattr(cls, "_kind", cls), msg)
+
+    def assertRaisesRegex(self, kind, words=None, *call, **kwargs):
         if not call:
             return self._raises(kind, words)
         with self._raises(kind, words):

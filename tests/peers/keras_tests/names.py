@@ -11,9 +11,11 @@ gives minitl's layers, and nothing changes for other modules.
     tensorflow, jax, grain         the error of `minitl.Dataset` when they are used
 """
 
+import ast
 import builtins
 import importlib
 import importlib.util
+import itertools
 import types
 from pathlib import Path
 
@@ -22,6 +24,7 @@ import numpy as np
 import pytest
 
 import minitl
+from minitl.arguments import refuse_methods
 from minitl.layers import InputLayer, SymbolicTensor
 
 SOURCE = Path(importlib.util.find_spec("keras").origin).parent / "src"
@@ -40,6 +43,10 @@ PLACES = {
     "trainers": "utils",
     "utils": "utils",
 }
+
+
+class Internal(Exception):
+    """A test uses what no program can import from Keras: the case is set aside."""
 
 
 class Absent:
@@ -81,6 +88,8 @@ class Package(types.SimpleNamespace):
         if name.startswith("__"):
             raise AttributeError(name)
         found = absent(name, self._package)
+        if isinstance(found, Absent) and not hasattr(getattr(keras, self._name, None), name):
+            found = Absent(Internal(f"keras.{self._name} does not export {name}"))
         is_module = any((SOURCE / self._name).rglob(f"{name}.py")) or (SOURCE / self._name / name).is_dir()
         return self if isinstance(found, Absent) and is_module else found
 
@@ -130,16 +139,22 @@ def _arrays(value):
 # ---- variables, and the optimizers that move them ----
 
 
-class Variable:
+NUMBERS = itertools.count()
+
+
+class Variable(np.lib.mixins.NDArrayOperatorsMixin):
     """An array with a name: to an optimizer, a layer with one parameter."""
 
-    def __init__(self, initializer, shape=None, dtype=None, trainable=True, name="variable", **others):
+    def __init__(self, initializer, shape=None, dtype=None, trainable=True, name=None, **others):
         value = initializer(shape) if callable(initializer) else initializer
-        value = np.array(value, dtype or (None if hasattr(value, "dtype") else "float32"))
+        name = f"variable_{next(NUMBERS):05}" if name is None else name
+        value = np.array(_arrays(value), dtype or (None if hasattr(value, "dtype") else "float32"))
         self.value = value.astype("float32") if value.dtype == "float64" and dtype is None else value
         self.trainable, self.name, self.parameter_names, self.statistic_names = trainable, name, [name], []
         setattr(self, name, self.value)
         self.gradients, self.regularizers, self.origins, self.updates = {}, {}, {}, 0
+
+    __hash__ = object.__hash__
 
     @property
     def trainable_names(self):
@@ -150,6 +165,9 @@ class Variable:
 
     def numpy(self):
         return self.value
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return getattr(ufunc, method)(*_arrays(list(inputs)), **kwargs)
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.value, dtype)
@@ -180,6 +198,60 @@ class Moves:
     def build(self, variables):
         self._moved = variables
 
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        super().exclude_from_weight_decay(var_names=[each.name for each in var_list or ()] + (var_names or []))
+
+    @property
+    def variables(self):
+        return [self.iterations, self.learning_rate, *(each for state in self.state.values() for each in state)]
+
+
+class Trainer:
+    """The methods of a model for a layer: its model has this layer alone."""
+
+    def __init__(self):
+        refuse_methods(self, ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"), "See README.")
+        self._model = minitl.Sequential([self])
+
+    optimizer = property(lambda self: self._model.optimizer)
+    stop_training = property(lambda self: self._model.stop_training)
+    loss = property(lambda self: self._model.loss)
+    history = property(lambda self: self._model.history)
+
+    @property
+    def metrics(self):
+        return [each.metric for each in self._model.metrics]
+
+
+def _of_model(name):
+    """Return a method that calls that of the model."""
+    return lambda self, *args, **kwargs: getattr(self._model, name)(*_arrays(args), **_arrays(kwargs))
+
+
+for _name in ("compile fit evaluate predict train_on_batch test_on_batch predict_on_batch").split():
+    setattr(Trainer, _name, _of_model(_name))
+
+
+def attribute(thing, name):
+    """Return an attribute of a test's object. A parameter of minitl is an array, and a learning rate a number; what
+    Keras's variables have besides stands for these."""
+    if hasattr(thing, name) or not isinstance(thing, (np.ndarray, float)):
+        return getattr(thing, name)
+    if name == "assign":
+        return lambda value: thing.__setitem__(..., _arrays(value))
+    return thing if name == "value" else lambda: thing
+
+
+class Variables(ast.NodeTransformer):
+    """Replace x.assign, x.numpy and x.value by attribute(x, ...)."""
+
+    def visit_Attribute(self, node):
+        self.generic_visit(node)
+        if node.attr in ("assign", "numpy", "value") and isinstance(node.ctx, ast.Load):
+            call = ast.Call(ast.Name("keras_attribute", ast.Load()), [node.value, ast.Constant(node.attr)], [])
+            return ast.copy_location(call, node)
+        return node
+
 
 def keras_tensor(shape, dtype="float32", name=None, **others):
     """Return a symbolic tensor of this shape, with a batch of this size."""
@@ -197,14 +269,14 @@ def _optimizers():
     is_one = [
         name for name, each in known.items() if isinstance(each, type) and issubclass(each, package.Optimizer)
     ]
-    return {name: type(name, (Moves, known[name]), {}) for name in is_one}
+    return {name: type(name, (Moves, known[name]), {"_kind": known[name]}) for name in is_one}
 
 
 def _metrics():
     """Return {name: metric with the private attributes that Keras's tests look at}."""
     known = {name: getattr(minitl.metrics, name) for name in minitl.metrics.__all__}
     is_one = [name for name, each in known.items() if isinstance(each, type)]
-    return {name: type(name, (known[name],), {"_dtype": "float32"}) for name in is_one}
+    return {name: type(name, (known[name],), {"_dtype": "float32", "_kind": known[name]}) for name in is_one}
 
 
 def _registered(*args, **kwargs):
@@ -221,6 +293,7 @@ def _packages():
     from . import case
 
     found = {name: Package(name) for name in PLACES}
+    found["models"] = Package("models", Functional=minitl.Model)
     found["optimizers"] = Package("optimizers", **_optimizers())
     found["metrics"] = Package("metrics", **_metrics())
     found["saving"] = Package("saving", register_keras_serializable=_registered)
@@ -250,6 +323,8 @@ def package(path):
     if parts[-1].endswith("_test"):
         return types.SimpleNamespace(**load("/".join(parts) + ".py"))
     if parts[0] in PACKAGES:
+        if parts[:1] == ["backend"] and parts[-1] == "trainer":
+            return types.SimpleNamespace(TorchTrainer=Trainer)
         found = PACKAGES[parts[0]]
         for part in parts[1:]:
             found = found if isinstance(found, Package) else getattr(found, part, found)
@@ -282,7 +357,8 @@ def load(path):
     """Run a test file of Keras and return its namespace."""
     if path not in LOADED:
         file = SOURCE / path
-        of_tests = {**vars(builtins), "__import__": imported}
+        of_tests = {**vars(builtins), "__import__": imported, "keras_attribute": attribute}
         LOADED[path] = {"__name__": "keras_tests." + path[:-3].replace("/", "."), "__builtins__": of_tests}
-        exec(compile(file.read_text(encoding="utf-8"), str(file), "exec"), LOADED[path])
+        tree = ast.fix_missing_locations(Variables().visit(ast.parse(file.read_text(encoding="utf-8"))))
+        exec(compile(tree, str(file), "exec"), LOADED[path])
     return LOADED[path]

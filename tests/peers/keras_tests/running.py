@@ -26,7 +26,7 @@ from minitl.errors import MinitlError
 from . import files, names
 from .case import KerasTestCase
 
-RESULTS = PASS, FAIL, CLEAR, UNCLEAR = "pass", "fail", "refused clearly", "refused unclearly"
+RESULTS = PASS, FAIL, CLEAR, UNCLEAR, INTERNAL = "pass", "fail", "refused clearly", "refused unclearly", "internal"
 
 
 class Case(NamedTuple):
@@ -89,6 +89,11 @@ def run_case(cls, name):
                 test.doCleanups()
     except (unittest.SkipTest, pytest.skip.Exception):
         return None
+    except names.Internal as error:
+        return outcome(INTERNAL, error)
+    except AttributeError as error:
+        private = (error.name or "").startswith("_") and not isinstance(error, MinitlError)
+        return outcome(INTERNAL if private else CLEAR if isinstance(error, MinitlError) else UNCLEAR, error)
     except MinitlError as error:
         return outcome(CLEAR, error)
     except (AssertionError, pytest.fail.Exception) as error:
@@ -109,10 +114,10 @@ def table(cases):
     by_file = {}
     for case in cases:
         by_file.setdefault(case.file, Counter())[case.result] += 1
-    rows = [f"{'file':72}{'cases':>7}{'pass':>7}{'fail':>7}{'clear':>7}{'unclear':>9}"]
+    rows = [f"{'file':72}{'cases':>7}{'pass':>7}{'fail':>7}{'clear':>7}{'unclear':>9}{'internal':>10}"]
     for file, count in [*by_file.items(), ("all", Counter(case.result for case in cases))]:
         numbers = [sum(count.values()), *(count[each] for each in RESULTS)]
-        rows.append(f"{file:72}" + "".join(f"{n:{w}}" for n, w in zip(numbers, (7, 7, 7, 7, 9))))
+        rows.append(f"{file:72}" + "".join(f"{n:{w}}" for n, w in zip(numbers, (7, 7, 7, 7, 9, 10))))
     return "\n".join(rows)
 
 
