@@ -6,7 +6,7 @@ gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (
 signs + - * / of symbolic tensors), `part` (x[:, 0]), `input` (where a graph begins), `masking` (which time steps are
 real). What images go through first: `scaling`, `resizing`, `random_images`. For sequences: `embedding`,
 `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on each step), `sequences`
-(convolution and pooling in time), `steps`, `attention`, `layer_normalization`; `reversible_embedding` and
+(convolution and pooling in time), `one_row` (other convolutions in time), `steps`, `attention`, `layer_normalization`; `reversible_embedding` and
 `decoder_attention` (of a language model). The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
@@ -47,6 +47,7 @@ from .merging import (
 )
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
+from .one_row import Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
 from .padding_mask import AnyMask, JoinedMask, Masking, PaddingMask, StepMask
 from .part import TakePart
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
@@ -90,11 +91,13 @@ __all__ = [
     "Clip",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Divide",
     "Dot",
@@ -143,6 +146,7 @@ __all__ = [
     "Resizing",
     "ReversibleEmbedding",
     "SelectStep",
+    "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
     "Softmax",

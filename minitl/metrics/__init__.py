@@ -155,9 +155,6 @@ def get(metric, loss=None, output_shape=(None, None)):
         return metric, {**METRICS, **CLASSES}[SHORT_NAMES.get(metric.lower(), metric)]()
     if isinstance(metric, Metric):
         refuse_methods(metric, ("reset_states",), ADVICE)
-        for name in "update_state", "reset_state":  # another name of update and reset: one of your own is not called
-            if getattr(type(metric), name) is not getattr(Metric, name):
-                raise ArgumentError(f"class {type(metric).__name__} defines {name}(), which minitl never calls. {ADVICE}")
         return metric.name, metric
     raise ArgumentError(
         f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or an object of minitl.metrics."

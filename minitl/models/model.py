@@ -68,7 +68,7 @@ class Model(Graph):
         nothing: all BatchNormalization layers must be frozen already.
         """
         if not any(isinstance(each, SymbolicTensor) for each in flattened(tensor)):
-            self.prepare_for(tensor)
+            tensor = self.prepare_for(tensor)
             arrays = self.input_structure.flat(tensor, f"the input of model '{self.name}'")
             return self.forward(self.input_structure.packed([as_array(each) for each in arrays]), bool(training))
         unfixed = [layer.name for layer in self.layers if layer.uses_batch or layer.random]
@@ -148,7 +148,8 @@ class Model(Graph):
     # ---- methods that call the packages which do the work ----
 
     def prepare_for(self, x):
-        """Do what has to wait for the first examples: see `Sequential`."""
+        """Do what has to wait for the first examples, and return all of them: see `Sequential`."""
+        return x
 
     @property
     def compiled(self):
@@ -209,7 +210,7 @@ class Model(Graph):
     def fit(self, x, y=None, *options, **named_options) -> History:
         """Train the model. Returns a `History`. The options are those of `minitl.training.fit`, in Keras's order. A
         frozen beginning of the model is run only once (`minitl.features`)."""
-        self.prepare_for(x)
+        x = self.prepare_for(x)
         return training.fit(self, x, y, *options, **named_options)
 
     def evaluate(
@@ -224,27 +225,27 @@ class Model(Graph):
         return_dict=False,
     ) -> Any:
         """Return the loss on (x, y), or [loss, metrics...] as compiled."""
-        self.prepare_for(x)
+        x = self.prepare_for(x)
         return training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
 
     def predict(self, x, batch_size: int = 32, verbose=1, steps=None, callbacks=None) -> Any:
         """Return the outputs for all examples of x, computed batch by batch."""
-        self.prepare_for(x)
+        x = self.prepare_for(x)
         return training.predict(self, x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
         """Do one update on one batch. Returns the loss before the update, or [loss, metrics...]."""
-        self.prepare_for(x)
+        x = self.prepare_for(x)
         return training.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
-        self.prepare_for(x)
+        x = self.prepare_for(x)
         return training.test_on_batch(self, x, y, sample_weight, return_dict)
 
     def predict_on_batch(self, x) -> Any:
         """Return the outputs for one batch."""
-        self.prepare_for(x)
+        x = self.prepare_for(x)
         return training.predict_on_batch(self, x)
 
     @keras_arguments(after="overwrite", zipped=ZIPPED)

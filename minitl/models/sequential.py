@@ -1,6 +1,7 @@
 """`Sequential`: a model whose layers form one row, each on the output of the one before."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -101,14 +102,19 @@ class Sequential(Model):
             super().compile(*arguments, **named)
 
     def prepare_for(self, x):
-        """Build a model that waits for a shape, with that of the examples x."""
+        """Build a model that waits for a shape, with that of the examples x, and return x. Of a generator, this takes
+        the first batch and puts it back."""
         if self.built or not self._members:
-            return
+            return x
         first = x[0] if isinstance(x, PyDataset) else x
+        if isinstance(x, Iterator):
+            first = next(x)
+            x = itertools.chain([first], x)
         first = first[0] if isinstance(first, tuple) else first
         if not isinstance(first, (np.ndarray, list)) or np.ndim(first) < 2:
             raise NoLayersYet(_no_shape(self))
         self.build(np.shape(first))
+        return x
 
     def compile(self, *arguments, **named) -> None:
         """Choose how to train, as `Model.compile` does. A model that waits for a shape keeps the arguments for then."""

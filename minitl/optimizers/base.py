@@ -125,8 +125,8 @@ class Optimizer(Configured):
     @classmethod
     def from_config(cls, config):
         """Return an optimizer with the arguments of `get_config`."""
-        given = config.get("learning_rate")
-        return cls(**{**config, "learning_rate": deserialize(given) if isinstance(given, dict) else given})
+        is_schedule = isinstance(config.get("learning_rate"), dict)
+        return cls(**{**config, "learning_rate": deserialize(config["learning_rate"])} if is_schedule else config)
 
     @property
     def learning_rate(self):

@@ -78,10 +78,16 @@ def _metrics(structure, of_each, wanted, weighted):
                 yield CompiledMetric(name, metric, output, is_weighted)
 
 
+def _update(metric):
+    """Return the method with which a metric takes a batch: `update`, or Keras's name of it if that is its own."""
+    own = type(metric).update_state is not Metric.update_state
+    return metric.update_state if own else metric.update
+
+
 def takes_weights(metric):
     """Return whether `metric.update` takes weights as a third argument. A metric of your own may take only labels and
     predictions."""
-    return len(inspect.signature(metric.update).parameters) > 2
+    return len(inspect.signature(_update(metric)).parameters) > 2
 
 
 def _flat(given):
