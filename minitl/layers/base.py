@@ -21,6 +21,7 @@ import numpy as np
 
 from .. import regularizers
 from ..arguments import refuse_methods, sizes, truth_value
+from ..configured import plain
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..not_here import no_attribute
 from . import masking
@@ -52,6 +53,8 @@ class Layer(Parameters):
     drops_mask = False  # True if the output needs no mask although its input has one: a pooling that ignores padding
     takes_integers = True  # False for layers that multiply their input by weights of their own
     keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers
+    takes_one_image = False  # True if a call on an array also takes a single image (H, W, C), as Keras's layers do
+    varies_when_called = False  # True if a call on an array varies it, unless training=False: a RandomFlip
     random = False  # True if the output in training depends on random numbers
 
     # Properties that other packages ask for. A layer of your own only has to set these. Where they ask for the class of
@@ -158,12 +161,17 @@ class Layer(Parameters):
 
     # ---- building a graph ----
 
-    def __call__(self, inputs, **by_name) -> Any:
+    def __call__(self, inputs, *others, **by_name) -> Any:
         """Record a call of this layer on symbolic tensors, and return its symbolic output. On arrays: compute.
 
         by_name   inputs and options that forward takes by name (`keyword_inputs`, `call_options`). A mask that is not
                   named is the mask of the input (`masking`)
         """
+        if others:
+            raise GraphError(
+                f"layer '{self.name}' was called with {len(others) + 1} arguments; give several inputs as a list, and "
+                "masks and options by name."
+            )
         tensors = tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,)
         if not any(isinstance(tensor, SymbolicTensor) for tensor in tensors):
             return compute(self, inputs, by_name)
@@ -275,12 +283,20 @@ class Layer(Parameters):
     def get_config(self):
         """Return the constructor's arguments for an equal layer: plain numbers, strings and lists."""
         config = {name: getattr(self, name) for name in ("name", "trainable", *self.config_names)}
-        return {**config, **regularizers.as_arguments(self)}
+        drawn = {name: plain(each) for name, each in vars(self).items() if name.endswith("_initializer")}
+        known = {name: each for name, each in drawn.items() if isinstance(each, (str, dict))}  # a function is no data
+        return {**config, **known, **regularizers.as_arguments(self)}
 
     @classmethod
     def from_config(cls, config):
         """Return a layer with the arguments of `get_config`. Keras's own are read by `load_model`."""
         return cls(**config)
+
+    def _keeps_dtype(self, value=None):
+        """Refuse to set a type of numbers, which would be ignored in silence."""
+        raise no_attribute(self, "dtype_policy")
+
+    dtype_policy = property(_keeps_dtype, _keeps_dtype)
 
     def __getattr__(self, name):
         """Raise an error for an attribute that is not here; for one of Keras it says what to write."""

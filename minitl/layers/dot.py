@@ -49,7 +49,7 @@ class Dot(Layer):
             for place, size in enumerate(shape)
             if place not in (0, axis % len(shape))
         ]
-        return (None, *(others or [1]))
+        return (input_shapes[0][0], *(others or [1]))
 
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])

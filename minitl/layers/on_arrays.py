@@ -18,7 +18,8 @@ def compute(layer, inputs, by_name):
     several = isinstance(inputs, (list, tuple)) and (layer.merges or layer.takes_several)
     several = several and not all(np.ndim(each) == 0 for each in inputs)
     arrays = [as_array(each, layer) for each in inputs] if several else as_array(inputs, layer)
-    training = bool(by_name.pop("training", None))
+    training = by_name.pop("training", None)
+    training = layer.varies_when_called if training is None else bool(training)
     given = {name: value for name, value in by_name.items() if value is not None}
     known = [*layer.keyword_inputs, *mask_names(layer, len(arrays) if several else 1), *layer.call_options]
     unknown = [name for name in given if name not in known]
@@ -32,6 +33,8 @@ def compute(layer, inputs, by_name):
             "Input and make a Model of the layers, or take forward(x) for the numbers alone."
         )
     given = {name: value if name in layer.call_options else np.asarray(value) for name, value in given.items()}
+    if layer.takes_one_image and not several and arrays.ndim == 3:
+        return layer.forward(arrays[None], training=training, **given)[0]
     layer.check_input(_shapes(arrays))
     return layer.forward(arrays, training=training, **given)
 

@@ -7,7 +7,7 @@ A parameter is an array of NumPy and an attribute of its layer: `dense.kernel`. 
 import numpy as np
 
 from .. import initializers
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 
 
 class Parameters:
@@ -18,8 +18,13 @@ class Parameters:
     regularizers      {parameter: `Regularizer`}
     """
 
-    def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
+    def add_weight(self, name=None, shape=None, initializer="glorot_uniform", trainable=True):
         """Create the parameter `self.<name>`. With trainable=False it is a statistic: saved, but without a gradient."""
+        if not isinstance(name, str) or not isinstance(shape, (tuple, list)):
+            raise ArgumentError(
+                f"add_weight got name={name!r} and shape={shape!r}; in minitl it takes add_weight(name, shape, "
+                "initializer), and the array becomes the attribute of this name."
+            )
         self.built = True
         setattr(self, name, initializers.get(initializer, f"{name}_initializer")(shape))
         (self.parameter_names if trainable else self.statistic_names).append(name)
