@@ -1,6 +1,6 @@
 """Objects that are described by the arguments of their constructor: initializers, regularizers, losses, metrics,
-optimizers, schedules. `get_config` gives these arguments as data, and `from_config` makes an equal object of them, under
-Keras's names. (A layer lists them itself: `layers.base`.)"""
+optimizers, schedules. `get_config` gives these arguments as data, and `from_config` makes an equal object of them,
+under Keras's names. (A layer lists them itself: `layers.base`.)"""
 
 import numpy as np
 

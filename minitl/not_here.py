@@ -11,6 +11,7 @@ CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, w
 OWN_LAYER = "Write a Layer with forward and backward: course/add_your_own.md."
 PAGE = "course/add_your_own.md has it as its example: copy it into your program."
 VOLUMES = "minitl has images and sequences, no volumes: use the 2D layer of this name, or TimeDistributed."
+OWN_LOSS = "A loss defines forward and backward: course/add_your_own.md."
 OWN_LOOP = (
     "minitl has hand-written gradients and no tape: write y = model.forward(x, training=True); loss.forward(t, y); "
     "model.backward(loss.backward()); optimizer.step(model)."
@@ -65,7 +66,7 @@ INSTEAD = {
     },
     "minitl.losses": {
         "LogCosh": PAGE,
-        **dict.fromkeys(("Circle",), "A loss defines forward and backward: course/add_your_own.md."),
+        **dict.fromkeys("Circle Dice Tversky CategoricalGeneralizedCrossEntropy".split(), OWN_LOSS),
     },
     "minitl.callbacks": {
         "TensorBoard": "Use CSVLogger: each epoch is a row, which a table or plot program reads.",
@@ -76,13 +77,14 @@ INSTEAD = {
         "CallbackList": "Give fit a list of callbacks.",
     },
     "minitl.applications": dict.fromkeys(
-        "VGG19 ResNet101 ResNet152 ResNet50V2 ResNet101V2 ResNet152V2 MobileNet MobileNetV2 MobileNetV3Small "
+        "mobilenet VGG19 ResNet101 ResNet152 ResNet50V2 ResNet101V2 ResNet152V2 MobileNet MobileNetV2 MobileNetV3Small "
         "MobileNetV3Large DenseNet121 DenseNet169 DenseNet201 EfficientNetB0 EfficientNetB1 EfficientNetB2 "
         "EfficientNetB3 EfficientNetB4 EfficientNetB5 EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2S "
         "InceptionResNetV2 NASNetMobile NASNetLarge Xception ConvNeXtTiny ConvNeXtSmall ConvNeXtBase".split(),
         NETWORK,
     ),
     "minitl.utils": {
+        **dict.fromkeys("disable_interactive_logging enable_interactive_logging".split(), "Use fit(..., verbose=0)."),
         "get_file": "Fetch the file with your browser or urllib.request, and compare its sha256 with the publisher's. "
         "Weights come by weights='imagenet', or `minitl weights get`.",
         **dict.fromkeys(("plot_model", "model_to_dot"), "model.summary() prints the graph; export writes ONNX."),
@@ -114,10 +116,14 @@ ATTRIBUTES = {
     **dict.fromkeys(("rematerialize", "rematerialized_call", "jit_compile", "distribute_strategy"), ONE_PROCESS),
     **dict.fromkeys(("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"), OWN_LOOP),
     **dict.fromkeys(("make_train_function", "make_test_function", "make_predict_function", "train_function"), OWN_LOOP),
-    **dict.fromkeys(("apply_gradients", "stateless_apply", "apply", "update_step", "assign_sub", "assign_add"), OWN_LOOP),
+    **dict.fromkeys(
+        ("apply_gradients", "stateless_apply", "apply", "update_step", "assign_sub", "assign_add"), OWN_LOOP
+    ),
     **dict.fromkeys(("reset_states", "stateful", "reset_state"), "States are given by initial_state, and returned."),
     **dict.fromkeys(("get_random_transformation", "transform_images", "transform_labels"), OWN_PARTS),
     **dict.fromkeys(("stateless_update_state", "stateless_result", "stateless_reset_state"), PLAIN_ARRAYS),
+    **dict.fromkeys(("run_eagerly", "steps_per_execution"), OWN_LOOP),
+    "set_weights": "The state of an optimizer is kept by BackupAndRestore.",
     "finalize_variable_values": "There are no averages of weights here: leave it out.",
 }
 

@@ -126,7 +126,9 @@ def get(regularizer, argument="regularizer"):
     if isinstance(regularizer, dict):
         name, config = regularizer.get("class_name"), regularizer.get("config") or {}
     if isinstance(name, str) and name in REGULARIZERS and isinstance(config, dict):
-        return REGULARIZERS[name](**{key: value for key, value in config.items() if key in ("l1", "l2", "factor", "mode")})
+        return REGULARIZERS[name](
+            **{key: value for key, value in config.items() if key in ("l1", "l2", "factor", "mode")}
+        )
     raise ArgumentError(
         f"{argument} is {regularizer!r:.80}; expected 'l1', 'l2', 'l1_l2', or an object such as L2(1e-4)."
     )

@@ -6,8 +6,9 @@ gradient), `activations`, `convolutional`, `depthwise`, `pooling`, `reshaping` (
 signs + - * / of symbolic tensors), `part` (x[:, 0]), `input` (where a graph begins), `masking` (which time steps are
 real). What images go through first: `scaling`, `resizing`, `random_images`. For sequences: `embedding`,
 `recurrent_layer` and `recurrent` (LSTM and others), `bidirectional`, `wrappers` (a layer on each step), `sequences`
-(convolution and pooling in time), `one_row` (other convolutions in time), `steps`, `attention`, `layer_normalization`; `reversible_embedding` and
-`decoder_attention` (of a language model). The axis letters are explained in `minitl.kernels`.
+(convolution and pooling in time), `one_row` (other convolutions in time), `steps`, `attention`, `layer_normalization`;
+`reversible_embedding` and `decoder_attention` (of a language model). `parameters` and `on_arrays` are parts of `base`.
+The axis letters are explained in `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.
 Read next: `graph/graph.py`, which runs layers forward and backward and keeps what lies between. To add a layer of your

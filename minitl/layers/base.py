@@ -1,9 +1,10 @@
 """The base of every layer: parameters, `forward`, and `backward`.
 
-A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then `dx = layer.backward(dy)`; `layer(x)`
-is `forward` of float32. On another layer's output it builds a graph: `x = Flatten()(x)` computes nothing and returns a `SymbolicTensor`. The tensor knows
-the `Call` that will compute it, and the call knows its layer and its inputs. `graph.Graph` follows these records. One
-layer may be called several times: each call is a step of its own, and all of them use the same parameters.
+A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then `dx = layer.backward(dy)`;
+`layer(x)` is `forward` in float32 (`on_arrays`). On another layer's output it builds a graph: `x = Flatten()(x)`
+computes nothing and returns a `SymbolicTensor`. The tensor knows the `Call` that will compute it, and the call knows
+its layer and its inputs. `graph.Graph` follows these records. One layer may be called several times: each call is a
+step of its own, and all of them use the same parameters.
 
 `forward` hands the arrays that `backward` will need to `remember`. A layer that runs on its own keeps them until the
 next forward. A graph takes them out after each forward (`run`) and hands them back before the backward of the same call
@@ -16,8 +17,6 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 """
 
 from typing import Any
-
-import numpy as np
 
 from .. import regularizers
 from ..arguments import refuse_methods, sizes, truth_value

@@ -19,6 +19,7 @@ class InputLayer(Layer):
 
     config_names = ("shape", "dtype")
     keeps_channels = True
+    sparse = ragged = optional = False  # arrays of NumPy are dense
 
     @keras_arguments(after="batch_shape", input_tensor=NotHere(), optional=NotHere(False))
     @keras_arguments(after="dtype", **DENSE_TENSORS)

@@ -95,7 +95,9 @@ class Normalization(Layer):
             raise ArgumentError(f"layer '{self.name}' was given its mean and variance; there is nothing to adapt.")
         count, mean, squares = 0, 0.0, 0.0
         batches = [np.asarray(data)] if hasattr(data, "__array__") else data
-        if batches is data and hasattr(data, "__len__") and hasattr(data, "__getitem__"):  # a PyDataset may have no end of its own
+        if (
+            batches is data and hasattr(data, "__len__") and hasattr(data, "__getitem__")
+        ):  # a PyDataset may have no end of its own
             batches = (data[number] for number in range(len(data)))
         for x in batches:
             x = np.asarray(x[0] if isinstance(x, (tuple, list)) else x)

@@ -80,8 +80,8 @@ class Loss(Configured):
         return {"name": self.name, "reduction": self.reduction, **super().get_config()}
 
     def reduced(self, losses, weight=1.0):
-        """Return the number for the weighted losses of all predictions (N, ...), by `reduction`. It sets `divisor`: what
-        their sum is divided by, and so each gradient in `backward`.
+        """Return the number for the weighted losses of all predictions (N, ...), by `reduction`. It sets `divisor`:
+        what their sum is divided by, and so each gradient in `backward`.
 
         weight   the weights that the losses have been multiplied by, in a shape that fits theirs
         """
@@ -97,11 +97,11 @@ class Loss(Configured):
 
     def forward(self, y_true, y_pred, sample_weight=None) -> Any:
         """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no forward(y_true, y_pred): course/add_your_own.md.")
 
     def backward(self) -> Any:
         """Return dL/dy_pred of the latest `forward`."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no backward(), the gradient: course/add_your_own.md.")
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError if these labels do not fit outputs of this shape: (N, ..., classes); None fits any size."""

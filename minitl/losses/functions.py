@@ -1,5 +1,6 @@
-"""The losses as functions, under Keras's names: `mean_squared_error(y_true, y_pred)` returns the loss of each prediction,
-an array (N, ...), without weights. The gradients are those of the classes, which `compile` takes for the functions."""
+"""The losses as functions, under Keras's names: `mean_squared_error(y_true, y_pred)` returns the loss of each
+prediction, an array (N, ...), without weights. The gradients are those of the classes, which `compile` takes for them.
+"""
 
 from . import crossentropy, focal, of_rows, regression
 from . import ctc as of_labels_in_order

@@ -110,8 +110,10 @@ __all__ = [
 
 # {Keras's name: class}. The name stands in each class. Keras also finds a class by its own name. A metric that cannot
 # be made without an argument has to be given as an object.
-OBJECTS_ONLY = (Metric, MeanIoU, IoU, OneHotIoU, OneHotMeanIoU, MeanMetricWrapper, Mean, Sum, Accuracy, PrecisionAtRecall,
-                RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity)  # fmt: skip
+OBJECTS_ONLY = (
+    *(Metric, MeanIoU, IoU, OneHotIoU, OneHotMeanIoU, MeanMetricWrapper, Mean, Sum, Accuracy),
+    *(PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity),
+)
 METRICS = {
     each.name: each  # type: ignore[attr-defined]
     for each in map(globals().get, __all__)
@@ -122,8 +124,8 @@ CLASSES = {each.__name__: each for each in METRICS.values()}
 
 ALL_CLASSES = {name: each for name, each in globals().items() if isinstance(each, type) and issubclass(each, Metric)}
 ADVICE = (
-    "A metric defines score(y_true, y_pred), with a number for each prediction; or update(y_true, y_pred), result() and "
-    "reset()."
+    "A metric defines score(y_true, y_pred), with a number for each prediction; or update(y_true, y_pred), result() "
+    "and reset()."
 )
 
 

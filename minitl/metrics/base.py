@@ -49,7 +49,13 @@ class Metric(Configured):
 
     def update_state(self, *args, **kwargs):
         """Add a batch, as `update` does."""
+        self._refuse_symbolic(args)
         self.update(*args, **kwargs)
+
+    def _refuse_symbolic(self, batch):
+        """Raise DataError for a symbolic tensor in the place of an array."""
+        if any(hasattr(each, "call") and hasattr(each, "layer") for each in batch):
+            raise DataError(f"metric '{self.name}' got a symbolic tensor; expected arrays of labels and predictions.")
 
     def reset_state(self):
         """Forget all batches, as `reset` does."""
@@ -57,6 +63,7 @@ class Metric(Configured):
 
     def __call__(self, *args, **kwargs):
         """Add a batch and return the result of all batches so far."""
+        self._refuse_symbolic(args)
         self.update(*args, **kwargs)
         return self.result()
 

@@ -75,7 +75,9 @@ class _Counts(Metric):
                 f"metric '{self.name}' has class_id={self.class_id}; expected outputs (N, classes) that "
                 f"have this class, found {y_pred.shape}."
             )
-        weight = np.asarray(spread(1.0 if sample_weight is None else sample_weight, y_pred.shape, self.name), np.float64)
+        weight = np.asarray(
+            spread(1.0 if sample_weight is None else sample_weight, y_pred.shape, self.name), np.float64
+        )
         if self.top_k is not None:  # all outputs but the k largest of a row are no's
             order = np.argsort(-y_pred, axis=-1, kind="stable")[..., : self.top_k]
             kept = np.zeros(y_pred.shape, bool)

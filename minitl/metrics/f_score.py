@@ -9,8 +9,8 @@ from .confusion import quotient
 
 
 class FBetaScore(Metric):
-    """F-beta of each class, for one-hot labels or several yes-or-no labels: the mean of precision and recall that counts
-    recall beta times as much.
+    """F-beta of each class, for one-hot labels or several yes-or-no labels: the mean of precision and recall that
+    counts recall beta times as much.
 
     beta        above 0; 1 gives F1
 

@@ -50,7 +50,12 @@ class MeanMetricWrapper(Metric):
 
     def get_config(self):
         """Return the arguments as data: the function by its name, which `from_config` takes for one of the losses."""
-        return {"name": self.name, "dtype": self.dtype, "fn": getattr(self.fn, "__name__", str(self.fn)), **self.settings}
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "fn": getattr(self.fn, "__name__", str(self.fn)),
+            **self.settings,
+        }
 
     @classmethod
     def from_config(cls, config):

@@ -56,13 +56,18 @@ class Model(Graph):
         )
         return model
 
-    def __init__(self, inputs, outputs, name: str | None = None) -> None:
+    def __init__(self, inputs=None, outputs=None, name: str | None = None, **others) -> None:
+        if inputs is None or outputs is None or others:
+            raise ArgumentError(
+                f"Model got {', '.join(others) or 'no inputs or outputs'}; in minitl it takes Model(inputs, outputs, "
+                "name) with inputs = Input(shape). Freeze layers by layer.trainable = False."
+            )
         super().__init__(inputs, outputs, name or "model")
 
     def __call__(self, tensor, training=None):
         """Call this model's layers on `tensor`, one by one, and return the output. On arrays this is `forward`. On
-        symbolic tensors the graph stays flat: no model is inside a model. A model with several inputs takes a list or dict of tensors. A second call uses the same layers
-        again.
+        symbolic tensors the graph stays flat: no model is inside a model. A model with several inputs takes a list or
+        dict of tensors. A second call uses the same layers again.
 
         In Keras, `training=False` fixes a part of a model to inference. Here it is accepted only where it changes
         nothing: all BatchNormalization layers must be frozen already.
@@ -255,6 +260,7 @@ class Model(Graph):
         refuse_overwriting(filepath, overwrite)
         weights.save_model(self, filepath)
 
+    @keras_arguments(after="names", format=NotHere(instead="The ending of the path says it: .onnx, .safetensors, .pt."))
     def export(self, path: AnyPath, preprocessing: bool = False, names: dict[str, str] | None = None) -> None:
         """Write the model for another program, by the ending of `path`: .onnx, .safetensors, .pt (`minitl.export`)."""
         export.export(self, path, preprocessing, names)

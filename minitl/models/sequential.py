@@ -169,8 +169,8 @@ class Sequential(Model):
             return self._start, member(self._end)
         if self._members and isinstance(member, InputLayer):
             raise GraphError(
-                f"the Input '{member.name}' stands behind other members of '{self.name}'; a Sequential has one Input, as "
-                "its first member."
+                f"the Input '{member.name}' stands behind other members of '{self.name}'; a Sequential has one "
+                "Input, as its first member."
             )
         if isinstance(member, Model) and not self._members and member.built:
             return member.input, member.output
@@ -185,7 +185,7 @@ class Sequential(Model):
 
 
 def _layer_of(member):
-    """Return the layer in the place of a symbolic tensor: Input(...) returns one, and its layer belongs into the row."""
+    """Return the layer of a symbolic tensor: Input(...) returns one, and its layer is what belongs into the row."""
     return member.layer if isinstance(member, SymbolicTensor) else member
 
 
@@ -193,6 +193,6 @@ def _no_shape(model):
     """Return what to do about a model that has no graph yet."""
     what = "does not know the shape of its input yet" if model._members else "has no layers yet"
     return (
-        f"model '{model.name}' {what}; give the first layer input_shape=(28, 28, 1), or put an Input((28, 28, 1)) before "
-        "it, or call build((None, 28, 28, 1)). fit and predict find it out from arrays."
+        f"model '{model.name}' {what}; give the first layer input_shape=(28, 28, 1), or put an Input((28, 28, 1)) "
+        "before it, or call build((None, 28, 28, 1)). fit and predict find it out from arrays."
     )

@@ -39,8 +39,8 @@ class Optimizer(Configured):
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`, or a function without arguments. A schedule can be replaced only by another schedule. `lr` is another name for
-                    learning_rate
+                    such as `CosineDecay`, or a function without arguments. A schedule can be replaced only by another
+                    schedule. `lr` is another name for learning_rate
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction

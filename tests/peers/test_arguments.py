@@ -194,7 +194,7 @@ REFUSED = [
     (lambda: minitl.layers.Dense(3, kernel_constraint="max_norm"), "kernel_constraint='max_norm'.*kernel_regularizer"),
     (lambda: minitl.layers.AlphaDropout(0.5, (2, 1)), r"AlphaDropout has no argument noise_shape=\(2, 1\)"),
     (lambda: minitl.optimizers.Adam(use_ema=True), "Adam has no argument use_ema=True"),
-    (lambda: minitl.losses.MeanSquaredError("none"), "MeanSquaredError has no argument reduction='none'"),
+    (lambda: minitl.losses.MeanSquaredError("all"), "reduction is 'all'"),
     (lambda: minitl.metrics.BinaryAccuracy(0.7), "name is 0.7"),
     (lambda: minitl.layers.Dense(3, "relu", activation="tanh"), "Dense got activation twice"),
     (lambda: minitl.layers.Input((3,), batch_shape=(None, 3)), "shape and batch_shape are both given"),

@@ -1,21 +1,26 @@
+"""Print the table of results by file: `python -m tests.peers.keras_tests [WORD ...]`, of files with a WORD in the path.
+
+With `-v`, also each case that does not pass, with its error.
+"""
+
+import os
 import sys
 
-from . import files, running
+os.environ["KERAS_BACKEND"] = "torch"  # Keras reads it once, when it is imported
 
-chosen = [path for path in files.FILES if any(word in path for word in sys.argv[1:] or [""])]
-cases = []
-import time, signal
-from minitl.errors import MinitlError
-for path in chosen:
-    started = time.time()
-    try:
-        cases += running.run_file(path)
-    except Exception as error:
-        import traceback
-        traceback.print_exc()
-        print("LOAD", path, repr(error))
-    if time.time() - started > 3: print(f"{time.time() - started:.1f} s", path, flush=True)
-for case in cases:
-    if case.result != "pass":
-        print(f"{case.result}\t{case.full_name}\t{case.error[:300]!r}\t{case.where}", file=sys.stderr)
-print(running.table([c for c in cases if not running.aside(c)]))
+
+def main():
+    from . import files, running
+
+    words = [word for word in sys.argv[1:] if word != "-v"] or [""]
+    cases = [case for path in files.FILES if any(word in path for word in words) for case in running.run_file(path)]
+    if "-v" in sys.argv:
+        for case in cases:
+            if case.result != running.PASS:
+                print(f"{case.result}\t{case.full_name}\t{case.error[:300]!r}", file=sys.stderr)
+    print(running.table(cases))
+    print(running.shares(cases))
+
+
+if __name__ == "__main__":
+    main()

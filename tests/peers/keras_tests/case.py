@@ -111,7 +111,7 @@ class KerasTestCase(parameterized.TestCase):
         if not call:
             return self._raises(kind, words)
         with self._raises(kind, words):
-            call[0](*call[1:], **kwargs)
+            return call[0](*call[1:], **kwargs)
 
     def assertRaises(self, kind, *call, **kwargs):
         return self.assertRaisesRegex(kind, None, *call, **kwargs)
@@ -186,8 +186,10 @@ class KerasTestCase(parameterized.TestCase):
         layer.build(**shapes) if isinstance(shapes, dict) else layer.build(shapes)
         check_weights(layer)
         inputs = _mapped(names.keras_tensor, shapes, types)
-        outputs = (layer := make())(**inputs, **call_kwargs) if isinstance(inputs, dict) else (layer := make())(
-            inputs, **call_kwargs
+        outputs = (
+            (layer := make())(**inputs, **call_kwargs)
+            if isinstance(inputs, dict)
+            else (layer := make())(inputs, **call_kwargs)
         )
         check_weights(layer)
         self._check_outputs(outputs, expected_output_shape, expected_output_dtype)
@@ -228,7 +230,9 @@ TestCase = KerasTestCase  # under its name in `keras.src.testing.test_case`
 
 def _plain(value):
     """Return data for what JSON does not hold."""
-    return value.item() if isinstance(value, np.generic) else value.tolist() if hasattr(value, "tolist") else vars(value)
+    return (
+        value.item() if isinstance(value, np.generic) else value.tolist() if hasattr(value, "tolist") else vars(value)
+    )
 
 
 def _listed(value):
@@ -245,7 +249,10 @@ def _mapped(function, shapes, dtypes):
     """Return function(shape, dtype) for one shape, or a list or dict of them."""
     if isinstance(shapes, dict):
         return {
-            name.removesuffix("_shape"): _mapped(function, shapes[name], dtypes and dtypes[name]) for name in shapes
+            name.removesuffix("_shape"): _mapped(
+                function, shapes[name], dtypes and dtypes.get(name, dtypes.get(name.removesuffix("_shape")))
+            )
+            for name in shapes
         }
     if _is_shape(shapes):
         return function(tuple(shapes), dtypes or "float32")
