@@ -70,6 +70,8 @@ def image_dataset_from_directory(
     seed = int(generator().integers(10**6)) if seed is None else seed
     folders = [""] if labels != "inferred" else list(class_names or class_folders(directory))
     files, numbers = image_files(directory, folders, OF_DATASET, follow_links)
+    if isinstance(labels, str) and labels != "inferred":
+        raise ArgumentError(f"labels is {labels!r}; expected 'inferred', None, or a list with a number for each file.")
     if labels != "inferred":
         numbers, label_mode = ([0] * len(files), None) if labels is None else (list(labels), label_mode)
         folders = [] if labels is None else [str(label) for label in sorted(set(labels))]

@@ -1,4 +1,4 @@
-"""What an initializer is, and the numbers of terms that all of them look at."""
+"""The base of all initializers, and the numbers of terms that they look at."""
 
 import math
 from contextlib import contextmanager

@@ -139,7 +139,15 @@ def deserialize(config):
     return from_data(config, ALL_CLASSES, "config")
 
 
-def get(metric, loss=None, output_shape=(None, None)):
+def get(identifier):
+    """Return the `Metric` that Keras calls by this name, or that data of `serialize` describe. A metric is returned as
+    it is."""
+    if identifier is None:
+        return None
+    return deserialize(identifier) if isinstance(identifier, dict) else of_output(identifier, None)[1]
+
+
+def of_output(metric, loss, output_shape=(None, None)):
     """Return the name that a metric has in the history, and the `Metric`. A metric that is given as text is called as
     the text says, in the history and to callbacks.
 

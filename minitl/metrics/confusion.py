@@ -206,9 +206,15 @@ class AUC(_Counts):
             self.num_thresholds = len(thresholds) + 2
         between = [k / steps for k in range(1, steps)] if thresholds is None else sorted(thresholds)
         super().__init__([], name)
-        self.thresholds = thresholds
         self.limits = np.array([-EPSILON, *between, 1 + EPSILON], np.float32)
+        self.thresholds = self.limits.tolist()
         self.reset()
+
+    def get_config(self):
+        """Return the constructor's arguments for an equal metric."""
+        given = self.limits[1:-1].tolist()
+        evenly = np.allclose(given, np.linspace(0, 1, self.num_thresholds)[1:-1])
+        return {**super().get_config(), "thresholds": None if evenly else given}
 
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch of labels 0 and 1 and outputs from 0 to 1, or logits with from_logits=True."""

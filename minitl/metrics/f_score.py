@@ -32,6 +32,8 @@ class FBetaScore(Metric):
         if average not in (None, "micro", "macro", "weighted"):
             raise ArgumentError(f"average is {average!r}; expected None, 'micro', 'macro' or 'weighted'.")
         self.average = average
+        if threshold is not None and not isinstance(threshold, float):
+            raise ArgumentError(f"threshold is {threshold!r}; expected None, or a number from 0 to 1 such as 0.5.")
         self.threshold = None if threshold is None else number(threshold, "threshold", 1e-30, 1)
         super().__init__(name=name)
 

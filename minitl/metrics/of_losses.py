@@ -6,7 +6,7 @@ import numpy as np
 from .. import losses
 from ..arguments import DTYPE, keras_arguments
 from ..losses.base import LAST_AXIS
-from .base import Metric, spread
+from .base import Metric
 
 
 class _OfLoss(Metric):
@@ -54,7 +54,11 @@ class CategoricalCrossentropy(BinaryCrossentropy):
 
 
 class SparseCategoricalCrossentropy(_OfLoss):
-    """The cross-entropy of integer labels."""
+    """The cross-entropy of integer labels.
+
+    ignore_class   None, or a label whose loss is 0. As in Keras it still counts in the divisor of the mean here, which
+                   it does not in the loss of this name
+    """
 
     name, loss_class = "sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy
 
@@ -67,14 +71,6 @@ class SparseCategoricalCrossentropy(_OfLoss):
     def settings(self):
         """Return the arguments of the loss."""
         return {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
-
-    def update(self, y_true, y_pred, sample_weight=None):
-        """Add a batch. Labels of `ignore_class` do not count."""
-        if self.ignore_class is not None:
-            kept = np.asarray(y_true).reshape(np.shape(y_pred)[:-1]) != self.ignore_class
-            weight = spread(1.0 if sample_weight is None else sample_weight, kept.shape, self.name)
-            sample_weight = weight * kept
-        super().update(y_true, y_pred, sample_weight)
 
 
 class KLDivergence(_OfLoss):

@@ -69,7 +69,7 @@ def _metrics(structure, of_each, wanted, weighted):
     for is_weighted, given, what in (False, wanted, "metrics"), (True, weighted, "weighted_metrics"):
         for output, of_output in enumerate(structure.settings(given, what, are_lists=True)):
             for each in _flat(of_output):
-                name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
+                name, metric = metrics.of_output(each, of_each[output], structure.tensors[output].shape)
                 if is_weighted and not takes_weights(metric):
                     raise ArgumentError(f"weighted_metrics: update of '{name}' takes no sample_weight.")
                 metric = copy.deepcopy(metric) if any(metric is earlier for earlier in seen) else metric

@@ -180,25 +180,25 @@ def test_a_label_smoothing_that_makes_no_sense():
 
 
 def test_metrics_over_several_batches():
-    name, metric = metrics.get("accuracy", CategoricalCrossentropy())
+    name, metric = metrics.of_output("accuracy", CategoricalCrossentropy())
     assert name == "accuracy"
     metric.update(np.eye(3), np.eye(3))  # three right
     metric.update(np.eye(3)[:1], np.eye(3)[1:2])  # one wrong
     assert metric.result() == 0.75
     metric.reset()
     assert metric.result() == 0
-    sparse = metrics.get("acc", SparseCategoricalCrossentropy())[1]
+    sparse = metrics.of_output("acc", SparseCategoricalCrossentropy())[1]
     sparse.update(np.array([[0], [2]]), np.eye(3)[[0, 1]])
     assert sparse.result() == 0.5
-    binary = metrics.get("accuracy", BinaryCrossentropy())[1]
+    binary = metrics.of_output("accuracy", BinaryCrossentropy())[1]
     binary.update(np.array([1, 0, 1, 0]), np.array([[0.9], [0.1], [0.2], [0.6]]))
     assert binary.result() == 0.5
     top = metrics.TopKCategoricalAccuracy(k=2)
     top.update(np.eye(3), np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
     assert top.result() == pytest.approx(2 / 3)
-    assert metrics.get(top, None) == ("top_k_categorical_accuracy", top)
+    assert metrics.of_output(top, None) == ("top_k_categorical_accuracy", top)
     with pytest.raises(ArgumentError, match="metric is 'no_such_metric'"):
-        metrics.get("no_such_metric", MeanSquaredError())
+        metrics.of_output("no_such_metric", MeanSquaredError())
 
 
 def test_a_forgotten_softmax_is_noticed():
@@ -245,7 +245,7 @@ def test_metrics_that_cannot_compare():
     ):
         with pytest.raises(DataError, match="integers with the sparse ones"):
             metric.update(labels, np.eye(3))
-    assert isinstance(metrics.get("accuracy", MeanSquaredError(), (None, 1))[1], metrics.BinaryAccuracy)
+    assert isinstance(metrics.of_output("accuracy", MeanSquaredError(), (None, 1))[1], metrics.BinaryAccuracy)
 
 
 ONLY_MEANS = "MultiBoxLoss", "NTXent"  # losses of whole examples or pairs

@@ -1,4 +1,4 @@
-"""Which of Keras's test files are run: those of what minitl offers. And what is set aside of them, and why."""
+"""The test files of Keras that are run: those of what minitl offers. And what is set aside of them, and why."""
 
 LAYERS = """
 activations/activation activations/elu activations/leaky_relu activations/relu activations/softmax
@@ -34,8 +34,7 @@ models/cloning models/functional models/model models/sequential
 optimizers/adadelta optimizers/adagrad optimizers/adam optimizers/adamax optimizers/adamw optimizers/nadam
 optimizers/optimizer optimizers/rmsprop optimizers/schedules/learning_rate_schedule optimizers/sgd
 regularizers/regularizers
-trainers/data_adapters/array_data_adapter trainers/data_adapters/generator_data_adapter
-trainers/data_adapters/py_dataset_adapter trainers/trainer
+trainers/trainer
 utils/image_dataset_utils utils/image_utils utils/numerical_utils utils/rng_utils utils/summary_utils
 """
 FILES = [f"layers/{name}_test.py" for name in LAYERS.split()] + [f"{name}_test.py" for name in OTHERS.split()]

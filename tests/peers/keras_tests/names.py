@@ -1,4 +1,4 @@
-"""What a Keras test gets for its imports: minitl's packages under Keras's names.
+"""The names that a Keras test imports: minitl's packages under Keras's names.
 
 A test file is run as text, in a namespace whose `__import__` is `imported`. So `from keras.src import layers` there
 gives minitl's layers, and nothing changes for other modules.
@@ -19,6 +19,7 @@ import types
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 import minitl
@@ -102,6 +103,8 @@ class Arithmetic:
 
     def __getattr__(self, name):
         found = getattr(self._module, name)
+        if self._module.__name__.endswith(".config") and name.startswith(("set_", "enable_", "disable_")):
+            return absent("config")
         if isinstance(found, types.ModuleType):
             return Arithmetic(found)
         if isinstance(found, type) or not callable(found):
@@ -153,6 +156,12 @@ def _registered(*args, **kwargs):
     return lambda each: each
 
 
+def _seed_both(seed):
+    """Seed minitl, and Keras, whose random numbers a test may use."""
+    minitl.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)
+
+
 def _only_float32(policy):
     """Accept what minitl computes in anyway."""
     if policy != "float32":
@@ -169,8 +178,10 @@ def _packages():
 
     found = {name: Package(name) for name in PLACES}
     found["models"] = Package("models", Functional=minitl.Model)
+    found["utils"] = Package("utils", set_random_seed=_seed_both)
     found["optimizers"] = Package("optimizers", **_optimizers())
     found["metrics"] = Package("metrics", **_metrics())
+    # found["dtype_policies"] reads as float32, and takes nothing else
     policy = types.SimpleNamespace(dtype_policy=lambda: "float32", set_dtype_policy=_only_float32)
     found["dtype_policies"] = found_policies = types.SimpleNamespace(dtype_policy=policy)
     found_policies.DTypePolicy = absent("dtype_policies")
@@ -181,6 +192,7 @@ def _packages():
         Variable=Variable,
         KerasTensor=keras_tensor,
         set_floatx=_only_float32,
+        is_tensor=lambda x: isinstance(x, np.ndarray),
         set_image_data_format=absent("config"),
     )
     helpers = importlib.import_module("keras.src.testing.test_utils")
@@ -203,6 +215,8 @@ def package(path):
     if parts[0] in PACKAGES:
         if parts[:1] == ["backend"] and parts[-1] == "trainer":
             return types.SimpleNamespace(TorchTrainer=Trainer)
+        if parts[-1] == "keras_tensor":
+            return types.SimpleNamespace(KerasTensor=keras_tensor)
         found = PACKAGES[parts[0]]
         for part in parts[1:]:
             found = found if isinstance(found, Package) else getattr(found, part, found)

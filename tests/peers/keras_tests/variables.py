@@ -90,7 +90,8 @@ class Moves:
 
     @property
     def variables(self):
-        return [self.iterations, self.learning_rate, *(each for state in self.state.values() for each in state)]
+        rate = [] if self._schedule is not None else [self.learning_rate]
+        return [self.iterations, *rate, *(each for state in self.state.values() for each in state)]
 
 
 class Trainer:
