@@ -109,7 +109,8 @@ class Conv1DTranspose(_OfOneRow):
         **kwargs,
     ):
         size, stride = one_size(kernel_size, "kernel_size"), one_size(strides, "strides")
-        more = output_padding[0] if isinstance(output_padding, (tuple, list)) else output_padding
+        is_one = isinstance(output_padding, (tuple, list)) and len(output_padding) == 1
+        more = output_padding[0] if is_one else output_padding
         of_images = Conv2DTranspose(
             filters,
             (1, size),

@@ -13,7 +13,7 @@ The counts are added up over all batches first, and divided at the end; 0 / 0 co
 
 import numpy as np
 
-from ..arguments import DTYPE, NotHere, is_number, keras_arguments, number, whole_number
+from ..arguments import DTYPE, NotHere, call_text, is_number, keras_arguments, number, whole_number
 from ..errors import ArgumentError, DataError
 from ..kernels.activations import sigmoid
 from .base import Metric, spread
@@ -209,6 +209,9 @@ class AUC(_Counts):
         self.limits = np.array([-EPSILON, *between, 1 + EPSILON], np.float32)
         self.thresholds = self.limits.tolist()
         self.reset()
+
+    def __repr__(self):
+        return call_text(self, thresholds=self.get_config()["thresholds"])
 
     def get_config(self):
         """Return the constructor's arguments for an equal metric."""
