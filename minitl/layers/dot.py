@@ -19,6 +19,7 @@ class Dot(Layer):
     axes   the axis to sum over: one number for both inputs, or a pair
     """
 
+    supports_masking = True  # type: ignore[assignment]  # as Keras says; the output has none
     config_names = ("axes",)
     merges = True
 

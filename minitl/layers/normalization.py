@@ -231,6 +231,8 @@ class UnitNormalization(Layer):
         self.axis = axes(axis, "axis")
         self._axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
 
+    supports_masking = True  # type: ignore[assignment]
+
     @property
     def passes_mask(self):
         return within_steps(self.axis)

@@ -65,6 +65,8 @@ class Loss(Configured):
             raise ArgumentError(f"reduction is {reduction!r}; expected one of {', '.join(map(repr, REDUCTIONS))}.")
         if reduction != "sum_over_batch_size":
             self.reduction = None if reduction == "none" else reduction
+        if name is not None and not isinstance(name, str):
+            raise ArgumentError(f"name is {name!r}; expected a string.")
         if name is not None:
             self.name = name
 

@@ -6,7 +6,7 @@ import numpy as np
 from .. import losses
 from ..arguments import DTYPE, keras_arguments
 from ..losses.base import LAST_AXIS
-from .base import Metric
+from .base import Metric, spread
 
 
 class _OfLoss(Metric):
@@ -56,13 +56,13 @@ class CategoricalCrossentropy(BinaryCrossentropy):
 class SparseCategoricalCrossentropy(_OfLoss):
     """The cross-entropy of integer labels.
 
-    ignore_class   None, or a label whose loss is 0. As in Keras it still counts in the divisor of the mean here, which
-                   it does not in the loss of this name
+    ignore_class   None, or a label whose loss is 0. As in Keras it still counts in the divisor of a mean without
+                   weights, which it does not in the loss of this name
     """
 
     name, loss_class = "sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy
 
-    @keras_arguments(after="from_logits", axis=LAST_AXIS)
+    @keras_arguments(after="ignore_class", axis=LAST_AXIS)
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, name=None, from_logits=False, ignore_class=None):
         super().__init__(name=name)
@@ -71,6 +71,13 @@ class SparseCategoricalCrossentropy(_OfLoss):
     def settings(self):
         """Return the arguments of the loss."""
         return {"from_logits": self.from_logits, "ignore_class": self.ignore_class}
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        """Add a batch. Where there are weights, that of an ignored label is 0."""
+        if self.ignore_class is not None and sample_weight is not None:
+            kept = np.asarray(y_true).reshape(np.shape(y_pred)[:-1]) != self.ignore_class
+            sample_weight = spread(sample_weight, kept.shape, self.name) * kept
+        super().update(y_true, y_pred, sample_weight)
 
 
 class KLDivergence(_OfLoss):

@@ -45,7 +45,11 @@ class Sequential(Model):
         if self._start is not None:
             self.connect(self._start, self._end)
         else:
-            self._layers = [each for member in self._members for each in getattr(member, "layers", [member])]
+            layers = [each for member in self._members for each in getattr(member, "layers", [member])]
+            names = [layer.name for layer in layers if layer.is_named]
+            if len(set(names)) < len(names):
+                raise GraphError(f"two layers of '{self.name}' have the same name; expected different ones: {names}.")
+            self._layers = layers
 
     @keras_arguments(after="layer", rebuild=NotHere(True))
     def add(self, layer: Layer | Model | SymbolicTensor) -> None:

@@ -39,8 +39,65 @@ utils/image_dataset_utils utils/image_utils utils/numerical_utils utils/rng_util
 """
 FILES = [f"layers/{name}_test.py" for name in LAYERS.split()] + [f"{name}_test.py" for name in OTHERS.split()]
 
-# {reason: cases, as patterns of "file::class.test"}. They concern how Keras is made, and no program can see it.
-SET_ASIDE = {}
+# {reason: cases, as patterns of "file::class.test"}: they ask for something that no promise of minitl is about.
+SET_ASIDE = {
+    "Keras's bookkeeping: the variables that it tracks, the operations of a graph, numbers in names, private layers": [
+        "layers/layer_test.py::LayerTest.test_custom_layer_add_weight_in_init_name",
+        "layers/layer_test.py::LayerTest.test_init_after_state_tracking",
+        "layers/layer_test.py::LayerTest.test_functional_model_with_remat",
+        "layers/attention/multi_head_attention_test.py::*.test_causal_only_skipped_for_subclass",
+        "initializers/random_initializers_test.py::*.test_mha_query_projection_variance",
+        "models/functional_test.py::FunctionalTest.test_functional_slicing",
+        "optimizers/optimizer_test.py::OptimizerTest.test_optimizer_auto_naming",
+        "optimizers/optimizer_test.py::OptimizerTest.test_overwrite_with_gradient",
+        "trainers/trainer_test.py::TestTrainer.test_metric_tracking",
+        "trainers/trainer_test.py::TestTrainer.test_multiple_compiles",
+        "trainers/trainer_test.py::TestTrainer.test_nested_trainer_metrics*",
+    ],
+    "the words of an error, or the names of a callback's own attributes": [
+        "regularizers/regularizers_test.py::*.test_orthogonal_regularizer_*_validation",
+        "callbacks/terminate_on_nan_test.py::*.test_raise_error_terminate_stops_on_later_batch",
+        "callbacks/reduce_lr_on_plateau_test.py::*.test_state_reset_across_fit_calls",
+        "callbacks/early_stopping_test.py::EarlyStoppingTest.test_early_stopping",
+    ],
+    "a callback is driven with a stand-in that is no model": [
+        "callbacks/early_stopping_test.py::*.test_early_stopping_final_weights_when_restoring_model_weights",
+    ],
+    "a layer is looked up by its position; in minitl masks are layers of the graph, too": [
+        "layers/normalization/batch_normalization_test.py::*.test_bachnorm_ignore_masked_values*",
+        "models/functional_test.py::FunctionalTest.test_layer_getters",
+    ],
+    "numbers that a seed draws with Keras's generator lie within the tolerance": [
+        "layers/regularization/dropout_test.py::DropoutTest.test_dropout_rescaling",
+    ],
+}
 
 # {case, as a pattern: the decision for which minitl gives another answer}
-DECISIONS = {}
+DECISIONS = {
+    "layers/layer_test.py::LayerTest.test_end_to_end_masking": "a mask does not reach the loss by itself: "
+    "masks are inputs, so give sample_weight",
+    "layers/layer_test.py::LayerTest.test_not_implemented_error_compute_output_shape": "a layer of your own keeps the "
+    "shape of its input unless it says otherwise",
+    "layers/layer_test.py::LayerTest.test_trainable_init_arg_validation": "1 and 0 are accepted for True and False",
+    "layers/preprocessing/normalization_test.py::NormalizationTest.test_broadcast_*": "a given mean stays as it was "
+    "given: a number or a list, not an array with the axes of the input",
+    "callbacks/csv_logger_test.py::CSVLoggerTest.test_CSVLogger": "the columns are those of the first epoch, so with "
+    "validation_freq=3 there are none of the validation",
+    "callbacks/reduce_lr_on_plateau_test.py::*.test_reduces_lr_with_model_fit": "rates are float64, 0.1 * 0.1",
+    "losses/loss_test.py::LossTest.test_get_method": "losses.get gives an object of the class, with backward",
+    "losses/loss_test.py::LossTest.test_pickle": "as before",
+    "losses/losses_test.py::HuberLossTest.test_config": "the configuration has delta, without which it would be lost",
+    "metrics/iou_metrics_test.py::MeanIoUTest.test_user_warning_float_weight": "weights count as they are; Keras warns "
+    "that it rounds them down",
+    "models/functional_test.py::FunctionalTest.test_list_input_with_dict_build": "arrays in a list are taken in the "
+    "order of a dict's inputs",
+    "models/functional_test.py::FunctionalTest.test_restored_multi_output_type_tuple": "several outputs are a list",
+    "models/model_test.py::ModelTest.test_functional_struct_outputs_namedtuple_struct_losses": "as before",
+    "models/model_test.py::ModelTest.test_reviving_functional_from_config_custom_model": "from_config gives a Model, "
+    "without the attributes of a class of your own",
+    "models/cloning_test.py::CloneModelTest.test_compiled_model_cloning": "a clone is not compiled",
+    "models/model_test.py::ModelTest.test_json_serialization": "a list of one output is the output itself",
+    "optimizers/optimizer_test.py::OptimizerTest.test_empty_gradients": "a step that moves nothing is a warning",
+    "utils/image_dataset_utils_test.py::*.test_image_dataset_from_directory_shuffle_tf": "a set that is gone through "
+    "by hand has the order of its epoch; fit draws a new one for each",
+}

@@ -65,6 +65,12 @@ class Absent:
             raise AttributeError(name)
         return Absent(self._error)
 
+    def __eq__(self, other):
+        return isinstance(other, Absent) and str(self._error) == str(other._error)
+
+    def __hash__(self):
+        return hash(str(self._error))
+
     def __mro_entries__(self, bases):
         return (type("AbsentBase", (), {"__init__": self._refuse}),)
 
@@ -162,6 +168,15 @@ def _seed_both(seed):
     keras.utils.set_random_seed(seed)
 
 
+class Float32:
+    """`keras.dtype_policies`: it says float32, and takes nothing else."""
+
+    def __getattr__(self, name):
+        if name == "dtype_policy":
+            return types.SimpleNamespace(dtype_policy=lambda: "float32", set_dtype_policy=_only_float32)
+        return absent("dtype_policies")
+
+
 def _only_float32(policy):
     """Accept what minitl computes in anyway."""
     if policy != "float32":
@@ -181,10 +196,7 @@ def _packages():
     found["utils"] = Package("utils", set_random_seed=_seed_both)
     found["optimizers"] = Package("optimizers", **_optimizers())
     found["metrics"] = Package("metrics", **_metrics())
-    # found["dtype_policies"] reads as float32, and takes nothing else
-    policy = types.SimpleNamespace(dtype_policy=lambda: "float32", set_dtype_policy=_only_float32)
-    found["dtype_policies"] = found_policies = types.SimpleNamespace(dtype_policy=policy)
-    found_policies.DTypePolicy = absent("dtype_policies")
+    found["dtype_policies"] = Float32()
     found["saving"] = Package("saving", register_keras_serializable=_registered)
     found["ops"], found["random"], found["tree"] = (Arithmetic(getattr(keras, n)) for n in ("ops", "random", "tree"))
     found["backend"] = Arithmetic(

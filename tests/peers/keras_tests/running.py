@@ -52,15 +52,23 @@ def run_file(path):
             if not is_skipped(cls) and not is_skipped(getattr(cls, name)):
                 outcome = run_case(cls, name)
                 case = outcome and Case(path, f"{cls.__name__}.{name}", *outcome)
-                if case and case.result in (FAIL, UNCLEAR) and is_set_aside(case):
-                    case = case._replace(result=INTERNAL)
+                if case and case.result in (FAIL, UNCLEAR):
+                    case = case._replace(result=judged(case))
                 found += [case] if case else []
     return found
 
 
-def is_set_aside(case):
-    """Return whether a case is one of `files.SET_ASIDE`."""
-    return any(fnmatchcase(case.full_name, each) for patterns in files.SET_ASIDE.values() for each in patterns)
+def judged(case):
+    """Return the result of a case that fails: of those in `files.SET_ASIDE` and in `files.DECISIONS` what stands there.
+    A decision counts as a failure, whatever error ends the case."""
+    if matches(case, [each for patterns in files.SET_ASIDE.values() for each in patterns]):
+        return INTERNAL
+    return FAIL if matches(case, files.DECISIONS) else case.result
+
+
+def matches(case, patterns):
+    """Return whether one of the patterns is that of a case."""
+    return any(fnmatchcase(case.full_name, each) for each in patterns)
 
 
 def _too_long(*args):
@@ -103,7 +111,8 @@ def run_case(cls, name):
     except MinitlError as error:
         return outcome(CLEAR, error)
     except (AssertionError, pytest.fail.Exception) as error:
-        return outcome(FAIL, error)
+        within = error.__context__  # what ended a `with pytest.warns(...)` before its warning
+        return outcome(CLEAR, within) if isinstance(within, MinitlError) else outcome(FAIL, error)
     except Exception as error:
         return outcome(UNCLEAR, error)
     return (PASS,)
