@@ -118,9 +118,10 @@ def serialize(activation):
     return name
 
 
-def deserialize(config):
-    """Return the function that `serialize` has named."""
-    return get(config["config"] if isinstance(config, dict) else config)
+def deserialize(config, custom_objects=None):
+    """Return the function that `serialize` has named; `custom_objects` are functions of your own, by their names."""
+    name = config["config"] if isinstance(config, dict) else config
+    return custom_objects[name] if name in (custom_objects or {}) else get(name)
 
 
 def __getattr__(name):

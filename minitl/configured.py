@@ -35,8 +35,10 @@ def plain(value):
     return value
 
 
-def from_data(data, classes, what):
-    """Return the object of data {"class_name": ..., "config": ...}. `classes` are the known ones, by their names."""
+def from_data(data, classes, what, custom_objects=None):
+    """Return the object of data {"class_name": ..., "config": ...}. `classes` are the known ones, by their names;
+    `custom_objects` are more of them: classes of your own."""
+    classes = {**classes, **(custom_objects or {})}
     name, config = data.get("class_name"), data.get("config")
     if name not in classes or not isinstance(config, dict):
         raise ArgumentError(f"{what} is {data!r:.80}; expected class_name, one of {', '.join(classes)}, and config.")

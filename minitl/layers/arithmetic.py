@@ -153,8 +153,8 @@ def _refused(sign):
 
     def refuse(self, other):
         raise GraphError(
-            f"{self!r}: symbolic tensors have no sign {sign}; expected + - * / or a power with a number behind it. Write "
-            "a Layer with forward and backward: course/add_your_own.md."
+            f"{self!r}: symbolic tensors have no sign {sign}; expected + - * / or a power with a number behind it. "
+            "Write a Layer with forward and backward: course/add_your_own.md."
         )
 
     return refuse

@@ -118,9 +118,9 @@ def serialize(loss):
     return plain(get(loss))
 
 
-def deserialize(config):
+def deserialize(config, custom_objects=None):
     """Return the loss that `serialize` has described."""
-    return from_data(config, CLASSES, "config")
+    return from_data(config, CLASSES, "config", custom_objects)
 
 
 def __getattr__(name):

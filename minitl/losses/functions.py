@@ -2,8 +2,13 @@
 prediction, an array (N, ...), without weights. The gradients are those of the classes, which `compile` takes for them.
 """
 
+import inspect
+
 from . import crossentropy, focal, of_rows, regression
 from . import ctc as of_labels_in_order
+
+KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
+LABELS_AND_PREDICTIONS = [inspect.Parameter(name, KIND) for name in ("y_true", "y_pred")]
 
 
 def _of_each(cls):
@@ -12,6 +17,9 @@ def _of_each(cls):
     def loss(y_true, y_pred, *settings, **named):
         return cls(*settings, **named, reduction=None).forward(y_true, y_pred)
 
+    arguments = inspect.signature(cls).parameters.values()
+    of_loss = [each for each in arguments if each.name not in ("reduction", "name", "dtype", "kwargs")]
+    loss.__signature__ = inspect.Signature([*LABELS_AND_PREDICTIONS, *of_loss])
     loss.__name__ = loss.__qualname__ = cls.names[0]
     loss.__doc__ = f"Return the `{cls.__name__}` of each prediction, (N, ...)."
     loss.loss_class = cls

@@ -134,9 +134,9 @@ def serialize(metric):
     return plain(metric)
 
 
-def deserialize(config):
+def deserialize(config, custom_objects=None):
     """Return the metric that `serialize` has described."""
-    return from_data(config, ALL_CLASSES, "config")
+    return from_data(config, ALL_CLASSES, "config", custom_objects)
 
 
 def get(identifier):

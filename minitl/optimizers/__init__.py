@@ -63,10 +63,10 @@ def serialize(optimizer):
     return plain(optimizer)
 
 
-def deserialize(config):
+def deserialize(config, custom_objects=None):
     """Return the optimizer that `serialize` has described."""
-    known = {each.__name__: each for each in OPTIMIZERS.values()}
-    return from_data(config, {**known, **{name.lower(): each for name, each in known.items()}}, "optimizer")
+    known = {name: each for each in OPTIMIZERS.values() for name in (each.__name__, each.__name__.lower())}
+    return from_data(config, known, "optimizer", custom_objects)
 
 
 def __getattr__(name):

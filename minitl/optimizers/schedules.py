@@ -195,10 +195,10 @@ def serialize(learning_rate_schedule):
     return plain(learning_rate_schedule)
 
 
-def deserialize(config):
+def deserialize(config, custom_objects=None):
     """Return the schedule that `serialize` has described."""
     known = {name: each for name, each in globals().items() if isinstance(each, type)}
-    return from_data(config, known, "learning_rate")
+    return from_data(config, known, "learning_rate", custom_objects)
 
 
 def __getattr__(name):
