@@ -69,6 +69,8 @@ def image_dataset_from_directory(
     _require_parts(validation_split, subset, shuffle, seed)
     seed = int(generator().integers(10**6)) if seed is None else seed
     folders = [""] if labels != "inferred" else list(class_names or class_folders(directory))
+    if labels == "inferred" and class_names and set(class_names) != set(class_folders(directory)):
+        raise ArgumentError(f"class_names is {class_names}; expected the subfolders {class_folders(directory)}.")
     files, numbers = image_files(directory, folders, OF_DATASET, follow_links)
     if class_names is not None and labels != "inferred":
         raise ArgumentError("class_names is given, and labels is not 'inferred'; leave class_names out.")

@@ -93,6 +93,8 @@ class Sequential(Model):
 
     def build(self, input_shape) -> None:
         """Create the weights of a model that waits for a shape, (None, 28, 28, 1): the batch and one example."""
+        if self.built and tuple(input_shape)[1:] != self._start.shape[1:]:
+            raise GraphError(f"model '{self.name}' takes {self._start.shape}, and build got {tuple(input_shape)}.")
         if self.built or not self._members:
             return
         start = end = Input(tuple(input_shape)[1:])
