@@ -16,6 +16,7 @@ from . import starting as starting  # first: it says that the others take long
 
 # isort: split
 from . import (
+    activations,
     applications,
     callbacks,
     data,
@@ -48,6 +49,7 @@ __all__ = [
     "Layer",
     "Model",
     "Sequential",
+    "activations",
     "applications",
     "callbacks",
     "data",

@@ -113,6 +113,12 @@ def call_text(thing, **settings):
     return f"{type(thing).__name__}({', '.join(f'{name}={text}' for name, text in texts.items())})"
 
 
+def constructor_settings(thing):
+    """Return {argument: value} of the arguments of a thing's constructor that are attributes of the same name."""
+    arguments = inspect.signature(inspect.unwrap(type(thing).__init__)).parameters
+    return {name: getattr(thing, name) for name in arguments if hasattr(thing, name)}
+
+
 def is_whole_number(value):
     """Return whether `value` is a whole number, and not True or False."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

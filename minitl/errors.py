@@ -63,6 +63,10 @@ class NotHereError(GraphError, ImportError):
     """A name of Keras that minitl does not have was asked for (`not_here`)."""
 
 
+class NoAttributeError(GraphError, AttributeError):
+    """A method or attribute of Keras was asked for that an object of minitl does not have (`not_here`)."""
+
+
 class MissingExtraError(MinitlError, ImportError):
     """An optional package is needed and not installed."""
 

@@ -5,12 +5,13 @@ says in one line what to do, and a name that is spelt wrongly gets the nearest o
 """
 
 from .arguments import nearest
-from .errors import NotHereError
+from .errors import NoAttributeError, NotHereError
 
 CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, write a Layer that loops over it."
 OWN_LAYER = "Write a Layer with forward and backward: course/add_your_own.md."
 PAGE = "course/add_your_own.md has it as its example: copy it into your program."
 VOLUMES = "minitl has images and sequences, no volumes: use the 2D layer of this name, or TimeDistributed."
+OWN_LOSS = "A loss defines forward and backward: course/add_your_own.md."
 OWN_LOOP = (
     "minitl has hand-written gradients and no tape: write y = model.forward(x, training=True); loss.forward(t, y); "
     "model.backward(loss.backward()); optimizer.step(model)."
@@ -50,6 +51,12 @@ INSTEAD = {
         "constraints": "To keep weights small, use kernel_regularizer, or the optimizer's weight_decay.",
         "wrappers": "minitl.sklearn has the estimators.",
     },
+    "minitl.activations": dict.fromkeys(
+        "celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid mish soft_shrink sparse_plus sparse_sigmoid "
+        "sparsemax squareplus tanh_shrink threshold".split(),
+        OWN_LAYER,
+    ),
+    "minitl.initializers": {"STFT": "minitl.data.sound has spectra: power_spectrum, and mel bands."},
     "minitl.layers": {
         "experimental": "Its layers are in minitl.layers itself: layers.Rescaling, layers.RandomFlip.",
         "Lambda": f"{OWN_LAYER} Simple ones are signs: x * 0.5, 1 - x, x[:, 0].",
@@ -75,7 +82,7 @@ INSTEAD = {
     },
     "minitl.losses": {
         "LogCosh": PAGE,
-        **dict.fromkeys(("Circle",), "A loss defines forward and backward: course/add_your_own.md."),
+        **dict.fromkeys("Circle Dice Tversky CategoricalGeneralizedCrossEntropy".split(), OWN_LOSS),
     },
     "minitl.callbacks": {
         "TensorBoard": "Use CSVLogger: each epoch is a row, which a table or plot program reads.",
@@ -86,13 +93,14 @@ INSTEAD = {
         "CallbackList": "Give fit a list of callbacks.",
     },
     "minitl.applications": dict.fromkeys(
-        "VGG19 ResNet101 ResNet152 ResNet50V2 ResNet101V2 ResNet152V2 MobileNet MobileNetV2 MobileNetV3Small "
+        "mobilenet VGG19 ResNet101 ResNet152 ResNet50V2 ResNet101V2 ResNet152V2 MobileNet MobileNetV2 MobileNetV3Small "
         "MobileNetV3Large DenseNet121 DenseNet169 DenseNet201 EfficientNetB0 EfficientNetB1 EfficientNetB2 "
         "EfficientNetB3 EfficientNetB4 EfficientNetB5 EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2S "
         "InceptionResNetV2 NASNetMobile NASNetLarge Xception ConvNeXtTiny ConvNeXtSmall ConvNeXtBase".split(),
         NETWORK,
     ),
     "minitl.utils": {
+        **dict.fromkeys("disable_interactive_logging enable_interactive_logging".split(), "Use fit(..., verbose=0)."),
         "get_file": "Fetch the file with your browser or urllib.request, and compare its sha256 with the publisher's. "
         "Weights come by weights='imagenet', or `minitl weights get`.",
         **dict.fromkeys(("plot_model", "model_to_dot"), "model.summary() prints the graph; export writes ONNX."),
@@ -106,6 +114,45 @@ INSTEAD = {
         "multi_gpu_model": ONE_PROCESS,
     },
 }
+
+OWN_PARTS = "A layer here is its forward and backward: course/add_your_own.md."
+MASKS = "Masks are inputs: Input(..., dtype='bool'), or the mask of an Embedding(mask_zero=True) in a Model."
+PENALTY = "Penalties on parameters are kernel_regularizer and others; a loss of your own is a minitl.losses.Loss."
+PLAIN_ARRAYS = "Parameters are arrays of NumPy: layer.kernel, layer.weights."
+# methods and attributes of Keras's layers, models, optimizers, losses and metrics
+ATTRIBUTES = {
+    **dict.fromkeys(("quantize", "quantized_build", "quantized_call", "quantization_mode", "is_quantized"), FLOAT32),
+    **dict.fromkeys(("dtype_policy", "compute_dtype", "variable_dtype", "autocast", "get_quantization_layer"), FLOAT32),
+    **dict.fromkeys(("enable_lora", "lora_rank", "lora_enabled"), "Freeze layers instead: transfer.freeze."),
+    **dict.fromkeys(("add_loss", "add_metric", "activity_regularizer", "clear_losses"), PENALTY),
+    **dict.fromkeys(("call", "stateless_call", "symbolic_call", "compute_output_spec", "input_spec"), OWN_PARTS),
+    **dict.fromkeys(("compute_mask", "call_has_mask_arg"), MASKS),
+    **dict.fromkeys(("add_variable", "path", "assign", "get_state_tree", "set_state_tree"), PLAIN_ARRAYS),
+    **dict.fromkeys(("save_own_variables", "load_own_variables", "get_build_config", "build_from_config"), OWN_PARTS),
+    **dict.fromkeys(("rematerialize", "rematerialized_call", "jit_compile", "distribute_strategy"), ONE_PROCESS),
+    **dict.fromkeys(("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"), OWN_LOOP),
+    **dict.fromkeys(("make_train_function", "make_test_function", "make_predict_function", "train_function"), OWN_LOOP),
+    **dict.fromkeys(
+        ("apply_gradients", "stateless_apply", "apply", "update_step", "assign_sub", "assign_add"), OWN_LOOP
+    ),
+    **dict.fromkeys(("reset_states", "stateful", "reset_state"), "States are given by initial_state, and returned."),
+    **dict.fromkeys(("get_random_transformation", "transform_images", "transform_labels"), OWN_PARTS),
+    **dict.fromkeys(("stateless_update_state", "stateless_result", "stateless_reset_state"), PLAIN_ARRAYS),
+    **dict.fromkeys(("run_eagerly", "steps_per_execution"), OWN_LOOP),
+    "set_weights": "The state of an optimizer is kept by BackupAndRestore.",
+    **{f"{name}_generator": f"{name} takes generators: model.{name}(...)." for name in ("fit", "evaluate", "predict")},
+    "variables": "weights has the arrays.",
+    "trainable_variables": "trainable_weights has the arrays.",
+    "finalize_variable_values": "There are no averages of weights here: leave it out.",
+}
+
+
+def no_attribute(thing, name):
+    """Return the error for an attribute that an object does not have. For one of Keras it says what to write."""
+    what = f"{type(thing).__name__!r} object has no attribute {name!r}"
+    error = NoAttributeError(f"{what}. {ATTRIBUTES[name]}") if name in ATTRIBUTES else AttributeError(what)
+    error.name = name
+    return error
 
 
 def missing(package, name, known):

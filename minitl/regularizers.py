@@ -2,6 +2,7 @@
 
     L1    l1 sum |p|          its slope, l1 sign(p), is the same for small numbers: many become exactly 0
     L2    l2 sum p^2          its slope, 2 l2 p, takes away a share of each number
+    OrthogonalRegularizer     the mean |cosine| of two rows, so that they say different things
 
 A layer keeps them by the names of its parameters (`Layer.regularizers`). Who uses them: `training.loop` adds the
 penalty of all trainable parameters to the loss, as Keras does, and `Optimizer.step` adds its slope to their gradients.
@@ -11,11 +12,12 @@ A frozen parameter has no penalty. `weight_decay` of an optimizer also holds num
 import numpy as np
 
 from .arguments import call_text, number
-from .errors import ArgumentError
+from .configured import Configured
+from .errors import ArgumentError, ShapeError
 from .not_here import missing
 
 
-class Regularizer:
+class Regularizer(Configured):
     """The base of the penalties. A subclass of your own defines `__call__`, `gradient` and `get_config`."""
 
     def __repr__(self):
@@ -28,10 +30,6 @@ class Regularizer:
     def gradient(self, parameter):
         """Return the derivative of the penalty by each number of the parameter."""
         raise ArgumentError(f"class {type(self).__name__} has no gradient(parameter), the slope of its penalty.")
-
-    def get_config(self):
-        """Return the arguments of an equal regularizer."""
-        return dict(vars(self))
 
 
 class L1L2(Regularizer):
@@ -68,9 +66,53 @@ class L2(L1L2):
         return {"l2": self.l2}
 
 
+class OrthogonalRegularizer(Regularizer):
+    """The penalty factor * the mean |cosine| of two different rows, or columns, of a matrix: 0 if all are at right
+    angles to each other. `mode` is "rows" or "columns".
+
+    With the unit vectors u_i = p_i / |p_i| of n rows there are n (n - 1) / 2 pairs, and each is counted once:
+
+        penalty = factor / (n (n - 1)) sum_{i != j} |u_i . u_j|
+    """
+
+    def __init__(self, factor=0.01, mode="rows"):
+        self.factor = number(factor, "factor", 0, 1e30)
+        if mode not in ("rows", "columns"):
+            raise ArgumentError(f"mode is {mode!r}; expected 'rows' or 'columns'.")
+        self.mode = mode
+
+    def _units(self, parameter):
+        """Return (the unit vectors as rows, their lengths before, what a pair's |cosine| is multiplied with)."""
+        if np.ndim(parameter) != 2:
+            raise ShapeError(f"OrthogonalRegularizer got a parameter {np.shape(parameter)}; expected a matrix.")
+        rows = np.asarray(parameter if self.mode == "rows" else np.transpose(parameter))
+        lengths = np.sqrt(np.maximum((rows * rows).sum(axis=1, keepdims=True), 1e-12))
+        return rows / lengths, lengths, self.factor / max(len(rows) * (len(rows) - 1), 1)
+
+    def __call__(self, parameter):
+        units, _, share = self._units(parameter)
+        cosines = np.abs(units @ units.T)
+        return float(share * (cosines.sum() - np.trace(cosines)))
+
+    def gradient(self, parameter):
+        """Return the derivative by each number.
+
+        With S = sign(u u^T) without its diagonal, the penalty is share * sum_ij S_ij u_i . u_j. Each u_i stands in two
+        equal sums, so d/du_i = 2 share sum_j S_ij u_j = g_i. And du/dp = (1 - u u^T) / |p| takes away what of g_i lies
+        along u_i:  d/dp_i = (g_i - u_i (u_i . g_i)) / |p_i|
+        """
+        units, lengths, share = self._units(parameter)
+        signs = np.sign(units @ units.T)
+        np.fill_diagonal(signs, 0)
+        slope = 2 * share * (signs @ units)
+        found = (slope - units * (units * slope).sum(axis=1, keepdims=True)) / lengths
+        return (found if self.mode == "rows" else found.T).astype(parameter.dtype, copy=False)
+
+
 # Keras's other names of the same classes, and names for `kernel_regularizer="l2"`
-l1, l2, l1_l2 = L1, L2, L1L2
-REGULARIZERS = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2}
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+REGULARIZERS = {"l1": L1, "l2": L2, "l1_l2": L1L2, "L1": L1, "L2": L2, "L1L2": L1L2, "l1l2": L1L2}
+REGULARIZERS |= {"orthogonal_regularizer": OrthogonalRegularizer, "OrthogonalRegularizer": OrthogonalRegularizer}
 
 
 def get(regularizer, argument="regularizer"):
@@ -84,7 +126,9 @@ def get(regularizer, argument="regularizer"):
     if isinstance(regularizer, dict):
         name, config = regularizer.get("class_name"), regularizer.get("config") or {}
     if isinstance(name, str) and name in REGULARIZERS and isinstance(config, dict):
-        return REGULARIZERS[name](**{key: value for key, value in config.items() if key in ("l1", "l2")})
+        return REGULARIZERS[name](
+            **{key: value for key, value in config.items() if key in ("l1", "l2", "factor", "mode")}
+        )
     raise ArgumentError(
         f"{argument} is {regularizer!r:.80}; expected 'l1', 'l2', 'l1_l2', or an object such as L2(1e-4)."
     )

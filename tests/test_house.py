@@ -16,12 +16,12 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "minitl"
 # From the ground up. A package may import those before it in this order, also those of its own line.
 PACKAGES = """
-    version errors arguments not_here interruption progress starting terminal randomness
+    version errors arguments not_here configured interruption progress starting terminal randomness
     files kernels initializers regularizers losses optimizers metrics layers graph testing
     weights data features export training models transfer applications recipes
     sklearn serve cluster
     course
-    cli utils preprocessing callbacks saving
+    cli utils activations preprocessing callbacks saving
 """.split()
 MOST_LINES = 350
 MOST_LINES_OF_A_COMMAND = 90  # on average: a command parses, calls one function and prints

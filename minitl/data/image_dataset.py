@@ -51,7 +51,7 @@ def image_dataset_from_directory(
     """Return an `ImageDataset` of the images in a folder with a subfolder for each class.
 
     labels        "inferred" from the subfolders; None; or a list with the class number of each file, in sorted order
-    label_mode    "int": numbers; "categorical": one-hot rows; "binary": 0.0 and 1.0; None: images alone
+    label_mode    "int": numbers; "categorical": one-hot rows; "binary": 0.0 and 1.0, (N, 1); None: images alone
     class_names   None, or the names of the subfolders in the order of their numbers
     shuffle       a new order in each pass. The files are mixed once by `seed` before they are divided, as in Keras: the
                   same seed gives the same parts
@@ -69,7 +69,13 @@ def image_dataset_from_directory(
     _require_parts(validation_split, subset, shuffle, seed)
     seed = int(generator().integers(10**6)) if seed is None else seed
     folders = [""] if labels != "inferred" else list(class_names or class_folders(directory))
+    if labels == "inferred" and class_names and set(class_names) != set(class_folders(directory)):
+        raise ArgumentError(f"class_names is {class_names}; expected the subfolders {class_folders(directory)}.")
     files, numbers = image_files(directory, folders, OF_DATASET, follow_links)
+    if class_names is not None and labels != "inferred":
+        raise ArgumentError("class_names is given, and labels is not 'inferred'; leave class_names out.")
+    if isinstance(labels, str) and labels != "inferred":
+        raise ArgumentError(f"labels is {labels!r}; expected 'inferred', None, or a list with a number for each file.")
     if labels != "inferred":
         numbers, label_mode = ([0] * len(files), None) if labels is None else (list(labels), label_mode)
         folders = [] if labels is None else [str(label) for label in sorted(set(labels))]
@@ -93,6 +99,8 @@ def image_dataset_from_directory(
                 f"{directory}: no images were found{f' for {name}' if name else ''} ({', '.join(OF_DATASET)})."
             )
         of_part = one_hot_or_numbers(numbers[part], label_mode, len(folders))
+        if label_mode == "binary":
+            of_part = of_part[:, None]  # (N, 1), as Keras's set has them
         mixes = shuffle and not (subset == "both" and name == "validation")
         found.append(_dataset(paths[part].tolist(), of_part, how, batch_size, mixes, seed, folders or None))
     return found if subset == "both" else found[0]

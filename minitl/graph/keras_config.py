@@ -92,10 +92,20 @@ def _class_and_config(layer):
 
 def _config(layer):
     """Return the arguments of a layer in Keras's form."""
-    config = dict(layer.get_config())
+    config = _without_initializers(layer.get_config())
     if isinstance(layer, InputLayer):
         config["batch_shape"] = [None, *config.pop("shape")]
     return config
+
+
+def _without_initializers(config):
+    """Return a configuration without how its parameters were drawn: a file has their values, and a layer within a layer
+    is described in the same way."""
+    return {
+        name: _without_initializers(value) if isinstance(value, dict) else value
+        for name, value in config.items()
+        if not name.endswith("_initializer")
+    }
 
 
 def _tensor(tensor, place):

@@ -45,7 +45,9 @@ def paired(operations, outputs, path):
         output, layer = operation.outputs[0], getattr(operation, "layer", None)
         after = users.get(output, ())
         # The class has to be exactly this one, since a subclass may compute something else.
-        if type(layer) in (Add, BatchNormalization) and output in path and output not in outputs and len(after) == 1:
+        has_mask = bool(getattr(operation, "names", ()))  # a `WithReLU` takes nothing by name
+        is_first = type(layer) in (Add, BatchNormalization) and not has_mask
+        if is_first and output in path and output not in outputs and len(after) == 1:
             relu = getattr(after[0], "layer", None)
             if is_relu(relu) and not (is_watched(layer) or is_watched(relu)):
                 done.add(after[0])

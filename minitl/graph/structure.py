@@ -110,6 +110,13 @@ class Structure:
         return (given,) * len(names)
 
 
+def flattened(given):
+    """Return what is in a list, tuple or dict as a list; a single thing as a list of one."""
+    if isinstance(given, dict):
+        return list(given.values())
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
 def _quoted(names):
     """Return names as text: 'a', 'b'."""
     return ", ".join(f"'{name}'" for name in names) or "nothing"

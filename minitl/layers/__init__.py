@@ -2,7 +2,7 @@
 
 Reading order:
 
-    `base`, `symbolic`            what every layer has; the record of its calls
+    `base`, `symbolic`            what every layer has (with `parameters`, `on_arrays`); the record of its calls
     `dense`                       the shortest layer with parameters, with the derivation of its gradient
     `activations`, `convolutional`, `depthwise`, `pooling`
     `reshaping`                   padding, cropping, upsampling
@@ -17,7 +17,7 @@ What images go through first: `scaling`, `resizing`, `random_images`. For sequen
     `embedding`, `layer_normalization`
     `recurrent_layer`, `recurrent`, `bidirectional`     LSTM and others
     `wrappers`                                          a layer on each step
-    `sequences`, `steps`                                convolution and pooling in time; cropping, padding, repeating
+    `sequences`, `one_row`, `steps`                     convolution and pooling in time; cropping, padding, repeating
     `attention`; `decoder_attention`, `reversible_embedding`     the latter two are of a language model
 
 `names`, `shared_arguments` and `recurrent_arguments` check arguments. The axis letters are explained in
@@ -61,6 +61,7 @@ from .merging import (
 )
 from .noise import AlphaDropout, GaussianDropout, GaussianNoise
 from .normalization import BatchNormalization, L2Normalization, UnitNormalization
+from .one_row import Conv1DTranspose, DepthwiseConv1D, SeparableConv1D
 from .padding_mask import AnyMask, JoinedMask, Masking, PaddingMask, StepMask
 from .part import TakePart
 from .pooling import AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
@@ -104,11 +105,13 @@ __all__ = [
     "Clip",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Divide",
     "Dot",
@@ -157,6 +160,7 @@ __all__ = [
     "Resizing",
     "ReversibleEmbedding",
     "SelectStep",
+    "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
     "Softmax",

@@ -11,6 +11,12 @@ from . import masking
 from .base import Layer
 
 
+def activation_name(activation):
+    """Return the name of an activation that is given as a name, as a function of `minitl.activations`, or as None: no
+    activation."""
+    return "linear" if activation is None else getattr(activation, "activation_name", activation)
+
+
 def activation_functions(name, argument="activation", with_slope=False):
     """Return (function, gradient) of the activation with this Keras name. Raises ArgumentError for an unknown name.
 
@@ -43,9 +49,9 @@ class Activation(Layer):
 
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
-        self.activation = activation
-        self.activate, self.activation_gradient = activation_functions(activation, with_slope=True)
-        self.keeps_channels = self.is_elementwise = activation != "softmax"  # a softmax mixes the channels
+        self.activation = activation_name(activation)
+        self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
+        self.keeps_channels = self.is_elementwise = self.activation != "softmax"  # a softmax mixes the channels
 
     def forward(self, x, training=False):
         y, kept = activated(self.activation, x)

@@ -146,6 +146,23 @@ for _sign, _operation in {
     setattr(SymbolicTensor, f"__{_sign}__", lambda self, other, name=_operation: calculate(name, self, other))
     if _operation != "power":
         setattr(SymbolicTensor, f"__r{_sign}__", lambda self, other, name=_operation: calculate(name, other, self))
+
+
+def _refused(sign):
+    """Return the method of a sign that no layer computes: it raises a GraphError."""
+
+    def refuse(self, other):
+        raise GraphError(
+            f"{self!r}: symbolic tensors have no sign {sign}; expected + - * / or a power with a number behind it. "
+            "Write a Layer with forward and backward: course/add_your_own.md."
+        )
+
+    return refuse
+
+
+OTHER_SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "mod": "%", "floordiv": "//", "matmul": "@", "rpow": "**"}
+for _name, _text in OTHER_SIGNS.items():
+    setattr(SymbolicTensor, f"__{_name}__", _refused(_text))
 SymbolicTensor.__neg__ = lambda self: calculate("multiply", self, -1)  # type: ignore[operator]
 # So that NumPy leaves `array - tensor` to the signs above:
 SymbolicTensor.__array_ufunc__ = None  # type: ignore[attr-defined]

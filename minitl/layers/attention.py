@@ -96,8 +96,10 @@ class MultiHeadAttention(Layer):
 
     # ---- shapes and parameters ----
 
-    def build(self, input_shape):
-        query, value, key = _three(input_shape)
+    def build(self, query_shape, value_shape=None, key_shape=None):
+        """Create the parameters. The shapes are Keras's; the first one may be a list of two or three, as elsewhere."""
+        given = [query_shape, value_shape, value_shape if key_shape is None else key_shape]
+        query, value, key = _three(query_shape if value_shape is None else given)
         heads, h, v = self.num_heads, self.key_dim, self.value_dim
         out = self.output_sizes or (query[-1],)
         for name, d, last in (("query", query[-1], (heads, h)), ("key", key[-1], (heads, h)),
@@ -125,7 +127,12 @@ class MultiHeadAttention(Layer):
                 f"layer '{self.name}': value is {value} and key {key}; expected the same number of time steps."
             )
 
-    def compute_output_shape(self, input_shape, use_causal_mask=False, return_attention_scores=False):
+    def compute_output_shape(
+        self, input_shape, value_shape=None, key_shape=None, use_causal_mask=False, return_attention_scores=False
+    ):
+        if value_shape is not None:
+            input_shape = [input_shape, value_shape, value_shape if key_shape is None else key_shape]
+            self.check_input(input_shape)
         (n, t, d), (_, s, _), _ = _three(input_shape)
         shape = (n, t, *(self.output_sizes or (d,)))
         return [shape, (n, self.num_heads, t, s)] if return_attention_scores else shape

@@ -1,9 +1,10 @@
 """The base of every layer: parameters, `forward`, and `backward`.
 
-A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then `dx = layer.backward(dy)`. On another
-layer's output it builds a graph: `x = Flatten()(x)` computes nothing and returns a `SymbolicTensor`. The tensor knows
-the `Call` that will compute it, and the call knows its layer and its inputs. `graph.Graph` follows these records. One
-layer may be called several times: each call is a step of its own, and all of them use the same parameters.
+A layer is used in two ways. On arrays it computes: `y = layer.forward(x)`, then `dx = layer.backward(dy)`;
+`layer(x)` is `forward` in float32 (`on_arrays`). On another layer's output it builds a graph: `x = Flatten()(x)`
+computes nothing and returns a `SymbolicTensor`. The tensor knows the `Call` that will compute it, and the call knows
+its layer and its inputs. `graph.Graph` follows these records. One layer may be called several times: each call is a
+step of its own, and all of them use the same parameters.
 
 `forward` hands the arrays that `backward` will need to `remember`. A layer that runs on its own keeps them until the
 next forward. A graph takes them out after each forward (`run`) and hands them back before the backward of the same call
@@ -17,18 +18,20 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 
 from typing import Any
 
-import numpy as np
-
-from .. import initializers, regularizers
+from .. import regularizers
 from ..arguments import refuse_methods, sizes, truth_value
+from ..configured import plain
 from ..errors import ArgumentError, GraphError, ShapeError
+from ..not_here import no_attribute
 from . import masking
 from .names import check_name, snake_case
+from .on_arrays import compute
+from .parameters import Parameters
 from .shared_arguments import OF_ALL_LAYERS
 from .symbolic import Call, SymbolicTensor
 
 
-class Layer:
+class Layer(Parameters):
     """The base of all layers.
 
     name          the layer's name in weight files and messages; unnamed layers are numbered by their model
@@ -47,12 +50,15 @@ class Layer:
     call_options: tuple = ()  # names of further arguments of a call that are no arrays: ("use_causal_mask",)
     takes_integers = True  # False for layers that multiply their input by weights of their own
     keeps_integers = False  # True for layers that leave the numbers as they are, so that integers stay integers
+    takes_one_image = False  # True if a call on an array also takes a single image (H, W, C), as Keras's layers do
+    varies_when_called = False  # True if a call on an array varies it, unless training=False: a RandomFlip
 
     # Masks (`masking`)
     masks_of = {"mask": 0}  # {name of a keyword input: the position of the input whose time steps it masks}
     mask_of_each = False  # True if forward takes the mask of every input by name: mask_0, mask_1, ...
     passes_mask = False  # True if each time step of the output depends on that of the input alone, as in a Dense
     merges_masks = False  # True if `compute_output_mask` makes one mask of those of all inputs
+    makes_mask = False  # True if the output has a mask that the input did not have: Masking, Embedding(mask_zero=True)
     drops_mask = False  # True if the output needs no mask although its input has one: a pooling that ignores padding
 
     # Properties that other packages ask for. A layer of your own only has to set these. A few places, such as
@@ -102,6 +108,7 @@ class Layer:
 
     def build(self, input_shape):
         """Create the weights. `input_shape` begins with None or the batch size."""
+        self.built = True
 
     def check_input(self, input_shape):
         """Raise ShapeError if this layer cannot take an input of this shape."""
@@ -140,6 +147,11 @@ class Layer:
         return any(name in self.masks_of for name in self.keyword_inputs)
 
     @property
+    def supports_masking(self):
+        """Return whether a mask of the input's time steps reaches the output, or is used here: Keras's name."""
+        return bool(self.passes_mask or self.takes_mask or self.merges_masks or self.makes_mask or self.drops_mask)
+
+    @property
     def output_activation(self):
         """Return Keras's name of the activation that this layer ends with, such as "softmax"; None if it is unknown."""
         return getattr(self, "activation", None)
@@ -154,18 +166,25 @@ class Layer:
 
     # ---- building a graph ----
 
-    def __call__(self, inputs, **by_name) -> Any:
-        """Record a call of this layer on symbolic tensors, and return its symbolic output.
+    def __call__(self, inputs, *others, **by_name) -> Any:
+        """Record a call of this layer on symbolic tensors, and return its symbolic output. On arrays: compute.
 
         by_name   inputs and options that forward takes by name (`keyword_inputs`, `call_options`). A mask that is not
                   named is the mask of the input (`masking`)
         """
+        if others:
+            raise GraphError(
+                f"layer '{self.name}' was called with {len(others) + 1} arguments; give several inputs as a list, and "
+                "masks and options by name."
+            )
         tensors = tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,)
+        if not any(isinstance(tensor, SymbolicTensor) for tensor in tensors):
+            return compute(self, inputs, by_name)
         for tensor in tensors:
             if not isinstance(tensor, SymbolicTensor):
                 raise GraphError(
-                    f"layer '{self.name}' was called on {type(tensor).__name__}; expected the output of another layer. "
-                    "Call layer.forward(array) to compute."
+                    f"layer '{self.name}' was called on {type(tensor).__name__} and on the output of another layer; "
+                    "expected arrays alone, or outputs of layers alone."
                 )
         if len(tensors) != 1 and not (self.merges or self.takes_several):
             raise GraphError(
@@ -222,69 +241,11 @@ class Layer:
             found = _shape_text(input_shape)
             raise ShapeError(f"layer '{self.name}' expected an input of shape {axes}, found {found}.")
 
-    # ---- parameters ----
-
-    def add_weight(self, name, shape, initializer="glorot_uniform", trainable=True):
-        """Create the parameter `self.<name>`, and return its array: `self.w = self.add_weight("w", ...)`, as in Keras,
-        is the same. With trainable=False it is a statistic: saved, but without a gradient."""
-        self.built = True
-        setattr(self, name, initializers.get(initializer, f"{name}_initializer")(shape))
-        (self.parameter_names if trainable else self.statistic_names).append(name)
-        return getattr(self, name)
-
-    @property
-    def weight_names(self):
-        """Return the names of all parameters and statistics, in the order of weight files."""
-        return self.parameter_names + self.statistic_names
-
-    @property
-    def trainable_names(self):
-        """Return the names of the parameters that the optimizer updates: none if the layer is frozen."""
-        return self.parameter_names if self.trainable else []
-
-    def keras_paths(self):
-        """Return {parameter: (path in Keras's legacy files, path in `.weights.h5`)}, both within the layer's group."""
-        return {name: (name, f"vars/{number}") for number, name in enumerate(self.weight_names)}
-
     @property
     def is_fixed(self):
         """Return whether this layer's output for an example stays the same in training: nothing in it is learned, is
         random, or depends on the batch."""
         return not (self.random or self.trainable_names or self.uses_batch)
-
-    @property
-    def weights(self):
-        """Return all parameters and statistics: the arrays themselves, no copies."""
-        return [getattr(self, name) for name in self.weight_names]
-
-    @property
-    def trainable_weights(self):
-        """Return the parameters that the optimizer updates: the arrays themselves, no copies."""
-        return [getattr(self, name) for name in self.trainable_names]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of all parameters and statistics, in the order of `weight_names`."""
-        return [getattr(self, name).copy() for name in self.weight_names]
-
-    def set_weights(self, weights) -> None:
-        """Overwrite all parameters and statistics. `weights` is a list in the order of `weight_names`."""
-        self.check_weights(weights)
-        for name, weight in zip(self.weight_names, weights):
-            getattr(self, name)[...] = weight
-        self.updates += 1
-
-    def check_weights(self, weights):
-        """Raise ShapeError if these arrays do not have the shapes that `set_weights` expects."""
-        expected = [getattr(self, name).shape for name in self.weight_names]
-        found = [np.shape(weight) for weight in weights]
-        if found != expected:
-            names = ", ".join(f"{name} {shape}" for name, shape in zip(self.weight_names, expected))
-            hint = "" if expected else " The layer has no parameters yet: call it on an input first."
-            raise ShapeError(f"layer '{self.name}' expected weights [{names}], found shapes {found}.{hint}")
-
-    def count_params(self) -> int:
-        """Return how many numbers the parameters and statistics hold."""
-        return sum(getattr(self, name).size for name in self.weight_names)
 
     # ---- between forward and backward ----
 
@@ -327,7 +288,24 @@ class Layer:
     def get_config(self):
         """Return the constructor's arguments for an equal layer: plain numbers, strings and lists."""
         config = {name: getattr(self, name) for name in ("name", "trainable", *self.config_names)}
-        return {**config, **regularizers.as_arguments(self)}
+        drawn = {name: plain(each) for name, each in vars(self).items() if name.endswith("_initializer")}
+        known = {name: each for name, each in drawn.items() if isinstance(each, (str, dict))}  # a function is no data
+        return {**config, **known, **regularizers.as_arguments(self)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Return a layer with the arguments of `get_config`. Keras's own are read by `load_model`."""
+        return cls(**config)
+
+    def _keeps_dtype(self, value=None):
+        """Refuse to set a type of numbers, which would be ignored in silence."""
+        raise no_attribute(self, "dtype_policy")
+
+    dtype_policy = property(_keeps_dtype, _keeps_dtype)
+
+    def __getattr__(self, name):
+        """Raise an error for an attribute that is not here; for one of Keras it says what to write."""
+        raise no_attribute(self, name)
 
     @property
     def input_shape(self):

@@ -14,7 +14,7 @@ from ..kernels.elementwise import add
 from ..kernels.geometry import PADDINGS, output_size, spanned, transposed_padding
 from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
-from .activations import activated, activation_functions
+from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .shared_arguments import OF_KERNELS
 
@@ -44,7 +44,7 @@ class _Convolution2D(Layer):
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.strides = pair(strides, "strides")
         self.padding = check_padding(padding)
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")

@@ -9,7 +9,7 @@ from ..kernels import channel_sums, matmul
 from ..kernels.activations import WITH_SLOPE
 from ..kernels.affine import affine
 from ..terminal import counted
-from .activations import activation_functions
+from .activations import activation_functions, activation_name
 from .base import Layer
 from .shared_arguments import OF_KERNELS
 
@@ -48,7 +48,7 @@ class Dense(Layer):
     ):
         super().__init__(**kwargs)
         self.units = whole_number(units, "units")
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")

@@ -17,7 +17,7 @@ from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.depthwise import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
 from ..kernels.geometry import spanned
 from ..terminal import counted
-from .activations import activated, activation_functions
+from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
 
@@ -47,7 +47,7 @@ class _Depthwise(Layer):
         self.depth_multiplier = whole_number(depth_multiplier, "depth_multiplier")
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
         refuse_stride_and_dilation(self.strides, self.dilation_rate)
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.depthwise_initializer = initializers.checked(depthwise_initializer, "depthwise_initializer")

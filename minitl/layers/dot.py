@@ -19,6 +19,7 @@ class Dot(Layer):
     axes   the axis to sum over: one number for both inputs, or a pair
     """
 
+    supports_masking = True  # type: ignore[assignment]  # as Keras says; the output has none
     config_names = ("axes",)
     merges = True
 
@@ -49,7 +50,7 @@ class Dot(Layer):
             for place, size in enumerate(shape)
             if place not in (0, axis % len(shape))
         ]
-        return (None, *(others or [1]))
+        return (input_shapes[0][0], *(others or [1]))
 
     def forward(self, x, training=False):
         self.accept([each.shape for each in x])

@@ -63,8 +63,13 @@ class Embedding(Layer):
         self.add_weight("embeddings", shape, "zeros")
         self.embeddings[...] = table
 
-    def build(self, input_shape):
-        self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
+    @property
+    def makes_mask(self):
+        return self.mask_zero
+
+    def build(self, input_shape=None):
+        if self.embeddings is None:
+            self.add_weight("embeddings", (self.input_dim, self.output_dim), self.embeddings_initializer)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.output_dim)

@@ -19,6 +19,7 @@ class InputLayer(Layer):
 
     config_names = ("shape", "dtype")
     keeps_channels = True
+    sparse = ragged = optional = False  # arrays of NumPy are dense
 
     @keras_arguments(after="batch_shape", input_tensor=NotHere(), optional=NotHere(False))
     @keras_arguments(after="dtype", **DENSE_TENSORS)
@@ -30,15 +31,19 @@ class InputLayer(Layer):
             if not isinstance(batch_shape, (tuple, list)):
                 raise ArgumentError(f"batch_shape is {batch_shape!r}; expected a shape such as (None, 224, 224, 3).")
             shape = sizes(batch_shape[1:], "batch_shape without its first number")
-        if batch_size is not None:
-            whole_number(batch_size, "batch_size")
+            if batch_size is not None:
+                raise ArgumentError("batch_size and batch_shape are both given; expected one of them.")
+            batch_size = batch_shape[0]
+        self.batch_size = None if batch_size is None else whole_number(batch_size, "batch_size")
         self.shape = sizes(shape, "Input shape")
         self.dtype = type_name(dtype)
-        self.output = Call(self, (), [(None, *self.shape)], self.dtype).outputs[0]
+        self.output = Call(self, (), [(self.batch_size, *self.shape)], self.dtype).outputs[0]
 
     @property
     def input_shape(self):
         return self.output.shape
+
+    batch_shape = input_shape
 
     def forward(self, x, training=False):
         return x
@@ -66,8 +71,8 @@ def Input(shape=None, batch_size=None, dtype=None, batch_shape=None, name=None):
     """Return the symbolic input of a model.
 
     shape        of one example, without the batch: `Input((224, 224, 3))`
-    batch_size   accepted as in Keras, and ignored: a model takes batches of any size
+    batch_size   the first number of the shapes; the model takes batches of any size all the same
     dtype        the type of the numbers: `Input((128,), dtype="int32")` for 128 tokens
-    batch_shape  instead of `shape`: the shape with the batch, which is ignored: `(None, 224, 224, 3)`
+    batch_shape  instead of `shape`: the shape with the batch, `(None, 224, 224, 3)`
     """
     return InputLayer(shape, batch_size, dtype, batch_shape=batch_shape, name=name).output

@@ -109,6 +109,7 @@ class LayerNormalization(_Rows):
         self.gamma = self.beta = None
 
     def build(self, input_shape):
+        super().build(input_shape)
         for name, is_wanted in (("gamma", self.scale), ("beta", self.center)):
             if is_wanted:
                 self.add_weight(name, self.normalized_shape(input_shape), self.initializers[name])

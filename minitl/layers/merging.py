@@ -34,7 +34,7 @@ class _Merge(Layer):
 
     def compute_output_shape(self, input_shapes):
         sizes = zip(*(shape[1:] for shape in input_shapes))
-        return (None, *(None if None in axis else max(axis) for axis in sizes))
+        return (input_shapes[0][0], *(None if None in axis else max(axis) for axis in sizes))
 
     def check_input(self, input_shapes):
         if len(input_shapes) < 2 or not _can_broadcast(shape[1:] for shape in input_shapes):

@@ -14,6 +14,7 @@ from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_s
 from ..kernels.precision import as_float
 from ..terminal import counted
 from .base import Layer
+from .masking import checked_mask, within_steps
 
 
 class BatchNormalization(Layer):
@@ -38,12 +39,15 @@ class BatchNormalization(Layer):
     Frozen, the example 12 always gives 1. By the batch's statistics it gives -1 or 1, depending on the other example.
     `minitl mistakes batch-norm-runs-in-frozen-base` shows what this costs.
 
+    With a mask (N, T) of a sequence (N, T, C), the statistics of a batch are those of the steps that are real.
+
     Parameters gamma, beta (C,); statistics moving_mean, moving_variance (C,). Ioffe & Szegedy 2015.
     """
 
     takes_integers = False
     config_names = ("axis", "momentum", "epsilon", "center", "scale")
-    keeps_channels = is_elementwise = True
+    keeps_channels = is_elementwise = passes_mask = True
+    keyword_inputs = ("mask",)
     input_axes = {"gamma": 0, "beta": 0, "moving_mean": 0, "moving_variance": 0}
     training_only = ("momentum",)
     torch_defaults = {"epsilon": 1e-5}
@@ -123,27 +127,30 @@ class BatchNormalization(Layer):
     def _inverse_std(self, variance):
         return 1 / np.sqrt(variance + self.epsilon)
 
-    def forward(self, x, training=False, relu=False):
+    def forward(self, x, training=False, relu=False, mask=None):
         """Return y, with relu=True max(y, 0): a ReLU behind this layer takes no passes over the maps of its own then.
         `backward` goes back through both."""
         self.accept(x.shape)
         x = as_float(x)
-        of_this_batch = training and self.uses_batch and x.size > 0  # an empty batch has no statistics
+        is_real = None if mask is None else checked_mask(self, mask, x.shape[:2])
+        taken = x if is_real is None else x[is_real]  # what the statistics are taken from
+        of_this_batch = training and self.uses_batch and taken.size > 0  # an empty batch has no statistics
         if of_this_batch:
-            if x.size == x.shape[-1]:
+            if taken.size == x.shape[-1]:
                 warn_of_mistake(
                     f"layer '{self.name}' takes mean and variance from a batch of one example: every number is its own "
                     "mean, so the output does not depend on the example. To predict, leave training=True out. To "
                     "train, choose a batch size that leaves no single example over, or freeze the layer.",
                     "batch-of-one",
                 )
-            mean, variance = batch_statistics(x)
+            mean, variance = batch_statistics(taken)
             self._update_moving_statistics(mean, variance)
         else:
             mean, variance = self.moving_mean, self.moving_variance
         # The gradient of a frozen layer does not need x, so x is not kept.
         y = scale_and_shift(x, *self._scale_and_shift(mean, variance), relu)
-        self.remember(x if self.trainable else None, mean.copy(), variance.copy(), of_this_batch, y if relu else None)
+        kept = x if self.trainable else None
+        self.remember(kept, mean.copy(), variance.copy(), of_this_batch, y if relu else None, is_real)
         return y
 
     def _update_moving_statistics(self, mean, variance):
@@ -175,9 +182,12 @@ class BatchNormalization(Layer):
 
         With v_i written out, this is  a * (grad_i + b * x_i + c)  with three numbers a, b, c for each channel.
 
+        With a mask, M counts the real steps, and the sums still run over all steps: a padded y_j depends on mean and
+        variance, too. A padded x_i moves neither of them, so there dL/dx = dL/dv * inverse_std.
+
         After forward(relu=True), dL/dy is grad where the output is positive, else 0, and takes the place of grad above.
         """
-        x, mean, variance, used_batch, y = self.remembered()
+        x, mean, variance, used_batch, y, is_real = self.remembered()
         inverse_std = self._inverse_std(variance)
         scale = inverse_std * (self.gamma if self.scale else 1)
         if self.trainable or used_batch:
@@ -186,10 +196,11 @@ class BatchNormalization(Layer):
             grad = relu_gradient(grad, y)
         if not used_batch:
             return scale_and_shift(grad, scale)
-        pixels = grad.size // grad.shape[-1]  # M
+        pixels = grad.size // grad.shape[-1] if is_real is None else int(is_real.sum())  # M
         b = -inverse_std * sum_grad_v / pixels
         # With a ReLU, grad is an array that `gradient_sums` has made.
-        return weighted_sum(grad, x, scale, b, -b * mean - sum_grad / pixels, out=None if y is None else grad)
+        dx = weighted_sum(grad, x, scale, b, -b * mean - sum_grad / pixels, out=None if y is None else grad)
+        return dx if is_real is None else np.where(is_real[..., None], dx, scale_and_shift(grad, scale))
 
     def backward_to_parameters(self, grad):
         """Compute dL/dgamma and dL/dbeta alone, which `backward` derives."""
@@ -230,6 +241,12 @@ class UnitNormalization(Layer):
         super().__init__(**kwargs)
         self.axis = axes(axis, "axis")
         self._axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+
+    supports_masking = True  # type: ignore[assignment]
+
+    @property
+    def passes_mask(self):
+        return within_steps(self.axis)
 
     def check_input(self, input_shape):
         rank = len(input_shape)

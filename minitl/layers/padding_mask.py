@@ -69,6 +69,7 @@ class Masking(Layer):
     Keras.
     """
 
+    makes_mask = True
     config_names = ("mask_value",)
 
     def __init__(self, mask_value=0.0, **kwargs):

@@ -21,6 +21,7 @@ class RandomImages(Layer):
     `gradient` needs.  x (N, H, W, C) -> same shape."""
 
     random = keeps_channels = True
+    takes_one_image = varies_when_called = True
 
     def __init__(self, seed=None, **kwargs):
         super().__init__(**kwargs)

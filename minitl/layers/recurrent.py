@@ -20,7 +20,7 @@ from ..kernels.lstm import lstm_factors, lstm_step, lstm_step_gradient
 from ..kernels.memory import empty
 from ..kernels.products import column_sums
 from ..kernels.recurrent import simple_rnn_step, simple_rnn_step_gradient
-from .activations import activation_functions
+from .activations import activation_functions, activation_name
 from .recurrent_arguments import recurrent_arguments
 from .recurrent_layer import Recurrent
 
@@ -79,7 +79,7 @@ class _Gated(Recurrent):
 
     def __init__(self, recurrent_activation, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.recurrent_activation = "linear" if recurrent_activation is None else recurrent_activation
+        self.recurrent_activation = activation_name(recurrent_activation)
         if self.recurrent_activation != "linear":
             activation_functions(self.recurrent_activation, "recurrent_activation")
 

@@ -32,7 +32,7 @@ from ..kernels.precision import as_float
 from ..kernels.products import column_sums
 from ..randomness import generator
 from ..terminal import counted
-from .activations import activation_functions
+from .activations import activation_functions, activation_name
 from .base import Layer
 from .masking import checked_mask
 from .recurrent_arguments import check_states, sequence_shape, state_shapes
@@ -88,7 +88,7 @@ class Recurrent(Layer):
     ):
         super().__init__(**kwargs)
         self.units = whole_number(units, "units")
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         activation_functions(self.activation)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")

@@ -21,6 +21,7 @@ class Dropout(Layer):
 
     config_names = training_only = ("rate", "seed")
     keeps_channels = is_elementwise = passes_numbers_on = passes_mask = True
+    noise_shape = None  # every number is dropped on its own
 
     @keras_arguments(after="rate", noise_shape=NotHere(instead="Each number is dropped on its own."))
     def __init__(self, rate, seed=None, **kwargs):

@@ -23,6 +23,7 @@ class Resizing(Layer):
     crop_to_aspect_ratio   True: the largest part in the middle with the aspect ratio of the new size
     """
 
+    takes_one_image = True
     config_names: tuple = ("height", "width", "interpolation", "crop_to_aspect_ratio")
     keeps_channels = True
 
@@ -94,6 +95,7 @@ class RandomCrop(Resizing):
     `seed` fixes the sequence of parts. An image that is not larger in both directions is resized in training, too.
     """
 
+    varies_when_called = True
     config_names = ("height", "width", "seed")
     random = True
 

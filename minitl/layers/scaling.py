@@ -77,10 +77,12 @@ class Normalization(Layer):
         sizes = [input_shape[axis] for axis in self._kept(len(input_shape))]
         if None in sizes:
             raise ShapeError(f"layer '{self.name}': the axes {self.axis} of {input_shape} must have known sizes.")
-        if self.built and not self.given and self.mean.shape != tuple(sizes):
+        if self.weight_names and self.mean.shape != tuple(sizes):
             raise ShapeError(f"layer '{self.name}' has statistics {self.mean.shape}; the input has {tuple(sizes)}.")
 
     def build(self, input_shape):
+        super().build(input_shape)
+        self.check_input(input_shape)
         if not self.given:
             sizes = tuple(input_shape[axis] for axis in self._kept(len(input_shape)))
             self.add_weight("mean", sizes, "zeros", trainable=False)
@@ -92,7 +94,12 @@ class Normalization(Layer):
         if self.given:
             raise ArgumentError(f"layer '{self.name}' was given its mean and variance; there is nothing to adapt.")
         count, mean, squares = 0, 0.0, 0.0
-        for x in [np.asarray(data)] if hasattr(data, "__array__") else data:
+        batches = [np.asarray(data)] if hasattr(data, "__array__") else data
+        if (
+            batches is data and hasattr(data, "__len__") and hasattr(data, "__getitem__")
+        ):  # a PyDataset may have no end of its own
+            batches = (data[number] for number in range(len(data)))
+        for x in batches:
             x = np.asarray(x[0] if isinstance(x, (tuple, list)) else x)
             x = x[:, None] if x.ndim == 1 else x
             self.accept(x.shape)

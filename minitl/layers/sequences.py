@@ -18,7 +18,7 @@ from ..kernels.geometry import spanned
 from ..kernels.precision import as_float
 from ..kernels.products import sums
 from ..terminal import counted
-from .activations import activated, activation_functions
+from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
 from .masking import checked_mask
@@ -72,7 +72,7 @@ class Conv1D(_OfSequences):
         self.padding = "causal" if is_causal else check_padding(padding, "'valid', 'same' or 'causal'")
         self.dilation_rate = one_size(dilation_rate, "dilation_rate")
         refuse_stride_and_dilation(self.strides, self.dilation_rate)
-        self.activation = "linear" if activation is None else activation
+        self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")

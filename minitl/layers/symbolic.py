@@ -64,5 +64,10 @@ class SymbolicTensor:
         """Return whether the array is floating-point, so that it can have a gradient."""
         return self.dtype.startswith("float")
 
+    @property
+    def ndim(self):
+        """Return the number of axes, the batch among them."""
+        return len(self.shape)
+
     def __repr__(self):
         return f"<SymbolicTensor {self.shape} from layer '{self.layer.name}'>"

@@ -50,6 +50,7 @@ class Wrapper(Layer):
 
     def build_inner(self, input_shape):
         """Create the parameters of the layers within, and own them."""
+        self.built = True
         for prefix, layer in self.inner.items():
             layer.accept(input_shape)
             for names, own in (

@@ -5,6 +5,7 @@ Reading order: `base` (what a loss is, and which shapes go together), `regressio
 (pairs of views), `weighted_sum` (several outputs).
 """
 
+from ..configured import from_data, plain
 from ..errors import ArgumentError
 from ..not_here import missing
 from .base import Loss
@@ -12,6 +13,25 @@ from .contrastive import NTXent
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .ctc import CTC, ctc_decode
 from .focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from .functions import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_hinge,
+    cosine_similarity,
+    ctc,
+    hinge,
+    huber,
+    kl_divergence,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from .multibox import MultiBoxLoss
 from .of_rows import (
     CategoricalHinge,
@@ -49,21 +69,58 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "WeightedSum",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "ctc",
     "ctc_decode",
+    "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
 ]
 
 # {Keras's name: class}. The names stand in each class.
 LOSSES = {name: each for each in map(globals().get, __all__) for name in getattr(each, "names", ())}
+CLASSES = {each.__name__: each for each in LOSSES.values()}
 
 
 def get(loss):
-    """Return the `Loss` that Keras calls by this name. A loss object is returned as it is."""
-    if isinstance(loss, str) and loss in LOSSES:
-        return LOSSES[loss]()
+    """Return the `Loss` that Keras calls by this name, or by this function; or that data of `get_config` describe. A
+    loss object is returned as it is."""
+    if isinstance(loss, str) and loss in {**LOSSES, **CLASSES}:
+        return {**LOSSES, **CLASSES}[loss]()
+    if isinstance(loss, dict):
+        return from_data(loss, CLASSES, "loss")
+    if isinstance(getattr(loss, "loss_class", None), type):
+        return loss.loss_class()
+    if loss is cosine_similarity:
+        return CosineSimilarity()
     if hasattr(loss, "forward") and hasattr(loss, "backward") and not isinstance(loss, type):
         return loss
     raise ArgumentError(f"loss is {loss!r}; expected one of {', '.join(LOSSES)}, or an object of minitl.losses.")
+
+
+def serialize(loss):
+    """Return a loss as data, for `deserialize` and `get`."""
+    return plain(get(loss))
+
+
+def deserialize(config, custom_objects=None):
+    """Return the loss that `serialize` has described."""
+    return from_data(config, CLASSES, "config", custom_objects)
 
 
 def __getattr__(name):

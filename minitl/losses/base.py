@@ -17,15 +17,25 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, NotHere, call_text, keras_arguments
-from ..errors import DataError
+from ..arguments import DTYPE, NotHere, OfBase, call_text, keras_arguments
+from ..configured import Configured
+from ..errors import ArgumentError, DataError
 
-REDUCTION = NotHere("sum_over_batch_size", instead="A loss is a mean; multiply it, or use loss_weights.")
+REDUCTION, NAME = OfBase("sum_over_batch_size"), OfBase()  # arguments that `Loss` has for all losses
+ONLY_MEAN = NotHere("sum_over_batch_size", instead="This loss is a mean; multiply it, or use loss_weights.")
+MEANS = "sum_over_batch_size", "mean"
+REDUCTIONS = (*MEANS, "sum", "mean_with_sample_weight", "none", None)
 LAST_AXIS = NotHere(-1, instead="Classes are the last axis of the predictions.")
 
 
-class Loss:
+class Loss(Configured):
     """The base of all losses. A subclass defines `forward`, `backward` and `check_labels`.
+
+    reduction            how the weighted losses of all predictions become one number (`reduced`)
+        "sum_over_batch_size", "mean"   their sum, divided by the number of predictions: what `fit` needs
+        "sum"                           their sum
+        "mean_with_sample_weight"       their sum, divided by the sum of the weights
+        None, "none"                    no number: `forward` returns the losses, an array (N, ...)
 
     names                Keras's names for the loss, for compile(loss=...)
     count                set by `forward`: the number of predictions in the mean. None stands for the number of examples
@@ -43,12 +53,22 @@ class Loss:
     from_logits = False
     takes_class_weight = True
     count = None
-    working_state: tuple = ("count",)
+    divisor: Any = 1
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = None
+    working_state: tuple = ("count", "divisor")
     remembers: tuple = ()
 
-    @keras_arguments(name=NAME, reduction=REDUCTION, dtype=DTYPE)
-    def __init__(self):
-        pass
+    @keras_arguments(after="reduction", dtype=DTYPE)
+    def __init__(self, name=None, reduction="sum_over_batch_size"):
+        if reduction not in REDUCTIONS:
+            raise ArgumentError(f"reduction is {reduction!r}; expected one of {', '.join(map(repr, REDUCTIONS))}.")
+        if reduction != "sum_over_batch_size":
+            self.reduction = None if reduction == "none" else reduction
+        if name is not None and not isinstance(name, str):
+            raise ArgumentError(f"name is {name!r}; expected a string.")
+        if name is not None:
+            self.name = name
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """Return `forward` of the same arguments."""
@@ -57,13 +77,33 @@ class Loss:
     def __repr__(self):
         return call_text(self)
 
+    def get_config(self):
+        """Return the constructor's arguments for an equal loss."""
+        return {"name": self.name, "reduction": self.reduction, **super().get_config()}
+
+    def reduced(self, losses, weight=1.0):
+        """Return the number for the weighted losses of all predictions (N, ...), by `reduction`. It sets `divisor`:
+        what their sum is divided by, and so each gradient in `backward`.
+
+        weight   the weights that the losses have been multiplied by, in a shape that fits theirs
+        """
+        total = losses.sum()
+        if self.reduction in MEANS:
+            self.divisor = max(losses.size if self.count is None else self.count, 1)
+        elif self.reduction == "mean_with_sample_weight":
+            self.divisor = float(np.broadcast_to(weight, losses.shape).sum()) or 1
+        else:
+            self.divisor = 1
+            return losses if self.reduction is None else float(total)
+        return float(total / self.divisor)
+
     def forward(self, y_true, y_pred, sample_weight=None) -> Any:
         """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no forward(y_true, y_pred): course/add_your_own.md.")
 
     def backward(self) -> Any:
         """Return dL/dy_pred of the latest `forward`."""
-        raise NotImplementedError
+        raise ArgumentError(f"class {type(self).__name__} has no backward(), the gradient: course/add_your_own.md.")
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError if these labels do not fit outputs of this shape: (N, ..., classes); None fits any size."""
@@ -96,9 +136,14 @@ def predictions_in(y_pred):
     return max(int(np.prod(leading_shape(y_pred.shape))), 1)
 
 
-def mean(losses):
-    """Return the mean of the losses of all outputs as a float; 0 for an empty batch."""
-    return float(losses.sum() / max(losses.size, 1))
+def mean_of_rows(losses):
+    """Return the mean loss of each prediction, over its numbers (the last axis): (N, ..., C) -> (N, ...)."""
+    return losses if losses.ndim < 2 else losses.sum(axis=-1) / max(losses.shape[-1], 1)
+
+
+def of_rows(weight):
+    """Return weights that fit predictions (N, ..., C) without the last axis, as they fit their losses."""
+    return weight[..., 0] if weight.ndim > 1 else weight
 
 
 def weights(sample_weight, y_pred):
@@ -106,8 +151,10 @@ def weights(sample_weight, y_pred):
 
     Raises DataError for weights whose axes are not the first axes of the predictions.
     """
-    if sample_weight is None:
-        return np.ones((1,) * y_pred.ndim, y_pred.dtype)
+    if sample_weight is None or np.ndim(sample_weight) == 0:  # one weight for all
+        weight = np.full((1,) * y_pred.ndim, 1 if sample_weight is None else sample_weight, y_pred.dtype)
+        check_weights(weight.reshape(1), (1,))
+        return weight
     weight, leading = np.asarray(sample_weight, y_pred.dtype), leading_shape(y_pred.shape)
     if weight.ndim == len(leading) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]

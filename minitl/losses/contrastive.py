@@ -6,7 +6,7 @@ from ..arguments import DTYPE, NAME, keras_arguments, number
 from ..errors import DataError
 from ..kernels import as_float
 from ..kernels.contrastive import nt_xent, nt_xent_gradient
-from .base import REDUCTION, Loss, check_count, weights
+from .base import ONLY_MEAN, Loss, check_count, weights
 
 
 class NTXent(Loss):
@@ -27,9 +27,9 @@ class NTXent(Loss):
 
     names = ("nt_xent",)
     takes_class_weight = False
-    working_state = ("count", "kept")
+    working_state = (*Loss.working_state, "kept")
 
-    @keras_arguments(after="temperature", reduction=REDUCTION, name=NAME, dtype=DTYPE)
+    @keras_arguments(after="temperature", reduction=ONLY_MEAN, name=NAME, dtype=DTYPE)
     def __init__(self, temperature=0.5):
         super().__init__()
         self.temperature = number(temperature, "temperature", 1e-6, 1e6)

@@ -39,18 +39,20 @@ and `BinaryCrossentropy` work together in the same way as softmax and cross-entr
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, keras_arguments
+from ..arguments import DTYPE, keras_arguments
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float, log_softmax
 from ..kernels.precision import smallest_probability
 from .base import (
     LAST_AXIS,
+    NAME,
     REDUCTION,
     Loss,
     check_count,
     check_one_for_each_output,
     leading_shape,
-    mean,
+    mean_of_rows,
+    of_rows,
     one_number_each,
     predictions_in,
     same_sizes,
@@ -65,7 +67,8 @@ class _Crossentropy(Loss):
 
     final_activation = "softmax"
 
-    def __init__(self, from_logits=False):
+    def __init__(self, from_logits=False, **kwargs):
+        super().__init__(**kwargs)
         self.from_logits = from_logits
 
     def one_hot(self, y_true, y_pred):
@@ -75,7 +78,7 @@ class _Crossentropy(Loss):
     def forward(self, y_true, y_pred, sample_weight=None):
         """Return -(1/M) sum w t log p."""
         log_p = self.log_probabilities(y_true, y_pred, sample_weight)
-        return float(-(self.t * log_p).sum() / max(self.count, 1))
+        return self.reduced(-(self.t * log_p).sum(axis=-1), of_rows(self.weight))
 
     def log_probabilities(self, y_true, y_pred, sample_weight=None):
         """Return log p of each class, in the shape of y_pred. It keeps w t as `t`, and what else `backward` needs."""
@@ -111,10 +114,10 @@ class _Crossentropy(Loss):
         weight w the row is w t, which adds up to w, so dL/dz = (w p - w t) / M.
         """
         if self.from_logits:
-            return (np.exp(self.log_p) * self.weight - self.t) / max(self.count, 1)
+            return (np.exp(self.log_p) * self.weight - self.t) / self.divisor
         t = np.where(self.is_zero, 0, self.t)
         slope = t.sum(axis=-1, keepdims=True) / self.row_sums - t / np.where(self.is_zero, 1, self.y_pred)
-        return slope / max(self.count, 1)
+        return slope / self.divisor
 
 
 class CategoricalCrossentropy(_Crossentropy):
@@ -128,8 +131,8 @@ class CategoricalCrossentropy(_Crossentropy):
     names = ("categorical_crossentropy",)
 
     @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, from_logits=False, label_smoothing=0.0):
-        super().__init__(from_logits)
+    def __init__(self, from_logits=False, label_smoothing=0.0, **kwargs):
+        super().__init__(from_logits, **kwargs)
         self.label_smoothing = _checked_smoothing(label_smoothing)
 
     def one_hot(self, y_true, y_pred):
@@ -176,8 +179,8 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     accuracy = "sparse_categorical_accuracy"
 
     @keras_arguments(after="ignore_class", reduction=REDUCTION, axis=LAST_AXIS, name=NAME, dtype=DTYPE)
-    def __init__(self, from_logits=False, ignore_class=None):
-        super().__init__(from_logits)
+    def __init__(self, from_logits=False, ignore_class=None, **kwargs):
+        super().__init__(from_logits, **kwargs)
         if ignore_class is not None and not isinstance(ignore_class, (int, np.integer)):
             raise ArgumentError(f"ignore_class is {ignore_class!r}; expected None or a whole number.")
         self.ignore_class = ignore_class
@@ -239,7 +242,8 @@ class BinaryCrossentropy(Loss):
     final_activation = "sigmoid"
 
     @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, from_logits=False, label_smoothing=0.0):
+    def __init__(self, from_logits=False, label_smoothing=0.0, **kwargs):
+        super().__init__(**kwargs)
         self.from_logits, self.label_smoothing = from_logits, _checked_smoothing(label_smoothing)
 
     def check_labels(self, y_true, output_shape):
@@ -256,7 +260,7 @@ class BinaryCrossentropy(Loss):
     def forward(self, y_true, y_pred, sample_weight=None):
         """Return -mean(w (t log p + (1 - t) log(1 - p)))."""
         entries = self.entries(y_true, y_pred, sample_weight)
-        return mean(self.weight * entries)
+        return self.reduced(mean_of_rows(self.weight * entries), of_rows(self.weight))
 
     def entries(self, y_true, y_pred, sample_weight=None):
         """Return -t log p - (1 - t) log(1 - p) of each entry, in the shape of y_pred. It keeps t, p and the weights."""
@@ -286,9 +290,13 @@ class BinaryCrossentropy(Loss):
         Logits: dp/dz = p (1 - p) for a sigmoid, which cancels the divisor: dL/dz = (p - t) / M.
         """
         if self.from_logits:
-            return self.weight * (self.p - self.t) / max(self.p.size, 1)
-        slope = self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / max(self.p.size, 1)
+            return self.weight * (self.p - self.t) / self.entries_count()
+        slope = self.weight * (self.p - self.t) / (self.p * (1 - self.p)) / self.entries_count()
         return np.where(self.is_certain, 0, slope)
+
+    def entries_count(self):
+        """Return M: the numbers of a prediction, times what the sum of the predictions' losses is divided by."""
+        return max(self.p.size // max(self.count, 1), 1) * self.divisor
 
 
 def _checked_smoothing(label_smoothing):

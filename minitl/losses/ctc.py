@@ -10,12 +10,12 @@
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, keras_arguments, whole_number
+from ..arguments import DTYPE, keras_arguments, whole_number
 from ..errors import DataError
 from ..kernels import as_float, log_softmax
 from ..kernels.ctc import BLANK, ctc, ctc_gradient, frames_needed, label_lengths
 from ..kernels.ctc_decoding import beam_search, greedy
-from .base import REDUCTION, Loss, check_count, weights
+from .base import NAME, REDUCTION, Loss, check_count, weights
 
 
 class CTC(Loss):
@@ -36,8 +36,8 @@ class CTC(Loss):
     takes_class_weight = False
 
     @keras_arguments(reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError unless labels are (N, L) whole numbers from 0 to C - 1 with zeros at the end alone, and each
@@ -77,12 +77,12 @@ class CTC(Loss):
         self.count, self.labels = len(y_pred), labels[:, : label_lengths(labels).max(initial=0)]
         self.log_p = log_softmax(y_pred)
         self.losses, self.alpha = ctc(self.log_p, self.labels, self.lengths)
-        return float((self.weight * np.where(self.weight > 0, self.losses, 0)).sum() / max(self.count, 1))
+        return self.reduced(self.weight * np.where(self.weight > 0, self.losses, 0), self.weight)
 
     def backward(self):
         """Return dL/dy_pred (N, T, C): w (p - occupancy) / N for each frame, as `ctc_gradient` derives it."""
         gradient = ctc_gradient(self.log_p, self.labels, self.lengths, self.losses, self.alpha)
-        return gradient * (self.weight / max(self.count, 1)).astype(gradient.dtype)[:, None, None]
+        return gradient * (self.weight / self.divisor).astype(gradient.dtype)[:, None, None]
 
 
 def ctc_decode(scores, lengths=None, beam_width=None):

@@ -17,10 +17,10 @@ stops growing at 16.1 and there its slope is 0. Ours, from logits, is exact: at 
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, keras_arguments, number, truth_value
+from ..arguments import DTYPE, keras_arguments, number, truth_value
 from ..errors import ArgumentError, DataError
 from ..kernels import ACTIVATIONS, as_float
-from .base import LAST_AXIS, REDUCTION, mean
+from .base import LAST_AXIS, NAME, REDUCTION, mean_of_rows, of_rows
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy
 
 
@@ -35,8 +35,10 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
     names = ("binary_focal_crossentropy",)
 
     @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0):
-        super().__init__(from_logits, label_smoothing)
+    def __init__(
+        self, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, **kwargs
+    ):
+        super().__init__(from_logits, label_smoothing, **kwargs)
         self.apply_class_balancing = truth_value(apply_class_balancing, "apply_class_balancing")
         self.alpha, self.gamma = number(alpha, "alpha", 0, 1), number(gamma, "gamma", 0, 1e6)
 
@@ -53,7 +55,7 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         self.factor = self.weight * self.missing**self.gamma
         if self.apply_class_balancing:
             self.factor = self.factor * (self.t * self.alpha + (1 - self.t) * (1 - self.alpha))
-        return mean(self.factor * self.crossentropy)
+        return self.reduced(mean_of_rows(self.factor * self.crossentropy), of_rows(self.weight))
 
     def backward(self):
         """Return dL/dy_pred, where M is the number of entries.
@@ -73,7 +75,7 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         """
         t, p, opposite = self.t, self.p, self.opposite
         focus = self.gamma * (1 - 2 * t) * self.crossentropy * (p * opposite / self.missing)
-        slope = self.factor * (p * (1 - t) - opposite * t + focus) / max(p.size, 1)
+        slope = self.factor * (p * (1 - t) - opposite * t + focus) / self.entries_count()
         return slope if self.from_logits else np.where(self.is_certain, 0, slope / (p * opposite))
 
 
@@ -88,8 +90,8 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     names = ("categorical_focal_crossentropy",)
 
     @keras_arguments(after="label_smoothing", axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0):
-        super().__init__(from_logits, label_smoothing)
+    def __init__(self, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, **kwargs):
+        super().__init__(from_logits, label_smoothing, **kwargs)
         is_list = isinstance(alpha, (list, tuple, np.ndarray)) and np.ndim(alpha) == 1 and len(alpha)
         try:
             self.alpha = [number(a, "alpha", 0, 1e30) for a in alpha] if is_list else number(alpha, "alpha", 0, 1e30)
@@ -112,7 +114,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         self.log_p = self.log_probabilities(y_true, y_pred, sample_weight)
         self.missing = -np.expm1(self.log_p)  # 1 - p
         self.factor = self.t * np.asarray(self.alpha, self.t.dtype) * self.missing**self.gamma
-        return float(-(self.factor * self.log_p).sum() / max(self.count, 1))
+        return self.reduced(-(self.factor * self.log_p).sum(axis=-1), of_rows(self.weight))
 
     def backward(self):
         """Return dL/dy_pred, from probabilities or from logits.
@@ -135,7 +137,7 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         with G = 0 for a probability that counts as 1e-7. Without the power (gamma = 0), both are those of
         cross-entropy times alpha: G = -a.
         """
-        m, p, count = self.missing, np.exp(self.log_p), max(self.count, 1)
+        m, p, count = self.missing, np.exp(self.log_p), self.divisor
         log_p_over_m = np.where(m > 0, self.log_p / np.where(m > 0, m, 1), -1)
         terms = self.factor * (self.gamma * p * log_p_over_m - 1)  # G
         if self.from_logits:

@@ -36,7 +36,7 @@ import numpy as np
 from ..arguments import NAME, NotHere, keras_arguments, number
 from ..errors import DataError
 from ..kernels import as_float, log_softmax
-from .base import REDUCTION, Loss, check_count, same_sizes, weights
+from .base import ONLY_MEAN, Loss, check_count, same_sizes, weights
 from .regression import huber, huber_slope
 
 LOGITS = NotHere(True, instead="The scores of the classes are logits: leave the softmax out.")
@@ -59,7 +59,7 @@ class MultiBoxLoss(Loss):
     from_logits = True
     takes_class_weight = False
 
-    @keras_arguments(after="negatives", from_logits=LOGITS, reduction=REDUCTION, name=NAME)
+    @keras_arguments(after="negatives", from_logits=LOGITS, reduction=ONLY_MEAN, name=NAME)
     def __init__(self, negatives=3):
         super().__init__()
         self.negatives = number(negatives, "negatives", 0, 1e9)

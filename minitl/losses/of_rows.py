@@ -7,9 +7,9 @@ With the loss l_m of row m, L = sum_m w_m l_m / M over M rows, so dL/dp of a row
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, keras_arguments
+from ..arguments import DTYPE, keras_arguments
 from ..kernels import as_float
-from .base import LAST_AXIS, REDUCTION, Loss, check_one_for_each_output, mean, predictions_in, weights
+from .base import LAST_AXIS, NAME, REDUCTION, Loss, check_one_for_each_output, predictions_in, weights
 
 SMALLEST = 1e-7  # Keras's epsilon, below which no number counts that is divided by, or whose logarithm is taken
 
@@ -17,11 +17,11 @@ SMALLEST = 1e-7  # Keras's epsilon, below which no number counts that is divided
 class _OfRows(Loss):
     """The base of the losses below."""
 
-    working_state = ("count", "shape")
+    working_state = (*Loss.working_state, "shape")
 
     @keras_arguments(reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def value(self, t, p):
         """Return the loss of each row (...), of labels t (..., C) and predictions p (..., C)."""
@@ -43,11 +43,12 @@ class _OfRows(Loss):
         self.shape, rows = y_pred.shape, y_pred if y_pred.ndim > 1 else y_pred[:, None]
         self.weight = weights(sample_weight, rows)
         self.t, self.p = np.asarray(y_true, rows.dtype).reshape(rows.shape), rows
-        return mean(self.weight[..., 0] * self.value(self.t, self.p))
+        weight = self.weight[..., 0]
+        return self.reduced(weight * self.value(self.t, self.p), weight)
 
     def backward(self):
         """Return dL/dy_pred = w slope / M."""
-        slope = self.weight * self.slope(self.t, self.p) / max(self.count, 1)
+        slope = self.weight * self.slope(self.t, self.p) / self.divisor
         return slope.reshape(self.shape).astype(self.p.dtype, copy=False)
 
 
@@ -178,8 +179,8 @@ class CosineSimilarity(_OfRows):
     names = ("cosine_similarity",)
 
     @keras_arguments(axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def value(self, t, p):
         return -(_unit(t) * _unit(p)).sum(axis=-1)

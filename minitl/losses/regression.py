@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from ..arguments import DTYPE, NAME, keras_arguments, number
+from ..arguments import DTYPE, keras_arguments, number
 from ..kernels import as_float
-from .base import REDUCTION, Loss, check_one_for_each_output, mean, predictions_in, weights
+from .base import (
+    NAME,
+    REDUCTION,
+    Loss,
+    check_one_for_each_output,
+    mean_of_rows,
+    of_rows,
+    predictions_in,
+    weights,
+)
 
 
 class _OfDifferences(Loss):
@@ -29,11 +38,12 @@ class _OfDifferences(Loss):
         self.count = predictions_in(y_pred)
         self.weight = weights(sample_weight, y_pred)
         self.difference = y_pred - np.asarray(y_true, y_pred.dtype).reshape(y_pred.shape)
-        return mean(self.weight * self.cost(self.difference))
+        return self.reduced(mean_of_rows(self.weight * self.cost(self.difference)), of_rows(self.weight))
 
     def backward(self):
         """Return dL/dy_pred = w slope(y_pred - y_true) / M, since dd/dy_pred = 1."""
-        return self.weight * self.slope(self.difference) / max(self.difference.size, 1)
+        entries = max(self.difference.size // max(self.count, 1), 1)  # of a prediction
+        return self.weight * self.slope(self.difference) / (entries * self.divisor)
 
 
 class MeanSquaredError(_OfDifferences):
@@ -42,8 +52,8 @@ class MeanSquaredError(_OfDifferences):
     names = ("mean_squared_error", "mse")
 
     @keras_arguments(reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def cost(self, difference):
         """Return d^2."""
@@ -72,8 +82,8 @@ class Huber(_OfDifferences):
     names = ("huber",)
 
     @keras_arguments(after="delta", reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, delta=1.0):
-        super().__init__()
+    def __init__(self, delta=1.0, **kwargs):
+        super().__init__(**kwargs)
         self.delta = number(delta, "delta", 1e-30, 1e30)
 
     def cost(self, difference):

@@ -6,6 +6,21 @@ from ..arguments import DTYPE, NotHere, keras_arguments, number, whole_number
 from .base import Metric
 
 
+class Accuracy(Metric):
+    """The share of predicted numbers that are equal to the label."""
+
+    name = "accuracy"
+    larger_is_better = True
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, name=None):
+        super().__init__(name=name)
+
+    def score(self, y_true, y_pred):
+        """Return whether each number is the label."""
+        return y_true.reshape(y_pred.shape) == y_pred
+
+
 class CategoricalAccuracy(Metric):
     """The share of predictions whose largest output is the labelled class, for one-hot labels."""
 
@@ -64,6 +79,8 @@ class SparseTopKCategoricalAccuracy(Metric):
     def __init__(self, k=5, name=None):
         super().__init__(name=name)
         self.k = whole_number(k, "k")
+
+    from_sorted_ids = False  # predictions are scores here, never the numbers of the best classes
 
     def score(self, y_true, y_pred):
         """Return whether fewer than k outputs are larger than that of the labelled class."""

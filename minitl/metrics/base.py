@@ -1,15 +1,19 @@
 """The base of all metrics. A metric gets one batch after the other and averages a score over all predictions.
 
 metric.reset();  metric.update(y_true, y_pred), batch by batch;  metric.result() -> float
+
+Keras's names of the first two are `reset_state` and `update_state`, and `metric(y_true, y_pred)` is an update whose
+result is returned.
 """
 
 import numpy as np
 
 from ..arguments import DTYPE, call_text, keras_arguments
+from ..configured import Configured
 from ..errors import ArgumentError, DataError, MinitlError
 
 
-class Metric:
+class Metric(Configured):
     """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...).
 
     name               the metric's name in the history; the class has a default
@@ -18,6 +22,8 @@ class Metric:
 
     name = "metric"
     larger_is_better: bool | None = None
+    dtype = "float32"  # of the predictions; the sums are kept with more digits
+    state: tuple = ("total", "count")  # names of what lasts from batch to batch
 
     @keras_arguments(dtype=DTYPE)
     def __init__(self, name=None):
@@ -28,9 +34,38 @@ class Metric:
     def __repr__(self):
         return call_text(self)
 
+    def get_config(self):
+        """Return the constructor's arguments for an equal metric."""
+        return {"name": self.name, "dtype": self.dtype, **super().get_config()}
+
     def reset(self):
         """Forget all batches."""
         self.total, self.count = 0.0, 0
+
+    @property
+    def variables(self):
+        """Return the numbers that last from batch to batch, as arrays."""
+        return [np.asarray(getattr(self, name)) for name in self.state]
+
+    def update_state(self, *args, **kwargs):
+        """Add a batch, as `update` does."""
+        self._refuse_symbolic(args)
+        self.update(*args, **kwargs)
+
+    def _refuse_symbolic(self, batch):
+        """Raise DataError for a symbolic tensor in the place of an array."""
+        if any(hasattr(each, "call") and hasattr(each, "layer") for each in batch):
+            raise DataError(f"metric '{self.name}' got a symbolic tensor; expected arrays of labels and predictions.")
+
+    def reset_state(self):
+        """Forget all batches, as `reset` does."""
+        self.reset()
+
+    def __call__(self, *args, **kwargs):
+        """Add a batch and return the result of all batches so far."""
+        self._refuse_symbolic(args)
+        self.update(*args, **kwargs)
+        return self.result()
 
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch to the mean.
@@ -51,8 +86,7 @@ class Metric:
             self.total += float(scores.sum())
             self.count += scores.size
             return
-        weight = np.asarray(sample_weight)
-        weight = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (scores.ndim - weight.ndim)), scores.shape)
+        weight = spread(sample_weight, scores.shape, self.name)
         self.total += float((scores * weight).sum())
         self.count += weight.sum().item()
 
@@ -63,6 +97,20 @@ class Metric:
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
         raise ArgumentError(f"class {type(self).__name__} has no score(y_true, y_pred), which gives a number for each.")
+
+
+def spread(sample_weight, shape, name):
+    """Return sample weights as an array of this shape, that of a metric's scores. Their axes are its first ones; an
+    axis of size 1 stands for the same weights along it. Raises DataError for weights that do not fit."""
+    weight = np.asarray(sample_weight)
+    if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    aligned = weight.reshape(*weight.shape, *[1] * max(len(shape) - weight.ndim, 0))
+    if weight.ndim > len(shape) or any(given not in (1, size) for given, size in zip(aligned.shape, shape)):
+        raise DataError(
+            f"metric '{name}': sample_weight has shape {weight.shape}; its axes are the first axes of {tuple(shape)}."
+        )
+    return np.broadcast_to(aligned, shape)
 
 
 def metric_name(name):

@@ -1,4 +1,4 @@
-"""Yes-or-no metrics from counts of right and wrong answers: precision, recall, AUC, F1, and the counts themselves.
+"""Yes-or-no metrics from counts of right and wrong answers: precision, recall, AUC, and the counts themselves.
 
 An output above a threshold is a yes. With one number for each threshold:
 
@@ -7,17 +7,16 @@ An output above a threshold is a yes. With one number for each threshold:
 
     precision = TP / (TP + FP)    the share of the yeses that are right
     recall = TP / (TP + FN)       the share of the labelled ones that are found
-    F1 = 2 precision recall / (precision + recall)
 
 The counts are added up over all batches first, and divided at the end; 0 / 0 counts as 0, as in Keras.
 """
 
 import numpy as np
 
-from ..arguments import DTYPE, NotHere, is_number, keras_arguments, number, whole_number
+from ..arguments import DTYPE, NotHere, call_text, is_number, keras_arguments, number, whole_number
 from ..errors import ArgumentError, DataError
 from ..kernels.activations import sigmoid
-from .base import Metric
+from .base import Metric, spread
 
 EPSILON = 1e-7  # by which the outermost thresholds of AUC lie beyond 0 and 1
 
@@ -28,6 +27,7 @@ class _Counts(Metric):
     larger_is_better = True
     default_threshold = 0.5
     top_k = class_id = None
+    rows: tuple = (0, 1, 2, 3)  # of the four counts: those that the metric is made from
 
     def __init__(self, thresholds=None, name=None):
         given = self.default_threshold if thresholds is None else thresholds
@@ -35,6 +35,16 @@ class _Counts(Metric):
         several = given if isinstance(given, (list, tuple)) else [given]
         self.limits = np.array([number(each, "thresholds", 0, 1) for each in several], np.float32)
         super().__init__(name=name)
+
+    @property
+    def variables(self):
+        """Return the counts that the metric is made from, as arrays with a number for each threshold."""
+        return [self.counts[row] for row in self.rows]
+
+    true_positives = property(lambda self: self.counts[0])
+    false_positives = property(lambda self: self.counts[1])
+    true_negatives = property(lambda self: self.counts[2])
+    false_negatives = property(lambda self: self.counts[3])
 
     def reset(self):
         """Forget all batches."""
@@ -60,19 +70,14 @@ class _Counts(Metric):
                 f"metric '{self.name}' expected outputs from 0 to 1, found {y_pred.min():.3g} to {y_pred.max():.3g}. "
                 "End the model with a sigmoid or a softmax."
             )
-        if self.class_id is not None and self.class_id >= y_pred.shape[-1]:
+        if self.class_id is not None and (y_pred.ndim < 2 or self.class_id >= y_pred.shape[-1]):
             raise DataError(
-                f"metric '{self.name}' has class_id={self.class_id}; the outputs {y_pred.shape} have the classes 0 to "
-                f"{y_pred.shape[-1] - 1}."
+                f"metric '{self.name}' has class_id={self.class_id}; expected outputs (N, classes) that "
+                f"have this class, found {y_pred.shape}."
             )
-        weight = np.ones((1,) * y_pred.ndim) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        fits = all(given in (1, axis) for given, axis in zip(weight.shape, y_pred.shape))
-        if weight.ndim > y_pred.ndim or not fits:
-            raise DataError(
-                f"metric '{self.name}': sample_weight has shape {weight.shape}; its axes are the first axes of the "
-                f"outputs {y_pred.shape}."
-            )
-        weight = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_pred.ndim - weight.ndim)), y_pred.shape)
+        weight = np.asarray(
+            spread(1.0 if sample_weight is None else sample_weight, y_pred.shape, self.name), np.float64
+        )
         if self.top_k is not None:  # all outputs but the k largest of a row are no's
             order = np.argsort(-y_pred, axis=-1, kind="stable")[..., : self.top_k]
             kept = np.zeros(y_pred.shape, bool)
@@ -104,6 +109,10 @@ class TruePositives(_Counts):
     """The number of true positives."""
 
     name, row = "true_positives", 0
+
+    @property
+    def rows(self):
+        return (self.row,)
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, thresholds=None, name=None):
@@ -141,6 +150,10 @@ class Precision(_Counts):
     """
 
     name, other = "precision", 1
+
+    @property
+    def rows(self):
+        return 0, self.other
 
     @keras_arguments(after="name", dtype=DTYPE)
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None):
@@ -189,11 +202,22 @@ class AUC(_Counts):
         if thresholds is not None and not (isinstance(thresholds, (list, tuple)) and all(map(is_number, thresholds))):
             raise ArgumentError(f"thresholds is {thresholds!r}; expected a list of numbers from 0 to 1.")
         steps = self.num_thresholds - 1
+        if thresholds is not None:
+            self.num_thresholds = len(thresholds) + 2
         between = [k / steps for k in range(1, steps)] if thresholds is None else sorted(thresholds)
         super().__init__([], name)
-        self.thresholds = thresholds
         self.limits = np.array([-EPSILON, *between, 1 + EPSILON], np.float32)
+        self.thresholds = self.limits.tolist()
         self.reset()
+
+    def __repr__(self):
+        return call_text(self, thresholds=self.get_config()["thresholds"])
+
+    def get_config(self):
+        """Return the constructor's arguments for an equal metric."""
+        given = self.limits[1:-1].tolist()
+        evenly = np.allclose(given, np.linspace(0, 1, self.num_thresholds)[1:-1])
+        return {**super().get_config(), "thresholds": None if evenly else given}
 
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch of labels 0 and 1 and outputs from 0 to 1, or logits with from_logits=True."""
@@ -220,60 +244,6 @@ class AUC(_Counts):
         both = (positives[:-1] > 0) & (positives[1:] > 0)
         ratio = np.where(both, quotient(positives[:-1], positives[1:]), 1)
         return float(quotient(slope * (grown + start * np.log(np.where(ratio > 0, ratio, 1))), (tp + fn)[1:]).sum())
-
-
-class F1Score(Metric):
-    """F1 of each class, for one-hot labels or several yes-or-no labels.
-
-    average     None: a number for each class; "macro": their mean; "micro": of all classes together; "weighted": their
-                mean, weighted by how often a class is labelled
-    threshold   None: the largest output of a row is the yes; or a number, above which an output is a yes
-    """
-
-    name = "f1_score"
-    larger_is_better = True
-
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, average=None, threshold=None, name="f1_score"):
-        if average not in (None, "micro", "macro", "weighted"):
-            raise ArgumentError(f"average is {average!r}; expected None, 'micro', 'macro' or 'weighted'.")
-        self.average = average
-        self.threshold = None if threshold is None else number(threshold, "threshold", 0, 1)
-        super().__init__(name=name)
-
-    def reset(self):
-        """Forget all batches."""
-        self.counts = None
-
-    def update(self, y_true, y_pred, sample_weight=None):
-        """Add a batch of labels (N, classes) and outputs (N, classes)."""
-        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-        if y_true.shape != y_pred.shape or y_pred.ndim != 2:
-            raise DataError(
-                f"metric '{self.name}' expected labels and outputs (N, classes), found {y_true.shape} and "
-                f"{y_pred.shape}. Integer labels become one-hot by minitl.utils.to_categorical."
-            )
-        if self.threshold is None:
-            is_yes = y_pred == y_pred.max(axis=-1, keepdims=True)
-        else:
-            is_yes = y_pred > self.threshold
-        weight = np.ones(len(y_true)) if sample_weight is None else np.asarray(sample_weight, np.float64).reshape(-1)
-        labelled, weight = y_true != 0, weight[:, None]
-        found = np.stack([(weight * each).sum(0) for each in (labelled & is_yes, is_yes & ~labelled, labelled)])
-        self.counts = found if self.counts is None else self.counts + found  # TP, FP, labelled: (3, classes)
-
-    def result(self):
-        """Return F1 = 2 TP / (2 TP + FP + FN), as `average` says; 0 before the first batch."""
-        if self.counts is None:
-            return 0.0
-        counts = self.counts.sum(axis=1, keepdims=True) if self.average == "micro" else self.counts
-        right, wrong, labelled = counts
-        of_classes = quotient(2 * right, right + wrong + labelled)
-        if self.average is None:
-            return of_classes
-        if self.average == "weighted":
-            return float(quotient((of_classes * labelled).sum(), labelled.sum()))
-        return float(of_classes.mean())
 
 
 def quotient(a, b):

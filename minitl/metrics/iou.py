@@ -19,7 +19,7 @@ Who calls this: `compile(metrics=[MeanIoU(21)])`, and programs with arrays of la
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments, truth_value, whole_number
+from ..arguments import DTYPE, keras_arguments, number, truth_value, whole_number
 from ..errors import ArgumentError, DataError
 from ..losses.base import LAST_AXIS
 from .base import Metric
@@ -41,6 +41,8 @@ class MeanIoU(Metric):
 
     name = "mean_io_u"
     larger_is_better = True
+    state = ("confusion",)
+    target_class_ids: tuple | None = None  # the classes that count; None: all
 
     @keras_arguments(after="sparse_y_pred", axis=LAST_AXIS)
     @keras_arguments(after="name", dtype=DTYPE)
@@ -67,8 +69,84 @@ class MeanIoU(Metric):
     def result(self):
         """Return the mean IoU; 0 before the first pixel."""
         of_classes = iou_from_confusion(self.confusion)
+        if self.target_class_ids is not None:
+            of_classes = of_classes[list(self.target_class_ids)]
         occurs = ~np.isnan(of_classes)
         return float(of_classes[occurs].mean()) if occurs.any() else 0.0
+
+
+class IoU(MeanIoU):
+    """The mean IoU over some classes, those of them that occur. The other arguments are those of `MeanIoU`.
+
+    target_class_ids   the numbers of these classes: [1] gives the IoU of class 1
+    """
+
+    name = "io_u"
+
+    @keras_arguments(after="sparse_y_pred", axis=LAST_AXIS)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(
+        self, num_classes, target_class_ids, name=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True
+    ):
+        super().__init__(
+            num_classes,
+            name=name,
+            ignore_class=ignore_class,
+            sparse_y_true=sparse_y_true,
+            sparse_y_pred=sparse_y_pred,
+        )
+        given = target_class_ids if isinstance(target_class_ids, (list, tuple)) else [target_class_ids]
+        self.target_class_ids = [whole_number(each, "target_class_ids", 0) for each in given]
+        if max(self.target_class_ids, default=num_classes) >= num_classes:
+            raise ArgumentError(
+                f"target_class_ids is {target_class_ids!r}; expected numbers from 0 to {num_classes - 1}."
+            )
+
+
+class BinaryIoU(IoU):
+    """The IoU of yes and no: outputs of at least `threshold` are of class 1, the others of class 0."""
+
+    name = "binary_io_u"
+
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, target_class_ids=(0, 1), threshold=0.5, name=None):
+        super().__init__(2, target_class_ids, name=name)
+        self.threshold = number(threshold, "threshold", -1e30, 1e30)
+
+    def update(self, y_true, y_pred, sample_weight=None):
+        """Add a batch of labels 0 and 1 and outputs of the same shape."""
+        super().update(y_true, (np.asarray(y_pred) >= self.threshold).astype(np.intp), sample_weight)
+
+
+class OneHotIoU(IoU):
+    """The IoU of some classes, for one-hot labels and scores (N, ..., classes)."""
+
+    name = "one_hot_io_u"
+
+    @keras_arguments(after="sparse_y_pred", axis=LAST_AXIS)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, num_classes, target_class_ids, name=None, ignore_class=None, sparse_y_pred=False):
+        super().__init__(
+            num_classes,
+            target_class_ids,
+            name=name,
+            ignore_class=ignore_class,
+            sparse_y_true=False,
+            sparse_y_pred=sparse_y_pred,
+        )
+
+
+class OneHotMeanIoU(MeanIoU):
+    """The mean IoU of all classes, for one-hot labels and scores (N, ..., classes)."""
+
+    name = "one_hot_mean_io_u"
+
+    @keras_arguments(after="sparse_y_pred", axis=LAST_AXIS)
+    @keras_arguments(after="name", dtype=DTYPE)
+    def __init__(self, num_classes, name=None, ignore_class=None, sparse_y_pred=False):
+        super().__init__(
+            num_classes, name=name, ignore_class=ignore_class, sparse_y_true=False, sparse_y_pred=sparse_y_pred
+        )
 
 
 def pixel_confusion(labels, predicted, classes, ignore=None, weights=None):

@@ -15,9 +15,12 @@ from ..files.writable import refuse_overwriting
 from ..graph.graph import Graph
 from ..graph.keras_config import keras_config
 from ..graph.keras_reading import tensors_of
-from ..graph.structure import Structure
+from ..graph.structure import Structure, flattened
 from ..graph.summary import summary_text
+from ..layers import SymbolicTensor
+from ..layers.on_arrays import as_array
 from ..losses import Loss
+from ..not_here import no_attribute
 from ..optimizers import Optimizer
 from ..training import History
 from ..weights.ledger import Ledger
@@ -26,13 +29,6 @@ ZIPPED = NotHere(None, (True,), "A .keras file is a zip archive.")
 WIDTH = NotHere(instead="The table is as wide as the terminal.")
 # What a subclass of Keras's Model may define, and no method here calls.
 KERAS_METHODS = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
-
-# Attributes of a Keras model that are not here, and what to write instead.
-INSTEAD = {
-    **{f"{name}_generator": f"{name} takes generators: model.{name}(...)." for name in ("fit", "evaluate", "predict")},
-    "variables": "model.weights has the arrays.",
-    "trainable_variables": "model.trainable_weights has the arrays.",
-}
 
 
 class Model(Graph):
@@ -60,17 +56,26 @@ class Model(Graph):
         )
         return model
 
-    def __init__(self, inputs, outputs, name: str | None = None) -> None:
+    def __init__(self, inputs=None, outputs=None, name: str | None = None, **others) -> None:
+        if inputs is None or outputs is None or others:
+            raise ArgumentError(
+                f"Model got {', '.join(others) or 'no inputs or outputs'}; in minitl it takes Model(inputs, outputs, "
+                "name) with inputs = Input(shape). Freeze layers by layer.trainable = False."
+            )
         super().__init__(inputs, outputs, name or "model")
 
     def __call__(self, tensor, training=None):
-        """Call this model's layers on `tensor`, one by one, and return the output. The graph stays flat: no model is
-        inside a model. A model with several inputs takes a list or dict of tensors. A second call uses the same layers
-        again.
+        """Call this model's layers on `tensor`, one by one, and return the output. On arrays this is `forward`. On
+        symbolic tensors the graph stays flat: no model is inside a model. A model with several inputs takes a list or
+        dict of tensors. A second call uses the same layers again.
 
         In Keras, `training=False` fixes a part of a model to inference. Here it is accepted only where it changes
         nothing: all BatchNormalization layers must be frozen already.
         """
+        if not any(isinstance(each, SymbolicTensor) for each in flattened(tensor)):
+            tensor = self.prepare_for(tensor)
+            arrays = self.input_structure.flat(tensor, f"the input of model '{self.name}'")
+            return self.forward(self.input_structure.packed([as_array(each) for each in arrays]), bool(training))
         unfixed = [layer.name for layer in self.layers if layer.uses_batch or layer.random]
         if training is not None and (training or unfixed):
             raise GraphError(
@@ -92,8 +97,7 @@ class Model(Graph):
 
     def __getattr__(self, name):
         """Raise an error for an attribute that does not exist. For one of Keras, it says what to write instead."""
-        instead = f". {INSTEAD[name]}" if name in INSTEAD else ""
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{instead}")
+        raise no_attribute(self, name)
 
     def _of_same_kind(self, inputs, outputs, name):
         return Model(inputs, outputs, name)
@@ -146,6 +150,29 @@ class Model(Graph):
 
     # ---- methods that call the packages which do the work ----
 
+    def prepare_for(self, x):
+        """Do what has to wait for the first examples, and return all of them: see `Sequential`."""
+        return x
+
+    @property
+    def compiled(self):
+        """Return whether `compile` has chosen how to train."""
+        return self.loss is not None
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the output for an input of this shape, batch first."""
+        shapes = dict(zip(self.inputs, self.input_structure.flat(input_shape, "input_shape")))
+        for call in self.calls:
+            shape = call.layer.packed([shapes[each] for each in call.by_position])
+            found = call.layer.compute_output_shape(shape, **call.options)
+            shapes.update(zip(call.outputs, found if isinstance(found, list) else [found]))
+        return self.output_structure.packed([shapes[each] for each in self.outputs])
+
+    @property
+    def built(self):
+        """Return whether the model has its weights: a `Sequential` may wait for its first examples."""
+        return True
+
     def compile(
         self,
         optimizer: Optimizer | str = "rmsprop",
@@ -186,6 +213,7 @@ class Model(Graph):
     def fit(self, x, y=None, *options, **named_options) -> History:
         """Train the model. Returns a `History`. The options are those of `minitl.training.fit`, in Keras's order. A
         frozen beginning of the model is run only once (`minitl.features`)."""
+        x = self.prepare_for(x)
         return training.fit(self, x, y, *options, **named_options)
 
     def evaluate(
@@ -200,22 +228,27 @@ class Model(Graph):
         return_dict=False,
     ) -> Any:
         """Return the loss on (x, y), or [loss, metrics...] as compiled."""
+        x = self.prepare_for(x)
         return training.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks, return_dict)
 
     def predict(self, x, batch_size: int = 32, verbose=1, steps=None, callbacks=None) -> Any:
         """Return the outputs for all examples of x, computed batch by batch."""
+        x = self.prepare_for(x)
         return training.predict(self, x, batch_size, verbose, steps, callbacks)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False) -> Any:
         """Do one update on one batch. Returns the loss before the update, or [loss, metrics...]."""
+        x = self.prepare_for(x)
         return training.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False) -> Any:
         """Return the loss on one batch, or [loss, metrics...]. Nothing is updated."""
+        x = self.prepare_for(x)
         return training.test_on_batch(self, x, y, sample_weight, return_dict)
 
     def predict_on_batch(self, x) -> Any:
         """Return the outputs for one batch."""
+        x = self.prepare_for(x)
         return training.predict_on_batch(self, x)
 
     @keras_arguments(after="overwrite", zipped=ZIPPED)
@@ -225,6 +258,7 @@ class Model(Graph):
         refuse_overwriting(filepath, overwrite)
         weights.save_model(self, filepath)
 
+    @keras_arguments(after="names", format=NotHere(instead="The ending of the path says it: .onnx, .safetensors, .pt."))
     def export(self, path: AnyPath, preprocessing: bool = False, names: dict[str, str] | None = None) -> None:
         """Write the model for another program, by the ending of `path`: .onnx, .safetensors, .pt (`minitl.export`)."""
         export.export(self, path, preprocessing, names)

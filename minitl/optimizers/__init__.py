@@ -4,6 +4,7 @@
 `minitl/course/add_your_own.md` shows how to add one.
 """
 
+from ..configured import from_data, plain
 from ..errors import ArgumentError
 from ..not_here import missing
 from . import schedules
@@ -31,8 +32,10 @@ __all__ = [
     "PiecewiseConstantDecay",
     "RMSprop",
     "WarmUp",
+    "deserialize",
     "get",
     "schedules",
+    "serialize",
 ]
 
 # {Keras's name: class}. The name stands in each class.
@@ -44,12 +47,26 @@ OPTIMIZERS = {
 
 
 def get(optimizer):
-    """Return the `Optimizer` that Keras calls by this name. An optimizer object is returned as it is."""
+    """Return the `Optimizer` that Keras calls by this name, or that data of `serialize` describe. An optimizer object
+    is returned as it is."""
     if isinstance(optimizer, str) and optimizer.lower() in OPTIMIZERS:
         return OPTIMIZERS[optimizer.lower()]()
+    if isinstance(optimizer, dict):
+        return deserialize(optimizer)
     if hasattr(optimizer, "step") and not isinstance(optimizer, type):
         return optimizer
     raise ArgumentError(f"optimizer is {optimizer!r}; expected one of {', '.join(OPTIMIZERS)}, or an Optimizer.")
+
+
+def serialize(optimizer):
+    """Return an optimizer as data, for `deserialize`: its arguments, without its state."""
+    return plain(optimizer)
+
+
+def deserialize(config, custom_objects=None):
+    """Return the optimizer that `serialize` has described."""
+    known = {name: each for each in OPTIMIZERS.values() for name in (each.__name__, each.__name__.lower())}
+    return from_data(config, known, "optimizer", custom_objects)
 
 
 def __getattr__(name):

@@ -1,6 +1,7 @@
 """AdamW: Adam with weight decay that is no part of the gradient. The decay itself is in `base`."""
 
 from ..arguments import NotHere, keras_arguments
+from ..errors import ArgumentError
 from .adam import Adam
 from .base import OF_ALL_OPTIMIZERS
 
@@ -28,5 +29,7 @@ class AdamW(Adam):
         global_clipnorm=None,
         **shared,
     ):
+        if weight_decay is None:
+            raise ArgumentError("weight_decay is None; expected a number. Without decay, take Adam.")
         clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **clipping, **shared)

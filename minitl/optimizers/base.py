@@ -7,16 +7,18 @@ state of an optimizer (momentum, ...) is kept for each parameter, so layers can 
 without any preparation.
 """
 
+import inspect
 import math
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from ..arguments import NAME, NotHere, call_text, keras_arguments, number
+from ..configured import Configured, plain
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
 from ..regularizers import with_slope
-from .schedules import LARGEST_RATE, rate
+from .schedules import LARGEST_RATE, deserialize, rate
 
 BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam computes, still fits into float32 (up to 3.4e38)
@@ -33,12 +35,12 @@ OF_ALL_OPTIMIZERS = {
 }
 
 
-class Optimizer:
+class Optimizer(Configured):
     """The base of all optimizers: learning rate, checks, clipping, weight decay, and the loop over the parameters.
 
     learning_rate   a number, which may be changed at any time, or a schedule: a function of the number of steps taken,
-                    such as `CosineDecay`. A schedule can be replaced only by another schedule. `lr` is another name for
-                    learning_rate
+                    such as `CosineDecay`, or a function without arguments. A schedule can be replaced only by another
+                    schedule. `lr` is another name for learning_rate
     clipnorm        None, or the largest norm of a parameter's gradient: a longer gradient is scaled to this norm
     global_clipnorm None, or the largest norm of all gradients together: they are scaled alike, so the step keeps its
                     direction
@@ -102,6 +104,30 @@ class Optimizer:
         shared = {"l2_sp": self.l2_sp, "rate_factors": self.rate_factors or None, **self.clipping}
         return call_text(self, learning_rate=self._schedule or self._learning_rate, **shared)
 
+    clipnorm = property(lambda self: self.clipping.get("clipnorm"))
+    clipvalue = property(lambda self: self.clipping.get("clipvalue"))
+    global_clipnorm = property(lambda self: self.clipping.get("global_clipnorm"))
+
+    def get_config(self):
+        """Return the constructor's arguments for an equal optimizer, a schedule of its rate as data. The state is not
+        among them."""
+        own = {"l2_sp": self.l2_sp, "rate_factors": self.rate_factors or None}
+        return {
+            "name": self.name,
+            **super().get_config(),
+            "learning_rate": plain(self._schedule or self._learning_rate),
+            "weight_decay": self.weight_decay,
+            **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm")),
+            **self.clipping,
+            **{name: value for name, value in own.items() if value},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Return an optimizer with the arguments of `get_config`."""
+        is_schedule = isinstance(config.get("learning_rate"), dict)
+        return cls(**{**config, "learning_rate": deserialize(config["learning_rate"])} if is_schedule else config)
+
     @property
     def learning_rate(self):
         """Return the learning rate of the next step. During a step, `rate` is the rate of this step."""
@@ -121,7 +147,8 @@ class Optimizer:
 
     def _scheduled(self, step):
         """Return the schedule's learning rate after `step` steps."""
-        return rate(float(self._schedule(step)))
+        takes_step = bool(inspect.signature(self._schedule).parameters)
+        return rate(float(self._schedule(step) if takes_step else self._schedule()))
 
     def step(self, model) -> None:
         """Move every trainable parameter of `model`, in place, by the gradients of its latest backward."""

@@ -3,6 +3,7 @@
 import math
 
 from ..arguments import NAME, call_text, keras_arguments, number, whole_number
+from ..configured import Configured, from_data, plain
 from ..errors import ArgumentError
 from ..not_here import missing
 
@@ -15,11 +16,13 @@ __all__ = [
     "PiecewiseConstantDecay",
     "PolynomialDecay",
     "WarmUp",
+    "deserialize",
+    "serialize",
 ]
 LARGEST_RATE = 1e30  # far above every rate that makes sense
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configured):
     """The base of the schedules, for a schedule of your own. An optimizer takes any function of the number of steps."""
 
     def __repr__(self):
@@ -185,6 +188,17 @@ class WarmUp(LearningRateSchedule):
 def rate(value):
     """Return a learning rate as a float, or raise ArgumentError."""
     return number(value, "learning_rate", 0, LARGEST_RATE)
+
+
+def serialize(learning_rate_schedule):
+    """Return a schedule as data, for `deserialize`."""
+    return plain(learning_rate_schedule)
+
+
+def deserialize(config, custom_objects=None):
+    """Return the schedule that `serialize` has described."""
+    known = {name: each for name, each in globals().items() if isinstance(each, type)}
+    return from_data(config, known, "learning_rate", custom_objects)
 
 
 def __getattr__(name):

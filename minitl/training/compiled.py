@@ -52,6 +52,10 @@ def _loss(given):
     loss = losses.get(given)
     advice = "A loss defines forward(y_true, y_pred, sample_weight=None) and backward(): course/add_your_own.md."
     refuse_methods(loss, ("call",), advice)
+    if getattr(loss, "reduction", "sum") is None:
+        raise ArgumentError(
+            "the loss has reduction=None, so it gives a number for each prediction; training needs one: leave it out."
+        )
     for name in "forward", "backward":
         if getattr(type(loss), name, None) is getattr(losses.Loss, name):
             raise ArgumentError(f"class {type(loss).__name__} has no {name}(). {advice}")
@@ -65,7 +69,7 @@ def _metrics(structure, of_each, wanted, weighted):
     for is_weighted, given, what in (False, wanted, "metrics"), (True, weighted, "weighted_metrics"):
         for output, of_output in enumerate(structure.settings(given, what, are_lists=True)):
             for each in _flat(of_output):
-                name, metric = metrics.get(each, of_each[output], structure.tensors[output].shape)
+                name, metric = metrics.of_output(each, of_each[output], structure.tensors[output].shape)
                 if is_weighted and not takes_weights(metric):
                     raise ArgumentError(f"weighted_metrics: update of '{name}' takes no sample_weight.")
                 metric = copy.deepcopy(metric) if any(metric is earlier for earlier in seen) else metric
@@ -74,10 +78,16 @@ def _metrics(structure, of_each, wanted, weighted):
                 yield CompiledMetric(name, metric, output, is_weighted)
 
 
+def _update(metric):
+    """Return the method with which a metric takes a batch: `update`, or Keras's name of it if that is its own."""
+    own = type(metric).update_state is not Metric.update_state
+    return metric.update_state if own else metric.update
+
+
 def takes_weights(metric):
     """Return whether `metric.update` takes weights as a third argument. A metric of your own may take only labels and
     predictions."""
-    return len(inspect.signature(metric.update).parameters) > 2
+    return len(inspect.signature(_update(metric)).parameters) > 2
 
 
 def _flat(given):

@@ -73,7 +73,7 @@ class Averages:
     def reset(self):
         self.totals = {}  # position of the output, or PENALTY -> [sum of loss * count, count]
         for each in self.metrics:
-            each.metric.reset()
+            each.metric.reset_state()
 
     def add(self, loss, y_true, y_pred, sample_weight=None, penalty=0):
         """Add a batch right after its loss, the number `loss`, was computed; `penalty` is that of the regularizers."""
@@ -94,12 +94,12 @@ class Averages:
             k = each.output
             weight = _metric_weight(criteria[k], labels[k], outputs[k], weights[k], each.is_weighted)
             if weight is None:
-                each.metric.update(labels[k], outputs[k])
+                each.metric.update_state(labels[k], outputs[k])
             elif takes_weights(each.metric):
-                each.metric.update(labels[k], outputs[k], weight)
+                each.metric.update_state(labels[k], outputs[k], weight)
             else:  # this metric takes no weights, so it gets only the examples that count
                 kept = np.asarray(weight).reshape(len(weight), -1).any(axis=1)
-                each.metric.update(labels[k][kept], outputs[k][kept])
+                each.metric.update_state(labels[k][kept], outputs[k][kept])
 
     def _add(self, key, value, count):
         """Add a number that is the mean of `count` losses."""

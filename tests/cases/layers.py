@@ -693,6 +693,17 @@ SEQUENCES = [
               (3, 8, 2), (3, 4, 4)),
     LayerCase("conv1d-dilated", lambda layers: layers.Conv1D(3, 2, dilation_rate=3, padding="causal"),
               (2, 9, 2), (2, 9, 3)),
+    *(LayerCase(f"conv1d-transpose-{padding}", lambda layers, padding=padding: layers.Conv1DTranspose(
+                  4, 3, strides=2, padding=padding, activation="tanh"), (2, 5, 3), (2, steps, 4))
+      for padding, steps in (("valid", 11), ("same", 10))),
+    LayerCase("conv1d-transpose-output-padding", lambda layers: layers.Conv1DTranspose(
+                  2, 4, strides=3, padding="same", output_padding=1, use_bias=False), (2, 5, 3), (2, 13, 2)),
+    LayerCase("depthwise-1d", lambda layers: layers.DepthwiseConv1D(
+                  3, strides=2, padding="same", depth_multiplier=2, activation="silu"), (2, 7, 3), (2, 4, 6)),
+    LayerCase("depthwise-1d-dilated", lambda layers: layers.DepthwiseConv1D(3, dilation_rate=2, use_bias=False),
+              (2, 9, 3), (2, 5, 3)),
+    LayerCase("separable-1d", lambda layers: layers.SeparableConv1D(
+                  5, 3, padding="same", depth_multiplier=2, activation="tanh"), (2, 7, 3), (2, 7, 5)),
     LayerCase("conv1d-one-step", lambda layers: layers.Conv1D(3, 1), (2, 1, 5), (2, 1, 3)),
     LayerCase("max-pool-1d", lambda layers: layers.MaxPooling1D(), (2, 7, 3), (2, 3, 3), distinct),
     LayerCase("max-pool-1d-same", lambda layers: layers.MaxPooling1D(3, 2, padding="same"),

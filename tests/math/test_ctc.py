@@ -210,7 +210,7 @@ def test_metrics_decode_what_counts():
         metric.reset()
         metric.update(labels, z, np.array([0, 1, 0]))
         assert metric.result() == (0 if metric is whole else 1)
-    assert type(metrics.get("accuracy", CTC())[1]) is SequenceAccuracy
+    assert type(metrics.of_output("accuracy", CTC())[1]) is SequenceAccuracy
     with pytest.raises(DataError, match="cannot compare labels"):
         rate.update(np.array([1, 2]), z)
 

@@ -13,7 +13,7 @@ from cases.layers import LAYERS, results_by_name, several
 
 import minitl.layers
 from minitl import utils
-from minitl.errors import ArgumentError, GraphError, ShapeError
+from minitl.errors import ArgumentError, DataError, GraphError, ShapeError
 from minitl.initializers import GlorotUniform, HeNormal, HeUniform, fans
 from minitl.layers import (
     Activation,
@@ -25,6 +25,7 @@ from minitl.layers import (
     Cropping2D,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
     GlobalAveragePooling2D,
     Input,
@@ -346,7 +347,10 @@ def test_frozen_layers_pass_gradients_on_and_keep_little(rng):
 
 
 MISUSES = [
-    (lambda: Dense(3)(np.zeros((1, 2))), GraphError, "Call layer.forward"),
+    (lambda: Dense(3)("text"), DataError, "expected the output of a layer, or an array of numbers"),
+    (lambda: Add()([Input((2,)), np.zeros((1, 2))]), GraphError, "arrays alone, or outputs of layers alone"),
+    (lambda: Embedding(4, 2, mask_zero=True)(np.ones((1, 2), int)), GraphError, "an array cannot carry"),
+    (lambda: Dense(3)(np.zeros((1, 2)), mask=np.ones((1, 2))), GraphError, "was called with mask; it takes training"),
     (lambda: Dense(3)([Input((2,)), Input((2,))]), GraphError, "it takes one"),
     (lambda: Dense(3).backward(np.zeros((1, 3))), GraphError, "Run forward first"),
     (lambda: Conv2D(3, 3, padding="full"), ArgumentError, "'valid' or 'same'"),

@@ -11,6 +11,7 @@ from minitl import losses, metrics
 from minitl.errors import ArgumentError, DataError
 from minitl.layers import Activation, Dense, Softmax
 from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+from minitl.models import Sequential
 
 every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 
@@ -179,25 +180,25 @@ def test_a_label_smoothing_that_makes_no_sense():
 
 
 def test_metrics_over_several_batches():
-    name, metric = metrics.get("accuracy", CategoricalCrossentropy())
+    name, metric = metrics.of_output("accuracy", CategoricalCrossentropy())
     assert name == "accuracy"
     metric.update(np.eye(3), np.eye(3))  # three right
     metric.update(np.eye(3)[:1], np.eye(3)[1:2])  # one wrong
     assert metric.result() == 0.75
     metric.reset()
     assert metric.result() == 0
-    sparse = metrics.get("acc", SparseCategoricalCrossentropy())[1]
+    sparse = metrics.of_output("acc", SparseCategoricalCrossentropy())[1]
     sparse.update(np.array([[0], [2]]), np.eye(3)[[0, 1]])
     assert sparse.result() == 0.5
-    binary = metrics.get("accuracy", BinaryCrossentropy())[1]
+    binary = metrics.of_output("accuracy", BinaryCrossentropy())[1]
     binary.update(np.array([1, 0, 1, 0]), np.array([[0.9], [0.1], [0.2], [0.6]]))
     assert binary.result() == 0.5
     top = metrics.TopKCategoricalAccuracy(k=2)
     top.update(np.eye(3), np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
     assert top.result() == pytest.approx(2 / 3)
-    assert metrics.get(top, None) == ("top_k_categorical_accuracy", top)
+    assert metrics.of_output(top, None) == ("top_k_categorical_accuracy", top)
     with pytest.raises(ArgumentError, match="metric is 'no_such_metric'"):
-        metrics.get("no_such_metric", MeanSquaredError())
+        metrics.of_output("no_such_metric", MeanSquaredError())
 
 
 def test_a_forgotten_softmax_is_noticed():
@@ -244,4 +245,37 @@ def test_metrics_that_cannot_compare():
     ):
         with pytest.raises(DataError, match="integers with the sparse ones"):
             metric.update(labels, np.eye(3))
-    assert isinstance(metrics.get("accuracy", MeanSquaredError(), (None, 1))[1], metrics.BinaryAccuracy)
+    assert isinstance(metrics.of_output("accuracy", MeanSquaredError(), (None, 1))[1], metrics.BinaryAccuracy)
+
+
+ONLY_MEANS = "MultiBoxLoss", "NTXent"  # losses of whole examples or pairs
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in LOSSES if type(each.loss()).__name__ not in ONLY_MEANS], ids=lambda case: case.name
+)
+def test_reductions_differ_by_their_divisor_alone(case, rng):
+    """The sum of the weighted losses, and its gradient, are divided by another number, or by none. An equal loss is
+    made of the configuration."""
+    y_true, y_pred, mean = case.labels(), case.predictions(), case.loss()
+    leading = case.shape[:1] if isinstance(mean, losses.CTC) else case.shape[:-1]
+    weight = rng.integers(1, 4, leading).astype(np.float32)
+    value, gradient = mean.forward(y_true, y_pred, weight), mean.backward()
+    counted = mean.counted(y_true, y_pred, weight) if leading == case.shape[:-1] else None
+    weights = weight.sum() if counted is None else weight[counted].sum()
+    config = mean.get_config()
+    for reduction, factor in ("sum", mean.count), ("mean_with_sample_weight", mean.count / weights), ("mean", 1):
+        other = type(mean).from_config({**config, "reduction": reduction})
+        assert other.forward(y_true, y_pred, weight) == pytest.approx(value * factor, rel=1e-5)
+        np.testing.assert_allclose(other.backward(), gradient * factor, rtol=1e-4, atol=1e-7 * mean.count)
+    of_each = type(mean).from_config({**config, "reduction": None}).forward(y_true, y_pred, weight)
+    assert of_each.shape == leading and of_each.sum() / mean.count == pytest.approx(value, rel=1e-5)
+
+
+def test_a_loss_without_one_number_is_refused_before_training():
+    model = Sequential([Dense(2, input_shape=(3,))])
+    with pytest.raises(ArgumentError, match="reduction=None"):
+        model.compile("sgd", MeanSquaredError(reduction=None))
+    model.compile("sgd", losses.mean_squared_error)  # Keras's function stands for the loss
+    assert type(model.loss) is MeanSquaredError
+    assert losses.mean_squared_error(np.zeros((2, 2)), np.ones((2, 2))).tolist() == [1.0, 1.0]

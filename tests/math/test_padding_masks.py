@@ -14,6 +14,7 @@ from minitl.layers import (
     Activation,
     Add,
     AnyMask,
+    BatchNormalization,
     Concatenate,
     Dense,
     Dropout,
@@ -277,3 +278,20 @@ def _summary(model):
     lines = []
     model.summary(print_fn=lines.append)
     return "\n".join(lines)
+
+
+def test_batch_normalization_takes_its_statistics_from_the_steps_that_are_real(rng):
+    x = rng.standard_normal((3, 4, 2)) + 2
+    mask = np.array([[True, True, False, False], [True, False, False, False], [True, True, True, True]])
+    layer = BatchNormalization(momentum=0.0, epsilon=1e-3)
+    y = layer.forward(x, training=True, mask=mask)
+    real = x[mask]
+    assert np.allclose(layer.moving_mean, real.mean(axis=0)) and np.allclose(layer.moving_variance, real.var(axis=0))
+    assert np.allclose(y, (x - real.mean(axis=0)) / np.sqrt(real.var(axis=0) + 1e-3))
+    assert check_gradients(BatchNormalization(), x, keywords={"mask": mask}).worst < 1e-7
+    inputs = Input((None, 2))
+    norm = BatchNormalization(momentum=0.0)
+    model = Model(inputs, Activation("relu")(norm(Masking()(inputs))))
+    padded = np.where(mask[..., None], x, 0).astype(np.float32)
+    model.forward(padded, training=True)
+    assert np.allclose(norm.moving_mean, real.mean(axis=0), atol=1e-5), "a ReLU behind it changes nothing"

@@ -251,7 +251,7 @@ def test_without_the_power_a_focal_loss_is_a_crossentropy(rng):
         (lambda: MultiBoxLoss(from_logits=False), "no argument from_logits=False .* leave the softmax out"),
         (lambda: MeanIoU(0), "num_classes is 0"),
         (lambda: MeanIoU(3, ignore_class="void"), "ignore_class is 'void'"),
-        (lambda: metrics.get("MeanIoU", None), "metric is 'MeanIoU'; .* or an object of minitl.metrics"),
+        (lambda: metrics.of_output("MeanIoU", None), "metric is 'MeanIoU'; .* or an object of minitl.metrics"),
     ],
 )
 def test_settings_that_make_no_sense(make, message):

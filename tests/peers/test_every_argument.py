@@ -32,7 +32,7 @@ DIFFERENCES = {
     "losses.*": {"name": NAME},
     "metrics.*": {"name": NAME},
     "optimizers.schedules.*": {"name": NAME},
-    **{f"{package}.get": {"identifier": IDENTIFIER} for package in "optimizers losses metrics initializers".split()},
+    **{f"{package}.get": {"identifier": IDENTIFIER} for package in "optimizers losses initializers".split()},
     "regularizers.get": {"identifier": IDENTIFIER},
     "layers.AveragePooling2D": {"pool_size": "Keras has no default there, and (2, 2) for MaxPooling2D."},
     **{

@@ -133,8 +133,28 @@ def test_sequential_grows():
     model.compile("sgd", "mse")
     model.add(Dense(2))
     assert model.output_shape == (None, 2) and [layer.name for layer in model.layers] == ["dense", "dense_1"]
-    with pytest.raises(GraphError, match=r"'dense', needs the shape of one example: input_shape="):
-        Sequential([Dense(3)])
+
+
+def test_a_sequential_without_a_shape_waits_for_the_first_examples(rng):
+    x, y = rng.standard_normal((8, 4)).astype(np.float32), rng.standard_normal((8, 2)).astype(np.float32)
+    waiting, told = (Sequential([Dense(3, "tanh"), Dense(2)]), Sequential([Input((4,)), Dense(3, "tanh"), Dense(2)]))
+    with pytest.raises(GraphError, match="does not know the shape of its input yet; give the first layer input_shape="):
+        waiting.summary()
+    waiting.compile("sgd", "mse", metrics=["mae"])
+    told.compile("sgd", "mse", metrics=["mae"])
+    assert not waiting.built and waiting.layers[1].units == 2
+    waiting.build((None, 4))
+    for layer, other in zip(waiting.layers, told.layers):
+        layer.set_weights(other.get_weights())
+    assert waiting.fit(x, y, verbose=0, shuffle=False).history == told.fit(x, y, verbose=0, shuffle=False).history
+    assert np.array_equal(waiting(x), waiting.predict(x, verbose=0)), "a call on an array computes"
+    of_batches = Sequential([Dense(3)])
+    of_batches.compile("sgd", "mse")
+    seen = []
+    batches = ((seen.append(k), (x[:4], y[:4, :1].repeat(3, axis=1)))[1] for k in range(2))
+    of_batches.fit(batches, steps_per_epoch=2, verbose=0)
+    assert of_batches.output_shape == (None, 3) and seen == [0, 1], "the batch that told the shape is trained on, too"
+    assert waiting.pop() is not None and waiting.output_shape == (None, 3)
 
 
 def test_names_are_unique_and_do_not_depend_on_what_was_built_before():
