@@ -16,7 +16,10 @@ class Parameters:
     parameter_names   learned by gradient descent
     statistic_names   measured on the data in training (batch-norm's moving mean and variance)
     regularizers      {parameter: `Regularizer`}
+    updates           how often they have changed
     """
+
+    updates: int
 
     def add_weight(self, name=None, shape=None, initializer="glorot_uniform", trainable=True):
         """Create the parameter `self.<name>`, and return its array: `self.w = self.add_weight("w", ...)`, as in Keras,

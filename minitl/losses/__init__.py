@@ -94,7 +94,7 @@ __all__ = [
 
 # {Keras's name: class}. The names stand in each class.
 LOSSES = {name: each for each in map(globals().get, __all__) for name in getattr(each, "names", ())}
-CLASSES = {each.__name__: each for each in LOSSES.values()}
+CLASSES = {each.__name__: each for each in LOSSES.values() if each is not None}
 
 
 def get(loss):

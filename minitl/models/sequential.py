@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,9 @@ class Sequential(Model):
         self.name, self.metadata, self.notes = name or "sequential", {}, []
         self._layers = []  # until there is a shape
         self._members = []  # the layers and models that were added
-        self._start = self._end = None  # the symbolic tensors before the first and behind the last layer
-        self._waiting_to_compile = None  # the arguments of `compile`, until there is a shape
+        self._start: Any = None  # the symbolic tensor before the first layer, and that behind the last
+        self._end: Any = None
+        self._waiting_to_compile: tuple | None = None  # the arguments of `compile`, until there is a shape
         for layer in layers:
             self._start, self._end = self._with(layer)
             self._members.append(_layer_of(layer))
