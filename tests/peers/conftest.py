@@ -90,3 +90,9 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("largest relative differences")
         for name, difference in WORST.items():
             terminalreporter.write_line(f"{difference:8.1e}  {name}")
+
+
+def pytest_configure(config):
+    """Register the marks of Keras's own tests, which `keras_tests` runs."""
+    for mark in "requires_trainable_backend", "multi_device":
+        config.addinivalue_line("markers", f"{mark}: a mark of Keras's own tests")
