@@ -1,9 +1,11 @@
 """Bases without labels, and images that are made: the trainings, the studies, and what they print."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 
 from minitl import cli, data
 from minitl.course.gan import judging, networks, study, training
@@ -181,3 +183,43 @@ def test_the_whole_study_needs_data(name, capsys):
     assert "--data" in capsys.readouterr().err
     with pytest.raises(ArgumentError):
         (study.study_gan if name == "gan" else pretraining_study.study_pretraining)(quick=3)
+
+
+# ---- the committed results, and what the course says of them ----
+
+RESULTS = REPOSITORY / "benchmarks" / "results"
+BASES = {"masked autoencoder": "mae", "SimCLR": "simclr", "VGG16": "vgg16"}
+
+
+def table_of(chapter):
+    """Return {first cell: other cells} of the result table of a chapter, the last one that ends in numbers."""
+    text = (REPOSITORY / "minitl" / "course" / "README.md").read_text(encoding="utf-8")
+    text = re.search(rf"^## {chapter}\..*?(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)[0]
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    return {first.split(",")[0]: others for first, *others in rows if re.match(r"[\d.]+( ±|$)", others[-1])}
+
+
+def kept_results(name):
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def test_the_course_has_the_measured_worth_of_bases():
+    found = kept_results("pretraining_study.json")
+    assert found["is_complete"] and found["seeds"] >= 5
+    rows = table_of(20)
+    assert len(rows) == len(worth.BASES)
+    for name, cells in rows.items():
+        for task, cell in zip(worth.TASKS, cells):
+            mean, low, _ = found["summary"][task]["probe"][BASES.get(name, name)]["50"].values()
+            assert cell == f"{mean:.3f} ± {mean - low:.3f}"
+
+
+def test_the_course_has_the_measured_worth_of_made_images():
+    found = kept_results("gan_study.json")
+    assert found["is_complete"] and len(found["runs"]) == found["seeds"] >= 3
+    assert sorted(cell for (cell,) in table_of(21).values()) == sorted(
+        f"{each['mean']:.3f}" for each in found["accuracy"].values()
+    )
+    for run in found["runs"]:
+        first, *_, last = run["distances"].values()
+        assert last < first / 5 and run["right"] > 0.8
