@@ -6,7 +6,7 @@ This is the reading order. Each package imports only from those before it:
     weights, data, features, export, training, models, transfer, applications, recipes     transfer learning with it
     sklearn                                                                                doors to other tools
     course                                                                                 the course
-    cli, utils, preprocessing, callbacks, saving                  the command line; names under Keras's import paths
+    cli, activations, utils, preprocessing, callbacks, saving     the command line; names under Keras's import paths
 
 Start reading at `minitl.graph.graph`: `forward` runs examples through the layers, and `backward` takes the gradient
 back. Then read any layer, best `minitl.layers.dense` first.

@@ -110,7 +110,7 @@ def _require_parts(validation_split, subset, shuffle, seed):
     """Raise ArgumentError unless validation_split and subset go together, and the parts can be made again."""
     if validation_split is not None:
         number(validation_split, "validation_split", 0, 1)
-    if (validation_split is None) != (subset is None) or subset not in (None, "training", "validation", "both"):
+    if (not validation_split) != (subset is None) or subset not in (None, "training", "validation", "both"):
         raise ArgumentError(
             f"subset is {subset!r} and validation_split {validation_split!r}; expected both or neither, and subset "
             "'training', 'validation' or 'both'."

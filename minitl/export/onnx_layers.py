@@ -5,10 +5,13 @@ own; here are those that move numbers, merge inputs or make masks, and the table
 method `to_onnx(nodes, call, *values)`, which is used instead.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from .. import layers
 from ..layers.arithmetic import Divide, WithNumber
+from ..layers.one_row import as_image
 from ..layers.symbolic import Call
 from . import onnx_activations, onnx_attention, onnx_maps, onnx_numbers, onnx_recurrent, onnx_rows
 from .onnx_nodes import Value, refused
@@ -151,6 +154,16 @@ def padding_mask(nodes, call, x):
     return Value(x.rank, nodes.add("Not", nodes.add("Equal", nodes.last(x), padding)))
 
 
+def one_row(nodes, call, x):
+    """Write a layer of sequences that is a layer of images with one row: with an axis of rows, and without it again."""
+    of_images, rows = call.layer.lend(), np.array([2], np.int64)  # (N, C, T) -> (N, C, 1, T)
+    shapes = [SimpleNamespace(shape=as_image(each.shape)) for each in (*call.inputs, *call.outputs)]
+    as_call = SimpleNamespace(layer=of_images, inputs=shapes[:1], outputs=shapes[1:])
+    image = Value(4, first=nodes.add("Unsqueeze", nodes.first(x), rows))
+    y = LAYERS[type(of_images)](nodes, as_call, image)
+    return Value(3, first=nodes.add("Squeeze", nodes.first(y), rows))
+
+
 ONLY_IN_TRAINING = (
     layers.AlphaDropout, layers.Dropout, layers.GaussianDropout, layers.GaussianNoise, layers.RandomBrightness,
     layers.RandomContrast, layers.RandomFlip, layers.RandomRotation, layers.RandomTranslation, layers.RandomZoom,
@@ -173,11 +186,13 @@ LAYERS = {
     layers.CausalSelfAttention: onnx_attention.causal_self_attention,
     layers.Concatenate: concatenate,
     layers.Conv1D: onnx_maps.convolution,
+    layers.Conv1DTranspose: one_row,
     layers.Conv2D: onnx_maps.convolution,
     layers.Conv2DTranspose: onnx_maps.transposed_convolution,
     layers.Cropping1D: onnx_maps.cropping,
     layers.Cropping2D: onnx_maps.cropping,
     layers.Dense: onnx_rows.dense,
+    layers.DepthwiseConv1D: one_row,
     layers.DepthwiseConv2D: onnx_maps.depthwise_convolution,
     layers.Embedding: onnx_rows.embedding,
     layers.Flatten: reshape,
@@ -202,6 +217,7 @@ LAYERS = {
     layers.Reshape: reshape,
     layers.ReversibleEmbedding: onnx_rows.reversible_embedding,
     layers.SelectStep: select_step,
+    layers.SeparableConv1D: one_row,
     layers.SeparableConv2D: onnx_maps.separable_convolution,
     layers.SimpleRNN: onnx_recurrent.recurrent,
     layers.Softmax: onnx_activations.softmax,

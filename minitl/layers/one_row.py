@@ -15,6 +15,7 @@ from ..arguments import (
     NotHere,
     keras_arguments,
     one_size,
+    whole_number,
 )
 from .base import Layer
 from .convolutional import Conv2DTranspose
@@ -36,7 +37,7 @@ class _OfOneRow(Layer):
 
     def build(self, input_shape):
         """Take over the parameters that the layer of images creates, without the axis of their one row."""
-        self.of_images.build(_as_image(input_shape))
+        self.of_images.build(as_image(input_shape))
         for name in self.of_images.parameter_names:
             parameter = getattr(self.of_images, name)
             setattr(self, name, parameter[0] if parameter.ndim > 1 else parameter)
@@ -53,15 +54,15 @@ class _OfOneRow(Layer):
 
     def check_input(self, input_shape):
         self.expect_rank(input_shape, 3, "(N, T, D)")
-        self.lend().check_input(_as_image(input_shape))
+        self.lend().check_input(as_image(input_shape))
 
     def compute_output_shape(self, input_shape):
-        n, _, steps, features = self.of_images.compute_output_shape(_as_image(input_shape))
+        n, _, steps, features = self.of_images.compute_output_shape(as_image(input_shape))
         return n, steps, features
 
     def flops(self, input_shape):
         """Return those of the layer of images."""
-        return self.lend().flops(_as_image(input_shape))
+        return self.lend().flops(as_image(input_shape))
 
     def forward(self, x, training=False):
         self.accept(x.shape)
@@ -111,6 +112,7 @@ class Conv1DTranspose(_OfOneRow):
         size, stride = one_size(kernel_size, "kernel_size"), one_size(strides, "strides")
         is_one = isinstance(output_padding, (tuple, list)) and len(output_padding) == 1
         more = output_padding[0] if is_one else output_padding
+        more = None if more is None else whole_number(more, "output_padding", 0)
         of_images = Conv2DTranspose(
             filters,
             (1, size),
@@ -236,7 +238,7 @@ class SeparableConv1D(_OfOneRow):
         self.filters, self.depth_multiplier = of_images.filters, of_images.depth_multiplier
 
 
-def _as_image(input_shape):
+def as_image(input_shape):
     """Return the shape of a sequence as an image of one row, (N, 1, T, D)."""
     n, steps, features = input_shape
     return n, 1, steps, features

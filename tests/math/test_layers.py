@@ -368,7 +368,7 @@ MISUSES = [
     (
         lambda: Dense(3, kernel_initializer="no_such_initializer")(Input((2,))),
         ArgumentError,
-        "'no_such_initializer'; expected one of bilinear, glorot_uniform",
+        "'no_such_initializer'; expected one of bilinear, constant, glorot_normal",
     ),
     (lambda: Input(5), ShapeError, "Input shape is 5"),
     (

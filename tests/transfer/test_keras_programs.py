@@ -166,13 +166,26 @@ def test_a_name_that_says_no_direction_is_refused():
     small([Odd()]).fit(X, Y, verbose=0, callbacks=EarlyStopping("odd", mode="min"))
 
 
-def test_metrics_of_keras_are_refused():
-    class OfKeras(metrics.Metric):
-        def update_state(self, y_true, y_pred):
+def test_a_metric_of_your_own_may_have_keras_names_of_its_methods():
+    class Rows(metrics.Metric):
+        def reset_state(self):
+            self.rows = 0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.rows += len(y_pred)
+
+        def result(self):
+            return float(self.rows)
+
+    history = small([Rows(name="rows")]).fit(X, Y, epochs=2, verbose=0).history
+    assert history["rows"] == [len(X)] * 2, "every epoch begins anew"
+
+    class OfKeras1(metrics.Metric):
+        def reset_states(self):
             pass
 
-    with pytest.raises(ArgumentError, match=r"class OfKeras defines update_state\(\).*A metric defines score"):
-        small([OfKeras()])
+    with pytest.raises(ArgumentError, match=r"class OfKeras1 defines reset_states\(\).*A metric defines score"):
+        small([OfKeras1()])
     with pytest.raises(MinitlError, match="has no score"):
         small([metrics.Metric()]).fit(X, Y, verbose=0)
 

@@ -106,7 +106,7 @@ KINDS = {
     ),
 }
 
-LOSS = ((losses.crossentropy._Crossentropy.forward, "return float(-"),)
+LOSS = ((losses.crossentropy._Crossentropy.forward, "return self.reduced(-"),)
 LOSS_GRADIENT = ((losses.crossentropy._Crossentropy.backward, "return slope"),)
 UPDATE = ((optimizers.SGD.update, "parameter += velocity"),)
 
