@@ -29,8 +29,6 @@ INSTEAD = {
         **dict.fromkeys(("distribution", "distribute", "tpu"), ONE_PROCESS),
         **dict.fromkeys(("Function", "Operation", "Variable", "KerasTensor"), OWN_LAYER),
         "ops": f"On arrays use NumPy and minitl.kernels.activations (softmax). In a model: {OWN_LAYER}",
-        "activations": "A layer takes one by its name: Dense(8, activation='relu'). On arrays use "
-        "minitl.kernels.activations, which has softmax and others.",
         "random": "On arrays use numpy.random. utils.set_random_seed seeds minitl.",
         "backend": "There is one engine, NumPy. A learning rate is set by optimizer.learning_rate = 0.01; "
         "utils.set_random_seed seeds; clear_session is not needed.",

@@ -198,7 +198,7 @@ class BatchNormalization(Layer):
             return scale_and_shift(grad, scale)
         pixels = grad.size // grad.shape[-1] if is_real is None else int(is_real.sum())  # M
         b = -inverse_std * sum_grad_v / pixels
-        # With a ReLU, grad is an array that `gradient_sums` has made. It is used again, unless the padded steps need it.
+        # With a ReLU, grad is an array that `gradient_sums` has made: it is used again, unless padded steps need it.
         may_overwrite = y is not None and is_real is None
         dx = weighted_sum(grad, x, scale, b, -b * mean - sum_grad / pixels, out=grad if may_overwrite else None)
         return dx if is_real is None else np.where(is_real[..., None], dx, scale_and_shift(grad, scale))

@@ -660,11 +660,10 @@ def test_the_folder_of_a_table_is_not_made(tmp_path):
 
 
 NAMES_NOT_HERE = [
-    (lambda: minitl.activations, "Dense\\(8, activation='relu'\\)"),
     (lambda: minitl.ops, "On arrays use NumPy"),
     (lambda: minitl.backend, "optimizer.learning_rate = 0.01"),
     (lambda: minitl.Loss, "It is minitl.losses.Loss"),
-    (lambda: small().trainable_variables, "model.trainable_weights"),
+    (lambda: small().trainable_variables, "trainable_weights has the arrays"),
 ]
 
 
