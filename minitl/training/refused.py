@@ -184,7 +184,7 @@ def _check_metrics(model, labels):
             raise DataError(f"the metric '{name}' has no labels: pass some for '{model.output_names[output]}'.")
         sizes = model.outputs[output].shape[1:]
         if type(metric).update is Metric.update and None not in sizes:
-            copy.copy(metric).update(labels[output][:1], np.zeros((1, *sizes), np.float32))
+            copy.copy(metric).update_state(labels[output][:1], np.zeros((1, *sizes), np.float32))
 
 
 def _checked_labels(y, count, what):

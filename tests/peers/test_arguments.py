@@ -142,7 +142,7 @@ def test_defaults_written_out_change_nothing(twins, tmp_path, monkeypatch):
 
 @every_class
 def test_what_is_not_here_is_refused_by_its_name(twins, tmp_path, monkeypatch):
-    """An argument that is handed on to the base of all layers or losses is refused there, in other words."""
+    """Regularizers, and the reduction of losses, are handed on to their base, which refuses them in other words."""
     monkeypatch.chdir(tmp_path)
     is_loss = inspect.isclass(twins.ours) and issubclass(twins.ours, minitl.losses.Loss)
     for name in twins.missing:

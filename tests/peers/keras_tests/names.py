@@ -184,6 +184,21 @@ def _only_float32(policy):
         absent("dtype_policies")._refuse()
 
 
+class Marks:
+    """`pytest.mark`, with Keras's own marks, which mean nothing here."""
+
+    def __getattr__(self, name):
+        return getattr(pytest.mark, name) if name in ("skip", "skipif") else _unmarked
+
+
+def _unmarked(*args, **settings):
+    """Return a test as it is, or a decorator that does."""
+    return args[0] if args and callable(args[0]) else lambda each: each
+
+
+PYTEST = types.SimpleNamespace(**{**vars(pytest), "mark": Marks()})
+
+
 def _skip_if_backend(name, reason):
     return pytest.mark.skipif(name == "torch", reason=reason)
 
@@ -251,6 +266,8 @@ def imported(name, scope=None, local=None, fromlist=(), level=0):
     top = name.split(".")[0]
     if top == "keras":
         return package(name if fromlist else "keras")
+    if name == "pytest":
+        return PYTEST
     if top == "conftest":
         return types.SimpleNamespace(skip_if_backend=_skip_if_backend)
     if top in ABSENT_PACKAGES:
