@@ -29,7 +29,7 @@ class Metric(Configured):
     def __init__(self, name=None):
         if name is not None:
             self.name = metric_name(name)
-        self.reset_state()
+        self.reset()
 
     def __repr__(self):
         return call_text(self)

@@ -183,8 +183,9 @@ def _check_metrics(model, labels):
         if labels[output] is None:
             raise DataError(f"the metric '{name}' has no labels: pass some for '{model.output_names[output]}'.")
         sizes = model.outputs[output].shape[1:]
-        if type(metric).update is Metric.update and None not in sizes:
-            copy.copy(metric).update_state(labels[output][:1], np.zeros((1, *sizes), np.float32))
+        has_score = type(metric).update is Metric.update and type(metric).update_state is Metric.update_state
+        if has_score and None not in sizes:
+            copy.copy(metric).update(labels[output][:1], np.zeros((1, *sizes), np.float32))
 
 
 def _checked_labels(y, count, what):

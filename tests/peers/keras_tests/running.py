@@ -7,6 +7,7 @@ refused unclearly any other error
 """
 
 import contextlib
+import gc
 import io
 import signal
 import unittest
@@ -43,19 +44,24 @@ class Case(NamedTuple):
 
 def run_file(path):
     """Return the `Case`s of a test file, without those that Keras itself skips on PyTorch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras's, and those of temporary folders that a test leaves behind
+        found = list(_cases_of(path))
+        gc.collect()
+    return found
+
+
+def _cases_of(path):
+    """Yield the `Case`s of a test file."""
     namespace = names.load(path)
-    found = []
     for cls in list(namespace.values()):
         if not (isinstance(cls, type) and issubclass(cls, KerasTestCase) and cls.__module__ == namespace["__name__"]):
             continue
         for name in unittest.defaultTestLoader.getTestCaseNames(cls):
-            if not is_skipped(cls) and not is_skipped(getattr(cls, name)):
-                outcome = run_case(cls, name)
-                case = outcome and Case(path, f"{cls.__name__}.{name}", *outcome)
-                if case and case.result in (FAIL, UNCLEAR):
-                    case = case._replace(result=judged(case))
-                found += [case] if case else []
-    return found
+            result = None if is_skipped(cls) or is_skipped(getattr(cls, name)) else run_case(cls, name)
+            if result is not None:
+                case = Case(path, f"{cls.__name__}.{name}", *result)
+                yield case._replace(result=judged(case)) if case.result in (FAIL, UNCLEAR) else case
 
 
 def judged(case):
