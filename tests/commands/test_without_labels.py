@@ -1,6 +1,7 @@
 """Bases without labels, and images that are made: the trainings, the studies, and what they print."""
 
 import json
+from pathlib import Path
 import re
 
 import numpy as np
@@ -156,7 +157,8 @@ def test_the_frechet_distance_of_known_distributions(rng):
 def test_the_study_of_made_images(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(study, "BUNDLED", study.Extent(None, 100, 3, 1, 100, 40, 2, 5, (0, 1)))
     monkeypatch.setattr(study, "threads", lambda: 1)
-    results, figure = tmp_path / "r.json", tmp_path / "made.png"
+    monkeypatch.chdir(tmp_path)  # a line with the whole path of a file may be long
+    results, figure = Path("r.json"), Path("made.png")
     drawn = []
     monkeypatch.setattr(study.samples, "check", lambda path: None)
     monkeypatch.setattr(study.samples, "draw", lambda run, path: drawn.append(run))
