@@ -1,8 +1,8 @@
 """Bases without labels, and images that are made: the trainings, the studies, and what they print."""
 
 import json
-from pathlib import Path
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
