@@ -43,7 +43,7 @@ SHORTER = {
 }
 OF_BASES = {"unlabelled": 10, "epochs": 1, "labels": (3,), "test_images": 10, "seeds": 2}
 OF_MADE_IMAGES = {
-    "real": 40,
+    "real": 60,
     "few": 1,
     "epochs": 1,
     "made": 100,

@@ -216,6 +216,14 @@ def test_the_course_has_the_measured_worth_of_bases():
             assert cell == f"{mean:.3f} ± {mean - low:.3f}"
 
 
+def test_a_base_without_labels_beats_random_features_and_pixels():
+    """The whole interval of the difference lies above zero, on the classes that it saw and on the others."""
+    held = {each["claim"]: each["verdict"] for each in kept_results("pretraining_study.json")["findings"]}
+    for place in findings.PLACES.values():
+        for second in "random ones", "the pixels":
+            assert held[f"On {place}, features of rotation beat {second}"] == "holds"
+
+
 def test_the_course_has_the_measured_worth_of_made_images():
     found = kept_results("gan_study.json")
     assert found["is_complete"] and len(found["runs"]) == found["seeds"] >= 3

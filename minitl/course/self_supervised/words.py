@@ -45,8 +45,9 @@ def report(results, extent, seconds_of, seconds):
     lines = []
     for name, ways in summary(results).items():
         for way, bases in ways.items():
-            rows = [["labels a class", *extent.labels]]
-            rows += [[base, *[cell(by_labels.get(n)) for n in extent.labels]] for base, by_labels in bases.items()]
+            labels = [n for n in extent.labels if any(n in by_labels for by_labels in bases.values())]
+            rows = [["labels a class", *labels]]
+            rows += [[base, *[cell(by_labels.get(n)) for n in labels]] for base, by_labels in bases.items()]
             title = f"Accuracy on {PLACES[name]} ({TASKS[name]}), {WAYS[way]}"
             lines += ["", textwrap.fill(title, WIDTH), table(rows)]
     found = findings(results)
