@@ -2,10 +2,7 @@
 
 from .. import initializers
 from ..arguments import (
-    ACTIVITY_REGULARIZER,
-    CONSTRAINT,
     DATA_FORMAT,
-    REGULARIZER,
     keras_arguments,
     pair,
     truth_value,
@@ -20,6 +17,7 @@ from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
+from .shared_arguments import OF_DEPTHWISE_KERNELS, OF_SEPARABLE_KERNELS
 
 
 class _Depthwise(Layer):
@@ -106,14 +104,7 @@ class DepthwiseConv2D(_Depthwise):
     torch_axes = {"kernel": "(C, M, KH, KW) -> (KH, KW, C, M)"}  # with groups=C, for M = 1
     regularized = {"depthwise_regularizer": "kernel", "bias_regularizer": "bias"}
 
-    @keras_arguments(
-        after="bias_initializer",
-        depthwise_regularizer=REGULARIZER,
-        bias_regularizer=REGULARIZER,
-        activity_regularizer=ACTIVITY_REGULARIZER,
-        depthwise_constraint=CONSTRAINT,
-        bias_constraint=CONSTRAINT,
-    )
+    @keras_arguments(after="bias_initializer", **OF_DEPTHWISE_KERNELS)
     @keras_arguments(after="depth_multiplier", data_format=DATA_FORMAT)
     def __init__(
         self,
@@ -211,16 +202,7 @@ class SeparableConv2D(_Depthwise):
     output_size_argument = "filters"
     input_axes = {"depthwise_kernel": 2}
 
-    @keras_arguments(
-        after="bias_initializer",
-        depthwise_regularizer=REGULARIZER,
-        pointwise_regularizer=REGULARIZER,
-        bias_regularizer=REGULARIZER,
-        activity_regularizer=ACTIVITY_REGULARIZER,
-        depthwise_constraint=CONSTRAINT,
-        pointwise_constraint=CONSTRAINT,
-        bias_constraint=CONSTRAINT,
-    )
+    @keras_arguments(after="bias_initializer", **OF_SEPARABLE_KERNELS)
     @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(
         self,

@@ -8,10 +8,7 @@ axis of rows, and lends them to its layer of images, which computes.
 """
 
 from ..arguments import (
-    ACTIVITY_REGULARIZER,
-    CONSTRAINT,
     DATA_FORMAT,
-    REGULARIZER,
     NotHere,
     keras_arguments,
     one_size,
@@ -20,7 +17,7 @@ from ..arguments import (
 from .base import Layer
 from .convolutional import Conv2DTranspose
 from .depthwise import DepthwiseConv2D, SeparableConv2D
-from .shared_arguments import OF_KERNELS
+from .shared_arguments import OF_DEPTHWISE_KERNELS, OF_KERNELS, OF_SEPARABLE_KERNELS
 
 
 class _OfOneRow(Layer):
@@ -72,14 +69,22 @@ class _OfOneRow(Layer):
 
     def backward(self, grad):
         """Return dL/dx: that of the layer of images, without the axis of rows."""
+        return self._back(grad, type(self.of_images).backward)[:, 0]
+
+    def backward_to_parameters(self, grad):
+        """Fill `gradients` alone, as the layer of images does."""
+        self._back(grad, type(self.of_images).backward_to_parameters)
+
+    def _back(self, grad, backward):
+        """Run one of the two ways back through the layer of images. Return what it returns."""
         (memory,) = self.remembered()
         inner = self.lend()
         before = inner.put_back(memory)
-        dx = inner.backward(grad[:, None])[:, 0]
+        found = backward(inner, grad[:, None])
         inner.put_back(before)
         if self.trainable:
             self.gradients = {name: each[0] if each.ndim > 1 else each for name, each in inner.gradients.items()}
-        return dx
+        return found
 
 
 class Conv1DTranspose(_OfOneRow):
@@ -89,7 +94,7 @@ class Conv1DTranspose(_OfOneRow):
     """
 
     config_names = ("filters", "kernel_size", "strides", "padding", "output_padding", "activation", "use_bias")
-    regularized = {"kernel_regularizer": "kernel", "bias_regularizer": "bias"}
+    regularized = Conv2DTranspose.regularized
     output_size_argument = "filters"
     input_axes = {"kernel": 2}
     output_axes = {"kernel": 1}
@@ -135,20 +140,11 @@ class DepthwiseConv1D(_OfOneRow):
     kernel (K, D, M), bias (D*M,). M is `depth_multiplier`. `DepthwiseConv2D` says more.
     """
 
-    config_names = (
-        "kernel_size", "strides", "padding", "depth_multiplier", "dilation_rate", "activation", "use_bias"
-    )  # fmt: skip
-    regularized = {"depthwise_regularizer": "kernel", "bias_regularizer": "bias"}
+    config_names = DepthwiseConv2D.config_names
+    regularized = DepthwiseConv2D.regularized
     input_axes = {"kernel": 1}
 
-    @keras_arguments(
-        after="bias_initializer",
-        depthwise_regularizer=REGULARIZER,
-        bias_regularizer=REGULARIZER,
-        activity_regularizer=ACTIVITY_REGULARIZER,
-        depthwise_constraint=CONSTRAINT,
-        bias_constraint=CONSTRAINT,
-    )
+    @keras_arguments(after="bias_initializer", **OF_DEPTHWISE_KERNELS)
     @keras_arguments(after="depth_multiplier", data_format=DATA_FORMAT)
     def __init__(
         self,
@@ -184,27 +180,12 @@ class SeparableConv1D(_OfOneRow):
     depthwise_kernel (K, D, M), pointwise_kernel (1, D*M, F), bias (F,). `SeparableConv2D` says more.
     """
 
-    config_names = (
-        "filters", "kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "activation", "use_bias"
-    )  # fmt: skip
-    regularized = {
-        "depthwise_regularizer": "depthwise_kernel",
-        "pointwise_regularizer": "pointwise_kernel",
-        "bias_regularizer": "bias",
-    }
+    config_names = SeparableConv2D.config_names
+    regularized = SeparableConv2D.regularized
     output_size_argument = "filters"
     input_axes = {"depthwise_kernel": 1}
 
-    @keras_arguments(
-        after="bias_initializer",
-        depthwise_regularizer=REGULARIZER,
-        pointwise_regularizer=REGULARIZER,
-        bias_regularizer=REGULARIZER,
-        activity_regularizer=ACTIVITY_REGULARIZER,
-        depthwise_constraint=CONSTRAINT,
-        pointwise_constraint=CONSTRAINT,
-        bias_constraint=CONSTRAINT,
-    )
+    @keras_arguments(after="bias_initializer", **OF_SEPARABLE_KERNELS)
     @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(
         self,
