@@ -39,6 +39,13 @@ def pytest_report_header():
     return f"random numbers: MINITL_TEST_SEED={SESSION_SEED}"
 
 
+def pytest_collection(session):
+    """Say what takes some seconds, in which pytest prints nothing with -q."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line("collecting the tests ...")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(fixturedef, request):
     """Seed a fixture that several tests share by its own name: it does not depend on the test that needs it first."""
