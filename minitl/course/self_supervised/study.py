@@ -20,7 +20,7 @@ from .findings import findings, summary
 from .worth import BASES, Extent, Worth, measure
 
 MOST_PROCESSES = 16
-WHOLE = Extent(None, unlabelled=10_000, epochs=10, labels=(10, 50, 200), test_images=2_000, seeds=5)
+WHOLE = Extent(None, unlabelled=10_000, epochs=10, labels=(10, 50, 500), test_images=2_000, seeds=5)
 QUICK = Extent(None, unlabelled=2_000, epochs=4, labels=(10, 50), test_images=1_000, seeds=3)
 BUNDLED = Extent(None, unlabelled=250, epochs=40, labels=(10, 40), test_images=500, seeds=3)
 

@@ -5,7 +5,7 @@ A base is trained on the images of one half of the classes, A. Then it is tried 
     same     the classes of A: the base has seen such images, but (without labels) was never told what they are
     other    the classes of B, of which the base has seen nothing: transfer
 
-and in two ways, with 10 and 50 labels of each class, the first also with 200:
+and in two ways, with 10, 50 and 500 labels of each class:
 
     probe    the encoder is frozen, its maps behind the second and the fourth convolution, both pooled, are the
              features of a linear head in closed form (`training.ridge`): how well do the features, as they are, tell
@@ -38,7 +38,7 @@ from .pretraining import pretrain
 BASES = ("pixels", "random", "vgg16", *METHODS)
 ONLY_PROBED = ("pixels", "vgg16")  # these are no encoders of the study's network
 TASKS = {"same": "A", "other": "B"}
-EPOCHS = {10: 40, 40: 20, 50: 20}  # of a fine-tuning, by the labels of each class; with more, the start matters less
+EPOCHS = {10: 40, 40: 20, 50: 20, 500: 6}  # of a fine-tuning, by the labels of each class: 80, 200 and 600 steps
 BATCH_SIZE = 25
 READ = ("pool2", "pool4")  # the layers that the probe reads
 
