@@ -82,6 +82,16 @@ def without_waiting_for_the_disk(monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def modules_compiled_once(tmp_path_factory):
+    """Keep compiled modules in a folder of this run where Python may not keep them otherwise.
+
+    Tests start hundreds of processes, and each of them would compile all modules again, which takes 0.3 s.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("compiled"))
+
+
 @pytest.fixture(scope="session")
 def homes(tmp_path_factory):
     """Return an iterator over paths of folders that do not exist yet: to make thousands of them takes time."""
