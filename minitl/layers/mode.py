@@ -1,8 +1,9 @@
 """The training mode of a call: training=True or False.
 
 A model hands its mode to all layers: True in `fit`, False in `predict`. A call may fix another one for itself, as in
-`Dropout(0.5)(x, training=True)`. And if the `call` of a layer of your own (`composed`) was given one, it holds for all
-calls within.
+`base(x, training=False)`. This holds in `fit` and `predict`, too, as Keras's guide to transfer learning says (in Keras
+3.15 it holds for a call of the model, but `fit` and `predict` overrule it). If the `call` of a layer of your own
+(`composed`) was given a mode, it is that of all calls within.
 """
 
 import contextlib
