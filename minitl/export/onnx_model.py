@@ -48,6 +48,8 @@ def onnx_model(onnx, model, preprocessing=False):
     if preprocessing:
         _prepare(nodes, model, values)
     for call in model.calls:
+        if call.training and (call.layer.random or call.layer.uses_batch):
+            raise ArgumentError(f"layer '{call.layer.name}' was called with training=True; ONNX has inference alone.")
         found = nodes_of(nodes, call, [values[tensor] for tensor in call.inputs])
         values.update(zip(call.outputs, found, strict=True))
     outputs = []

@@ -9,10 +9,10 @@ Building a graph from them builds those layers and nothing else. No code is stor
 
 An entry is a call. If a layer is called again, the entry is {"call": its name, "inputs": [...]}. The outputs of such
 calls, and of layers with several outputs, are named [layer, call, output], counted from 0. Inputs that a call takes by
-name stand under "named", {"mask": ...}, and its other arguments under "options". A graph begins with the
-first entry and ends with the last one. Any other graph has the entries "inputs" and "outputs": {"form": "one", "list"
-or "dict", "tensors": [...], "keys": [...]}. Files with any of these three are of format 2, and those with anything
-given by name are of format 3.
+name stand under "named", {"mask": ...}, its other arguments under "options", and the mode that it fixes under
+"training". A graph begins with the first entry and ends with the last one. Any other graph has the entries "inputs" and
+"outputs": {"form": "one", "list" or "dict", "tensors": [...], "keys": [...]}. Files with any of these two are of format
+2, and those with anything given by name are of format 3.
 """
 
 from .. import layers
@@ -45,6 +45,8 @@ def architecture(graph):
             entry["named"] = {name: names[tensor] for name, tensor in zip(call.names, call.inputs[-len(call.names) :])}
         if call.options:
             entry["options"] = call.options
+        if call.training is not None:
+            entry["training"] = call.training
         entries.append(entry)
         is_only_output = number == 0 and len(call.outputs) == 1
         for k, tensor in enumerate(call.outputs):
@@ -56,7 +58,7 @@ def architecture(graph):
         data["outputs"] = _structure_as_data(graph.output_structure, names)
     if "inputs" in data or any(not isinstance(name, str) for name in names.values()):
         data["format"] = 2
-    if any("named" in entry or "options" in entry for entry in entries):
+    if any({"named", "options", "training"}.intersection(entry) for entry in entries):
         data["format"] = 3
     return data
 
@@ -101,7 +103,8 @@ def build(data, custom_objects=None):
             output = layer.output
         else:
             by_name = {name: _tensor(calls, place) for name, place in entry.get("named", {}).items()}
-            output = layer(layer.packed(inputs), **by_name, **entry.get("options", {}))
+            training = {"training": entry["training"]} if "training" in entry else {}
+            output = layer(layer.packed(inputs), **by_name, **entry.get("options", {}), **training)
         calls.setdefault(layer.name, []).append(output if isinstance(output, list) else [output])
     first, last = calls[next(iter(made))][0][0], output[-1] if isinstance(output, list) else output
     inputs = _structured(data["inputs"], calls) if "inputs" in data else first

@@ -127,11 +127,11 @@ class Graph(LayerGroup):
             if isinstance(operation, Fused):
                 values[operation.outputs[0]] = operation.forward(*arguments)
             else:
-                layer, (layer_input, by_name) = operation.layer, operation.arguments(arguments)
+                layer, (layer_input, by_name) = operation.layer, operation.arguments(arguments, training)
                 if operation.outputs[0] in path:
-                    y, remembered = layer.run(layer_input, training, **by_name)
+                    y, remembered = layer.run(layer_input, **by_name)
                 else:  # no gradient will pass here
-                    y, remembered = layer.forward(layer_input, training=training, **by_name), None
+                    y, remembered = layer.forward(layer_input, **by_name), None
                     layer.forget()
                 arrays_out = [y] if len(operation.outputs) == 1 else y
                 values.update(zip(operation.outputs, arrays_out))
@@ -152,7 +152,7 @@ class Graph(LayerGroup):
         This is decided anew in each forward, since layers may have been frozen or unfrozen."""
 
         def may_be_fused(call):
-            return call.outputs[0] not in path and not (training and call.layer.uses_batch)
+            return call.outputs[0] not in path and not (call.mode(training) and call.layer.uses_batch)
 
         return paired(fused(self.calls, self.inputs, self.outputs, may_be_fused), self.outputs, path)
 

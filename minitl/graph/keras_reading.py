@@ -17,6 +17,7 @@ from .. import layers
 from ..errors import GraphError
 from ..layers import Layer
 from ..layers.arithmetic import calculate
+from ..layers.mode import inside
 from ..layers.part import take_part
 from ..layers.shared_arguments import OF_ALL_LAYERS
 
@@ -121,12 +122,13 @@ class _Reader:
     def call(self, entry, arguments, by_name, depth):
         """Return the outputs of a layer, model or operation that is called on these arguments, as a list."""
         if entry["class_name"] in MODELS:
-            _, outputs = self.model(entry, _flat(arguments), depth + 1)
+            with inside(by_name.get("training")):
+                _, outputs = self.model(entry, _flat(arguments), depth + 1)
         elif _is_operation(entry, arguments):
             outputs = _operation(entry["class_name"], arguments)
         else:
             layer, tensors = self.layer(entry), _flat(arguments)
-            by_name = {name: value for name, value in by_name.items() if name != "training" and value is not None}
+            by_name = {name: value for name, value in by_name.items() if value is not None}
             outputs = layer(tensors if layer.merges or len(tensors) > 1 else tensors[0], **by_name)
         found = list(outputs.values()) if isinstance(outputs, dict) else outputs
         return list(found) if isinstance(found, (list, tuple)) else [found]

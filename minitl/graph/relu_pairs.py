@@ -16,16 +16,12 @@ class WithReLU:
     """The calls of a layer and of the ReLU behind it, in the form of one call."""
 
     def __init__(self, call, relu):
-        self.layer, self.inputs, self.outputs, self.by_position = (
-            call.layer,
-            call.inputs,
-            relu.outputs,
-            call.by_position,
-        )
+        self.layer, self.inputs, self.by_position, self.mode = call.layer, call.inputs, call.by_position, call.mode
+        self.outputs = relu.outputs
 
-    def arguments(self, values):
+    def arguments(self, values, training=None):
         """Return (x, {name: value}) for the layer's forward from one value for each of `inputs`."""
-        return self.layer.packed(values), {"relu": True}
+        return self.layer.packed(values), {"relu": True, "training": self.mode(training)}
 
 
 def paired(operations, outputs, path):

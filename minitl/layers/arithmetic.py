@@ -164,5 +164,18 @@ OTHER_SIGNS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "mod": "%", "floord
 for _name, _text in OTHER_SIGNS.items():
     setattr(SymbolicTensor, f"__{_name}__", _refused(_text))
 SymbolicTensor.__neg__ = lambda self: calculate("multiply", self, -1)  # type: ignore[operator]
-# So that NumPy leaves `array - tensor` to the signs above:
-SymbolicTensor.__array_ufunc__ = None  # type: ignore[attr-defined]
+
+
+def _of_numpy(self, function, *arguments, **options):
+    """Leave `array - tensor` to the signs above, and refuse all other functions of NumPy."""
+    if function.__name__ in OPERATIONS and arguments[0] == "__call__":
+        return calculate(function.__name__, *arguments[1:])
+    raise GraphError(
+        f"np.{function.__name__} was called on the output of a layer, which has no numbers yet, and minitl would have "
+        "no gradient of it. Use layers and the signs + - * /, or write a Layer with forward and backward: "
+        "course/add_your_own.md."
+    )
+
+
+SymbolicTensor.__array_ufunc__ = SymbolicTensor.__array_function__ = _of_numpy  # type: ignore[attr-defined]
+SymbolicTensor.__array__ = lambda self, *others, **options: _of_numpy(self, np.asarray)  # type: ignore[attr-defined]

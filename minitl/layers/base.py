@@ -24,6 +24,9 @@ from ..configured import plain
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..not_here import no_attribute
 from . import masking
+from .composed import call_composed, layers_within, output_shape
+from .memory import Memory
+from .mode import mode_of
 from .names import check_name, snake_case
 from .on_arrays import compute
 from .parameters import Parameters
@@ -31,7 +34,7 @@ from .shared_arguments import OF_ALL_LAYERS
 from .symbolic import Call, SymbolicTensor
 
 
-class Layer(Parameters):
+class Layer(Memory, Parameters):
     """The base of all layers.
 
     name          the layer's name in weight files and messages; unnamed layers are numbered by their model
@@ -81,7 +84,8 @@ class Layer(Parameters):
     torch_defaults: dict = {}  # {argument: what PyTorch's layer has unless told otherwise}; its files do not state it
 
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
-        refuse_methods(self, ("call",), "Write forward(x, training=False) and backward(grad): course/add_your_own.md.")
+        if type(self).forward is not Layer.forward:
+            refuse_methods(self, ("call",), "It has a forward: write this and backward(grad): course/add_your_own.md.")
         self.regularizers = regularizers.taken_from(others, self.regularized)
         for argument, value in others.items():
             if argument not in OF_ALL_LAYERS:
@@ -108,6 +112,8 @@ class Layer(Parameters):
 
     def build(self, input_shape):
         """Create the weights. `input_shape` begins with None or the batch size."""
+        if self.is_composed and not self.built and type(self).build is Layer.build:
+            output_shape(self, input_shape)
         self.built = True
 
     def check_input(self, input_shape):
@@ -116,7 +122,7 @@ class Layer(Parameters):
     def compute_output_shape(self, input_shape):
         """Return the output's shape. A layer with several outputs returns a list of shapes, its `forward` returns a
         list of arrays, and its `backward` takes a list of gradients."""
-        return input_shape
+        return output_shape(self, input_shape) if self.is_composed else input_shape
 
     def compute_output_dtype(self, input_dtypes):
         """Return NumPy's name of the outputs' type."""
@@ -151,10 +157,24 @@ class Layer(Parameters):
         """Return whether a mask of the input's time steps reaches the output, or is used here: Keras's name."""
         return bool(self.passes_mask or self.takes_mask or self.merges_masks or self.makes_mask or self.drops_mask)
 
+    @supports_masking.setter
+    def supports_masking(self, value):
+        self.passes_mask = truth_value(value, "supports_masking")
+
     @property
     def output_activation(self):
         """Return Keras's name of the activation that this layer ends with, such as "softmax"; None if it is unknown."""
         return getattr(self, "activation", None)
+
+    @property
+    def is_composed(self):
+        """Return whether this is a class of your own with `call` (`composed`)."""
+        return hasattr(type(self), "call")
+
+    @property
+    def within(self):
+        """Return the layers that `call` is made of: all of them are frozen and copied with this one."""
+        return layers_within(self) if self.is_composed else []
 
     def flops(self, input_shape):
         """Return the number of floating-point operations of `forward` for one example. Only matrix products count:
@@ -166,12 +186,14 @@ class Layer(Parameters):
 
     # ---- building a graph ----
 
-    def __call__(self, inputs, *others, **by_name) -> Any:
+    def __call__(self, inputs=None, *others, **by_name) -> Any:
         """Record a call of this layer on symbolic tensors, and return its symbolic output. On arrays: compute.
 
         by_name   inputs and options that forward takes by name (`keyword_inputs`, `call_options`). A mask that is not
-                  named is the mask of the input (`masking`)
+                  named is the mask of the input (`masking`). With `training`, the mode of this call
         """
+        if self.is_composed:
+            return call_composed(self, (inputs, *others), by_name)
         if others:
             raise GraphError(
                 f"layer '{self.name}' was called with {len(others) + 1} arguments; give several inputs as a list, and "
@@ -195,6 +217,7 @@ class Layer(Parameters):
                 f"layer '{self.name}' was called on {tensors[0].dtype} numbers; it takes floating-point ones. Leave "
                 "dtype out of the Input, or put a layer in between that turns integers into vectors."
             )
+        training = mode_of(by_name.pop("training", None))
         named, options = masking.inputs_by_name(self, tensors, by_name)
         shape = self.packed([tensor.shape for tensor in tensors])
         self.accept(shape)
@@ -206,7 +229,7 @@ class Layer(Parameters):
             )
         shapes = found if isinstance(found, list) else [found]
         dtype = self.compute_output_dtype([tensor.dtype for tensor in tensors])
-        call = Call(self, tensors, shapes, dtype, named, options)
+        call = Call(self, tensors, shapes, dtype, named, options, training if self.has_mode else None)
         output = list(call.outputs) if isinstance(found, list) else call.outputs[0]
         masking.set_output_mask(call)
         if self.output is None:
@@ -242,46 +265,15 @@ class Layer(Parameters):
             raise ShapeError(f"layer '{self.name}' expected an input of shape {axes}, found {found}.")
 
     @property
+    def has_mode(self):
+        """Return whether the output may differ in training: `training=` of a call matters here alone."""
+        return self.random or type(self).uses_batch is not Layer.uses_batch
+
+    @property
     def is_fixed(self):
         """Return whether this layer's output for an example stays the same in training: nothing in it is learned, is
         random, or depends on the batch."""
         return not (self.random or self.trainable_names or self.uses_batch)
-
-    # ---- between forward and backward ----
-
-    def remember(self, *arrays):
-        """Keep the arrays that `backward` needs. Only references are kept: nothing is copied."""
-        self._remembered = arrays
-
-    def run(self, x, training=False, **options):
-        """Return forward(x, ...) and what it remembered. Then restore what the layer remembered before."""
-        before = self._remembered
-        y = self.forward(x, training=training, **options)
-        memory, self._remembered = self._remembered, before
-        return y, memory
-
-    def put_back(self, memory):
-        """Hand back the memory that a `run` returned, for the next `backward`. Returns what was remembered before."""
-        before, self._remembered = self._remembered, memory
-        return before
-
-    def remembered(self):
-        """Return what the latest `forward` handed to `remember`, as a tuple."""
-        if self._remembered is None:
-            raise GraphError(
-                f"layer '{self.name}': backward has nothing to work on. Run forward first. A model's forward keeps "
-                "nothing for layers through which no gradient passes, and its backward uses up the rest."
-            )
-        return self._remembered
-
-    def require_input(self, x):
-        """Raise GraphError if `forward` did not keep x: the gradient of a kernel needs it, a frozen layer drops it."""
-        if x is None:
-            raise GraphError(f"layer '{self.name}' was frozen in forward and is trainable now: run forward again.")
-
-    def forget(self):
-        """Drop what the latest `forward` remembered."""
-        self._remembered = None
 
     # ---- saving ----
 

@@ -31,8 +31,7 @@ def inputs_by_name(layer, tensors, by_name):
     unknown = [name for name in by_name if name not in known]
     if unknown:
         what = f"it takes {', '.join(known)} by name" if known else "it takes nothing by name"
-        hint = " fit runs layers in training mode, and predict in inference mode." if unknown == ["training"] else ""
-        raise GraphError(f"layer '{layer.name}' was called with {unknown[0]}={by_name[unknown[0]]!r}; {what}.{hint}")
+        raise GraphError(f"layer '{layer.name}' was called with {unknown[0]}={by_name[unknown[0]]!r}; {what}.")
     named = {name: by_name[name] for name in keyword_inputs if by_name.get(name) is not None}
     options = {name: by_name[name] for name in layer.call_options if name in by_name}
     for name, position in masks.items():

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import DataError, GraphError
 from .masking import mask_names
+from .mode import mode_of
 
 
 def compute(layer, inputs, by_name):
@@ -18,8 +19,8 @@ def compute(layer, inputs, by_name):
     several = isinstance(inputs, (list, tuple)) and (layer.merges or layer.takes_several)
     several = several and not all(np.ndim(each) == 0 for each in inputs)
     arrays = [as_array(each, layer) for each in inputs] if several else as_array(inputs, layer)
-    training = by_name.pop("training", None)
-    training = layer.varies_when_called if training is None else bool(training)
+    training = mode_of(by_name.pop("training", None))
+    training = layer.varies_when_called if training is None else training
     given = {name: value for name, value in by_name.items() if value is not None}
     known = [*layer.keyword_inputs, *mask_names(layer, len(arrays) if several else 1), *layer.call_options]
     unknown = [name for name in given if name not in known]

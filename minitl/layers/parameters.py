@@ -20,6 +20,19 @@ class Parameters:
     """
 
     updates: int
+    within: list  # the layers that a `call` of your own is made of (`composed`): their arrays belong to this layer, too
+    _trainable: bool
+
+    @property
+    def trainable(self):
+        """Return whether the parameters learn. Setting it freezes or unfreezes the layers within as well."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = value
+        for layer in self.within:
+            layer.trainable = value
 
     def add_weight(self, name=None, shape=None, initializer="glorot_uniform", trainable=True):
         """Create the parameter `self.<name>`, and return its array: `self.w = self.add_weight("w", ...)`, as in Keras,
@@ -33,6 +46,10 @@ class Parameters:
         setattr(self, name, initializers.get(initializer, f"{name}_initializer")(shape))
         (self.parameter_names if trainable else self.statistic_names).append(name)
         return getattr(self, name)
+
+    @property
+    def _owners(self):
+        return [self, *self.within]
 
     @property
     def weight_names(self):
@@ -51,17 +68,22 @@ class Parameters:
     @property
     def weights(self):
         """Return all parameters and statistics: the arrays themselves, no copies."""
-        return [getattr(self, name) for name in self.weight_names]
+        return [getattr(each, name) for each in self._owners for name in each.weight_names]
 
     @property
     def trainable_weights(self):
         """Return the parameters that the optimizer updates: the arrays themselves, no copies."""
-        return [getattr(self, name) for name in self.trainable_names]
+        return [getattr(each, name) for each in self._owners for name in each.trainable_names]
 
     @property
     def non_trainable_weights(self):
         """Return the other parameters and the statistics: the arrays themselves, no copies."""
-        return [getattr(self, name) for name in self.weight_names if name not in self.trainable_names]
+        return [
+            getattr(each, name)
+            for each in self._owners
+            for name in each.weight_names
+            if name not in each.trainable_names
+        ]
 
     variables, trainable_variables, non_trainable_variables = weights, trainable_weights, non_trainable_weights
 
@@ -69,29 +91,34 @@ class Parameters:
     def losses(self):
         """Return the penalties of the regularizers, as numbers: `fit` adds them to the loss."""
         return [
-            penalty(getattr(self, name)) for name, penalty in self.regularizers.items() if name in self.trainable_names
+            penalty(getattr(each, name))
+            for each in self._owners
+            for name, penalty in each.regularizers.items()
+            if name in each.trainable_names
         ]
 
     def get_weights(self) -> list[np.ndarray]:
-        """Return copies of all parameters and statistics, in the order of `weight_names`."""
-        return [getattr(self, name).copy() for name in self.weight_names]
+        """Return copies of all parameters and statistics, in the order of `weights`."""
+        return [weight.copy() for weight in self.weights]
 
     def set_weights(self, weights) -> None:
-        """Overwrite all parameters and statistics. `weights` is a list in the order of `weight_names`."""
+        """Overwrite all parameters and statistics. `weights` is a list in the order of `get_weights`."""
         self.check_weights(weights)
-        for name, weight in zip(self.weight_names, weights):
-            getattr(self, name)[...] = weight
-        self.updates += 1
+        for array, weight in zip(self.weights, weights):
+            array[...] = weight
+        for each in self._owners:
+            each.updates += 1
 
     def check_weights(self, weights):
         """Raise ShapeError if these arrays do not have the shapes that `set_weights` expects."""
-        expected = [getattr(self, name).shape for name in self.weight_names]
+        expected = [weight.shape for weight in self.weights]
         found = [np.shape(weight) for weight in weights]
         if found != expected:
-            names = ", ".join(f"{name} {shape}" for name, shape in zip(self.weight_names, expected))
+            known = [name for each in self._owners for name in each.weight_names]
+            names = ", ".join(f"{name} {shape}" for name, shape in zip(known, expected))
             hint = "" if expected else " The layer has no parameters yet: call it on an input first."
             raise ShapeError(f"layer '{self.name}' expected weights [{names}], found shapes {found}.{hint}")
 
     def count_params(self) -> int:
         """Return how many numbers the parameters and statistics hold."""
-        return sum(getattr(self, name).size for name in self.weight_names)
+        return sum(weight.size for weight in self.weights)

@@ -15,13 +15,14 @@ class Call:
     inputs    those that are given by position, then those that are given by name, such as a mask
     names     the names of the latter
     options   {name: value} of what else was given by name: `use_causal_mask=True`
+    training  the mode that this call fixes, True or False; None: that of the model
     serial    numbers the calls in the order in which they were made: a call is younger than those it depends on
     """
 
-    def __init__(self, layer, inputs, output_shapes, output_dtype, by_name=None, options=None):
+    def __init__(self, layer, inputs, output_shapes, output_dtype, by_name=None, options=None, training=None):
         by_name = by_name or {}
         self.layer, self.inputs, self.serial = layer, (*inputs, *by_name.values()), next(_serial_numbers)
-        self.names, self.options = tuple(by_name), options or {}
+        self.names, self.options, self.training = tuple(by_name), options or {}, training
         self.outputs = tuple(SymbolicTensor(shape, self, output_dtype) for shape in output_shapes)
 
     @property
@@ -29,10 +30,16 @@ class Call:
         """Return the inputs that are given by position. Only these have gradients."""
         return self.inputs[: len(self.inputs) - len(self.names)]
 
-    def arguments(self, values):
-        """Return (x, {name: value}) for the layer's forward from one value for each of `inputs`."""
+    def arguments(self, values, training=None):
+        """Return (x, {name: value}) for the layer's forward from one value for each of `inputs`, and the mode of the
+        model."""
         count = len(self.by_position)
-        return self.layer.packed(values[:count]), {**self.options, **dict(zip(self.names, values[count:]))}
+        by_name = {**self.options, **dict(zip(self.names, values[count:])), "training": self.mode(training)}
+        return self.layer.packed(values[:count]), by_name
+
+    def mode(self, of_model):
+        """Return the training mode of this call in a model that runs in the mode `of_model`."""
+        return of_model if self.training is None else self.training
 
     def __repr__(self):
         return f"<Call of layer '{self.layer.name}' on {[tensor.shape for tensor in self.inputs]}>"

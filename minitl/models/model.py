@@ -9,29 +9,31 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import export, optimizers, training, weights
-from ..arguments import AnyPath, NotHere, keras_arguments, refuse_methods
-from ..errors import ArgumentError, GraphError
+from ..arguments import AnyPath, NotHere, keras_arguments, refuse_methods, truth_value
+from ..errors import ArgumentError
 from ..files.writable import refuse_overwriting
-from ..graph.graph import Graph
 from ..graph.keras_config import keras_config
 from ..graph.keras_reading import tensors_of
 from ..graph.structure import Structure, flattened
 from ..graph.summary import summary_text
 from ..layers import SymbolicTensor
+from ..layers.mode import inside, mode_around, mode_of
+from ..layers.names import snake_case
+from ..layers.nested import mapped
 from ..layers.on_arrays import as_array
 from ..losses import Loss
-from ..not_here import no_attribute
 from ..optimizers import Optimizer
 from ..training import History
 from ..weights.ledger import Ledger
+from .waiting import Waiting, input_for
 
 ZIPPED = NotHere(None, (True,), "A .keras file is a zip archive.")
 WIDTH = NotHere(instead="The table is as wide as the terminal.")
 # What a subclass of Keras's Model may define, and no method here calls.
-KERAS_METHODS = ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
+KERAS_METHODS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
-class Model(Graph):
+class Model(Waiting):
     """`Model(inputs, outputs)`: all layers on the paths from the symbolic tensors `inputs` to the tensors `outputs`.
 
     Each of the two is one tensor, a list, or a dict by name. `fit`, `evaluate` and `predict` take arrays in the same
@@ -51,39 +53,42 @@ class Model(Graph):
         refuse_methods(
             model,
             KERAS_METHODS,
-            "Describe the model as Model(inputs, outputs) with inputs = Input(shape), and write a step of your own as "
-            "a loop: model.forward, loss.forward, model.backward, optimizer.step.",
+            "Write a step of your own as a loop: model.forward, loss.forward, model.backward, optimizer.step.",
         )
+        model.name, model.metadata, model.notes = snake_case(cls.__name__), {}, []
         return model
 
-    def __init__(self, inputs=None, outputs=None, name: str | None = None, **others) -> None:
-        if inputs is None or outputs is None or others:
+    def __init__(self, inputs=None, outputs=None, name: str | None = None, trainable=True, **others) -> None:
+        has_call = hasattr(type(self), "call")
+        if others or has_call != (inputs is None and outputs is None):
             raise ArgumentError(
                 f"Model got {', '.join(others) or 'no inputs or outputs'}; in minitl it takes Model(inputs, outputs, "
-                "name) with inputs = Input(shape). Freeze layers by layer.trainable = False."
+                "name) with inputs = Input(shape), or nothing if your class has a call(inputs)."
             )
-        super().__init__(inputs, outputs, name or "model")
+        self.name = name or self.name
+        if not has_call:
+            super().__init__(inputs, outputs, name or "model")
+        if not truth_value(trainable, "trainable"):
+            self.trainable = False
 
     def __call__(self, tensor, training=None):
         """Call this model's layers on `tensor`, one by one, and return the output. On arrays this is `forward`. On
         symbolic tensors the graph stays flat: no model is inside a model. A model with several inputs takes a list or
         dict of tensors. A second call uses the same layers again.
 
-        In Keras, `training=False` fixes a part of a model to inference. Here it is accepted only where it changes
-        nothing: all BatchNormalization layers must be frozen already.
+        training   True or False: the mode of all these calls, whatever the model does that they become a part of.
+                   `base(x, training=False)` keeps the statistics of a BatchNormalization in fine-tuning as they are
         """
         if not any(isinstance(each, SymbolicTensor) for each in flattened(tensor)):
             tensor = self.prepare_for(tensor)
             arrays = self.input_structure.flat(tensor, f"the input of model '{self.name}'")
-            return self.forward(self.input_structure.packed([as_array(each) for each in arrays]), bool(training))
-        unfixed = [layer.name for layer in self.layers if layer.uses_batch or layer.random]
-        if training is not None and (training or unfixed):
-            raise GraphError(
-                f"model '{self.name}' was called with training={training}; in minitl, fit runs its layers in training "
-                f"mode and predict in inference mode. Freeze its BatchNormalization and leave out Dropout: {unfixed}."
-            )
+            arrays = self.input_structure.packed([as_array(each) for each in arrays])
+            return self.forward(arrays, bool(mode_of(training)))
         given = Structure(tensor, "the input").value
-        return self.called(self.input_structure.flat(given, f"the input of model '{self.name}'"))
+        if self.is_waiting:
+            self.begin_with(mapped(input_for, given))
+        with inside(mode_around() if training is None else training):
+            return self.called(self.input_structure.flat(given, f"the input of model '{self.name}'"))
 
     def called(self, tensors, layer_of=lambda layer: layer):
         """Return the outputs of all calls again, on other symbolic inputs, in the form of `output`. `layer_of` gives
@@ -94,10 +99,6 @@ class Model(Graph):
             outputs = layer_of(call.layer)(inputs, **by_name)
             known.update(zip(call.outputs, outputs if isinstance(outputs, list) else [outputs]))
         return self.output_structure.packed([known[each] for each in self.outputs])
-
-    def __getattr__(self, name):
-        """Raise an error for an attribute that does not exist. For one of Keras, it says what to write instead."""
-        raise no_attribute(self, name)
 
     def _of_same_kind(self, inputs, outputs, name):
         return Model(inputs, outputs, name)
@@ -150,10 +151,6 @@ class Model(Graph):
 
     # ---- methods that call the packages which do the work ----
 
-    def prepare_for(self, x):
-        """Do what has to wait for the first examples, and return all of them: see `Sequential`."""
-        return x
-
     @property
     def compiled(self):
         """Return whether `compile` has chosen how to train."""
@@ -167,11 +164,6 @@ class Model(Graph):
             found = call.layer.compute_output_shape(shape, **call.options)
             shapes.update(zip(call.outputs, found if isinstance(found, list) else [found]))
         return self.output_structure.packed([shapes[each] for each in self.outputs])
-
-    @property
-    def built(self):
-        """Return whether the model has its weights: a `Sequential` may wait for its first examples."""
-        return True
 
     def compile(
         self,
@@ -201,6 +193,10 @@ class Model(Graph):
             loss_weights, metrics = None, loss_weights
         if steps_per_execution not in (None, 1, "auto"):
             raise ArgumentError(f"steps_per_execution is {steps_per_execution!r}; minitl does one step at a time: 1.")
+        if self.is_waiting:
+            self.optimizer = optimizers.get(optimizer)
+            self.waiting_to_compile = self.optimizer, loss, loss_weights, metrics, weighted_metrics
+            return
         compiled_with = loss, loss_weights, metrics, weighted_metrics
         chosen, (loss, metrics) = optimizers.get(optimizer), training.compiled(self, *compiled_with)
         advice = (

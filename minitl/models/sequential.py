@@ -1,22 +1,13 @@
 """`Sequential`: a model whose layers form one row, each on the output of the one before."""
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from .. import optimizers, training
+from .. import training
 from ..arguments import NotHere, keras_arguments
-from ..data.made_batches import PyDataset
 from ..errors import GraphError, MinitlError
 from ..layers import Input, InputLayer, Layer, SymbolicTensor
 from .model import Model
-
-
-class NoLayersYet(GraphError, AttributeError):
-    """An empty Sequential was asked for what only layers can tell. `hasattr` takes it for an attribute that is missing,
-    as in Keras."""
 
 
 class Sequential(Model):
@@ -36,7 +27,6 @@ class Sequential(Model):
         self._members = []  # the layers and models that were added
         self._start: Any = None  # the symbolic tensor before the first layer, and that behind the last
         self._end: Any = None
-        self._waiting_to_compile: tuple | None = None  # the arguments of `compile`, until there is a shape
         for layer in layers:
             self._start, self._end = self._with(layer)
             self._members.append(_layer_of(layer))
@@ -97,42 +87,22 @@ class Sequential(Model):
         """Create the weights of a model that waits for a shape, (None, 28, 28, 1): the batch and one example."""
         if self.built and tuple(input_shape)[1:] != self._start.shape[1:]:
             raise GraphError(f"model '{self.name}' takes {self._start.shape}, and build got {tuple(input_shape)}.")
-        if self.built or not self._members:
-            return
-        start = end = Input(tuple(input_shape)[1:])
+        super().build(input_shape)
+
+    @property
+    def is_waiting(self):
+        return not self.built and bool(self._members)
+
+    @property
+    def takes_several(self):
+        return getattr(self._members[0], "is_composed", False) or getattr(self._members[0], "takes_several", False)
+
+    def outputs_of(self, inputs):
+        end = inputs
         for member in self._members:
             end = member(end)
-        self.connect(start, end)
-        self._start, self._end = start, end
-        if self._waiting_to_compile is not None:
-            arguments, named = self._waiting_to_compile
-            self._waiting_to_compile = None
-            super().compile(*arguments, **named)
-
-    def prepare_for(self, x):
-        """Build a model that waits for a shape, with that of the examples x, and return x. Of a generator, this takes
-        the first batch and puts it back."""
-        if self.built or not self._members:
-            return x
-        first = x[0] if isinstance(x, PyDataset) else x
-        if isinstance(x, Iterator):
-            first = next(x)
-            x = itertools.chain([first], x)
-        first = first[0] if isinstance(first, tuple) else first
-        if not isinstance(first, (np.ndarray, list)) or np.ndim(first) < 2:
-            raise NoLayersYet(_no_shape(self))
-        self.build(np.shape(first))
-        return x
-
-    def compile(self, *arguments, **named) -> None:
-        """Choose how to train, as `Model.compile` does. A model that waits for a shape keeps the arguments for then."""
-        if self.built or not self._members:
-            super().compile(*arguments, **named)
-        else:
-            given = arguments[0] if arguments else named.get("optimizer", "rmsprop")
-            self.optimizer = optimizers.get(given)
-            rest = {name: value for name, value in named.items() if name != "optimizer"}
-            self._waiting_to_compile = (self.optimizer, *arguments[1:]), rest
+        self._start, self._end = inputs, end
+        return end
 
     @classmethod
     def _from_tensors(cls, inputs, outputs, row, name):
@@ -151,12 +121,10 @@ class Sequential(Model):
         super().connect(inputs, outputs)
         self._layers = [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
-    def __getattr__(self, name):
-        """Raise an error for an attribute that does not exist. An empty Sequential has no graph yet, and so no shapes
-        and no inputs."""
-        if name in ("input_structure", "output_structure", "calls") or hasattr(type(self), name):
-            raise NoLayersYet(_no_shape(self))
-        return super().__getattr__(name)
+    def what_is_missing(self):
+        if not self._members:
+            return super().what_is_missing().replace("does not know the shape of its input yet", "has no layers yet")
+        return super().what_is_missing()
 
     def _with(self, member):
         """Return (start, end) of the row with one more layer or model. The first member gives the start."""
@@ -195,12 +163,3 @@ class Sequential(Model):
 def _layer_of(member):
     """Return the layer of a symbolic tensor: Input(...) returns one, and its layer is what belongs into the row."""
     return member.layer if isinstance(member, SymbolicTensor) else member
-
-
-def _no_shape(model):
-    """Return what to do about a model that has no graph yet."""
-    what = "does not know the shape of its input yet" if model._members else "has no layers yet"
-    return (
-        f"model '{model.name}' {what}; give the first layer input_shape=(28, 28, 1), or put an Input((28, 28, 1)) "
-        "before it, or call build((None, 28, 28, 1)). fit and predict find it out from arrays."
-    )
