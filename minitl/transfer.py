@@ -23,6 +23,7 @@ from .graph.digest import frozen_digest as frozen_digest
 from .graph.graph import Graph
 from .kernels.products import sums
 from .layers import Input, InputLayer, Layer
+from .layers.channels_first import ChannelsFirst
 from .models import Model
 from .terminal import counted
 from .weights.ledger import adapted
@@ -94,6 +95,8 @@ def adapt_input(model: Model, input_shape: Sequence[int | None]) -> Model:
     if len(model.inputs) > 1:
         raise ShapeError(f"the model has {len(model.inputs)} inputs ({', '.join(model.input_names)}); expected one.")
     (images,) = model.inputs
+    if any(isinstance(layer, ChannelsFirst) for layer in model.layers):
+        raise ShapeError("the model has layers with the channels first, (N, C, H, W); adapt_input knows (N, H, W, C).")
     if not isinstance(images.layer, InputLayer):
         raise ShapeError("the model begins in the middle of another model; adapt the input of that model instead.")
     input_shape = tuple(input_shape)

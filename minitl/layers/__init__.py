@@ -7,6 +7,7 @@ Reading order:
     `activations`, `convolutional`, `depthwise`, `pooling`
     `reshaping`                   padding, cropping, upsampling
     `normalization`, `regularization` (Dropout), `noise`, `clipping`
+    `channels_first`              any of these with images (N, C, H, W)
     `merging`, `dot`              layers with several inputs: Add, Concatenate
     `arithmetic`, `part`          the signs + - * / of symbolic tensors, and x[:, 0]
     `input`                       where a graph begins

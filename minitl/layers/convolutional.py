@@ -4,7 +4,7 @@ convolutions with dilation is in `kernels/dilation.py`."""
 import numpy as np
 
 from .. import initializers
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, truth_value, whole_number
+from ..arguments import NotHere, keras_arguments, pair, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
@@ -16,6 +16,7 @@ from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .shared_arguments import OF_KERNELS
 
 

@@ -5,10 +5,11 @@ Read next: `noise`, other random numbers that make a network rely on more than i
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, DTYPE, NotHere, keras_arguments
+from ..arguments import DTYPE, NotHere, keras_arguments
 from ..kernels import as_float
 from ..randomness import generator
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .noise import checked_rate
 
 

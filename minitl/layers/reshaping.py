@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, is_whole_number, keras_arguments, pair, whole_number
+from ..arguments import is_whole_number, keras_arguments, pair, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels.geometry import crop, pad, window
 from ..kernels.precision import as_float
 from ..kernels.resampling import interpolate, interpolate_gradient, repeat_pixels, repeat_pixels_gradient
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .convolutional import windowed_shape
 
 INTERPOLATIONS = ("nearest", "bilinear")

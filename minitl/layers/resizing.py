@@ -5,12 +5,13 @@ Each takes a window of the image and, where that has another size, resizes it. T
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, truth_value, whole_number
+from ..arguments import NotHere, keras_arguments, truth_value, whole_number
 from ..errors import ArgumentError
 from ..kernels.precision import as_float
 from ..kernels.resampling import interpolate, interpolate_gradient, interpolation, nearest_pixels
 from ..randomness import generator
 from .base import Layer
+from .channels_first import DATA_FORMAT
 
 WEIGHTS = {"bilinear": interpolation, "nearest": nearest_pixels}
 

@@ -9,7 +9,7 @@ mean over time can leave out the padding of a sequence.
 import numpy as np
 
 from .. import initializers, kernels
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, one_size, truth_value
+from ..arguments import NotHere, keras_arguments, one_size, truth_value
 from ..errors import ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
@@ -20,6 +20,7 @@ from ..kernels.products import sums
 from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
 from .masking import checked_mask
 from .shared_arguments import OF_KERNELS

@@ -391,7 +391,7 @@ MISUSES = [
     (lambda: Reshape((-1, 4))(Input((5,))), ShapeError, r"'reshape': target_shape is \(-1, 4\)"),
     (lambda: Reshape((-1, 4)).forward(np.zeros((2, 5))), ShapeError, r"target_shape is \(-1, 4\)"),
     (lambda: L2Normalization(axis=1)(Input((2, 2, 3))), ShapeError, "with the channels as last axis"),
-    (lambda: BatchNormalization(axis=1)(Input((2, 2, 3))), ShapeError, "channels are the last axis"),
+    (lambda: BatchNormalization(axis=2)(Input((2, 2, 3))), ShapeError, "channels are on the last axis"),
 ]
 
 
