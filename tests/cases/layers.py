@@ -631,6 +631,20 @@ DROPOUTS = [
     LayerCase("gaussian-noise", lambda layers: layers.GaussianNoise(0.3), (3, 5, 4), (3, 5, 4), in_training="random"),
     LayerCase("gaussian-dropout", lambda layers: layers.GaussianDropout(0.3), (5, 7), (5, 7), in_training="random"),
     LayerCase("alpha-dropout", lambda layers: layers.AlphaDropout(0.3), (5, 7), (5, 7), in_training="random"),
+    LayerCase(
+        "dropout-of-features",
+        lambda layers: layers.Dropout(0.4, noise_shape=(None, 1, None)),
+        (3, 5, 4),
+        (3, 5, 4),
+        in_training="random",
+    ),
+    LayerCase(
+        "alpha-dropout-of-features",
+        lambda layers: layers.AlphaDropout(0.4, noise_shape=(None, 1, None)),
+        (3, 5, 4),
+        (3, 5, 4),
+        in_training="random",
+    ),
     LayerCase("masking-nothing", lambda layers: layers.Masking(0.5), (3, 5, 4), (3, 5, 4)),
     LayerCase("rescaling", lambda layers: layers.Rescaling(0.3, offset=-1), (3, 5, 4), (3, 5, 4)),
     LayerCase(

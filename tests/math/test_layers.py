@@ -18,6 +18,7 @@ from minitl.initializers import GlorotUniform, HeNormal, HeUniform, fans
 from minitl.layers import (
     Activation,
     Add,
+    AlphaDropout,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -307,6 +308,17 @@ def test_dropout_keeps_the_expected_value():
     assert not np.array_equal(layer.forward(x, training=True), y), "a new mask for every batch"
     with pytest.raises(ArgumentError, match="rate is 1"):
         Dropout(1)
+
+
+@pytest.mark.parametrize("make", [Dropout, AlphaDropout])
+def test_dropout_drops_together_what_noise_shape_says(make):
+    layer, x = make(0.5, noise_shape=[None, 1, None], seed=3), np.ones((20, 5, 10), np.float32)
+    y = layer.forward(x, training=True)
+    assert layer.noise_shape == (None, 1, None) and np.array_equal(y, np.repeat(y[:, :1], 5, axis=1))
+    assert 0.3 < (y[:, 0] == y.max()).mean() < 0.7
+    assert np.array_equal(make(0.5, (20, 1, 10), seed=3).forward(x, training=True), y)
+    with pytest.raises(ShapeError, match="noise_shape is .* expected None, 1 or the same size"):
+        make(0.5, (None, 2, None)).forward(x, training=True)
 
 
 def test_batch_norm_in_its_three_states(rng):
