@@ -172,10 +172,10 @@ def _with_channels(layer, input_shape):
         weight = getattr(layer, name)
         if name in layer.input_axes:
             axis = layer.input_axes[name]
-            old = weight.shape[axis]
-            rule = "the sum over" if channels == 1 else "the mean of" if channels < old else "zeros behind"
+            old, seen = weight.shape[axis], getattr(new, name).shape[axis]  # by one filter, if there are groups
+            rule = "the sum over" if seen == 1 else "the mean of" if seen < old else "zeros behind"
             how[name] = f"{rule} the {old} channels"
-            weight = adapt_channels(weight, channels, axis)
+            weight = adapt_channels(weight, seen, axis)
         getattr(new, name)[...] = weight
     _note_adapted(new, layer, how, f"the input has {channels} channels")
     return new

@@ -39,7 +39,7 @@ def convolved(nodes, x, kernel, bias, attributes, name="kernel"):
 def convolution(nodes, call, x):
     """Write a Conv2D or a Conv1D."""
     layer = call.layer
-    attributes = {**window(call, layer.kernel_size), "dilations": listed(layer.dilation_rate)}
+    attributes = {**window(call, layer.kernel_size), "dilations": listed(layer.dilation_rate), "group": layer.groups}
     return activated(nodes, convolved(nodes, x, layer.kernel, layer.bias, attributes), layer.activation)
 
 

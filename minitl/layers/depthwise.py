@@ -16,8 +16,8 @@ from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
 from .channels_first import DATA_FORMAT
-from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
 from .shared_arguments import OF_DEPTHWISE_KERNELS, OF_SEPARABLE_KERNELS
+from .windows import check_padding, refuse_stride_and_dilation, windowed_shape
 
 
 class _Depthwise(Layer):

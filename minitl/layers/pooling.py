@@ -4,7 +4,7 @@ from .. import kernels
 from ..arguments import keras_arguments, pair, truth_value
 from .base import Layer
 from .channels_first import DATA_FORMAT
-from .convolutional import check_padding, windowed_shape
+from .windows import check_padding, windowed_shape
 
 
 class _Pooling2D(Layer):

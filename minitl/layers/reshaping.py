@@ -12,7 +12,7 @@ from ..kernels.precision import as_float
 from ..kernels.resampling import interpolate, interpolate_gradient, repeat_pixels, repeat_pixels_gradient
 from .base import Layer
 from .channels_first import DATA_FORMAT
-from .convolutional import windowed_shape
+from .windows import windowed_shape
 
 INTERPOLATIONS = ("nearest", "bilinear")
 

@@ -130,7 +130,7 @@ def torch_convolution(F, layer, x, kernel, bias=None):
     """Convolve as Conv2D without an activation does."""
     x = padded_as(F, layer.padding, x, layer.span, layer.strides)
     kernel = kernel.permute(3, 2, 0, 1)  # HWIO -> OIHW
-    return channels_last(F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate))
+    return channels_last(F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate, groups=layer.groups))
 
 
 def torch_depthwise(F, layer, x, kernel, bias=None):
@@ -292,6 +292,13 @@ CONVOLUTIONS = [
               (3, 7, 6, 2), (3, 7, 6, 4)),
     LayerCase("conv-dilation-larger-than-the-map", lambda layers: layers.Conv2D(3, 3, padding="same", dilation_rate=6),
               (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
+    LayerCase("conv-groups", lambda layers: layers.Conv2D(6, (3, 2), strides=2, groups=2),
+              (2, 7, 9, 4), (2, 3, 4, 6), torch=torch_convolution),
+    LayerCase("conv-groups-dilation-softmax",
+              lambda layers: layers.Conv2D(6, 2, padding="same", dilation_rate=2, groups=3, activation="softmax"),
+              (2, 5, 6, 3), (2, 5, 6, 6)),
+    LayerCase("conv-groups-of-one-channel", lambda layers: layers.Conv2D(8, 3, groups=4, use_bias=False),
+              (2, 7, 6, 4), (2, 5, 4, 8), torch=torch_convolution),
     LayerCase("conv-dilation-1x1", lambda layers: layers.Conv2D(3, 1, dilation_rate=3),
               (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
     LayerCase("zero-padding", lambda layers: layers.ZeroPadding2D(((1, 0), (2, 3))),
@@ -705,6 +712,8 @@ SEQUENCES = [
       for padding in ("valid", "same", "causal")),
     LayerCase("conv1d-strides", lambda layers: layers.Conv1D(4, (3,), strides=2, padding="same", use_bias=False),
               (3, 8, 2), (3, 4, 4)),
+    LayerCase("conv1d-groups", lambda layers: layers.Conv1D(6, 3, padding="causal", groups=3, activation="tanh"),
+              (2, 7, 6), (2, 7, 6)),
     LayerCase("conv1d-dilated", lambda layers: layers.Conv1D(3, 2, dilation_rate=3, padding="causal"),
               (2, 9, 2), (2, 9, 3)),
     *(LayerCase(f"conv1d-transpose-{padding}", lambda layers, padding=padding: layers.Conv1DTranspose(
