@@ -157,7 +157,8 @@ def torch_transposed_convolution(F, layer, x, kernel, bias=None):
 
 def torch_upsampling(F, layer, x):
     """Enlarge as UpSampling2D does."""
-    corners = {"align_corners": False} if layer.interpolation == "bilinear" else {}
+    is_cubic = layer.interpolation == "bicubic"  # whose curve is Keys's only if it is antialiased
+    corners = {} if layer.interpolation == "nearest" else {"align_corners": False, "antialias": is_cubic}
     y = F.interpolate(channels_first(x), scale_factor=layer.size, mode=layer.interpolation, **corners)
     return channels_last(y)
 
@@ -378,6 +379,8 @@ MAPS = [
                 layers.UpSampling2D(size, interpolation=interpolation),
                 (2, 5, 4, 3), (2, 5 * rows, 4 * cols, 3), torch=torch_upsampling)
       for interpolation in ("nearest", "bilinear") for rows, cols in ((2, 2), (3, 1), (4, 5))),
+    LayerCase("upsampling-bicubic", lambda layers: layers.UpSampling2D((3, 2), interpolation="bicubic"),
+              (2, 5, 4, 3), (2, 15, 8, 3), torch=torch_upsampling, keras=False),
     LayerCase("upsampling-one-pixel", lambda layers: layers.UpSampling2D(3, interpolation="bilinear"),
               (2, 1, 1, 3), (2, 3, 3, 3), torch=torch_upsampling),
     LayerCase("upsampling-long", lambda layers: layers.UpSampling2D((12, 3), interpolation="bilinear"),
@@ -678,6 +681,19 @@ DROPOUTS = [
         lambda layers: layers.Resizing(5, 3, interpolation="nearest", crop_to_aspect_ratio=True),
         (2, 7, 9, 2),
         (2, 5, 3, 2),
+    ),
+    LayerCase("resizing-antialias", lambda layers: layers.Resizing(3, 8, antialias=True), (2, 7, 6, 3), (2, 3, 8, 3)),
+    LayerCase(
+        "resizing-antialias-bicubic-pad",
+        lambda layers: layers.Resizing(4, 3, "bicubic", pad_to_aspect_ratio=True, fill_value=0.5, antialias=True),
+        (2, 7, 12, 3),
+        (2, 4, 3, 3),
+    ),
+    LayerCase(
+        "resizing-pad", lambda layers: layers.Resizing(5, 8, pad_to_aspect_ratio=True), (2, 9, 7, 2), (2, 5, 8, 2)
+    ),
+    LayerCase(
+        "resizing-bicubic", lambda layers: layers.Resizing(4, 9, "bicubic"), (2, 7, 6, 3), (2, 4, 9, 3), keras=False
     ),
     LayerCase("center-crop", lambda layers: layers.CenterCrop(4, 3), (2, 7, 6, 3), (2, 4, 3, 3)),
     LayerCase("center-crop-of-a-small-image", lambda layers: layers.CenterCrop(8, 3), (2, 7, 6, 3), (2, 8, 3, 3)),

@@ -444,7 +444,7 @@ WRONG = {
     "initializer": ["no such", 5, None, ["ones"], GlorotUniform],
     "input_dim": NO_SIZES,
     "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
-    "interpolation": ["bicubic", *NO_NAMES],
+    "interpolation": ["lanczos3", *NO_NAMES],
     "keepdims": NO_FLAGS,
     "kernel_size": NO_SIZES,
     "key_dim": NO_SIZES,

@@ -207,6 +207,24 @@ def test_other_classes_of_a_network_that_ends_with_a_transposed_convolution(rng)
 # ---- resampling ----
 
 
+@pytest.mark.parametrize("curve", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("is_wide", [False, True])
+@pytest.mark.parametrize("old, new", [(7, 3), (3, 7), (5, 5), (1, 4), (9, 1)])
+def test_weights_of_a_curve_equal_their_twin(old, new, curve, is_wide):
+    weights = resampling.filtered(old, new, float, curve, is_wide)
+    np.testing.assert_allclose(weights, resampling.filtered_naive(old, new, curve, is_wide), atol=1e-15)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    if curve == "bilinear" and not is_wide:
+        np.testing.assert_allclose(weights, resampling.interpolation(old, new, float), atol=1e-15)
+
+
+def test_an_antialiased_image_is_a_mean_of_all_pixels():
+    stripes = np.tile([0.0, 0.0, 0.0, 1.0], 6).reshape(1, 1, 24, 1)  # every fourth one is white
+    weights = resampling.weights_of("bilinear", True)
+    assert np.ptp(resampling.interpolate(stripes, 1, 6, weights)[:, :, 1:-1]) < 1e-9
+    assert resampling.interpolate(stripes, 1, 6).max() == 0, "pixels around the new centres alone miss all of them"
+
+
 @pytest.mark.parametrize("band", [1, 3, 16])
 @pytest.mark.parametrize(
     "old, new", [((5, 4), (10, 12)), ((4, 7), (4, 9)), ((1, 6), (3, 4)), ((9, 8), (5, 2))], ids=str
