@@ -208,10 +208,14 @@ def keras_arguments(after=None, **not_here):
             if twice:
                 raise ArgumentError(f"{owner} got {twice[0]} twice: by its position and by its name.")
             given.update(kwargs)
+            applied = {name: given.pop(name, None) for name, each in not_here.items() if hasattr(each, "apply")}
             for name, each in not_here.items():
                 if name in given and not isinstance(each, OfBase):
                     each.check(owner, name, given.pop(name))
-            return function(*args[:of_self], **given)
+            found = function(*args[:of_self], **given)
+            for name, value in applied.items():
+                not_here[name].apply(args[0], value)
+            return found
 
         like_keras.__signature__ = signature
         return like_keras

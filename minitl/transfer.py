@@ -23,6 +23,7 @@ from .graph.digest import frozen_digest as frozen_digest
 from .graph.graph import Graph
 from .kernels.products import sums
 from .layers import Input, InputLayer, Layer
+from .layers.channels_first import ChannelsFirst
 from .models import Model
 from .terminal import counted
 from .weights.ledger import adapted
@@ -94,6 +95,8 @@ def adapt_input(model: Model, input_shape: Sequence[int | None]) -> Model:
     if len(model.inputs) > 1:
         raise ShapeError(f"the model has {len(model.inputs)} inputs ({', '.join(model.input_names)}); expected one.")
     (images,) = model.inputs
+    if any(isinstance(layer, ChannelsFirst) for layer in model.layers):
+        raise ShapeError("the model has layers with the channels first, (N, C, H, W); adapt_input knows (N, H, W, C).")
     if not isinstance(images.layer, InputLayer):
         raise ShapeError("the model begins in the middle of another model; adapt the input of that model instead.")
     input_shape = tuple(input_shape)
@@ -169,10 +172,10 @@ def _with_channels(layer, input_shape):
         weight = getattr(layer, name)
         if name in layer.input_axes:
             axis = layer.input_axes[name]
-            old = weight.shape[axis]
-            rule = "the sum over" if channels == 1 else "the mean of" if channels < old else "zeros behind"
+            old, seen = weight.shape[axis], getattr(new, name).shape[axis]  # by one filter, if there are groups
+            rule = "the sum over" if seen == 1 else "the mean of" if seen < old else "zeros behind"
             how[name] = f"{rule} the {old} channels"
-            weight = adapt_channels(weight, channels, axis)
+            weight = adapt_channels(weight, seen, axis)
         getattr(new, name)[...] = weight
     _note_adapted(new, layer, how, f"the input has {channels} channels")
     return new

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import layers
 from ..layers.arithmetic import Divide, WithNumber
+from ..layers.channels_first import ChannelsFirst, shape_with_last
 from ..layers.one_row import as_image
 from ..layers.symbolic import Call
 from . import onnx_activations, onnx_attention, onnx_maps, onnx_numbers, onnx_recurrent, onnx_rows
@@ -22,6 +23,8 @@ READ_TOKENS = (layers.Embedding, layers.ReversibleEmbedding, layers.TokenTypeEmb
 def nodes_of(nodes, call, values):
     """Add the nodes of a call, and return the values of its outputs. Raises ArgumentError for an unknown layer."""
     layer = call.layer
+    if isinstance(layer, ChannelsFirst):
+        return _with_channels_first(nodes, call, values)
     write = getattr(layer, "to_onnx", None) or LAYERS.get(type(layer))
     if write is None:
         raise refused(layer, f"a {type(layer).__name__} cannot be exported", "Cut the model before it, or leave it out")
@@ -32,6 +35,18 @@ def nodes_of(nodes, call, values):
              for each, value in zip(call.inputs[count:], values[count:])]  # fmt: skip
     found = write(nodes, call, *inputs, **dict(zip(call.names, masks)))
     return found if isinstance(found, list) else [found]
+
+
+def _with_channels_first(nodes, call, values):
+    """Write a layer that has the channels first in minitl as the one that has them last. What minitl moves lies in
+    ONNX's order already, so usually no Transpose is left."""
+    value, *others = values
+    tensor, *named = call.inputs
+    x = layers.SymbolicTensor(shape_with_last(tensor.shape), None, tensor.dtype)
+    (shape,) = (shape_with_last(each.shape) for each in call.outputs)
+    within = Call(call.layer.with_channels_last, (x,), [shape], call.outputs[0].dtype, dict(zip(call.names, named)))
+    (y,) = nodes_of(nodes, within, [Value(value.rank, first=nodes.last(value)), *others])
+    return [Value(y.rank, last=nodes.first(y))]
 
 
 def _in_type_of_output(nodes, call, tensor, value):

@@ -39,7 +39,7 @@ def convolved(nodes, x, kernel, bias, attributes, name="kernel"):
 def convolution(nodes, call, x):
     """Write a Conv2D or a Conv1D."""
     layer = call.layer
-    attributes = {**window(call, layer.kernel_size), "dilations": listed(layer.dilation_rate)}
+    attributes = {**window(call, layer.kernel_size), "dilations": listed(layer.dilation_rate), "group": layer.groups}
     return activated(nodes, convolved(nodes, x, layer.kernel, layer.bias, attributes), layer.activation)
 
 
@@ -124,6 +124,9 @@ def upsampling(nodes, call, x):
     ones."""
     scales = np.array([1, 1, *listed(call.layer.size)], np.float32)
     options = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    if getattr(call.layer, "interpolation", "nearest") == "bilinear":
+    interpolation = getattr(call.layer, "interpolation", "nearest")
+    if interpolation != "nearest":
         options = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    if interpolation == "bicubic":
+        options.update(mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
     return Value(x.rank, first=nodes.add("Resize", nodes.first(x), "", scales, **options))

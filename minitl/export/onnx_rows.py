@@ -79,8 +79,16 @@ def reversible_embedding(nodes, call, x):
     """Write a ReversibleEmbedding: the rows of its table, or with reverse=True the products with all rows."""
     if not call.options.get("reverse"):
         return embedding(nodes, call, x)
-    table = nodes.constant(call.layer.embeddings, "embeddings")
-    return Value(3, nodes.add("MatMul", nodes.last(x), nodes.transposed(table, [1, 0])))
+    layer = call.layer
+    if layer.tie_weights:  # the table itself, so that a file has it once
+        kernel = nodes.transposed(nodes.constant(layer.embeddings, "embeddings"), [1, 0])
+    else:
+        kernel = nodes.constant(layer.reverse_embeddings, "reverse_embeddings")
+    y = nodes.add("MatMul", nodes.last(x), kernel)
+    if layer.logit_soft_cap is not None:
+        cap = np.float32(layer.logit_soft_cap)
+        y = nodes.add("Mul", nodes.add("Tanh", nodes.add("Div", y, cap)), cap)
+    return Value(x.rank, y)
 
 
 def position_embedding(nodes, call, x):

@@ -129,7 +129,7 @@ class Fused:
 
 def begins_group(layer):
     """Return whether the layer is a convolution that other calls can be computed with."""
-    return type(layer) is DepthwiseConv2D or (type(layer) is Conv2D and not layer.is_dilated)
+    return type(layer) is DepthwiseConv2D or (type(layer) is Conv2D and layer.is_plain)
 
 
 def relu_function(layer):

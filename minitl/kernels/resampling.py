@@ -1,7 +1,7 @@
 """Resampling: maps with more pixels, each a copy of a pixel or a mean of its neighbours, and the gradients.
 
     repeat_pixels    every pixel becomes a block of equal pixels ('nearest')
-    interpolate      every new pixel is a weighted mean of the old pixels around it ('bilinear')
+    interpolate      every new pixel is a weighted mean of the old pixels around it ('bilinear', 'bicubic', antialiased)
 
 Pixels are little squares, and the old and the new map cover the same area. Along one axis, `old` pixels become `new`
 ones, and the centre of new pixel i lies at (i + 1/2) old/new - 1/2 on the old axis. The two old pixels around it have
@@ -20,6 +20,8 @@ and S are 0, and the others lie in a band. So a few new rows at a time are compu
 
 Who calls this: `layers.UpSampling2D` and `Resizing`; `images` uses the same weights.
 """
+
+from functools import partial
 
 import numpy as np
 
@@ -41,6 +43,37 @@ def interpolation(old, new, dtype=np.float32):
     weights[np.arange(new), left] = 1 - (position - left)
     weights[np.arange(new), np.minimum(left + 1, old - 1)] += position - left
     return weights
+
+
+def filtered(old, new, dtype=np.float32, curve="bilinear", is_wide=False):
+    """Return a matrix (new, old) whose row i holds the weights of old pixels around new pixel i: f(distance of the
+    centres), divided by the sum of the row. `curve` names f:
+
+        bilinear   1 - |t|  up to 1: the weights of `interpolation`
+        bicubic    3/2 |t|^3 - 5/2 t^2 + 1  up to 1, -1/2 |t|^3 + 5/2 t^2 - 4 |t| + 2  up to 2. Keys 1981
+
+    is_wide   stretch f to the width of a new pixel where this is more than that of an old one: an antialiased image.
+              Every old pixel then counts, and a fine pattern becomes grey instead of a coarse pattern
+    """
+    scale = max(old / new, 1) if is_wide else 1
+    centres = (np.arange(new) + 0.5) * old / new
+    weights = CURVES[curve](np.abs(np.arange(old) + 0.5 - centres[:, None]) / scale)  # (new, old)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(dtype)
+
+
+def _cubic(t):
+    """Return f of `filtered`, "bicubic", for distances of at least 0."""
+    return np.where(t < 1, (1.5 * t - 2.5) * t**2 + 1, np.where(t < 2, ((-0.5 * t + 2.5) * t - 4) * t + 2, 0))
+
+
+CURVES = {"bilinear": lambda t: np.maximum(1 - t, 0), "bicubic": _cubic}
+
+
+def weights_of(name, antialias=False):
+    """Return the function (old, new, dtype) of the weights of an interpolation: "nearest", "bilinear", "bicubic"."""
+    if name == "nearest":
+        return nearest_pixels  # it has no means that could be wider
+    return interpolation if name == "bilinear" and not antialias else partial(filtered, curve=name, is_wide=antialias)
 
 
 def nearest_pixels(old, new, dtype=np.float32):
@@ -76,7 +109,7 @@ def repeat_pixels_gradient(grad, size):
 
 def interpolate(x, height, width, weights=interpolation):
     """Return maps of another size: x (N, H, W, C) -> (N, height, width, C). `weights` is `interpolation`, for bilinear
-    means, or `nearest_pixels`."""
+    means, or another function of `weights_of`."""
     rows, cols = (weights(old, new, x.dtype) for old, new in zip(x.shape[1:3], (height, width)))
     return _along_columns(cols, _along_rows(rows, x))
 
@@ -174,3 +207,18 @@ def interpolate_gradient_naive(grad, image_hw, is_nearest=False):
     for i, j, h, w, weight in _neighbours_naive(image_hw, grad.shape[1:3], is_nearest):
         dx[:, h, w] += weight * grad[:, i, j]
     return dx
+
+
+def filtered_naive(old, new, curve="bilinear", is_wide=False):
+    """Return the weights of `filtered`, one at a time."""
+    width = max(old / new, 1) if is_wide else 1
+    weights = np.zeros((new, old))
+    for i, j in np.ndindex(new, old):
+        t = abs((i + 0.5) * old / new - (j + 0.5)) / width
+        if curve == "bilinear":
+            weights[i, j] = max(1 - t, 0)
+        elif t < 2:
+            weights[i, j] = 1.5 * t**3 - 2.5 * t**2 + 1 if t < 1 else -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    for i in range(new):
+        weights[i] /= sum(weights[i])
+    return weights

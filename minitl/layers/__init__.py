@@ -7,6 +7,7 @@ Reading order:
     `activations`, `convolutional`, `depthwise`, `pooling`
     `reshaping`                   padding, cropping, upsampling
     `normalization`, `regularization` (Dropout), `noise`, `clipping`
+    `channels_first`              any of these with images (N, C, H, W)
     `merging`, `dot`              layers with several inputs: Add, Concatenate
     `arithmetic`, `part`          the signs + - * / of symbolic tensors, and x[:, 0]
     `input`                       where a graph begins
@@ -20,7 +21,7 @@ What images go through first: `scaling`, `resizing`, `random_images`. For sequen
     `sequences`, `one_row`, `steps`                     convolution and pooling in time; cropping, padding, repeating
     `attention`; `decoder_attention`, `reversible_embedding`     the latter two are of a language model
 
-`names`, `shared_arguments` and `recurrent_arguments` check arguments. The axis letters are explained in
+`names`, `windows`, `shared_arguments` and `recurrent_arguments` check arguments. The axis letters are explained in
 `minitl.kernels`.
 
 The math of most layers is a pair of functions in `minitl.kernels`; the docstring of each module here names the file.

@@ -4,19 +4,21 @@ convolutions with dilation is in `kernels/dilation.py`."""
 import numpy as np
 
 from .. import initializers
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, pair, truth_value, whole_number
+from ..arguments import NotHere, keras_arguments, pair, truth_value, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
 from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.channels import Repeated
-from ..kernels.dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
 from ..kernels.elementwise import add
-from ..kernels.geometry import PADDINGS, output_size, spanned, transposed_padding
+from ..kernels.geometry import spanned, transposed_padding
+from ..kernels.groups import convolution
 from ..kernels.kernel_transform import KernelTransform
 from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .shared_arguments import OF_KERNELS
+from .windows import check_padding, checked_groups, refuse_stride_and_dilation, refuse_uneven_groups, windowed_shape
 
 
 class _Convolution2D(Layer):
@@ -26,6 +28,7 @@ class _Convolution2D(Layer):
     regularized = {"kernel_regularizer": "kernel", "bias_regularizer": "bias"}
     output_size_argument = "filters"
     torch_names = {"kernel": "weight", "bias": "bias"}
+    groups = 1
 
     def __init__(
         self,
@@ -53,7 +56,7 @@ class _Convolution2D(Layer):
 
     def build(self, input_shape):
         channels = [self.filters, self.filters]
-        channels[self.input_axes["kernel"] - 2] = input_shape[3]  # (C, F), or (F, C) in a transposed convolution
+        channels[self.input_axes["kernel"] - 2] = input_shape[3] // self.groups  # (C, F), or (F, C) if transposed
         self.add_weight("kernel", (*self.kernel_size, *channels), self.kernel_initializer)
         if self.use_bias:
             self.add_weight("bias", (self.filters,), self.bias_initializer)
@@ -62,8 +65,9 @@ class _Convolution2D(Layer):
         self.expect_rank(input_shape, 4, "(N, H, W, C)")
         if input_shape[3] is None:
             raise ShapeError(f"layer '{self.name}' needs to know how many channels it gets, found {input_shape}.")
-        if self.kernel is not None and input_shape[3] != self.kernel.shape[self.input_axes["kernel"]]:
-            channels = counted(self.kernel.shape[self.input_axes["kernel"]], "channel")
+        channels = None if self.kernel is None else self.kernel.shape[self.input_axes["kernel"]] * self.groups
+        if channels not in (None, input_shape[3]):
+            channels = counted(channels, "channel")
             raise ShapeError(
                 f"layer '{self.name}' expected {channels}, found {input_shape[3]}: its input has "
                 f"shape {tuple(input_shape)}. Images are (N, H, W, C); transfer.adapt_input changes a model's channels."
@@ -74,15 +78,15 @@ class Conv2D(_Convolution2D):
     """y = activation(convolution of x with `kernel` + bias).  x (N, H, W, C) -> y (N, OH, OW, F).
 
     kernel (KH, KW, C, F) with F = `filters`, bias (F,). `padding` is 'valid' or 'same' by TensorFlow's rules. With a
-    `dilation_rate` of 2 the kernel sees every second row and column; then the stride is 1.
+    `dilation_rate` of 2 the kernel sees every second row and column; then the stride is 1. With `groups` G the kernel
+    is (KH, KW, C/G, F): each filter sees the channels of its group alone (`kernels.groups`).
     """
 
-    config_names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias")
+    config_names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "activation", "use_bias")
     input_axes = {"kernel": 2}
     torch_axes = {"kernel": "(F, C, KH, KW) -> (KH, KW, C, F)"}
 
     @keras_arguments(after="bias_initializer", **OF_KERNELS)
-    @keras_arguments(after="dilation_rate", groups=NotHere(1, instead="Every filter sees all channels here."))
     @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(
         self,
@@ -91,6 +95,7 @@ class Conv2D(_Convolution2D):
         strides=(1, 1),
         padding="valid",
         dilation_rate=(1, 1),
+        groups=1,
         activation=None,
         use_bias=True,
         kernel_initializer="glorot_uniform",
@@ -110,6 +115,7 @@ class Conv2D(_Convolution2D):
         )
         self.dilation_rate = pair(dilation_rate, "dilation_rate")
         refuse_stride_and_dilation(self.strides, self.dilation_rate)
+        self.groups = checked_groups(groups, self.filters)
         self.transform = KernelTransform()
 
     @property
@@ -118,9 +124,20 @@ class Conv2D(_Convolution2D):
         return tuple(map(spanned, self.kernel_size, self.dilation_rate))
 
     @property
-    def is_dilated(self):
-        """Return whether the kernel leaves out pixels. One of 1x1 leaves out none, whatever its dilation."""
-        return self.span != self.kernel_size
+    def is_plain(self):
+        """Return whether the kernel sees all pixels of its window and all channels. One of 1x1 leaves out no pixel,
+        whatever its dilation."""
+        return self.span == self.kernel_size and self.groups == 1
+
+    @property
+    def math(self):
+        """Return the convolution, its gradients of x and of the kernel, and the steps that they take."""
+        is_dilated = self.span != self.kernel_size
+        return *convolution(is_dilated, self.groups), self.dilation_rate if is_dilated else self.strides
+
+    def check_input(self, input_shape):
+        super().check_input(input_shape)
+        refuse_uneven_groups(self, input_shape[3])
 
     def compute_output_shape(self, input_shape):
         return windowed_shape(input_shape, self.span, self.strides, self.padding, channels=self.filters)
@@ -135,7 +152,7 @@ class Conv2D(_Convolution2D):
 
     def convolve(self, x, bias, activate, scale=None, other=None, pool=False):
         """Return activate(scale * convolution + bias + other), pooled if that is asked for: for fusion with the calls
-        behind, in inference. The layer is not dilated."""
+        behind, in inference. The layer `is_plain`."""
         return conv2d(x, self.kernel, bias, self.strides, self.padding, activate, self.transform, pool, scale, other)
 
     def forward(self, x, training=False):
@@ -144,7 +161,7 @@ class Conv2D(_Convolution2D):
         if training and self.trainable:  # the optimizer is about to change the kernel
             transform.drop()
             transform = None
-        convolve, steps = (conv2d_dilated, self.dilation_rate) if self.is_dilated else (conv2d, self.strides)
+        convolve, _, _, steps = self.math
         by_slope = self.activation in WITH_SLOPE  # its gradient needs more than y
         activate = linear if by_slope else self.activate
         y = convolve(x, self.kernel, self.bias, steps, self.padding, activate, transform)
@@ -158,10 +175,11 @@ class Conv2D(_Convolution2D):
         parameters, then to x. With `other`, the gradient of x by another path, return the sum of both."""
         grad = self.backward_to_parameters(grad)
         _, image_hw, _ = self.remembered()
-        if self.is_dilated:
-            dx = conv2d_dilated_input_gradient(grad, self.kernel, image_hw, self.dilation_rate, self.padding)
-            return dx if other is None else add(dx, other)
-        return conv2d_input_gradient(grad, self.kernel, image_hw, self.strides, self.padding, other)
+        if self.is_plain:
+            return conv2d_input_gradient(grad, self.kernel, image_hw, self.strides, self.padding, other)
+        _, input_gradient, _, steps = self.math
+        dx = input_gradient(grad, self.kernel, image_hw, steps, self.padding)
+        return dx if other is None else add(dx, other)
 
     def backward_to_parameters(self, grad):
         """Compute dL/dz from grad = dL/dy, and from dL/dz the gradients of kernel and bias. Returns dL/dz."""
@@ -169,10 +187,8 @@ class Conv2D(_Convolution2D):
         grad = self.activation_gradient(grad, y)
         if self.trainable:
             self.require_input(x)
-            gradient, steps = conv2d_kernel_gradient, self.strides
-            if self.is_dilated:
-                gradient, steps = conv2d_dilated_kernel_gradient, self.dilation_rate
-            self.gradients["kernel"] = gradient(x, grad, self.kernel_size, steps, self.padding)
+            _, _, kernel_gradient, steps = self.math
+            self.gradients["kernel"] = kernel_gradient(x, grad, self.kernel_size, steps, self.padding)
             if self.use_bias:
                 self.gradients["bias"] = channel_sums(grad)
         return grad
@@ -308,29 +324,3 @@ class Conv2DTranspose(_Convolution2D):
             if self.use_bias:
                 self.gradients["bias"] = channel_sums(grad)
         return grad
-
-
-def check_padding(padding, expected="'valid' or 'same'"):
-    """Return `padding` in lower case. Raises ArgumentError, which says what is `expected`, unless it is 'valid' or
-    'same'."""
-    if not isinstance(padding, str) or padding.lower() not in PADDINGS:
-        raise ArgumentError(f"padding is {padding!r}; expected {expected}.")
-    return padding.lower()
-
-
-def refuse_stride_and_dilation(strides, dilation_rate):
-    """Raise ArgumentError if both are more than 1, each a number or a pair. No kernel here has both."""
-    if np.max(strides) > 1 and np.max(dilation_rate) > 1:
-        raise ArgumentError(
-            f"strides is {strides} and dilation_rate is {dilation_rate}; expected one of them to be 1. "
-            "Put the stride into a layer before or behind this one."
-        )
-
-
-def windowed_shape(input_shape, kernel_hw, strides, padding, channels=None):
-    """Return the output shape (N, OH, OW, C) of sliding a window over (N, H, W, C). H and W may be None, for images of
-    any size."""
-    n, h, w, c = input_shape
-    paddings = (padding, padding) if isinstance(padding, str) else padding
-    oh, ow = (output_size(*axis) for axis in zip((h, w), kernel_hw, strides, paddings))
-    return n, oh, ow, channels or c

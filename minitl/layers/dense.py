@@ -3,7 +3,7 @@
 import math
 
 from .. import initializers
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, truth_value, whole_number
+from ..arguments import NotHere, keras_arguments, truth_value, whole_number
 from ..errors import ShapeError
 from ..kernels import channel_sums, matmul
 from ..kernels.activations import WITH_SLOPE
@@ -11,6 +11,7 @@ from ..kernels.affine import affine
 from ..terminal import counted
 from .activations import activation_functions, activation_name
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .shared_arguments import OF_KERNELS
 
 

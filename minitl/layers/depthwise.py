@@ -2,7 +2,6 @@
 
 from .. import initializers
 from ..arguments import (
-    DATA_FORMAT,
     keras_arguments,
     pair,
     truth_value,
@@ -16,8 +15,9 @@ from ..kernels.geometry import spanned
 from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
-from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
+from .channels_first import DATA_FORMAT
 from .shared_arguments import OF_DEPTHWISE_KERNELS, OF_SEPARABLE_KERNELS
+from .windows import check_padding, refuse_stride_and_dilation, windowed_shape
 
 
 class _Depthwise(Layer):

@@ -14,7 +14,8 @@ class InputLayer(Layer):
     """The beginning of a graph: hands on the array that the graph is given.
 
     shape   of one example, without the batch: (H, W, C), with None for a size that may vary; () for single numbers
-    dtype   "float32"; or a type of integers ("int32", ...) or "bool", and then the input gets no gradient
+    dtype   "float32"; or a type of integers ("int32", ...) or "bool", and then the input gets no gradient. "float64"
+            says the same as "float32", in which layers compute, in Keras as here
     """
 
     config_names = ("shape", "dtype")
@@ -58,11 +59,11 @@ def type_name(dtype):
         found = np.dtype("float32" if dtype is None else dtype)
     except TypeError:
         found = None
-    if found is None or not (found.kind in "iub" or found == np.float32):
+    if found is None or not (found.kind in "iub" or found in (np.float32, np.float64)):
         raise ArgumentError(
             f"dtype is {dtype!r}; expected 'float32', or a type of integers such as 'int32', or 'bool'."
         )
-    return found.name
+    return "float32" if found.kind == "f" else found.name
 
 
 @keras_arguments(after="name", tensor=NotHere(), optional=NotHere(False))

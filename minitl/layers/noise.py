@@ -5,8 +5,8 @@ In inference these layers return their input, as `regularization.Dropout` does.
 
 import math
 
-from ..arguments import NotHere, is_number, keras_arguments, number
-from ..errors import ArgumentError
+from ..arguments import is_number, number, whole_number_or_none
+from ..errors import ArgumentError, ShapeError
 from ..kernels import as_float
 from ..kernels.smooth_units import SELU_ALPHA, SELU_SCALE
 from ..randomness import generator
@@ -77,19 +77,20 @@ class AlphaDropout(_Noise):
     A dropped number becomes c = -scale * alpha, SELU's lowest value. With q = 1 - rate, an input of mean 0 and variance
     1 then has the mean c rate and the variance q + q rate c^2 = q (1 + rate c^2). So the result is multiplied by
     a = 1 / sqrt(q (1 + rate c^2)), and a c rate is subtracted:  y = a (x or c) - a c rate
+
+    noise_shape   as in `Dropout`
     """
 
-    config_names = training_only = ("rate", "seed")
+    config_names = training_only = ("rate", "noise_shape", "seed")
 
-    @keras_arguments(after="rate", noise_shape=NotHere(instead="Each number is dropped on its own."))
-    def __init__(self, rate, seed=None, **kwargs):
-        self.rate = checked_rate(rate, "AlphaDropout")
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+        self.rate, self.noise_shape = checked_rate(rate, "AlphaDropout"), checked_noise_shape(noise_shape)
         super().__init__(self.rate, seed, **kwargs)
 
     def draw(self, x):
         lowest, rate = -SELU_ALPHA * SELU_SCALE, self.rate
         a = 1 / math.sqrt((1 - rate) * (1 + rate * lowest**2))
-        kept = self.generator.random(x.shape, "float32") >= rate
+        kept = self.generator.random(shape_of_mask(self.noise_shape, x.shape), "float32") >= rate
         return a * kept, a * (lowest * ~kept - lowest * rate)
 
 
@@ -98,3 +99,25 @@ def checked_rate(rate, layer):
     if not is_number(rate) or not 0 <= rate < 1:
         raise ArgumentError(f"{layer} rate is {rate!r}; expected 0 <= rate < 1, the share of inputs to set to 0.")
     return float(rate)
+
+
+def checked_noise_shape(noise_shape):
+    """Return the sizes of a mask as a tuple, or None. Raises ArgumentError for anything but sizes and None."""
+    if noise_shape is None:
+        return None
+    if not isinstance(noise_shape, (tuple, list)):
+        raise ArgumentError(f"noise_shape is {noise_shape!r}; expected the sizes of the mask, as (None, 1, None).")
+    return tuple(whole_number_or_none(size, "a size in noise_shape") for size in noise_shape)
+
+
+def shape_of_mask(noise_shape, shape):
+    """Return the shape of the mask for an input of this shape: its sizes in the places of None. Where it is 1, numbers
+    along this axis are dropped together. Raises ShapeError for another size than that of the input."""
+    if noise_shape is None:
+        return shape
+    if len(noise_shape) != len(shape) or any(each not in (None, 1, size) for each, size in zip(noise_shape, shape)):
+        raise ShapeError(
+            f"noise_shape is {noise_shape}, and the input has the shape {tuple(shape)}; expected None, 1 or the same "
+            "size for each axis."
+        )
+    return tuple(size if each is None else each for each, size in zip(noise_shape, shape))

@@ -14,6 +14,7 @@ from ..kernels.normalization import batch_statistics, gradient_sums, scale_and_s
 from ..kernels.precision import as_float
 from ..terminal import counted
 from .base import Layer
+from .channels_first import put_channels_first
 from .masking import checked_mask, within_steps
 
 
@@ -91,6 +92,8 @@ class BatchNormalization(Layer):
             "moving_variance": initializers.checked(moving_variance_initializer, "moving_variance_initializer"),
         }
         self.gamma = self.beta = self.moving_mean = self.moving_variance = None
+        if self.axis == 1:
+            put_channels_first(self)
 
     def build(self, input_shape):
         channels = (input_shape[-1],)
@@ -102,8 +105,8 @@ class BatchNormalization(Layer):
             self.add_weight(name, channels, self.initializers[name], trainable=False)
 
     def check_input(self, input_shape):
-        if self.axis not in (-1, len(input_shape) - 1):
-            raise ShapeError(f"layer '{self.name}': axis is {self.axis}; channels are the last axis, -1, here.")
+        if self.axis not in (-1, 1, len(input_shape) - 1):
+            raise ShapeError(f"layer '{self.name}': axis is {self.axis}; channels are on the last axis, -1, or on 1.")
         channels = input_shape[-1]
         if channels is None or (self.moving_mean is not None and channels != len(self.moving_mean)):
             mean = self.moving_mean

@@ -8,13 +8,13 @@ axis of rows, and lends them to its layer of images, which computes.
 """
 
 from ..arguments import (
-    DATA_FORMAT,
     NotHere,
     keras_arguments,
     one_size,
     whole_number,
 )
 from .base import Layer
+from .channels_first import DATA_FORMAT
 from .convolutional import Conv2DTranspose
 from .depthwise import DepthwiseConv2D, SeparableConv2D
 from .shared_arguments import OF_DEPTHWISE_KERNELS, OF_KERNELS, OF_SEPARABLE_KERNELS

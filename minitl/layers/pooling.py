@@ -1,9 +1,10 @@
 """Pooling layers. The math is in `kernels/pooling.py`."""
 
 from .. import kernels
-from ..arguments import DATA_FORMAT, keras_arguments, pair, truth_value
+from ..arguments import keras_arguments, pair, truth_value
 from .base import Layer
-from .convolutional import check_padding, windowed_shape
+from .channels_first import DATA_FORMAT
+from .windows import check_padding, windowed_shape
 
 
 class _Pooling2D(Layer):

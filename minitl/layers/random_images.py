@@ -8,12 +8,13 @@ every epoch, since it is shown other images. The math of the geometric ones is i
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, is_number, keras_arguments, number
+from ..arguments import is_number, keras_arguments, number
 from ..errors import ArgumentError
 from ..kernels.precision import as_float
 from ..kernels.sampling import OUTSIDE, places, sample, sample_gradient
 from ..randomness import generator
 from .base import Layer
+from .channels_first import DATA_FORMAT
 
 
 class RandomImages(Layer):

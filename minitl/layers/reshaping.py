@@ -5,15 +5,16 @@ import math
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, is_whole_number, keras_arguments, pair, whole_number
+from ..arguments import is_whole_number, keras_arguments, pair, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels.geometry import crop, pad, window
 from ..kernels.precision import as_float
-from ..kernels.resampling import interpolate, interpolate_gradient, repeat_pixels, repeat_pixels_gradient
+from ..kernels.resampling import interpolate, interpolate_gradient, repeat_pixels, repeat_pixels_gradient, weights_of
 from .base import Layer
-from .convolutional import windowed_shape
+from .channels_first import DATA_FORMAT
+from .windows import windowed_shape
 
-INTERPOLATIONS = ("nearest", "bilinear")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 
 class ZeroPadding2D(Layer):
@@ -91,7 +92,8 @@ class UpSampling2D(Layer):
     """Upsampling: enlarges the image `size` = (rows, columns) times.  x (N, H, W, C) -> (N, H*rows, W*columns, C).
 
     interpolation   'nearest': every pixel becomes a block of equal pixels; 'bilinear': the new pixels are weighted
-                    means of the old pixels around them. The pixels at the edge have the whole weight outside
+                    means of the old pixels around them. The pixels at the edge have the whole weight outside;
+                    'bicubic': of 4 x 4 old pixels, as in Keras on TensorFlow and JAX
     """
 
     config_names = ("size", "interpolation")
@@ -102,7 +104,7 @@ class UpSampling2D(Layer):
         super().__init__(**kwargs)
         self.size = pair(size, "size")
         if not isinstance(interpolation, str) or interpolation.lower() not in INTERPOLATIONS:
-            raise ArgumentError(f"interpolation is {interpolation!r}; expected 'nearest' or 'bilinear'.")
+            raise ArgumentError(f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATIONS)}.")
         self.interpolation = interpolation.lower()
 
     def check_input(self, input_shape):
@@ -119,14 +121,14 @@ class UpSampling2D(Layer):
         x = as_float(x)
         if self.interpolation == "nearest":
             return repeat_pixels(x, self.size)
-        return interpolate(x, *self.compute_output_shape(x.shape)[1:3])
+        return interpolate(x, *self.compute_output_shape(x.shape)[1:3], weights_of(self.interpolation))
 
     def backward(self, grad):
         """Return dL/dx: each pixel gets the gradients of the new pixels it is in, times its weights there."""
         (image_hw,) = self.remembered()
         if self.interpolation == "nearest":
             return repeat_pixels_gradient(grad, self.size)
-        return interpolate_gradient(grad, image_hw)
+        return interpolate_gradient(grad, image_hw, weights_of(self.interpolation))
 
 
 class Reshape(Layer):

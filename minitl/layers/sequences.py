@@ -9,20 +9,21 @@ mean over time can leave out the padding of a sequence.
 import numpy as np
 
 from .. import initializers, kernels
-from ..arguments import DATA_FORMAT, NotHere, keras_arguments, one_size, truth_value
+from ..arguments import keras_arguments, one_size, truth_value
 from ..errors import ShapeError
-from ..kernels import channel_sums, conv2d, conv2d_input_gradient, conv2d_kernel_gradient
+from ..kernels import channel_sums
 from ..kernels.activations import WITH_SLOPE, linear
-from ..kernels.dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
 from ..kernels.geometry import spanned
+from ..kernels.groups import convolution
 from ..kernels.precision import as_float
 from ..kernels.products import sums
 from ..terminal import counted
 from .activations import activated, activation_functions, activation_name
 from .base import Layer
-from .convolutional import check_padding, refuse_stride_and_dilation, windowed_shape
+from .channels_first import DATA_FORMAT
 from .masking import checked_mask
 from .shared_arguments import OF_KERNELS
+from .windows import check_padding, checked_groups, refuse_stride_and_dilation, refuse_uneven_groups, windowed_shape
 
 
 class _OfSequences(Layer):
@@ -37,10 +38,11 @@ class Conv1D(_OfSequences):
 
     kernel (K, D, F) with F = `filters`, bias (F,). `padding` is 'valid', 'same', or 'causal': all zeros stand before
     the first step, so that an output depends on its own step and on earlier ones, never on later ones. With a
-    `dilation_rate` of 2 the kernel sees every second step; then the stride is 1.
+    `dilation_rate` of 2 the kernel sees every second step; then the stride is 1. With `groups` G the kernel is (K, D/G,
+    F): each filter sees the features of its group alone (`kernels.groups`).
     """
 
-    config_names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "activation", "use_bias")
+    config_names = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "activation", "use_bias")
     takes_integers = False
     regularized = {"kernel_regularizer": "kernel", "bias_regularizer": "bias"}
     output_size_argument = "filters"
@@ -49,7 +51,6 @@ class Conv1D(_OfSequences):
     torch_axes = {"kernel": "(F, D, K) -> (K, D, F)"}
 
     @keras_arguments(after="bias_initializer", **OF_KERNELS)
-    @keras_arguments(after="dilation_rate", groups=NotHere(1, instead="Every filter sees all features here."))
     @keras_arguments(after="padding", data_format=DATA_FORMAT)
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Conv1D(_OfSequences):
         strides=1,
         padding="valid",
         dilation_rate=1,
+        groups=1,
         activation=None,
         use_bias=True,
         kernel_initializer="glorot_uniform",
@@ -72,6 +74,7 @@ class Conv1D(_OfSequences):
         self.padding = "causal" if is_causal else check_padding(padding, "'valid', 'same' or 'causal'")
         self.dilation_rate = one_size(dilation_rate, "dilation_rate")
         refuse_stride_and_dilation(self.strides, self.dilation_rate)
+        self.groups = checked_groups(groups, self.filters)
         self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
         self.use_bias = truth_value(use_bias, "use_bias")
@@ -90,7 +93,8 @@ class Conv1D(_OfSequences):
         return ((0, 0), (self.span - 1, 0)) if self.padding == "causal" else self.padding
 
     def build(self, input_shape):
-        self.add_weight("kernel", (self.kernel_size, input_shape[2], self.filters), self.kernel_initializer)
+        shape = self.kernel_size, input_shape[2] // self.groups, self.filters
+        self.add_weight("kernel", shape, self.kernel_initializer)
         if self.use_bias:
             self.add_weight("bias", (self.filters,), self.bias_initializer)
 
@@ -98,9 +102,16 @@ class Conv1D(_OfSequences):
         super().check_input(input_shape)
         if input_shape[2] is None:
             raise ShapeError(f"layer '{self.name}' needs to know how many features a step has, found {input_shape}.")
-        if self.kernel is not None and input_shape[2] != self.kernel.shape[1]:
-            expected = counted(self.kernel.shape[1], "feature")
+        if self.kernel is not None and input_shape[2] != self.kernel.shape[1] * self.groups:
+            expected = counted(self.kernel.shape[1] * self.groups, "feature")
             raise ShapeError(f"layer '{self.name}' expected {expected} in each step, found {input_shape[2]}.")
+        refuse_uneven_groups(self, input_shape[2])
+
+    @property
+    def math(self):
+        """Return the convolution, its gradients of x and of the kernel, and the steps on an image of one row."""
+        is_dilated = self.span != self.kernel_size
+        return *convolution(is_dilated, self.groups), (1, self.dilation_rate if is_dilated else self.strides)
 
     def compute_output_shape(self, input_shape):
         return _windowed(input_shape, self.span, self.strides, self.image_padding, self.filters)
@@ -111,12 +122,10 @@ class Conv1D(_OfSequences):
 
     def forward(self, x, training=False):
         self.accept(x.shape)
-        convolve, steps = (
-            (conv2d, self.strides) if self.span == self.kernel_size else (conv2d_dilated, self.dilation_rate)
-        )
+        convolve, _, _, steps = self.math
         by_slope = self.activation in WITH_SLOPE  # its gradient needs more than y
         activate = linear if by_slope else self.activate
-        y = convolve(x[:, None], self.kernel[None], self.bias, (1, steps), self.image_padding, activate)[:, 0]
+        y = convolve(x[:, None], self.kernel[None], self.bias, steps, self.image_padding, activate)[:, 0]
         y, kept = activated(self.activation, y, out=y) if by_slope else (y, y)
         self.remember(x if self.trainable else None, x.shape[1], kept if self.activation != "linear" else None)
         return y
@@ -124,11 +133,9 @@ class Conv1D(_OfSequences):
     def backward(self, grad):
         """Return dL/dx, as Conv2D does."""
         grad = self.backward_to_parameters(grad)[:, None]
-        _, steps, _ = self.remembered()
-        gradient, distance = conv2d_input_gradient, self.strides
-        if self.span != self.kernel_size:
-            gradient, distance = conv2d_dilated_input_gradient, self.dilation_rate
-        return gradient(grad, self.kernel[None], (1, steps), (1, distance), self.image_padding)[:, 0]
+        _, input_steps, _ = self.remembered()
+        _, input_gradient, _, steps = self.math
+        return input_gradient(grad, self.kernel[None], (1, input_steps), steps, self.image_padding)[:, 0]
 
     def backward_to_parameters(self, grad):
         """Compute dL/dz from grad = dL/dy, and from dL/dz the gradients of kernel and bias. Returns dL/dz."""
@@ -136,11 +143,9 @@ class Conv1D(_OfSequences):
         grad = self.activation_gradient(grad, y)
         if self.trainable:
             self.require_input(x)
-            gradient, distance = conv2d_kernel_gradient, self.strides
-            if self.span != self.kernel_size:
-                gradient, distance = conv2d_dilated_kernel_gradient, self.dilation_rate
-            window = (1, self.kernel_size)
-            self.gradients["kernel"] = gradient(x[:, None], grad[:, None], window, (1, distance), self.image_padding)[0]
+            _, _, kernel_gradient, steps = self.math
+            row, window = grad[:, None], (1, self.kernel_size)
+            self.gradients["kernel"] = kernel_gradient(x[:, None], row, window, steps, self.image_padding)[0]
             if self.use_bias:
                 self.gradients["bias"] = channel_sums(grad)
         return grad

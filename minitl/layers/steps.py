@@ -6,11 +6,12 @@ is the sum of its copies' gradients.
 
 import numpy as np
 
-from ..arguments import DATA_FORMAT, is_whole_number, keras_arguments, one_size, whole_number
+from ..arguments import is_whole_number, keras_arguments, one_size, whole_number
 from ..errors import ArgumentError, ShapeError
 from ..kernels.elementwise import contiguous
 from ..kernels.products import sums
 from .base import Layer
+from .channels_first import DATA_FORMAT
 
 
 class ZeroPadding1D(Layer):

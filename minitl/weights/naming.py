@@ -25,6 +25,7 @@ import re
 
 from ..errors import ArgumentError, WeightsError
 from ..layers import BatchNormalization, Dense
+from ..layers.channels_first import ChannelsFirst
 from .bert_names import is_bert, places_of_bert
 from .formats.keras_h5 import class_keys
 from .formats.onnx_file import SCALED
@@ -281,13 +282,15 @@ def _foreign_place(file, tensor, layer, parameter, flattened, order):
 def flattened_inputs(model):
     """Return {layer name: (H, W, C)} for the layers whose inputs are the pixels of a flattened feature map.
 
-    UNCLEAR stands for several maps that were mixed. A map of one pixel has only one order and is left out."""
+    UNCLEAR stands for several maps that were mixed, and for the maps of a model that has the channels first. A map of
+    one pixel has only one order and is left out."""
     shapes, found = {}, {}  # shapes: symbolic tensor -> (H, W, C)
+    has_channels_first = any(isinstance(layer, ChannelsFirst) for layer in model.layers)
     for call in model.calls:
         layer, shape, after_shape = call.layer, call.inputs[0].shape, call.outputs[0].shape
         before = [shapes.get(tensor) for tensor in call.inputs]
         if layer.passes_numbers_on and len(shape) == 4 and len(after_shape) == 2 and shape[1:3] != (1, 1):
-            after = shape[1:]
+            after = UNCLEAR if has_channels_first else shape[1:]
         elif layer.passes_numbers_on and len(shape) == 4 and after_shape[-1] != shape[-1]:
             after = UNCLEAR  # a Reshape that puts numbers of several pixels into one row
         elif layer.weight_names:

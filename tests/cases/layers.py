@@ -130,7 +130,7 @@ def torch_convolution(F, layer, x, kernel, bias=None):
     """Convolve as Conv2D without an activation does."""
     x = padded_as(F, layer.padding, x, layer.span, layer.strides)
     kernel = kernel.permute(3, 2, 0, 1)  # HWIO -> OIHW
-    return channels_last(F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate))
+    return channels_last(F.conv2d(x, kernel, bias, layer.strides, dilation=layer.dilation_rate, groups=layer.groups))
 
 
 def torch_depthwise(F, layer, x, kernel, bias=None):
@@ -157,7 +157,8 @@ def torch_transposed_convolution(F, layer, x, kernel, bias=None):
 
 def torch_upsampling(F, layer, x):
     """Enlarge as UpSampling2D does."""
-    corners = {"align_corners": False} if layer.interpolation == "bilinear" else {}
+    is_cubic = layer.interpolation == "bicubic"  # whose curve is Keys's only if it is antialiased
+    corners = {} if layer.interpolation == "nearest" else {"align_corners": False, "antialias": is_cubic}
     y = F.interpolate(channels_first(x), scale_factor=layer.size, mode=layer.interpolation, **corners)
     return channels_last(y)
 
@@ -292,6 +293,13 @@ CONVOLUTIONS = [
               (3, 7, 6, 2), (3, 7, 6, 4)),
     LayerCase("conv-dilation-larger-than-the-map", lambda layers: layers.Conv2D(3, 3, padding="same", dilation_rate=6),
               (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
+    LayerCase("conv-groups", lambda layers: layers.Conv2D(6, (3, 2), strides=2, groups=2),
+              (2, 7, 9, 4), (2, 3, 4, 6), torch=torch_convolution),
+    LayerCase("conv-groups-dilation-softmax",
+              lambda layers: layers.Conv2D(6, 2, padding="same", dilation_rate=2, groups=3, activation="softmax"),
+              (2, 5, 6, 3), (2, 5, 6, 6)),
+    LayerCase("conv-groups-of-one-channel", lambda layers: layers.Conv2D(8, 3, groups=4, use_bias=False),
+              (2, 7, 6, 4), (2, 5, 4, 8), torch=torch_convolution),
     LayerCase("conv-dilation-1x1", lambda layers: layers.Conv2D(3, 1, dilation_rate=3),
               (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
     LayerCase("zero-padding", lambda layers: layers.ZeroPadding2D(((1, 0), (2, 3))),
@@ -371,6 +379,8 @@ MAPS = [
                 layers.UpSampling2D(size, interpolation=interpolation),
                 (2, 5, 4, 3), (2, 5 * rows, 4 * cols, 3), torch=torch_upsampling)
       for interpolation in ("nearest", "bilinear") for rows, cols in ((2, 2), (3, 1), (4, 5))),
+    LayerCase("upsampling-bicubic", lambda layers: layers.UpSampling2D((3, 2), interpolation="bicubic"),
+              (2, 5, 4, 3), (2, 15, 8, 3), torch=torch_upsampling, keras=False),
     LayerCase("upsampling-one-pixel", lambda layers: layers.UpSampling2D(3, interpolation="bilinear"),
               (2, 1, 1, 3), (2, 3, 3, 3), torch=torch_upsampling),
     LayerCase("upsampling-long", lambda layers: layers.UpSampling2D((12, 3), interpolation="bilinear"),
@@ -631,6 +641,20 @@ DROPOUTS = [
     LayerCase("gaussian-noise", lambda layers: layers.GaussianNoise(0.3), (3, 5, 4), (3, 5, 4), in_training="random"),
     LayerCase("gaussian-dropout", lambda layers: layers.GaussianDropout(0.3), (5, 7), (5, 7), in_training="random"),
     LayerCase("alpha-dropout", lambda layers: layers.AlphaDropout(0.3), (5, 7), (5, 7), in_training="random"),
+    LayerCase(
+        "dropout-of-features",
+        lambda layers: layers.Dropout(0.4, noise_shape=(None, 1, None)),
+        (3, 5, 4),
+        (3, 5, 4),
+        in_training="random",
+    ),
+    LayerCase(
+        "alpha-dropout-of-features",
+        lambda layers: layers.AlphaDropout(0.4, noise_shape=(None, 1, None)),
+        (3, 5, 4),
+        (3, 5, 4),
+        in_training="random",
+    ),
     LayerCase("masking-nothing", lambda layers: layers.Masking(0.5), (3, 5, 4), (3, 5, 4)),
     LayerCase("rescaling", lambda layers: layers.Rescaling(0.3, offset=-1), (3, 5, 4), (3, 5, 4)),
     LayerCase(
@@ -657,6 +681,19 @@ DROPOUTS = [
         lambda layers: layers.Resizing(5, 3, interpolation="nearest", crop_to_aspect_ratio=True),
         (2, 7, 9, 2),
         (2, 5, 3, 2),
+    ),
+    LayerCase("resizing-antialias", lambda layers: layers.Resizing(3, 8, antialias=True), (2, 7, 6, 3), (2, 3, 8, 3)),
+    LayerCase(
+        "resizing-antialias-bicubic-pad",
+        lambda layers: layers.Resizing(4, 3, "bicubic", pad_to_aspect_ratio=True, fill_value=0.5, antialias=True),
+        (2, 7, 12, 3),
+        (2, 4, 3, 3),
+    ),
+    LayerCase(
+        "resizing-pad", lambda layers: layers.Resizing(5, 8, pad_to_aspect_ratio=True), (2, 9, 7, 2), (2, 5, 8, 2)
+    ),
+    LayerCase(
+        "resizing-bicubic", lambda layers: layers.Resizing(4, 9, "bicubic"), (2, 7, 6, 3), (2, 4, 9, 3), keras=False
     ),
     LayerCase("center-crop", lambda layers: layers.CenterCrop(4, 3), (2, 7, 6, 3), (2, 4, 3, 3)),
     LayerCase("center-crop-of-a-small-image", lambda layers: layers.CenterCrop(8, 3), (2, 7, 6, 3), (2, 8, 3, 3)),
@@ -691,6 +728,8 @@ SEQUENCES = [
       for padding in ("valid", "same", "causal")),
     LayerCase("conv1d-strides", lambda layers: layers.Conv1D(4, (3,), strides=2, padding="same", use_bias=False),
               (3, 8, 2), (3, 4, 4)),
+    LayerCase("conv1d-groups", lambda layers: layers.Conv1D(6, 3, padding="causal", groups=3, activation="tanh"),
+              (2, 7, 6), (2, 7, 6)),
     LayerCase("conv1d-dilated", lambda layers: layers.Conv1D(3, 2, dilation_rate=3, padding="causal"),
               (2, 9, 2), (2, 9, 3)),
     *(LayerCase(f"conv1d-transpose-{padding}", lambda layers, padding=padding: layers.Conv1DTranspose(

@@ -329,6 +329,7 @@ def test_arrays_that_do_not_fit_are_refused(rng):
         Dense(2)(Input((3,), dtype="int32"))
     with pytest.raises(ArgumentError, match="dtype is 'text'; expected 'float32', or a type of integers"):
         Input((3,), dtype="text")
+    assert Input((3,), dtype="float64").dtype == "float32"
 
 
 def test_a_frozen_beginning_of_several_inputs_runs_once(rng, capsys):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minitl.errors import ArgumentError, ShapeError
+from minitl.initializers import RandomNormal
 from minitl.kernels import gating, rotation
 from minitl.layers import CausalSelfAttention, Input, ReversibleEmbedding, SwiGLU
 from minitl.layers.decoder_attention import Past
@@ -135,6 +136,23 @@ def test_a_table_read_in_both_directions_gets_the_sum_of_both_gradients(rng):
     assert model.output.mask is None
 
 
+@pytest.mark.parametrize("tie_weights", [True, False])
+def test_a_table_with_a_cap_and_a_table_of_its_own_for_the_way_back(rng, tie_weights, tmp_path):
+    tokens = Input((None,), dtype="int32")
+    table = ReversibleEmbedding(7, 4, tie_weights, RandomNormal(stddev=0.5, seed=1), logit_soft_cap=0.4)
+    model = Model(tokens, table(table(tokens), reverse=True))
+    x = rng.integers(7, size=(2, 5)).astype(np.int32)
+    check_gradients(model, x, tolerance=1e-7)
+    back = table.embeddings.T if tie_weights else table.reverse_embeddings
+    expected = 0.4 * np.tanh(table.embeddings[x] @ back / 0.4)
+    np.testing.assert_allclose(model.forward(x), expected, rtol=1e-5, atol=1e-7)
+    assert len(table.weights) == 2 - tie_weights and np.abs(table.embeddings[x] @ back).max() > 0.4
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.keras").forward(x), model.forward(x))
+    only_back = ReversibleEmbedding(7, 4, tie_weights)
+    check_gradients(only_back, rng.normal(size=(3, 4)), keywords={"reverse": True}, tolerance=1e-7)
+
+
 def test_a_mask_goes_through_a_reversed_embedding():
     tokens = Input((6,), dtype="int32")
     table = ReversibleEmbedding(7, 4, mask_zero=True)
@@ -161,6 +179,11 @@ MISUSES = [
         lambda: ReversibleEmbedding(7, 4).forward(np.zeros((2, 5), np.int32), reverse=True),
         ShapeError,
         r"expected vectors \(N, T, 4\)",
+    ),
+    (
+        lambda: ReversibleEmbedding(7, 4, logit_soft_cap=0),
+        ArgumentError,
+        "logit_soft_cap is 0; expected",
     ),
     (lambda: CausalSelfAttention(3, 2), ArgumentError, "head_dim is 3; expected an even number"),
     (lambda: CausalSelfAttention(4, 6, 4), ArgumentError, "num_query_heads is 6 and num_key_value_heads 4"),

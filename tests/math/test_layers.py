@@ -18,6 +18,7 @@ from minitl.initializers import GlorotUniform, HeNormal, HeUniform, fans
 from minitl.layers import (
     Activation,
     Add,
+    AlphaDropout,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -309,6 +310,17 @@ def test_dropout_keeps_the_expected_value():
         Dropout(1)
 
 
+@pytest.mark.parametrize("make", [Dropout, AlphaDropout])
+def test_dropout_drops_together_what_noise_shape_says(make):
+    layer, x = make(0.5, noise_shape=[None, 1, None], seed=3), np.ones((20, 5, 10), np.float32)
+    y = layer.forward(x, training=True)
+    assert layer.noise_shape == (None, 1, None) and np.array_equal(y, np.repeat(y[:, :1], 5, axis=1))
+    assert 0.3 < (y[:, 0] == y.max()).mean() < 0.7
+    assert np.array_equal(make(0.5, (20, 1, 10), seed=3).forward(x, training=True), y)
+    with pytest.raises(ShapeError, match="noise_shape is .* expected None, 1 or the same size"):
+        make(0.5, (None, 2, None)).forward(x, training=True)
+
+
 def test_batch_norm_in_its_three_states(rng):
     x = rng.standard_normal((8, 4, 4, 3)).astype(np.float32) * 3 + 5
     layer = BatchNormalization(momentum=0.9, epsilon=1e-5)
@@ -391,7 +403,7 @@ MISUSES = [
     (lambda: Reshape((-1, 4))(Input((5,))), ShapeError, r"'reshape': target_shape is \(-1, 4\)"),
     (lambda: Reshape((-1, 4)).forward(np.zeros((2, 5))), ShapeError, r"target_shape is \(-1, 4\)"),
     (lambda: L2Normalization(axis=1)(Input((2, 2, 3))), ShapeError, "with the channels as last axis"),
-    (lambda: BatchNormalization(axis=1)(Input((2, 2, 3))), ShapeError, "channels are the last axis"),
+    (lambda: BatchNormalization(axis=2)(Input((2, 2, 3))), ShapeError, "channels are on the last axis"),
 ]
 
 
@@ -432,7 +444,7 @@ WRONG = {
     "initializer": ["no such", 5, None, ["ones"], GlorotUniform],
     "input_dim": NO_SIZES,
     "input_shape": [3, "3", (0,), (2.5,), (True,), [[3]]],
-    "interpolation": ["bicubic", *NO_NAMES],
+    "interpolation": ["lanczos3", *NO_NAMES],
     "keepdims": NO_FLAGS,
     "kernel_size": NO_SIZES,
     "key_dim": NO_SIZES,

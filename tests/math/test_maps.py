@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from minitl import kernels, transfer
-from minitl.errors import ShapeError
+from minitl.errors import ArgumentError, ShapeError
 from minitl.graph.fusion import Fused
 from minitl.graph.summary import flops, summary_text
 from minitl.initializers import Bilinear
-from minitl.kernels import dilation, geometry, images, lengths, resampling
+from minitl.kernels import (
+    conv2d_input_gradient_naive,
+    conv2d_kernel_gradient_naive,
+    dilation,
+    geometry,
+    groups,
+    images,
+    lengths,
+    resampling,
+)
 from minitl.layers import (
     Activation,
     Add,
@@ -65,6 +74,37 @@ def test_the_example_of_dilation():
     assert dilation.conv2d_dilated(x, kernel, dilation=(2, 1)).ravel().tolist() == [31, 42, 53, 64, 75]
 
 
+@pytest.mark.parametrize("channels, filters, count", [(4, 6, 2), (6, 3, 3), (5, 5, 5), (4, 8, 4)])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_convolution_in_groups_equals_its_twin(rng, channels, filters, count, padding):
+    """The twin goes filter by filter. Its gradients are those of a convolution with zeros in the place of the channels
+    that a filter does not see, of which only the own channels are kept."""
+    x = rng.standard_normal((2, 7, 6, channels))
+    kernel, bias = rng.standard_normal((3, 2, channels // count, filters)), rng.standard_normal(filters)
+    convolve, input_gradient, kernel_gradient = groups.convolution(groups=count)
+    expected = groups.conv2d_in_groups_naive(x, kernel, count, bias, (2, 1), padding)
+    y = convolve(x, kernel, bias, (2, 1), padding)
+    assert_close(y, expected)
+    whole, grad = np.zeros((3, 2, channels, filters)), rng.standard_normal(y.shape)
+    seen = np.arange(channels)[:, None] // (channels // count) == np.arange(filters) // (filters // count)  # (C, F)
+    whole[:, :, seen] = np.concatenate([kernel] * count, axis=2)[:, :, seen]
+    dkernel = conv2d_kernel_gradient_naive(x, grad, (3, 2), (2, 1), padding)
+    found = np.zeros_like(dkernel)
+    found[:, :, seen] = np.concatenate([kernel_gradient(x, grad, (3, 2), (2, 1), padding)] * count, axis=2)[:, :, seen]
+    assert_close(found, np.where(seen, dkernel, 0))
+    assert_close(
+        input_gradient(grad, kernel, (7, 6), (2, 1), padding),
+        conv2d_input_gradient_naive(grad, whole, (7, 6), (2, 1), padding),
+    )
+
+
+def test_groups_that_do_not_divide_the_channels_are_refused():
+    with pytest.raises(ArgumentError, match="groups is 4, and filters is 6; expected a multiple"):
+        Conv2D(6, 3, groups=4)
+    with pytest.raises(ShapeError, match="has 3 groups, and its input 4 channels; expected a multiple"):
+        Conv2D(6, 3, groups=3).accept((None, 8, 8, 4))
+
+
 def test_winograd_serves_dilated_convolutions(rng, monkeypatch):
     """The maps are large and have many channels; the layer keeps the transform of its kernel."""
     taken, conv2d_winograd = [], kernels.winograd.conv2d_winograd
@@ -79,10 +119,10 @@ def test_winograd_serves_dilated_convolutions(rng, monkeypatch):
 def test_a_dilation_of_1_takes_the_ordinary_path(rng, monkeypatch):
     layer, x = Conv2D(3, 3, dilation_rate=(1, 1)), rng.standard_normal((1, 6, 6, 2), np.float32)
     expected = layer.forward(x)
-    monkeypatch.setattr("minitl.layers.convolutional.conv2d_dilated", None)
+    monkeypatch.setattr("minitl.kernels.groups.DILATED", None)
     np.testing.assert_array_equal(layer.forward(x), expected)
     pointwise = Conv2D(3, 1, dilation_rate=4)  # its kernel leaves nothing out
-    assert pointwise.forward(x).shape == (1, 6, 6, 3) and not pointwise.is_dilated
+    assert pointwise.forward(x).shape == (1, 6, 6, 3) and pointwise.is_plain
 
 
 def dilated_network():
@@ -101,7 +141,7 @@ def test_a_dilated_convolution_in_a_graph(rng):
     """It is computed by itself, and the gradient of the other branch is added to that of its input."""
     model, x = dilated_network(), rng.standard_normal((2, 12, 10, 3), np.float32)
     found = [each for each in model._operations(set(), False) if isinstance(each, Fused)]
-    assert all(not getattr(layer, "is_dilated", False) for each in found for layer in each.layers)
+    assert all(getattr(layer, "is_plain", True) for each in found for layer in each.layers)
     expected = model.forward(x)
     np.testing.assert_allclose(model.forward(x, gradients="none"), expected, rtol=1e-5, atol=1e-6)
     assert check_gradients(model, x, most=16).worst < 1e-5
@@ -165,6 +205,24 @@ def test_other_classes_of_a_network_that_ends_with_a_transposed_convolution(rng)
 
 
 # ---- resampling ----
+
+
+@pytest.mark.parametrize("curve", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("is_wide", [False, True])
+@pytest.mark.parametrize("old, new", [(7, 3), (3, 7), (5, 5), (1, 4), (9, 1)])
+def test_weights_of_a_curve_equal_their_twin(old, new, curve, is_wide):
+    weights = resampling.filtered(old, new, float, curve, is_wide)
+    np.testing.assert_allclose(weights, resampling.filtered_naive(old, new, curve, is_wide), atol=1e-15)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    if curve == "bilinear" and not is_wide:
+        np.testing.assert_allclose(weights, resampling.interpolation(old, new, float), atol=1e-15)
+
+
+def test_an_antialiased_image_is_a_mean_of_all_pixels():
+    stripes = np.tile([0.0, 0.0, 0.0, 1.0], 6).reshape(1, 1, 24, 1)  # every fourth one is white
+    weights = resampling.weights_of("bilinear", True)
+    assert np.ptp(resampling.interpolate(stripes, 1, 6, weights)[:, :, 1:-1]) < 1e-9
+    assert resampling.interpolate(stripes, 1, 6).max() == 0, "pixels around the new centres alone miss all of them"
 
 
 @pytest.mark.parametrize("band", [1, 3, 16])

@@ -136,8 +136,9 @@ def test_scores_of_stories260k(rng):
         assert_close(reader.scores(ids[:count]), expected[0, count - 1], 1e-4, f"scores after {count} tokens")
 
 
-def test_a_reversed_embedding_is_keras_s(rng):
-    layer, twin = ReversibleEmbedding(7, 4), keras.layers.ReversibleEmbedding(7, 4)
+@pytest.mark.parametrize("arguments", [{}, {"tie_weights": False}, {"logit_soft_cap": 0.05}])
+def test_a_reversed_embedding_is_keras_s(rng, arguments):
+    layer, twin = ReversibleEmbedding(7, 4, **arguments), keras.layers.ReversibleEmbedding(7, 4, **arguments)
     x = rng.standard_normal((2, 5, 4)).astype(np.float32)
     layer.forward(np.zeros((2, 5), np.int32))
     twin.build((2, 5))

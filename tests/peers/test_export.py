@@ -201,6 +201,12 @@ def test_the_weights_of_a_layer_that_is_called_twice_are_there_once(tmp_path):
     assert sum(int(np.prod(each.dims)) for each in file.graph.initializer) == 36
 
 
+def test_a_reversible_embedding_with_two_tables_and_a_cap(tmp_path):
+    tokens, table = layers.Input((None,), dtype="int32"), layers.ReversibleEmbedding(9, 4, False, logit_soft_cap=0.05)
+    model, x = Model(tokens, table(table(tokens), reverse=True)), np.array([[1, 8, 0]], np.int32)
+    assert_close(in_onnx_runtime(model, tmp_path / "m.onnx", x), model.forward(x), 1e-5)
+
+
 def test_whole_numbers_and_numbers_with_a_point_meet(tmp_path):
     counts, shares = layers.Input((3,), dtype="int32", name="counts"), layers.Input((3,), name="shares")
     total = layers.Add()([counts, counts])

@@ -218,6 +218,9 @@ def _cut_off(node, pads, rank, strides):
 def _resampling(given):
     """Return the interpolation of a Resize by Keras's name, or in ONNX's words if Keras has none."""
     mode, centres = given.get("mode", "nearest"), given.get("coordinate_transformation_mode", "half_pixel")
+    is_keys = given.get("cubic_coeff_a", -0.75) == -0.5 and given.get("exclude_outside", 0) == 1
+    if mode == "cubic" and is_keys and centres == "half_pixel":
+        return "bicubic"
     if mode != "linear":
         return mode
     return "bilinear" if centres in ("half_pixel", "pytorch_half_pixel") else f"{mode}, {centres}"

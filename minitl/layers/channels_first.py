@@ -1,0 +1,111 @@
+"""Channels behind the batch, (N, C, H, W): `data_format="channels_first"` of every layer that has this argument, and
+`axis=1` of a BatchNormalization.
+
+The kernels compute with the channels last. So such a layer moves the channels of its input there, computes as always,
+and moves them back:
+
+    x (N, C, H, W)  ->  (N, H, W, C)  ->  the layer  ->  (N, OH, OW, F)  ->  y (N, F, OH, OW)
+
+The gradient makes the same way back. Write T for the move to the end, and y = T^-1 f(T x). T puts every number into
+another place and changes none, so a gradient moves as its numbers do:  dL/dx = T^-1 f'(T dL/dy)  with f' for the
+`backward` of the layer.
+
+Every move copies an array, two of them in `forward` and two in `backward`. So these layers are slower than those with
+the channels last, and nothing is fused with them (`graph.fusion`). A program that is free to choose turns its images
+once: x.transpose(0, 2, 3, 1).
+
+Who uses this: layers of images and sequences have `DATA_FORMAT` among their arguments and know nothing more of it.
+"""
+
+import functools
+
+import numpy as np
+
+from ..arguments import NotHere
+from ..errors import ArgumentError, ShapeError
+from .base import Layer
+
+
+class DataFormat(NotHere):
+    """The argument `data_format`, of all layers that have it."""
+
+    def apply(self, layer, value):
+        """Give a layer that has just been constructed this data format."""
+        name = value.lower() if isinstance(value, str) else value
+        if name not in (None, "channels_last", "channels_first"):
+            raise ArgumentError(f"data_format is {value!r}; expected 'channels_last' or 'channels_first'.")
+        if name == "channels_first":
+            put_channels_first(layer)
+
+
+DATA_FORMAT = DataFormat()
+
+
+def put_channels_first(layer):
+    """Give a layer that has just been constructed its channels behind the batch: its class becomes the one below."""
+    if not isinstance(layer, ChannelsFirst):
+        layer.__class__ = _with_channels_first(type(layer))
+
+
+@functools.cache
+def _with_channels_first(cls):
+    """Return the subclass of a layer's class that moves the channels. It has the name of that class, in files too."""
+    names = cls.config_names if "axis" in cls.config_names else (*cls.config_names, "data_format")
+    same = {name: getattr(cls, name) for name in ("__module__", "__qualname__", "__doc__")}
+    return type(cls.__name__, (ChannelsFirst, cls), {**same, "config_names": names})
+
+
+class ChannelsFirst(Layer):
+    """The part of a layer that moves the channels. It stands before the class that computes."""
+
+    data_format = "channels_first"
+    passes_mask = False
+
+    @property
+    def with_channels_last(self):
+        """Return this layer as the class that computes: another object with the same attributes (no copies), so that
+        parameters, gradients and what is remembered belong to both."""
+        same = object.__new__(type(self).__mro__[2])
+        same.__dict__ = self.__dict__
+        return same
+
+    def check_input(self, input_shape):
+        try:
+            self.with_channels_last.check_input(shape_with_last(input_shape))
+        except ShapeError as error:
+            raise ShapeError(f"{error} (Here the channels have been moved from axis 1 to the end.)") from None
+
+    def build(self, input_shape):
+        self.with_channels_last.build(shape_with_last(input_shape))
+
+    def compute_output_shape(self, input_shape):
+        n, *sizes, channels = self.with_channels_last.compute_output_shape(shape_with_last(input_shape))
+        return n, channels, *sizes
+
+    def flops(self, input_shape):
+        return self.with_channels_last.flops(shape_with_last(input_shape))
+
+    def forward(self, x, training=False, **by_name):
+        self.accept(x.shape)
+        return _first(self.with_channels_last.forward(_last(x), training=training, **by_name))
+
+    def backward(self, grad):
+        return _first(self.with_channels_last.backward(_last(grad)))
+
+    def backward_to_parameters(self, grad):
+        self.with_channels_last.backward_to_parameters(_last(grad))
+
+
+def shape_with_last(shape):
+    """Return the shape (N, C, ...) as (N, ..., C). One with less than two axes is returned as it is."""
+    return (shape[0], *shape[2:], shape[1]) if len(shape) > 2 else tuple(shape)
+
+
+def _last(x):
+    """Return an array (N, C, ...) as (N, ..., C)."""
+    return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim > 2 else x
+
+
+def _first(y):
+    """Return an array (N, ..., C) as (N, C, ...)."""
+    return np.ascontiguousarray(np.moveaxis(y, -1, 1)) if y.ndim > 2 else y
