@@ -4,7 +4,7 @@ prediction, an array (N, ...), without weights. The gradients are those of the c
 
 import inspect
 
-from . import crossentropy, focal, of_rows, regression
+from . import crossentropy, focal, generalized_crossentropy, of_rows, overlap, regression
 from . import ctc as of_labels_in_order
 
 KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -30,11 +30,14 @@ binary_crossentropy = _of_each(crossentropy.BinaryCrossentropy)
 binary_focal_crossentropy = _of_each(focal.BinaryFocalCrossentropy)
 categorical_crossentropy = _of_each(crossentropy.CategoricalCrossentropy)
 categorical_focal_crossentropy = _of_each(focal.CategoricalFocalCrossentropy)
+categorical_generalized_cross_entropy = _of_each(generalized_crossentropy.CategoricalGeneralizedCrossEntropy)
 categorical_hinge = _of_each(of_rows.CategoricalHinge)
 ctc = _of_each(of_labels_in_order.CTC)
+dice = _of_each(overlap.Dice)
 hinge = _of_each(of_rows.Hinge)
 huber = _of_each(regression.Huber)
 kl_divergence = _of_each(of_rows.KLDivergence)
+log_cosh = _of_each(regression.LogCosh)
 mean_absolute_error = _of_each(of_rows.MeanAbsoluteError)
 mean_absolute_percentage_error = _of_each(of_rows.MeanAbsolutePercentageError)
 mean_squared_error = _of_each(regression.MeanSquaredError)
@@ -42,6 +45,7 @@ mean_squared_logarithmic_error = _of_each(of_rows.MeanSquaredLogarithmicError)
 poisson = _of_each(of_rows.Poisson)
 sparse_categorical_crossentropy = _of_each(crossentropy.SparseCategoricalCrossentropy)
 squared_hinge = _of_each(of_rows.SquaredHinge)
+tversky = _of_each(overlap.Tversky)
 
 
 def cosine_similarity(y_true, y_pred, axis=-1):

@@ -35,8 +35,9 @@ class MeanIoU(Metric):
     sparse_y_pred   True: predictions are class numbers, or have one score for each class (the largest one is the
                     prediction). Keras takes numbers only. False: they are scores
 
-    Labels out of range are refused; Keras leaves them out without a word. Weights count as they are; Keras rounds them
-    down to whole numbers unless dtype is a floating-point type.
+    Labels and predictions that are not from 0 to num_classes - 1 do not count, and a warning says so; Keras leaves them
+    out without a word. Weights count as they are; Keras rounds them down to whole numbers unless dtype is a
+    floating-point type.
     """
 
     name = "mean_io_u"
@@ -62,6 +63,17 @@ class MeanIoU(Metric):
         labels, predicted = np.asarray(y_true), np.asarray(y_pred)
         labels = labels if self.sparse_y_true else labels.argmax(axis=-1)
         predicted = predicted if self.sparse_y_pred else predicted.argmax(axis=-1)
+        labels, predicted = _same_shape(labels, predicted, self.num_classes)
+        weight = 1 if sample_weight is None else spread(sample_weight, labels.shape, self.name)
+        known = _is_class(labels, self.num_classes) & _is_class(predicted, self.num_classes)
+        if not (known | (labels == self.ignore_class) | (weight == 0)).all():
+            warn_of_mistake(
+                f"metric '{self.name}': {np.count_nonzero(~known)} labels or predictions are not from 0 to "
+                f"{self.num_classes - 1}, and do not count. Say so by ignore_class, such as 255, or mend num_classes."
+            )
+            labels, predicted = np.where(known, labels, 0), np.where(known, predicted, 0)
+            weight = known if sample_weight is None else weight * known
+            sample_weight = weight
         self.confusion = self.confusion + pixel_confusion(
             labels, predicted, self.num_classes, self.ignore_class, sample_weight
         )
