@@ -30,7 +30,6 @@ binary_crossentropy = _of_each(crossentropy.BinaryCrossentropy)
 binary_focal_crossentropy = _of_each(focal.BinaryFocalCrossentropy)
 categorical_crossentropy = _of_each(crossentropy.CategoricalCrossentropy)
 categorical_focal_crossentropy = _of_each(focal.CategoricalFocalCrossentropy)
-categorical_generalized_cross_entropy = _of_each(generalized_crossentropy.CategoricalGeneralizedCrossEntropy)
 categorical_hinge = _of_each(of_rows.CategoricalHinge)
 ctc = _of_each(of_labels_in_order.CTC)
 dice = _of_each(overlap.Dice)
@@ -52,3 +51,8 @@ def cosine_similarity(y_true, y_pred, axis=-1):
     """Return the cosine of the angle between each label and its prediction, (N, ...): as in Keras, without the minus
     sign that makes a loss of it."""
     return -of_rows.CosineSimilarity(axis=axis, reduction=None).forward(y_true, y_pred)
+
+
+def categorical_generalized_cross_entropy(y_true, y_pred, q):
+    """Return the `CategoricalGeneralizedCrossEntropy` of each prediction, (N, ...)."""
+    return generalized_crossentropy.CategoricalGeneralizedCrossEntropy(q, reduction=None).forward(y_true, y_pred)

@@ -1,7 +1,7 @@
-"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `variable` (numbers of a
-metric of your own), `accuracy`, `confusion` (precision, recall), `area` (AUC), `best_point` (recall at a precision),
-`f_score`, `errors_of_numbers`, `of_losses`, `plain` (means and sums), `iou` (pixels), `edit_distance` (labels in order);
-for detectors `detections` (how boxes are given), `average_precision`."""
+"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `variable` (numbers of
+a metric of your own), `accuracy`, `confusion` (precision, recall), `area` (AUC), `best_point` (recall at a precision),
+`f_score`, `errors_of_numbers`, `of_losses`, `plain` (means and sums), `iou` (pixels), `edit_distance` (labels in
+order); for detectors `detections` (how boxes are given), `average_precision`."""
 
 from ..arguments import refuse_methods
 from ..configured import from_data, plain

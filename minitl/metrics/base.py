@@ -19,8 +19,8 @@ class Metric(Configured):
     """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...).
 
     name               the metric's name in the history; the class has a default
-    dtype              the type of the scores that are added up: "int32" cuts 2.9 off to 2, as in Keras. The sums are
-                       kept with the digits of float64
+    dtype              the type of scores and weights: "int32" cuts 2.9 off to 2, as in Keras. Their sums are kept with
+                       the digits of float64
     larger_is_better   whether larger numbers are better, for callbacks with mode="auto"; None: not said
 
     A metric of your own defines `score`; or, as in Keras, `update_state`, `result` and perhaps `reset_state`, with
@@ -105,7 +105,7 @@ class Metric(Configured):
             self.total += float(scores.sum())
             self.count += scores.size
             return
-        weight = spread(sample_weight, scores.shape, self.name)
+        weight = self.in_dtype(spread(sample_weight, scores.shape, self.name))
         self.total += float((scores * weight).sum())
         self.count += weight.sum().item()
 
@@ -128,7 +128,7 @@ def spread(sample_weight, shape, name):
     weight = np.asarray(sample_weight)
     if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
-    aligned = weight.reshape(*weight.shape, *[1] * max(len(shape) - weight.ndim, 0))
+    aligned = weight.reshape((*weight.shape, *[1] * max(len(shape) - weight.ndim, 0)))
     if weight.ndim > len(shape) or any(given not in (1, size) for given, size in zip(aligned.shape, shape)):
         raise DataError(
             f"metric '{name}': sample_weight has shape {weight.shape}; its axes are the first axes of {tuple(shape)}."

@@ -15,7 +15,11 @@ class Mean(Metric):
     def update(self, values, sample_weight=None):
         """Add numbers to the mean."""
         values = self.in_dtype(np.asarray(values, np.float64))
-        weight = np.ones(values.shape) if sample_weight is None else spread(sample_weight, values.shape, self.name)
+        weight = (
+            np.ones(values.shape)
+            if sample_weight is None
+            else self.in_dtype(spread(sample_weight, values.shape, self.name))
+        )
         self.total += float((values * weight).sum())
         self.count += float(weight.sum())
 
