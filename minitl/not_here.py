@@ -11,7 +11,6 @@ CELL = "SimpleRNN, LSTM and GRU are whole layers here. For a step of your own, w
 OWN_LAYER = "Write a Layer with forward and backward: course/add_your_own.md."
 PAGE = "course/add_your_own.md has it as its example: copy it into your program."
 VOLUMES = "minitl has images and sequences, no volumes: use the 2D layer of this name, or TimeDistributed."
-OWN_LOSS = "A loss defines forward and backward: course/add_your_own.md."
 OWN_LOOP = (
     "minitl has hand-written gradients and no tape: write y = model.forward(x, training=True); loss.forward(t, y); "
     "model.backward(loss.backward()); optimizer.step(model)."
@@ -78,10 +77,6 @@ INSTEAD = {
         "LossScaleOptimizer": FLOAT32,
         "legacy": "Use the optimizers of minitl.optimizers.",
     },
-    "minitl.losses": {
-        "LogCosh": PAGE,
-        **dict.fromkeys("Circle Dice Tversky CategoricalGeneralizedCrossEntropy".split(), OWN_LOSS),
-    },
     "minitl.callbacks": {
         "TensorBoard": "Use CSVLogger: each epoch is a row, which a table or plot program reads.",
         "RemoteMonitor": "Use LambdaCallback(on_epoch_end=...), and send the logs yourself.",
@@ -125,7 +120,7 @@ ATTRIBUTES = {
     **dict.fromkeys(("add_loss", "add_metric", "activity_regularizer", "clear_losses"), PENALTY),
     **dict.fromkeys(("call", "stateless_call", "symbolic_call", "compute_output_spec", "input_spec"), OWN_PARTS),
     **dict.fromkeys(("compute_mask", "call_has_mask_arg"), MASKS),
-    **dict.fromkeys(("add_variable", "path", "assign", "get_state_tree", "set_state_tree"), PLAIN_ARRAYS),
+    **dict.fromkeys(("path", "assign", "get_state_tree", "set_state_tree"), PLAIN_ARRAYS),
     **dict.fromkeys(("save_own_variables", "load_own_variables", "get_build_config", "build_from_config"), OWN_PARTS),
     **dict.fromkeys(("rematerialize", "rematerialized_call", "jit_compile", "distribute_strategy"), ONE_PROCESS),
     **dict.fromkeys(("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"), OWN_LOOP),

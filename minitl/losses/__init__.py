@@ -1,14 +1,16 @@
 """Losses under Keras's names.
 
 Reading order: `base` (what a loss is, and which shapes go together), `regression` (the shortest), `crossentropy`,
-`focal`, `of_rows` (hinge and others), `multibox` (boxes), `ctc` (labels in order without their places), `contrastive`
-(pairs of views), `weighted_sum` (several outputs).
+`focal`, `generalized_crossentropy`, `of_rows` (hinge and others), `overlap` (areas), `multibox` (boxes), `ctc` (labels
+in order without their places), `contrastive` (pairs of views), `circle` (rows of a class), `weighted_sum` (several
+outputs).
 """
 
 from ..configured import from_data, plain
 from ..errors import ArgumentError
 from ..not_here import missing
 from .base import Loss
+from .circle import Circle, circle
 from .contrastive import NTXent
 from .crossentropy import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from .ctc import CTC, ctc_decode
@@ -18,12 +20,15 @@ from .functions import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
     cosine_similarity,
     ctc,
+    dice,
     hinge,
     huber,
     kl_divergence,
+    log_cosh,
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_squared_error,
@@ -31,7 +36,9 @@ from .functions import (
     poisson,
     sparse_categorical_crossentropy,
     squared_hinge,
+    tversky,
 )
+from .generalized_crossentropy import CategoricalGeneralizedCrossEntropy
 from .multibox import MultiBoxLoss
 from .of_rows import (
     CategoricalHinge,
@@ -44,7 +51,8 @@ from .of_rows import (
     Poisson,
     SquaredHinge,
 )
-from .regression import Huber, MeanSquaredError
+from .overlap import Dice, Tversky
+from .regression import Huber, LogCosh, MeanSquaredError
 from .weighted_sum import WeightedSum
 
 __all__ = [
@@ -53,11 +61,15 @@ __all__ = [
     "CTC",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
+    "Dice",
     "Hinge",
     "Huber",
     "KLDivergence",
+    "LogCosh",
     "Loss",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
@@ -68,20 +80,25 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "WeightedSum",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
     "ctc",
     "ctc_decode",
     "deserialize",
+    "dice",
     "get",
     "hinge",
     "huber",
     "kl_divergence",
+    "log_cosh",
     "mean_absolute_error",
     "mean_absolute_percentage_error",
     "mean_squared_error",
@@ -90,6 +107,7 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 # {Keras's name: class}. The names stand in each class.

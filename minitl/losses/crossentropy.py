@@ -86,12 +86,8 @@ class _Crossentropy(Loss):
         self.check_labels(y_true, y_pred.shape)
         self.weight = weights(sample_weight, y_pred)
         self.count = self.count_labels(y_true, y_pred)
-        if not self.from_logits and y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1.001):
-            if np.isfinite(y_pred).all():
-                raise DataError(
-                    f"predictions run from {y_pred.min():.3g} to {y_pred.max():.3g}; cross-entropy expects "
-                    "probabilities. End the model with a softmax, or use from_logits=True."
-                )
+        if not self.from_logits:
+            check_probabilities(y_pred)
         self.t = self.one_hot(y_true, y_pred) * self.weight
         if self.from_logits:
             self.log_p = log_softmax(y_pred)
@@ -297,6 +293,15 @@ class BinaryCrossentropy(Loss):
     def entries_count(self):
         """Return M: the numbers of a prediction, times what the sum of the predictions' losses is divided by."""
         return max(self.p.size // max(self.count, 1), 1) * self.divisor
+
+
+def check_probabilities(y_pred):
+    """Raise DataError for predictions that are finite, and not all from 0 to 1: they are logits."""
+    if y_pred.size and not (y_pred.min() >= 0 and y_pred.max() <= 1.001) and np.isfinite(y_pred).all():
+        raise DataError(
+            f"predictions run from {y_pred.min():.3g} to {y_pred.max():.3g}; cross-entropy expects "
+            "probabilities. End the model with a softmax, or use from_logits=True."
+        )
 
 
 def _checked_smoothing(label_smoothing):

@@ -4,7 +4,7 @@ prediction, an array (N, ...), without weights. The gradients are those of the c
 
 import inspect
 
-from . import crossentropy, focal, of_rows, regression
+from . import crossentropy, focal, generalized_crossentropy, of_rows, overlap, regression
 from . import ctc as of_labels_in_order
 
 KIND = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -32,9 +32,11 @@ categorical_crossentropy = _of_each(crossentropy.CategoricalCrossentropy)
 categorical_focal_crossentropy = _of_each(focal.CategoricalFocalCrossentropy)
 categorical_hinge = _of_each(of_rows.CategoricalHinge)
 ctc = _of_each(of_labels_in_order.CTC)
+dice = _of_each(overlap.Dice)
 hinge = _of_each(of_rows.Hinge)
 huber = _of_each(regression.Huber)
 kl_divergence = _of_each(of_rows.KLDivergence)
+log_cosh = _of_each(regression.LogCosh)
 mean_absolute_error = _of_each(of_rows.MeanAbsoluteError)
 mean_absolute_percentage_error = _of_each(of_rows.MeanAbsolutePercentageError)
 mean_squared_error = _of_each(regression.MeanSquaredError)
@@ -42,9 +44,15 @@ mean_squared_logarithmic_error = _of_each(of_rows.MeanSquaredLogarithmicError)
 poisson = _of_each(of_rows.Poisson)
 sparse_categorical_crossentropy = _of_each(crossentropy.SparseCategoricalCrossentropy)
 squared_hinge = _of_each(of_rows.SquaredHinge)
+tversky = _of_each(overlap.Tversky)
 
 
 def cosine_similarity(y_true, y_pred, axis=-1):
     """Return the cosine of the angle between each label and its prediction, (N, ...): as in Keras, without the minus
     sign that makes a loss of it."""
     return -of_rows.CosineSimilarity(axis=axis, reduction=None).forward(y_true, y_pred)
+
+
+def categorical_generalized_cross_entropy(y_true, y_pred, q):
+    """Return the `CategoricalGeneralizedCrossEntropy` of each prediction, (N, ...)."""
+    return generalized_crossentropy.CategoricalGeneralizedCrossEntropy(q, reduction=None).forward(y_true, y_pred)

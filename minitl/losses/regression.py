@@ -95,6 +95,25 @@ class Huber(_OfDifferences):
         return huber_slope(difference, self.delta)
 
 
+class LogCosh(_OfDifferences):
+    """The mean over all entries of log cosh(y_pred - y_true): d^2 / 2 near 0, |d| - log 2 far away."""
+
+    names = ("log_cosh", "logcosh")
+
+    @keras_arguments(reduction=REDUCTION, name=NAME, dtype=DTYPE)
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+    def cost(self, difference):
+        """Return log((exp(d) + exp(-d)) / 2) = |d| + log(1 + exp(-2 |d|)) - log 2, where nothing can overflow."""
+        size = np.abs(difference)
+        return size + np.log1p(np.exp(-2 * size)) - np.log(2).astype(size.dtype)
+
+    def slope(self, difference):
+        """Return (exp(d) - exp(-d)) / (exp(d) + exp(-d)) = tanh d."""
+        return np.tanh(difference)
+
+
 def huber(difference, delta=1.0):
     """Return d^2 / 2 for |d| <= delta, else delta |d| - delta^2 / 2, number by number.
 

@@ -1,7 +1,7 @@
-"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `accuracy`,
-`confusion` (precision, recall, AUC), `best_point` (recall at a precision), `f_score`, `errors_of_numbers`, `of_losses`,
-`plain` (means and sums), `iou` (pixels), `edit_distance` (labels in order); for
-detectors `detections` (how boxes are given), `average_precision`."""
+"""Metrics under Keras's names, and average precision. Reading order: `base` (what a metric is), `variable` (numbers of
+a metric of your own), `accuracy`, `confusion` (precision, recall), `area` (AUC), `best_point` (recall at a precision),
+`f_score`, `errors_of_numbers`, `of_losses`, `plain` (means and sums), `iou` (pixels), `edit_distance` (labels in
+order); for detectors `detections` (how boxes are given), `average_precision`."""
 
 from ..arguments import refuse_methods
 from ..configured import from_data, plain
@@ -15,6 +15,7 @@ from .accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
+from .area import AUC
 from .average_precision import coco_average_precision, voc_average_precision
 from .base import Metric
 from .best_point import (
@@ -23,7 +24,7 @@ from .best_point import (
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
 )
-from .confusion import AUC, FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
+from .confusion import FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives
 from .edit_distance import LabelErrorRate, SequenceAccuracy, edit_distance, error_rate
 from .errors_of_numbers import (
     CosineSimilarity,
@@ -124,8 +125,8 @@ CLASSES = {each.__name__: each for each in METRICS.values()}
 
 ALL_CLASSES = {name: each for name, each in globals().items() if isinstance(each, type) and issubclass(each, Metric)}
 ADVICE = (
-    "A metric defines score(y_true, y_pred), with a number for each prediction; or update(y_true, y_pred), result() "
-    "and reset()."
+    "A metric defines score(y_true, y_pred), with a number for each prediction; or update_state(y_true, y_pred), "
+    "result() and reset_state()."
 )
 
 
@@ -166,9 +167,7 @@ def of_output(metric, loss, output_shape=(None, None)):
     if isinstance(metric, Metric):
         refuse_methods(metric, ("reset_states",), ADVICE)
         return metric.name, metric
-    raise ArgumentError(
-        f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or an object of minitl.metrics."
-    )
+    raise ArgumentError(f"metric is {metric!r}; expected 'accuracy', {', '.join(METRICS)}, or a Metric.")
 
 
 def __getattr__(name):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import DTYPE, NotHere, keras_arguments, number, whole_number
+from ..arguments import number, truth_value, whole_number
 from .base import Metric
 
 
@@ -11,10 +11,6 @@ class Accuracy(Metric):
 
     name = "accuracy"
     larger_is_better = True
-
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None):
-        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return whether each number is the label."""
@@ -27,10 +23,6 @@ class CategoricalAccuracy(Metric):
     name = "categorical_accuracy"
     larger_is_better = True
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None):
-        super().__init__(name=name)
-
     def score(self, y_true, y_pred):
         """Return whether each prediction is right."""
         return (y_true.reshape(y_pred.shape)).argmax(axis=-1) == y_pred.argmax(axis=-1)
@@ -41,10 +33,6 @@ class SparseCategoricalAccuracy(Metric):
 
     name = "sparse_categorical_accuracy"
     larger_is_better = True
-
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None):
-        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return whether each prediction is right."""
@@ -59,9 +47,8 @@ class BinaryAccuracy(Metric):
     name = "binary_accuracy"
     larger_is_better = True
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None, threshold=0.5):
-        super().__init__(name=name)
+    def __init__(self, name=None, dtype=None, threshold=0.5):
+        super().__init__(name, dtype)
         self.threshold = number(threshold, "threshold", -1e30, 1e30)
 
     def score(self, y_true, y_pred):
@@ -70,20 +57,22 @@ class BinaryAccuracy(Metric):
 
 
 class SparseTopKCategoricalAccuracy(Metric):
-    """The share of predictions with the labelled class among the k largest outputs, for integer labels."""
+    """The share of predictions with the labelled class among the k largest outputs, for integer labels.
+
+    from_sorted_ids   True: predictions are no outputs, but the numbers of the classes, the best one first
+    """
 
     name = "sparse_top_k_categorical_accuracy"
     larger_is_better = True
 
-    @keras_arguments(after="name", dtype=DTYPE, from_sorted_ids=NotHere(False))
-    def __init__(self, k=5, name=None):
-        super().__init__(name=name)
-        self.k = whole_number(k, "k")
-
-    from_sorted_ids = False  # predictions are scores here, never the numbers of the best classes
+    def __init__(self, k=5, name=None, dtype=None, from_sorted_ids=False):
+        super().__init__(name, dtype)
+        self.k, self.from_sorted_ids = whole_number(k, "k"), truth_value(from_sorted_ids, "from_sorted_ids")
 
     def score(self, y_true, y_pred):
         """Return whether fewer than k outputs are larger than that of the labelled class."""
+        if self.from_sorted_ids:
+            return (y_true.reshape(*y_pred.shape[:-1], 1) == y_pred[..., : self.k]).any(axis=-1)
         classes = y_true.reshape(y_pred.shape[:-1]).astype(np.int64)[..., None]
         labelled = np.take_along_axis(y_pred, classes, axis=-1)  # the output of the labelled class
         return (y_pred > labelled).sum(axis=-1) < self.k
@@ -95,9 +84,8 @@ class TopKCategoricalAccuracy(Metric):
     name = "top_k_categorical_accuracy"
     larger_is_better = True
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, k=5, name=None):
-        super().__init__(name=name)
+    def __init__(self, k=5, name=None, dtype=None):
+        super().__init__(name, dtype)
         self.k = whole_number(k, "k")
 
     def score(self, y_true, y_pred):

@@ -8,27 +8,35 @@ result is returned.
 
 import numpy as np
 
-from ..arguments import DTYPE, call_text, keras_arguments
+from .. import initializers
+from ..arguments import call_text
 from ..configured import Configured
 from ..errors import ArgumentError, DataError, MinitlError
+from .variable import Variable, variables_in
 
 
 class Metric(Configured):
     """The mean of `score(y_true, y_pred)`, which gives one number for each prediction (N, ...).
 
     name               the metric's name in the history; the class has a default
+    dtype              the type of scores and weights: "int32" cuts 2.9 off to 2, as in Keras. Their sums are kept with
+                       the digits of float64
     larger_is_better   whether larger numbers are better, for callbacks with mode="auto"; None: not said
+
+    A metric of your own defines `score`; or, as in Keras, `update_state`, `result` and perhaps `reset_state`, with
+    numbers made by `add_weight`.
     """
 
     name = "metric"
     larger_is_better: bool | None = None
-    dtype = "float32"  # of the predictions; the sums are kept with more digits
+    dtype = "float32"
     state: tuple = ("total", "count")  # names of what lasts from batch to batch
 
-    @keras_arguments(dtype=DTYPE)
-    def __init__(self, name=None):
+    def __init__(self, name=None, dtype=None):
         if name is not None:
             self.name = metric_name(name)
+        if dtype not in (None, self.dtype):
+            self.dtype = number_type(dtype)
         self.reset()
 
     def __repr__(self):
@@ -42,10 +50,20 @@ class Metric(Configured):
         """Forget all batches."""
         self.total, self.count = 0.0, 0
 
+    def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
+        """Return a `Variable` of this shape, which `reset_state` sets to 0: for a metric of your own."""
+        initializer = initializers.get("zeros" if initializer is None else initializer)
+        values = np.array(initializer(shape), self.dtype if dtype is None else number_type(dtype))
+        return values.view(Variable)
+
+    def add_variable(self, shape, initializer, dtype=None, aggregation="sum", name=None):
+        """Return `add_weight` of the same arguments."""
+        return self.add_weight(shape, initializer, dtype, name)
+
     @property
     def variables(self):
-        """Return the numbers that last from batch to batch, as arrays."""
-        return [np.asarray(getattr(self, name)) for name in self.state]
+        """Return the numbers that last from batch to batch, as arrays: those of `add_weight`, if there are any."""
+        return list(variables_in(vars(self))) or [np.asarray(getattr(self, name)) for name in self.state]
 
     def update_state(self, *args, **kwargs):
         """Add a batch, as `update` does."""
@@ -59,12 +77,13 @@ class Metric(Configured):
 
     def reset_state(self):
         """Forget all batches, as `reset` does."""
+        for each in variables_in(vars(self)):
+            each.assign(0)
         self.reset()
 
     def __call__(self, *args, **kwargs):
         """Add a batch and return the result of all batches so far."""
-        self._refuse_symbolic(args)
-        self.update(*args, **kwargs)
+        self.update_state(*args, **kwargs)
         return self.result()
 
     def update(self, y_true, y_pred, sample_weight=None):
@@ -74,7 +93,7 @@ class Metric(Configured):
                         of the scores
         """
         try:
-            scores = self.score(np.asarray(y_true), np.asarray(y_pred))
+            scores = self.in_dtype(self.score(np.asarray(y_true), np.asarray(y_pred)))
         except MinitlError:
             raise
         except ValueError:
@@ -86,9 +105,13 @@ class Metric(Configured):
             self.total += float(scores.sum())
             self.count += scores.size
             return
-        weight = spread(sample_weight, scores.shape, self.name)
+        weight = self.in_dtype(spread(sample_weight, scores.shape, self.name))
         self.total += float((scores * weight).sum())
         self.count += weight.sum().item()
+
+    def in_dtype(self, scores):
+        """Return scores in the type of the metric. The default is left out: it would only round them."""
+        return scores if self.dtype == "float32" else scores.astype(self.dtype)
 
     def result(self):
         """Return the mean of all scores so far; 0 before the first one."""
@@ -105,12 +128,23 @@ def spread(sample_weight, shape, name):
     weight = np.asarray(sample_weight)
     if weight.ndim == len(shape) + 1 and weight.shape[-1] == 1:
         weight = weight[..., 0]
-    aligned = weight.reshape(*weight.shape, *[1] * max(len(shape) - weight.ndim, 0))
+    aligned = weight.reshape((*weight.shape, *[1] * max(len(shape) - weight.ndim, 0)))
     if weight.ndim > len(shape) or any(given not in (1, size) for given, size in zip(aligned.shape, shape)):
         raise DataError(
             f"metric '{name}': sample_weight has shape {weight.shape}; its axes are the first axes of {tuple(shape)}."
         )
     return np.broadcast_to(aligned, shape)
+
+
+def number_type(dtype):
+    """Return the name of a type of numbers. Raises ArgumentError for anything else."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in "fiu":
+        raise ArgumentError(f"dtype is {dtype!r}; expected a type of numbers, such as 'float32'.")
+    return found.name
 
 
 def metric_name(name):

@@ -8,7 +8,7 @@ the largest of the other is the result; 0 if there are none.
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments, number, whole_number
+from ..arguments import number, whole_number
 from .confusion import _Counts, quotient
 
 
@@ -21,12 +21,12 @@ class _AtLeast(_Counts):
 
     asked = ""  # the argument with the least value
 
-    def __init__(self, least, num_thresholds=200, class_id=None, name=None):
+    def __init__(self, least, num_thresholds=200, class_id=None, name=None, dtype=None):
         setattr(self, self.asked, number(least, self.asked, 0, 1))
         self.num_thresholds = whole_number(num_thresholds, "num_thresholds")
         self.class_id = None if class_id is None else whole_number(class_id, "class_id", 0)
         limits = [0.5] if num_thresholds == 1 else np.linspace(0, 1, self.num_thresholds).tolist()
-        super().__init__(limits, name)
+        super().__init__(limits, name, dtype)
 
     def shares(self):
         """Return (the share that is asked for, the share that is wanted) of each threshold."""
@@ -43,9 +43,8 @@ class SensitivityAtSpecificity(_AtLeast):
 
     name, asked = "sensitivity_at_specificity", "specificity"
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, specificity, num_thresholds=200, class_id=None, name=None):
-        super().__init__(specificity, num_thresholds, class_id, name)
+    def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
     def shares(self):
         """Return (specificity, sensitivity)."""
@@ -58,9 +57,8 @@ class SpecificityAtSensitivity(_AtLeast):
 
     name, asked = "specificity_at_sensitivity", "sensitivity"
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None):
-        super().__init__(sensitivity, num_thresholds, class_id, name)
+    def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
     def shares(self):
         """Return (sensitivity, specificity)."""
@@ -73,9 +71,8 @@ class PrecisionAtRecall(_AtLeast):
 
     name, asked = "precision_at_recall", "recall"
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, recall, num_thresholds=200, class_id=None, name=None):
-        super().__init__(recall, num_thresholds, class_id, name)
+    def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(recall, num_thresholds, class_id, name, dtype)
 
     def shares(self):
         """Return (recall, precision)."""
@@ -88,9 +85,8 @@ class RecallAtPrecision(_AtLeast):
 
     name, asked = "recall_at_precision", "precision"
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, precision, num_thresholds=200, class_id=None, name=None):
-        super().__init__(precision, num_thresholds, class_id, name)
+    def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
+        super().__init__(precision, num_thresholds, class_id, name, dtype)
 
     def shares(self):
         """Return (precision, recall)."""

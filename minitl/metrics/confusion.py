@@ -1,4 +1,4 @@
-"""Yes-or-no metrics from counts of right and wrong answers: precision, recall, AUC, and the counts themselves.
+"""Yes-or-no metrics from counts of right and wrong answers: precision, recall, and the counts themselves.
 
 An output above a threshold is a yes. With one number for each threshold:
 
@@ -13,12 +13,9 @@ The counts are added up over all batches first, and divided at the end; 0 / 0 co
 
 import numpy as np
 
-from ..arguments import DTYPE, NotHere, call_text, is_number, keras_arguments, number, whole_number
-from ..errors import ArgumentError, DataError
-from ..kernels.activations import sigmoid
-from .base import Metric, spread
-
-EPSILON = 1e-7  # by which the outermost thresholds of AUC lie beyond 0 and 1
+from ..arguments import number, whole_number
+from ..errors import DataError
+from .base import Metric, number_type, spread
 
 
 class _Counts(Metric):
@@ -29,12 +26,12 @@ class _Counts(Metric):
     top_k = class_id = None
     rows: tuple = (0, 1, 2, 3)  # of the four counts: those that the metric is made from
 
-    def __init__(self, thresholds=None, name=None):
+    def __init__(self, thresholds=None, name=None, dtype=None):
         given = self.default_threshold if thresholds is None else thresholds
         self.thresholds = thresholds
         several = given if isinstance(given, (list, tuple)) else [given]
-        self.limits = np.array([number(each, "thresholds", 0, 1) for each in several], np.float32)
-        super().__init__(name=name)
+        self.limits = np.array([number(each, "thresholds", 0, 1) for each in several], number_type(dtype or self.dtype))
+        super().__init__(name, dtype)
 
     @property
     def variables(self):
@@ -53,7 +50,7 @@ class _Counts(Metric):
     def update(self, y_true, y_pred, sample_weight=None):
         """Add a batch of labels 0 and 1 and outputs from 0 to 1. The axes of `sample_weight` are the first axes of the
         labels."""
-        y_pred, y_true = np.asarray(y_pred, np.float32), np.asarray(y_true)
+        y_pred, y_true = np.asarray(y_pred, self.dtype), np.asarray(y_true)
         if y_true.size != y_pred.size:
             raise DataError(
                 f"labels have shape {y_true.shape}; metric '{self.name}' expected a 0 or 1 for each output "
@@ -114,10 +111,6 @@ class TruePositives(_Counts):
     def rows(self):
         return (self.row,)
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, thresholds=None, name=None):
-        super().__init__(thresholds, name)
-
     def result(self):
         """Return the count."""
         return self.of_each_threshold(self.counts[self.row])
@@ -155,12 +148,11 @@ class Precision(_Counts):
     def rows(self):
         return 0, self.other
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None):
+    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         self.top_k = None if top_k is None else whole_number(top_k, "top_k")
         self.class_id = None if class_id is None else whole_number(class_id, "class_id", 0)
         self.default_threshold = 0.5 if top_k is None else 0.0
-        super().__init__(thresholds, name)
+        super().__init__(thresholds, name, dtype)
 
     def result(self):
         """Return the share; 0 if there are none to count."""
@@ -172,78 +164,6 @@ class Recall(Precision):
     """The share of the labelled ones that are found: TP / (TP + FN). The arguments are those of `Precision`."""
 
     name, other = "recall", 3
-
-
-class AUC(_Counts):
-    """The area under the curve of recall over the share of false positives (ROC), or of precision over recall (PR).
-
-    For ROC it is the probability that an example labelled yes has a larger output than one labelled no: 0.5 is chance.
-    The curve is drawn through `num_thresholds` points, at equal distances from 0 to 1.
-
-    curve       "ROC" or "PR"
-    thresholds  the points between 0 and 1, in the place of num_thresholds
-    """
-
-    name = "auc"
-
-    @keras_arguments(after="curve", summation_method=NotHere("interpolation"))
-    @keras_arguments(after="name", dtype=DTYPE)
-    @keras_arguments(
-        after="thresholds",
-        multi_label=NotHere(False, instead="Make a metric for each label with Precision(class_id=...)."),
-        num_labels=NotHere(),
-        label_weights=NotHere(instead="Give sample_weight to update."),
-    )
-    def __init__(self, num_thresholds=200, curve="ROC", name=None, thresholds=None, from_logits=False):
-        if curve not in ("ROC", "PR"):
-            raise ArgumentError(f"curve is {curve!r}; expected 'ROC' or 'PR'.")
-        self.num_thresholds = whole_number(num_thresholds, "num_thresholds", 2)
-        self.curve, self.from_logits = curve, from_logits
-        if thresholds is not None and not (isinstance(thresholds, (list, tuple)) and all(map(is_number, thresholds))):
-            raise ArgumentError(f"thresholds is {thresholds!r}; expected a list of numbers from 0 to 1.")
-        steps = self.num_thresholds - 1
-        if thresholds is not None:
-            self.num_thresholds = len(thresholds) + 2
-        between = [k / steps for k in range(1, steps)] if thresholds is None else sorted(thresholds)
-        super().__init__([], name)
-        self.limits = np.array([-EPSILON, *between, 1 + EPSILON], np.float32)
-        self.thresholds = self.limits.tolist()
-        self.reset()
-
-    def __repr__(self):
-        return call_text(self, thresholds=self.get_config()["thresholds"])
-
-    def get_config(self):
-        """Return the constructor's arguments for an equal metric."""
-        given = self.limits[1:-1].tolist()
-        evenly = np.allclose(given, np.linspace(0, 1, self.num_thresholds)[1:-1])
-        return {**super().get_config(), "thresholds": None if evenly else given}
-
-    def update(self, y_true, y_pred, sample_weight=None):
-        """Add a batch of labels 0 and 1 and outputs from 0 to 1, or logits with from_logits=True."""
-        if self.from_logits:
-            y_pred = sigmoid(np.asarray(y_pred, np.float64))
-        super().update(y_true, y_pred, sample_weight)
-
-    def result(self):
-        """Return the area.
-
-        ROC: the sum of trapezoids between neighbouring points. PR: between two points, TP and P = TP + FP are taken to
-        grow evenly, TP = TP_0 + s (P - P_0). The integral of precision TP / P over recall is then, with
-        c = TP_0 - s P_0,  s (TP_1 - TP_0 + c log(P_1 / P_0)) / (TP + FN). Davis & Goadrich 2006.
-        """
-        tp, fp, tn, fn = self.counts
-        recall = quotient(tp, tp + fn)
-        if self.curve == "ROC":
-            share = quotient(fp, fp + tn)
-            return float(np.sum((share[:-1] - share[1:]) * (recall[:-1] + recall[1:]) / 2))
-        positives = tp + fp
-        grown = tp[:-1] - tp[1:]
-        slope = quotient(grown, np.maximum(positives[:-1] - positives[1:], 0))
-        start = tp[1:] - slope * positives[1:]
-        both = (positives[:-1] > 0) & (positives[1:] > 0)
-        ratio = np.where(both, quotient(positives[:-1], positives[1:]), 1)
-        return float(quotient(slope * (grown + start * np.log(np.where(ratio > 0, ratio, 1))), (tp + fn)[1:]).sum())
 
 
 def quotient(a, b):

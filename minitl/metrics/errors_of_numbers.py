@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments, whole_number
+from ..arguments import DTYPE, axes, keras_arguments, whole_number
 from ..errors import ArgumentError, DataError
-from ..losses.base import LAST_AXIS
 from .base import Metric, spread
 
 
@@ -14,10 +13,6 @@ class _OfDifferences(Metric):
     """The base: the mean of `error` along the last axis, then over all predictions."""
 
     larger_is_better = False
-
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None):
-        super().__init__(name=name)
 
     def score(self, y_true, y_pred):
         """Return the mean error of each prediction."""
@@ -137,19 +132,20 @@ class R2Score(Metric):
 
 
 class CosineSimilarity(Metric):
-    """The cosine of the angle between label and prediction along the last axis: 1 for the same direction."""
+    """The cosine of the angle between label and prediction along an axis: 1 for the same direction."""
 
     name = "cosine_similarity"
     larger_is_better = True
 
-    @keras_arguments(after="name", dtype=DTYPE, axis=LAST_AXIS)
-    def __init__(self, name=None):
-        super().__init__(name=name)
+    def __init__(self, name=None, dtype=None, axis=-1):
+        super().__init__(name, dtype)
+        self.axis = axes(axis, "axis")
 
     def score(self, y_true, y_pred):
         """Return the cosine of each prediction; 0 where a vector is 0."""
 
         def unit(x):
-            return x / np.sqrt(np.maximum((x * x).sum(axis=-1, keepdims=True), 1e-7))
+            return x / np.sqrt(np.maximum((x * x).sum(axis=self.axis, keepdims=True), 1e-7))
 
-        return (unit(np.asarray(y_true, np.float64).reshape(y_pred.shape)) * unit(y_pred.astype(np.float64))).sum(-1)
+        y_true = np.asarray(y_true, np.float64).reshape(y_pred.shape)
+        return (unit(y_true) * unit(y_pred.astype(np.float64))).sum(self.axis)

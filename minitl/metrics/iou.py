@@ -20,9 +20,9 @@ Who calls this: `compile(metrics=[MeanIoU(21)])`, and programs with arrays of la
 import numpy as np
 
 from ..arguments import DTYPE, keras_arguments, number, truth_value, whole_number
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError, DataError, warn_of_mistake
 from ..losses.base import LAST_AXIS
-from .base import Metric
+from .base import Metric, spread
 
 
 class MeanIoU(Metric):
@@ -35,8 +35,9 @@ class MeanIoU(Metric):
     sparse_y_pred   True: predictions are class numbers, or have one score for each class (the largest one is the
                     prediction). Keras takes numbers only. False: they are scores
 
-    Labels out of range are refused; Keras leaves them out without a word. Weights count as they are; Keras rounds them
-    down to whole numbers unless dtype is a floating-point type.
+    Labels and predictions that are not from 0 to num_classes - 1 do not count, and a warning says so; Keras leaves them
+    out without a word. Weights count as they are; Keras rounds them down to whole numbers unless dtype is a
+    floating-point type.
     """
 
     name = "mean_io_u"
@@ -62,9 +63,25 @@ class MeanIoU(Metric):
         labels, predicted = np.asarray(y_true), np.asarray(y_pred)
         labels = labels if self.sparse_y_true else labels.argmax(axis=-1)
         predicted = predicted if self.sparse_y_pred else predicted.argmax(axis=-1)
+        labels, predicted = _same_shape(labels, predicted, self.num_classes)
+        labels, predicted, sample_weight = self._of_known_classes(labels, predicted, sample_weight)
         self.confusion = self.confusion + pixel_confusion(
             labels, predicted, self.num_classes, self.ignore_class, sample_weight
         )
+
+    def _of_known_classes(self, labels, predicted, sample_weight):
+        """Return labels, predictions and weights that are 0 where one of the two is no class; of this it warns, unless
+        the label is to be ignored."""
+        known = _is_class(labels, self.num_classes) & _is_class(predicted, self.num_classes)
+        weight = spread(True if sample_weight is None else sample_weight, labels.shape, self.name)
+        strange = np.count_nonzero(~known & (labels != self.ignore_class) & (weight != 0))
+        if not strange:
+            return labels, predicted, sample_weight
+        warn_of_mistake(
+            f"metric '{self.name}': {strange} labels or predictions are not from 0 to {self.num_classes - 1}, and do "
+            "not count. If this is meant, give ignore_class, such as 255, or sample_weight."
+        )
+        return np.where(known, labels, 0), np.where(known, predicted, 0), weight * known
 
     def result(self):
         """Return the mean IoU; 0 before the first pixel."""
@@ -220,6 +237,11 @@ def _same_shape(labels, predicted, classes):
             f"{shapes}; expected one class number for each label, or {classes} scores (num_classes) on one more axis."
         )
     return labels, predicted
+
+
+def _is_class(numbers, classes):
+    """Return which numbers are at least 0 and below `classes`."""
+    return (numbers >= 0) & (numbers < classes)
 
 
 def _class_numbers(numbers, classes, what, advice):

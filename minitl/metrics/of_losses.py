@@ -4,7 +4,7 @@
 import numpy as np
 
 from .. import losses
-from ..arguments import DTYPE, keras_arguments
+from ..arguments import keras_arguments
 from ..losses.base import LAST_AXIS
 from .base import Metric, spread
 
@@ -14,10 +14,6 @@ class _OfLoss(Metric):
 
     larger_is_better = False
     loss_class = losses.Loss
-
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None):
-        super().__init__(name=name)
 
     def settings(self):
         """Return the arguments of the loss."""
@@ -33,9 +29,8 @@ class BinaryCrossentropy(_OfLoss):
 
     name, loss_class = "binary_crossentropy", losses.BinaryCrossentropy
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None, from_logits=False, label_smoothing=0):
-        super().__init__(name=name)
+    def __init__(self, name=None, dtype=None, from_logits=False, label_smoothing=0):
+        super().__init__(name, dtype)
         self.from_logits, self.label_smoothing = from_logits, label_smoothing
 
     def settings(self):
@@ -63,9 +58,8 @@ class SparseCategoricalCrossentropy(_OfLoss):
     name, loss_class = "sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy
 
     @keras_arguments(after="ignore_class", axis=LAST_AXIS)
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None, from_logits=False, ignore_class=None):
-        super().__init__(name=name)
+    def __init__(self, name=None, dtype=None, from_logits=False, ignore_class=None):
+        super().__init__(name, dtype)
         self.from_logits, self.ignore_class = from_logits, ignore_class
 
     def settings(self):

@@ -3,7 +3,6 @@
 import numpy as np
 
 from .. import losses
-from ..arguments import DTYPE, keras_arguments
 from ..errors import ArgumentError
 from .base import Metric, spread
 
@@ -13,14 +12,14 @@ class Mean(Metric):
 
     name = "mean"
 
-    @keras_arguments(after="name", dtype=DTYPE)
-    def __init__(self, name=None):
-        super().__init__(name=name)
-
     def update(self, values, sample_weight=None):
         """Add numbers to the mean."""
-        values = np.asarray(values, np.float64)
-        weight = np.ones(values.shape) if sample_weight is None else spread(sample_weight, values.shape, self.name)
+        values = self.in_dtype(np.asarray(values, np.float64))
+        weight = (
+            np.ones(values.shape)
+            if sample_weight is None
+            else self.in_dtype(spread(sample_weight, values.shape, self.name))
+        )
         self.total += float((values * weight).sum())
         self.count += float(weight.sum())
 

@@ -25,6 +25,12 @@ NAMES = {
     "binary_crossentropy": "BinaryCrossentropy",
     "binary_focal_crossentropy": "BinaryFocalCrossentropy",
     "categorical_crossentropy": "CategoricalCrossentropy",
+    "categorical_generalized_cross_entropy": "CategoricalGeneralizedCrossEntropy",
+    "circle": "Circle",
+    "dice": "Dice",
+    "log_cosh": "LogCosh",
+    "logcosh": "LogCosh",
+    "tversky": "Tversky",
     "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
     "ctc": "CTC",
     "categorical_hinge": "CategoricalHinge",
@@ -131,6 +137,17 @@ def between_yes_and_no(shape, seed):
     return np.clip(yes_or_no(shape, seed), 0.1, 0.7)
 
 
+def rows_of_length_1(shape, seed):
+    """Return rows (N, D) of length 1."""
+    x = random(*shape, seed=seed)
+    return x / np.sqrt((x * x).sum(axis=-1, keepdims=True))
+
+
+def two_classes(shape, seed):
+    """Return the numbers 3 and 8, each for half of the rows."""
+    return np.where(np.random.default_rng(seed).permutation(shape[0]) % 2, 3, 8)
+
+
 # ---- a case ----
 
 
@@ -233,6 +250,10 @@ OF_ALL_SHAPES = [
         LossCase(f"kl-divergence-{where}", lambda losses: losses.KLDivergence(), shape, probabilities, probabilities),
         LossCase(f"cosine-similarity-{where}", lambda losses: losses.CosineSimilarity(), shape, numbers, numbers),
         LossCase(f"huber-{where}", lambda losses: losses.Huber(), shape, numbers, numbers),
+        LossCase(f"log-cosh-{where}", lambda losses: losses.LogCosh(), shape, numbers, numbers),
+        LossCase(f"generalized-{where}", lambda losses: losses.CategoricalGeneralizedCrossEntropy(0.7),
+                 shape, classes, uneven_probabilities),
+        LossCase(f"dice-{where}", lambda losses: losses.Dice(axis=-1), shape, yes_or_no, yes_or_no_probabilities),
     )
 ]  # fmt: skip
 
@@ -246,6 +267,17 @@ LOSSES = [
     LossCase("sparse-ignored-logits-maps", lambda losses: losses.SparseCategoricalCrossentropy(True, 255),
              (2, 3, 4, 5), classes_and_one_ignored, numbers),
     LossCase("huber-small-delta", lambda losses: losses.Huber(0.3), (7, 5), numbers, numbers),
+    LossCase("dice-one-region", lambda losses: losses.Dice(), (2, 3, 4, 5), yes_or_no, yes_or_no_probabilities,
+             between_examples=True),
+    LossCase("tversky-one-region", lambda losses: losses.Tversky(0.3, 0.8), (7, 5), between_yes_and_no,
+             yes_or_no_probabilities, between_examples=True),
+    LossCase("tversky-each-class", lambda losses: losses.Tversky(0.9, 0.2, axis=(-2, 1)),
+             (2, 3, 4, 5), yes_or_no, yes_or_no_probabilities),
+    LossCase("tversky-each-image", lambda losses: losses.Tversky(0.9, 0.2, axis=(1, 2, 3)),
+             (2, 3, 4, 5), yes_or_no, yes_or_no_probabilities),
+    LossCase("circle", lambda losses: losses.Circle(), (8, 3), two_classes, rows_of_length_1, between_examples=True),
+    LossCase("circle-wide", lambda losses: losses.Circle(9, 0.1, remove_diagonal=False),
+             (8, 5), two_classes, rows_of_length_1, between_examples=True),
     LossCase("ctc", lambda losses: losses.CTC(), (5, 7, 4), lists_of_classes, numbers),
     LossCase("ctc-repeats", lambda losses: losses.CTC(), (4, 6, 2), lists_of_classes, numbers),
     LossCase("multibox", lambda losses: losses.MultiBoxLoss(), (3, 13, 9), matched_boxes, numbers, keras=False),

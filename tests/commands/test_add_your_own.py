@@ -5,7 +5,7 @@ import re
 import pytest
 from programs.additions import PAGE, blocks, repository_with_additions, run
 
-NEW = "prelu or log-cosh or log_cosh or lion or VGG11 or vgg11 or npz"
+NEW = "prelu or pseudo-huber or pseudo_huber or lion or VGG11 or vgg11 or npz"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ from minitl.layers import Dense, PReLU
 from minitl.models import Sequential
 
 model = Sequential([Dense(3, input_shape=(2,)), PReLU()])
-model.compile("lion", "log_cosh")
+model.compile("lion", "pseudo_huber")
 x = np.ones((8, 2), "float32")
 print(len(model.fit(x, x @ np.ones((2, 3)), verbose=0).history["loss"]))
 """

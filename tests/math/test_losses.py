@@ -9,8 +9,10 @@ from cases.losses import LOSSES, NAMES
 
 from minitl import losses, metrics
 from minitl.errors import ArgumentError, DataError
+from minitl.kernels.circle import circle, circle_naive
 from minitl.layers import Activation, Dense, Softmax
 from minitl.losses import BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
+from minitl.losses.overlap import tversky_naive
 from minitl.models import Sequential
 
 every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
@@ -248,22 +250,24 @@ def test_metrics_that_cannot_compare():
     assert isinstance(metrics.of_output("accuracy", MeanSquaredError(), (None, 1))[1], metrics.BinaryAccuracy)
 
 
-ONLY_MEANS = "MultiBoxLoss", "NTXent"  # losses of whole examples or pairs
+# losses of whole examples or pairs, and losses of a whole batch
+ONLY_MEANS = "multibox", "multibox-one-class-one-negative", "nt-xent", "nt-xent-cold"
+OF_A_BATCH = "dice-one-region", "tversky-one-region"
 
 
 @pytest.mark.parametrize(
-    "case", [each for each in LOSSES if type(each.loss()).__name__ not in ONLY_MEANS], ids=lambda case: case.name
+    "case", [each for each in LOSSES if each.name not in (*ONLY_MEANS, *OF_A_BATCH)], ids=lambda case: case.name
 )
 def test_reductions_differ_by_their_divisor_alone(case, rng):
     """The sum of the weighted losses, and its gradient, are divided by another number, or by none. An equal loss is
     made of the configuration."""
     y_true, y_pred, mean = case.labels(), case.predictions(), case.loss()
-    leading = case.shape[:1] if isinstance(mean, losses.CTC) else case.shape[:-1]
+    config = mean.get_config()
+    leading = type(mean).from_config({**config, "reduction": None}).forward(y_true, y_pred).shape
     weight = rng.integers(1, 4, leading).astype(np.float32)
     value, gradient = mean.forward(y_true, y_pred, weight), mean.backward()
     counted = mean.counted(y_true, y_pred, weight) if leading == case.shape[:-1] else None
     weights = weight.sum() if counted is None else weight[counted].sum()
-    config = mean.get_config()
     for reduction, factor in ("sum", mean.count), ("mean_with_sample_weight", mean.count / weights), ("mean", 1):
         other = type(mean).from_config({**config, "reduction": reduction})
         assert other.forward(y_true, y_pred, weight) == pytest.approx(value * factor, rel=1e-5)
@@ -279,3 +283,58 @@ def test_a_loss_without_one_number_is_refused_before_training():
     model.compile("sgd", losses.mean_squared_error)  # Keras's function stands for the loss
     assert type(model.loss) is MeanSquaredError
     assert losses.mean_squared_error(np.zeros((2, 2)), np.ones((2, 2))).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("alpha, beta", [(0.5, 0.5), (0.9, 0.2), (1.0, 0.0)])
+def test_tversky_equals_its_twin(rng, alpha, beta):
+    t, p = (rng.random((3, 4, 5)) > 0.6).astype(float), rng.random((3, 4, 5))
+    expected = tversky_naive(t, p, alpha, beta)
+    assert losses.Tversky(alpha, beta).forward(t, p) == pytest.approx(expected, rel=1e-12)
+    of_images = losses.Tversky(alpha, beta, axis=(1, 2), reduction=None).forward(t, p)
+    np.testing.assert_allclose(of_images, [tversky_naive(*each, alpha, beta) for each in zip(t, p)], rtol=1e-12)
+    with pytest.raises(ArgumentError, match="axis is 3; the predictions have 3 axes"):
+        losses.Tversky(axis=3).forward(t, p)
+
+
+def test_dice_of_the_head_of_its_file():
+    t, p = np.array([[1, 1, 0]]), np.array([[1, 0, 0.5]])
+    assert losses.Dice().forward(t, p) == pytest.approx(0.42857, abs=1e-5)
+    assert losses.Tversky(1, 1).forward(t, p) == pytest.approx(1 - 1 / 2.5), "1 - IoU"
+    assert losses.Dice().forward(np.zeros((2, 3)), np.zeros((2, 3))) == 1
+
+
+@pytest.mark.parametrize("gamma, margin", [(80, 0.4), (5, 0.1)])
+def test_circle_equals_its_twin(rng, gamma, margin):
+    x, labels = rng.standard_normal((9, 4)), np.array([1, 1, 2, 2, 2, 3, 4, 4, 1])
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    same = labels[:, None] == labels
+    pairs = same & ~np.eye(9, dtype=bool), ~same
+    expected = circle_naive(x, *pairs, gamma, margin)
+    np.testing.assert_allclose(circle(x, *pairs, gamma=gamma, margin=margin)[0], expected, rtol=1e-9)
+    assert expected[5] == 0, "a row without a partner costs nothing"
+    criterion = losses.Circle(gamma, margin)
+    assert criterion.forward(labels, x) == pytest.approx(sum(expected) / 8), "and does not count"
+    assert criterion.backward()[5].any(), "but others are held away from it"
+
+
+def test_circle_without_pairs_costs_nothing():
+    criterion = losses.Circle()
+    for labels in [0, 1, 2], [4, 4, 4]:
+        assert criterion.forward(labels, np.eye(3)) == 0
+        assert not criterion.backward().any()
+    with pytest.raises(DataError, match=r"Circle expected \(N,\) and \(N, D\)"):
+        criterion.forward([0.5, 1, 1], np.eye(3))
+
+
+def test_generalized_crossentropy_lies_between_crossentropy_and_an_absolute_error():
+    y, p = [0, 1], np.array([[0.9, 0.1], [0.99, 0.01]])
+    half = losses.CategoricalGeneralizedCrossEntropy(0.5, reduction=None)
+    np.testing.assert_allclose(half.forward(y, p), [0.10263, 1.8], atol=1e-5)
+    near_zero = losses.CategoricalGeneralizedCrossEntropy(1e-6).forward(y, p)
+    assert near_zero == pytest.approx(SparseCategoricalCrossentropy().forward(y, p), rel=1e-4)
+    zero = losses.CategoricalGeneralizedCrossEntropy()
+    assert zero.forward([0], np.array([[0.0, 1.0]])) == 2 and not zero.backward().any()
+    with pytest.raises(DataError, match="softmax"):
+        zero.forward([0], np.array([[-1.0, 2.0]]))
+    with pytest.raises(ArgumentError, match="q is 1"):
+        losses.CategoricalGeneralizedCrossEntropy(1)

@@ -251,7 +251,7 @@ def test_without_the_power_a_focal_loss_is_a_crossentropy(rng):
         (lambda: MultiBoxLoss(from_logits=False), "no argument from_logits=False .* leave the softmax out"),
         (lambda: MeanIoU(0), "num_classes is 0"),
         (lambda: MeanIoU(3, ignore_class="void"), "ignore_class is 'void'"),
-        (lambda: metrics.of_output("MeanIoU", None), "metric is 'MeanIoU'; .* or an object of minitl.metrics"),
+        (lambda: metrics.of_output("MeanIoU", None), "metric is 'MeanIoU'; .* or a Metric"),
     ],
 )
 def test_settings_that_make_no_sense(make, message):
@@ -442,7 +442,18 @@ def test_iou_is_that_of_the_whole_set(rng):
 )
 def test_labels_and_predictions_that_cannot_be_right(labels, predicted, message):
     with pytest.raises(DataError, match=message):
-        MeanIoU(3).update(labels, predicted)
+        pixel_confusion(labels, predicted, 3)
+
+
+def test_what_is_no_class_does_not_count_and_is_warned_of():
+    for metric in MeanIoU(2), MeanIoU(2, ignore_class=7):
+        with pytest.warns(MistakeWarning, match="2 labels or predictions are not from 0 to 1, and do not count"):
+            metric.update([0, 3, 1], [0, 1, -1])
+        assert metric.confusion.tolist() == [[1, 0], [0, 0]] and metric.result() == 1
+        metric.update([1, 255], [0, 0], sample_weight=[2, 0])
+        assert metric.confusion.tolist() == [[1, 0], [2, 0]]
+    metric.update([7, 0], [5, 0])
+    assert metric.confusion.tolist() == [[2, 0], [2, 0]]
 
 
 def test_metrics_of_pixels_count_what_the_loss_counts(pixels):

@@ -203,3 +203,25 @@ def test_greedy_decoding_is_that_of_keras():
     decoded, _ = keras.ops.ctc_decode(z, lengths, strategy="greedy", mask_index=0)
     expected = [[int(label) for label in row if label > 0] for row in as_numpy(decoded)[0]]
     assert losses.ctc_decode(z, lengths) == expected
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda losses, **reduction: losses.Dice(**reduction),
+        lambda losses, **reduction: losses.Tversky(0.3, 0.9, axis=1, **reduction),
+        lambda losses, **reduction: losses.Circle(20, **reduction),
+    ],
+    ids=["one region", "a region each", "circle"],
+)
+def test_weights_of_regions_and_rows(make, reduction):
+    """A row that costs nothing, here one without a partner, does not count in the mean of the circle loss."""
+    p, weight = np.abs(random(6, 3, seed=4)), np.array([2, 0, 1, 0.5, 3, 1], np.float32)
+    p /= np.sqrt((p * p).sum(axis=1, keepdims=True))
+    criterion, twin, tensor = make(losses, reduction=reduction), make(keras.losses, reduction=reduction), leaf(p)
+    labels = np.array([1, 1, 2, 2, 3, 1]) if isinstance(criterion, losses.Circle) else (p > 0.4).astype(np.float32)
+    expected = twin(labels, tensor, weight)
+    expected.backward()
+    assert criterion.forward(labels, p, weight) == pytest.approx(expected.item(), rel=1e-5)
+    assert_close(criterion.backward(), tensor.grad, 1e-5)

@@ -11,6 +11,14 @@ YES_OR_NO = {
     "auc-pr": lambda m: m.AUC(curve="PR"),
     "auc-few": lambda m: m.AUC(num_thresholds=7),
     "auc-thresholds": lambda m: m.AUC(thresholds=[0.1, 0.35, 0.8], curve="PR"),
+    "auc-majoring": lambda m: m.AUC(summation_method="majoring"),
+    "auc-minoring": lambda m: m.AUC(9, "PR", "minoring"),
+    "auc-gain": lambda m: m.AUC(curve="PRGAIN"),
+    "auc-gain-majoring": lambda m: m.AUC(9, "PRGAIN", "majoring"),
+    "auc-labels": lambda m: m.AUC(multi_label=True),
+    "auc-labels-pr": lambda m: m.AUC(9, "PR", multi_label=True, num_labels=4, label_weights=[0.1, 2, 0.4, 1]),
+    "auc-label-weights": lambda m: m.AUC(label_weights=[0.1, 2, 0.4, 1]),
+    "auc-logits": lambda m: m.AUC(from_logits=True, multi_label=True),
     "precision": lambda m: m.Precision(),
     "precision-thresholds": lambda m: m.Precision([0.2, 0.7]),
     "precision-top": lambda m: m.Precision(top_k=2),
@@ -36,6 +44,7 @@ QUANTITIES = {
         "CosineSimilarity",
     )
 }
+QUANTITIES["MeanAbsoluteError-whole"] = lambda m: m.MeanAbsoluteError(dtype="int32")
 CLASSES = {
     "top-k": lambda m: m.TopKCategoricalAccuracy(2),
     "sparse-top-k": lambda m: m.SparseTopKCategoricalAccuracy(2),
@@ -94,3 +103,9 @@ def test_a_metric_that_was_reset_begins_again():
         metric.reset()
         metric.update(labels, scores)
         np.testing.assert_array_equal(metric.result(), once)
+
+
+def test_the_cosine_along_another_axis():
+    given = [(labels - 0.3, scores, weight) for labels, scores, weight in batches("answers")]
+    found, expected = results(lambda m: m.CosineSimilarity(axis=0), given, False)
+    assert found == pytest.approx(float(expected), rel=1e-6)

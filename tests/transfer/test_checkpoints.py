@@ -13,7 +13,14 @@ import sys
 import numpy as np
 import pytest
 from cases import random
-from cases.losses import LOSSES, probabilities, quantities, uneven_probabilities, yes_or_no_probabilities
+from cases.losses import (
+    LOSSES,
+    probabilities,
+    quantities,
+    rows_of_length_1,
+    uneven_probabilities,
+    yes_or_no_probabilities,
+)
 from cases.optimizers import OPTIMIZERS
 from conftest import REPOSITORY
 from programs import resumable
@@ -22,7 +29,7 @@ from programs.resumable import FreezeAndUnfreeze, examples, network, train
 from minitl import interruption, utils
 from minitl.errors import ArgumentError, CheckpointError, DivergedError
 from minitl.files import atomic
-from minitl.layers import BatchNormalization, Dense
+from minitl.layers import BatchNormalization, Dense, UnitNormalization
 from minitl.models import Sequential
 from minitl.optimizers import SGD, CosineDecay
 from minitl.training import (
@@ -325,6 +332,8 @@ def test_a_training_with_any_loss_goes_on(tmp_path, case):
         utils.set_random_seed(1)
         ending = ENDINGS.get(case.predictions_of, "linear")
         model = Sequential([Dense(shape[-1], ending, input_shape=(*shape[1:-1], 3))])
+        if case.predictions_of is rows_of_length_1:
+            model.add(UnitNormalization())
         model.compile(SGD(0.1), criterion)
         callbacks = [Stop(stop, power_cut), BackupAndRestore(folder, save_freq=1)]
         x, y = random(*shape[:-1], 3), case.labels_of(shape, 5)

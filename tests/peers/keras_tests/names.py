@@ -151,11 +151,19 @@ def _optimizers():
     return {name: type(name, (Moves, known[name]), {"_kind": known[name]}) for name in is_one}
 
 
+class MetricsUtils:
+    """Keras's names for texts: `AUCCurve.PR` is "PR"."""
+
+    AUCCurve = types.SimpleNamespace(ROC="ROC", PR="PR", PRGAIN="PRGAIN")
+    AUCSummationMethod = types.SimpleNamespace(INTERPOLATION="interpolation", MAJORING="majoring", MINORING="minoring")
+
+
 def _metrics():
     """Return {name: metric with the private attributes that Keras's tests look at}."""
+    of_all = {"_dtype": property(lambda self: self.dtype), "_from_logits": property(lambda self: self.from_logits)}
     known = {name: getattr(minitl.metrics, name) for name in minitl.metrics.__all__}
     is_one = [name for name, each in known.items() if isinstance(each, type)]
-    return {name: type(name, (known[name],), {"_dtype": "float32", "_kind": known[name]}) for name in is_one}
+    return {name: type(name, (known[name],), {**of_all, "_kind": known[name]}) for name in is_one}
 
 
 def _registered(*args, **kwargs):
@@ -211,7 +219,7 @@ def _packages():
     found["models"] = Package("models", Functional=minitl.Model)
     found["utils"] = Package("utils", set_random_seed=_seed_both)
     found["optimizers"] = Package("optimizers", **_optimizers())
-    found["metrics"] = Package("metrics", **_metrics())
+    found["metrics"] = Package("metrics", **_metrics(), metrics_utils=MetricsUtils)
     found["dtype_policies"] = Float32()
     found["saving"] = Package("saving", register_keras_serializable=_registered)
     found["ops"], found["random"], found["tree"] = (Arithmetic(getattr(keras, n)) for n in ("ops", "random", "tree"))
