@@ -19,6 +19,7 @@ from ..data.batches import training_order
 from ..data.labels import balanced_weights
 from ..errors import DivergedError
 from ..kernels.activations import softmax
+from ..kernels.parallel import one_blas_thread
 from ..progress import Progress
 from ..randomness import generator
 from .head_training import new_head, trained_head
@@ -46,7 +47,7 @@ def left_out(settings, heads, x, y, classes, fold, epochs, verbose=1):
     found = {head: np.empty((len(y), classes), np.float32) for head in heads}
     outs = [fold == k for k in range(fold.max() + 1)]
     total = len(outs) * len(heads) * epochs
-    with Progress("Choosing a head", total, enabled=bool(verbose), covers=True) as bar:
+    with Progress("Choosing a head", total, enabled=bool(verbose), covers=True) as bar, one_blas_thread():
         for kind in dict.fromkeys(head.rows for head in heads):
             alike = [head for head in heads if head.rows == kind]
             rows = before_normalization(learning_layers(classes, kind == "unit"), x)  # as they reach the normalization
@@ -82,7 +83,7 @@ def _trained(settings, heads, x, y, classes, outs, epochs, bar):
     for k, these in enumerate(places):
         # Each training draws the random numbers that it would draw alone.
         stacked.begin(k, *new_head(settings, heads[0]._replace(rows="plain"), x[these], y[these], classes).layers[-2:])
-        orders.append((balanced(x[these], y[these]) if settings.balance else x[these], generator()))
+        orders.append((balanced(y[these], y[these]) if settings.balance else y[these], generator()))
     fold = np.arange(len(outs))[:, None]
     for step in range(epochs * steps_an_epoch):
         number = step % steps_an_epoch
