@@ -17,6 +17,7 @@ from minitl.data.labels import to_categorical
 from minitl.losses import CategoricalCrossentropy
 from minitl.recipes.evaluation import Evaluation
 from minitl.recipes.head_choice import log_loss, stratified_folds
+from minitl.recipes.head_training import trained_head
 from minitl.recipes.photograph_stages import PhotographStages
 from minitl.recipes.run_folder import RunFolder
 from minitl.recipes.settings import PhotographSettings
@@ -99,7 +100,9 @@ def measure_second_stage(photos):
         for rate in RATES:
             job.base.set_weights(weights)
             job.put_on(job.choice.head)
-            trained = job.head_trained_on(job.choice.head, job.pooled[0][~out], y)
+            trained = trained_head(
+                job.settings, job.choice.head, job.pooled[0][~out], y, before.shape[1], job.settings.epochs
+            )
             for layer, source in zip(job.head, trained.layers[-len(job.head) :]):
                 layer.set_weights(source.get_weights())
             job.calibrate()

@@ -96,7 +96,8 @@ def add_arguments(parser):
     add(
         "--augment",
         action="store_true",
-        help="use other crops, mirror images and colours in each epoch (slow: no features are kept)",
+        help="use other crops, mirror images and colours in each epoch (slow: the base runs in each); where there is a "
+        "second stage, only there",
     )
     add(
         "--image-size",

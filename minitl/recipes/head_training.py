@@ -1,6 +1,6 @@
 """Train a head on features that a frozen base has computed, with the settings of a fine-tuning.
 
-Who calls this: `two_stages`, for each candidate of its choice, and `minitl.sklearn`. Read next: `heads`, the layers.
+Who calls this: `minitl.sklearn`, and `heads_together`, which trains many heads at once. Read next: `heads`, the layers.
 """
 
 import numpy as np
@@ -24,12 +24,8 @@ def trained_head(settings, head, x, y, classes, epochs):
     head       a `head_choice.Head`
     x          features (N, D);   y   labels (N,), numbers of the `classes`
     """
-    set_random_seed(settings.seed)
-    layers = learning_layers(classes, head.rows == "unit")
+    model = new_head(settings, head, x, y, classes)
     batch_size = without_a_batch_of_one(settings.batch_size, len(y))
-    model = Sequential([Input(x.shape[1:]), *layers])
-    if settings.start == "ridge":
-        ridge_head(before_normalization(layers, x), y, classes).put_into(*layers[-2:])
     steps_an_epoch = -(-len(y) // batch_size)
     warm_up = round(min(settings.warm_up, epochs) * steps_an_epoch)
     model.compile(
@@ -39,6 +35,17 @@ def trained_head(settings, head, x, y, classes, epochs):
     weights = balanced_weights(y, classes) if settings.class_weights else None
     x = balanced(x, y) if settings.balance else x
     model.fit(x, to_categorical(y, classes), batch_size, epochs, verbose=0, class_weight=weights)
+    return model
+
+
+def new_head(settings, head, x, y, classes):
+    """Return a head with its first values, before any training. All random numbers begin anew here. The arguments are
+    those of `trained_head`."""
+    set_random_seed(settings.seed)
+    layers = learning_layers(classes, head.rows == "unit")
+    model = Sequential([Input(x.shape[1:]), *layers])
+    if settings.start == "ridge":
+        ridge_head(before_normalization(layers, x), y, classes).put_into(*layers[-2:])
     return model
 
 

@@ -71,17 +71,17 @@ class PhotographStages(TwoStages):
 
         map   as in `features.on_disk.kept_features`
 
-        `part` is the rest of the network. With augmentation nothing can be kept, and `part` is the whole model.
+        `part` is the rest of the network. Where the head learns with augmentation, nothing can be kept, and `part` is
+        the whole model.
         """
         settings, folder = self.settings, self.folder
         if not self.has_room_for_features():
-            augment = data.Augmentation() if settings.augment else None
             self.part, self.pooled = self.model, None
-            self.x = end = self.stream(folder.train, augment=augment, seed=settings.seed)
+            self.x = end = self.stream_to_learn_from(folder.train)
             self.x_val = end_val = self.stream(folder.val)
         else:
-            self.part = learning_part(self.model, self.base_end, settings, self.last_frozen)
-            last = self.last_frozen
+            last = self.kept_end
+            self.part = learning_part(self.model, self.base_end, settings, last)
             (self.x, end), (self.x_val, end_val) = (
                 features_of(self.model, self.stream(photos, mirrored=mirrored), settings, folder.path, last, map)
                 for photos, mirrored in self.sets
@@ -101,6 +101,25 @@ class PhotographStages(TwoStages):
         """The layer of the base behind which the second stage learns; None where there is no such stage."""
         return self.parts[self.settings.unfreeze] if self.has_second_stage else None
 
+    @property
+    def kept_end(self):
+        """The layer whose maps are kept, so that the second stage starts from them. None where there is no such stage,
+        and with augmentation: then the whole network sees other variations in each epoch of that stage."""
+        return None if self.settings.augment else self.last_frozen
+
+    def train_blocks(self):
+        """Train stage 2: the last blocks learn with the head, and with augmentation if that is asked for. Returns its
+        `History`."""
+        if self.settings.augment:
+            self.part, self.x = self.model, self.stream_to_learn_from(self.photos)
+            self.x_val = self.stream(self.photos_val)
+        return super().train_blocks()
+
+    def stream_to_learn_from(self, photos):
+        """Return photographs as a source of examples for the base, with augmentation if that is asked for."""
+        augment = data.Augmentation() if self.settings.augment else None
+        return self.stream(photos, augment=augment, seed=self.settings.seed)
+
     def stream(self, photos, **options):
         """Return photographs as a source of examples for the base."""
         return photograph_stream(photos, self.prepare, self.settings.image_size, self.settings.view, **options)
@@ -108,11 +127,11 @@ class PhotographStages(TwoStages):
     def has_room_for_features(self):
         """Return whether the output of the frozen part can be kept. Otherwise, print why not."""
         settings, bytes_wanted = self.settings, 0
-        if settings.augment:
+        if settings.augment and not self.has_second_stage:
             return False
         for photos, mirrored in self.sets:
             enough, size = room_for_features(
-                self.model, self.stream(photos, mirrored=mirrored), settings, self.folder.path, self.last_frozen
+                self.model, self.stream(photos, mirrored=mirrored), settings, self.folder.path, self.kept_end
             )
             bytes_wanted += size
             if not enough:

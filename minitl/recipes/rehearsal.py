@@ -181,13 +181,13 @@ def _features(job, found, is_here):
         found.say("View", text, view=AUTO)
     else:
         found.say("View", settings.view, view=settings.view)
-    if settings.augment:
+    if settings.augment and not job.has_second_stage:
         found.say("Features", "none are kept: with augmentation, all photographs are read again in each epoch")
         return
     new, size = 0, 0
     for photos, mirrored in job.sets:
         stream = job.stream(photos, mirrored=mirrored)
-        graphs = list(wanted_of(job.model, settings, job.last_frozen).values())
+        graphs = list(wanted_of(job.model, settings, job.kept_end).values())
         kept = set(stream.keys)
         if is_here and settings.keep_features:
             for graph in graphs:

@@ -96,7 +96,8 @@ class PhotographSettings:
                      (`data.balanced` says why)
     class_weights    take each photograph once an epoch, and let rare classes count more in the loss instead
     mirror           learn from every photograph's mirror image as well
-    augment          use other crops, mirror images and colours in each epoch: slow, as no features can be kept
+    augment          use other crops, mirror images and colours in each epoch: the base runs in each (slow). Where there
+                     is a second stage, only there: the head learns on kept features of the unchanged photographs
     weights          the file of the base's weights, without its head (default: ImageNet's)
     validation       the share of each class to hold back (default: 0.2), where the folder has no train/ and val/
     follow_links     follow links that lead out of the folder
@@ -197,9 +198,11 @@ class PhotographSettings:
         require_stage_numbers(self)
         if self.weights is not None and not os.path.isfile(self.weights):
             raise SettingError("{} is {found}; expected a file of weights, found none.", "weights", found=self.weights)
-        if self.augment and (self.start == "ridge" or self.mirror):
-            text = "{} does not go with {} ridge and {}, which need kept features."
-            raise SettingError(text, "augment", "start", "mirror")
+        if self.augment and self.mirror:
+            raise SettingError("{} does not go with {}: it has mirror images of its own.", "augment", "mirror")
+        if self.augment and self.start == "ridge" and self.unfreeze == "none":
+            text = "{} does not go with {} ridge, which needs kept features, unless there is a second stage ({})."
+            raise SettingError(text, "augment", "start", "unfreeze")
 
     def _refuse_without_effect(self, unfreeze, last):
         """Raise SettingError for a setting that is given and would have no effect.

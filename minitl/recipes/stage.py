@@ -9,13 +9,15 @@ from ..training import BackupAndRestore, EarlyStopping, LearningRateHistory, Red
 from .epoch_lines import EpochLines
 from .schedules import learning_rate_schedule
 
+MOMENTUM = 0.9  # of SGD
+
 
 def optimizer(settings, learning_rate, steps, warm_up=0, rate_factors=None, adam=False, undecayed=()):
     """Return the optimizer of a stage with so many steps.
 
     warm_up        steps in which the rate rises from 0
     rate_factors   {layer: what its learning rate is multiplied by}, or None
-    adam           True: Adam; False: SGD with a momentum of 0.9
+    adam           True: Adam; False: SGD with a momentum of `MOMENTUM`
     undecayed      words in the names of parameters that do not decay
     """
     rate = learning_rate_schedule(settings.schedule, learning_rate, steps, warm_up)
@@ -25,7 +27,7 @@ def optimizer(settings, learning_rate, steps, warm_up=0, rate_factors=None, adam
         "global_clipnorm": settings.clip_norm,
         "rate_factors": rate_factors,
     }
-    made = Adam(rate, **options) if adam else SGD(rate, momentum=0.9, **options)
+    made = Adam(rate, **options) if adam else SGD(rate, momentum=MOMENTUM, **options)
     made.exclude_from_weight_decay(var_names=undecayed)
     return made
 

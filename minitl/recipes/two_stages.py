@@ -18,8 +18,9 @@ from ..terminal import counted
 from ..training import range_test, ridge_head
 from . import stage
 from .head_choice import MOST_EPOCHS, HeadChoice, candidates, choose_head, fit_temperature
-from .head_training import divide_scores, trained_head
+from .head_training import divide_scores
 from .heads import before_normalization, learning_layers, without_a_batch_of_one
+from .heads_together import left_out
 
 
 class TwoStages:
@@ -105,9 +106,8 @@ class TwoStages:
             self.choice = HeadChoice(self.heads[0], [], reason="nothing is chosen where no features are kept")
         else:
             groups, noun = self.examples_for_choice()
-            classes = len(self.folder.class_names)
             self.choice = choose_head(
-                self.heads, self.head_trained_on, self.pooled[0], self.y, groups, classes, settings.seed, noun=noun
+                self.heads, self.predict_left_out, self.pooled[0], self.y, groups, settings.seed, noun
             )
         print(f"\n{self.choice}", flush=True)
         chosen = self.choice.head
@@ -120,15 +120,16 @@ class TwoStages:
                 self.part = self.model.part(self.part.input, self.model.output, f"{self.model.name}, trained")
         set_random_seed(settings.seed)  # the choice leaves no trace: the same head, asked for, gives the same numbers
 
-    def head_trained_on(self, head, x, y):
-        """Return a new head, trained as stage 1 trains it, for `MOST_EPOCHS` at most.
+    def predict_left_out(self, heads, x, y, fold):
+        """Return {head: probabilities (N, classes)} of the cross-validation among `heads`, each trained as stage 1
+        trains it, for `MOST_EPOCHS` at most.
 
-        x   features (N, D);   y   labels (N,)
+        x   features (N, D);   y   labels (N,);   fold   (N,)
 
         More epochs are not needed to choose, and fifteen long trainings would take longer than all the rest.
         """
-        settings = self.settings
-        return trained_head(settings, head, x, y, len(self.folder.class_names), min(settings.epochs, MOST_EPOCHS))
+        settings, classes = self.settings, len(self.folder.class_names)
+        return left_out(settings, heads, x, y, classes, fold, min(settings.epochs, MOST_EPOCHS))
 
     def ridge(self, head, x, y):
         """Return the ridge head of features (N, D) as they reach the normalization of `head`."""

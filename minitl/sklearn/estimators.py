@@ -31,6 +31,7 @@ from ..models import Model
 from ..recipes.base_features import built_base, pooled_ends
 from ..recipes.head_choice import MOST_EPOCHS, candidates, choose_head
 from ..recipes.head_training import divide_scores, trained_head
+from ..recipes.heads_together import left_out
 from ..recipes.settings import PhotographSettings
 from ..recipes.view import CROP
 from .inputs import ImageStream, images, is_paths, numbers, photographs, warn_of_range
@@ -218,12 +219,13 @@ class TransferClassifier(ClassifierMixin, _OnABase):
         """Choose and train a head on features x (N, D), calibrate it, and put it on the base (None: there is none)."""
         classes = len(self.classes_)
 
-        def fit(head, x, y):
-            return trained_head(settings, head, x, y, classes, min(settings.epochs, MOST_EPOCHS))
+        def predict(heads, x, y, fold):
+            epochs = min(settings.epochs, MOST_EPOCHS)
+            return left_out(settings, heads, x, y, classes, fold, epochs, verbose=0)
 
         rows = None if settings.head == "auto" else settings.head
         heads = candidates(rows, settings.learning_rate, settings.label_smoothing)
-        choice = choose_head(heads, fit, x, labels, groups, classes, settings.seed, verbose=0)
+        choice = choose_head(heads, predict, x, labels, groups, settings.seed)
         head = trained_head(settings, choice.head, x, labels, classes, settings.epochs)
         divide_scores(head.layers[-1], choice.temperature)
         self.choice_ = choice.as_data()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,10 @@ def test_its_numbers_are_there_for_programs(photos):
     assert found["feature_bytes"] == (64 + 16) * 4 * (64 + 128), "both pools of 64 + 16 images, float32"
     assert found["seconds"] > 0 and found["peak_bytes"] > 1e6
     json.dumps(found)
+    two_stages = replace(settings, mirror=False, augment=True, unfreeze="block2")
+    augmented = dry_run(photos, two_stages, verbose=0).as_data()
+    assert augmented["feature_bytes"] == (32 + 16) * 4 * (64 + 128), "no maps: the second stage sees other images"
+    assert dry_run(photos, replace(two_stages, augment=False), verbose=0).as_data()["feature_bytes"] > 1e6
     views = dry_run(photos, PhotographSettings(image_size=32, cut="block1_pool", view="auto"), verbose=0)
     assert "chosen among centre, whole, padded" in str(views) and views.as_data()["views"] == 3
 

@@ -133,7 +133,16 @@ def test_interrupted_and_resumed_from_python(photos, base, tmp_path, monkeypatch
         ({"learning_rate": "fast"}, "learning_rate is fast; expected a number above 0", "--learning-rate is fast"),
         ({"epochs": 1.5}, "epochs is 1.5; expected a whole number of at least 1", "--epochs is 1.5"),
         ({"image_size": 16}, "image_size is 16; expected 32 ", "--image-size is 16"),
-        ({"augment": True, "mirror": True}, "augment does not go with start ridge and mirror", "--augment does not go"),
+        (
+            {"augment": True, "mirror": True},
+            "augment does not go with mirror: it has mirror images",
+            "--augment does not go",
+        ),
+        (
+            {"augment": True, "start": "ridge"},
+            "augment does not go with start ridge, which needs kept",
+            "--augment does",
+        ),
         ({"warm_up": 1, "schedule": "plateau"}, "warm_up does not go with schedule plateau", "--warm-up does not go"),
         ({"warm_up": "a"}, "warm_up is 'a'; expected a number of epochs, 60 at most", "--warm-up is 'a'"),
         ({"clip_norm": 0}, "clip_norm is 0; expected a number above 0.", "--clip-norm is 0"),

@@ -118,6 +118,18 @@ def test_one_stage_gives_the_same_head(photos, base):
     assert np.allclose(one["history"]["head"]["loss"], both["history"]["head"]["loss"], rtol=1e-4)
 
 
+def test_with_augmentation_the_head_is_that_of_a_run_without(photos, base, capsys):
+    """Only the second stage sees variations, another one in each epoch: its losses alone differ."""
+    options = [*FAST, "--cut", "block3_pool,block5_pool", "--unfreeze", "block5", "--start", "ridge"]
+    options += ["--label-smoothing", "0.1"]  # without it, losses are 0
+    plain, augmented = finetune(photos, *options), finetune(photos, *options, "--augment")
+    assert augmented["accuracy_by_stage"]["ridge"] == plain["accuracy_by_stage"]["ridge"] is not None
+    assert augmented["history"]["head"] == plain["history"]["head"]
+    assert np.isfinite(augmented["history"]["blocks"]["loss"]).all()
+    assert not np.allclose(augmented["history"]["blocks"]["loss"], plain["history"]["blocks"]["loss"], rtol=1e-3)
+    assert finetune(photos, *options, "--augment")["history"] == augmented["history"]
+
+
 OPTIONS = [
     ["--schedule", "plateau"],
     ["--schedule", "step", "--warm-up", "1"],
@@ -125,6 +137,8 @@ OPTIONS = [
     ["--class-weights", "--mirror", "--weight-decay", "0.1", "--l2-sp", "0", "--clip-norm", "1"],
     ["--start", "ridge", "--unfreeze", "block4", "--head-factor", "10", "--label-smoothing", "0", "--batch-size", "5"],
     ["--augment"],
+    ["--augment", "--unfreeze", "none", "--tune-epochs", "0"],
+    ["--augment", "--start", "ridge", "--unfreeze", "block4"],
     ["--unfreeze", "block4", "--tune-rate", "0.001", "--l2-sp", "1", "--seed", "3"],
 ]
 

@@ -30,6 +30,19 @@ class Prior:
         return sure
 
 
+def predicted_by(fit):
+    """Return a function for `choose_head` that trains with fit(head, features, labels), one head after the other."""
+
+    def predict(heads, features, labels, fold):
+        found = {head: np.empty((len(labels), 2)) for head in heads}
+        for head in heads:
+            for out in (fold == k for k in range(fold.max() + 1)):
+                found[head][out] = fit(head, features[~out], labels[~out]).predict(features[out])
+        return found
+
+    return predict
+
+
 def noisy(count, share_right, rng):
     """Return features that name the label in so many of the cases, and labels."""
     labels = rng.integers(0, 2, count)
@@ -61,23 +74,19 @@ def test_without_copies_folds_are_exactly_stratified(sizes):
     assert np.ptp(np.bincount(fold)) <= 1
 
 
-def test_a_photograph_is_predicted_by_a_head_that_has_not_seen_it():
+def test_the_copies_of_a_photograph_are_left_out_together():
     labels, groups = np.tile([0, 1], 20), np.repeat(np.arange(20), 2)
     features = np.arange(80, dtype=np.float32).reshape(40, 2)
     seen = []
 
-    def fit(head, x, y):
-        seen.append({float(row[0]) for row in x})
+    def predict(heads, x, y, fold):
+        seen.append(fold)
+        assert heads == list(CANDIDATES) and (x == features).all() and (y == labels).all()
+        return {head: np.full((40, 2), 0.5) for head in heads}
 
-        class Watching(Prior):
-            def predict(self, features, verbose=0):
-                assert not seen[-1] & {float(row[0]) for row in features}
-                return np.full((len(features), 2), 0.5)
-
-        return Watching(0.5)
-
-    choose_head(list(CANDIDATES), fit, features, labels, groups, 2, seed=0, verbose=0)
-    assert len(seen) == 5 * len(CANDIDATES)
+    choice = choose_head(list(CANDIDATES), predict, features, labels, groups, seed=0)
+    (fold,) = seen
+    assert choice.folds == 5 and set(fold) == set(range(5)) and (fold[::2] == fold[1::2]).all()
 
 
 def test_a_clearly_better_head_is_chosen_and_of_equal_ones_the_first():
@@ -85,7 +94,7 @@ def test_a_clearly_better_head_is_chosen_and_of_equal_ones_the_first():
     first, second = Head("unit", 0.1, 0.0), Head("unit", 0.2, 0.0)
 
     def choose(fit):
-        return choose_head([first, second], fit, features, labels, np.arange(400), 2, seed=0, verbose=0)
+        return choose_head([first, second], predicted_by(fit), features, labels, np.arange(400), seed=0)
 
     blind = choose(lambda head, x, y: Prior(0.5 if head == first else 0.9))
     assert blind.head == second and blind.trials[0].accuracy == pytest.approx(0.9, abs=0.05)
@@ -120,9 +129,9 @@ def test_dividing_the_scores_of_a_dense_layer_is_the_temperature():
 
 
 def test_where_nothing_can_be_chosen_the_first_is_taken_with_a_reason():
-    choice = choose_head(list(CANDIDATES), None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 2, 0)
+    choice = choose_head(list(CANDIDATES), None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 0)
     assert choice.head == CANDIDATES[0] and choice.temperature == 1 and "too few training images" in str(choice)
-    choice = choose_head([CANDIDATES[2]], None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 2, 0)
+    choice = choose_head([CANDIDATES[2]], None, np.ones((3, 2)), np.array([0, 0, 1]), np.arange(3), 0)
     assert choice.head == CANDIDATES[2] and "the only one that fits what was asked for" in str(choice)
 
 
@@ -135,9 +144,8 @@ def test_what_is_asked_for_is_not_chosen():
 
 def test_many_photographs_are_chosen_on_a_part():
     features, labels = noisy(2500, 0.9, np.random.default_rng(4))
-    choice = choose_head(
-        list(CANDIDATES[:2]), lambda head, x, y: Prior(0.9), features, labels, np.arange(2500), 2, seed=0, verbose=0
-    )
+    predict = predicted_by(lambda head, x, y: Prior(0.9))
+    choice = choose_head(list(CANDIDATES[:2]), predict, features, labels, np.arange(2500), seed=0)
     assert 800 <= len(choice.labels) <= 1000
     assert abs(choice.labels.mean() - labels.mean()) < 0.01, "stratified"
 

@@ -25,8 +25,8 @@ def augmentation_lost_in_kept_features():
     epochs?
 
     Mend: With augmentation the base has to run in every epoch, or over several varied copies of each image. `minitl
-    finetune PHOTOS --augment` runs the base in every epoch and says so. With --mirror it keeps the features of each
-    image and of its mirror image.
+    finetune PHOTOS --augment` runs the base in every epoch of the stage in which it augments. With --mirror it keeps
+    the features of each image and of its mirror image.
     """
     one_block, rng = base("block1_pool"), generator()
     x_train, y_train = clothes().x_train[:FEW], clothes().y_train[:FEW]
