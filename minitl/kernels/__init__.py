@@ -22,8 +22,8 @@ Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winogr
 `kernel_transform`, `dilation`, `groups`, `depthwise`, `pooling`, `resampling`, `activations`, `channels`,
 `normalization`, `lengths`, `elementwise`, `products`, `precision`, `images`; for detectors `boxes`, `priors`,
 `suppression`; for a decoder `rotation`, `gating`; for labels in order `ctc`, `ctc_decoding`; for sounds `spectra`,
-`mel`, `gain_normalization`, `resampling_in_time`; for pairs of views `contrastive`, for rows of one class `circle`. Then
-read `parallel` and `memory`, which make these functions fast.
+`mel`, `gain_normalization`, `resampling_in_time`; for pairs of views `contrastive`, for rows of one class `circle`.
+Then read `parallel` and `memory`, which make these functions fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

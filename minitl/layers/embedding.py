@@ -30,7 +30,7 @@ class Embedding(Layer):
     gradient.
     """
 
-    config_names = ("input_dim", "output_dim", "mask_zero")
+    config_names: tuple = ("input_dim", "output_dim", "mask_zero")
     regularized = {"embeddings_regularizer": "embeddings"}
     output_size_argument: str | None = "output_dim"
     torch_names = {"embeddings": "weight"}
