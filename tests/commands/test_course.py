@@ -100,6 +100,7 @@ def less_to_do(monkeypatch, command):
 CASES = [pytest.param(line, marks=[pytest.mark.slow] if line in LONG else []) for line in commands()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", CASES)
 def test_a_command_of_the_course(command, folder, less_to_do, monkeypatch, capsys, request):
     for word, package in NEEDS.items():

@@ -45,6 +45,7 @@ def test_a_file_as_it_is_written_fails_kindly(exercise, folder, capsys):
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
+@pytest.mark.slow
 @EACH
 def test_all_that_is_printed_fits_into_80_columns(exercise, capsys):
     status, text, _ = run(capsys, "solution", exercise.name)

@@ -48,6 +48,7 @@ WARNED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES, ids=[mistake.name for mistake in MISTAKES])
 def test_the_wrong_program_is_worse(mistake):
     result = mistake.run()

@@ -193,6 +193,7 @@ def does_the_same(exercise, function):
     return True
 
 
+@pytest.mark.slow
 @EACH
 def test_ten_random_mutations_are_found(exercise):
     found = 0

@@ -320,6 +320,7 @@ ENDINGS = {probabilities: "softmax", uneven_probabilities: "softmax"}
 ENDINGS |= dict.fromkeys([yes_or_no_probabilities, quantities], "sigmoid")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 def test_a_training_with_any_loss_goes_on(tmp_path, case):
     """A loss keeps arrays for its backward. Arrays left over from another use do not prevent a training from
