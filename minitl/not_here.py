@@ -132,6 +132,9 @@ ATTRIBUTES = {
     **dict.fromkeys(("get_random_transformation", "transform_images", "transform_labels"), OWN_PARTS),
     **dict.fromkeys(("stateless_update_state", "stateless_result", "stateless_reset_state"), PLAIN_ARRAYS),
     **dict.fromkeys(("run_eagerly", "steps_per_execution"), OWN_LOOP),
+    **dict.fromkeys(
+        ("query_dense", "key_dense", "value_dense", "output_dense"), "Its arrays are query_kernel, query_bias, ..."
+    ),
     "set_weights": "The state of an optimizer is kept by BackupAndRestore.",
     **{f"{name}_generator": f"{name} takes generators: model.{name}(...)." for name in ("fit", "evaluate", "predict")},
     "variables": "weights has the arrays.",

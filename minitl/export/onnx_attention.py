@@ -28,8 +28,14 @@ def attention(nodes, call, *inputs, query_mask=None, value_mask=None, key_mask=N
         shown.append(nodes.widened(nodes.last(attention_mask), axes) if axes else nodes.last(attention_mask))
     if call.options.get("use_causal_mask"):
         shown.append(_earlier(nodes, nodes.last(query), nodes.last(value)))
+    if layer.sliding_window is not None:
+        steps, of_keys = (nodes.counted_up(nodes.last(each), 1) for each in (query, value))
+        away = nodes.add("Abs", nodes.add("Sub", nodes.widened(steps, [1]), nodes.widened(of_keys, [0])))
+        shown.append(nodes.add("Less", away, np.array(layer.sliding_window, np.int64)))
     weights = _weights(nodes, q, k, layer.key_dim, shown)
     y = nodes.transposed(nodes.add("MatMul", weights, v), [0, 2, 1, 3])  # (N, T, K, V)
+    if layer.use_gate:
+        y = nodes.add("Mul", y, nodes.add("Sigmoid", _projected(nodes, layer, query, "gate", [0, 1, 2, 3])))
     y = nodes.add("Reshape", y, np.array([0, 0, layer.num_heads * layer.value_dim], np.int64))
     out = layer.output_kernel.shape[2:]
     kernel = layer.output_kernel.reshape(layer.num_heads * layer.value_dim, -1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import layers
 from ..layers.arithmetic import Divide, WithNumber
-from ..layers.channels_first import ChannelsFirst, shape_with_last
+from ..layers.channels_first import ChannelsFirst
 from ..layers.one_row import as_image
 from ..layers.symbolic import Call
 from . import onnx_activations, onnx_attention, onnx_maps, onnx_numbers, onnx_recurrent, onnx_rows
@@ -42,8 +42,8 @@ def _with_channels_first(nodes, call, values):
     ONNX's order already, so usually no Transpose is left."""
     value, *others = values
     tensor, *named = call.inputs
-    x = layers.SymbolicTensor(shape_with_last(tensor.shape), None, tensor.dtype)
-    (shape,) = (shape_with_last(each.shape) for each in call.outputs)
+    x = layers.SymbolicTensor(call.layer.shape_with_last(tensor.shape), None, tensor.dtype)
+    (shape,) = (call.layer.shape_with_last(each.shape) for each in call.outputs)
     within = Call(call.layer.with_channels_last, (x,), [shape], call.outputs[0].dtype, dict(zip(call.names, named)))
     (y,) = nodes_of(nodes, within, [Value(value.rank, first=nodes.last(value)), *others])
     return [Value(y.rank, last=nodes.first(y))]

@@ -21,7 +21,11 @@ def arrays_of(layer):
 
 def attention(layer):
     """Return the arrays of an attention. Raises ArgumentError for one that PyTorch's module cannot be: there the heads
-    together are as wide as the query and the output."""
+    together are as wide as the query and the output, and nothing is gated."""
+    if layer.use_gate:
+        raise ArgumentError(
+            f"layer '{layer.name}': PyTorch's MultiheadAttention has no gate. Save the model with model.save."
+        )
     kernels = {part: getattr(layer, f"{part}_kernel") for part in ("query", "key", "value")}
     flat = {part: kernel.reshape(len(kernel), -1).T for part, kernel in kernels.items()}  # (K*H, D)
     width = len(kernels["query"])

@@ -6,13 +6,15 @@ import math
 import numpy as np
 
 from .. import initializers
-from ..arguments import NotHere, is_number, keras_arguments, sizes, truth_value, whole_number
+from ..arguments import NotHere, is_number, keras_arguments, sizes, truth_value, whole_number, whole_number_or_none
 from ..errors import ArgumentError, ShapeError
 from ..kernels import as_float, channel_sums, matmul
+from ..kernels.activations import sigmoid, sigmoid_gradient
 from ..kernels.affine import affine
 from ..kernels.attention import attend, attend_gradient
 from ..kernels.memory import empty
 from ..randomness import generator
+from .attention_masks import shown_keys
 from .base import Layer
 from .shared_arguments import OF_KERNELS
 
@@ -41,6 +43,9 @@ class MultiHeadAttention(Layer):
     attention gives 0, and the layer output_bias. (This is the one difference from Keras, which gives such a query the
     mean of all values, padding included.) Masks of the inputs are taken without being named.
 
+    sliding_window   w: a query sees the keys that are less than w steps away, before and behind it
+    use_gate         True: attention(q, k, v) is multiplied by sigmoid(query @ gate_kernel + gate_bias), (N, T, K, V)
+
     With `return_attention_scores`, the weights (N, K, T, S) come as a second output, before dropout.
 
     Parameters, in Keras's shapes: query_kernel and key_kernel (D, K, H), value_kernel (D, K, V), output_kernel (K, V,
@@ -53,16 +58,15 @@ class MultiHeadAttention(Layer):
     keyword_inputs = ("query_mask", "value_mask", "key_mask", "attention_mask")
     masks_of = {"query_mask": 0, "value_mask": 1, "key_mask": 2}
     call_options = ("use_causal_mask", "return_attention_scores")
-    config_names = ("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "seed")
+    config_names = ("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "sliding_window", "use_gate", "seed")
     training_only = ("dropout", "seed")
-    input_axes = {"query_kernel": 0, "key_kernel": 0, "value_kernel": 0}
+    input_axes = {"query_kernel": 0, "key_kernel": 0, "gate_kernel": 0, "value_kernel": 0}
 
-    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS, use_gate=NotHere(False))
+    @keras_arguments(after="bias_initializer", **NO_REGULARIZERS)
+    @keras_arguments(after="sliding_window", flash_attention=NotHere(None, (False,)))
     @keras_arguments(
         after="output_shape",
         attention_axes=NotHere(None, (1, (1,), [1]), "Attention runs along the time steps of (N, T, D)."),
-        sliding_window=NotHere(instead="Give an attention_mask."),
-        flash_attention=NotHere(None, (False,)),
     )
     def __init__(
         self,
@@ -72,8 +76,10 @@ class MultiHeadAttention(Layer):
         dropout=0.0,
         use_bias=True,
         output_shape=None,
+        sliding_window=None,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
+        use_gate=False,
         seed=None,
         **kwargs,
     ):
@@ -90,6 +96,8 @@ class MultiHeadAttention(Layer):
             if not output_shape or None in output_shape:
                 raise ArgumentError(f"output_shape is {output_shape}; expected the size of an output, such as 64.")
         self.output_sizes = output_shape
+        self.sliding_window = whole_number_or_none(sliding_window, "sliding_window")
+        self.use_gate = truth_value(use_gate, "use_gate")
         self.kernel_initializer = initializers.checked(kernel_initializer, "kernel_initializer")
         self.bias_initializer = initializers.checked(bias_initializer, "bias_initializer")
         self.random, self.generator = self.dropout > 0, generator(seed)
@@ -102,7 +110,8 @@ class MultiHeadAttention(Layer):
         query, value, key = _three(query_shape if value_shape is None else given)
         heads, h, v = self.num_heads, self.key_dim, self.value_dim
         out = self.output_sizes or (query[-1],)
-        for name, d, last in (("query", query[-1], (heads, h)), ("key", key[-1], (heads, h)),
+        gate = [("gate", query[-1], (heads, v))] if self.use_gate else []
+        for name, d, last in (("query", query[-1], (heads, h)), ("key", key[-1], (heads, h)), *gate,
                               ("value", value[-1], (heads, v)), ("output", None, out)):  # fmt: skip
             shape = (heads, v, *out) if d is None else (d, *last)
             self.add_weight(f"{name}_kernel", shape, self.kernel_initializer)
@@ -145,6 +154,7 @@ class MultiHeadAttention(Layer):
         (_, t, _), (_, s, _), _ = _three(input_shape)
         projections = t * (self.query_kernel.size + self.output_kernel.size)
         projections += s * (self.key_kernel.size + self.value_kernel.size)
+        projections += t * self.gate_kernel.size if self.use_gate else 0
         return 2 * projections + 2 * t * s * self.num_heads * (self.key_dim + self.value_dim)
 
     def get_config(self):
@@ -153,8 +163,9 @@ class MultiHeadAttention(Layer):
 
     def keras_paths(self):
         """Return {parameter: (its path in Keras's legacy files, its path in `.weights.h5`)}: Keras's layer is made of
-        four dense layers."""
-        groups = {name: (name, f"{name}_dense") for name in PARTS} | {"output": ("attention_output", "output_dense")}
+        dense layers."""
+        groups = {name: (name, f"{name}_dense") for name in PARTS}
+        groups.update(gate=("gate", "_gate_dense"), output=("attention_output", "output_dense"))
         found = {}
         for parameter in self.weight_names:
             name, _, kind = parameter.partition("_")
@@ -202,8 +213,8 @@ class MultiHeadAttention(Layer):
         projected, sources = self._project(inputs)
         q, k, v = (projected[name] for name in PARTS)
         n, t, heads, s = len(q), q.shape[1], self.num_heads, k.shape[1]
-        masks = self._masks(n, t, s, query_mask, value_mask, key_mask, attention_mask, use_causal_mask)
-        query_mask, *shown = masks
+        given = query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+        query_mask, *shown = shown_keys(self, n, t, s, *given)
         dropped = None
         if training and self.dropout:
             kept = self.generator.random((n, heads, t, s), np.float32) >= self.dropout
@@ -214,7 +225,10 @@ class MultiHeadAttention(Layer):
             y *= query_mask[:, :, None, None]
             if scores is not None:
                 scores *= query_mask[:, None, :, None]
-        self.remember(inputs, sources, (q, k, v, y, log_sums, *shown, dropped), query_mask, return_attention_scores)
+        gate = sigmoid(np.ascontiguousarray(projected["gate"])) if self.use_gate else None
+        attended = (q, k, v, y, log_sums, *shown, dropped)
+        self.remember(inputs, sources, attended, gate, query_mask, return_attention_scores)
+        y = y if gate is None else y * gate
         out = self.output_kernel.shape[2:]
         bias = self.output_bias.reshape(-1) if self.use_bias else None
         flat, _ = affine(
@@ -226,6 +240,7 @@ class MultiHeadAttention(Layer):
     def _project(self, inputs):
         """Return {"query": q (N, T, K, H), ...}, and for each input the names of what is made of it."""
         sources = {1: [PARTS], 2: [("query",), ("key", "value")], 3: [("query",), ("value",), ("key",)]}[len(inputs)]
+        sources[0] = (*sources[0], "gate") if self.use_gate else sources[0]
         projected = {}
         for x, names in zip(inputs, sources):
             bias = np.concatenate([getattr(self, f"{name}_bias").ravel() for name in names]) if self.use_bias else None
@@ -243,36 +258,11 @@ class MultiHeadAttention(Layer):
         """Return {name: its columns of z (N*T, columns) as (N, T, K, H)}, views."""
         found, start = {}, 0
         for name in names:
-            size = self.value_dim if name == "value" else self.key_dim
+            size = self.value_dim if name in ("value", "gate") else self.key_dim
             columns = z[:, start : start + self.num_heads * size]
             found[name] = columns.reshape(*leading, self.num_heads, size)
             start += self.num_heads * size
         return found
-
-    def _masks(self, n, t, s, query_mask, value_mask, key_mask, attention_mask, use_causal_mask):
-        """Return query_mask, and keys_shown, shown and offset for `kernels.attention`. Raises ShapeError."""
-        query_mask = self._checked("query_mask", query_mask, [(n, t)])
-        value_mask = self._checked("value_mask", value_mask, [(n, s)])
-        key_mask = self._checked("key_mask", key_mask, [(n, s)])
-        heads = self.num_heads
-        shown = self._checked("attention_mask", attention_mask, [(n, t, s), (n, heads, t, s), (t, s)])
-        if shown is not None and shown.ndim < 4:
-            shown = shown[:, None] if shown.ndim == 3 else shown[None, None]
-        keys_shown = value_mask if key_mask is None else key_mask
-        if value_mask is not None and key_mask is not None:
-            keys_shown = value_mask & key_mask
-        return query_mask, keys_shown, shown, 0 if use_causal_mask else None
-
-    def _checked(self, name, mask, shapes):
-        """Return a mask as booleans, or None. Raises ShapeError if it cannot be broadcast to one of `shapes`."""
-        if mask is None:
-            return None
-        mask = np.asarray(mask)
-        for shape in shapes:
-            if mask.ndim == len(shape) and all(own in (1, size) for own, size in zip(mask.shape, shape)):
-                return np.broadcast_to(mask.astype(bool), shape)
-        expected = " or ".join(map(str, shapes))
-        raise ShapeError(f"layer '{self.name}': {name} is {mask.shape}; expected booleans of the shape {expected}.")
 
     def backward(self, grad):
         """Return dL/dx for each input: of several a list.
@@ -292,12 +282,14 @@ class MultiHeadAttention(Layer):
 
     def _back_to_projections(self, grad):
         """Compute the gradients of the parameters. Return, for each input, dL/dz of all that was made of it."""
-        inputs, sources, (q, k, v, y, log_sums, *shown, dropped), query_mask, has_scores = self.remembered()
+        inputs, sources, (q, k, v, y, log_sums, *shown, dropped), gate, query_mask, has_scores = self.remembered()
         grad, of_scores = grad if has_scores else (grad, None)
         flat_grad = grad.reshape(q.shape[0] * q.shape[1], math.prod(grad.shape[2:]))
         kernel = self.output_kernel.reshape(self.num_heads * self.value_dim, -1)
-        flat_y = y.reshape(len(flat_grad), len(kernel))
-        dy = matmul(flat_grad, kernel.T).reshape(y.shape)
+        flat_y = (y if gate is None else y * gate).reshape(len(flat_grad), len(kernel))
+        dy = of_product = matmul(flat_grad, kernel.T).reshape(y.shape)
+        if gate is not None:
+            dy = of_product * gate
         if query_mask is not None:
             dy = dy * query_mask[:, :, None, None]
             of_scores = None if of_scores is None else of_scores * query_mask[:, None, :, None]
@@ -307,6 +299,8 @@ class MultiHeadAttention(Layer):
         for x, names, dz in zip(inputs, sources, joint):
             places.update(self._apart(dz, names, x.shape[:2]))
         out = [places[name] for name in PARTS]
+        if gate is not None:
+            places["gate"][...] = sigmoid_gradient(of_product * y, gate)
         attend_gradient(dy, q, k, v, y, log_sums, *shown, dropped=dropped, of_scores=of_scores, out=out)
         if self.trainable:
             self._set_gradient(

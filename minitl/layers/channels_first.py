@@ -69,43 +69,46 @@ class ChannelsFirst(Layer):
         same.__dict__ = self.__dict__
         return same
 
+    def channels_axis(self, rank):
+        """Return the axis of the channels of an array with so many axes: the first one of a single image (C, H, W)."""
+        return 0 if self.takes_one_image and rank == 3 else 1
+
+    def last(self, x):
+        """Return an array (N, C, ...) as (N, ..., C)."""
+        return np.ascontiguousarray(np.moveaxis(x, self.channels_axis(x.ndim), -1)) if x.ndim > 2 else x
+
+    def first(self, y):
+        """Return an array (N, ..., C) as (N, C, ...)."""
+        return np.ascontiguousarray(np.moveaxis(y, -1, self.channels_axis(y.ndim))) if y.ndim > 2 else y
+
     def check_input(self, input_shape):
         try:
-            self.with_channels_last.check_input(shape_with_last(input_shape))
+            self.with_channels_last.check_input(self.shape_with_last(input_shape))
         except ShapeError as error:
             raise ShapeError(f"{error} (Here the channels have been moved from axis 1 to the end.)") from None
 
     def build(self, input_shape):
-        self.with_channels_last.build(shape_with_last(input_shape))
+        self.with_channels_last.build(self.shape_with_last(input_shape))
+
+    def shape_with_last(self, shape):
+        """Return the shape (N, C, ...) as (N, ..., C). One with less than three axes is returned as it is."""
+        sizes, axis = list(shape), self.channels_axis(len(shape))
+        return (*sizes[:axis], *sizes[axis + 1 :], sizes[axis]) if len(sizes) > 2 else tuple(sizes)
 
     def compute_output_shape(self, input_shape):
-        n, *sizes, channels = self.with_channels_last.compute_output_shape(shape_with_last(input_shape))
-        return n, channels, *sizes
+        *sizes, channels = self.with_channels_last.compute_output_shape(self.shape_with_last(input_shape))
+        axis = self.channels_axis(len(sizes) + 1)
+        return (*sizes[:axis], channels, *sizes[axis:])
 
     def flops(self, input_shape):
-        return self.with_channels_last.flops(shape_with_last(input_shape))
+        return self.with_channels_last.flops(self.shape_with_last(input_shape))
 
     def forward(self, x, training=False, **by_name):
         self.accept(x.shape)
-        return _first(self.with_channels_last.forward(_last(x), training=training, **by_name))
+        return self.first(self.with_channels_last.forward(self.last(x), training=training, **by_name))
 
     def backward(self, grad):
-        return _first(self.with_channels_last.backward(_last(grad)))
+        return self.first(self.with_channels_last.backward(self.last(grad)))
 
     def backward_to_parameters(self, grad):
-        self.with_channels_last.backward_to_parameters(_last(grad))
-
-
-def shape_with_last(shape):
-    """Return the shape (N, C, ...) as (N, ..., C). One with less than two axes is returned as it is."""
-    return (shape[0], *shape[2:], shape[1]) if len(shape) > 2 else tuple(shape)
-
-
-def _last(x):
-    """Return an array (N, C, ...) as (N, ..., C)."""
-    return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim > 2 else x
-
-
-def _first(y):
-    """Return an array (N, ..., C) as (N, C, ...)."""
-    return np.ascontiguousarray(np.moveaxis(y, -1, 1)) if y.ndim > 2 else y
+        self.with_channels_last.backward_to_parameters(self.last(grad))

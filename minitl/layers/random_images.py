@@ -19,7 +19,7 @@ from .channels_first import DATA_FORMAT
 
 class RandomImages(Layer):
     """The base of these layers. A subclass defines `varied`, which draws and returns the varied images and what
-    `gradient` needs.  x (N, H, W, C) -> same shape."""
+    `gradient` needs.  x (N, H, W, C), or a single image (H, W, C) -> same shape."""
 
     random = keeps_channels = True
     takes_one_image = varies_when_called = True
@@ -29,7 +29,8 @@ class RandomImages(Layer):
         self.seed, self.generator = seed, generator(seed)
 
     def check_input(self, input_shape):
-        self.expect_rank(input_shape, 4, "(N, H, W, C)")
+        if len(input_shape) != 3 or None in input_shape:  # None: a batch of maps without an axis of channels
+            self.expect_rank(input_shape, 4, "(N, H, W, C)")
 
     def uniform(self, least, most, count):
         """Return `count` random numbers between two numbers."""
@@ -46,14 +47,16 @@ class RandomImages(Layer):
         if not training:
             self.remember(None)
             return x
-        y, *memory = self.varied(as_float(x))
+        y, *memory = self.varied(as_float(x.reshape(-1, *x.shape[-3:])))
         self.remember(memory)
-        return y
+        return y.reshape(x.shape)
 
     def backward(self, grad):
         """Return dL/dx: grad itself where nothing was varied."""
         (memory,) = self.remembered()
-        return grad if memory is None else self.gradient(grad, *memory)
+        if memory is None:
+            return grad
+        return self.gradient(grad.reshape(-1, *grad.shape[-3:]), *memory).reshape(grad.shape)
 
 
 class RandomFlip(RandomImages):

@@ -499,6 +499,11 @@ ATTENTIONS = [
               [(2, 5, 6), (2, 3, 7)], (2, 5, 4), keras=False),
     LayerCase("attention-three", lambda layers: layers.MultiHeadAttention(3, 2, 4, output_shape=(2, 3)),
               [(2, 4, 6), (2, 5, 3), (2, 5, 7)], (2, 4, 2, 3), keras=False),
+    LayerCase("attention-window-gate",
+              lambda layers: layers.MultiHeadAttention(2, 4, 3, sliding_window=2, use_gate=True),
+              (2, 6, 5), (2, 6, 5), keras=False),
+    LayerCase("attention-gate-two", lambda layers: layers.MultiHeadAttention(2, 3, value_dim=5, use_gate=True),
+              [(2, 5, 6), (2, 3, 7)], (2, 5, 6), keras=False),
     LayerCase("attention-dropout", lambda layers: layers.MultiHeadAttention(2, 4, dropout=0.4),
               (3, 5, 6), (3, 5, 6), in_training="random", keras=False),
 ]  # fmt: skip

@@ -216,6 +216,16 @@ def test_an_example_alone_is_as_in_a_padded_batch(rng):
         np.testing.assert_allclose(together[n, :length], alone[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("use_causal_mask", [False, True])
+def test_a_query_sees_its_window(rng, use_causal_mask):
+    layer, x = MultiHeadAttention(2, 3, sliding_window=3), rng.normal(size=(2, 7, 5))
+    _, scores = layer.forward(x, use_causal_mask=use_causal_mask, return_attention_scores=True)
+    away = np.arange(7)[:, None] - np.arange(7)
+    np.testing.assert_array_equal(scores[0, 0] > 0, (abs(away) < 3) & ((away >= 0) | (not use_causal_mask)))
+    with pytest.raises(ArgumentError, match="sliding_window is 0"):
+        MultiHeadAttention(2, 3, sliding_window=0)
+
+
 def test_where_nothing_may_be_seen_the_attention_gives_0(rng):
     """The documented difference from Keras, which gives the mean of all values."""
     layer, x = MultiHeadAttention(2, 3, bias_initializer="ones"), rng.normal(size=(2, 4, 5))
@@ -235,12 +245,15 @@ def test_where_nothing_may_be_seen_the_attention_gives_0(rng):
     {"value_mask": (3, 4)},
     {"key_mask": (3, 4), "query_mask": (3, 5), "return_attention_scores": True},
     {"attention_mask": (3, 5, 4), "use_causal_mask": True},
+    {"query_mask": (3, 5), "sliding_window": 2, "use_gate": True},
     {"attention_mask": (3, 2, 5, 4)},
     {"attention_mask": (5, 4), "value_mask": (3, 4), "return_attention_scores": True},
 ], ids=lambda keywords: "-".join(keywords) or "none")  # fmt: skip
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 def test_gradients_with_masks(rng, note_error, keywords, dropout):
-    layer = MultiHeadAttention(2, 3, value_dim=4, dropout=dropout)
+    own = {name: keywords[name] for name in ("sliding_window", "use_gate") if name in keywords}
+    layer = MultiHeadAttention(2, 3, value_dim=4, dropout=dropout, **own)
+    keywords = {name: each for name, each in keywords.items() if name not in own}
     given = {name: rng.random(each) < 0.7 if isinstance(each, tuple) else each for name, each in keywords.items()}
     report = check_gradients(layer, [rng.normal(size=(3, 5, 6)), rng.normal(size=(3, 4, 7))], keywords=given)
     assert report.worst <= 1e-7

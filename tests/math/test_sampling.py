@@ -94,6 +94,20 @@ def test_a_seed_fixes_the_variations_and_inference_has_none(rng):
     assert layers.Rescaling(2).is_fixed
 
 
+@pytest.mark.parametrize("make", [layers.RandomFlip, lambda **given: layers.RandomRotation(0.3, **given)])
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_a_single_image_is_a_batch_of_one(rng, make, channels_first):
+    given = {"seed": 5, "data_format": "channels_first"} if channels_first else {"seed": 5}
+    x, grad = rng.random((3, 6, 5)), rng.random((3, 6, 5))
+    one, batch = make(**given), make(**given)
+    for _ in range(3):
+        np.testing.assert_array_equal(one.forward(x, training=True), batch.forward(x[None], training=True)[0])
+        np.testing.assert_array_equal(one.backward(grad), batch.backward(grad[None])[0])
+    assert one.compute_output_shape((3, 6, 5)) == (3, 6, 5)
+    with pytest.raises(ShapeError, match=r"expected an input of shape \(N, H, W, C\)"):
+        make()(layers.Input((28, 28)))  # images without an axis of channels: the first axis is the batch
+
+
 def test_normalization_is_measured_in_batches(rng):
     x = rng.normal(3, 2, (40, 4, 5, 3))
     whole, parts = layers.Normalization(), layers.Normalization()

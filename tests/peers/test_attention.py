@@ -62,6 +62,8 @@ OPTIONS = [
     {"num_heads": HEADS, "key_dim": 3, "value_dim": 4, "use_bias": False},
     {"num_heads": HEADS, "key_dim": 1, "output_shape": 7},
     {"num_heads": HEADS, "key_dim": 5, "value_dim": 2, "output_shape": (3, 2)},
+    {"num_heads": HEADS, "key_dim": 3, "value_dim": 4, "use_gate": True},
+    {"num_heads": HEADS, "key_dim": 3, "use_gate": True, "sliding_window": 3, "use_bias": False},
 ]
 
 
