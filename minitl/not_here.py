@@ -28,7 +28,7 @@ INSTEAD = {
         **dict.fromkeys(("mixed_precision", "DTypePolicy", "dtype_policies", "quantizers"), FLOAT32),
         **dict.fromkeys(("distribution", "distribute", "tpu"), ONE_PROCESS),
         **dict.fromkeys(("Function", "Operation", "Variable", "KerasTensor"), OWN_LAYER),
-        "RematScope": "minitl drops an activation as soon as no gradient needs it, and computes none twice: leave it out.",
+        "RematScope": "An activation is dropped as soon as no gradient needs it; none is computed twice: leave it out.",
         "ops": f"On arrays use NumPy and minitl.kernels.activations (softmax). In a model: {OWN_LAYER}",
         "random": "On arrays use numpy.random. utils.set_random_seed seeds minitl.",
         "backend": "There is one engine, NumPy. A learning rate is set by optimizer.learning_rate = 0.01; "

@@ -1,9 +1,9 @@
 """The way of a mask through calls on arrays: `LSTM(4)(Embedding(1000, 8, mask_zero=True)(tokens))`.
 
-In a graph a mask is an input of the calls that use it (`masking`). A call on arrays has no graph. So an array that comes
-out of such a call carries its mask with it, as in Keras, and the next call takes it from there: `y.mask`. What a program
-computes from the array by itself has none. The rules are those of a graph, because it is one: the call is recorded on
-symbolic tensors, and then run at once.
+In a graph a mask is an input of the calls that use it (`masking`). A call on arrays has no graph. So an array that
+comes out of such a call carries its mask with it, as in Keras, and the next call takes it from there: `y.mask`. What a
+program computes from the array by itself has none. The rules are those of a graph, because it is one: the call is
+recorded on symbolic tensors, and then run at once.
 
 Who calls this: `on_arrays`.
 """
@@ -45,8 +45,8 @@ def compute_mask(layer, inputs, mask=None):
     masks = [None] * len(inputs) if is_list and mask is None else mask
     if is_list != isinstance(masks, (list, tuple)) or (is_list and len(masks) != len(inputs)):
         raise ArgumentError(
-            f"layer '{layer.name}': mask is {type(mask).__name__}; expected one mask for an input, or a list of masks for "
-            "a list of inputs: one for each."
+            f"layer '{layer.name}': mask is {type(mask).__name__}; expected one mask for an input, or a list of masks "
+            "for a list of inputs: one for each."
         )
     pairs = list(zip(inputs, masks)) if is_list else [(inputs, masks)]
     if any(isinstance(each, SymbolicTensor) for each, _ in pairs):
