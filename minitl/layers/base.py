@@ -24,6 +24,7 @@ from ..configured import plain
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..not_here import no_attribute
 from . import masking
+from .array_masks import compute_mask
 from .composed import call_composed, layers_within, output_shape
 from .memory import Memory
 from .mode import mode_of
@@ -229,7 +230,7 @@ class Layer(Memory, Parameters):
             )
         shapes = found if isinstance(found, list) else [found]
         dtype = self.compute_output_dtype([tensor.dtype for tensor in tensors])
-        call = Call(self, tensors, shapes, dtype, named, options, training if self.has_mode else None)
+        call = Call(self, tensors, shapes, dtype, named, options, training)
         output = list(call.outputs) if isinstance(found, list) else call.outputs[0]
         masking.set_output_mask(call)
         if self.output is None:
@@ -243,6 +244,8 @@ class Layer(Memory, Parameters):
     def keras_call(self, tensors):
         """Return the positional arguments of this call in Keras, which are its inputs here."""
         return [self.packed(tensors)]
+
+    compute_mask = compute_mask
 
     def compute_output_mask(self, tensors, mask):
         """Return the symbolic mask of the first output, or None if it has no time steps that could be padding.
@@ -266,7 +269,7 @@ class Layer(Memory, Parameters):
 
     @property
     def has_mode(self):
-        """Return whether the output may differ in training: `training=` of a call matters here alone."""
+        """Return whether the output of minitl's layers of this class may differ in training."""
         return self.random or type(self).uses_batch is not Layer.uses_batch
 
     @property

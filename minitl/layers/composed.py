@@ -26,11 +26,12 @@ import inspect
 import numpy as np
 
 from ..errors import ArgumentError, GraphError
+from .array_masks import compute_mask, mask_of, with_mask
 from .mode import AS_IN_MODEL, inside, mode_around
 from .nested import flat, mapped, mapped_shapes
 from .on_arrays import as_array
 from .parameters import Parameters
-from .symbolic import Call, SymbolicTensor
+from .symbolic import SymbolicTensor, placeholder, unrecorded
 
 OWN_GRADIENT = "Write the layer with forward(x, training=False) and backward(grad): course/add_your_own.md."
 
@@ -102,12 +103,23 @@ def run_call(owner, bound, training=None):
             bound.arguments["training"] = AS_IN_MODEL
         elif training is not None or parameters["training"].default is inspect.Parameter.empty:
             bound.arguments["training"] = training
-    mask = mapped(lambda each: getattr(each, "mask", None), next(iter(bound.arguments.values()), None))
-    if "mask" in parameters and bound.arguments.get("mask") is None and any(each is not None for each in flat(mask)):
+    mask = mapped(
+        lambda each: each.mask if isinstance(each, SymbolicTensor) else mask_of(each),
+        next(iter(bound.arguments.values()), None),
+    )
+    mask = mask if bound.arguments.get("mask") is None else bound.arguments["mask"]
+    if "mask" in parameters and any(each is not None for each in flat(mask)):
         bound.arguments["mask"] = mask
     with inside(training):
         outputs = owner.call(*bound.args, **bound.kwargs)
-    for each in flat(outputs) if is_symbolic else ():
+    if getattr(type(owner), "compute_mask", compute_mask) is not compute_mask:
+        mask = owner.compute_mask(next(iter(bound.arguments.values())), mask)
+    if not is_symbolic:
+        kept = mask if getattr(owner, "passes_mask", False) and isinstance(mask, np.ndarray) else None
+        return (
+            outputs if kept is None else mapped(lambda y: y if mask_of(y) is not None else with_mask(y, kept), outputs)
+        )
+    for each in flat(outputs):
         if not isinstance(each, SymbolicTensor):
             raise GraphError(
                 f"call() of '{owner.name}' returned {type(each).__name__}; expected the output of a layer. On the "
@@ -120,8 +132,9 @@ def run_call(owner, bound, training=None):
 
 def output_shape(layer, input_shape):
     """Return the shape of what `call` gives for an input of this shape; lists and dicts of shapes for several."""
-    inputs = mapped_shapes(lambda shape: Call(None, (), [shape], "float32").outputs[0], input_shape)
-    return mapped(lambda tensor: tensor.shape, call_composed(layer, (inputs,), {}))
+    with unrecorded(layer):
+        outputs = call_composed(layer, (mapped_shapes(placeholder, input_shape),), {})
+    return mapped(lambda tensor: tensor.shape, outputs)
 
 
 def number_freely(layers):

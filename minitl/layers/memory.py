@@ -46,6 +46,10 @@ class Memory:
         if x is None:
             raise GraphError(f"layer '{self.name}' was frozen in forward and is trainable now: run forward again.")
 
+    def __getstate__(self):
+        """Return what is pickled: all but the reference to the graph that computed the gradients."""
+        return {**vars(self), "gradients_of": None}
+
     def forget(self):
         """Drop what the latest `forward` remembered."""
         self._remembered = None

@@ -1,12 +1,13 @@
 """A call of a layer on arrays, which computes at once: `y = Dense(3)(x)`, as programs for Keras write it.
 
-It is `forward`, with arrays made of lists of numbers, and float32 made of float64, as Keras does. No mask travels with
-an array (`masking`), so a layer whose output has one is not called in this way.
+It is `forward`, with arrays made of lists of numbers, and float32 made of float64, as Keras does. An array may carry a
+mask (`array_masks`).
 """
 
 import numpy as np
 
 from ..errors import DataError, GraphError
+from .array_masks import computed_with_masks, mask_of, with_mask
 from .masking import mask_names
 from .mode import mode_of
 
@@ -28,15 +29,13 @@ def compute(layer, inputs, by_name):
         raise GraphError(
             f"layer '{layer.name}' was called with {unknown[0]}; it takes {', '.join(['training', *known])} by name."
         )
-    if layer.makes_mask:
-        raise GraphError(
-            f"layer '{layer.name}' makes a mask, which an array cannot carry to the layers behind it. Call it on an "
-            "Input and make a Model of the layers, or take forward(x) for the numbers alone."
-        )
     given = {name: value if name in layer.call_options else np.asarray(value) for name, value in given.items()}
     if layer.takes_one_image and not several and arrays.ndim == 3:
         return layer.forward(arrays[None], training=training, **given)[0]
     layer.check_input(_shapes(arrays))
+    listed = arrays if several else [arrays]
+    if layer.makes_mask or any(mask_of(each) is not None for each in listed):
+        return computed_with_masks(layer, listed, training, given)
     return layer.forward(arrays, training=training, **given)
 
 
@@ -51,7 +50,7 @@ def as_array(given, layer=None):
         raise DataError(
             f"{called} was called on {type(given).__name__}; expected the output of a layer, or an array of numbers."
         )
-    return array.astype(np.float32) if array.dtype == np.float64 else array
+    return with_mask(array.astype(np.float32) if array.dtype == np.float64 else array, mask_of(given))
 
 
 def _shapes(arrays):

@@ -4,6 +4,7 @@
 symbolic tensors are calls of layers, which stand above this module: `arithmetic` sets x + y, and `part` x[:, 0].
 """
 
+import contextlib
 import itertools
 
 _serial_numbers = itertools.count()
@@ -78,3 +79,19 @@ class SymbolicTensor:
 
     def __repr__(self):
         return f"<SymbolicTensor {self.shape} from layer '{self.layer.name}'>"
+
+
+def placeholder(shape, dtype="float32"):
+    """Return a symbolic tensor that no graph begins with: for a call that only asks for shapes, or is run at once."""
+    return Call(None, (), [shape], dtype).outputs[0]
+
+
+@contextlib.contextmanager
+def unrecorded(layer):
+    """Leave `layer.output` as it is in calls on placeholders, here and in the layers within."""
+    before = {each: (each.input, each.output) for each in (layer, *layer.within)}
+    try:
+        yield
+    finally:
+        for each in (layer, *layer.within):
+            each.input, each.output = before.get(each, (None, None))

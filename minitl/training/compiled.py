@@ -27,6 +27,8 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
     `losses.WeightedSum`. Raises ArgumentError for unknown names, and for outputs that the model does not have.
     """
     structure = model.output_structure
+    if loss is None and wanted is None and weighted is None:
+        return None, ()  # for predict, which needs neither
     if loss is None:
         raise ArgumentError("compile needs a loss, as in loss='categorical_crossentropy'.")
     if isinstance(loss, dict):
@@ -35,7 +37,7 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
             raise ArgumentError(
                 f"loss has no entry for the output '{missing[0]}'. Give it a loss, or None for an output without one."
             )
-    of_each = [each if each is None else _loss(each) for each in structure.settings(loss, "loss")]
+    of_each = [_loss(each) for each in structure.settings(loss, "loss")]
     if len(of_each) == 1 and loss_weights is None and of_each[0] is not None and structure.kind != "dict":
         criterion = of_each[0]
     else:
@@ -48,7 +50,11 @@ def compiled(model, loss, loss_weights=None, wanted=None, weighted=None):
 
 
 def _loss(given):
-    """Return the loss that `given` stands for. Raises ArgumentError for an object that is written as Keras's losses."""
+    """Return the loss that `given` stands for: a name, an object, a list of one of these, or None. Raises ArgumentError
+    for an object that is written as Keras's losses."""
+    given = given[0] if isinstance(given, (list, tuple)) and len(given) == 1 else given
+    if given is None:
+        return None
     loss = losses.get(given)
     advice = "A loss defines forward(y_true, y_pred, sample_weight=None) and backward(): course/add_your_own.md."
     refuse_methods(loss, ("call",), advice)

@@ -262,7 +262,7 @@ def test_a_frozen_beginning_ends_at_what_the_rest_takes():
 @pytest.mark.parametrize(
     "by_name, said",
     [
-        ({"training": True}, "layer 'sum' was called with training=True; it takes mask, times by name"),
+        ({"trainig": True}, "layer 'sum' was called with trainig=True; it takes mask, times by name"),
         ({"mask": MASK}, "mask=ndarray; expected a symbolic tensor"),
         ({"mask": Input((4, 2))}, "expected booleans, one for each time step"),
         ({"mask": Input((5,), dtype="bool")}, "expected booleans, one for each time step"),

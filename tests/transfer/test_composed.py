@@ -112,6 +112,18 @@ def test_training_is_that_of_the_call_around():
     assert Model(x, layer(x, training=False)).forward(ones, training=True).min() == 1
 
 
+def test_a_layer_with_a_forward_of_its_own_is_told_the_mode_of_its_call():
+    class Doubled(Layer):
+        def forward(self, x, training=False):
+            return x * 2 if training else x
+
+        def backward(self, grad):
+            return grad
+
+    x = Input((4,))
+    assert Model(x, Doubled()(x, training=True)).predict(X, verbose=0).tolist() == (2 * X).tolist()
+
+
 def test_a_fixed_mode_stays_in_clones_and_files(tmp_path):
     """`base(x, training=False)` keeps the statistics of a base, as fine-tuning in Keras does."""
     base = Sequential([Input((4,)), Dense(3), BatchNormalization(), Dropout(0.9)])

@@ -114,6 +114,8 @@ class Arithmetic:
             return (lambda: None) if is_of_gpus else absent("config")
         if isinstance(found, types.ModuleType):
             return Arithmetic(found)
+        if isinstance(found, type) and hasattr(keras, name):
+            return absent(name)
         if isinstance(found, type) or not callable(found):
             return found
 
@@ -230,6 +232,8 @@ def _packages():
         set_floatx=_only_float32,
         is_tensor=lambda x: isinstance(x, np.ndarray),
         set_image_data_format=absent("config"),
+        get_keras_mask=lambda x: getattr(x, "mask", None),
+        set_keras_mask=absent("backend"),
     )
     helpers = importlib.import_module("keras.src.testing.test_utils")
     found["testing"] = types.SimpleNamespace(**{**vars(helpers), **vars(case)}, test_utils=helpers, test_case=case)
