@@ -2,7 +2,8 @@
 
 This is the reading order. Each package imports only from those before it:
 
-    files, kernels, initializers, regularizers, losses, optimizers, metrics, layers, graph, testing   the engine
+    files, kernels, initializers, regularizers, constraints                                the engine
+    losses, optimizers, metrics, layers, graph, testing
     weights, data, features, export, training, models, transfer, applications, recipes     transfer learning with it
     sklearn                                                                                doors to other tools
     course                                                                                 the course
@@ -19,6 +20,7 @@ from . import (
     activations,
     applications,
     callbacks,
+    constraints,
     data,
     errors,
     features,
@@ -52,6 +54,7 @@ __all__ = [
     "activations",
     "applications",
     "callbacks",
+    "constraints",
     "data",
     "errors",
     "features",

@@ -158,7 +158,6 @@ NAME = NotHere(is_name=True)
 DTYPE = NotHere(None, ("float32",), "minitl computes in float32.")
 DATA_FORMAT = NotHere(None, ("channels_last",), "Images are (N, H, W, C): use x.transpose(0, 2, 3, 1).")
 ACTIVITY_REGULARIZER = NotHere(instead="To keep weights small, use kernel_regularizer.")
-CONSTRAINT = NotHere(instead="To keep weights small, use kernel_regularizer, or the optimizer's weight_decay.")
 
 
 class OfBase(NotHere):
@@ -168,7 +167,8 @@ class OfBase(NotHere):
         """Accept every value: the base class checks it."""
 
 
-REGULARIZER = OfBase()  # a regularizer of the parameter that the argument is named after (`layers.base`)
+# a regularizer or a constraint of the parameter that the argument is named after (`layers.base`)
+REGULARIZER = CONSTRAINT = OfBase()
 
 
 def keras_arguments(after=None, **not_here):

@@ -40,13 +40,13 @@ INSTEAD = {
                 "Optimizer": "optimizers",
                 "Initializer": "initializers",
                 "Regularizer": "regularizers",
+                "Constraint": "constraints",
             }.items()
         },
         "visualization": "model.summary() prints the graph; export writes ONNX.",
         "config": FLOAT32,
         "export": "Use model.export(path): .onnx, .safetensors or .pt.",
         "datasets": "minitl.data has the bundled images; read others with NumPy.",
-        "constraints": "To keep weights small, use kernel_regularizer, or the optimizer's weight_decay.",
         "wrappers": "minitl.sklearn has the estimators.",
     },
     "minitl.activations": dict.fromkeys(

@@ -1,4 +1,4 @@
-"""What a query of `MultiHeadAttention` may see: its masks, in the form in which `kernels.attention` takes them."""
+"""The masks of `MultiHeadAttention`, which say what a query may see, in the form that `kernels.attention` takes."""
 
 import numpy as np
 

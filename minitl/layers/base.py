@@ -18,7 +18,7 @@ its `forward` begins with `self.accept(x.shape)`, which calls `build` on the fir
 
 from typing import Any
 
-from .. import regularizers
+from .. import constraints, regularizers
 from ..arguments import refuse_methods, sizes, truth_value
 from ..configured import plain
 from ..errors import ArgumentError, GraphError, ShapeError
@@ -88,6 +88,7 @@ class Layer(Memory, Parameters):
         if type(self).forward is not Layer.forward:
             refuse_methods(self, ("call",), "It has a forward: write this and backward(grad): course/add_your_own.md.")
         self.regularizers = regularizers.taken_from(others, self.regularized)
+        self.constraints = constraints.taken_from(others, self.regularized)
         for argument, value in others.items():
             if argument not in OF_ALL_LAYERS:
                 raise ArgumentError(f"{type(self).__name__} has no argument {argument}={value!r} in minitl.")
@@ -285,7 +286,7 @@ class Layer(Memory, Parameters):
         config = {name: getattr(self, name) for name in ("name", "trainable", *self.config_names)}
         drawn = {name: plain(each) for name, each in vars(self).items() if name.endswith("_initializer")}
         known = {name: each for name, each in drawn.items() if isinstance(each, (str, dict))}  # a function is no data
-        return {**config, **known, **regularizers.as_arguments(self)}
+        return {**config, **known, **regularizers.as_arguments(self), **constraints.as_arguments(self)}
 
     @classmethod
     def from_config(cls, config):

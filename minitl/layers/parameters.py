@@ -15,7 +15,7 @@ class Parameters:
 
     parameter_names   learned by gradient descent
     statistic_names   measured on the data in training (batch-norm's moving mean and variance)
-    regularizers      {parameter: `Regularizer`}
+    regularizers      {parameter: `Regularizer`};   constraints   {parameter: `Constraint`}
     updates           how often they have changed
     """
 

@@ -39,12 +39,13 @@ class Wrapper(Layer):
         return [f"{prefix}{name}" for prefix, layer in self.inner.items() for name in layer.trainable_names]
 
     def freeze_inner(self):
-        """Take over the regularizers of the layers within. Freeze these if this layer was made frozen; one that was
-        frozen before stays so."""
+        """Take over the regularizers and constraints of the layers within. Freeze these layers if this one was made
+        frozen; one that was frozen before stays so."""
         self.is_made = True
-        self.regularizers = {
-            f"{prefix}{name}": each for prefix, layer in self.inner.items() for name, each in layer.regularizers.items()
-        }
+        for kind in ("regularizers", "constraints"):
+            of_layers = [(prefix, getattr(layer, kind)) for prefix, layer in self.inner.items()]
+            found = {f"{prefix}{name}": each for prefix, own in of_layers for name, each in own.items()}
+            setattr(self, kind, found)
         if not self._trainable:
             self.trainable = False
 

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from .. import constraints
 from ..arguments import NAME, NotHere, call_text, keras_arguments, number
 from ..configured import Configured, plain
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
@@ -191,6 +192,8 @@ class Optimizer(Configured):
             by_rate.setdefault(learning_rate * self._factor(layer), []).append(update)
         for self.rate, updates_at_rate in by_rate.items():
             self._update_in_blocks(updates_at_rate)
+        for layer, name, _ in updates:
+            constraints.apply(layer, name)
         for layer in {layer for layer, _, _ in updates}:
             layer.updates += 1
 

@@ -23,6 +23,7 @@ PACKAGES = [
     ("minitl.initializers", keras.initializers),
     ("minitl.callbacks", keras.callbacks),
     ("minitl.regularizers", keras.regularizers),
+    ("minitl.constraints", keras.constraints),
 ]
 # A value for each argument that has no default in Keras
 REQUIRED = {
@@ -142,11 +143,13 @@ def test_defaults_written_out_change_nothing(twins, tmp_path, monkeypatch):
 
 @every_class
 def test_what_is_not_here_is_refused_by_its_name(twins, tmp_path, monkeypatch):
-    """The data format, regularizers, and the reduction of losses are checked in one place for all, in other words."""
+    """What is checked in one place for all is refused in other words: the data format, regularizers, constraints, and
+    the reduction of losses."""
     monkeypatch.chdir(tmp_path)
     is_loss = inspect.isclass(twins.ours) and issubclass(twins.ours, minitl.losses.Loss)
     for name in twins.missing:
-        is_checked = name == "data_format" or name in getattr(twins.ours, "regularized", ())
+        is_regularized = name.replace("_constraint", "_regularizer") in getattr(twins.ours, "regularized", ())
+        is_checked = name == "data_format" or is_regularized
         if is_checked or (is_loss and name in ("name", "reduction")):
             with pytest.raises(ArgumentError, match=rf"{name} is \[5\]"):
                 twins.made(**{name: [5]})
@@ -198,7 +201,7 @@ REFUSED = [
     (lambda: minitl.layers.Dropout(0.5, (2, 0, 1)), "a size in noise_shape is 0"),
     (lambda: minitl.layers.Dense(3, "relu", True, "zeros", "zeros", "l3"), "kernel_regularizer is 'l3'; expected 'l1'"),
     (lambda: minitl.layers.Dense(3, activity_regularizer="l2"), "activity_regularizer='l2'.*kernel_regularizer"),
-    (lambda: minitl.layers.Dense(3, kernel_constraint="max_norm"), "kernel_constraint='max_norm'.*kernel_regularizer"),
+    (lambda: minitl.layers.Dense(3, kernel_constraint="max"), "kernel_constraint is 'max'; expected 'max_norm'"),
     (lambda: minitl.layers.AlphaDropout(0.5, "all"), "noise_shape is 'all'; expected the sizes of the mask"),
     (lambda: minitl.optimizers.Adam(use_ema=True), "Adam has no argument use_ema=True"),
     (lambda: minitl.losses.MeanSquaredError("all"), "reduction is 'all'"),

@@ -15,7 +15,7 @@ from minitl.training import fit
 
 PACKAGES = """
     layers optimizers optimizers.schedules losses metrics callbacks models applications applications.vgg16
-    applications.resnet50 applications.inception_v3 utils initializers regularizers
+    applications.resnet50 applications.inception_v3 utils initializers regularizers constraints
 """.split()
 METHODS = {
     "Model": "compile fit evaluate predict train_on_batch test_on_batch predict_on_batch summary save save_weights "

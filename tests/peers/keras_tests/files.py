@@ -27,6 +27,7 @@ callbacks/backup_and_restore callbacks/callback callbacks/csv_logger callbacks/e
 callbacks/lambda_callback callbacks/learning_rate_scheduler callbacks/model_checkpoint callbacks/monitor_callback
 callbacks/reduce_lr_on_plateau callbacks/terminate_on_nan
 initializers/constant_initializers initializers/initializer initializers/random_initializers
+constraints/constraints
 losses/loss losses/losses
 metrics/accuracy_metrics metrics/confusion_metrics metrics/f_score_metrics metrics/hinge_metrics metrics/iou_metrics
 metrics/metric metrics/probabilistic_metrics metrics/reduction_metrics metrics/regression_metrics

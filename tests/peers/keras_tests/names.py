@@ -32,6 +32,7 @@ ABSENT_PACKAGES = ("tensorflow", "jax", "grain", "pandas")
 PLACES = {
     "activations": "activations",
     "callbacks": "callbacks",
+    "constraints": "constraints",
     "initializers": "initializers",
     "layers": "layers",
     "losses": "losses",

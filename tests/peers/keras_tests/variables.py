@@ -39,7 +39,11 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         self.value = value.astype("float32") if value.dtype == "float64" and dtype is None else value
         self.trainable, self.name, self.parameter_names, self.statistic_names = trainable, name, [name], []
         setattr(self, name, self.value)
-        self.gradients, self.regularizers, self.origins, self.updates = {}, {}, {}, 0
+        self.gradients, self.regularizers, self.origins, self.updates, self.constraint = {}, {}, {}, 0, None
+
+    @property
+    def constraints(self):
+        return {} if self.constraint is None else {self.name: self.constraint}
 
     __hash__ = object.__hash__
 
