@@ -50,7 +50,7 @@ SET_ASIDE = {
         "initializers/random_initializers_test.py::*.test_mha_query_projection_variance",
         "models/functional_test.py::FunctionalTest.test_functional_slicing",
         "optimizers/optimizer_test.py::OptimizerTest.test_optimizer_auto_naming",
-        "optimizers/optimizer_test.py::OptimizerTest.test_overwrite_with_gradient",
+        "optimizers/optimizer_test.py::OptimizerTest.test_overwrite_with_gradient*",
         "trainers/trainer_test.py::TestTrainer.test_metric_tracking",
         "trainers/trainer_test.py::TestTrainer.test_multiple_compiles",
         "trainers/trainer_test.py::TestTrainer.test_nested_trainer_metrics*",
@@ -88,8 +88,8 @@ DECISIONS = {
     "losses/loss_test.py::LossTest.test_get_method": "losses.get gives an object of the class, with backward",
     "losses/loss_test.py::LossTest.test_pickle": "as before",
     "losses/losses_test.py::HuberLossTest.test_config": "the configuration has delta, without which it would be lost",
-    "metrics/iou_metrics_test.py::MeanIoUTest.test_big_chunk": "counts of pixels are whole numbers; float32 would round "
-    "them from 2^24 on, as the case expects",
+    "metrics/iou_metrics_test.py::MeanIoUTest.test_big_chunk": "pixels are counted in whole numbers; the case expects "
+    "that float32 rounds them from 2^24 on",
     "metrics/iou_metrics_test.py::MeanIoUTest.test_user_warning_float_weight": "weights count as they are; Keras warns "
     "that it rounds them down",
     "models/functional_test.py::FunctionalTest.test_list_input_with_dict_build": "arrays in a list are taken in the "
