@@ -82,7 +82,7 @@ INSTEAD = {
         "TensorBoard": "Use CSVLogger: each epoch is a row, which a table or plot program reads.",
         "RemoteMonitor": "Use LambdaCallback(on_epoch_end=...), and send the logs yourself.",
         "ProgbarLogger": "fit prints its progress with verbose=1.",
-        "SwapEMAWeights": "There are no averages of weights here: leave it out.",
+        "SwapEMAWeights": "With use_ema=True, optimizer.finalize_variable_values() gives the model its averages.",
         "OrbaxCheckpoint": "Use BackupAndRestore or ModelCheckpoint.",
         "CallbackList": "Give fit a list of callbacks.",
     },
@@ -142,7 +142,6 @@ ATTRIBUTES = {
     **{f"{name}_generator": f"{name} takes generators: model.{name}(...)." for name in ("fit", "evaluate", "predict")},
     "variables": "weights has the arrays.",
     "trainable_variables": "trainable_weights has the arrays.",
-    "finalize_variable_values": "There are no averages of weights here: leave it out.",
 }
 
 

@@ -1,5 +1,5 @@
-"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `sgd`, `rmsprop`, `adam`
-(and its relatives `adamw`, `adamax`, `nadam`), `adagrad`, `adadelta`, `schedules`.
+"""Optimizers under Keras's names. Reading order: `base` (one step over all parameters), `averaging`, `sgd`, `rmsprop`,
+`adam` (and its relatives `adamw`, `adamax`, `nadam`), `adagrad`, `adadelta`, `schedules`.
 
 `minitl/course/add_your_own.md` shows how to add one.
 """

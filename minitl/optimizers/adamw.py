@@ -1,6 +1,6 @@
 """AdamW: Adam with weight decay that is no part of the gradient. The decay itself is in `base`."""
 
-from ..arguments import NotHere, keras_arguments
+from ..arguments import keras_arguments
 from ..errors import ArgumentError
 from .adam import Adam
 from .base import OF_ALL_OPTIMIZERS
@@ -16,7 +16,6 @@ class AdamW(Adam):
     name = "adamw"
 
     @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
-    @keras_arguments(after="epsilon", amsgrad=NotHere(False))
     def __init__(
         self,
         learning_rate=0.001,
@@ -24,6 +23,7 @@ class AdamW(Adam):
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-7,
+        amsgrad=False,
         clipnorm=None,
         clipvalue=None,
         global_clipnorm=None,
@@ -32,4 +32,4 @@ class AdamW(Adam):
         if weight_decay is None:
             raise ArgumentError("weight_decay is None; expected a number. Without decay, take Adam.")
         clipping = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay=weight_decay, **clipping, **shared)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **clipping, **shared)

@@ -14,24 +14,26 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from .. import constraints
-from ..arguments import NAME, NotHere, call_text, keras_arguments, number
+from ..arguments import NAME, NotHere, OfBase, call_text, keras_arguments, number
 from ..configured import Configured, plain
 from ..errors import ArgumentError, DivergedError, GraphError, ShapeError, warn_of_mistake
 from ..kernels.parallel import share, slices
 from ..regularizers import with_slope
+from .averaging import accumulated, average_parameters, checked_averaging, put_averages
 from .schedules import LARGEST_RATE, deserialize, rate
 
 BLOCK_SIZE = 2**17  # numbers of a parameter that are updated at a time
 LARGEST_GRADIENT = 1e18  # its square, which Adam computes, still fits into float32 (up to 3.4e38)
 LARGEST_STEP = LARGEST_RATE  # of rate times gradient: parameters and momentum stay far below 3.4e38
 
+LOSS_SCALE = NotHere(instead="float32 needs no scaling of the loss.")
 # Keras's arguments of all optimizers, which stand behind global_clipnorm
 OF_ALL_OPTIMIZERS = {
-    "use_ema": NotHere(False),
-    "ema_momentum": NotHere(0.99),
-    "ema_overwrite_frequency": NotHere(),
-    "loss_scale_factor": NotHere(instead="float32 needs no scaling of the loss."),
-    "gradient_accumulation_steps": NotHere(instead="Use a larger batch_size."),
+    "use_ema": OfBase(False),
+    "ema_momentum": OfBase(0.99),
+    "ema_overwrite_frequency": OfBase(),
+    "loss_scale_factor": LOSS_SCALE,
+    "gradient_accumulation_steps": OfBase(),
     "name": NAME,
 }
 
@@ -48,6 +50,8 @@ class Optimizer(Configured):
     clipvalue       None, or the largest absolute value in a gradient: larger numbers are cut off
     weight_decay    None, or a number: each step first does p <- p - lr weight_decay p. This is *decoupled*: not a part
                     of the gradient (Loshchilov & Hutter 2019), as in Keras. So clipping does not touch it
+    use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps
+                    averages of parameters, and of gradients: `averaging` describes them
     l2_sp           None, or a number: each step first does p <- p - lr l2_sp (p - p0), for parameters that were loaded
                     from a file. This pulls p towards p0, its value before this optimizer's first step. The start of
                     fine-tuning is a better guess than 0 (Li, Grandvalet & Davoine 2018). weight_decay then acts on the
@@ -69,9 +73,10 @@ class Optimizer(Configured):
 
     name: str | None = None
     working_state = ("iterations", "rate", "start_points", "state")  # checkpoints know these by name
-    remembers: tuple = ()
+    remembers: tuple = ("waiting",)
 
-    @keras_arguments(after="global_clipnorm", **OF_ALL_OPTIMIZERS)
+    @keras_arguments(after="gradient_accumulation_steps", name=NAME)
+    @keras_arguments(after="ema_overwrite_frequency", loss_scale_factor=LOSS_SCALE)
     def __init__(
         self,
         learning_rate,
@@ -80,6 +85,10 @@ class Optimizer(Configured):
         clipnorm=None,
         clipvalue=None,
         global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        gradient_accumulation_steps=None,
         l2_sp=None,
         rate_factors=None,
         **others,
@@ -88,6 +97,8 @@ class Optimizer(Configured):
             found = ", ".join(f"{name}={value!r}" for name, value in others.items())
             raise ArgumentError(f"{type(self).__name__} has no argument {found} in minitl.")
         self.iterations = 0  # steps taken
+        self.averaging = checked_averaging(use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
+        self.waiting = 0  # batches whose gradients have been added up since the latest step
         self.learning_rate = learning_rate if lr is None else lr
         self.weight_decay = weight_decay and number(weight_decay, "weight_decay", 0, 1e6)
         self.l2_sp = l2_sp and number(l2_sp, "l2_sp", 0, 1e6)
@@ -98,16 +109,20 @@ class Optimizer(Configured):
         self.clipping = {name: number(value, name, 0, 1e30) for name, value in given.items()}
         if len(self.clipping) > 1 or 0 in self.clipping.values():
             raise ArgumentError(f"{self.clipping}: expected one of clipnorm, clipvalue and global_clipnorm, above 0.")
-        self.state = {}  # (layer, parameter name) -> the arrays that `update` keeps for it
+        self.state = {}  # (layer, parameter name) -> the arrays that `update` keeps for it, and a sum or average
         self.start_points = {}  # (layer, parameter name) -> p0, its copy before the first step; for l2_sp
 
     def __repr__(self):
-        shared = {"l2_sp": self.l2_sp, "rate_factors": self.rate_factors or None, **self.clipping}
+        shared = {"l2_sp": self.l2_sp, "rate_factors": self.rate_factors or None, **self.clipping, **self.averaging}
         return call_text(self, learning_rate=self._schedule or self._learning_rate, **shared)
 
     clipnorm = property(lambda self: self.clipping.get("clipnorm"))
     clipvalue = property(lambda self: self.clipping.get("clipvalue"))
     global_clipnorm = property(lambda self: self.clipping.get("global_clipnorm"))
+    use_ema = property(lambda self: self.averaging.get("use_ema", False))
+    ema_momentum = property(lambda self: self.averaging.get("ema_momentum", 0.99))
+    ema_overwrite_frequency = property(lambda self: self.averaging.get("ema_overwrite_frequency"))
+    gradient_accumulation_steps = property(lambda self: self.averaging.get("gradient_accumulation_steps"))
 
     def get_config(self):
         """Return the constructor's arguments for an equal optimizer, a schedule of its rate as data. The state is not
@@ -120,6 +135,7 @@ class Optimizer(Configured):
             "weight_decay": self.weight_decay,
             **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm")),
             **self.clipping,
+            **self.averaging,
             **{name: value for name, value in own.items() if value},
         }
 
@@ -131,8 +147,10 @@ class Optimizer(Configured):
 
     @property
     def learning_rate(self):
-        """Return the learning rate of the next step. During a step, `rate` is the rate of this step."""
-        return self._learning_rate if self._schedule is None else self._scheduled(self.iterations)
+        """Return the learning rate of the next step. During a step, `rate` is the rate of this step. A schedule counts
+        batches, also those whose gradients are only added up."""
+        batches = self.iterations * (self.gradient_accumulation_steps or 1) + self.waiting
+        return self._learning_rate if self._schedule is None else self._scheduled(batches)
 
     @learning_rate.setter
     def learning_rate(self, value):
@@ -142,7 +160,7 @@ class Optimizer(Configured):
                 "which sets the rate of every step. Set another schedule, or make the optimizer with a number."
             )
         self._schedule = value if callable(value) else None
-        self._learning_rate = self._scheduled(self.iterations) if callable(value) else rate(value)
+        self._learning_rate = self.learning_rate if callable(value) else rate(value)
 
     lr = learning_rate
 
@@ -179,23 +197,40 @@ class Optimizer(Configured):
                 )
         self._refuse_overflow(updates)
         learning_rate = self.learning_rate
+        if self.gradient_accumulation_steps:
+            updates = accumulated(self, updates)
+            if self.waiting:
+                return
         self.iterations += 1
         by_rate = {}
         for (layer, name, _), gradient in zip(updates, self._clipped([gradient for _, _, gradient in updates])):
-            parameter = getattr(layer, name)
-            if (layer, name) not in self.state:
-                self.state[layer, name] = self.start(parameter)
-                if self.l2_sp and name in layer.origins:
-                    self.start_points[layer, name] = parameter.copy()
+            arrays = self.arrays_of(layer, name)[: -1 if self.averaging else None]
             decays = not any(word in name for word in self.undecayed)
-            update = self.start_points.get((layer, name)), decays, (parameter, gradient, *self.state[layer, name])
+            update = self.start_points.get((layer, name)), decays, (getattr(layer, name), gradient, *arrays)
             by_rate.setdefault(learning_rate * self._factor(layer), []).append(update)
         for self.rate, updates_at_rate in by_rate.items():
             self._update_in_blocks(updates_at_rate)
+        if self.use_ema:
+            average_parameters(self, updates)
         for layer, name, _ in updates:
             constraints.apply(layer, name)
         for layer in {layer for layer, _, _ in updates}:
             layer.updates += 1
+
+    def arrays_of(self, layer, name):
+        """Return the arrays that are kept for a parameter. Its first step makes them."""
+        if (layer, name) not in self.state:
+            parameter = getattr(layer, name)
+            average = [parameter.copy() if self.use_ema else np.zeros_like(parameter)] if self.averaging else []
+            self.state[layer, name] = (*self.start(parameter), *average)
+            if self.l2_sp and name in layer.origins:
+                self.start_points[layer, name] = parameter.copy()
+        return self.state[layer, name]
+
+    def finalize_variable_values(self, var_list=None):
+        """Give parameters the values of their averages, with use_ema: those among the arrays `var_list`, or all."""
+        if self.use_ema:
+            put_averages(self, var_list)
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         """Let parameters be without weight decay whose names contain one of the words `var_names`, such as "bias".
@@ -296,10 +331,7 @@ def _share(work, parts, size):
 
     For less, as in a small head, waking another thread takes longer than the work itself.
     """
-    if size > 2 * BLOCK_SIZE:
-        share(work, parts)
-    else:
-        work(parts)
+    return share(work, parts) if size > 2 * BLOCK_SIZE else work(parts)
 
 
 def _norm(gradient):

@@ -207,6 +207,8 @@ def _train(training):
         try:
             call_each(callbacks, "on_train_begin", {})  # BackupAndRestore may restore an earlier state here
             _train_epochs(training)
+            if hasattr(model.optimizer, "finalize_variable_values"):  # averages of parameters, with use_ema
+                model.optimizer.finalize_variable_values()
             state.finished = True
         except interruption.Interrupted:
             call_each(callbacks, "on_interrupt")

@@ -80,6 +80,11 @@ OPTIMIZERS = [
     adam("adam-clipnorm", clipnorm=0.05),
     adam("adam-clipvalue", clipvalue=0.01),
     adam("adam-global-clipnorm", global_clipnorm=0.08),
+    adam("adam-amsgrad", amsgrad=True),
+    adam("adam-averages", use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=3),
+    sgd("averages-at-the-end", use_ema=True, momentum=0.9),
+    sgd("accumulated", 0.05, gradient_accumulation_steps=3, momentum=0.5, clipnorm=0.5, weight_decay=0.05),
+    adam("adam-accumulated", gradient_accumulation_steps=2, amsgrad=True),
     rmsprop("rmsprop"),
     rmsprop("rmsprop-momentum-decay", rho=0.8, momentum=0.7, weight_decay=0.05),
     rmsprop("rmsprop-centered", momentum=0.5, centered=True, clipnorm=0.5),
@@ -126,6 +131,12 @@ OPTIMIZERS = [
             "polynomial": lambda schedules: schedules.PolynomialDecay(0.05, 15, 0.01, power=2.0),
             "polynomial-cycle": lambda schedules: schedules.PolynomialDecay(0.05, 6, 0.01, cycle=True),
         }.items()
+    ),
+    OptimizerCase(
+        "accumulated-cosine",
+        lambda optimizers: optimizers.SGD(
+            optimizers.schedules.CosineDecay(0.1, 15, alpha=0.1), gradient_accumulation_steps=2
+        ),
     ),
     OptimizerCase(
         "adam-cosine",

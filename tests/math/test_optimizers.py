@@ -3,12 +3,14 @@
 Promises of all optimizers are tested for every case of the table in `cases/optimizers.py`. That a training with any
 of them can be resumed is tested in `test_checkpoints.py`."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from cases import random
 from cases.optimizers import NAMES, OPTIMIZERS
 
-from minitl import optimizers
+from minitl import optimizers, utils
 from minitl.errors import ArgumentError, DivergedError, MistakeWarning, ShapeError
 from minitl.kernels import precision
 from minitl.layers import Dense
@@ -65,7 +67,7 @@ def test_every_optimizer_goes_downhill(case):
     for _ in range(10):
         bowl.steps(optimizer, 20)
         values.append(bowl.value())
-    assert optimizer.iterations == 200
+    assert optimizer.iterations == 200 // (optimizer.gradient_accumulation_steps or 1)
     assert values[-1] < 0.5 * values[0], values
     assert all(later < max(earlier, 0.01 * values[0]) for earlier, later in zip(values, values[1:])), values
 
@@ -85,7 +87,7 @@ def test_a_layer_that_is_frozen_in_between_stays_where_it_is(case):
         assert all(np.array_equal(a, b) for a, b in zip(frozen.get_weights(), kept, strict=True))
         assert not any(np.array_equal(a, b) for a, b in zip(moving.get_weights(), moved, strict=True))
         frozen.trainable = True
-        bowl.steps(optimizer, 1)
+        bowl.steps(optimizer, optimizer.gradient_accumulation_steps or 1)
         assert not any(np.array_equal(a, b) for a, b in zip(frozen.get_weights(), kept, strict=True))
     assert bowl.value() < start
 
@@ -318,3 +320,54 @@ def test_clipped_gradients():
     assert np.allclose(step(gradients, global_clipnorm=99)[0], [[3, 4]])
     with pytest.raises(DivergedError):
         step({"kernel": [[np.nan, 1]], "bias": [0, 0]}, clipvalue=1)
+
+
+def test_gradients_that_are_added_up_give_the_step_of_a_large_batch(rng):
+    x, y = rng.standard_normal((12, 3)).astype(np.float32), rng.standard_normal((12, 2)).astype(np.float32)
+
+    def weights_after(batch_size, optimizer):
+        utils.set_random_seed(2)
+        model = Sequential([Dense(2, input_shape=(3,))])
+        model.compile(optimizer, "mse")
+        model.fit(x, y, batch_size, 3, verbose=0, shuffle=False)
+        return model.get_weights()
+
+    whole, parts = SGD(0.1, momentum=0.9), SGD(0.1, momentum=0.9, gradient_accumulation_steps=3)
+    for a, b in zip(weights_after(12, whole), weights_after(4, parts)):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert whole.iterations == parts.iterations == 3 and parts.waiting == 0
+    parts = SGD(0.1, gradient_accumulation_steps=4)
+    weights_after(4, parts)  # nine batches: two steps, and one batch that waits
+    assert (parts.iterations, parts.waiting) == (2, 1)
+    assert SGD.from_config(parts.get_config()).gradient_accumulation_steps == 4
+
+
+def test_the_average_of_parameters_becomes_the_parameter_at_the_end(rng):
+    model = Sequential([Dense(1, use_bias=False, kernel_initializer="ones", input_shape=(1,))])
+    model.compile(SGD(0.1, use_ema=True, ema_momentum=0.9), "mse")
+    model.fit(np.ones((1, 1)), np.zeros((1, 1)), epochs=2, verbose=0)
+    # steps to 0.8 and 0.64; the average is 0.8, then 0.9 * 0.8 + 0.1 * 0.64
+    assert model.layers[-1].kernel == pytest.approx(0.784)
+    average = model.layers[-1].kernel.copy()
+    model.optimizer.finalize_variable_values([model.layers[-1].kernel])
+    np.testing.assert_array_equal(model.layers[-1].kernel, average)
+    assert SGD.from_config(model.optimizer.get_config()).ema_momentum == 0.9
+    with pytest.raises(ArgumentError, match="do not go together"):
+        SGD(use_ema=True, gradient_accumulation_steps=2)
+    with pytest.raises(ArgumentError, match="gradient_accumulation_steps is 1"):
+        SGD(gradient_accumulation_steps=1)
+
+
+def test_amsgrad_does_not_forget_a_large_gradient():
+    """After one large gradient, Adam's steps soon have full length again; those of amsgrad stay small."""
+    moved = {}
+    for amsgrad in False, True:
+        layer, optimizer = Dense(1, use_bias=False), Adam(0.1, beta_1=0.0, beta_2=0.5, amsgrad=amsgrad)
+        layer.accept((1, 1))
+        for gradient in 100.0, *[1.0] * 20:
+            before = layer.kernel.copy()
+            layer.gradients = {"kernel": np.full((1, 1), gradient, np.float32)}
+            optimizer.step(SimpleNamespace(layers=[layer], name="one"))
+        moved[amsgrad] = (before - layer.kernel).item()
+    assert moved[False] == pytest.approx(0.1, rel=0.01)
+    assert moved[True] == pytest.approx(0.1 / (100 * 0.5**0.5), rel=0.01)

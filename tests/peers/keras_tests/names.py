@@ -154,6 +154,15 @@ def _optimizers():
     return {name: type(name, (Moves, known[name]), {"_kind": known[name]}) for name in is_one}
 
 
+def _get_optimizer(identifier):
+    """Return `minitl.optimizers.get` of the same argument: of data an optimizer that moves variables; of a name
+    minitl's own, which pickle finds."""
+    found = minitl.optimizers.get(identifier)
+    if isinstance(identifier, dict):
+        found.__class__ = getattr(PACKAGES["optimizers"], type(found).__name__)
+    return found
+
+
 class MetricsUtils:
     """Keras's names for texts: `AUCCurve.PR` is "PR"."""
 
@@ -221,7 +230,7 @@ def _packages():
     found = {name: Package(name) for name in PLACES}
     found["models"] = Package("models", Functional=minitl.Model)
     found["utils"] = Package("utils", set_random_seed=_seed_both)
-    found["optimizers"] = Package("optimizers", **_optimizers())
+    found["optimizers"] = Package("optimizers", **_optimizers(), get=_get_optimizer)
     found["metrics"] = Package("metrics", **_metrics(), metrics_utils=MetricsUtils)
     found["dtype_policies"] = Float32()
     found["saving"] = Package("saving", register_keras_serializable=_registered)

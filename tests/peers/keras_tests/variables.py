@@ -5,6 +5,7 @@ of a test are taken as what they stand for (`attribute`).
 """
 
 import ast
+import copy
 import itertools
 import types
 
@@ -55,7 +56,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         self.value[...] = arrays(value)
 
     def numpy(self):
-        return self.value
+        return self.value.copy()
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         return getattr(ufunc, method)(*arrays(list(inputs)), **kwargs)
@@ -91,6 +92,14 @@ class Moves:
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         super().exclude_from_weight_decay(var_names=[each.name for each in var_list or ()] + (var_names or []))
+
+    def finalize_variable_values(self, var_list=None):
+        super().finalize_variable_values(None if var_list is None else [each.value for each in var_list])
+
+    _iterations = property(lambda self: self.iterations * (self.gradient_accumulation_steps or 1) + self.waiting)
+    _accumulated_gradients = _model_variables_moving_average = property(
+        lambda self: [arrays[-1] for arrays in self.state.values()]
+    )
 
     @property
     def variables(self):
@@ -133,7 +142,7 @@ def attribute(thing, name):
         return getattr(thing, name)
     if name == "assign":
         return lambda value: thing.__setitem__(..., arrays(value))
-    return thing if name == "value" else lambda: thing
+    return thing if name == "value" else lambda: copy.copy(thing)
 
 
 class Variables(ast.NodeTransformer):
