@@ -69,7 +69,7 @@ def _config_of(graph):
             entry["inbound_nodes"].append({"args": layer.keras_call(tensors), "kwargs": by_name | call.options | mode})
     config = {
         "name": graph.name,
-        "trainable": True,
+        "trainable": graph.trainable,
         "layers": list(entries.values()),
         "input_layers": _packed(graph.input_structure, places),
         "output_layers": _packed(graph.output_structure, places),
