@@ -95,7 +95,7 @@ def _config(layer):
     """Return the arguments of a layer in Keras's form."""
     config = _without_initializers(layer.get_config())
     if isinstance(layer, InputLayer):
-        config["batch_shape"] = [None, *config.pop("shape")]
+        config["batch_shape"] = [layer.batch_size, *config.pop("shape")]
     return config
 
 

@@ -100,10 +100,9 @@ DECISIONS = {
     "models/model_test.py::ModelTest.test_reviving_functional_from_config_custom_model": "from_config gives a Model, "
     "without the attributes of a class of your own",
     "models/cloning_test.py::CloneModelTest.test_compiled_model_cloning": "a clone is not compiled",
-    "models/model_test.py::ModelTest.test_json_serialization": "a list of one output is the output itself",
     "optimizers/optimizer_test.py::OptimizerTest.test_empty_gradients": "a step that moves nothing is a warning",
-    "trainers/trainer_test.py::TestTrainer.test_predict_dropout": "a mode that a call fixes holds in predict as well, as "
-    "Keras's guide to transfer learning says; Keras's predict overrules it",
+    "trainers/trainer_test.py::TestTrainer.test_predict_dropout": "a mode that a call fixes holds in predict as well, "
+    "as Keras's guide to transfer learning says; Keras's predict overrules it",
     "utils/image_dataset_utils_test.py::*.test_image_dataset_from_directory_shuffle_tf": "a set that is gone through "
     "by hand has the order of its epoch; fit draws a new one for each",
 }
