@@ -77,8 +77,6 @@ SET_ASIDE = {
 DECISIONS = {
     "layers/layer_test.py::LayerTest.test_end_to_end_masking": "a mask does not reach the loss by itself: "
     "masks are inputs, so give sample_weight",
-    "layers/layer_test.py::LayerTest.test_not_implemented_error_compute_output_shape": "a layer of your own keeps the "
-    "shape of its input unless it says otherwise",
     "layers/layer_test.py::LayerTest.test_trainable_init_arg_validation": "1 and 0 are accepted for True and False",
     "layers/merging/merging_test.py::MergingLayersTest.test_concatenate_with_mask": "a sequence all of whose steps are "
     "real has no mask: in Keras it has one of True alone",
