@@ -109,7 +109,7 @@ INSTEAD = {
     },
 }
 
-OWN_PARTS = "A layer here is its forward and backward: course/add_your_own.md."
+OWN_PARTS = "A layer here is its forward and backward, or a call() of other layers: course/add_your_own.md."
 MASKS = "Masks are inputs: Input(..., dtype='bool'), or the mask of an Embedding(mask_zero=True) in a Model."
 PENALTY = "Penalties on parameters are kernel_regularizer and others; a loss of your own is a minitl.losses.Loss."
 PLAIN_ARRAYS = "Parameters are arrays of NumPy: layer.kernel, layer.weights."

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..errors import ArgumentError
-from .onnx_nodes import Value
+from .onnx_nodes import Value, refused
 
 OPERATIONS = {
     "elu": "Elu", "exponential": "Exp", "relu": "Relu", "selu": "Selu", "sigmoid": "Sigmoid", "softplus": "Softplus",
@@ -93,8 +93,10 @@ def relu(nodes, call, x):
     return Value(x.rank, **{x.order: y})
 
 
-def softmax(nodes, call, x):
+def softmax(nodes, call, x, mask=None):
     """Write a Softmax. ONNX's has one axis; over several it is written out, with the largest number taken off first."""
+    if mask is not None:
+        raise refused(call.layer, "a Softmax with a mask cannot be exported", "Cut the model before it")
     axes = [int(axis) for axis in np.atleast_1d(call.layer.axis)]
     name = nodes.last(x)
     if len(axes) == 1:

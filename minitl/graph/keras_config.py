@@ -69,7 +69,7 @@ def _config_of(graph):
             entry["inbound_nodes"].append({"args": layer.keras_call(tensors), "kwargs": by_name | call.options | mode})
     config = {
         "name": graph.name,
-        "trainable": True,
+        "trainable": graph.trainable,
         "layers": list(entries.values()),
         "input_layers": _packed(graph.input_structure, places),
         "output_layers": _packed(graph.output_structure, places),
@@ -95,7 +95,7 @@ def _config(layer):
     """Return the arguments of a layer in Keras's form."""
     config = _without_initializers(layer.get_config())
     if isinstance(layer, InputLayer):
-        config["batch_shape"] = [None, *config.pop("shape")]
+        config["batch_shape"] = [layer.batch_size, *config.pop("shape")]
     return config
 
 

@@ -2,7 +2,9 @@
 
 Reading order:
 
-    `base`, `symbolic`            what every layer has (with `parameters`, `on_arrays`); the record of its calls
+    `base`, `symbolic`            what every layer has (with `parameters`, `memory`); the record of its calls
+    `on_arrays`, `mode`           a call that computes at once; training=True or False
+    `composed`                    layers of your own that are made of others: classes with `call` (with `nested`)
     `dense`                       the shortest layer with parameters, with the derivation of its gradient
     `activations`, `convolutional`, `depthwise`, `pooling`
     `reshaping`                   padding, cropping, upsampling
@@ -11,7 +13,7 @@ Reading order:
     `merging`, `dot`              layers with several inputs: Add, Concatenate
     `arithmetic`, `part`          the signs + - * / of symbolic tensors, and x[:, 0]
     `input`                       where a graph begins
-    `masking`, `padding_mask`     which time steps are real
+    `masking`, `padding_mask`     which time steps are real; `array_masks`, the same without a graph
 
 What images go through first: `scaling`, `resizing`, `random_images`. For sequences:
 

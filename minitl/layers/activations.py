@@ -6,6 +6,7 @@ from ..arguments import axes, is_number, number
 from ..errors import ArgumentError, ShapeError
 from ..kernels import ACTIVATIONS
 from ..kernels.activations import WITH_SLOPE, softmax, softmax_gradient
+from ..kernels.precision import as_float
 from ..kernels.smooth_units import elu, elu_gradient
 from . import masking
 from .base import Layer
@@ -153,8 +154,13 @@ class ELU(Layer):
 
 
 class Softmax(Layer):
-    """Softmax: turns the input into positive numbers that add up to 1 along `axis`."""
+    """Softmax: turns the input into positive numbers that add up to 1 along `axis`.
 
+    mask   numbers or booleans that can be broadcast to x: what is False, or at most 0.5, takes no part, and its y is 0
+    """
+
+    keyword_inputs = ("mask",)
+    masks_of = {}  # its mask is given by name alone: it says more than which time steps are real
     config_names = ("axis",)
     output_activation = "softmax"
 
@@ -173,12 +179,24 @@ class Softmax(Layer):
                 f"layer '{self.name}': axis is {self.axis}; the input {tuple(input_shape)} has no such axis."
             )
 
-    def forward(self, x, training=False):
+    def forward(self, x, training=False, mask=None):
         self.accept(x.shape)
-        y = softmax(x, axis=self.axis)
+        if mask is None:
+            y = softmax(x, axis=self.axis)
+        else:
+            kept = self._kept(np.asarray(mask), x.shape)
+            x = as_float(x)
+            y = softmax(np.where(kept, x, np.finfo(x.dtype).min / 2), axis=self.axis) * kept
         self.remember(y)
         return y
 
+    def _kept(self, mask, shape):
+        """Return a mask as booleans. Raises ShapeError unless it can be broadcast to the input's shape."""
+        if mask.ndim > len(shape) or any(m not in (1, size) for m, size in zip(mask.shape[::-1], shape[::-1])):
+            raise ShapeError(f"layer '{self.name}': a mask {mask.shape} cannot be broadcast to the input {shape}.")
+        return mask if mask.dtype == bool else mask > 0.5
+
     def backward(self, grad):
+        """Return the gradient of the softmax. It is 0 where the mask has made y 0, for it has y as a factor."""
         (y,) = self.remembered()
         return softmax_gradient(grad, y, axis=self.axis)

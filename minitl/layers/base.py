@@ -124,7 +124,11 @@ class Layer(Memory, Parameters):
     def compute_output_shape(self, input_shape):
         """Return the output's shape. A layer with several outputs returns a list of shapes, its `forward` returns a
         list of arrays, and its `backward` takes a list of gradients."""
-        return output_shape(self, input_shape) if self.is_composed else input_shape
+        if self.is_composed:
+            return output_shape(self, input_shape)
+        if type(self).forward is Layer.forward:
+            raise GraphError(f"class {type(self).__name__} has no forward, so the shape of its output is unknown.")
+        return input_shape
 
     def compute_output_dtype(self, input_dtypes):
         """Return NumPy's name of the outputs' type."""

@@ -54,7 +54,7 @@ def call_composed(layer, inputs, by_name):
     """Return what the `call` of a layer makes of its arguments: symbolic tensors of symbolic ones, arrays of arrays."""
     inputs = () if inputs[0] is None and by_name else inputs  # layer(x=...): all arguments are given by name
     training = by_name.pop("training", None)
-    bound = bound_to_call(layer, inputs, by_name)
+    bound = bound_to_call(layer, inputs, by_name, training)
     is_symbolic = any(isinstance(each, SymbolicTensor) for each in flat(bound.arguments))
     for each in flat(inputs):
         if not (each is None or isinstance(each, (SymbolicTensor, np.ndarray, np.generic))):
@@ -81,11 +81,12 @@ def call_composed(layer, inputs, by_name):
     return outputs
 
 
-def bound_to_call(owner, inputs, by_name):
+def bound_to_call(owner, inputs, by_name, training=None):
     """Return the arguments of `call` by its names, without `training`. Raises ArgumentError if they do not fit."""
     signature = inspect.signature(owner.call)
+    is_told = training is not None and "training" in signature.parameters
     try:
-        bound = signature.bind(*inputs, **by_name, **{"training": None} if "training" in signature.parameters else {})
+        bound = signature.bind(*inputs, **by_name, **{"training": training} if is_told else {})
         bound.arguments.pop("training", None)
         return bound
     except TypeError as error:
@@ -99,10 +100,8 @@ def run_call(owner, bound, training=None):
     is_symbolic = any(isinstance(each, SymbolicTensor) for each in flat(bound.arguments))
     training = mode_around() if training is None else training
     if "training" in parameters:
-        if training is None and is_symbolic:
-            bound.arguments["training"] = AS_IN_MODEL
-        elif training is not None or parameters["training"].default is inspect.Parameter.empty:
-            bound.arguments["training"] = training
+        if training is not None or is_symbolic:
+            bound.arguments["training"] = AS_IN_MODEL if training is None else training
     mask = mapped(
         lambda each: each.mask if isinstance(each, SymbolicTensor) else mask_of(each),
         next(iter(bound.arguments.values()), None),

@@ -86,7 +86,8 @@ def set_output_mask(call):
     """Set the mask of a call's output, and warn if the mask of its input ends at a layer for which padding counts."""
     layer, tensors = call.layer, call.by_position
     masks = list(dict.fromkeys(each.mask for each in tensors if each.mask is not None))
-    mask = call.inputs[call.names.index("mask") - len(call.names)] if "mask" in call.names else None
+    is_named = "mask" in call.names and "mask" in mask_names(layer, len(tensors))
+    mask = call.inputs[call.names.index("mask") - len(call.names)] if is_named else None
     if mask is None and len(masks) == 1:
         mask = masks[0]
     elif len(masks) > 1 and layer.merges and not layer.merges_masks:

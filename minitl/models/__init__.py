@@ -1,7 +1,8 @@
 """Models: a graph with methods to train, evaluate, save and load it.
 
-Reading order: `graph.graph` first, then `model`, `sequential`, `loading` (whole models from files, also Keras's), and
-`compiled_config` (how a model of Keras was compiled).
+Reading order: `graph.graph` first, then `model`, `waiting` (for the shape of its input: models with `call`),
+`sequential`, `loading` (whole models from files, also Keras's), and `compiled_config` (how a model of Keras was
+compiled).
 """
 
 from ..not_here import missing

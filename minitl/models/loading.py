@@ -100,6 +100,8 @@ def clone_model(model: Model, input_tensors=None, clone_function=None) -> Model:
             made[layer] = (clone_function or _equal)(layer)
         return made[layer]
 
+    if isinstance(model, Sequential) and not model.built and input_tensors is None:  # it waits for a shape
+        return Sequential([of_clone(layer) for layer in model.layers], name=model.name)
     if input_tensors is None:
         starts = [Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.layer.name) for tensor in model.inputs]
     else:

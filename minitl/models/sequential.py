@@ -121,6 +121,13 @@ class Sequential(Model):
         super().connect(inputs, outputs)
         self._layers = [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
+    def compute_output_shape(self, input_shape):
+        if self.built:
+            return super().compute_output_shape(input_shape)
+        for member in self._members:
+            input_shape = member.compute_output_shape(input_shape)
+        return input_shape
+
     def what_is_missing(self):
         if not self._members:
             return super().what_is_missing().replace("does not know the shape of its input yet", "has no layers yet")

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..data.made_batches import PyDataset
+from ..data.batches import is_stream
+from ..data.made_batches import makes_batches, unpacked
 from ..errors import GraphError
 from ..graph.graph import Graph
 from ..layers import Input, InputLayer, SymbolicTensor
@@ -77,14 +78,15 @@ class Waiting(Graph):
         if not self.is_waiting:
             return x
         first = x
-        if isinstance(x, PyDataset):
-            first = x[0]
-        elif isinstance(x, Iterator):
+        if isinstance(x, Iterator):
             first = next(x)
             x = itertools.chain([first], x)
-        if first is not x and isinstance(first, tuple):  # examples and labels
-            first = first[0]
-        arrays = first if self.takes_several and isinstance(first, (list, tuple, dict)) else np.asarray(first)
+        elif makes_batches(x):
+            first = next(iter(x))
+        if first is not x:
+            first, _, _ = unpacked(first)
+        several = self.takes_several and isinstance(first, (list, tuple, dict))
+        arrays = first if several or is_stream(first) else np.asarray(first)
         for each in flat(arrays):
             if not isinstance(each, np.ndarray) or each.ndim < 1 or each.dtype == object:
                 raise NoLayersYet(self.what_is_missing())

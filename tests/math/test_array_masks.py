@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitl.errors import ArgumentError, GraphError
+from minitl.errors import ArgumentError, GraphError, ShapeError
 from minitl.layers import (
     LSTM,
     Bidirectional,
@@ -16,8 +16,10 @@ from minitl.layers import (
     Masking,
     MultiHeadAttention,
     Multiply,
+    Softmax,
 )
 from minitl.models import Model
+from minitl.testing import check_gradients
 
 TOKENS = np.array([[1, 2, 0, 0], [3, 4, 5, 0]], "int32")
 REAL = TOKENS != 0
@@ -62,6 +64,24 @@ def test_compute_mask_is_the_mask_alone():
         Multiply().compute_mask([ones, ones], REAL)
     with pytest.raises(GraphError, match=r"is layer\(x\).mask"):
         Dense(2).compute_mask(Input((4, 1)), REAL)
+
+
+def test_a_softmax_with_a_mask():
+    """The loop: exp over the entries that the mask keeps, divided by their sum; 0 elsewhere."""
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(4, 5)), rng.random((4, 5)) < 0.6
+    mask[1] = False
+    expected = np.zeros((4, 5))
+    for row, kept in enumerate(mask):
+        for k in np.flatnonzero(kept):
+            expected[row, k] = np.exp(x[row, k]) / sum(np.exp(x[row, j]) for j in np.flatnonzero(kept))
+    np.testing.assert_allclose(Softmax().forward(x, mask=mask), expected, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(Softmax()(x, mask=mask[0].astype(float)).sum(axis=1), 1, rtol=1e-6)
+    numbers, kept = Input((5,)), Input((5,), dtype="bool")
+    model = Model([numbers, kept], Softmax()(Dense(5)(numbers), mask=kept))
+    check_gradients(model, [x, mask])
+    with pytest.raises(ShapeError, match=r"a mask \(4, 4\) cannot be broadcast to the input \(4, 5\)"):
+        Softmax().forward(x, mask=mask[:, 1:])
 
 
 def test_a_call_of_your_own_gets_the_mask_and_hands_it_on():

@@ -149,7 +149,7 @@ def test_a_fixed_mode_stays_in_clones_and_files(tmp_path):
         (lambda self, x: np.mean(x, axis=1), "np.mean was called on the output of a layer"),
         (lambda self, x: np.asarray(x), "np.asarray was called"),
         (lambda self, x: np.ones(3), r"call\(\) of 'own' returned ndarray; expected the output of a layer"),
-        (lambda self, x, training: x if training else 2 * x, r"call\(\) asks for the value of training"),
+        (lambda self, x, training=None: x if training else 2 * x, r"call\(\) asks for the value of training"),
         (lambda self, x, other: x, r"call\(\) of 'own': missing a required argument: 'other'"),
     ],
 )

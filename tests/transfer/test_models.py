@@ -1,5 +1,7 @@
 """The graph: forward in order, backward in reverse and no further than needed, and no array kept without need."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -210,9 +212,19 @@ def test_graphs_that_cannot_be(misuse, message):
         misuse()
 
 
-def test_compile_wants_a_loss():
+def test_without_a_loss_a_model_predicts_alone():
+    x, y = np.ones((4, 2), np.float32) * [[1], [2], [3], [4]], np.array([0, 1, 0, 1])
+    model = Sequential([Dense(2, "softmax", input_shape=(2,))])
+    model.compile("adam")
+    assert model.predict(x, verbose=0).shape == (len(x), 2)
+    with pytest.raises(MinitlError, match="the model is not compiled"):
+        model.fit(x, y, verbose=0)
     with pytest.raises(ArgumentError, match="compile needs a loss"):
-        Sequential([Dense(2, input_shape=(2,))]).compile("sgd")
+        model.compile("adam", metrics=["accuracy"])
+    model.compile("adam", ["sparse_categorical_crossentropy"])  # a list of one
+    model.fit(x, y, verbose=0)
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
 def test_backward_wants_a_forward_of_its_own(rng):

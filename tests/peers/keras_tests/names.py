@@ -109,14 +109,16 @@ class Arithmetic:
         vars(self).update(others)
 
     def __getattr__(self, name):
+        if name == "random" and not hasattr(self._module, name):
+            return Arithmetic(keras.random)  # `keras.src.ops` has it, `keras.ops` has not
         found = getattr(self._module, name)
         if self._module.__name__.endswith(".config") and name.startswith(("set_", "enable_", "disable_")):
             is_of_gpus = name.endswith("_flash_attention")
             return (lambda: None) if is_of_gpus else absent("config")
         if isinstance(found, types.ModuleType):
             return Arithmetic(found)
-        if isinstance(found, type) and hasattr(keras, name):
-            return absent(name)
+        if isinstance(found, type) and (hasattr(keras, name) or hasattr(keras.random, name)):
+            return absent(name if hasattr(keras, name) else "random")
         if isinstance(found, type) or not callable(found):
             return found
 
