@@ -69,7 +69,7 @@ INSTEAD = {
         **dict.fromkeys(("Attention", "AdditiveAttention", "GroupQueryAttention"), "Use MultiHeadAttention."),
         **dict.fromkeys(("GroupNormalization", "SpectralNormalization"), "Use LayerNormalization or RMSNormalization."),
         "TextVectorization": "minitl.data.text turns texts into tokens.",
-        **dict.fromkeys(("EinsumDense", "Identity", "Wrapper", "ActivityRegularization"), OWN_LAYER),
+        **dict.fromkeys(("EinsumDense", "Wrapper", "ActivityRegularization"), OWN_LAYER),
         **dict.fromkeys(("TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), "Export the model to ONNX."),
     },
     "minitl.optimizers": {

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "minitl"
 # From the ground up. A package may import those before it in this order, also those of its own line.
 PACKAGES = """
     version errors arguments not_here configured interruption progress starting terminal randomness
-    files kernels initializers regularizers losses optimizers metrics layers graph testing
+    files kernels initializers regularizers constraints losses optimizers metrics layers graph testing
     weights data features export training models transfer applications recipes
     sklearn serve cluster
     course

@@ -186,7 +186,7 @@ ONLY_IN_TRAINING = (
 )  # fmt: skip
 LAYERS = {
     **dict.fromkeys(MERGES, merge),
-    **dict.fromkeys(ONLY_IN_TRAINING, unchanged),
+    **dict.fromkeys((layers.Identity, *ONLY_IN_TRAINING), unchanged),
     WithNumber: onnx_numbers.with_number,
     layers.Clip: onnx_numbers.clip,
     layers.ELU: onnx_numbers.elu,

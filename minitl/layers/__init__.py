@@ -78,7 +78,7 @@ from .random_images import (
 )
 from .recurrent import GRU, LSTM, SimpleRNN
 from .regularization import Dropout, SpatialDropout1D, SpatialDropout2D
-from .reshaping import Cropping2D, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
+from .reshaping import Cropping2D, Identity, Reshape, SelectStep, UpSampling2D, ZeroPadding2D
 from .resizing import CenterCrop, RandomCrop, Resizing
 from .reversible_embedding import ReversibleEmbedding
 from .scaling import Normalization, Rescaling
@@ -129,6 +129,7 @@ __all__ = [
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "Identity",
     "Input",
     "InputLayer",
     "JoinedMask",

@@ -17,6 +17,20 @@ from .windows import windowed_shape
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 
 
+class Identity(Layer):
+    """y = x: a place with a name, or a layer that takes the place of another one."""
+
+    keeps_channels = is_elementwise = passes_numbers_on = passes_mask = keeps_integers = True
+
+    def forward(self, x, training=False):
+        self.remember()
+        return x
+
+    def backward(self, grad):
+        self.remembered()
+        return grad
+
+
 class ZeroPadding2D(Layer):
     """Zero padding: puts a border of zeros around the image.
 

@@ -33,7 +33,8 @@ WORDS = {"transA": "transposed", "training_mode": "training mode"}
 SEEN_BY_SHAPE = ("filters", "units", "kernel_size", "use_bias", "center", "scale")
 # Layers of Keras that do nothing in inference, or that only move numbers.
 NEUTRAL = ("ActivityRegularization", "AlphaDropout", "Dropout", "Flatten", "GaussianDropout", "GaussianNoise",
-           "InputLayer", "Permute", "Reshape", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")  # fmt: skip
+           "Identity", "InputLayer", "Permute", "Reshape", "SpatialDropout1D", "SpatialDropout2D",
+           "SpatialDropout3D")  # fmt: skip
 # Steps that compute masks: Keras writes them as operations of their own.
 MASKS = ("Any", "LogicalAnd", "LogicalOr", "NotEqual", "PaddingMask", "StepMask")
 MERGING = ("Add", "Concatenate")  # how many of them there are is a matter of notation

@@ -302,6 +302,7 @@ CONVOLUTIONS = [
               (2, 7, 6, 4), (2, 5, 4, 8), torch=torch_convolution),
     LayerCase("conv-dilation-1x1", lambda layers: layers.Conv2D(3, 1, dilation_rate=3),
               (2, 5, 4, 2), (2, 5, 4, 3), torch=torch_convolution),
+    LayerCase("identity", lambda layers: layers.Identity(), (2, 3, 4), (2, 3, 4)),
     LayerCase("zero-padding", lambda layers: layers.ZeroPadding2D(((1, 0), (2, 3))),
               (2, 3, 4, 2), (2, 4, 9, 2), golden="training"),
     LayerCase("zero-padding-3", lambda layers: layers.ZeroPadding2D(3), (2, 7, 9, 2), (2, 13, 15, 2)),

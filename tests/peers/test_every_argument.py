@@ -33,7 +33,7 @@ DIFFERENCES = {
     "metrics.*": {"name": NAME},
     "optimizers.schedules.*": {"name": NAME},
     **{f"{package}.get": {"identifier": IDENTIFIER} for package in "optimizers losses initializers".split()},
-    "regularizers.get": {"identifier": IDENTIFIER},
+    **{f"{package}.get": {"identifier": IDENTIFIER} for package in ("regularizers", "constraints")},
     "layers.AveragePooling2D": {"pool_size": "Keras has no default there, and (2, 2) for MaxPooling2D."},
     **{
         f"applications.{network}.decode_predictions": {"preds": "Keras's short form of the word."}

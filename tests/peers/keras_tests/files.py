@@ -4,7 +4,7 @@ LAYERS = """
 activations/activation activations/elu activations/leaky_relu activations/relu activations/softmax
 attention/multi_head_attention
 convolutional/conv convolutional/conv_transpose convolutional/depthwise_conv convolutional/separable_conv
-core/dense core/embedding core/input_layer core/masking core/reversible_embedding
+core/dense core/embedding core/identity core/input_layer core/masking core/reversible_embedding
 layer merging/merging
 normalization/batch_normalization normalization/layer_normalization normalization/rms_normalization
 normalization/unit_normalization
