@@ -59,7 +59,7 @@ def test_the_type_of_a_metric_cuts_its_scores_off():
 
 
 def test_the_areas_of_several_labels():
-    """Compare with areas by hand, for the thresholds 0, 0.5 and 1. The first label is ranked rightly, the second wrongly."""
+    """Compare with areas by hand, at the thresholds 0, 0.5 and 1. The first label is ranked rightly, the second not."""
     y, p = np.array([[1, 1], [0, 0]]), np.array([[0.9, 0.2], [0.1, 0.8]])
     for weights, expected in (None, 0.5), ([3, 1], 0.75):
         metric = metrics.AUC(3, multi_label=True, label_weights=weights)
