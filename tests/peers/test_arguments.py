@@ -73,6 +73,9 @@ REQUIRED = {
 ALWAYS = {"Input": ["shape"], "InputLayer": ["shape"]}
 
 
+AVERAGES = "use_ema", "ema_momentum", "ema_overwrite_frequency", "gradient_accumulation_steps"
+
+
 class Twins:
     """A class of ours and Keras's of the same name."""
 
@@ -142,11 +145,13 @@ def test_defaults_written_out_change_nothing(twins, tmp_path, monkeypatch):
 
 @every_class
 def test_what_is_not_here_is_refused_by_its_name(twins, tmp_path, monkeypatch):
-    """Regularizers, and the reduction of losses, are handed on to their base, which refuses them in other words."""
+    """Regularizers, the reduction of losses, and the averages of optimizers are handed on to their base, which refuses
+    wrong values in other words."""
     monkeypatch.chdir(tmp_path)
     is_loss = inspect.isclass(twins.ours) and issubclass(twins.ours, minitl.losses.Loss)
     for name in twins.missing:
-        if name in getattr(twins.ours, "regularized", ()) or (is_loss and name in ("name", "reduction")):
+        of_base = getattr(twins.ours, "regularized", ()) or (("name", "reduction") if is_loss else AVERAGES)
+        if name in of_base:
             with pytest.raises(ArgumentError, match=rf"{name} is \[5\]"):
                 twins.made(**{name: [5]})
             continue
@@ -193,14 +198,15 @@ def test_layers_given_by_position_compute_what_keras_computes(number):
 
 REFUSED = [
     (lambda: minitl.layers.GlobalAveragePooling2D("channels_first"), r"data_format='channels_first'.*transpose"),
-    (lambda: minitl.optimizers.Adam(1e-3, 0.9, 0.999, 1e-7, True), "Adam has no argument amsgrad=True"),
+    (lambda: minitl.optimizers.Adam(1e-3, 0.9, 0.999, 1e-7, "yes"), "amsgrad is 'yes'"),
     (lambda: minitl.layers.Dropout(0.5, (2, 1, 1)), r"Dropout has no argument noise_shape=\(2, 1, 1\)"),
     (lambda: minitl.layers.Flatten("channels_first"), "Flatten has no argument data_format"),
     (lambda: minitl.layers.Dense(3, "relu", True, "zeros", "zeros", "l3"), "kernel_regularizer is 'l3'; expected 'l1'"),
     (lambda: minitl.layers.Dense(3, activity_regularizer="l2"), "activity_regularizer='l2'.*kernel_regularizer"),
     (lambda: minitl.layers.Dense(3, kernel_constraint="max_norm"), "kernel_constraint='max_norm'.*kernel_regularizer"),
     (lambda: minitl.layers.AlphaDropout(0.5, (2, 1)), r"AlphaDropout has no argument noise_shape=\(2, 1\)"),
-    (lambda: minitl.optimizers.Adam(use_ema=True), "Adam has no argument use_ema=True"),
+    (lambda: minitl.optimizers.Adam(loss_scale_factor=2.0), "Adam has no argument loss_scale_factor=2.0.*no scaling"),
+    (lambda: minitl.optimizers.Adam(use_ema=True, gradient_accumulation_steps=2), "do not go together in minitl"),
     (lambda: minitl.losses.MeanSquaredError("all"), "reduction is 'all'"),
     (lambda: minitl.metrics.BinaryAccuracy(0.7), "name is 0.7"),
     (lambda: minitl.layers.Dense(3, "relu", activation="tanh"), "Dense got activation twice"),
