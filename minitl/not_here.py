@@ -49,11 +49,6 @@ INSTEAD = {
         "datasets": "minitl.data has the bundled images; read others with NumPy.",
         "wrappers": "minitl.sklearn has the estimators.",
     },
-    "minitl.activations": dict.fromkeys(
-        "celu glu hard_shrink hard_silu hard_swish hard_tanh log_sigmoid mish soft_shrink sparse_plus sparse_sigmoid "
-        "sparsemax squareplus tanh_shrink threshold".split(),
-        OWN_LAYER,
-    ),
     "minitl.initializers": {"STFT": "minitl.data.sound has spectra: power_spectrum, and mel bands."},
     "minitl.layers": {
         "experimental": "Its layers are in minitl.layers itself: layers.Rescaling, layers.RandomFlip.",

@@ -9,6 +9,21 @@ from functools import lru_cache
 
 import numpy as np
 
+from .bent_units import (
+    hard_shrink,
+    hard_silu,
+    hard_silu_with_slope,
+    hard_tanh,
+    hard_tanh_gradient,
+    shrink_gradient,
+    soft_shrink,
+    sparse_plus,
+    sparse_plus_gradient,
+    sparse_sigmoid,
+    sparse_sigmoid_gradient,
+    sparsemax,
+    sparsemax_gradient,
+)
 from .channels import Repeated
 from .elementwise import multiply
 from .gelu import gelu, gelu_tanh, gelu_tanh_with_slope, gelu_with_slope, silu, silu_with_slope
@@ -17,18 +32,27 @@ from .parallel import example_slices, share
 from .precision import as_float, smallest_probability
 from .products import sum_dtype, sums
 from .smooth_units import (
+    celu,
     elu,
     elu_gradient,
     exponential,
     exponential_gradient,
     leaky_relu,
     leaky_relu_gradient,
+    log_sigmoid,
+    log_sigmoid_gradient,
+    mish,
+    mish_with_slope,
     selu,
     selu_gradient,
     softplus,
     softplus_gradient,
     softsign,
     softsign_gradient,
+    squareplus,
+    squareplus_gradient,
+    tanh_shrink,
+    tanh_shrink_with_slope,
 )
 
 
@@ -201,28 +225,45 @@ def slope_gradient(grad, slope):
 
 # Keras's names -> (function, gradient). Keras calls the GELU by tanh gelu(..., approximate=True).
 ACTIVATIONS = {
+    "celu": (celu, elu_gradient),  # at alpha = 1 the two are the same
     "elu": (elu, elu_gradient),
     "exponential": (exponential, exponential_gradient),
     "gelu": (gelu, slope_gradient),
     "gelu_tanh": (gelu_tanh, slope_gradient),
     "hard_sigmoid": (hard_sigmoid, hard_sigmoid_gradient),
+    "hard_shrink": (hard_shrink, shrink_gradient),
+    "hard_silu": (hard_silu, slope_gradient),
+    "hard_swish": (hard_silu, slope_gradient),
+    "hard_tanh": (hard_tanh, hard_tanh_gradient),
     "leaky_relu": (leaky_relu, leaky_relu_gradient),
     "linear": (linear, linear_gradient),
+    "log_sigmoid": (log_sigmoid, log_sigmoid_gradient),
+    "mish": (mish, slope_gradient),
     "relu": (relu, relu_gradient),
     "relu6": (relu6, relu6_gradient),
     "selu": (selu, selu_gradient),
     "sigmoid": (sigmoid, sigmoid_gradient),
     "silu": (silu, slope_gradient),
+    "soft_shrink": (soft_shrink, shrink_gradient),
     "softmax": (softmax, softmax_gradient),
     "softplus": (softplus, softplus_gradient),
     "softsign": (softsign, softsign_gradient),
+    "sparse_plus": (sparse_plus, sparse_plus_gradient),
+    "sparse_sigmoid": (sparse_sigmoid, sparse_sigmoid_gradient),
+    "sparsemax": (sparsemax, sparsemax_gradient),
+    "squareplus": (squareplus, squareplus_gradient),
     "swish": (silu, slope_gradient),
+    "tanh_shrink": (tanh_shrink, slope_gradient),
     "tanh": (tanh, tanh_gradient),
 }
 # name -> function(x, out=None, slope=None), which returns y and the slope
 WITH_SLOPE = {
     "gelu": gelu_with_slope,
     "gelu_tanh": gelu_tanh_with_slope,
+    "hard_silu": hard_silu_with_slope,
+    "hard_swish": hard_silu_with_slope,
+    "mish": mish_with_slope,
     "silu": silu_with_slope,
     "swish": silu_with_slope,
+    "tanh_shrink": tanh_shrink_with_slope,
 }

@@ -11,6 +11,8 @@ from ..kernels.smooth_units import elu, elu_gradient
 from . import masking
 from .base import Layer
 
+MIXING = "softmax", "sparsemax"  # activations that mix the channels
+
 
 def activation_name(activation):
     """Return the name of an activation that is given as a name, as a function of `minitl.activations`, or as None: no
@@ -39,7 +41,7 @@ def activated(name, x, out=None):
 
 class Activation(Layer):
     """An activation by its name: 'relu', 'relu6', 'leaky_relu', 'elu', 'selu', 'softmax', 'sigmoid', 'hard_sigmoid',
-    'tanh', 'gelu', 'silu', 'softplus', 'softsign', 'exponential' or 'linear'.
+    'tanh', 'gelu', 'silu', 'softplus', 'softsign', 'exponential', 'linear', or another one of `minitl.activations`.
 
     'swish' is Keras's other name of 'silu'. 'gelu' is the exact one; 'gelu_tanh' is Google's approximation of it
     (`kernels.gelu`).
@@ -52,7 +54,7 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activation_name(activation)
         self.activate, self.activation_gradient = activation_functions(self.activation, with_slope=True)
-        self.keeps_channels = self.is_elementwise = self.activation != "softmax"  # a softmax mixes the channels
+        self.keeps_channels = self.is_elementwise = self.activation not in MIXING
 
     def forward(self, x, training=False):
         y, kept = activated(self.activation, x)

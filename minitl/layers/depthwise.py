@@ -13,7 +13,7 @@ from ..kernels.activations import WITH_SLOPE, linear
 from ..kernels.depthwise import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
 from ..kernels.geometry import spanned
 from ..terminal import counted
-from .activations import activated, activation_functions, activation_name
+from .activations import MIXING, activated, activation_functions, activation_name
 from .base import Layer
 from .channels_first import DATA_FORMAT
 from .shared_arguments import OF_DEPTHWISE_KERNELS, OF_SEPARABLE_KERNELS
@@ -135,7 +135,7 @@ class DepthwiseConv2D(_Depthwise):
 
     @property
     def keeps_channels(self):
-        return self.depth_multiplier == 1 and self.activation != "softmax"
+        return self.depth_multiplier == 1 and self.activation not in MIXING
 
     def build(self, input_shape):
         shape = self.kernel_shape(input_shape)

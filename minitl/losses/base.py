@@ -20,6 +20,7 @@ import numpy as np
 from ..arguments import DTYPE, NotHere, OfBase, call_text, keras_arguments
 from ..configured import Configured
 from ..errors import ArgumentError, DataError
+from ..kernels import as_float
 
 REDUCTION, NAME = OfBase("sum_over_batch_size"), OfBase()  # arguments that `Loss` has for all losses
 ONLY_MEAN = NotHere("sum_over_batch_size", instead="This loss is a mean; multiply it, or use loss_weights.")
@@ -29,7 +30,12 @@ LAST_AXIS = NotHere(-1, instead="Classes are the last axis of the predictions.")
 
 
 class Loss(Configured):
-    """The base of all losses. A subclass defines `forward`, `backward` and `check_labels`.
+    """The base of all losses. A subclass defines `check_labels`, if it likes, and one of these:
+
+    call, slope          `call(y_true, y_pred)` returns the loss of each prediction (N, ...), as in Keras; and
+                         `slope(y_true, y_pred)` the derivative of each of them by the numbers of its own prediction, in
+                         the shape of y_pred. Without `slope` a loss can be computed, but no model be trained with it
+    forward, backward    as below: for losses that are not computed for each prediction by itself
 
     reduction            how the weighted losses of all predictions become one number (`reduced`)
         "sum_over_batch_size", "mean"   their sum, divided by the number of predictions: what `fit` needs
@@ -56,7 +62,8 @@ class Loss(Configured):
     divisor: Any = 1
     reduction: str | None = "sum_over_batch_size"
     name: str | None = None
-    working_state: tuple = ("count", "divisor")
+    axis = -1  # the numbers of a prediction lie along it
+    working_state: tuple = ("count", "divisor", "shape")
     remembers: tuple = ()
 
     @keras_arguments(after="reduction", dtype=DTYPE)
@@ -98,12 +105,36 @@ class Loss(Configured):
         return float(total / self.divisor)
 
     def forward(self, y_true, y_pred, sample_weight=None) -> Any:
-        """Return the mean loss of a batch, a float. It keeps the arrays that `backward` needs, and sets `count`."""
-        raise ArgumentError(f"class {type(self).__name__} has no forward(y_true, y_pred): course/add_your_own.md.")
+        """Return the mean loss of a batch, sum(w call) / M. It keeps what `backward` needs, and sets `count`."""
+        if not hasattr(type(self), "call"):
+            raise ArgumentError(f"class {type(self).__name__} has no call(y_true, y_pred): course/add_your_own.md.")
+        y_pred = as_float(y_pred)
+        self.check_labels(y_true, y_pred.shape)
+        self.shape, self.t = y_pred.shape, np.asarray(y_true, y_pred.dtype)
+        if self.t.size == y_pred.size:  # (N,) and (N, 1) are the same
+            self.t = self._rows(self.t.reshape(self.shape))
+        self.p = self._rows(y_pred)
+        losses = np.asarray(self.call(self.t, self.p))
+        if y_pred.ndim == 1 and losses.ndim == 2:
+            losses = losses[:, 0]
+        self.weight, self.count = weights_of(sample_weight, losses), losses.size
+        return self.reduced(losses * self.weight, self.weight)
 
     def backward(self) -> Any:
-        """Return dL/dy_pred of the latest `forward`."""
-        raise ArgumentError(f"class {type(self).__name__} has no backward(), the gradient: course/add_your_own.md.")
+        """Return dL/dy_pred = w slope / M of the latest `forward`."""
+        if not hasattr(type(self), "slope"):
+            raise ArgumentError(
+                f"class {type(self).__name__} has no slope(y_true, y_pred), the derivative of its call: minitl has no "
+                "tape that finds it. Write it in the shape of y_pred: course/add_your_own.md."
+            )
+        slope = self.slope(self.t, self.p)
+        weight = self.weight.reshape((*self.weight.shape, *[1] * (slope.ndim - self.weight.ndim)))
+        slope = (slope * (weight / self.divisor)).astype(self.p.dtype, copy=False)
+        return np.moveaxis(slope, -1, self.axis).reshape(self.shape)
+
+    def _rows(self, x):
+        """Return an array with the numbers of a prediction along its last axis: (N,) becomes (N, 1)."""
+        return x[:, None] if x.ndim == 1 else np.moveaxis(x, self.axis, -1)
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError if these labels do not fit outputs of this shape: (N, ..., classes); None fits any size."""
@@ -162,6 +193,19 @@ def weights(sample_weight, y_pred):
     if y_pred.ndim == 1:
         return weight
     return weight.reshape(*weight.shape, *[1] * (y_pred.ndim - weight.ndim))
+
+
+def weights_of(sample_weight, losses):
+    """Return sample weights in a shape that multiplies losses (N, ...); 1 where `sample_weight` is None. Their axes are
+    the first ones of the losses. To a single loss, of the whole batch, all shapes fit."""
+    weight = np.asarray(1 if sample_weight is None else sample_weight, losses.dtype)
+    check_weights(weight.reshape(-1), (None,))
+    if not weight.ndim or not losses.ndim:
+        return weight
+    if weight.ndim == losses.ndim + 1 and weight.shape[-1] == 1:
+        weight = weight[..., 0]
+    check_weights(weight, losses.shape)
+    return weight.reshape((*weight.shape, *[1] * (losses.ndim - weight.ndim)))
 
 
 def check_weights(weight, leading):

@@ -2,14 +2,14 @@
 quantities other than the squared one.
 
 With the loss l_m of row m, L = sum_m w_m l_m / M over M rows, so dL/dp of a row is w_m dl_m/dp / M. A subclass has
-`value`, which is l, and `slope`, which is dl/dp. C is the number of entries of a row.
+`call`, which is l, and `slope`, which is dl/dp: `Loss.forward` and `backward` do the rest. C is the number of entries
+of a row.
 """
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments
-from ..kernels import as_float
-from .base import LAST_AXIS, NAME, REDUCTION, Loss, check_one_for_each_output, predictions_in, weights
+from ..arguments import DTYPE, keras_arguments, whole_number
+from .base import NAME, REDUCTION, Loss, check_one_for_each_output
 
 SMALLEST = 1e-7  # Keras's epsilon, below which no number counts that is divided by, or whose logarithm is taken
 
@@ -17,39 +17,13 @@ SMALLEST = 1e-7  # Keras's epsilon, below which no number counts that is divided
 class _OfRows(Loss):
     """The base of the losses below."""
 
-    working_state = (*Loss.working_state, "shape")
-
     @keras_arguments(reduction=REDUCTION, name=NAME, dtype=DTYPE)
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
 
-    def value(self, t, p):
-        """Return the loss of each row (...), of labels t (..., C) and predictions p (..., C)."""
-        raise NotImplementedError
-
-    def slope(self, t, p):
-        """Return the derivative of `value` by each prediction, (..., C)."""
-        raise NotImplementedError
-
     def check_labels(self, y_true, output_shape):
         """Raise DataError unless there is one label for each output."""
         check_one_for_each_output(y_true, output_shape, self)
-
-    def forward(self, y_true, y_pred, sample_weight=None):
-        """Return sum(w value) / M."""
-        y_pred = as_float(y_pred)
-        self.check_labels(y_true, y_pred.shape)
-        self.count = predictions_in(y_pred)
-        self.shape, rows = y_pred.shape, y_pred if y_pred.ndim > 1 else y_pred[:, None]
-        self.weight = weights(sample_weight, rows)
-        self.t, self.p = np.asarray(y_true, rows.dtype).reshape(rows.shape), rows
-        weight = self.weight[..., 0]
-        return self.reduced(weight * self.value(self.t, self.p), weight)
-
-    def backward(self):
-        """Return dL/dy_pred = w slope / M."""
-        slope = self.weight * self.slope(self.t, self.p) / self.divisor
-        return slope.reshape(self.shape).astype(self.p.dtype, copy=False)
 
 
 class MeanAbsoluteError(_OfRows):
@@ -57,7 +31,7 @@ class MeanAbsoluteError(_OfRows):
 
     names = ("mean_absolute_error", "mae")
 
-    def value(self, t, p):
+    def call(self, t, p):
         return np.abs(p - t).mean(axis=-1)
 
     def slope(self, t, p):
@@ -70,7 +44,7 @@ class MeanAbsolutePercentageError(_OfRows):
 
     names = ("mean_absolute_percentage_error", "mape")
 
-    def value(self, t, p):
+    def call(self, t, p):
         return 100 * (np.abs(p - t) / np.maximum(np.abs(t), SMALLEST)).mean(axis=-1)
 
     def slope(self, t, p):
@@ -83,7 +57,7 @@ class MeanSquaredLogarithmicError(_OfRows):
 
     names = ("mean_squared_logarithmic_error", "msle")
 
-    def value(self, t, p):
+    def call(self, t, p):
         return ((np.log1p(np.maximum(p, SMALLEST)) - np.log1p(np.maximum(t, SMALLEST))) ** 2).mean(axis=-1)
 
     def slope(self, t, p):
@@ -97,7 +71,7 @@ class Poisson(_OfRows):
 
     names = ("poisson",)
 
-    def value(self, t, p):
+    def call(self, t, p):
         return (p - t * np.log(p + SMALLEST)).mean(axis=-1)
 
     def slope(self, t, p):
@@ -118,7 +92,7 @@ class Hinge(_Hinge):
 
     names = ("hinge",)
 
-    def value(self, t, p):
+    def call(self, t, p):
         return np.maximum(1 - self.sides(t) * p, 0).mean(axis=-1)
 
     def slope(self, t, p):
@@ -132,7 +106,7 @@ class SquaredHinge(_Hinge):
 
     names = ("squared_hinge",)
 
-    def value(self, t, p):
+    def call(self, t, p):
         return (np.maximum(1 - self.sides(t) * p, 0) ** 2).mean(axis=-1)
 
     def slope(self, t, p):
@@ -146,7 +120,7 @@ class CategoricalHinge(_OfRows):
 
     names = ("categorical_hinge",)
 
-    def value(self, t, p):
+    def call(self, t, p):
         return np.maximum(1 + ((1 - t) * p).max(axis=-1) - (t * p).sum(axis=-1), 0)
 
     def slope(self, t, p):
@@ -154,7 +128,7 @@ class CategoricalHinge(_OfRows):
         others = (1 - t) * p
         is_largest = others == others.max(axis=-1, keepdims=True)
         share = is_largest / is_largest.sum(axis=-1, keepdims=True)
-        return (share * (1 - t) - t) * (self.value(t, p) > 0)[..., None]
+        return (share * (1 - t) - t) * (self.call(t, p) > 0)[..., None]
 
 
 class KLDivergence(_OfRows):
@@ -163,7 +137,7 @@ class KLDivergence(_OfRows):
 
     names = ("kl_divergence", "kld", "kullback_leibler_divergence")
 
-    def value(self, t, p):
+    def call(self, t, p):
         t, p = np.clip(t, SMALLEST, 1), np.clip(p, SMALLEST, 1)
         return (t * np.log(t / p)).sum(axis=-1)
 
@@ -174,15 +148,16 @@ class KLDivergence(_OfRows):
 
 
 class CosineSimilarity(_OfRows):
-    """Minus the cosine of the angle between label and prediction: -1 for the same direction."""
+    """Minus the cosine of the angle between label and prediction along an axis: -1 for the same direction."""
 
     names = ("cosine_similarity",)
 
-    @keras_arguments(axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, **kwargs):
+    @keras_arguments(after="axis", reduction=REDUCTION, name=NAME, dtype=DTYPE)
+    def __init__(self, axis=-1, **kwargs):
         super().__init__(**kwargs)
+        self.axis = whole_number(axis, "axis", -100)
 
-    def value(self, t, p):
+    def call(self, t, p):
         return -(_unit(t) * _unit(p)).sum(axis=-1)
 
     def slope(self, t, p):

@@ -22,7 +22,7 @@ import numpy as np
 from ..arguments import DTYPE, axes, keras_arguments, number
 from ..errors import ArgumentError
 from ..kernels import as_float
-from .base import NAME, REDUCTION, Loss, check_one_for_each_output, check_weights
+from .base import NAME, REDUCTION, Loss, check_one_for_each_output, weights_of
 
 SMALLEST = 1e-7  # Keras's epsilon
 
@@ -63,20 +63,11 @@ class Tversky(Loss):
         missed, wrong = labelled - self.both, found - self.both
         self.area = self.both + self.alpha * missed + self.beta * wrong + self.p.dtype.type(self.epsilon)  # D
         losses = np.squeeze(1 - self.both / self.area, axis=self.all_axes)
-        self.weight = self.weights(sample_weight, losses.shape)
+        self.weight = weights_of(sample_weight, losses)
         self.count = None if 0 in self.all_axes else losses.size
         if not self.p.size:  # no examples cost nothing
             self.weight = self.weight * 0
         return self.reduced(losses * self.weight, self.weight)
-
-    def weights(self, sample_weight, shape):
-        """Return sample weights for regions of this shape. A batch that is one region has any."""
-        weight = np.asarray(1 if sample_weight is None else sample_weight, self.p.dtype)
-        check_weights(weight.reshape(-1), (None,))
-        if weight.ndim and shape:
-            check_weights(weight, shape)
-            weight = weight.reshape(*weight.shape, *[1] * (len(shape) - weight.ndim))
-        return weight
 
     def backward(self):
         """Return dL/dy_pred.

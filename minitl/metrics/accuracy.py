@@ -3,10 +3,10 @@
 import numpy as np
 
 from ..arguments import number, truth_value, whole_number
-from .base import Metric
+from .base import NamedMetric
 
 
-class Accuracy(Metric):
+class Accuracy(NamedMetric):
     """The share of predicted numbers that are equal to the label."""
 
     name = "accuracy"
@@ -17,7 +17,7 @@ class Accuracy(Metric):
         return y_true.reshape(y_pred.shape) == y_pred
 
 
-class CategoricalAccuracy(Metric):
+class CategoricalAccuracy(NamedMetric):
     """The share of predictions whose largest output is the labelled class, for one-hot labels."""
 
     name = "categorical_accuracy"
@@ -28,7 +28,7 @@ class CategoricalAccuracy(Metric):
         return (y_true.reshape(y_pred.shape)).argmax(axis=-1) == y_pred.argmax(axis=-1)
 
 
-class SparseCategoricalAccuracy(Metric):
+class SparseCategoricalAccuracy(NamedMetric):
     """The share of predictions whose largest output is the labelled class, for integer labels."""
 
     name = "sparse_categorical_accuracy"
@@ -40,7 +40,7 @@ class SparseCategoricalAccuracy(Metric):
         return y_true.reshape(best.shape) == best
 
 
-class BinaryAccuracy(Metric):
+class BinaryAccuracy(NamedMetric):
     """The share of outputs on the right side of `threshold`: above it for the label 1, else for the label 0. For a
     label in between, such as 0.7, no output is right."""
 
@@ -56,7 +56,7 @@ class BinaryAccuracy(Metric):
         return y_true.reshape(y_pred.shape) == (y_pred > self.threshold)
 
 
-class SparseTopKCategoricalAccuracy(Metric):
+class SparseTopKCategoricalAccuracy(NamedMetric):
     """The share of predictions with the labelled class among the k largest outputs, for integer labels.
 
     from_sorted_ids   True: predictions are no outputs, but the numbers of the classes, the best one first
@@ -78,7 +78,7 @@ class SparseTopKCategoricalAccuracy(Metric):
         return (y_pred > labelled).sum(axis=-1) < self.k
 
 
-class TopKCategoricalAccuracy(Metric):
+class TopKCategoricalAccuracy(NamedMetric):
     """The share of predictions with the labelled class among the k largest outputs, for one-hot labels."""
 
     name = "top_k_categorical_accuracy"

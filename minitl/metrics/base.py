@@ -32,7 +32,7 @@ class Metric(Configured):
     dtype = "float32"
     state: tuple = ("total", "count")  # names of what lasts from batch to batch
 
-    def __init__(self, name=None, dtype=None):
+    def __init__(self, dtype=None, name=None):
         if name is not None:
             self.name = metric_name(name)
         if dtype not in (None, self.dtype):
@@ -51,7 +51,10 @@ class Metric(Configured):
         self.total, self.count = 0.0, 0
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
-        """Return a `Variable` of this shape, which `reset_state` sets to 0: for a metric of your own."""
+        """Return a `Variable` of this shape, which `reset_state` sets to 0: for a metric of your own. Raises
+        ArgumentError if it has no `update_state`, which would change it."""
+        if type(self).update_state is Metric.update_state:
+            raise ArgumentError(f"class {type(self).__name__} has no update_state of its own that changes a weight.")
         initializer = initializers.get("zeros" if initializer is None else initializer)
         values = np.array(initializer(shape), self.dtype if dtype is None else number_type(dtype))
         return values.view(Variable)
@@ -120,6 +123,13 @@ class Metric(Configured):
     def score(self, y_true, y_pred):
         """Return a score for each prediction (N, ...): a number, or a boolean for right or wrong."""
         raise ArgumentError(f"class {type(self).__name__} has no score(y_true, y_pred), which gives a number for each.")
+
+
+class NamedMetric(Metric):
+    """The base of the metrics here. As in Keras, their arguments begin with the name, those of `Metric` with dtype."""
+
+    def __init__(self, name=None, dtype=None):
+        super().__init__(dtype, name)
 
 
 def spread(sample_weight, shape, name):

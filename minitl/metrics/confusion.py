@@ -15,10 +15,10 @@ import numpy as np
 
 from ..arguments import number, whole_number
 from ..errors import DataError
-from .base import Metric, number_type, spread
+from .base import NamedMetric, number_type, spread
 
 
-class _Counts(Metric):
+class _Counts(NamedMetric):
     """The base of the metrics below: the four counts for each of `thresholds`."""
 
     larger_is_better = True

@@ -6,10 +6,10 @@ import numpy as np
 
 from ..arguments import DTYPE, axes, keras_arguments, whole_number
 from ..errors import ArgumentError, DataError
-from .base import Metric, spread
+from .base import NamedMetric, spread
 
 
-class _OfDifferences(Metric):
+class _OfDifferences(NamedMetric):
     """The base: the mean of `error` along the last axis, then over all predictions."""
 
     larger_is_better = False
@@ -71,7 +71,7 @@ class LogCoshError(_OfDifferences):
         return size + np.log1p(np.exp(-2 * size)) - math.log(2)
 
 
-class R2Score(Metric):
+class R2Score(NamedMetric):
     """R^2, the share of the labels' variance that is predicted: 1 - sum (t - p)^2 / sum (t - mean t)^2.
 
     1 for perfect predictions; 0 for the mean of the labels as the prediction of all.
@@ -131,7 +131,7 @@ class R2Score(Metric):
         return found if self.class_aggregation is None else float(found)
 
 
-class CosineSimilarity(Metric):
+class CosineSimilarity(NamedMetric):
     """The cosine of the angle between label and prediction along an axis: 1 for the same direction."""
 
     name = "cosine_similarity"

@@ -6,10 +6,10 @@ import numpy as np
 from .. import losses
 from ..arguments import keras_arguments
 from ..losses.base import LAST_AXIS
-from .base import Metric, spread
+from .base import NamedMetric, spread
 
 
-class _OfLoss(Metric):
+class _OfLoss(NamedMetric):
     """The base: the mean of a loss over all predictions."""
 
     larger_is_better = False

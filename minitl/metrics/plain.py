@@ -4,10 +4,10 @@ import numpy as np
 
 from .. import losses
 from ..errors import ArgumentError
-from .base import Metric, spread
+from .base import NamedMetric, spread
 
 
-class Mean(Metric):
+class Mean(NamedMetric):
     """The mean of all numbers that it is given: `update(values, sample_weight=None)`."""
 
     name = "mean"
@@ -34,7 +34,7 @@ class Sum(Mean):
         return self.total
 
 
-class MeanMetricWrapper(Metric):
+class MeanMetricWrapper(NamedMetric):
     """The mean of fn(y_true, y_pred, **kwargs), which gives a number for each prediction (N, ...)."""
 
     def __init__(self, fn, name=None, dtype=None, **kwargs):

@@ -56,15 +56,16 @@ def _loss(given):
     if given is None:
         return None
     loss = losses.get(given)
-    advice = "A loss defines forward(y_true, y_pred, sample_weight=None) and backward(): course/add_your_own.md."
-    refuse_methods(loss, ("call",), advice)
+    advice = "A loss defines call(y_true, y_pred) and slope(y_true, y_pred): course/add_your_own.md."
+    if not isinstance(loss, losses.Loss):
+        refuse_methods(loss, ("call",), advice)
     if getattr(loss, "reduction", "sum") is None:
         raise ArgumentError(
             "the loss has reduction=None, so it gives a number for each prediction; training needs one: leave it out."
         )
-    for name in "forward", "backward":
-        if getattr(type(loss), name, None) is getattr(losses.Loss, name):
-            raise ArgumentError(f"class {type(loss).__name__} has no {name}(). {advice}")
+    for name, part in ("forward", "call"), ("backward", "slope"):
+        if getattr(type(loss), name, None) is getattr(losses.Loss, name) and not hasattr(type(loss), part):
+            raise ArgumentError(f"class {type(loss).__name__} has no {part}(). {advice}")
     return loss
 
 

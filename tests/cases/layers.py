@@ -254,6 +254,11 @@ def channels_last(x):
 ACTIVATIONS = ["gelu", "linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh"]
 SMOOTH_UNITS = ["elu", "exponential", "leaky_relu", "selu", "softplus", "softsign"]
 
+OTHER_UNITS = (
+    "celu hard_shrink hard_silu hard_tanh log_sigmoid mish soft_shrink sparse_plus sparse_sigmoid sparsemax squareplus "
+    "tanh_shrink"
+).split()
+
 CONVOLUTIONS = [
     LayerCase("conv-valid", lambda layers: layers.Conv2D(4, (3, 2), strides=(1, 2)),
               (2, 7, 6, 3), (2, 5, 3, 4), golden="training", torch=torch_convolution),
@@ -525,6 +530,10 @@ ACTIVATION_LAYERS = [
                 lambda layers, activation=activation: layers.Activation(activation), shape, shape,
                 distinct if "relu" in activation or activation in SMOOTH_UNITS else wide)
       for activation in (*ACTIVATIONS, "swish", *SMOOTH_UNITS) for shape in ((5, 7), (2, 3, 5, 4))),
+    *(LayerCase(f"activation-{activation}", lambda layers, activation=activation: layers.Activation(activation),
+                (5, 7), (5, 7), wide, keras=activation != "sparsemax")  # that of Keras 3.15 does not add up to 1
+      for activation in OTHER_UNITS),
+    LayerCase("dense-mish", lambda layers: layers.Dense(4, activation="mish"), (5, 7), (5, 4)),
     # Keras has no name for this GELU.
     LayerCase("activation-gelu-tanh", lambda layers: layers.Activation("gelu_tanh"), (3, 5, 7), (3, 5, 7), wide,
               keras=False, torch=lambda F, layer, x: F.gelu(x, approximate="tanh")),

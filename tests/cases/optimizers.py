@@ -83,7 +83,7 @@ OPTIMIZERS = [
     adam("adam-amsgrad", amsgrad=True),
     adam("adam-averages", use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=3),
     sgd("averages-at-the-end", use_ema=True, momentum=0.9),
-    sgd("accumulated", 0.05, gradient_accumulation_steps=3, momentum=0.5, clipnorm=0.5, weight_decay=0.05),
+    sgd("accumulated", 0.1, gradient_accumulation_steps=2, momentum=0.5, clipnorm=1.0, weight_decay=0.05),
     adam("adam-accumulated", gradient_accumulation_steps=2, amsgrad=True),
     rmsprop("rmsprop"),
     rmsprop("rmsprop-momentum-decay", rho=0.8, momentum=0.7, weight_decay=0.05),

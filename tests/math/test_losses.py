@@ -338,3 +338,65 @@ def test_generalized_crossentropy_lies_between_crossentropy_and_an_absolute_erro
         zero.forward([0], np.array([[-1.0, 2.0]]))
     with pytest.raises(ArgumentError, match="q is 1"):
         losses.CategoricalGeneralizedCrossEntropy(1)
+
+
+class Quartic(losses.Loss):
+    """A loss that is written for Keras, with its derivative."""
+
+    def call(self, y_true, y_pred):
+        return ((y_pred - y_true) ** 4).sum(axis=-1)
+
+    def slope(self, y_true, y_pred):
+        return 4 * (y_pred - y_true) ** 3
+
+
+class QuarticOfEntries(Quartic):
+    """The same with a loss for each number."""
+
+    def call(self, y_true, y_pred):
+        return (y_pred - y_true) ** 4
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 1), (4, 3), (2, 4, 3)])
+@pytest.mark.parametrize("make", [Quartic, QuarticOfEntries])
+def test_a_loss_that_is_written_for_keras(rng, make, shape):
+    """Compare with its formula, and its gradient with central differences."""
+    t, p, weight = rng.standard_normal(shape), rng.standard_normal(shape), rng.random(shape[0])
+    of_entries = make is QuarticOfEntries and len(shape) > 1
+    count = p.size if of_entries else p.size // (shape[-1] if len(shape) > 1 else 1)
+    w = weight.reshape(-1, *[1] * (len(shape) - 1))
+    criterion = make()
+    assert criterion.forward(t, p, weight) == pytest.approx((w * (p - t) ** 4).sum() / count)
+    gradient = criterion.backward()
+    assert gradient.shape == shape
+    for place in [(0,) * len(shape), tuple(size - 1 for size in shape)]:
+        step = np.zeros(shape)
+        step[place] = 1e-5
+        change = criterion.forward(t, p + step, weight) - criterion.forward(t, p - step, weight)
+        assert gradient[place] == pytest.approx(change / 2e-5, rel=1e-6)
+    assert make(reduction="sum").forward(t, p) == pytest.approx(((p - t) ** 4).sum())
+    assert make.from_config(make(name="q").get_config()).name == "q"
+
+
+def test_a_loss_without_its_slope_is_computed_and_trains_nothing():
+    class Alone(losses.Loss):
+        def call(self, y_true, y_pred):
+            return abs(y_true - y_pred).mean(axis=-1)
+
+    criterion = Alone()
+    assert criterion(np.array([1, 2]), np.array([[3.0], [2.0]])) == 1
+    with pytest.raises(ArgumentError, match="class Alone has no slope"):
+        criterion.backward()
+    model = Sequential([Dense(2, input_shape=(3,))])
+    with pytest.raises(ArgumentError, match=r"class Alone has no slope\(\)"):
+        model.compile("sgd", criterion)
+    model.compile("sgd", Quartic())
+    assert np.isfinite(model.fit(np.ones((4, 3)), np.zeros((4, 2)), verbose=0).history["loss"]).all()
+
+
+def test_the_cosine_along_another_axis(rng):
+    t, p = rng.standard_normal((2, 3, 4, 5))
+    turned, straight = losses.CosineSimilarity(axis=1), losses.CosineSimilarity()
+    assert turned.forward(t, p) == pytest.approx(straight.forward(np.moveaxis(t, 1, -1), np.moveaxis(p, 1, -1)))
+    np.testing.assert_allclose(turned.backward(), np.moveaxis(straight.backward(), -1, 1))
+    assert turned.get_config()["axis"] == 1

@@ -38,6 +38,8 @@ def test_a_metric_that_is_written_for_keras(rng):
     metric.reset_state()
     assert metric.result() == 0 and metric.seen == 0
     assert OwnMetric.from_config(metric.get_config()).get_config() == metric.get_config()
+    with pytest.raises(ArgumentError, match="class MeanIoU has no update_state of its own"):
+        metrics.MeanIoU(2).add_weight()
     metric.parts = {"a": [OwnMetric()]}
     assert len(metric.variables) == 4
 

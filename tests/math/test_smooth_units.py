@@ -6,8 +6,10 @@ import pytest
 from minitl import layers
 from minitl.errors import MinitlError
 from minitl.kernels.activations import ACTIVATIONS
+from minitl.kernels.bent_units import sparsemax, sparsemax_naive
 from minitl.kernels.smooth_units import DEFINITIONS, SELU_ALPHA, SELU_SCALE, unit_naive
 from minitl.layers import Input
+from minitl.layers.activations import activated
 from minitl.models import Model, load_model
 from minitl.testing import check_gradients
 
@@ -17,8 +19,9 @@ def test_units_are_those_of_their_definitions(name, rng):
     x = 3 * rng.standard_normal((4, 5))
     function, gradient = ACTIVATIONS[name]
     y, slope = unit_naive(name, x)
-    np.testing.assert_allclose(function(x), y, rtol=1e-12)
-    np.testing.assert_allclose(gradient(np.ones_like(x), y), slope, rtol=1e-12)
+    found, kept = activated(name, x)
+    np.testing.assert_allclose(found, y, rtol=1e-12)
+    np.testing.assert_allclose(gradient(np.ones_like(x), kept), slope, rtol=1e-11, atol=1e-14)
     out = np.empty_like(x)
     assert function(x, out=out) is out
     np.testing.assert_array_equal(out, function(x))
@@ -27,8 +30,17 @@ def test_units_are_those_of_their_definitions(name, rng):
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_units_of_large_numbers_are_finite_where_their_definition_is(name):
     x = np.array([-1e4, -90, 0, 80, 1e4 if name != "exponential" else 80], np.float32)
-    y = ACTIVATIONS[name][0](x)
-    assert np.isfinite(y).all() and np.isfinite(ACTIVATIONS[name][1](np.ones_like(y), y)).all()
+    y, kept = activated(name, x)
+    assert np.isfinite(y).all() and np.isfinite(ACTIVATIONS[name][1](np.ones_like(y), kept)).all()
+
+
+def test_sparsemax_is_nearest_and_has_zeros(rng):
+    x = rng.standard_normal((30, 5))
+    y = sparsemax(x)
+    np.testing.assert_allclose(y, [sparsemax_naive(row) for row in x], atol=1e-12)
+    assert (y == 0).any() and y.sum(axis=-1) == pytest.approx(1)
+    np.testing.assert_array_equal(sparsemax(x.T, axis=0), y.T)
+    np.testing.assert_allclose(sparsemax(np.array([[1e4, 1e4, 0]], np.float32)), [[0.5, 0.5, 0]])
 
 
 def test_signs_make_calls_of_layers(rng, tmp_path):

@@ -74,6 +74,9 @@ REQUIRED = {
 ALWAYS = {"Input": ["shape"], "InputLayer": ["shape"]}
 
 
+AVERAGES = "use_ema", "ema_momentum", "ema_overwrite_frequency", "gradient_accumulation_steps"
+
+
 class Twins:
     """A class of ours and Keras's of the same name."""
 
@@ -143,13 +146,13 @@ def test_defaults_written_out_change_nothing(twins, tmp_path, monkeypatch):
 
 @every_class
 def test_what_is_not_here_is_refused_by_its_name(twins, tmp_path, monkeypatch):
-    """What is checked in one place for all is refused in other words: the data format, regularizers, constraints, and
-    the reduction of losses."""
+    """Names of what is checked in one place for all are refused in other words: the data format, regularizers,
+    constraints, the reduction of losses, and the averages of optimizers."""
     monkeypatch.chdir(tmp_path)
     is_loss = inspect.isclass(twins.ours) and issubclass(twins.ours, minitl.losses.Loss)
     for name in twins.missing:
         is_regularized = name.replace("_constraint", "_regularizer") in getattr(twins.ours, "regularized", ())
-        is_checked = name == "data_format" or is_regularized
+        is_checked = name == "data_format" or is_regularized or name in AVERAGES
         if is_checked or (is_loss and name in ("name", "reduction")):
             with pytest.raises(ArgumentError, match=rf"{name} is \[5\]"):
                 twins.made(**{name: [5]})
@@ -197,13 +200,14 @@ def test_layers_given_by_position_compute_what_keras_computes(number):
 
 REFUSED = [
     (lambda: minitl.layers.GlobalAveragePooling2D("first"), "data_format is 'first'; expected 'channels_last' or"),
-    (lambda: minitl.optimizers.Adam(1e-3, 0.9, 0.999, 1e-7, True), "Adam has no argument amsgrad=True"),
+    (lambda: minitl.optimizers.Adam(1e-3, 0.9, 0.999, 1e-7, "yes"), "amsgrad is 'yes'"),
     (lambda: minitl.layers.Dropout(0.5, (2, 0, 1)), "a size in noise_shape is 0"),
     (lambda: minitl.layers.Dense(3, "relu", True, "zeros", "zeros", "l3"), "kernel_regularizer is 'l3'; expected 'l1'"),
     (lambda: minitl.layers.Dense(3, activity_regularizer="l2"), "activity_regularizer='l2'.*kernel_regularizer"),
     (lambda: minitl.layers.Dense(3, kernel_constraint="max"), "kernel_constraint is 'max'; expected 'max_norm'"),
     (lambda: minitl.layers.AlphaDropout(0.5, "all"), "noise_shape is 'all'; expected the sizes of the mask"),
-    (lambda: minitl.optimizers.Adam(use_ema=True), "Adam has no argument use_ema=True"),
+    (lambda: minitl.optimizers.Adam(loss_scale_factor=2.0), "Adam has no argument loss_scale_factor=2.0.*no scaling"),
+    (lambda: minitl.optimizers.Adam(use_ema=True, gradient_accumulation_steps=2), "do not go together in minitl"),
     (lambda: minitl.losses.MeanSquaredError("all"), "reduction is 'all'"),
     (lambda: minitl.metrics.BinaryAccuracy(0.7), "name is 0.7"),
     (lambda: minitl.layers.Dense(3, "relu", activation="tanh"), "Dense got activation twice"),
