@@ -62,7 +62,6 @@ class Loss(Configured):
     divisor: Any = 1
     reduction: str | None = "sum_over_batch_size"
     name: str | None = None
-    axis = -1  # the numbers of a prediction lie along it
     working_state: tuple = ("count", "divisor", "shape")
     remembers: tuple = ()
 
@@ -111,9 +110,9 @@ class Loss(Configured):
         y_pred = as_float(y_pred)
         self.check_labels(y_true, y_pred.shape)
         self.shape, self.t = y_pred.shape, np.asarray(y_true, y_pred.dtype)
+        self.p = y_pred if y_pred.ndim > 1 else y_pred[:, None]
         if self.t.size == y_pred.size:  # (N,) and (N, 1) are the same
-            self.t = self._rows(self.t.reshape(self.shape))
-        self.p = self._rows(y_pred)
+            self.t = self.t.reshape(self.p.shape)
         losses = np.asarray(self.call(self.t, self.p))
         if y_pred.ndim == 1 and losses.ndim == 2:
             losses = losses[:, 0]
@@ -130,11 +129,7 @@ class Loss(Configured):
         slope = self.slope(self.t, self.p)
         weight = self.weight.reshape((*self.weight.shape, *[1] * (slope.ndim - self.weight.ndim)))
         slope = (slope * (weight / self.divisor)).astype(self.p.dtype, copy=False)
-        return np.moveaxis(slope, -1, self.axis).reshape(self.shape)
-
-    def _rows(self, x):
-        """Return an array with the numbers of a prediction along its last axis: (N,) becomes (N, 1)."""
-        return x[:, None] if x.ndim == 1 else np.moveaxis(x, self.axis, -1)
+        return slope.reshape(self.shape)
 
     def check_labels(self, y_true, output_shape):
         """Raise DataError if these labels do not fit outputs of this shape: (N, ..., classes); None fits any size."""

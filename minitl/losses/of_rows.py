@@ -8,8 +8,8 @@ of a row.
 
 import numpy as np
 
-from ..arguments import DTYPE, keras_arguments, whole_number
-from .base import NAME, REDUCTION, Loss, check_one_for_each_output
+from ..arguments import DTYPE, keras_arguments
+from .base import LAST_AXIS, NAME, REDUCTION, Loss, check_one_for_each_output
 
 SMALLEST = 1e-7  # Keras's epsilon, below which no number counts that is divided by, or whose logarithm is taken
 
@@ -148,14 +148,13 @@ class KLDivergence(_OfRows):
 
 
 class CosineSimilarity(_OfRows):
-    """Minus the cosine of the angle between label and prediction along an axis: -1 for the same direction."""
+    """Minus the cosine of the angle between label and prediction: -1 for the same direction."""
 
     names = ("cosine_similarity",)
 
-    @keras_arguments(after="axis", reduction=REDUCTION, name=NAME, dtype=DTYPE)
-    def __init__(self, axis=-1, **kwargs):
+    @keras_arguments(axis=LAST_AXIS, reduction=REDUCTION, name=NAME, dtype=DTYPE)
+    def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.axis = whole_number(axis, "axis", -100)
 
     def call(self, t, p):
         return -(_unit(t) * _unit(p)).sum(axis=-1)

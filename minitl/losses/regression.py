@@ -86,6 +86,12 @@ class Huber(_OfDifferences):
         super().__init__(**kwargs)
         self.delta = number(delta, "delta", 1e-30, 1e30)
 
+    def get_config(self):
+        """Return the constructor's arguments for an equal loss. Keras leaves `delta` out, and so loses it; here it is
+        left out where it is the default."""
+        config = super().get_config()
+        return {name: value for name, value in config.items() if (name, value) != ("delta", 1.0)}
+
     def cost(self, difference):
         """Return `huber` of each difference."""
         return huber(difference, self.delta)

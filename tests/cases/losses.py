@@ -266,7 +266,6 @@ LOSSES = [
              (3, 4, 5), classes_and_one_ignored, probabilities),
     LossCase("sparse-ignored-logits-maps", lambda losses: losses.SparseCategoricalCrossentropy(True, 255),
              (2, 3, 4, 5), classes_and_one_ignored, numbers),
-    LossCase("cosine-similarity-axis", lambda losses: losses.CosineSimilarity(axis=1), (2, 3, 4, 5), numbers, numbers),
     LossCase("huber-small-delta", lambda losses: losses.Huber(0.3), (7, 5), numbers, numbers),
     LossCase("dice-one-region", lambda losses: losses.Dice(), (2, 3, 4, 5), yes_or_no, yes_or_no_probabilities,
              between_examples=True),

@@ -392,11 +392,3 @@ def test_a_loss_without_its_slope_is_computed_and_trains_nothing():
         model.compile("sgd", criterion)
     model.compile("sgd", Quartic())
     assert np.isfinite(model.fit(np.ones((4, 3)), np.zeros((4, 2)), verbose=0).history["loss"]).all()
-
-
-def test_the_cosine_along_another_axis(rng):
-    t, p = rng.standard_normal((2, 3, 4, 5))
-    turned, straight = losses.CosineSimilarity(axis=1), losses.CosineSimilarity()
-    assert turned.forward(t, p) == pytest.approx(straight.forward(np.moveaxis(t, 1, -1), np.moveaxis(p, 1, -1)))
-    np.testing.assert_allclose(turned.backward(), np.moveaxis(straight.backward(), -1, 1))
-    assert turned.get_config()["axis"] == 1

@@ -89,9 +89,6 @@ DECISIONS = {
     "losses/loss_test.py::LossTest.test_get_method": "losses.get gives an object of the class, with backward",
     "losses/loss_test.py::LossTest.test_pickle": "as before",
     "losses/loss_test.py::LossTest.test_reduction": "a loss of float64 arrays is computed in float64",
-    "losses/losses_test.py::CosineSimilarityTest.test_config": "the configuration has axis, which would be lost "
-    "without it",
-    "losses/losses_test.py::HuberLossTest.test_config": "as before: delta",
     "metrics/iou_metrics_test.py::MeanIoUTest.test_user_warning_float_weight": "weights count as they are; Keras warns "
     "that it rounds them down",
     "models/functional_test.py::FunctionalTest.test_list_input_with_dict_build": "arrays in a list are taken in the "
