@@ -7,7 +7,8 @@ This is the reading order. Each package imports only from those before it:
     weights, data, features, export, training, models, transfer, applications, recipes     transfer learning with it
     sklearn                                                                                doors to other tools
     course                                                                                 the course
-    cli, activations, utils, preprocessing, callbacks, saving     the command line; names under Keras's import paths
+    cli                                                                                    the command line
+    activations, utils, preprocessing, callbacks, saving, config, backend                  Keras's import paths
 
 Start reading at `minitl.graph.graph`: `forward` runs examples through the layers, and `backward` takes the gradient
 back. Then read any layer, best `minitl.layers.dense` first.
@@ -19,7 +20,9 @@ from . import starting as starting  # first: it says that the others take long
 from . import (
     activations,
     applications,
+    backend,
     callbacks,
+    config,
     constraints,
     data,
     errors,
@@ -53,7 +56,9 @@ __all__ = [
     "Sequential",
     "activations",
     "applications",
+    "backend",
     "callbacks",
+    "config",
     "constraints",
     "data",
     "errors",

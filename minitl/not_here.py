@@ -30,8 +30,6 @@ INSTEAD = {
         "RematScope": "An activation is dropped as soon as no gradient needs it; none is computed twice: leave it out.",
         "ops": f"On arrays use NumPy and minitl.kernels.activations (softmax). In a model: {OWN_LAYER}",
         "random": "On arrays use numpy.random. utils.set_random_seed seeds minitl.",
-        "backend": "There is one engine, NumPy. A learning rate is set by optimizer.learning_rate = 0.01; "
-        "utils.set_random_seed seeds; clear_session is not needed.",
         **{
             name: f"It is minitl.{package}.{name}."
             for name, package in {
@@ -44,10 +42,31 @@ INSTEAD = {
             }.items()
         },
         "visualization": "model.summary() prints the graph; export writes ONNX.",
-        "config": FLOAT32,
         "export": "Use model.export(path): .onnx, .safetensors or .pt.",
         "datasets": "minitl.data has the bundled images; read others with NumPy.",
         "wrappers": "minitl.sklearn has the estimators.",
+    },
+    "minitl.backend": {
+        "set_keras_mask": "A mask is given by name: layer(x, mask=mask).",
+        **dict.fromkeys(
+            ("set_value", "get_value"),
+            "A learning rate is set by optimizer.learning_rate = 0.01; "
+            "get_weights() and set_weights(...) of a layer read and set its parameters.",
+        ),
+        **dict.fromkeys(
+            ("set_learning_phase", "learning_phase"),
+            "Layers know the mode by training=, as in base(x, training=False); fit and predict choose it themselves.",
+        ),
+        **dict.fromkeys(("get_session", "set_session", "gradients", "function"), OWN_LOOP),
+        **dict.fromkeys(
+            ("mean", "sum", "square", "sqrt", "log", "exp", "abs", "maximum", "clip", "dot", "softmax"),
+            f"On arrays use NumPy. In a model: {OWN_LAYER}",
+        ),
+    },
+    "minitl.config": {
+        **dict.fromkeys(("set_dtype_policy", "dtype_policy"), FLOAT32),
+        **dict.fromkeys(("set_max_epochs", "set_max_steps_per_epoch"), "Use fit(epochs=..., steps_per_epoch=...)."),
+        "backend": "There is one engine, NumPy.",
     },
     "minitl.initializers": {"STFT": "minitl.data.sound has spectra: power_spectrum, and mel bands."},
     "minitl.layers": {
@@ -116,7 +135,7 @@ ATTRIBUTES = {
     **dict.fromkeys(("add_loss", "add_metric", "activity_regularizer", "clear_losses"), PENALTY),
     **dict.fromkeys(("call", "stateless_call", "symbolic_call", "compute_output_spec", "input_spec"), OWN_PARTS),
     **dict.fromkeys(("call_has_mask_arg",), MASKS),
-    **dict.fromkeys(("path", "assign", "get_state_tree", "set_state_tree"), PLAIN_ARRAYS),
+    **dict.fromkeys(("add_variable", "path", "assign", "get_state_tree", "set_state_tree"), PLAIN_ARRAYS),
     **dict.fromkeys(("save_own_variables", "load_own_variables", "get_build_config", "build_from_config"), OWN_PARTS),
     **dict.fromkeys(("metrics", "metrics_variables"), "Metrics are given to compile(metrics=[...])."),
     "add_weight": "A Model has layers, and these have parameters.",

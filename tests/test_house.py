@@ -21,7 +21,7 @@ PACKAGES = """
     weights data features export training models transfer applications recipes
     sklearn serve cluster
     course
-    cli utils activations preprocessing callbacks saving
+    cli utils activations preprocessing callbacks saving config backend
 """.split()
 MOST_LINES = 350
 MOST_LINES_OF_A_COMMAND = 90  # on average: a command parses, calls one function and prints

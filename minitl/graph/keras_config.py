@@ -65,7 +65,7 @@ def _config_of(graph):
             tensors = [_tensor(tensor, places[tensor]) for tensor in call.by_position]
             named = {} if layer.mask_of_each else dict(zip(call.names, call.inputs[len(tensors) :]))
             by_name = {name: _tensor(tensor, places[tensor]) for name, tensor in named.items() if tensor in places}
-            mode = {"training": call.training} if layer.has_mode and call.training is not None else {}
+            mode = {"training": int(call.training)} if layer.has_mode and call.training is not None else {}
             entry["inbound_nodes"].append({"args": layer.keras_call(tensors), "kwargs": by_name | call.options | mode})
     config = {
         "name": graph.name,

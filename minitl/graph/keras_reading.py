@@ -28,6 +28,13 @@ NUMPY = "keras.src.ops.numpy"  # the module of Keras's operations on arrays, suc
 OTHER_FORMS = {"batch_input_shape", "batch_shape", "inbound_nodes", "module", "registered_name", "input_dtype"}
 UNUSED = {"implementation", "time_major", "input_length", "input_dim", "quantization_config", "shared_object_id"}
 USUAL = [("data_format", "channels_last"), ("value_range", [0, 255])]  # what minitl's layers have in any case
+# Keras writes training=True or False for every call of these layers: where the program gave none, the default of
+# `call`. So the default says nothing, and the mode is that of the model. `keras_config` writes 1 and 0 for a fixed one.
+OFTEN_FALSE = "AlphaDropout Dropout GRU GaussianDropout GaussianNoise LSTM SimpleRNN SpatialDropout1D SpatialDropout2D"
+OFTEN_TRUE = (
+    "CenterCrop RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom"
+)
+DEFAULT_MODES = {**dict.fromkeys(OFTEN_FALSE.split(), False), **dict.fromkeys([*OFTEN_TRUE.split(), "Resizing"], True)}
 MOST_LAYERS, DEEPEST = 10_000, 20
 
 
@@ -129,6 +136,8 @@ class _Reader:
         else:
             layer, tensors = self.layer(entry), _flat(arguments)
             by_name = {name: value for name, value in by_name.items() if value is not None}
+            if by_name.get("training") is DEFAULT_MODES.get(entry["class_name"], ...):
+                del by_name["training"]
             outputs = layer(tensors if layer.merges or len(tensors) > 1 else tensors[0], **by_name)
         found = list(outputs.values()) if isinstance(outputs, dict) else outputs
         return list(found) if isinstance(found, (list, tuple)) else [found]

@@ -70,7 +70,7 @@ class ReversibleEmbedding(Embedding):
             )
 
     def compute_output_mask(self, tensors, mask):
-        return super().compute_output_mask(tensors, mask) if len(tensors[0].shape) == 2 else mask
+        return super().compute_output_mask(tensors, mask) if len(tensors[0].shape) <= 2 else mask
 
     def flops(self, input_shape):
         """Return 2 * V*D for each time step if the input are vectors; a look-up is no product."""

@@ -1,5 +1,6 @@
 """Loading a model from a file that `model.save` wrote, here or in Keras, and from JSON text."""
 
+import copy
 import json
 
 from .. import initializers
@@ -88,16 +89,26 @@ def model_of_keras(data, custom_objects=None):
     recursive=NotHere(False, (True,)),
 )
 def clone_model(model: Model, input_tensors=None, clone_function=None) -> Model:
-    """Return a model of the same architecture with layers of its own and new weights.
+    """Return a model of the same architecture with layers of its own and new weights, compiled in the same way.
 
     input_tensors    symbolic tensors to begin with, in the form of `model.input`; None: new Inputs
     clone_function   a function of a layer that returns the layer for the clone; None: one with the same arguments
     """
+    clone = _clone(model, input_tensors, clone_function or _equal)
+    compiled = model.compiled_with if model.compiled else (model.waiting_to_compile or ())[1:]  # without the optimizer
+    if compiled and model.optimizer is not None:
+        optimizer = type(model.optimizer)(**model.optimizer.get_config())
+        clone.compile(optimizer, *copy.deepcopy(compiled))
+    return clone
+
+
+def _clone(model, input_tensors, cloned):
+    """Return a clone that is not compiled. `cloned` gives the layer of the clone for a layer."""
     made = {}
 
     def of_clone(layer):
         if layer not in made:
-            made[layer] = (clone_function or _equal)(layer)
+            made[layer] = cloned(layer)
         return made[layer]
 
     if isinstance(model, Sequential) and not model.built and input_tensors is None:  # it waits for a shape

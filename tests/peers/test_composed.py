@@ -85,6 +85,15 @@ def test_the_gradient_of_a_fixed_mode_is_that_of_keras():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+def test_the_default_mode_in_a_file_of_keras_fixes_nothing():
+    """Keras writes training=False for each Dropout and training=True for each RandomFlip that was called without it."""
+    x = keras.layers.Input((4, 4, 2))
+    model = keras.Model(x, keras.layers.Dropout(0.9)(keras.layers.RandomFlip(seed=1)(x)))
+    ours, images = minitl.models.model_from_json(model.to_json()), np.arange(64, dtype=np.float32).reshape(2, 4, 4, 2)
+    np.testing.assert_array_equal(ours.predict(images, verbose=0), images)
+    assert np.count_nonzero(ours.forward(images, training=True)) < 32
+
+
 def test_a_file_of_keras_keeps_a_fixed_mode(tmp_path):
     inner = keras.layers.Input((5,))
     base = keras.Model(inner, keras.layers.Dropout(0.9)(keras.layers.BatchNormalization()(inner)))

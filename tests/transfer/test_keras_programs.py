@@ -661,7 +661,8 @@ def test_the_folder_of_a_table_is_not_made(tmp_path):
 
 NAMES_NOT_HERE = [
     (lambda: minitl.ops, "On arrays use NumPy"),
-    (lambda: minitl.backend, "optimizer.learning_rate = 0.01"),
+    (lambda: minitl.backend.set_value, "optimizer.learning_rate = 0.01"),
+    (lambda: minitl.config.set_dtype_policy, "computes in float32"),
     (lambda: minitl.Loss, "It is minitl.losses.Loss"),
     (lambda: small().trainable_variables, "trainable_weights has the arrays"),
 ]
@@ -671,6 +672,20 @@ NAMES_NOT_HERE = [
 def test_a_name_that_is_not_here_says_what_to_write(use, advice):
     with pytest.raises((AttributeError, NotHereError), match=advice):
         use()
+
+
+def test_settings_can_be_asked_for_and_set_to_what_they_are():
+    K, config = minitl.backend, minitl.config
+    assert (K.image_data_format(), K.floatx(), K.epsilon()) == ("channels_last", "float32", 1e-7)
+    K.set_image_data_format(K.image_data_format())
+    config.set_floatx(config.floatx())
+    config.set_epsilon(config.epsilon())
+    K.clear_session()
+    for use in lambda: K.set_image_data_format("channels_first"), lambda: K.set_floatx("float16"):
+        with pytest.raises(ArgumentError, match="here: 'channels_last'|computes in float32"):
+            use()
+    with pytest.raises(ArgumentError, match="epsilon is 0.1; it is 1e-07 here"):
+        config.set_epsilon(0.1)
 
 
 def test_preprocessing_is_there_without_an_import_of_its_own():

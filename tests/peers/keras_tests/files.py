@@ -98,7 +98,6 @@ DECISIONS = {
     "models/model_test.py::ModelTest.test_functional_struct_outputs_namedtuple_struct_losses": "as before",
     "models/model_test.py::ModelTest.test_reviving_functional_from_config_custom_model": "from_config gives a Model, "
     "without the attributes of a class of your own",
-    "models/cloning_test.py::CloneModelTest.test_compiled_model_cloning": "a clone is not compiled",
     "optimizers/optimizer_test.py::OptimizerTest.test_empty_gradients": "a step that moves nothing is a warning",
     "trainers/trainer_test.py::TestTrainer.test_predict_dropout": "a mode that a call fixes holds in predict as well, "
     "as Keras's guide to transfer learning says; Keras's predict overrules it",

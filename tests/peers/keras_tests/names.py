@@ -114,7 +114,7 @@ class Arithmetic:
         found = getattr(self._module, name)
         if self._module.__name__.endswith(".config") and name.startswith(("set_", "enable_", "disable_")):
             is_of_gpus = name.endswith("_flash_attention")
-            return (lambda: None) if is_of_gpus else absent("config")
+            return (lambda: None) if is_of_gpus else absent(name, minitl.config)
         if isinstance(found, types.ModuleType):
             return Arithmetic(found)
         if isinstance(found, type) and (hasattr(keras, name) or hasattr(keras.random, name)):
@@ -243,9 +243,9 @@ def _packages():
         KerasTensor=keras_tensor,
         set_floatx=_only_float32,
         is_tensor=lambda x: isinstance(x, np.ndarray),
-        set_image_data_format=absent("config"),
+        set_image_data_format=minitl.config.set_image_data_format,
         get_keras_mask=lambda x: getattr(x, "mask", None),
-        set_keras_mask=absent("backend"),
+        set_keras_mask=absent("set_keras_mask", minitl.backend),
     )
     helpers = importlib.import_module("keras.src.testing.test_utils")
     found["testing"] = types.SimpleNamespace(**{**vars(helpers), **vars(case)}, test_utils=helpers, test_case=case)
