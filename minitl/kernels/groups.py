@@ -24,15 +24,14 @@ from .activations import linear
 from .convolution import conv2d, conv2d_input_gradient, conv2d_kernel_gradient, conv2d_naive
 from .dilation import conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
 
-PLAIN = conv2d, conv2d_input_gradient, conv2d_kernel_gradient
-DILATED = conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
-
 
 def convolution(is_dilated=False, groups=1):
     """Return the functions (convolution, gradient of x, gradient of the kernel) for these arguments of a layer. All of
     them have the arguments of `conv2d`, `conv2d_input_gradient` and `conv2d_kernel_gradient`; with `is_dilated`, the
     dilation stands in the place of the strides."""
-    found = DILATED if is_dilated else PLAIN
+    plain = conv2d, conv2d_input_gradient, conv2d_kernel_gradient
+    dilated = conv2d_dilated, conv2d_dilated_input_gradient, conv2d_dilated_kernel_gradient
+    found = dilated if is_dilated else plain
     return found if groups == 1 else (_with_bias(found[0], groups), *(in_groups(each, groups) for each in found[1:]))
 
 

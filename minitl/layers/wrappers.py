@@ -8,6 +8,7 @@ layers within: no array is copied.
 
 from ..errors import ArgumentError, ShapeError
 from .base import Layer
+from .channels_first import ChannelsFirst
 
 
 class Wrapper(Layer):
@@ -199,8 +200,9 @@ def layer_of(layer, argument):
 
 def _subclasses(cls):
     """Return {name: class} of all layers that have been written, also outside of minitl. Of two with the same name it
-    is the one that was there first."""
+    is the one that was there first. The subclasses of `ChannelsFirst` are left out: they have the names of others."""
     found = {}
     for each in cls.__subclasses__():
-        found = {**_subclasses(each), each.__name__: each, **found}
+        if each is not ChannelsFirst:
+            found = {**_subclasses(each), each.__name__: each, **found}
     return found

@@ -12,7 +12,7 @@ from minitl import cli, kernels
 from minitl.course import explain
 from minitl.course.explain import recording, small_network
 from minitl.errors import MismatchError
-from minitl.kernels import im2col, pooling
+from minitl.kernels import groups, im2col, pooling
 from minitl.layers import Conv2D, Dense, MaxPooling2D, ReLU, activations, convolutional, dense
 from minitl.losses import SparseCategoricalCrossentropy
 from minitl.optimizers import SGD
@@ -74,8 +74,8 @@ def wrong(function):
 
 
 WRONG = [
-    (convolutional, "conv2d"),
-    (convolutional, "conv2d_kernel_gradient"),
+    (groups, "conv2d"),
+    (groups, "conv2d_kernel_gradient"),
     (convolutional, "channel_sums"),
     (dense, "matmul"),
     (kernels, "max_pool_gradient"),

@@ -7,7 +7,7 @@ import pytest
 
 from minitl import layers, transfer
 from minitl.errors import ArgumentError, MinitlError, ShapeError
-from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
+from minitl.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D, TimeDistributed
 from minitl.layers.channels_first import ChannelsFirst
 from minitl.models import Model, load_model
 from minitl.testing import check_gradients
@@ -146,3 +146,10 @@ def test_rooms_that_know_images_with_the_channels_last_refuse_such_a_model(tmp_p
         transfer.adapt_input(model, (8, 8, 3))
     with pytest.raises(MinitlError, match="unclear order"):
         model.export(tmp_path / "model.safetensors")
+
+
+def test_such_a_layer_does_not_take_the_place_of_its_class():
+    """A wrapper finds the layer within by its name, which a layer with the channels first has, too."""
+    MaxPooling2D(2, data_format="channels_first")
+    steps = TimeDistributed.from_config(TimeDistributed(MaxPooling2D(2)).get_config())
+    assert steps.compute_output_shape((1, 3, 4, 4, 2)) == (1, 3, 2, 2, 2)

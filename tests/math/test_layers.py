@@ -361,7 +361,6 @@ def test_frozen_layers_pass_gradients_on_and_keep_little(rng):
 MISUSES = [
     (lambda: Dense(3)("text"), DataError, "expected the output of a layer, or an array of numbers"),
     (lambda: Add()([Input((2,)), np.zeros((1, 2))]), GraphError, "arrays alone, or outputs of layers alone"),
-    (lambda: Embedding(4, 2, mask_zero=True)(np.ones((1, 2), int)), GraphError, "an array cannot carry"),
     (lambda: Dense(3)(np.zeros((1, 2)), mask=np.ones((1, 2))), GraphError, "was called with mask; it takes training"),
     (lambda: Dense(3)([Input((2,)), Input((2,))]), GraphError, "it takes one"),
     (lambda: Dense(3).backward(np.zeros((1, 3))), GraphError, "Run forward first"),
@@ -374,7 +373,7 @@ MISUSES = [
     (lambda: Conv2D(3, 3)(Input((2, 2, 1))), ShapeError, "does not fit into 2 pixels"),
     (lambda: Conv2D(3, 3).forward(np.zeros((5, 5, 3))), ShapeError, r"'conv2d' expected .*\(N, H, W, C\)"),
     (lambda: MaxPooling2D()(Input((4,))), ShapeError, "max_pooling2d"),
-    (lambda: Activation("no_such_activation"), ArgumentError, "'no_such_activation'; expected one of .*linear, relu"),
+    (lambda: Activation("no_such_activation"), ArgumentError, "'no_such_activation'; expected one of .*linear, .*relu"),
     (lambda: Add()([Input((2, 2, 3)), Input((2, 2, 4))]), ShapeError, "one shape"),
     (lambda: Concatenate()([Input((2, 2, 3)), Input((2, 3, 3))]), ShapeError, "differ only along axis -1"),
     (

@@ -315,8 +315,8 @@ def test_what_keras_programs_say():
     assert base.get_layer(index=0).name == "conv" and base.layers[0].output is not None
     assert len(base.weights) == 6 and base.trainable_weights == []
     assert Dense(2, kernel_regularizer=None, dtype="float32").units == 2
-    with pytest.raises(ArgumentError, match=r"Conv2D has no argument groups=2 in minitl"):
-        Conv2D(2, 3, groups=2)
+    with pytest.raises(ArgumentError, match="groups is 3, and filters is 4; expected a multiple"):
+        Conv2D(4, 3, groups=3)
     cut = Model(base.input, base.get_layer("conv").output)
     assert cut.output_shape == (None, 6, 6, 2), "layer.output is still the first one, in this model's graph"
 
