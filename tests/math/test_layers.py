@@ -26,7 +26,6 @@ from minitl.layers import (
     Cropping2D,
     Dense,
     Dropout,
-    Embedding,
     Flatten,
     GlobalAveragePooling2D,
     Input,
