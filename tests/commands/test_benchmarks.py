@@ -123,6 +123,7 @@ def test_the_limit_is_the_products_at_the_speed_of_the_same_run():
     assert "Limit of the products: 100.0 ms; minitl takes 1.5 times as long." in report.printed(group)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", plan.OTHERS)
 def test_layers_are_measured_as_they_run_in_the_network(network):
     options = {"batch": 1, "size": 75, "network": network}

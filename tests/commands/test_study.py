@@ -277,6 +277,7 @@ def tiny(monkeypatch, image_set):
     monkeypatch.setattr(whole, "QUICK", whole.Extent(seeds=2, epochs=1, cuts=(1, 3, 6)))
 
 
+@pytest.mark.slow
 def test_the_command(tiny, capsys, tmp_path):
     assert cli.main(["study", "transfer", "--quick", "--json", str(tmp_path / "r.json")]) == 0
     lines, results = capsys.readouterr().out.splitlines(), json.loads((tmp_path / "r.json").read_text())

@@ -239,6 +239,7 @@ def test_where_nothing_may_be_seen_the_attention_gives_0(rng):
     assert report.worst <= 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keywords", [
     {},
     {"use_causal_mask": True},

@@ -30,6 +30,7 @@ def test_the_answer_and_the_engine_are_right(exercise):
     assert exercise.by_engine is not exercise.answer, "the answer would be compared with itself"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "exercise, wrong_answer", WRONG, ids=[f"{exercise.name}-{each.__name__}" for exercise, each in WRONG]
 )
@@ -51,6 +52,7 @@ def test_any_two_wrong_answers_are_told_apart(exercise):
             assert not all(are_right(a.arrays, b.arrays) and a.finding == b.finding for a, b in zip(first, second))
 
 
+@pytest.mark.slow
 @EACH
 @pytest.mark.parametrize("kind", ["zeros", "nothing", "an empty list", "the first argument", "random numbers"])
 def test_what_is_no_answer_fails(exercise, kind):

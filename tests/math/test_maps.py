@@ -54,6 +54,7 @@ def assert_close(found, expected, tolerance=1e-13):
 DILATIONS = list(itertools.product([(7, 13), (8, 14)], [(3, 3), (2, 4)], [(1, 1), (2, 2), (3, 2), (1, 4)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["valid", "same", ((1, 2), (6, 4))], ids=str)
 @pytest.mark.parametrize("image, window, rate", DILATIONS, ids=str)
 def test_dilated_convolution_equals_its_twin(rng, image, window, rate, padding):

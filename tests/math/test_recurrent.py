@@ -224,6 +224,7 @@ def test_an_encoder_hands_its_states_to_a_decoder(rng, tmp_path):
 # ---- both directions, and a layer on each step ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
 @pytest.mark.parametrize("sequences, states", list(itertools.product([True, False], repeat=2)))
 def test_bidirectional_is_two_layers(rng, mode, sequences, states):

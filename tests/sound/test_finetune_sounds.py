@@ -192,6 +192,7 @@ def test_settings_without_effect_or_sense_are_refused(recordings, changes, messa
         finetune_sounds(recordings, SoundSettings(pattern=PATTERN, base="spectrogram"), verbose=0, **changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, seconds", [("speech", 1.5), ("speaker", 1.6), ("speaker", 4.0), ("spectrogram", None)])
 def test_each_base_hears_recordings_of_any_length(name, seconds):
     """Every recording has the same shape, longer ones lose both ends, and the network gives one vector."""

@@ -78,6 +78,7 @@ def test_the_pooler_and_all_gradients_are_pytorchs(golden):
     assert compared == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [
     {"types": True},
     *(pytest.param(each, marks=pytest.mark.slow) for each in ({}, {"pooling": "cls"}, {"dropout": 0.2},

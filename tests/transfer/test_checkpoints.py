@@ -348,6 +348,7 @@ def test_a_training_with_any_loss_goes_on(tmp_path, case):
     assert history == whole[0] and all(np.array_equal(a, b) for a, b in zip(weights, whole[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [14, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
 def test_a_training_with_any_optimizer_goes_on(tmp_path, case, stop):
