@@ -207,7 +207,6 @@ def draw_boxes(folder, image):
         (folder / "Annotations" / f"{number}.xml").write_text(text)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("block", marked(PROGRAMS, lambda block: block.text))
 def test_a_program_runs_and_prints_what_stands_below_it(block, folders, request):
     for package in block.packages:
