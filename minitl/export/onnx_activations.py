@@ -12,8 +12,9 @@ from ..errors import ArgumentError
 from .onnx_nodes import Value, refused
 
 OPERATIONS = {
-    "elu": "Elu", "exponential": "Exp", "relu": "Relu", "selu": "Selu", "sigmoid": "Sigmoid", "softplus": "Softplus",
-    "softsign": "Softsign", "tanh": "Tanh",
+    "celu": "Celu", "elu": "Elu", "exponential": "Exp", "hard_silu": "HardSwish", "hard_swish": "HardSwish",
+    "relu": "Relu", "selu": "Selu", "sigmoid": "Sigmoid", "softplus": "Softplus", "softsign": "Softsign",
+    "tanh": "Tanh",
 }  # fmt: skip
 
 
@@ -30,6 +31,53 @@ def leaky_relu(nodes, name):
 def hard_sigmoid(nodes, name):
     """Write x / 6 + 1/2, cut off below 0 and above 1."""
     return nodes.add("HardSigmoid", name, alpha=1 / 6, beta=0.5)
+
+
+def hard_tanh(nodes, name):
+    """Write x, cut off at -1 and 1."""
+    return nodes.add("Clip", name, np.float32(-1), np.float32(1))
+
+
+def hard_shrink(nodes, name):
+    """Write x where it is further than 1/2 from 0, else 0."""
+    return nodes.add("Shrink", name, lambd=0.5, bias=0.0)
+
+
+def soft_shrink(nodes, name):
+    """Write x, moved towards 0 by 1/2."""
+    return nodes.add("Shrink", name, lambd=0.5, bias=0.5)
+
+
+def tanh_shrink(nodes, name):
+    """Write x - tanh(x)."""
+    return nodes.add("Sub", name, nodes.add("Tanh", name))
+
+
+def sparse_sigmoid(nodes, name):
+    """Write (x + 1) / 2, cut off below 0 and above 1."""
+    return nodes.add("HardSigmoid", name, alpha=0.5, beta=0.5)
+
+
+def sparse_plus(nodes, name):
+    """Write (x + 1)^2 / 4 with x + 1 cut off at 0 and 2, and x - 1 where it is positive added to it."""
+    part = nodes.add("Mul", sparse_sigmoid(nodes, name), sparse_sigmoid(nodes, name))
+    return nodes.add("Add", part, nodes.add("Relu", nodes.add("Sub", name, np.float32(1))))
+
+
+def squareplus(nodes, name):
+    """Write (x + sqrt(x^2 + 4)) / 2."""
+    root = nodes.add("Sqrt", nodes.add("Add", nodes.add("Mul", name, name), np.float32(4)))
+    return nodes.add("Mul", nodes.add("Add", name, root), np.float32(0.5))
+
+
+def log_sigmoid(nodes, name):
+    """Write -softplus(-x)."""
+    return nodes.add("Neg", nodes.add("Softplus", nodes.add("Neg", name)))
+
+
+def mish(nodes, name):
+    """Write x * tanh(softplus(x))."""
+    return nodes.add("Mul", name, nodes.add("Tanh", nodes.add("Softplus", name)))
 
 
 def silu(nodes, name):
@@ -55,8 +103,10 @@ def _gated(nodes, name, shape):
 
 
 FORMULAS = {
-    "gelu": gelu, "gelu_tanh": gelu_tanh, "hard_sigmoid": hard_sigmoid, "leaky_relu": leaky_relu, "relu6": relu6,
-    "silu": silu, "swish": silu,
+    "gelu": gelu, "gelu_tanh": gelu_tanh, "hard_shrink": hard_shrink, "hard_sigmoid": hard_sigmoid,
+    "hard_tanh": hard_tanh, "leaky_relu": leaky_relu, "log_sigmoid": log_sigmoid, "mish": mish, "relu6": relu6,
+    "silu": silu, "soft_shrink": soft_shrink, "sparse_plus": sparse_plus, "sparse_sigmoid": sparse_sigmoid,
+    "squareplus": squareplus, "swish": silu, "tanh_shrink": tanh_shrink,
 }  # fmt: skip
 
 
