@@ -160,14 +160,14 @@ class Optimizer(Configured):
                 "which sets the rate of every step. Set another schedule, or make the optimizer with a number."
             )
         self._schedule = value if callable(value) else None
+        self._takes_step = callable(value) and bool(inspect.signature(value).parameters)
         self._learning_rate = self.learning_rate if callable(value) else rate(value)
 
     lr = learning_rate
 
     def _scheduled(self, step):
         """Return the schedule's learning rate after `step` steps."""
-        takes_step = bool(inspect.signature(self._schedule).parameters)
-        return rate(float(self._schedule(step) if takes_step else self._schedule()))
+        return rate(float(self._schedule(step) if self._takes_step else self._schedule()))
 
     def step(self, model) -> None:
         """Move every trainable parameter of `model`, in place, by the gradients of its latest backward."""
