@@ -173,6 +173,11 @@ def _with_channels(layer, input_shape):
         if name in layer.input_axes:
             axis = layer.input_axes[name]
             old, seen = weight.shape[axis], getattr(new, name).shape[axis]  # by one filter, if there are groups
+            if seen > old and getattr(layer, "groups", 1) > 1:  # old channels would be in the groups of other filters
+                raise ShapeError(
+                    f"layer '{layer.name}' has {layer.groups} groups, and with {channels} channels its filters would "
+                    "see other channels than before. Give it as many channels as it had, or fewer."
+                )
             rule = "the sum over" if seen == 1 else "the mean of" if seen < old else "zeros behind"
             how[name] = f"{rule} the {old} channels"
             weight = adapt_channels(weight, seen, axis)

@@ -82,6 +82,7 @@ def sparsemax(x, out=None, axis=-1):
     which the sum is below 1 where k is above 1. This one is the paper's.)
     """
     x = np.moveaxis(as_float(x), axis, -1)
+    x = x - x.max(axis=-1, keepdims=True)  # y stays the same, and 1 + k x_k does not round to k x_k
     falling = -np.sort(-x, axis=-1)
     sums, k = np.cumsum(falling, axis=-1), np.arange(1, x.shape[-1] + 1)
     count = (1 + k * falling > sums).sum(axis=-1, keepdims=True)

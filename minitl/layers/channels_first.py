@@ -23,6 +23,7 @@ import numpy as np
 
 from ..arguments import NotHere
 from ..errors import ArgumentError, ShapeError
+from .activations import MIXING
 from .base import Layer
 
 
@@ -34,8 +35,16 @@ class DataFormat(NotHere):
         name = value.lower() if isinstance(value, str) else value
         if name not in (None, "channels_last", "channels_first"):
             raise ArgumentError(f"data_format is {value!r}; expected 'channels_last' or 'channels_first'.")
-        if name == "channels_first":
-            put_channels_first(layer)
+        if name != "channels_first":
+            return
+        activation = getattr(layer, "activation", None)
+        if activation in MIXING:  # here it would go over the channels, in Keras over the last axis: W
+            raise ArgumentError(
+                f"activation is {activation!r}, which goes over the last axis, and with "
+                "data_format='channels_first' the channels are on axis 1. Leave it out, and put Softmax(axis=1) "
+                "behind the layer."
+            )
+        put_channels_first(layer)
 
 
 DATA_FORMAT = DataFormat()
@@ -55,11 +64,20 @@ def _with_channels_first(cls):
     return type(cls.__name__, (ChannelsFirst, cls), {**same, "config_names": names})
 
 
+def _empty(cls):
+    """Return a layer of this class with its channels behind the batch, and without any attributes."""
+    return object.__new__(_with_channels_first(cls))
+
+
 class ChannelsFirst(Layer):
     """The part of a layer that moves the channels. It stands before the class that computes."""
 
     data_format = "channels_first"
     passes_mask = False
+
+    def __reduce_ex__(self, protocol):
+        """Return how this layer is copied and pickled: by the class that computes, whose name this class has."""
+        return _empty, (type(self).__mro__[2],), self.__getstate__()
 
     @property
     def with_channels_last(self):

@@ -20,6 +20,7 @@ NOUN = "training images"
 MOST_EPOCHS = 60  # of a training in the cross-validation
 AT_ONCE = 5  # times as fast as one training after the other (1,000 rows of 1,824 features; 245 of 1,280: 7 times)
 MOST_EXAMPLES = 1000  # more are not needed to choose, and would take minutes: a stratified part of them is taken
+FEWEST = 3  # examples that the ridge solution of a fold can be measured on
 TEMPERATURES = np.geomspace(0.05, 20, 241)  # 2.5 % apart
 SMALLEST_PROBABILITY = 1e-7  # an out-of-fold 0 counts as this, as in Keras's cross-entropy
 
@@ -151,6 +152,8 @@ def choose_head(heads, predict, features, labels, groups, seed, noun=NOUN):
         some = stratified_folds(labels, groups, parts, seed) == 0
         features, labels, groups = features[some], labels[some], groups[some]
     fold = stratified_folds(labels, groups, folds, seed)
+    if len(labels) - np.bincount(fold).max() < FEWEST:
+        return HeadChoice(heads[0], [], reason=f"there are too few {noun} for a choice")
     out_of_fold = predict(heads, features, labels, fold)
     trials = [_measured(head, probabilities, labels) for head, probabilities in out_of_fold.items()]
     chosen = first_as_good_as_the_best(trials, labels)

@@ -1,6 +1,8 @@
 """data_format="channels_first": every layer that has the argument gives what it gives with the channels last, moved."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -99,6 +101,20 @@ def test_a_model_keeps_it_when_it_is_saved(name, tmp_path):
     np.testing.assert_array_equal(again.predict(x.astype("float32")), model.predict(x.astype("float32")))
 
 
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_layers_are_copied_and_pickled(again):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5, 6)).astype(np.float32)
+    for layer, images in (
+        (Conv2D(3, 2, data_format="channels_first"), x[0]),
+        (BatchNormalization(axis=1), x[0]),
+        (TimeDistributed(Conv2D(3, 2, data_format="channels_first")), x),
+    ):
+        y = layer(images)
+        twin = again(layer)
+        assert type(twin) is type(layer) and twin.get_config() == layer.get_config()
+        np.testing.assert_array_equal(twin(images), y)
+
+
 def test_gradients_of_a_network_with_the_channels_first():
     x = start = Input((3, 6, 7))
     for layer in (
@@ -130,6 +146,8 @@ def test_batch_normalization_on_axis_1():
 def test_what_is_refused():
     with pytest.raises(ArgumentError, match="data_format is 'first'; expected 'channels_last' or 'channels_first'"):
         Conv2D(4, 3, data_format="first")
+    with pytest.raises(ArgumentError, match=r"'softmax', which goes over the last axis.*put Softmax\(axis=1\) behind"):
+        Conv2D(4, 3, activation="softmax", data_format="channels_first")  # Keras's goes over W
     with pytest.raises(ArgumentError, match="Dense has no argument data_format"):
         Dense(4, data_format="channels_first")
     layer = Conv2D(4, 3, data_format="channels_first")

@@ -41,6 +41,8 @@ def test_sparsemax_is_nearest_and_has_zeros(rng):
     assert (y == 0).any() and y.sum(axis=-1) == pytest.approx(1)
     np.testing.assert_array_equal(sparsemax(x.T, axis=0), y.T)
     np.testing.assert_allclose(sparsemax(np.array([[1e4, 1e4, 0]], np.float32)), [[0.5, 0.5, 0]])
+    large = np.array([[1e8, 0, 1], [1e30, 1e30, -1e30]], np.float32)  # to which 1 cannot be added
+    np.testing.assert_array_equal(sparsemax(large), [[1, 0, 0], [0.5, 0.5, 0]])
 
 
 def test_signs_make_calls_of_layers(rng, tmp_path):

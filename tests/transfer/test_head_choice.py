@@ -89,6 +89,13 @@ def test_the_copies_of_a_photograph_are_left_out_together():
     assert choice.folds == 5 and set(fold) == set(range(5)) and (fold[::2] == fold[1::2]).all()
 
 
+def test_two_photographs_of_two_classes_are_too_few_for_a_choice():
+    """Each training would have two examples, and the ridge solution needs three."""
+    labels, groups = np.array([0, 1, 0, 1]), np.arange(4)
+    choice = choose_head(list(CANDIDATES), None, np.zeros((4, 2), np.float32), labels, groups, seed=0)
+    assert choice.head == CANDIDATES[0] and "there are too few training images" in str(choice)
+
+
 def test_a_clearly_better_head_is_chosen_and_of_equal_ones_the_first():
     features, labels = noisy(400, 0.9, np.random.default_rng(1))
     first, second = Head("unit", 0.1, 0.0), Head("unit", 0.2, 0.0)

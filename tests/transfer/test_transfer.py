@@ -75,6 +75,17 @@ def test_adapt_input_to_grey_gives_what_equal_channels_gave(rng):
     assert adapted.get_layer("conv2") is model.get_layer("conv2")
 
 
+def test_adapt_input_of_groups(rng):
+    model = Sequential([Input((6, 6, 4)), Conv2D(4, 3, groups=2, name="conv")])
+    fewer = transfer.adapt_input(model, (6, 6, 2))
+    x = rng.normal(size=(2, 6, 6, 2)).astype(np.float32)
+    np.testing.assert_allclose(fewer.predict(x), model.predict(np.repeat(x, 2, axis=-1)), atol=1e-5)
+    with pytest.raises(
+        ShapeError, match="'conv' has 2 groups, and with 6 channels its filters would see other channels"
+    ):
+        transfer.adapt_input(model, (6, 6, 6))
+
+
 def test_adapt_input_to_more_channels(rng):
     model = base()
     x = rng.standard_normal((2, 8, 8, 4)).astype(np.float32)
