@@ -121,11 +121,17 @@ def as_arguments(layer):
     }
 
 
-def apply(layer, name):
-    """Bring a parameter of a layer back to what its constraint allows, in place, if it has one."""
-    if name in layer.constraints:
-        parameter = getattr(layer, name)
-        parameter[...] = layer.constraints[name](parameter)
+def apply(updates):
+    """Bring parameters back to what their constraints allow, in place, and count the step for their layers.
+
+    updates   the parameters that a step has moved, as (layer, name, gradient)
+    """
+    for layer, name, _ in updates:
+        if name in layer.constraints:
+            parameter = getattr(layer, name)
+            parameter[...] = layer.constraints[name](parameter)
+    for layer in {layer for layer, _, _ in updates}:
+        layer.updates += 1
 
 
 def __getattr__(name):

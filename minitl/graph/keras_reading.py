@@ -135,7 +135,7 @@ class _Reader:
             outputs = _operation(entry["class_name"], arguments)
         else:
             layer, tensors = self.layer(entry), _flat(arguments)
-            by_name = {name: value for name, value in by_name.items() if value is not None}
+            by_name = {name: value for name, value in by_name.items() if not _is_known_mask(value, tensors)}
             if by_name.get("training") is DEFAULT_MODES.get(entry["class_name"], ...):
                 del by_name["training"]
             outputs = layer(tensors if layer.merges or len(tensors) > 1 else tensors[0], **by_name)
@@ -290,12 +290,29 @@ def _operation(name, arguments):
         return calculate(SIGNS[name], *arguments)
     if name == "Negative":
         return calculate("multiply", arguments[0], -1)
+    if name == "NotEqual" and isinstance(arguments[1], (int, float)):  # the mask that Embedding(mask_zero=True) makes
+        return layers.PaddingMask(int(arguments[1]))(arguments[0])
     if name == "GetItem":
         index = arguments[1]
         return take_part(arguments[0], tuple(index) if isinstance(index, list) else index)
     raise GraphError(
         f"the model calls the operation {name}, which minitl does not have; expected one of {', '.join(SIGNS)}, "
         "Negative and GetItem. Build the model here and call load_weights."
+    )
+
+
+def _is_known_mask(value, tensors):
+    """Return whether an argument is None, or the mask that one of the inputs has here, too: layers find it there."""
+    if isinstance(value, list) and value:
+        return all(_is_known_mask(each, tensors) for each in value)
+    if not isinstance(value, layers.SymbolicTensor) or not isinstance(value.call.layer, layers.PaddingMask):
+        return value is None
+    known = [each.mask.call for each in tensors if each.mask is not None]
+    return any(
+        isinstance(call.layer, layers.PaddingMask)
+        and call.inputs == value.call.inputs
+        and call.layer.padding == value.call.layer.padding
+        for call in known
     )
 
 

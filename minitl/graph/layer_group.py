@@ -60,6 +60,11 @@ class LayerGroup:
         """Return the parameters that the optimizer updates: the arrays themselves, no copies."""
         return [weight for layer in self.layers for weight in layer.trainable_weights]
 
+    @property
+    def non_trainable_weights(self):
+        """Return the other parameters and the statistics: the arrays themselves, no copies."""
+        return [weight for layer in self.layers for weight in layer.non_trainable_weights]
+
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of all parameters and statistics, layer by layer."""
         return [weight for layer in self.layers for weight in layer.get_weights()]

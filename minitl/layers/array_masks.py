@@ -62,7 +62,7 @@ def computed_with_masks(layer, arrays, training, by_name):
 
     by_name   further arrays and options that forward takes by name
     """
-    values, inputs = {}, []
+    values, inputs, masks = {}, [], {}
 
     def tensor_for(array):
         tensor = placeholder(array.shape, array.dtype.name)
@@ -71,8 +71,10 @@ def computed_with_masks(layer, arrays, training, by_name):
 
     for array in arrays:
         inputs.append(tensor_for(array))
-        if mask_of(array) is not None:
-            inputs[-1].mask = tensor_for(array.mask)
+        if mask_of(array) is not None:  # arrays that share a mask do so in the graph, too
+            if id(array.mask) not in masks:
+                masks[id(array.mask)] = tensor_for(array.mask)
+            inputs[-1].mask = masks[id(array.mask)]
     named = {name: tensor_for(each) if isinstance(each, np.ndarray) else each for name, each in by_name.items()}
     with unrecorded(layer):
         outputs = layer(layer.packed(inputs), **named)

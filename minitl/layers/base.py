@@ -84,6 +84,13 @@ class Layer(Memory, Parameters):
     torch_cells: dict = {}  # {"" or "_reverse" behind PyTorch's names: (prefix of the parameters, recurrent layer)}
     torch_defaults: dict = {}  # {argument: what PyTorch's layer has unless told otherwise}; its files do not state it
 
+    def __init_subclass__(cls, **arguments):
+        """Understand `supports_masking = True` in a class of your own, as Keras does."""
+        super().__init_subclass__(**arguments)
+        if isinstance(vars(cls).get("supports_masking"), bool):
+            cls.passes_mask = cls.supports_masking
+            del cls.supports_masking  # the property is behind it again
+
     def __init__(self, *, name=None, trainable=True, input_shape=None, **others):
         if type(self).forward is not Layer.forward:
             refuse_methods(self, ("call",), "It has a forward: write this and backward(grad): course/add_your_own.md.")

@@ -16,7 +16,8 @@ from ..graph.keras_config import keras_config
 from ..graph.keras_reading import tensors_of
 from ..graph.structure import Structure, flattened
 from ..graph.summary import summary_text
-from ..layers import SymbolicTensor
+from ..layers import InputLayer, SymbolicTensor
+from ..layers.array_masks import mask_of
 from ..layers.mode import inside, mode_around, mode_of
 from ..layers.names import snake_case
 from ..layers.nested import mapped
@@ -82,13 +83,23 @@ class Model(Waiting):
         if not any(isinstance(each, SymbolicTensor) for each in flattened(tensor)):
             tensor = self.prepare_for(tensor)
             arrays = self.input_structure.flat(tensor, f"the input of model '{self.name}'")
-            arrays = self.input_structure.packed([as_array(each) for each in arrays])
-            return self.forward(arrays, bool(mode_of(training)))
+            arrays, training = [as_array(each) for each in arrays], self._mode_alone(training)
+            if any(mask_of(each) is not None for each in arrays):
+                with inside(training):
+                    return self.called(arrays)
+            return self.forward(self.input_structure.packed(arrays), training)
         given = Structure(tensor, "the input").value
         if self.is_waiting:
             self.begin_with(mapped(input_for, given))
         with inside(mode_around() if training is None else training):
             return self.called(self.input_structure.flat(given, f"the input of model '{self.name}'"))
+
+    def _mode_alone(self, training):
+        """Return True or False for a call on arrays. As in Keras, a row of RandomFlip and the like varies its images
+        when it is called alone, unless training=False."""
+        training, layers = mode_of(training), [each for each in self.layers if not isinstance(each, InputLayer)]
+        varies = any(each.varies_when_called for each in layers) and not any(each.weight_names for each in layers)
+        return varies if training is None else training
 
     def called(self, tensors, layer_of=lambda layer: layer):
         """Return the outputs of all calls again, on other symbolic inputs, in the form of `output`. `layer_of` gives

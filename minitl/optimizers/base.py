@@ -198,9 +198,11 @@ class Optimizer(Configured):
         self._refuse_overflow(updates)
         learning_rate = self.learning_rate
         if self.gradient_accumulation_steps:
-            updates = accumulated(self, updates)
+            means = accumulated(self, updates)
             if self.waiting:
+                constraints.apply(updates)  # they hold behind every batch, as in Keras
                 return
+            updates = means
         self.iterations += 1
         by_rate = {}
         for (layer, name, _), gradient in zip(updates, self._clipped([gradient for _, _, gradient in updates])):
@@ -212,10 +214,7 @@ class Optimizer(Configured):
             self._update_in_blocks(updates_at_rate)
         if self.use_ema:
             average_parameters(self, updates)
-        for layer, name, _ in updates:
-            constraints.apply(layer, name)
-        for layer in {layer for layer, _, _ in updates}:
-            layer.updates += 1
+        constraints.apply(updates)
 
     def arrays_of(self, layer, name):
         """Return the arrays that are kept for a parameter. Its first step makes them."""

@@ -8,6 +8,7 @@ from minitl.layers import (
     LSTM,
     Bidirectional,
     Dense,
+    Dot,
     Dropout,
     Embedding,
     GlobalAveragePooling1D,
@@ -18,7 +19,7 @@ from minitl.layers import (
     Multiply,
     Softmax,
 )
-from minitl.models import Model
+from minitl.models import Model, Sequential
 from minitl.testing import check_gradients
 
 TOKENS = np.array([[1, 2, 0, 0], [3, 4, 5, 0]], "int32")
@@ -102,3 +103,40 @@ def test_a_call_of_your_own_gets_the_mask_and_hands_it_on():
     x = Input((4,), dtype="int32")
     words = Embedding(9, 4, mask_zero=True)(x)
     assert Passing()(words).mask is words.mask is seen[1] is not None
+
+
+def test_a_class_of_your_own_may_say_that_it_supports_masking():
+    class Passing(Layer):
+        supports_masking = True
+
+        def call(self, x):
+            return x * 2
+
+    class Quiet(Passing):
+        supports_masking = False
+
+    assert Passing().supports_masking and not Quiet().supports_masking
+    words = Embedding(9, 4, mask_zero=True)(TOKENS)
+    np.testing.assert_array_equal(Passing()(words).mask, REAL)
+    assert getattr(Quiet()(words), "mask", None) is None
+
+
+def test_a_model_takes_the_mask_of_its_arrays():
+    words = Embedding(9, 4, mask_zero=True)(TOKENS)
+    dense, lstm = Dense(3), LSTM(2, return_sequences=True)
+    model = Sequential([Input((4, 4)), dense, Dropout(0.5), lstm])
+    y = model(words)
+    np.testing.assert_allclose(y, lstm(dense(words)), rtol=1e-6)
+    np.testing.assert_array_equal(y.mask, REAL)
+    assert not np.allclose(y, model(np.array(words)))
+    first, second = Input((4, 4)), Input((4, 4))
+    both = Model([first, second], {"a": dense(first), "b": GlobalAveragePooling1D()(second)})
+    found = both([np.array(words), words], training=True)
+    assert getattr(found["a"], "mask", None) is None
+    np.testing.assert_allclose(found["b"][0], words[0, :2].mean(axis=0), rtol=1e-5)
+
+
+def test_arrays_with_the_same_mask_share_it_in_a_call():
+    words = Embedding(9, 4, mask_zero=True)(TOKENS)
+    scores = Dot(axes=(2, 2))([words, Dense(4, kernel_initializer="identity")(words)])
+    np.testing.assert_allclose(scores, np.einsum("ntc,nsc->nts", words, words), rtol=1e-5)

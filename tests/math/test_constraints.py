@@ -37,6 +37,18 @@ def test_they_hold_after_every_step(optimizer, rng):
     assert np.isclose(lengths.max(), 0.5, atol=1e-5) and np.square(free.kernel).sum(axis=0).max() > 0.25
 
 
+def test_they_hold_while_gradients_are_added_up(rng):
+    """Keras applies them behind every batch. With a rate below 1, each of these goes a part of the way."""
+    layer = Dense(2, kernel_constraint=MinMaxNorm(0, 1, rate=0.5))
+    model = Sequential([Input((3,)), layer])
+    layer.kernel[...] = np.array([[4, 2], [0, 0], [0, 0]])
+    model.compile(SGD(0.1, gradient_accumulation_steps=3), "mse")
+    x = rng.normal(size=(4, 3)).astype("float32")
+    for lengths in ([2.5, 1.5], [1.75, 1.25]):
+        model.train_on_batch(x, np.zeros((4, 2), "float32"))
+        np.testing.assert_allclose(np.linalg.norm(layer.kernel, axis=0), lengths, rtol=1e-5)
+
+
 def test_a_frozen_layer_stays_as_it_is(rng):
     layer = Dense(3, kernel_constraint=UnitNorm())
     model = Sequential([Input((5,)), layer, Dense(2)])

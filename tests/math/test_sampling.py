@@ -13,6 +13,7 @@ from minitl.kernels.resampling import (
     nearest_pixels,
 )
 from minitl.kernels.sampling import OUTSIDE, places, sample, sample_gradient, sample_gradient_naive, sample_naive
+from minitl.models import Sequential
 from minitl.testing import check_gradients
 
 
@@ -144,3 +145,15 @@ def test_normalization_is_measured_in_batches(rng):
 def test_what_cannot_be(make, message):
     with pytest.raises((ArgumentError, DataError, ShapeError), match=message):
         make()
+
+
+def test_a_row_of_random_layers_varies_images_when_it_is_called_alone():
+    """As each of them does. A model with weights predicts, unless training=True."""
+    images = np.random.default_rng(0).random((8, 6, 6, 3)).astype("float32")
+    row = Sequential([layers.Input((6, 6, 3)), layers.RandomFlip(seed=1), layers.Rescaling(2.0)])
+    assert not np.array_equal(row(images), 2 * images) and not np.array_equal(row(images, training=True), 2 * images)
+    for quiet in (row(images, training=False), row.predict(images, verbose=0)):
+        np.testing.assert_array_equal(quiet, 2 * images)
+    model = Sequential([layers.Input((6, 6, 3)), layers.RandomFlip(seed=1), layers.BatchNormalization(epsilon=1e-7)])
+    np.testing.assert_allclose(model(images), images, rtol=1e-5)
+    assert not np.allclose(model(images, training=True), images)

@@ -109,3 +109,21 @@ def test_merged_sequences(merge, axis, sequences, tmp_path):
     opened = keras.models.load_model(tmp_path / "m.h5", compile=False)
     for found, saved in zip(opened([torch.tensor(each) for each in tokens]), outputs):
         assert_close(as_numpy(found), saved, 1e-5, "opened by Keras")
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        lambda layers, x: layers.LSTM(4)(layers.Dropout(0.1)(x)),
+        lambda layers, x: layers.LSTM(3)(layers.MultiHeadAttention(2, 3)(x, x)),
+        lambda layers, x: keras.Sequential([layers.Dense(4), layers.GRU(2)])(x),
+    ],
+)
+def test_a_file_of_keras_in_which_an_embedding_makes_a_mask(behind, tmp_path):
+    """Keras writes the mask as an operation NotEqual, and hands it to each layer that takes one."""
+    tokens = keras.Input((5,), dtype="int32")
+    theirs = keras.Model(tokens, behind(keras.layers, keras.layers.Embedding(9, 3, mask_zero=True)(tokens)))
+    theirs.save(tmp_path / "words.keras")
+    x = np.array([[1, 2, 0, 0, 0], [3, 4, 5, 6, 0]], "int32")
+    mine = load_model(tmp_path / "words.keras")
+    np.testing.assert_allclose(mine.predict(x, verbose=0), theirs.predict(x, verbose=0), atol=1e-6)

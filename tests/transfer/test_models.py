@@ -313,7 +313,9 @@ def test_what_keras_programs_say():
     base.trainable = False
     assert base(images, training=False).shape == (None, 6, 6, 2)
     assert base.get_layer(index=0).name == "conv" and base.layers[0].output is not None
-    assert len(base.weights) == 6 and base.trainable_weights == []
+    assert len(base.weights) == 6 and base.trainable_weights == [] and len(base.non_trainable_weights) == 6
+    base.trainable = True
+    assert [len(w) for w in (base.trainable_weights, base.non_trainable_weights)] == [4, 2]
     assert Dense(2, kernel_regularizer=None, dtype="float32").units == 2
     with pytest.raises(ArgumentError, match="groups is 3, and filters is 4; expected a multiple"):
         Conv2D(4, 3, groups=3)
