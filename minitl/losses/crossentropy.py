@@ -233,7 +233,7 @@ class BinaryCrossentropy(Loss):
     label_smoothing s   t' = (1 - s) t + s / 2
     """
 
-    names = ("binary_crossentropy", "bce")
+    names: tuple = ("binary_crossentropy", "bce")
     accuracy = "binary_accuracy"
     final_activation = "sigmoid"
 
