@@ -92,6 +92,7 @@ def test_a_file_of_ones_own_stays(folder, capsys):
     assert status == 1 and "stays as it is" in error and (folder / "softmax.py").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_an_endless_loop_fails_alone(folder, capsys):
     (folder / "momentum_step.py").write_text(ENDLESS, encoding="utf-8")
     (folder / "softmax.py").write_text(f"import numpy as np\n{RIGHT}", encoding="utf-8")

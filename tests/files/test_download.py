@@ -230,6 +230,7 @@ def test_the_mirror_serves_where_the_address_does_not(no_official_address, monke
     assert store.check("small", path) == f"arrays sha256 {ARRAYS}"
 
 
+@pytest.mark.slow
 def test_the_arrays_decide_not_the_file(monkeypatch, tmp_path):
     """Another file with the same arrays is accepted. The official file with one changed number is not."""
     content = small_published(monkeypatch, tmp_path, ARRAYS)

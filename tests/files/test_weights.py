@@ -85,6 +85,7 @@ def tamper(path, change):
         keras_h5.write_texts(file, {**texts, "minitl_architecture": change(texts["minitl_architecture"])})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -53,6 +53,7 @@ def operations(model, gradients="none", training=False):
     return [[layer.name for layer in each.layers] for each in found if isinstance(each, Fused)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["auto", "im2col", "winograd", "naive"])
 @pytest.mark.parametrize("options", [{}, {"kernel": 1}, {"use_bias": False, "scale": False}], ids=str)
 def test_the_same_numbers(rng, algorithm, options):
@@ -239,6 +240,7 @@ def test_a_convolution_adds_to_the_gradient_of_its_input(rng):
     assert others == [None], "a subclass may compute something else"
 
 
+@pytest.mark.slow
 def test_gradients_of_pairs(rng):
     check_gradients(random_statistics(two_branches(), rng), rng.standard_normal((4, 7, 6, 3)), tolerance=1e-7)
 

@@ -500,6 +500,7 @@ def test_a_sum_and_a_relu_in_one_pass(rng, monkeypatch):
 # ---- blocks and threads of the gradients ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("window, strides", [((3, 3), (1, 1)), ((1, 3), (1, 1)), ((3, 3), (2, 2)), ((1, 1), (2, 2))])
 def test_gradients_shared_out_by_channels(rng, choose, window, strides, padding):

@@ -140,6 +140,7 @@ def test_an_equal_layer_is_made_from_the_config(case):
         assert_same_bits(results(equal, x), results(layer, x))
 
 
+@pytest.mark.slow
 @every_layer
 def test_a_saved_model_with_it_is_the_same_when_loaded(case, tmp_path):
     """The loaded model has the same architecture, parameters and statistics; layer by layer and with fused layers."""
@@ -208,6 +209,7 @@ def test_nothing_is_left_of_an_earlier_call(case, training):
         np.testing.assert_array_equal(array, copy)
 
 
+@pytest.mark.slow
 @not_random
 def test_layers_of_a_class_share_nothing(case, training):
     """Two layers run forward in turn, then backward in turn. Each gives the numbers that it gives alone."""

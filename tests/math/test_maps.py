@@ -120,7 +120,7 @@ def test_winograd_serves_dilated_convolutions(rng, monkeypatch):
 def test_a_dilation_of_1_takes_the_ordinary_path(rng, monkeypatch):
     layer, x = Conv2D(3, 3, dilation_rate=(1, 1)), rng.standard_normal((1, 6, 6, 2), np.float32)
     expected = layer.forward(x)
-    monkeypatch.setattr("minitl.kernels.groups.DILATED", None)
+    monkeypatch.setattr("minitl.kernels.groups.conv2d_dilated", None)
     np.testing.assert_array_equal(layer.forward(x), expected)
     pointwise = Conv2D(3, 1, dilation_rate=4)  # its kernel leaves nothing out
     assert pointwise.forward(x).shape == (1, 6, 6, 3) and pointwise.is_plain

@@ -130,6 +130,7 @@ def test_hard_sigmoid_is_that_of_keras_3():
 # ---- masks and states ----
 
 
+@pytest.mark.slow
 @every_layer
 @pytest.mark.parametrize("name", MASKS)
 @pytest.mark.parametrize("sequences", [True, False])

@@ -26,6 +26,7 @@ def held_counts(photos, held):
     return {label: sum(p.sha256 in held for p in photos if p.label == label) for label in {p.label for p in photos}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [[2] * 2, [5] * 2, [10] * 5, [10] * 10, [20] * 100, [2, 3, 1000], [8] * 6])
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
 def test_every_draw_works_and_follows_the_share(classes, share):

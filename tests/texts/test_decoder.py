@@ -225,6 +225,7 @@ def test_the_heads_of_keys_fit_the_heads_of_queries_unless_told_otherwise():
 # ---- training ----
 
 
+@pytest.mark.slow
 def test_it_learns_a_text_and_writes_it(text, tmp_path, capsys):
     places = {"save": str(tmp_path / "m.h5"), "json": str(tmp_path / "r.json")}
     result = train_language_model(text, **{**SMALL, "epochs": 12}, learning_rate=0.01, warm_up=10, **places)

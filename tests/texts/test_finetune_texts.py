@@ -167,6 +167,7 @@ def test_the_whole_base_can_learn(reviews, minilm):
     assert "word_embeddings" in names and "predictions" in names and "features" not in names
 
 
+@pytest.mark.slow
 def test_an_lstm_reads_the_words(reviews, capsys):
     """The vectors stay as they are in the first stage, and learn in the second; without one, they stay."""
     result = finetune_texts(reviews, base="lstm", epochs=3, tune_epochs=2)

@@ -74,6 +74,7 @@ def interrupted_at(folder, batch, kind="sgd", error=RuntimeError, act=power_cut,
         train(folder, kind, [Stop(batch, act)], **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize("batch", [1, 3, 4, 5, 11, 16, 23])
 def test_it_goes_on_where_it_was(tmp_path, whole, kind, batch, capsys):

@@ -169,6 +169,7 @@ def test_a_rank_2_weight_is_not_turned_unless_the_layer_says_so(tmp_path, rng):
     assert np.array_equal(again.get_layer("tokens").table, model.get_layer("tokens").table)
 
 
+@pytest.mark.slow
 def test_axes_that_a_layer_names_are_turned(tmp_path, rng):
     theirs = rng.normal(size=(4, 1, 3)).astype(np.float32)
     model = Sequential([Mixed(4, name="mix", input_shape=(2, 2, 3))])
@@ -180,6 +181,7 @@ def test_axes_that_a_layer_names_are_turned(tmp_path, rng):
     assert np.array_equal(model.get_layer("mix").mixing, ours)
 
 
+@pytest.mark.slow
 def test_a_layer_that_says_nothing_is_matched_by_its_own_names_alone(tmp_path, rng):
     class Quiet(Embed):
         torch_names = {}
