@@ -35,6 +35,11 @@ def plain(value):
     return value
 
 
+def in_keras_form(thing, module):
+    """Return an object that has a configuration as data in the form of Keras 3, where it stands in this module."""
+    return {"module": module, **plain(thing), "registered_name": None}
+
+
 def from_data(data, classes, what, custom_objects=None):
     """Return the object of data {"class_name": ..., "config": ...}. `classes` are the known ones, by their names;
     `custom_objects` are more of them: classes of your own."""

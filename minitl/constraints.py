@@ -18,7 +18,7 @@ A layer keeps its constraints by the names of its parameters (`Layer.constraints
 import numpy as np
 
 from .arguments import axes, call_text, number
-from .configured import Configured
+from .configured import Configured, in_keras_form
 from .errors import ArgumentError
 from .not_here import missing
 
@@ -110,19 +110,14 @@ def taken_from(arguments, regularized):
 def as_arguments(layer):
     """Return the arguments that give an equal layer the same constraints: data that JSON can hold, in Keras's form."""
     return {
-        argument.replace("_regularizer", "_constraint"): {
-            "module": "keras.constraints",
-            "class_name": type(layer.constraints[parameter]).__name__,
-            "config": layer.constraints[parameter].get_config(),
-            "registered_name": None,
-        }
+        argument.replace("_regularizer", "_constraint"): in_keras_form(constraint, "keras.constraints")
         for argument, parameter in layer.regularized.items()
-        if parameter in layer.constraints
+        if (constraint := layer.constraints.get(parameter)) is not None
     }
 
 
 def apply(updates):
-    """Bring parameters back to what their constraints allow, in place, and count the step for their layers.
+    """Bring parameters back to what their constraints allow, in place.
 
     updates   the parameters that a step has moved, as (layer, name, gradient)
     """
@@ -130,8 +125,7 @@ def apply(updates):
         if name in layer.constraints:
             parameter = getattr(layer, name)
             parameter[...] = layer.constraints[name](parameter)
-    for layer in {layer for layer, _, _ in updates}:
-        layer.updates += 1
+            layer.updates += 1  # what was computed from the old values is no longer right
 
 
 def __getattr__(name):

@@ -12,7 +12,7 @@ A frozen parameter has no penalty. `weight_decay` of an optimizer also holds num
 import numpy as np
 
 from .arguments import call_text, number
-from .configured import Configured
+from .configured import Configured, in_keras_form
 from .errors import ArgumentError, ShapeError
 from .not_here import missing
 
@@ -146,14 +146,9 @@ def taken_from(arguments, regularized):
 def as_arguments(layer):
     """Return the arguments that give an equal layer the same regularizers: data that JSON can hold, in Keras's form."""
     return {
-        argument: {
-            "module": "keras.regularizers",
-            "class_name": type(layer.regularizers[parameter]).__name__,
-            "config": layer.regularizers[parameter].get_config(),
-            "registered_name": None,
-        }
+        argument: in_keras_form(regularizer, "keras.regularizers")
         for argument, parameter in layer.regularized.items()
-        if parameter in layer.regularizers
+        if (regularizer := layer.regularizers.get(parameter)) is not None
     }
 
 

@@ -32,9 +32,10 @@ USUAL = [("data_format", "channels_last"), ("value_range", [0, 255])]  # what mi
 # `call`. So the default says nothing, and the mode is that of the model. `keras_config` writes 1 and 0 for a fixed one.
 OFTEN_FALSE = "AlphaDropout Dropout GRU GaussianDropout GaussianNoise LSTM SimpleRNN SpatialDropout1D SpatialDropout2D"
 OFTEN_TRUE = (
-    "CenterCrop RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom"
+    "CenterCrop RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom "
+    "Resizing"
 )
-DEFAULT_MODES = {**dict.fromkeys(OFTEN_FALSE.split(), False), **dict.fromkeys([*OFTEN_TRUE.split(), "Resizing"], True)}
+DEFAULT_MODES = dict.fromkeys(OFTEN_FALSE.split(), False) | dict.fromkeys(OFTEN_TRUE.split(), True)
 MOST_LAYERS, DEEPEST = 10_000, 20
 
 

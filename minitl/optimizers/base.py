@@ -215,6 +215,8 @@ class Optimizer(Configured):
         if self.use_ema:
             average_parameters(self, updates)
         constraints.apply(updates)
+        for layer in {layer for layer, _, _ in updates}:
+            layer.updates += 1
 
     def arrays_of(self, layer, name):
         """Return the arrays that are kept for a parameter. Its first step makes them."""

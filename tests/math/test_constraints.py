@@ -49,6 +49,16 @@ def test_they_hold_while_gradients_are_added_up(rng):
         np.testing.assert_allclose(np.linalg.norm(layer.kernel, axis=0), lengths, rtol=1e-5)
 
 
+def test_gradients_that_are_only_added_up_are_no_update(rng):
+    layer = Dense(2)
+    model = Sequential([Input((3,)), layer])
+    model.compile(SGD(0.1, gradient_accumulation_steps=2), "mse")
+    x = rng.normal(size=(4, 3)).astype("float32")
+    for updates in 0, 1:
+        model.train_on_batch(x, np.zeros((4, 2), "float32"))
+        assert layer.updates == updates
+
+
 def test_a_frozen_layer_stays_as_it_is(rng):
     layer = Dense(3, kernel_constraint=UnitNorm())
     model = Sequential([Input((5,)), layer, Dense(2)])
