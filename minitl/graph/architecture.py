@@ -18,6 +18,7 @@ name stand under "named", {"mask": ...}, its other arguments under "options", an
 from .. import layers
 from ..errors import GraphError
 from ..layers import InputLayer, Layer
+from ..layers.masking import mask_names
 
 MOST_CALLS = 10_000  # InceptionV3 has 313
 FORMATS = (1, 2, 3)
@@ -102,7 +103,8 @@ def build(data, custom_objects=None):
         if isinstance(layer, InputLayer):
             output = layer.output
         else:
-            by_name = {name: _tensor(calls, place) for name, place in entry.get("named", {}).items()}
+            by_name = dict.fromkeys(mask_names(layer, len(inputs)))  # a mask that is not in the file is none
+            by_name |= {name: _tensor(calls, place) for name, place in entry.get("named", {}).items()}
             training = {"training": entry["training"]} if "training" in entry else {}
             output = layer(layer.packed(inputs), **by_name, **entry.get("options", {}), **training)
         calls.setdefault(layer.name, []).append(output if isinstance(output, list) else [output])

@@ -7,6 +7,7 @@ does not have by the name of its class, and takes one in `custom_objects`. minit
 
 from ..errors import ArgumentError
 from ..layers import AnyMask, InputLayer, JoinedMask, PaddingMask, StepMask
+from ..layers.masking import mask_names
 
 ONLY_HERE = ("gelu_tanh",)  # activations that Keras has under no name
 MASKS = AnyMask, JoinedMask, PaddingMask, StepMask  # Keras computes them on its own, within its layers
@@ -39,6 +40,12 @@ def require_keras(graph):
             raise ArgumentError(f"layer '{layer.name}': Keras has no {type(layer).__name__}. {advice}")
         if layer.output_activation in ONLY_HERE:
             raise ArgumentError(f"layer '{layer.name}': Keras has no activation '{layer.output_activation}'. {advice}")
+        for name, position in mask_names(layer, len(call.by_position)).items():
+            if name not in call.names and isinstance(getattr(call.by_position[position].mask, "layer", None), MASKS):
+                raise ArgumentError(
+                    f"layer '{layer.name}' was called without the mask of its input, and Keras would give it to it. "
+                    f"Leave {name}=None out, or: {advice}"
+                )
         for name, tensor in zip(call.names, call.inputs[len(call.by_position) :]):
             made = call.by_position[min(layer.masks_of.get(name, 0), len(call.by_position) - 1)].mask
             if isinstance(tensor.layer, MASKS) and tensor is not made:

@@ -133,7 +133,8 @@ class _Reader:
             with inside(by_name.get("training")):
                 _, outputs = self.model(entry, _flat(arguments), depth + 1)
         elif _is_operation(entry, arguments):
-            outputs = _operation(entry["class_name"], arguments)
+            with inside(None):  # that a mask ends there is no surprise: it did so in Keras
+                outputs = _operation(entry["class_name"], arguments)
         else:
             layer, tensors = self.layer(entry), _flat(arguments)
             by_name = {name: value for name, value in by_name.items() if not _is_known_mask(value, tensors)}
@@ -293,12 +294,15 @@ def _operation(name, arguments):
         return calculate("multiply", arguments[0], -1)
     if name == "NotEqual" and isinstance(arguments[1], (int, float)):  # the mask that Embedding(mask_zero=True) makes
         return layers.PaddingMask(int(arguments[1]))(arguments[0])
+    if name == "LogicalOr":  # the mask that a merge makes of those of its inputs
+        masks = list(dict.fromkeys(arguments))
+        return layers.AnyMask()(masks) if len(masks) > 1 else masks[0]
     if name == "GetItem":
         index = arguments[1]
         return take_part(arguments[0], tuple(index) if isinstance(index, list) else index)
     raise GraphError(
         f"the model calls the operation {name}, which minitl does not have; expected one of {', '.join(SIGNS)}, "
-        "Negative and GetItem. Build the model here and call load_weights."
+        "Negative, GetItem, and NotEqual and LogicalOr for masks. Build the model here and call load_weights."
     )
 
 

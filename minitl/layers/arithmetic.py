@@ -3,15 +3,19 @@
 Each sign makes a call of a layer: `Add`, `Subtract`, `Multiply` or `Divide` for two tensors, and `WithNumber` for a
 tensor and a number. So a graph has calls of layers and nothing else, as before. `SymbolicTensor` gets its signs here,
 because it stands below the layers and cannot know them.
+
+A sign is no layer in Keras, and a mask ends there: `words * 2` has none, though `Rescaling(2)(words)` has one. It is
+the same here, with a warning.
 """
 
 import numpy as np
 
 from ..arguments import is_number
-from ..errors import ArgumentError, GraphError
+from ..errors import ArgumentError, GraphError, warn_of_mistake
 from ..kernels import as_float
 from .base import Layer
 from .merging import Add, Multiply, Subtract, TwoInputs, sum_over_broadcast_axes
+from .mode import is_inside_call
 from .symbolic import SymbolicTensor
 
 
@@ -19,9 +23,6 @@ class Divide(TwoInputs):
     """y = x_1 / x_2, of two inputs."""
 
     keras_operation = "TrueDivide"
-
-    def keras_call(self, tensors):
-        return list(tensors)
 
     def compute_output_dtype(self, input_dtypes):
         return "float32"
@@ -47,7 +48,7 @@ class WithNumber(Layer):
     """
 
     config_names = ("operation", "number", "is_first")
-    passes_mask = is_elementwise = keeps_channels = True
+    is_elementwise = keeps_channels = drops_mask = True
 
     def __init__(self, operation, number, is_first=False, **kwargs):
         super().__init__(**kwargs)
@@ -67,7 +68,7 @@ class WithNumber(Layer):
 
     @property
     def keras_operation(self):
-        return {"divide": "TrueDivide"}.get(self.operation, self.operation.capitalize())
+        return KERAS_OPERATIONS[self.operation]
 
     def keras_call(self, tensors):
         return [self.number, *tensors] if self.is_first else [*tensors, self.number]
@@ -115,6 +116,7 @@ OPERATIONS = {
     "divide": np.divide,
     "power": np.power,
 }
+KERAS_OPERATIONS = {name: "TrueDivide" if name == "divide" else name.capitalize() for name in OPERATIONS}
 OF_TENSORS = {"add": Add, "subtract": Subtract, "multiply": Multiply, "divide": Divide}
 
 
@@ -124,7 +126,13 @@ def calculate(operation, a, b):
     if isinstance(a, SymbolicTensor) and isinstance(b, SymbolicTensor):
         if operation not in OF_TENSORS:
             raise GraphError(f"'{operation}' of two symbolic tensors is not here; expected {', '.join(OF_TENSORS)}.")
-        return OF_TENSORS[operation](name=None)([a, b])
+        layer = OF_TENSORS[operation](name=None)
+        layer.keras_operation = KERAS_OPERATIONS[operation]
+        result = layer([a, b])
+        if result.mask is not None:
+            _warn_of_lost_mask(a, operation, f"{type(layer).__name__}()([a, b])")
+            result.mask = None
+        return result
     is_first = isinstance(b, SymbolicTensor)
     tensor, number = (b, a) if is_first else (a, b)
     number = number.tolist() if isinstance(number, (np.ndarray, np.generic)) and np.ndim(number) < 2 else number
@@ -133,7 +141,18 @@ def calculate(operation, a, b):
             f"'{operation}' of a symbolic tensor {tensor.shape} and {type(number).__name__}; expected another symbolic "
             "tensor, a number, or a list with a number for each channel."
         )
+    if tensor.mask is not None:
+        _warn_of_lost_mask(tensor, operation, "For a factor and a summand, Rescaling(factor, summand)(x)")
     return WithNumber(operation, number, is_first)(tensor)
+
+
+def _warn_of_lost_mask(tensor, operation, instead):
+    """Warn that a mask ends at a sign. The `call` of a layer of one's own hands the mask on by itself."""
+    if not is_inside_call():
+        warn_of_mistake(
+            f"the mask of {tensor!r} ends at '{operation}', as in Keras: for the layers behind it, padding counts like "
+            f"everything else. {instead} keeps the mask."
+        )
 
 
 for _sign, _operation in {

@@ -32,6 +32,9 @@ class _Merge(Layer):
     def compute_output_mask(self, tensors, mask):
         return _merged_mask(tensors)
 
+    def keras_call(self, tensors):
+        return list(tensors) if self.keras_operation else super().keras_call(tensors)
+
     def compute_output_shape(self, input_shapes):
         sizes = zip(*(shape[1:] for shape in input_shapes))
         return (input_shapes[0][0], *(None if None in axis else max(axis) for axis in sizes))

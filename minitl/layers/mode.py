@@ -12,6 +12,7 @@ import contextvars
 from ..errors import GraphError
 
 _around: contextvars.ContextVar = contextvars.ContextVar("training", default=None)
+_is_inside: contextvars.ContextVar = contextvars.ContextVar("is_inside", default=False)
 
 
 class _AsInModel:
@@ -37,6 +38,11 @@ def mode_around():
     return _around.get()
 
 
+def is_inside_call():
+    """Return whether the `call` of a layer or model is running."""
+    return _is_inside.get()
+
+
 def mode_of(training):
     """Return True or False for a call that was given `training`, or None: the mode is that of the model."""
     training = _around.get() if training is None else training
@@ -46,8 +52,9 @@ def mode_of(training):
 @contextlib.contextmanager
 def inside(training):
     """Make `training` that of all calls within, in which no other is given."""
-    before = _around.set(training)
+    before, was_inside = _around.set(training), _is_inside.set(True)
     try:
         yield
     finally:
         _around.reset(before)
+        _is_inside.reset(was_inside)

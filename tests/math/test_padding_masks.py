@@ -198,6 +198,17 @@ def test_a_mask_ends_where_steps_are_mixed(make):
             assert make(axis=axis)(words).mask is None
 
 
+def test_a_mask_that_a_call_does_not_take_is_not_there_in_the_loaded_model_either(tmp_path):
+    tokens = Input((5,), dtype="int32")
+    words = Embedding(9, 4, mask_zero=True)(tokens)
+    model = Model(tokens, LSTM(3)(words, mask=None))
+    x = np.array([[1, 2, 0, 0, 0], [3, 4, 5, 6, 0]], "int32")
+    expected = model.predict(x, verbose=0)
+    assert np.abs(expected - Model(tokens, model.layers[-1](words)).predict(x, verbose=0)).max() > 1e-3
+    model.save(tmp_path / "m.h5")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.h5").predict(x, verbose=0), expected)
+
+
 def test_padding_mask_is_true_where_there_is_a_token():
     tokens = np.array([[5, 0, 7], [0, 0, 0]])
     assert PaddingMask().forward(tokens).tolist() == [[True, False, True], [False, False, False]]

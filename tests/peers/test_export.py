@@ -408,4 +408,7 @@ def test_a_mask_that_keras_would_lose_is_refused():
     lost = layers.LSTM(3, name="memory")(layers.Embedding(9, 4)(tokens), mask=mask)
     with pytest.raises(ArgumentError, match="layer 'memory': Keras has no PaddingMask, so its mask would be lost"):
         require_keras(Model(tokens, lost))
-    require_keras(Model(tokens, layers.LSTM(3)(layers.Embedding(9, 4, mask_zero=True)(tokens))))
+    words = layers.Embedding(9, 4, mask_zero=True)(tokens)
+    require_keras(Model(tokens, layers.LSTM(3)(words)))
+    with pytest.raises(ArgumentError, match="layer 'memory' was called without the mask of its input, and Keras"):
+        require_keras(Model(tokens, layers.LSTM(3, name="memory")(words, mask=None)))

@@ -117,6 +117,10 @@ def test_merged_sequences(merge, axis, sequences, tmp_path):
         lambda layers, x: layers.LSTM(4)(layers.Dropout(0.1)(x)),
         lambda layers, x: layers.LSTM(3)(layers.MultiHeadAttention(2, 3)(x, x)),
         lambda layers, x: keras.Sequential([layers.Dense(4), layers.GRU(2)])(x),
+        lambda layers, x: layers.LSTM(4)(x * 2.0),  # a mask ends at a sign
+        lambda layers, x: layers.LSTM(4)(1.0 - x),
+        lambda layers, x: layers.LSTM(4)(x + layers.Dense(3)(x)),
+        lambda layers, x: layers.LSTM(4)(layers.Add()([x, layers.Dense(3)(x)])),  # but not at a layer
     ],
 )
 def test_a_file_of_keras_in_which_an_embedding_makes_a_mask(behind, tmp_path):
@@ -127,3 +131,27 @@ def test_a_file_of_keras_in_which_an_embedding_makes_a_mask(behind, tmp_path):
     x = np.array([[1, 2, 0, 0, 0], [3, 4, 5, 6, 0]], "int32")
     mine = load_model(tmp_path / "words.keras")
     np.testing.assert_allclose(mine.predict(x, verbose=0), theirs.predict(x, verbose=0), atol=1e-6)
+
+
+def test_a_mask_ends_at_signs_as_in_keras(tmp_path):
+    signs = [lambda x: x * 2, lambda x: 1 - x, lambda x: -x, lambda x: x + x, lambda x: x / x, lambda x: x**2]
+    for library in keras, minitl:
+        x = library.layers.Embedding(9, 3, mask_zero=True)(library.Input((5,), dtype="int32"))
+        for sign in signs:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                y = sign(x)
+            assert getattr(y, "_keras_mask" if library is keras else "mask", None) is None
+            ends = [str(each.message) for each in caught if issubclass(each.category, MistakeWarning)]
+            assert len(ends) == (library is minitl) and all("ends at '" in text for text in ends)
+
+
+def test_keras_opens_sums_that_end_a_mask(tmp_path):
+    tokens = minitl.Input((5,), dtype="int32")
+    words = minitl.layers.Embedding(9, 3, mask_zero=True)(tokens)
+    with pytest.warns(MistakeWarning, match="ends at 'add'"):
+        model = minitl.Model(tokens, minitl.layers.LSTM(4)(words + minitl.layers.Dense(3)(words)))
+    model.save(tmp_path / "m.keras")
+    x = np.array([[1, 2, 0, 0, 0], [3, 4, 5, 6, 0]], "int32")
+    theirs = keras.models.load_model(tmp_path / "m.keras", compile=False)
+    assert_close(as_numpy(theirs(torch.tensor(x))), model.predict(x, verbose=0), 1e-5, "opened by Keras")
