@@ -101,7 +101,7 @@ class DepthwiseConv2D(_Depthwise):
     kernel_name = "kernel"
     input_axes = {"kernel": 2}
     torch_names = {"kernel": "weight", "bias": "bias"}
-    torch_axes = {"kernel": "(C, M, KH, KW) -> (KH, KW, C, M)"}  # with groups=C, for M = 1
+    torch_axes = {"kernel": "(C*M, 1, KH, KW) -> (KH, KW, C*M, 1)"}  # with groups=C; for M > 1 see `weights.naming`
     regularized = {"depthwise_regularizer": "kernel", "bias_regularizer": "bias"}
 
     @keras_arguments(after="bias_initializer", **OF_DEPTHWISE_KERNELS)
@@ -162,6 +162,11 @@ class DepthwiseConv2D(_Depthwise):
         # Only what a gradient needs is kept: a frozen kernel needs no x, and a linear activation no y.
         self.remember(x if self.trainable else None, x.shape[1:3], kept)
         return y
+
+    @property
+    def groups(self):
+        """Return how many groups of channels PyTorch and ONNX see here: one for each channel."""
+        return None if self.kernel is None else self.kernel.shape[2]
 
     def backward(self, grad):
         """Return dL/dx. The gradient goes back through the activation to z = convolution + bias, then to the

@@ -24,7 +24,7 @@ import math
 import re
 
 from ..errors import ArgumentError, WeightsError
-from ..layers import BatchNormalization, Dense
+from ..layers import BatchNormalization, Dense, DepthwiseConv2D
 from ..layers.channels_first import ChannelsFirst
 from .bert_names import is_bert, places_of_bert
 from .formats.keras_h5 import class_keys
@@ -39,6 +39,8 @@ __all__ = ["TORCHVISION", "Place", "flattened_inputs", "has_keras_layout", "own_
 # Words that, behind the last dot of a name, mark the tensor of a layer, even of a layer that the model does not have.
 COMMON_WORDS = {word for cls in (Dense, BatchNormalization) for pair in cls.torch_names.items() for word in pair}
 UNCLEAR = "unclear"
+# The order in which the network of an ONNX file flattens a map, by the program that wrote it.
+ORDERS = {"pytorch": "CHW", "tf2onnx": "HWC", "minitl": "HWC"}
 
 
 def places(file, model, names=None, partial=False):
@@ -231,7 +233,7 @@ def _places_by_tensor_name(file, layers, names, flattened):
             parameter, order = last, "CHW"  # the layer lacks this parameter, or the model lacks the layer
         else:
             name, parameter = _layer_in_path(file, tensor, layers, names), (tensor.role or tensor.name).split()[0]
-            layer, order = layers.get(name), {"pytorch": "CHW", "tf2onnx": "HWC"}.get(producer)
+            layer, order = layers.get(name), ORDERS.get(producer)
         if layer is None:
             found.append(Place(tensor, name, parameter))
             continue
@@ -267,6 +269,8 @@ def _foreign_place(file, tensor, layer, parameter, flattened, order):
     if axes and not window and (tensor.role == "kernel IO" or len(tensor.shape) != len(permutation(axes))):
         axes = ""  # the tensor already has minitl's axes, or a wrong rank, which the caller reports
     place, axis = Place(tensor, layer.name, parameter, axes, window=window), layer.input_axes.get(parameter)
+    if isinstance(layer, DepthwiseConv2D) and parameter == "kernel":
+        return _depthwise_place(place, layer)
     if flattened is None or order == "HWC" or axis is None or axis >= len(place.shape):
         return place
     if flattened == UNCLEAR or order is None:
@@ -277,6 +281,13 @@ def _foreign_place(file, tensor, layer, parameter, flattened, order):
     if place.shape[axis] != math.prod(flattened):
         return place  # the caller reports the difference in shape
     return place._replace(flattened=flattened, input_axis=axis)
+
+
+def _depthwise_place(place, layer):
+    """Return the place of a depthwise kernel (C*M, 1, KH, KW), whose C*M outputs become (C, M) here."""
+    shape, own = place.shape, layer.kernel.shape
+    is_split = own[3] > 1 and shape == (*own[:2], own[2] * own[3], 1)
+    return place._replace(heads=own) if is_split else place
 
 
 def flattened_inputs(model):

@@ -26,7 +26,8 @@ class Place(NamedTuple):
     gates              the places of a recurrent layer's gates in the file, if their order differs
     second             a further tensor, the second bias of a recurrent layer
     as_rows            both biases are kept, as two rows; else they are added
-    heads              (D, K, H) or the like if the array, its axes in order, is split into the heads of an attention
+    heads              (D, K, H) or the like if the array, its axes in order, is split into the heads of an attention,
+                       or a depthwise kernel into its channels
     optional           a network need not have it: a buffer, or the head of a pre-training
     """
 

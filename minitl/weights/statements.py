@@ -245,7 +245,7 @@ def _steps(kind, config):
     """Return the steps of one operation without weights of the file: none if it changes nothing in inference."""
     if kind in (*NEUTRAL, *MASKS, *MERGING) or kind.startswith("Random"):
         return []
-    if kind in ("MaxPooling2D", "AveragePooling2D") and same(config.get("pool_size"), 1) and same(
+    if kind[:-2] in ("MaxPooling", "AveragePooling") and same(config.get("pool_size"), 1) and same(
         config.get("strides"), 1
     ):  # fmt: skip
         return []
@@ -291,7 +291,8 @@ def _own_steps(layer, call):
 def _equal_steps(theirs, own):
     """Return whether a step of the file and one of the model compute the same."""
     (kind, config, _), (own_kind, own_config, call) = theirs, own
-    if kind != own_kind:
+    is_global_1d = kind.startswith("Global") and own_kind == f"{kind.removesuffix('2D')}1D"
+    if kind != own_kind and not (is_global_1d and call is not None):  # an ONNX file does not say which of the two
         return False
     for key, value in config.items():
         if key == "size" and value is None:

@@ -373,6 +373,31 @@ def test_pytorch_takes_a_depthwise_kernel(multiplier, tmp_path):
     x = random(2, 6, 5, 3, seed=0)
     found = as_numpy(module(torch.from_numpy(x).permute(0, 3, 1, 2))).transpose(0, 2, 3, 1)
     assert_close(found, model.forward(x), 1e-5)
+    expected = model.forward(x)
+    layer.kernel[...] = 0
+    model.load_weights(tmp_path / "m.pt")
+    np.testing.assert_array_equal(model.forward(x), expected)
+
+
+@pytest.mark.parametrize(
+    "shape, rows",
+    [
+        ((12, 3), [layers.Conv1D(4, 3, activation="relu"), layers.MaxPooling1D(), layers.GlobalAveragePooling1D()]),
+        ((12, 3), [layers.Conv1D(4, 3, padding="same"), layers.AveragePooling1D(3, 2), layers.GlobalMaxPooling1D()]),
+        ((9, 8, 3), [layers.DepthwiseConv2D(3, activation="relu"), layers.GlobalAveragePooling2D()]),
+        ((9, 8, 3), [layers.DepthwiseConv2D((3, 2), strides=2, depth_multiplier=2), layers.GlobalMaxPooling2D()]),
+        ((9, 8, 3), [layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten()]),
+    ],
+)
+def test_minitl_reads_the_onnx_files_that_it_wrote(shape, rows, tmp_path):
+    model = Sequential([layers.Input(shape), *rows, layers.Dense(2)])
+    expected = [random(*array.shape, seed=k) for k, array in enumerate(model.get_weights())]
+    model.set_weights(expected)
+    model.export(tmp_path / "m.onnx")
+    model.set_weights([0 * array for array in expected])
+    model.load_weights(tmp_path / "m.onnx")
+    for found, array in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, array)
 
 
 def test_layers_that_pytorch_has_in_no_module_are_refused_by_name(tmp_path):

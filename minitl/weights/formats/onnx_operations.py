@@ -21,7 +21,8 @@ OTHER_ACTIVATIONS = ("Celu", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LogSoft
                      "Softplus", "Softsign", "Swish", "ThresholdedRelu")  # fmt: skip
 LEAKY = {"LeakyRelu": 0.01}  # the slope where none is given
 LIMITS = {"Max": "min_value", "Min": "max_value"}  # operations that keep numbers above or below a constant
-POOLINGS = {"MaxPool": "MaxPooling2D", "AveragePool": "AveragePooling2D"}
+POOLINGS = {"MaxPool": "MaxPooling", "AveragePool": "AveragePooling"}  # with 1D or 2D behind it, by the window
+# These do not say how many axes a map has: `statements` takes them for those of sequences, too.
 GLOBAL = {"GlobalAveragePool": "GlobalAveragePooling2D", "GlobalMaxPool": "GlobalMaxPooling2D"}
 
 
@@ -163,7 +164,7 @@ def _stated_of(graph, node, pads):
                   **_pads(graph, node, pads, len(size))}  # fmt: skip
         if operation == "AveragePool":
             config["count_include_pad"] = given.get("count_include_pad", 0)
-        return POOLINGS[operation], config
+        return f"{POOLINGS[operation]}{len(size) or 2}D", config
     if operation in GLOBAL:
         return GLOBAL[operation], {}
     if operation in ("Resize", "Upsample"):
