@@ -217,7 +217,7 @@ def _curves(stage, curves):
         values = [value for _, _, line in series for value in line]
         options = {}
         if key != "loss":  # a share
-            low, high = min(values), max(values)
+            low, high = min(0.99, *values), max(values)
             options = {"y_range": (low, max(high, low + 0.01)), "y_text": f"{{:.{int(high - low < 0.04)}%}}".format}
         charts.append(figure(line_chart(title, series, **options), join(tag("b", title), ", ", what)))
     rates = stage.learning_rates
