@@ -167,6 +167,12 @@ class Model(Waiting):
         """Return whether `compile` has chosen how to train."""
         return self.loss is not None
 
+    @property
+    def metrics_names(self):
+        """Return the names of the numbers that `evaluate` returns, in order: the loss, and the metrics. Empty before
+        `compile`."""
+        return training.result_names(self.loss, self.output_structure, self.metrics) if self.compiled else []
+
     def compute_output_shape(self, input_shape):
         """Return the shape of the output for an input of this shape, batch first."""
         shapes = dict(zip(self.inputs, self.input_structure.flat(input_shape, "input_shape")))

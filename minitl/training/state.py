@@ -121,17 +121,21 @@ class Averages:
 
     def names(self):
         """Return the names of `results`."""
-        is_sum = isinstance(self.loss_function, WeightedSum)
-        criteria = self.loss_function.losses if is_sum else [self.loss_function]
-        with_loss = [name for name, criterion in zip(self.structure.names, criteria) if criterion is not None]
-        of_outputs = [f"{name}_loss" for name in with_loss] if len(with_loss) > 1 else []
-        return ["loss", *of_outputs, *(each.name for each in self.metrics)]
+        return result_names(self.loss_function, self.structure, self.metrics)
 
     def results(self):
         """Return {name: number} with Keras's names: the loss, with several outputs the loss of each, the metrics."""
         means = self._means()
         of_outputs = {f"{self.structure.names[k]}_loss": mean for k, mean in means.items()} if len(means) > 1 else {}
         return {"loss": self.loss(), **of_outputs, **{each.name: each.metric.result() for each in self.metrics}}
+
+
+def result_names(loss, output_structure, metrics):
+    """Return the names of what `evaluate` gives: the loss, with several outputs the loss of each, and the metrics."""
+    criteria = loss.losses if isinstance(loss, WeightedSum) else [loss]
+    with_loss = [name for name, criterion in zip(output_structure.names, criteria) if criterion is not None]
+    of_outputs = [f"{name}_loss" for name in with_loss] if len(with_loss) > 1 else []
+    return ["loss", *of_outputs, *(each.name for each in metrics)]
 
 
 def _metric_weight(criterion, y_true, y_pred, sample_weight, is_weighted):

@@ -68,6 +68,7 @@ def test_one_metric_for_several_outputs_keeps_their_numbers_apart():
     for metrics in ({"a": "binary_accuracy", "b": "binary_accuracy"}, [[BinaryAccuracy()]] * 2, BinaryAccuracy()):
         model.compile("sgd", "binary_crossentropy", metrics=metrics)
         found = model.evaluate(values, [right, wrong], verbose=0, return_dict=True)
+        assert list(found) == model.metrics_names
         assert (found["a_binary_accuracy"], found["b_binary_accuracy"]) == (1.0, 0.0)
     metric = BinaryAccuracy()
     single = Sequential([Same(input_shape=(2,))])

@@ -57,6 +57,7 @@ def test_it_learns(rng, capsys):
         [history.history["val_loss"][-1], history.history["val_accuracy"][-1]]
     )
     assert model.evaluate(x, y, verbose=0, return_dict=True).keys() == {"loss", "accuracy"}
+    assert model.metrics_names == ["loss", "accuracy"] and Sequential([Dense(1, input_shape=(2,))]).metrics_names == []
     predictions = model.predict(x, batch_size=7)
     assert predictions.shape == (120, 4) and np.allclose(predictions, model.forward(x), atol=1e-6)
     assert (predictions.argmax(axis=1) == y).mean() > 0.9
