@@ -25,6 +25,7 @@ from ..layers.on_arrays import as_array
 from ..losses import Loss
 from ..optimizers import Optimizer
 from ..training import History
+from ..training.state import result_names
 from ..weights.ledger import Ledger
 from .waiting import Waiting, input_for
 
@@ -171,7 +172,7 @@ class Model(Waiting):
     def metrics_names(self):
         """Return the names of the numbers that `evaluate` returns, in order: the loss, and the metrics. Empty before
         `compile`."""
-        return training.result_names(self.loss, self.output_structure, self.metrics) if self.compiled else []
+        return result_names(self.loss, self.output_structure, self.metrics) if self.compiled else []
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the output for an input of this shape, batch first."""

@@ -24,7 +24,6 @@ from .monitors import EarlyStopping, ModelCheckpoint, ReduceLROnPlateau
 from .range_test import RangeTest, range_test
 from .recovery.backup import BackupAndRestore
 from .ridge import RidgeHead, ridge_head
-from .state import result_names
 from .warned import about_loss
 
 __all__ = [
