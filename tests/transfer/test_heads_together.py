@@ -36,16 +36,22 @@ def examples(count, features=9, classes=3):
     "changes",
     [
         {},
-        {"start": "ridge"},
-        {"schedule": "constant", "warm_up": 1.5},
-        {"schedule": "step", "weight_decay": 2.0, "seed": 4},
-        {"clip_norm": 0.05},
-        {"class_weights": True},
         {"balance": True, "l2_sp": 1.0},
-        {"schedule": "plateau", "batch_size": 1000},
+        *(
+            pytest.param(changes, marks=pytest.mark.slow)
+            for changes in (
+                {"start": "ridge"},
+                {"schedule": "constant", "warm_up": 1.5},
+                {"schedule": "step", "weight_decay": 2.0, "seed": 4},
+                {"clip_norm": 0.05},
+                {"class_weights": True},
+                {"schedule": "plateau", "batch_size": 1000},
+            )
+        ),
     ],
 )
-@pytest.mark.parametrize("count", [40, 42])  # folds of one size, and of two; 33 = 4 * 8 + 1 needs batches of 9
+# Folds of one size, and of two. 33 = 4 * 8 + 1 examples need batches of 9.
+@pytest.mark.parametrize("count", [pytest.param(40, marks=pytest.mark.slow), 42])
 def test_together_is_one_after_the_other(changes, count):
     settings = SimpleNamespace(**{**USUAL, **changes})
     x, labels, fold = examples(count)
