@@ -36,6 +36,7 @@ from minitl.recipes.advice import backtest
 from minitl.recipes.settings import PhotographSettings
 
 distributed = pytest.importorskip("distributed", reason="needs the extra 'dask': pip install -e '.[dask]'")
+dask = pytest.importorskip("dask", reason="needs the extra 'dask': pip install -e '.[dask]'")
 pytest.importorskip("PIL", reason="needs the extra 'images': pip install -e '.[images]'")
 from PIL import Image  # noqa: E402
 
@@ -50,13 +51,17 @@ SIZE = 24
 
 @pytest.fixture(scope="module")
 def local():
-    """Start two worker processes with two threads of BLAS each, and return their `LocalCluster`."""
+    """Start two worker processes with two threads of BLAS each, and return their `LocalCluster`.
+
+    A `LocalCluster` gives a worker up if it is away 15 s after it was lost. If the worker has come back and a later
+    test has just killed it again, it is away then, too. So it is not given up at all here.
+    """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("OPENBLAS_NUM_THREADS", "2")  # Dask would set 1: here minitl has to limit it itself
         cluster = distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
         )
-    with cluster:
+    with cluster, dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"}):
         yield cluster
 
 
