@@ -147,3 +147,18 @@ def name_unnamed_layers(layers):
             layer.name = f"{layer.class_name}_{number}"
         taken.add(layer.name)
         layer.name_is_final = True
+
+
+def cuts_between(inputs, calls, outputs):
+    """Return the symbolic tensors at which a graph can be cut in two, in order: `Graph.cuts`."""
+    tensors = [*inputs, *(tensor for call in calls for tensor in call.outputs)]
+    position = {tensor: k for k, tensor in enumerate(tensors)}
+    last_use = {tensor: position[call.outputs[0]] for call in calls for tensor in call.inputs}
+    last_use.update({tensor: len(tensors) for tensor in outputs if tensor is not tensors[-1]})
+    found, needed_until = [], 0
+    for k, tensor in enumerate(tensors):
+        is_alone = not any(each in last_use for each in tensor.call.outputs if each is not tensor)
+        if needed_until <= k and is_alone and (k >= len(inputs) or len(inputs) == 1):
+            found.append(tensor)  # behind it, no other tensor from before is used
+        needed_until = max(needed_until, last_use.get(tensor, 0))
+    return found
