@@ -5,7 +5,7 @@ import json
 
 from .. import initializers
 from ..arguments import AnyPath, NotHere, keras_arguments, truth_value
-from ..errors import MinitlError, WeightsError, warn_of_weights
+from ..errors import ArgumentError, MinitlError, WeightsError, warn_of_weights
 from ..graph.architecture import build
 from ..graph.keras_reading import tensors_of
 from ..graph.structure import Structure
@@ -31,17 +31,21 @@ NO_MODEL = (
 )
 
 
-@keras_arguments(after="compile", safe_mode=NotHere(True, instead="Code in a file is never run."))
-def load_model(filepath: AnyPath, custom_objects: dict[str, type] | None = None, compile: bool = True) -> Model:
+def load_model(
+    filepath: AnyPath, custom_objects: dict[str, type] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Model:
     """Read a model that `model.save` wrote, here or in Keras, as float32.
 
     custom_objects   {class name: class} of your own layers
     compile          True: compile a model of Keras with the optimizer, loss and metrics in its file. The state of the
                      optimizer is left there. A model that minitl saved is not compiled: compile it before you train
+    safe_mode        Keras's argument: True, since code in a file is never run
 
     Raises WeightsError if the file does not hold such a model, or if it holds a layer that minitl does not have.
     """
     compile = truth_value(compile, "compile")
+    if safe_mode is not True:
+        raise ArgumentError(f"safe_mode is {safe_mode!r}; minitl has True alone. Code in a file is never run.")
     with open_weights(filepath) as file:
         texts = file.listing.texts
         if ARCHITECTURE not in texts and KERAS_MODEL not in texts:

@@ -14,6 +14,7 @@ members of the row, or `call`, run once on these, and the model is a graph like 
 
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -102,11 +103,13 @@ class Waiting(Graph):
             layers = [layer for layer in self._layers if not isinstance(layer, InputLayer)]
             self._layers = sorted(layers, key=lambda layer: places.get(layer, len(places)))
 
-    def __getattr__(self, name):
-        """Raise an error for an attribute that is not there yet: a model that waits has no graph, and so no shapes."""
-        if name in ("input_structure", "output_structure", "calls") or hasattr(type(self), name):
-            raise NoLayersYet(self.what_is_missing())
-        raise no_attribute(self, name)
+    if not TYPE_CHECKING:  # or every name would be taken for an attribute
+
+        def __getattr__(self, name):
+            """Raise an error for an attribute that is not there yet: a model that waits has no graph, and no shapes."""
+            if name in ("input_structure", "output_structure", "calls") or hasattr(type(self), name):
+                raise NoLayersYet(self.what_is_missing())
+            raise no_attribute(self, name)
 
     def what_is_missing(self):
         """Return what to do about a model that has no graph yet."""
