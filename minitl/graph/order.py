@@ -1,4 +1,4 @@
-"""The calls between inputs and outputs, the order of a model's layers, and their names."""
+"""The calls between inputs and outputs, their shapes and cuts, the order of a model's layers, and their names."""
 
 from ..errors import GraphError
 from ..layers import InputLayer
@@ -147,6 +147,17 @@ def name_unnamed_layers(layers):
             layer.name = f"{layer.class_name}_{number}"
         taken.add(layer.name)
         layer.name_is_final = True
+
+
+def shapes_of(calls, inputs):
+    """Return {symbolic tensor: shape} of all inputs and outputs of calls in order, from those of the first inputs: the
+    shapes that symbolic tensors leave open, such as the size of an image, follow from these."""
+    shapes = dict(inputs)
+    for call in calls:
+        shape = call.layer.packed([shapes[tensor] for tensor in call.by_position])
+        found = call.layer.compute_output_shape(shape, **call.options)
+        shapes.update(zip(call.outputs, found if isinstance(found, list) else [found]))
+    return shapes
 
 
 def cuts_between(inputs, calls, outputs):

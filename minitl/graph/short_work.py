@@ -7,7 +7,7 @@ for a while before they sleep, so they begin at once. This thread does all the r
 
 Both in turn do not pay: the threads of BLAS that look for work take the core from those of Python, so a forward is done
 by the one or by the other. Times with BLAS's threads, as shares of those with Python's (two cores of an AMD EPYC
-without AVX-512, for 1, 2 and 4 images at a time):
+without AVX-512, for 1, 2 and 4 images at a time; for 1, `minitl bench --only ideas_1_resnet50` repeats it):
 
     ResNet50            0.81, 0.98, 1.03        EfficientNet-Lite0    0.80, 0.95, 1.03
     InceptionV3         0.89, 1.07, 1.14        VGG16 at 96x96        1.00, 1.13, 1.20
@@ -20,9 +20,10 @@ from contextlib import nullcontext
 from ..errors import MinitlError
 from ..kernels.parallel import in_this_thread
 from ..layers import Conv2D, DepthwiseConv2D
+from .order import shapes_of
 
-CONVOLUTIONS = Conv2D, DepthwiseConv2D
-# Operations of a convolution, on average. ResNet50's have 1.5e8, those of VGG16 at 96x96 4.3e8.
+# Floating-point operations of a convolution for one image, on average. ResNet50's have 1.5e8, those of VGG16 at 96x96
+# 4.3e8.
 SHORT = 2e8
 
 
@@ -31,9 +32,9 @@ def work_shared_for(graph, arrays, gradients):
 
     It is decided once for each shape of the inputs, and kept in `graph.has_short_work`.
     """
-    shapes = tuple(array.shape for array in arrays)
-    if gradients != "none" or shapes[0][0] != 1:
+    if gradients != "none" or len(arrays[0]) != 1:
         return nullcontext()
+    shapes = tuple(array.shape for array in arrays)
     if shapes not in graph.has_short_work:
         graph.has_short_work[shapes] = _has_short_work(graph, shapes)
     return in_this_thread(as_threads=1) if graph.has_short_work[shapes] else nullcontext()
@@ -41,16 +42,11 @@ def work_shared_for(graph, arrays, gradients):
 
 def _has_short_work(graph, shapes):
     """Return whether there are convolutions, and these have little work on average for inputs of these shapes."""
-    known, work = dict(zip(graph.inputs, shapes)), []
-    if not any(isinstance(call.layer, CONVOLUTIONS) for call in graph.calls):
+    convolutions = [call for call in graph.calls if isinstance(call.layer, (Conv2D, DepthwiseConv2D))]
+    if not convolutions:
         return False
     try:
-        for call in graph.calls:
-            shape = call.layer.packed([known[tensor] for tensor in call.by_position])
-            if isinstance(call.layer, CONVOLUTIONS):
-                work.append(call.layer.flops(shape))
-            found = call.layer.compute_output_shape(shape, **call.options)
-            known.update(zip(call.outputs, found if isinstance(found, list) else [found]))
+        known = shapes_of(graph.calls, zip(graph.inputs, shapes))
     except MinitlError:  # forward says what is wrong with the image
         return False
-    return sum(work) < SHORT * len(work)
+    return sum(call.layer.flops(known[call.inputs[0]]) for call in convolutions) < SHORT * len(convolutions)

@@ -137,6 +137,11 @@ class DepthwiseConv2D(_Depthwise):
     def keeps_channels(self):
         return self.depth_multiplier == 1 and self.activation not in MIXING
 
+    @property
+    def groups(self):
+        """Return how many groups of channels PyTorch and ONNX see here: one for each channel."""
+        return None if self.kernel is None else self.kernel.shape[2]
+
     def build(self, input_shape):
         shape = self.kernel_shape(input_shape)
         self.add_weight("kernel", shape, self.depthwise_initializer)
@@ -162,11 +167,6 @@ class DepthwiseConv2D(_Depthwise):
         # Only what a gradient needs is kept: a frozen kernel needs no x, and a linear activation no y.
         self.remember(x if self.trainable else None, x.shape[1:3], kept)
         return y
-
-    @property
-    def groups(self):
-        """Return how many groups of channels PyTorch and ONNX see here: one for each channel."""
-        return None if self.kernel is None else self.kernel.shape[2]
 
     def backward(self, grad):
         """Return dL/dx. The gradient goes back through the activation to z = convolution + bias, then to the

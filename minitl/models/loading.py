@@ -5,7 +5,7 @@ import json
 
 from .. import initializers
 from ..arguments import AnyPath, NotHere, keras_arguments, truth_value
-from ..errors import ArgumentError, MinitlError, WeightsError, warn_of_weights
+from ..errors import MinitlError, WeightsError, warn_of_weights
 from ..graph.architecture import build
 from ..graph.keras_reading import tensors_of
 from ..graph.structure import Structure
@@ -31,6 +31,10 @@ NO_MODEL = (
 )
 
 
+# An argument of load_model itself, and not of a decorator, so that type checkers know its arguments.
+SAFE_MODE = NotHere(True, instead="Code in a file is never run.")
+
+
 def load_model(
     filepath: AnyPath, custom_objects: dict[str, type] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Model:
@@ -44,8 +48,7 @@ def load_model(
     Raises WeightsError if the file does not hold such a model, or if it holds a layer that minitl does not have.
     """
     compile = truth_value(compile, "compile")
-    if safe_mode is not True:
-        raise ArgumentError(f"safe_mode is {safe_mode!r}; minitl has True alone. Code in a file is never run.")
+    SAFE_MODE.check("load_model", "safe_mode", safe_mode)
     with open_weights(filepath) as file:
         texts = file.listing.texts
         if ARCHITECTURE not in texts and KERAS_MODEL not in texts:

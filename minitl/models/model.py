@@ -14,6 +14,7 @@ from ..errors import ArgumentError
 from ..files.writable import refuse_overwriting
 from ..graph.keras_config import keras_config
 from ..graph.keras_reading import tensors_of
+from ..graph.order import shapes_of
 from ..graph.structure import Structure, flattened
 from ..graph.summary import summary_text
 from ..layers import InputLayer, SymbolicTensor
@@ -176,11 +177,8 @@ class Model(Waiting):
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the output for an input of this shape, batch first."""
-        shapes = dict(zip(self.inputs, self.input_structure.flat(input_shape, "input_shape")))
-        for call in self.calls:
-            shape = call.layer.packed([shapes[each] for each in call.by_position])
-            found = call.layer.compute_output_shape(shape, **call.options)
-            shapes.update(zip(call.outputs, found if isinstance(found, list) else [found]))
+        given = zip(self.inputs, self.input_structure.flat(input_shape, "input_shape"))
+        shapes = shapes_of(self.calls, given)
         return self.output_structure.packed([shapes[each] for each in self.outputs])
 
     def compile(

@@ -61,7 +61,8 @@ class Place(NamedTuple):
         steps += [f"gates in the order {self.gates}"] * bool(self.gates)
         steps += ["two biases as rows" if self.as_rows else "the sum of two biases"] * (self.second is not None)
         steps += [f"axes {self.axes}"] * bool(self.axes) + [REORDERED] * bool(self.flattened)
-        steps += [f"split into heads, {self.heads}"] * bool(self.heads)
+        if self.heads:  # the kernel of a convolution has four axes, the parameters of an attention three or two
+            steps.append(f"split {'by channel' if len(self.heads) == 4 else 'into heads'}, {self.heads}")
         return ", ".join(steps) or AS_IT_IS
 
     @property
