@@ -12,6 +12,9 @@ without AVX-512, for 1, 2 and 4 images at a time; for 1, `minitl bench --only id
     ResNet50            0.81, 0.98, 1.03        EfficientNet-Lite0    0.80, 0.95, 1.03
     InceptionV3         0.89, 1.07, 1.14        VGG16 at 96x96        1.00, 1.13, 1.20
 
+The machine was shared with others. In eight further runs the single image took 0.78 to 0.98 (ResNet50) and 0.70 to 0.96
+(InceptionV3). On a processor with AVX-512 it was not measured.
+
 Who calls this: `graph`.
 """
 
