@@ -32,6 +32,18 @@ LAYERS = [
     ((7, 1), 17, 192, 192),
     ((1, 3), 8, 384, 384),
 ]
+TILED_LAYERS = [
+    ((3, 3), 112, 64, 128),
+    ((3, 3), 112, 128, 128),
+    ((3, 3), 56, 256, 256),
+    ((3, 3), 71, 80, 192),
+    ((3, 3), 35, 96, 96),
+    ((3, 3), 14, 256, 256),
+    ((3, 3), 14, 512, 512),
+    ((1, 7), 17, 128, 128),
+    ((1, 7), 17, 192, 192),
+    ((7, 1), 17, 192, 192),
+]
 BLOCK_MEGABYTES = [1, 2, 4, 8, 32]
 BLOCK_LAYERS = [(112, 128), (56, 256)]  # of Winograd's blocks: (pixels, channels in and out)
 DILATIONS = [2, 3, 6]
@@ -81,6 +93,8 @@ def main():
         name = "x".join(map(str, window))
         print(f"{name} {pixels:3}x{pixels:<3} {c:4} -> {f:<4}{cells[0]}   {cells[1]:>39}   {error:.0e}", flush=True)
 
+    tiles_of_winograd(rng)
+    kernels.set_convolution("auto")
     x, kernel = rng.standard_normal((BATCH, 56, 56, 256), np.float32), rng.standard_normal((3, 3, 256, 256), np.float32)
     print("\nim2col in blocks, 56x56 256 -> 256, ms an image")
     default = im2col.FORWARD_BLOCK_BYTES
@@ -113,6 +127,33 @@ def main():
     print(f"channel_sums {product:5.0f}  {np.abs(kernels.channel_sums(x) / exact - 1).max():.1e}")
     print(f"x.sum        {plain:5.0f}  {np.abs(x.sum(axis=(0, 1, 2)) / exact - 1).max():.1e}")
     kernels.set_convolution("auto")
+
+
+def tiles_of_winograd(rng):
+    """Measure and print Winograd by the smallest tiles and by those that need the fewest points."""
+    default = winograd.LARGE_TILE_CHANNELS
+    print("\nWinograd in small and in large tiles, ms an image, and the largest errors")
+    for window, pixels, c, f in TILED_LAYERS:
+        x = np.maximum(rng.standard_normal((BATCH, pixels, pixels, c), np.float32), 0)
+        kernel = rng.standard_normal((*window, c, f), np.float32)
+        exact = by("im2col", kernels.conv2d, x.astype(float), kernel.astype(float))()
+        ways = [in_tiles(from_channels, by("winograd", kernels.conv2d, x, kernel)) for from_channels in (10**9, 1)]
+        errors = [np.abs(exact - way()).max() / np.abs(exact).max() for way in ways]
+        small, large = milliseconds_each(*ways)
+        layer = f"{'x'.join(map(str, window))} {pixels:3}x{pixels:<3} {c:4} -> {f:<4}"
+        times = f"{small / BATCH:8.2f} {large / BATCH:8.2f}  {large / small:5.2f}"
+        print(f"{layer}{times}   {errors[0]:.1e} {errors[1]:.1e}", flush=True)
+    winograd.LARGE_TILE_CHANNELS = default
+
+
+def in_tiles(from_channels, function):
+    """Return a function that calls `function` where large tiles take this many channels or more."""
+
+    def call():
+        winograd.LARGE_TILE_CHANNELS = from_channels
+        return function()
+
+    return call
 
 
 def dilation_and_interpolation(rng):

@@ -11,12 +11,12 @@ At the speed of NumPy's product of large matrices, these products take the least
 network with its algorithms. Who calls this: `worker`. `tables` divides by the speed.
 """
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from minitl.kernels import affine, convolution, winograd
 from minitl.kernels.geometry import Axis
-from minitl.kernels.winograd_forms import FORMS
 from minitl.layers import dense
 
 
@@ -63,15 +63,17 @@ def counting(function, sizes, products, by_winograd):
         rows, cols = [each for each in arguments if isinstance(each, Axis)]
         direct = 2 * n * rows.out * cols.out * rows.kernel * cols.kernel * c * f
         products.direct += direct
-        products.flops += 2 * n * points_of_tiles(rows) * points_of_tiles(cols) * c * f if by_winograd else direct
+        products.flops += 2 * n * points_of_tiles(arguments) * c * f if by_winograd else direct
         return function(*arguments)
 
     return call
 
 
-def points_of_tiles(axis):
-    """Return the tiles along an axis times the points of each. The last tile may reach beyond the end."""
-    return winograd._tiles(axis) * FORMS[axis.kernel].points
+def points_of_tiles(arguments):
+    """Return the tiles of an image times the points of each. The last tiles may reach beyond the edge."""
+    axes = [each for each in arguments if isinstance(each, Axis)]
+    (forms,) = [each for each in arguments if isinstance(each, list)]
+    return math.prod(form.tiles(axis.out) * form.points for form, axis in zip(forms, axes))
 
 
 def counting_matmul(matmul, products):

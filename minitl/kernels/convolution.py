@@ -72,9 +72,9 @@ def conv2d(
 
     What holds for the numbers of y, by whichever algorithm:
 
-    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile (6x6 or 1x10 pixels) holds, times
-      the sum of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those beside it
-      therefore hides them.
+    - In float32 an error is at most 3e-5 of the largest |x| that the output's tile (up to 8x8 or 1x12 pixels) holds,
+      times the sum of the filter's |kernel| (1e-6 by im2col). A pixel that is a million times larger than those
+      beside it therefore hides them.
     - A NaN, an infinity or an overflow is where the definition has it. Winograd would spread them over whole tiles. A
       batch in which Winograd finds one, or a number above 1e19, is therefore computed again by im2col. (This is not
       promised for the gradient of the kernel.)
@@ -88,11 +88,12 @@ def conv2d(
         if 1 in kernel.shape[:2] and algorithm == "winograd":  # its tiles have one row, or one column
             algorithm = "im2col"
     if algorithm == "winograd":
+        forms = winograd.forms_for(len(x), kernel.shape, rows, cols, x.dtype, pool)
         if transform is None:
-            u = winograd.transformed_kernel(kernel if scale is None else kernel * scale)
+            u = winograd.transformed_kernel(kernel if scale is None else kernel * scale, forms)
         else:
-            u = transform.of(kernel, scale)
-        y = winograd.conv2d_winograd(x, u, bias, rows, cols, activate if other is None else linear, pool)
+            u = transform.of(kernel, forms, scale)
+        y = winograd.conv2d_winograd(x, u, bias, rows, cols, forms, activate if other is None else linear, pool)
         if y is not None:
             return y if other is None else activate(add(y, other))
     if algorithm == "naive":
@@ -121,11 +122,13 @@ def conv2d_kernel_gradient(x, grad, kernel_hw, strides=(1, 1), padding="valid"):
     """
     x = as_float(x)
     rows, cols = window(x.shape[1:3], kernel_hw, strides, padding)
-    algorithm = _algorithm(len(x), (*kernel_hw, x.shape[3], grad.shape[3]), np.result_type(x, grad), rows, cols)
+    kernel_shape, dtype = (*kernel_hw, x.shape[3], grad.shape[3]), np.result_type(x, grad)
+    algorithm = _algorithm(len(x), kernel_shape, dtype, rows, cols)
     if algorithm == "naive":
         return conv2d_kernel_gradient_naive(x, grad, kernel_hw, strides, padding)
     if algorithm == "winograd":
-        return winograd.kernel_gradient_winograd(x, grad, rows, cols)
+        forms = winograd.forms_for(len(x), kernel_shape, rows, cols, dtype)
+        return winograd.kernel_gradient_winograd(x, grad, rows, cols, forms)
     return kernel_gradient_im2col(x, grad, rows, cols)
 
 
@@ -166,10 +169,10 @@ def conv2d_input_gradient(grad, kernel, image_hw, strides=(1, 1), padding="valid
         return _plus(input_gradient_col2im(grad, kernel, rows, cols), other)
     turned_shape = *kernel.shape[:2], kernel.shape[3], kernel.shape[2]  # (KH, KW, F, C)
     if _algorithm(len(grad), turned_shape, grad.dtype, rows, cols) == "winograd":
-        u = winograd.transformed_kernel(kernel, turned=True).transpose(0, 2, 1)  # (P, F, C)
-        dx = winograd.conv2d_winograd(
-            grad, u, None, *window(grad.shape[1:3], kernel.shape[:2], (1, 1), mirrored), linear
-        )
+        axes = window(grad.shape[1:3], kernel.shape[:2], (1, 1), mirrored)
+        forms = winograd.forms_for(len(grad), turned_shape, *axes, grad.dtype)
+        u = winograd.transformed_kernel(kernel, forms, turned=True).transpose(0, 2, 1)  # (P, F, C)
+        dx = winograd.conv2d_winograd(grad, u, None, *axes, forms, linear)
         if dx is not None:
             return _plus(dx, other)
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)

@@ -1,9 +1,20 @@
 """The transform U of a kernel (`winograd`), kept from one call of a layer to the next."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .parallel import share, slices
 from .winograd import transformed_kernel
+
+
+class Kept(NamedTuple):
+    """A transform and all that it was made from."""
+
+    kernel: np.ndarray
+    scale: np.ndarray | None
+    tiles: tuple  # the outputs of a tile along rows and columns, which tell the forms of a kernel apart
+    u: np.ndarray
 
 
 class KernelTransform:
@@ -20,14 +31,16 @@ class KernelTransform:
         """Forget U and free its memory."""
         self.kept = None
 
-    def of(self, kernel, scale=None):
-        """Return U of `kernel`, or of kernel * scale with scale (F,)."""
-        kept = self.kept  # (copy of kernel, copy of scale, U): one tuple, so threads read and replace it as a whole
-        if kept is None or not _equal(kept[0], kernel) or not _same_scale(kept[1], scale):
-            copies = kernel.copy(), None if scale is None else scale.copy()
-            scaled = copies[0] if scale is None else copies[0] * scale
-            kept = self.kept = *copies, transformed_kernel(scaled, allocate=np.empty)  # to stay, so not from `memory`
-        return kept[2]
+    def of(self, kernel, forms, scale=None):
+        """Return U of `kernel`, or of kernel * scale with scale (F,), by the `winograd.forms_for` the maps at hand."""
+        kept = self.kept  # one tuple, so threads read and replace it as a whole
+        tiles = tuple(form.outputs for form in forms)
+        if kept is None or kept.tiles != tiles or not _equal(kept.kernel, kernel) or not _same_scale(kept.scale, scale):
+            copied, scale = kernel.copy(), None if scale is None else scale.copy()
+            scaled = copied if scale is None else copied * scale
+            u = transformed_kernel(scaled, forms, allocate=np.empty)  # to stay, so not from `memory`
+            kept = self.kept = Kept(copied, scale, tiles, u)
+        return kept.u
 
 
 def _same_scale(a, b):

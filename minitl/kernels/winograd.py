@@ -13,15 +13,16 @@ With a, b for the points of rows and columns, and T tiles whose 6x6 pixels begin
     M[a,b] = V[a,b] @ U[a,b]       (T, F)   36 matrix products: most of the work
     y      = A^T M A               (4, 4)   outputs for each tile and filter
 
-Rows and columns have a form each, by the size of the kernel along them: 5x5 takes F(2,5) both ways, and 1x7 F(1,1) and
-F(4,7). P below is the number of points of both together, such as 6 * 6 = 36 or 1 * 10.
+Rows and columns have a form each, by the size of the kernel and the number of outputs along them (`forms_for`): 5x5
+takes F(4,5) both ways, and 1x7 F(1,1) and F(4,7) or F(6,7). P below is the number of points of both together, such as
+6 * 6 = 36 or 1 * 12.
 
 Every step is a matrix product on arrays as they lie in memory: six rows of an NHWC image *are* a matrix (6, W*C). Tiles
 do not depend on each other, so each thread takes a block of them through all the steps while it is in the cache.
 
 The sums run over numbers of very different size (A^T holds 1 and 8), which costs digits. The largest errors that were
-measured in float32, on random numbers, are up to 1e-5 of the largest output (`winograd_forms` has two of them, 3e-6 and
-7e-6), where those of im2col are 1e-6. The 3e-5 in `convolution.conv2d` is no measurement but the bound that is promised
+measured in float32, on random numbers, are up to 1.5e-5 of the largest output (`winograd_forms` has the means, 2e-6 to
+8e-6), where those of im2col are 1e-6. The 3e-5 in `convolution.conv2d` is no measurement but the bound that is promised
 and tested, relative to the largest pixel of a tile times the sum of the filter.
 
 One NaN or infinite pixel spoils all outputs of its tiles (0 * infinity is NaN), and so does an overflow on the way.
@@ -41,7 +42,7 @@ from .geometry import blocks_of_rows
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import is_finite_and_moderate
-from .winograd_forms import FORMS, forms_of
+from .winograd_forms import FORMS, form_of
 
 # Bytes of V and M together that a thread takes through all the steps at a time. The last cache (L3) then holds the
 # blocks of all threads, and most of a block stays in the core's own cache (L2). On 112x112 maps of 128 channels, ms an
@@ -55,6 +56,11 @@ LARGE_BLOCK_BYTES = 32 * 2**20
 TRANSFORM_SIZE = 1_152_000
 # Bytes of V and dM together. Every block adds to the whole dU, so blocks are large, and all threads work on one block.
 GRADIENT_BLOCK_BYTES = 32 * 2**20
+# The channels and filters, and the tiles of all images, from which on forms with larger tiles pay. They save products,
+# which matter little where there are few channels. U is larger, so with few tiles it costs more to read. Of the time of
+# small tiles, at batch 8 (AMD EPYC without AVX-512; `python -m benchmarks.kernels`): 3x3 on 112x112 maps 0.82, 71x71
+# 0.86, 35x35 0.93, 14x14 0.94 to 1.01 (0.88 if U is kept), 1x7 and 7x1 on 17x17 0.8; with 64 channels 1.1.
+LARGE_TILE_CHANNELS, LARGE_TILE_COUNT = 80, 32
 
 
 def is_possible(kernel_shape, rows, cols):
@@ -70,6 +76,16 @@ def is_possible(kernel_shape, rows, cols):
     return 1 in window or max(window) < 7
 
 
+def forms_for(images, kernel_shape, rows, cols, dtype, pool=False):
+    """Return the forms of rows and columns for a convolution that `is_possible`, with even tiles if `pool`."""
+    dtype = np.dtype(dtype)
+    forms = [form_of(axis.kernel, axis.out, dtype, larger=True, even=pool) for axis in (rows, cols)]
+    tiles = images * forms[0].tiles(rows.out) * forms[1].tiles(cols.out)
+    if min(kernel_shape[2:]) >= LARGE_TILE_CHANNELS and tiles >= LARGE_TILE_COUNT:
+        return forms
+    return [form_of(axis.kernel, axis.out, dtype) for axis in (rows, cols)]
+
+
 def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
     """Return whether Winograd is faster than im2col, where it is possible.
 
@@ -79,21 +95,22 @@ def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
     tiles it takes longer to make and read U than to multiply. (`python -m benchmarks.kernels`. The rule holds on an
     Intel Xeon and on an AMD EPYC.)
     """
-    row_form, col_form = FORMS[rows.kernel], FORMS[cols.kernel]
-    tiles = _tiles(rows) * _tiles(cols)
+    row_form, col_form = forms_for(images, kernel_shape, rows, cols, dtype)
+    tiles = row_form.tiles(rows.out) * col_form.tiles(cols.out)
     used = rows.out * cols.out / (tiles * row_form.outputs * col_form.outputs)  # the share of outputs that exist
     values = images * tiles * row_form.points * col_form.points
     c, f = kernel_shape[2:]
     return dtype == np.float32 and min(c, f) >= 32 and used > 0.6 and values >= 36 * (32 if u_is_kept else 64)
 
 
-def transformed_kernel(kernel, turned=False, allocate=empty):
+def transformed_kernel(kernel, forms, turned=False, allocate=empty):
     """Return U = G g G^T (P, C, F) for each channel and filter of kernel (KH, KW, C, F).
 
-    With `turned`, return the U of the kernel turned by 180 degrees. To reverse the columns of G has the same effect.
+    `forms` are those of its rows and columns. With `turned`, return the U of the kernel turned by 180 degrees. To
+    reverse the columns of G has the same effect.
     """
     kh, kw, c, f = kernel.shape
-    over_rows, over_cols = (form.g[:, ::-1] if turned else form.g for form in forms_of((kh, kw), kernel.dtype))
+    over_rows, over_cols = (form.g[:, ::-1] if turned else form.g for form in forms)
     u = allocate((len(over_rows), len(over_cols), c * f), kernel.dtype)
 
     def transform(points):
@@ -105,16 +122,15 @@ def transformed_kernel(kernel, turned=False, allocate=empty):
     return u.reshape(-1, c, f)
 
 
-def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
-    """Convolve at stride 1: x (N, H, W, C), U (P, C, F) -> activate(y) (N, OH, OW, F).
+def conv2d_winograd(x, u, bias, rows, cols, forms, activate, pool=False):
+    """Convolve at stride 1: x (N, H, W, C), U (P, C, F) by these `forms` -> activate(y) (N, OH, OW, F).
 
     With `pool`, return the maxima of its 2x2 windows (N, OH//2, OW//2, F); the tiles must have even sides. Return None
     if an output is not finite.
     """
     n, (p, c, f) = len(x), u.shape
     x = np.ascontiguousarray(x, u.dtype)
-    forms = forms_of((rows.kernel, cols.kernel), u.dtype)
-    tile_rows, tile_cols = _tiles(rows), _tiles(cols)
+    tile_rows, tile_cols = (form.tiles(axis.out) for form, axis in zip(forms, (rows, cols)))
     height, width = (form.outputs // (2 if pool else 1) for form in forms)  # of the output of a tile
     y = empty((n * tile_rows, height, tile_cols, width, f), u.dtype)  # whole tiles; the surplus is cut off below
     block_bytes = BLOCK_BYTES if u.nbytes <= BLOCK_BYTES else LARGE_BLOCK_BYTES
@@ -166,8 +182,8 @@ def conv2d_winograd(x, u, bias, rows, cols, activate, pool=False):
     return contiguous(y[:, :oh, :ow])
 
 
-def kernel_gradient_winograd(x, grad, rows, cols):
-    """Return dL/dkernel (KH, KW, C, F), by the chain rule through the steps at the head of this file.
+def kernel_gradient_winograd(x, grad, rows, cols, forms):
+    """Return dL/dkernel (KH, KW, C, F) by these `forms`, by the chain rule through the steps at the head of this file.
 
     y = A^T M A                  ->  dM = A dy A^T
     M[a,b] = V[a,b] @ U[a,b]     ->  dU[a,b] = V[a,b]^T @ dM[a,b], summed over blocks of tiles
@@ -176,8 +192,7 @@ def kernel_gradient_winograd(x, grad, rows, cols):
     n, c, f = len(x), x.shape[3], grad.shape[3]
     dtype = np.result_type(x, grad)
     x, grad = np.ascontiguousarray(x, dtype), np.ascontiguousarray(grad, dtype)
-    forms = forms_of((rows.kernel, cols.kernel), dtype)
-    tile_rows, tile_cols = _tiles(rows), _tiles(cols)
+    tile_rows, tile_cols = (form.tiles(axis.out) for form, axis in zip(forms, (rows, cols)))
     p = forms[0].points * forms[1].points
     du = empty((p, c, f), dtype) if n else np.zeros((p, c, f), dtype)  # 0 for an empty batch
     scratch = Scratch(dtype)
@@ -279,11 +294,6 @@ def _to_outputs(forms, m, bias, scratch):
         out = scratch.array("outputs", row_form.outputs, col_form.outputs, t * f)
         m = np.matmul(col_form.at, m, out=out)
     return m
-
-
-def _tiles(axis):
-    """Return the number of tiles of outputs along an axis. The last tile may reach beyond the end."""
-    return -(-axis.out // FORMS[axis.kernel].outputs)
 
 
 def _tiles_of(part, array, block):

@@ -32,26 +32,36 @@ This is called F(4,3). The columns of its A^T belong to the points, and hold the
 
 In the same way F(m,r) gives m outputs of a kernel of r entries from m + r - 1 points:
 
-    F(4,3)   3 entries     6 points    6 multiplications instead of 12
-    F(2,5)   5 entries     6 points    6 instead of 10
-    F(4,7)   7 entries    10 points   10 instead of 28
+    F(4,3), F(5,3), F(6,3)    3 entries    6, 7, 8 points    1.5, 1.4, 1.33 multiplications an output instead of 3
+    F(4,5)                    5 entries    8 points          2 instead of 5
+    F(4,7), F(6,7)            7 entries    10, 12 points     2.5, 2 instead of 7
 
 In two dimensions each matrix is applied to the rows and to the columns. F(4,3) both ways takes 36 multiplications
 instead of 144 for a tile of 4x4 outputs. A kernel of one row, 1x7, is F(1,1) over the rows: one point, nothing to do.
+
+More outputs a tile save more multiplications, if the tiles fit: 14 outputs take four tiles of 4 (24 points), three of 5
+(21) or three of 6 (24), and 17 outputs of a 1x7 kernel take five tiles of 4 (50) or three of 6 (36). `form_of` chooses.
 
 How the points are chosen. Any different points are right in exact arithmetic. In floating point, A holds powers of the
 points, B and G come from products of their differences, and all these numbers should be of similar size. Infinity, 0, 1
 and -1 come first, because their powers are only 0, 1 and -1. Then come numbers near 1 in size: the powers of 2 up to
 t^3 reach 8, those of 3 reach 27, and large powers cost digits (the large terms of a sum cancel, their rounding errors
-stay). 2 is paired with -1/2: where A holds a large number for one of the two, it holds a small one for the other.
-That this pair is better than others was measured, and 3/2 with -3/4 was found by trial in the same way. The largest
-errors in float32, relative to the largest output (`python -m benchmarks.kernels` repeats the chosen ones):
+stay). A large number p is paired with 1/p or -1/p: where A holds a large number for one of the two, it holds a small
+one for the other. Numbers must not lie close together either, for the differences are divided by. So much for theory;
+which pairs are best was found by trial. The largest errors in float32, relative to the largest output, are means over
+24 layers of random numbers with 64 channels (`python -m benchmarks.kernels` repeats the chosen ones):
 
-    3x3, 64 channels    0, +-1, 2, -1/2: 3e-6     0, +-1, +-2: 6e-6     0, +-1, +-1/2: 7e-6     0, +-1, +-3: 2e-5
-    1x7, 192 channels   0, +-1, +-2, +-1/2 and two more:  3/2, -3/4: 7e-6     +-3/2: 9e-6     +-3: 2e-5     +-4: 3e-5
+    F(4,3) both ways    0, +-1, 2, -1/2                2.4e-6    (+-2: 6e-6, +-1/2: 7e-6, +-3: 2e-5)
+    F(5,3) both ways    0, +-1, +-7/4, 1/2             5.8e-6    (+-2, -1/2: a fifth more)
+    F(6,3) both ways    0, +-1, +-7/4, +-4/7           7.4e-6    (+-2, +-1/2: 8.4e-6)
+    F(4,5) both ways    0, +-1, +-2, +-1/2             6.2e-6
+    F(6,7)              0, +-1, +-4/3, +-3/4,          7.7e-6    (+-3/2, +-2/3, +-2, +-1/2: 1.3e-5)
+                           +-5/2, +-2/5
+    F(4,7), of 192      0, +-1, +-2, +-1/2, and two more:  3/2, -3/4: 7e-6    +-3/2: 9e-6    +-3: 2e-5    +-4: 3e-5
 
-More points save more multiplications and lose more digits. In two dimensions the losses multiply, so only a kernel of
-one row or column gets ten points. Lavin & Gray 2016, arXiv 1509.09308, for F(4,3).
+More points save more multiplications and lose more digits. F(7,3) both ways would fit 28 and 14 outputs exactly, but
+its nine points lose 3e-4. In two dimensions the losses multiply, so only a kernel of one row or column gets ten points
+or more. Lavin & Gray 2016, arXiv 1509.09308, for F(4,3).
 
 Who calls this: `winograd`.
 """
@@ -80,6 +90,14 @@ class Form(NamedTuple):
         """Return the number of outputs of a tile, which is also the distance between the tiles in pixels."""
         return self.at.shape[0]
 
+    def tiles(self, outputs):
+        """Return the number of tiles for so many outputs along an axis. The last tile may reach beyond the end."""
+        return -(-outputs // self.outputs)
+
+    def astype(self, dtype):
+        """Return the form with matrices of this type."""
+        return Form(*(each.astype(dtype) for each in (self.bt, self.g, self.at)), self.point_of_ones)
+
 
 def form(outputs, taps, points):
     """Return F(outputs, taps) for these finite points; infinity comes last. There are outputs + taps - 2 of them."""
@@ -102,17 +120,37 @@ def _coefficients(roots):
     return product
 
 
-# By the entries of the kernel along an axis.
+# By the entries of the kernel along an axis: the forms with small tiles first.
 FORMS = {
-    1: form(1, 1, ()),
-    3: form(4, 3, (0, 1, -1, 2, -1 / 2)),
-    5: form(2, 5, (0, 1, -1, 2, -1 / 2)),
-    7: form(4, 7, (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 3 / 2, -3 / 4)),
+    1: [form(1, 1, ())],
+    3: [
+        form(4, 3, (0, 1, -1, 2, -1 / 2)),
+        form(5, 3, (0, 1, -1, 7 / 4, -7 / 4, 1 / 2)),
+        form(6, 3, (0, 1, -1, 7 / 4, -7 / 4, 4 / 7, -4 / 7)),
+    ],
+    5: [form(4, 5, (0, 1, -1, 2, -2, 1 / 2, -1 / 2))],
+    7: [
+        form(4, 7, (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 3 / 2, -3 / 4)),
+        form(6, 7, (0, 1, -1, 4 / 3, -4 / 3, 3 / 4, -3 / 4, 5 / 2, -5 / 2, 2 / 5, -2 / 5)),
+    ],
 }
+# Larger tiles lose digits, and U is larger: they have to save points along an axis. 56 outputs take 84 points in tiles
+# of 4 and 80 in tiles of 6, and these took 1.0 to 1.1 of the time.
+WORTHWHILE = 0.92
 
 
 @cache
-def forms_of(kernel_hw, dtype):
-    """Return the forms of the rows and the columns of a kernel (KH, KW), with matrices of type `dtype`."""
-    found = [FORMS[size] for size in kernel_hw]
-    return [Form(*(each.astype(dtype) for each in (f.bt, f.g, f.at)), f.point_of_ones) for f in found]
+def form_of(taps, outputs, dtype, larger=False, even=False):
+    """Return the form for `outputs` outputs along an axis and a kernel of `taps` entries, with matrices of this type.
+
+    That is the form with the smallest tiles or, with `larger`, one that needs fewer points for all the outputs. With
+    `even`, a tile has an even number of outputs.
+    """
+
+    def points(each):
+        return each.tiles(outputs) * each.points
+
+    smallest = FORMS[taps][0]
+    fewest = min((each for each in FORMS[taps] if not (even and each.outputs % 2)), key=points)
+    chosen = fewest if larger and points(fewest) <= WORTHWHILE * points(smallest) else smallest
+    return chosen.astype(dtype)

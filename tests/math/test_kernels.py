@@ -20,6 +20,7 @@ from minitl.kernels import (
     parallel,
     pooling,
     winograd,
+    winograd_forms,
 )
 
 # Odd and even sizes, asymmetric windows, strides that skip pixels, windows that overlap and windows that do not.
@@ -102,11 +103,19 @@ def all_three(x, kernel, grad, padding):
 WINDOWS_OF_WINOGRAD = [(3, 3), (5, 5), (1, 7), (7, 1), (3, 5), (1, 3), (5, 1)]
 
 
+@pytest.fixture(params=["small tiles", "large tiles"])
+def tiles(request, monkeypatch):
+    """Run a test with the smallest forms, and with those that save points, which else take many channels."""
+    monkeypatch.setattr(winograd, "LARGE_TILE_CHANNELS", 1 if request.param == "large tiles" else 10**9)
+    monkeypatch.setattr(winograd, "LARGE_TILE_COUNT", 1)
+    return request.param
+
+
 @pytest.mark.parametrize("block_tiles", [1, 5, 450], ids=lambda t: f"{t}-tile-blocks")
 @pytest.mark.parametrize("padding", ["same", "valid", "explicit"])
 @pytest.mark.parametrize("image", [(7, 8), (9, 7), (11, 8)], ids=str)
 @pytest.mark.parametrize("window", WINDOWS_OF_WINOGRAD, ids=str)
-def test_winograd_equals_the_twin(rng, monkeypatch, choose, window, image, padding, block_tiles):
+def test_winograd_equals_the_twin(rng, monkeypatch, choose, tiles, window, image, padding, block_tiles):
     """The sizes leave tiles half empty, the blocks have any size, and in float64 both are exact."""
     monkeypatch.setattr(winograd, "BLOCK_BYTES", 36 * block_tiles * 6 * 8)
     monkeypatch.setattr(winograd, "LARGE_BLOCK_BYTES", 36 * block_tiles * 6 * 8)
@@ -124,9 +133,10 @@ def test_winograd_equals_the_twin(rng, monkeypatch, choose, window, image, paddi
 
 
 @pytest.mark.parametrize("window", WINDOWS_OF_WINOGRAD, ids=str)
-def test_winograd_in_float32(rng, choose, window):
+@pytest.mark.parametrize("size", [20, 17, 14])
+def test_winograd_in_float32(rng, choose, tiles, window, size):
     """The error is at most 1.5e-5 of the largest value, over a layer of 64 channels (3x3: 1e-5)."""
-    arrays = [rng.standard_normal(shape) for shape in ((2, 20, 20, 64), (*window, 64, 64), (2, 20, 20, 64))]
+    arrays = [rng.standard_normal(shape) for shape in ((2, size, size, 64), (*window, 64, 64), (2, size, size, 64))]
     choose("im2col")
     expected = all_three(*arrays, "same")
     choose("winograd")
@@ -138,11 +148,26 @@ def test_winograd_in_float32(rng, choose, window):
 
 def test_the_forms_of_winograd_are_exact(rng):
     """Compare A^T [(G g) * (B^T x)] with the convolution in one dimension, for every form."""
-    for taps, form in winograd.FORMS.items():
+    for taps, form in [(taps, form) for taps, forms in winograd_forms.FORMS.items() for form in forms]:
         x, g = rng.standard_normal(form.points), rng.standard_normal(taps)
         assert form.points == form.outputs + taps - 1
         np.testing.assert_allclose(form.at @ ((form.g @ g) * (form.bt @ x)), np.correlate(x, g), rtol=1e-11, atol=1e-11)
         assert (form.at[:, form.point_of_ones] == 1).all()
+
+
+def test_the_tiles_of_a_convolution():
+    """Large ones need many channels, many tiles and fewer points; before a pooling of 2x2 their sides are even."""
+
+    def sides(size, taps=(3, 3), channels=96, images=8, pool=False):
+        axes = geometry.window((size, size), taps, (1, 1), "same")
+        forms = winograd.forms_for(images, (*taps, channels, 128), *axes, np.float32, pool)
+        return tuple(form.outputs for form in forms)
+
+    assert sides(14) == (5, 5) and sides(112) == sides(35) == (6, 6) and sides(56) == sides(28) == sides(7) == (4, 4)
+    assert sides(14, pool=True) == (4, 4) and sides(112, pool=True) == (6, 6)
+    assert sides(17, (1, 7)) == (1, 6) and sides(17, (7, 1)) == (6, 1) and sides(8, (1, 7)) == (1, 4)
+    assert sides(35, (5, 5), channels=48) == (4, 4)
+    assert sides(14, channels=64) == sides(14, images=3) == (4, 4) and sides(14, images=4) == (5, 5)
 
 
 def test_winograd_is_there_only_where_it_is_exact_enough():
@@ -158,7 +183,7 @@ def test_winograd_is_there_only_where_it_is_exact_enough():
 
 @pytest.mark.parametrize("algorithm", ["naive", "im2col", "winograd"])
 @pytest.mark.parametrize("image", [(4, 4), (7, 9), (14, 6), (5, 2)], ids=str)
-def test_convolution_and_pooling_at_once(rng, choose, image, algorithm):
+def test_convolution_and_pooling_at_once(rng, choose, tiles, image, algorithm):
     """Odd sizes leave a last row or column that no 2x2 window reaches."""
     x, kernel, bias = rng.standard_normal((2, *image, 3)), rng.standard_normal((3, 3, 3, 2)), rng.standard_normal(2)
     relu, _ = kernels.ACTIVATIONS["relu"]
@@ -568,7 +593,7 @@ def convolved(choose, x, kernel, **arguments):
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("arguments", [{}, {"pool": True}, {"activate": kernels.ACTIVATIONS["relu"][0]}], ids=str)
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (1, 7), (7, 1)], ids=str)
-def test_winograd_does_not_spread_what_is_not_finite(rng, choose, window, number, arguments):
+def test_winograd_does_not_spread_what_is_not_finite(rng, choose, tiles, window, number, arguments):
     """A pixel spoils the outputs that see it and no others; so do outputs' gradients on the way back."""
     x, kernel = rng.standard_normal((2, 14, 13, 48), np.float32), rng.standard_normal((*window, 48, 32), np.float32)
     x[1, 6, 7, 3] = number
@@ -585,7 +610,7 @@ def test_winograd_does_not_spread_what_is_not_finite(rng, choose, window, number
 
 @pytest.mark.parametrize("size, of_kernel", [(1e18, 1e18), (3e36, 0.05), (1e37, 1e-3), (-1e37, 1e-3), (1e25, 1e-10)])
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (1, 7), (7, 1)], ids=str)
-def test_winograd_overflows_nowhere_else(rng, choose, window, size, of_kernel):
+def test_winograd_overflows_nowhere_else(rng, choose, tiles, window, size, of_kernel):
     """The result is im2col's, and no warning is given."""
     x = (rng.standard_normal((1, 16, 16, 48)) * size).astype(np.float32)
     kernel = (rng.standard_normal((*window, 48, 32)) * of_kernel).astype(np.float32)
@@ -596,7 +621,7 @@ def test_winograd_overflows_nowhere_else(rng, choose, window, size, of_kernel):
 
 @pytest.mark.parametrize("size", [1e-30, 1e-20, 1.0, 1e10])
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (1, 7), (7, 1)], ids=str)
-def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, choose, window, size):
+def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, choose, tiles, window, size):
     x = (rng.standard_normal((1, 32, 32, 64)) * size).astype(np.float32)
     x[0, 8, 8, 0] = 1e6 * size  # hides the pixels of its tiles, and no others
     kernel = rng.standard_normal((*window, 64, 32)).astype(np.float32)
@@ -606,7 +631,8 @@ def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, 
     error, weight = np.abs(found - exact)[0], np.abs(kernel).sum(axis=(0, 1, 2))
     assert (error <= 3e-5 * 1e6 * size * weight).all()
     far = np.ones((32, 32), bool)
-    far[2:15, 2:15] = False  # the tiles that see it
+    first = 2 if tiles == "small tiles" else 0
+    far[first:15, first:15] = False  # the tiles that see it
     assert (error[far] <= 3e-5 * 5 * size * weight).all()
 
 

@@ -17,7 +17,7 @@ import pytest
 from minitl import kernels
 from minitl.errors import ShapeError
 from minitl.graph.fusion import fused
-from minitl.kernels import kernel_transform, memory, parallel, winograd
+from minitl.kernels import kernel_transform, memory, parallel, winograd, winograd_forms
 from minitl.layers import Conv2D, Dense, Input, MaxPooling2D
 from minitl.models import Model
 
@@ -361,15 +361,23 @@ def test_memory_that_arrays_have_left_has_a_limit_at_once(monkeypatch):
     memory.release()
 
 
+def test_a_transform_of_other_tiles_is_made_anew(rng):
+    kept, kernel = kernel_transform.KernelTransform(), rng.standard_normal((3, 3, 4, 4), np.float32)
+    for outputs in 14, 8, 14:
+        forms = [winograd_forms.form_of(3, outputs, np.dtype(np.float32), larger=True)] * 2
+        np.testing.assert_array_equal(kept.of(kernel, forms), winograd.transformed_kernel(kernel, forms))
+
+
 def test_threads_that_alternate_kernels_get_the_right_transform(rng):
     kept = kernel_transform.KernelTransform()
-    pairs = [(k, winograd.transformed_kernel(k)) for k in rng.standard_normal((2, 3, 3, 4, 4), np.float32)]
+    forms = [winograd_forms.form_of(3, 8, np.dtype(np.float32))] * 2
+    pairs = [(k, winograd.transformed_kernel(k, forms)) for k in rng.standard_normal((2, 3, 3, 4, 4), np.float32)]
     wrong = []
 
     def worker():
         for step in range(300):
             kernel, u = pairs[step % 2]
-            wrong.extend([] if np.array_equal(kept.of(kernel), u) else [step])
+            wrong.extend([] if np.array_equal(kept.of(kernel, forms), u) else [step])
 
     workers = [threading.Thread(target=worker) for _ in range(3)]
     for each in workers:
