@@ -36,7 +36,6 @@ TEXT = [("minitl", "minitl_text", {}, []), ("PyTorch", "torch_text", {}, ["torch
 SUPPRESSION = [("minitl", "minitl", {}, []), ("OpenCV", "opencv", {}, ["cv2"])]
 BOXES = (200, 1000, 8732)  # that are suppressed; SSD300 has 8,732 priors
 IDEAS = ["shared work", "reused memory", "kept transforms", "joined steps"]
-IDEA_OF_ONE = "BLAS's threads"  # an idea for a single image through short layers
 PEERS = sorted({package for row in (*INFERENCE, *RECIPE, *SUPPRESSION) for package in row[3]})
 INSTALLED_AS = {"cv2": "opencv-python-headless"}  # the name of a package for pip where it differs
 
@@ -120,7 +119,6 @@ def full_plan():
     groups += [memory_group(network) for network in NETWORKS]
     groups += [ideas_group(batch, rounds=5) for batch in (1, 8)]
     groups += [ideas_group(8, rounds=5, network=network) for network in OTHERS]
-    groups += [ideas_group(1, rounds=5, network="resnet50")]
     groups += [layers_group(network) for network in NETWORKS]
     groups += [accuracy_group(NETWORKS), naive_group()]
     return groups + curves(
@@ -247,9 +245,6 @@ def ideas_group(batch, rounds, network="vgg16"):
     rows += [(f"without {idea}", "minitl", {"without": idea}, []) for idea in IDEAS]
     rows += [("without Winograd", "minitl", {"algorithm": "im2col"}, [])]
     name = f"ideas_{batch if network == 'vgg16' else network}"
-    if batch == 1 and network != "vgg16":
-        name = f"ideas_1_{network}"
-        rows.append((f"without {IDEA_OF_ONE}", "minitl", {"without": IDEA_OF_ONE}, []))
     members = programs(rows, "inference", options_of(network, batch))
     title = f"What each idea saves: inference of {NETWORKS[network][0]}, batch {batch}"
     return Group(name, title, members, rounds)

@@ -11,7 +11,7 @@ import numpy as np
 
 from minitl import kernels, transfer
 from minitl.applications import VGG16
-from minitl.graph import graph, short_work
+from minitl.graph import graph
 from minitl.graph.fusion import Fused
 from minitl.initializers import weights_will_be_loaded
 from minitl.kernels import memory, parallel
@@ -49,8 +49,6 @@ def inference(options):
         parallel._openblas, parallel._allowed = None, 1
     elif without == "reused memory":
         memory.SMALLEST = memory.SMALLEST_SCRATCH = float("inf")
-    elif without == "BLAS's threads":
-        short_work.SHORT = 0
     elif without == "joined steps":
         graph.fused = lambda calls, inputs, outputs, may_be_fused: calls
 

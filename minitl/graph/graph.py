@@ -21,7 +21,7 @@ gradients add up), and graphs that share layers do not disturb each other.
 
 Read `forward` and `backward` here, then any layer. `models.Model` adds what people do with a graph. Beside this file:
 `structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one),
-`relu_pairs` (the same in training), `short_work` (who shares out the work for a single image).
+`relu_pairs` (the same in training).
 """
 
 import weakref
@@ -37,7 +37,6 @@ from .fusion import Fused, fused
 from .layer_group import LayerGroup
 from .order import calls_between, cuts_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
 from .relu_pairs import is_watched, paired
-from .short_work import work_shared_for
 from .structure import Structure
 from .summary import described
 
@@ -72,7 +71,6 @@ class Graph(LayerGroup):
         self.input_structure, self.output_structure, self.calls = starts, ends, calls
         self._layers = layers_in_keras_order(starts.tensors, ends.tensors)
         self.overwritten = []  # names of layers whose gradients another graph has replaced since the latest backward
-        self.has_short_work = {}  # shapes of the inputs -> is it short? (`short_work`)
         self._path = None  # the tensors that carry a gradient: set by forward, used up by backward
         # operation -> (what its layer remembered, the layer's `updates` then, shapes of its outputs), in order
         self._memory = {}
@@ -118,11 +116,6 @@ class Graph(LayerGroup):
         """
         arrays = self.input_structure.flat(x, "x")
         self.check_input(arrays)
-        with work_shared_for(self, arrays, gradients):
-            return self._forward(arrays, training, gradients)
-
-    def _forward(self, arrays, training, gradients):
-        """Compute the output from checked arrays, one for each input."""
         self._path, self._memory, memory = None, {}, {}
         path = self._gradient_path(gradients)
         values, outputs = dict(zip(self.inputs, arrays)), self.output_structure.tensors

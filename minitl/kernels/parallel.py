@@ -9,9 +9,8 @@ The threads stay alive and wait for the next work. To wake a thread takes 60 mic
 times as long, and a training step of ResNet50 shares work out 600 times: 167 ms an image instead of 190. A thread that
 is free takes the next part, so a thread that starts late does fewer parts.
 
-Who calls this: the kernels that work on whole batches. (`graph.short_work` leaves a single image to BLAS's threads,
-where layers are short.) The result for a part does not depend on the thread that computes it, so results are the same
-every time.
+Who calls this: the kernels that work on whole batches. The result for a part does not depend on the thread that
+computes it, so results are the same every time.
 """
 
 import ctypes

@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 
 from minitl import kernels
-from minitl.errors import ShapeError
 from minitl.graph.fusion import fused
 from minitl.kernels import kernel_transform, memory, parallel, winograd, winograd_forms
-from minitl.layers import Conv2D, Dense, Input, MaxPooling2D
+from minitl.layers import Conv2D, Input, MaxPooling2D
 from minitl.models import Model
 
 needs_two_threads = pytest.mark.skipif(parallel.threads() < 2, reason="BLAS may use one thread only, or cannot be told")
@@ -459,52 +458,3 @@ def test_a_process_forked_while_memory_is_handed_out():
     if child.is_alive():
         child.kill()
     assert child.exitcode == 0
-
-
-def small_network(size=None):
-    """Build three convolutions, for images of this size or of any."""
-    images = Input((size, size, 3))
-    x = Conv2D(32, 3, padding="same", activation="relu")(images)
-    x = Conv2D(48, 1, activation="relu")(x)
-    return Model(images, Conv2D(16, 5, strides=2)(x))
-
-
-@pytest.mark.parametrize("size", [32, None])
-def test_a_single_image_wakes_no_thread_where_layers_are_short(rng, monkeypatch, size):
-    model, started, run = small_network(size), [], parallel._run
-    monkeypatch.setattr(parallel, "_allowed", 2)
-    monkeypatch.setattr(parallel, "_run", lambda *given: (started.append(1), run(*given)))
-    images = rng.standard_normal((2, 32, 32, 3)).astype("f")
-    both = model.forward(images, gradients="none")
-    assert started and model.has_short_work == {}, "two images are shared out"
-    started.clear()
-    for k in 0, 1, 0:
-        alone = model.forward(images[k : k + 1], gradients="none")
-        np.testing.assert_allclose(alone[0], both[k], atol=1e-5)
-    assert not started and model.has_short_work == {((1, 32, 32, 3),): True}
-    model.forward(images[:1], training=True)
-    assert started, "so is a single image in training"
-    assert parallel.threads() == 2 and not parallel._thread.is_working
-
-
-def test_a_single_image_is_shared_out_where_layers_are_long(rng, monkeypatch):
-    monkeypatch.setattr("minitl.graph.short_work.SHORT", 1e6)
-    model = small_network()
-    images = rng.standard_normal((1, 32, 32, 3)).astype("f")
-    y = model.forward(images, gradients="none")
-    assert model.has_short_work == {((1, 32, 32, 3),): False}
-    monkeypatch.setattr("minitl.graph.short_work.SHORT", 1e12)
-    model.has_short_work.clear()
-    np.testing.assert_allclose(model.forward(images, gradients="none"), y, atol=1e-5)
-    with pytest.raises(
-        ShapeError, match="the image is too small for this layer"
-    ):  # it is forward that says what is wrong
-        model.forward(images[:, :2, :2], gradients="none")
-    assert not parallel._thread.is_working
-
-
-def test_a_network_without_convolutions_has_no_short_work(rng):
-    x = Input((4,))
-    model = Model(x, Dense(3)(x))
-    model.forward(rng.standard_normal((1, 4)), gradients="none")
-    assert model.has_short_work == {((1, 4),): False}
