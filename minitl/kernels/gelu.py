@@ -12,6 +12,9 @@ The first two differ by at most 4.7e-4, at x = -2.70. All three have the form P 
 polynomial: of degree 1 by tanh, a constant for SiLU, and in float32 one of degree 6 that is exact to 7e-8 for erf (see
 `error_function`). So one function computes all of them in float32. The exact one in float64 uses erf itself.
 
+(1 + tanh z) / 2 is 1 / (1 + exp(-2 z)), and NumPy's exp takes half as long as its tanh: 1.4 for 2.7 ns a number, where
+a multiplication takes 0.2. GELU takes 0.8 of the time with it.
+
 None of these functions can be undone: gelu(-0.1) is also gelu(-2.24). So, unlike in `activations`, the gradient cannot
 be found from the output y. The slopes are computed together with y, while everything is in the cache (`with_slope`),
 and a layer keeps them in the place of its input: the gradient is then grad * slope.
@@ -80,7 +83,7 @@ def _computed(x, coefficients, out, with_slope=False, slope=None):
     scratch, size = Scratch(x.dtype), x.size // max(1, len(numbers)) if numbers.ndim else 1  # of one row
 
     def compute(parts):
-        with np.errstate(over="ignore"):  # the square of 1e30: P is 0 or 1 there, as it should be
+        with np.errstate(over="ignore"):  # the square of 1e30, exp(100): P is 0 or 1 there, as it should be
             for part in parts:
                 block = numbers[part]
                 p, u = scratch.array("p", *block.shape), scratch.array("u", *block.shape)
@@ -103,12 +106,13 @@ def _probability(x, coefficients, p, u):
     np.multiply(x, x, out=u)
     if x.dtype == np.float64 and coefficients is HALF_LOGIT:
         np.multiply(error_function(x * math.sqrt(0.5)), 0.5, out=p)
+        p += 0.5
     else:
-        _polynomial(coefficients, u, p)
+        _polynomial([-2 * each for each in coefficients], u, p)
         p *= x
-        np.tanh(p, out=p)
-        p *= 0.5
-    p += 0.5
+        np.exp(p, out=p)
+        p += 1
+        np.divide(1, p, out=p)
 
 
 def _slope(x, coefficients, p, u, slope):
