@@ -1,6 +1,6 @@
 """The speed of each convolution algorithm: the figures in the comments of minitl's kernels.
 
-    python -m benchmarks.kernels            (about a minute)
+    python -m benchmarks.kernels            (about three minutes)
 
 The members of a pair run in turn, A B A B ...: a machine that slows down slows both. The figures are medians of seven.
 """
@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 
 from minitl import kernels
-from minitl.kernels import im2col, resampling, winograd
+from minitl.kernels import im2col, resampling, winograd, winograd_choice
 from minitl.kernels.channels import Repeated
 from minitl.kernels.dilation import conv2d_dilated
+from minitl.kernels.kernel_transform import KernelTransform
 
 BATCH = 8
 # VGG16's 3x3 layers with 64 channels and more, then layers of InceptionV3: (window, pixels, channels in, filters)
@@ -44,6 +45,17 @@ TILED_LAYERS = [
     ((1, 7), 17, 192, 192),
     ((7, 1), 17, 192, 192),
 ]
+UNROLLED_LAYERS = [  # (pixels, channels in, filters)
+    (149, 32, 32),
+    (147, 32, 64),
+    (224, 64, 64),
+    (112, 64, 128),
+    (56, 64, 64),
+    (35, 64, 96),
+    (28, 128, 128),
+    (35, 96, 96),
+]
+UNROLLED_WAYS = [(0, "im2col"), (0, "winograd"), (10**9, "winograd")]  # (channels up to which, algorithm)
 BLOCK_MEGABYTES = [1, 2, 4, 8, 32]
 BLOCK_LAYERS = [(112, 128), (56, 256)]  # of Winograd's blocks: (pixels, channels in and out)
 DILATIONS = [2, 3, 6]
@@ -94,6 +106,7 @@ def main():
         print(f"{name} {pixels:3}x{pixels:<3} {c:4} -> {f:<4}{cells[0]}   {cells[1]:>39}   {error:.0e}", flush=True)
 
     tiles_of_winograd(rng)
+    unrolled_columns(rng)
     kernels.set_convolution("auto")
     x, kernel = rng.standard_normal((BATCH, 56, 56, 256), np.float32), rng.standard_normal((3, 3, 256, 256), np.float32)
     print("\nim2col in blocks, 56x56 256 -> 256, ms an image")
@@ -131,7 +144,7 @@ def main():
 
 def tiles_of_winograd(rng):
     """Measure and print Winograd by the smallest tiles and by those that need the fewest points."""
-    default = winograd.LARGE_TILE_CHANNELS
+    default = winograd_choice.LARGE_TILE_CHANNELS
     print("\nWinograd in small and in large tiles, ms an image, and the largest errors")
     for window, pixels, c, f in TILED_LAYERS:
         x = np.maximum(rng.standard_normal((BATCH, pixels, pixels, c), np.float32), 0)
@@ -143,14 +156,40 @@ def tiles_of_winograd(rng):
         layer = f"{'x'.join(map(str, window))} {pixels:3}x{pixels:<3} {c:4} -> {f:<4}"
         times = f"{small / BATCH:8.2f} {large / BATCH:8.2f}  {large / small:5.2f}"
         print(f"{layer}{times}   {errors[0]:.1e} {errors[1]:.1e}", flush=True)
-    winograd.LARGE_TILE_CHANNELS = default
+    winograd_choice.LARGE_TILE_CHANNELS = default
+
+
+def unrolled_columns(rng):
+    """Measure and print im2col, Winograd by tiles in both directions, and with unrolled columns, for kept kernels."""
+    default = winograd_choice.UNROLLED_CHANNELS
+    print("\n3x3 by im2col, by tiles in both directions, by unrolled columns, ms an image; the last two as a ratio")
+    for pixels, c, f in UNROLLED_LAYERS:
+        x = np.maximum(rng.standard_normal((BATCH, pixels, pixels, c), np.float32), 0)
+        kernel = rng.standard_normal((3, 3, c, f), np.float32)
+        ways = [with_unrolled(*way, x, kernel) for way in UNROLLED_WAYS]
+        spent = [each / BATCH for each in milliseconds_each(*ways)]
+        times = "".join(f"{each:8.2f}" for each in spent)
+        print(f"{pixels:3}x{pixels:<3} {c:4} -> {f:<4}{times}  {spent[2] / spent[1]:5.2f}", flush=True)
+    winograd_choice.UNROLLED_CHANNELS = default
+
+
+def with_unrolled(channels, algorithm, x, kernel):
+    """Return a function that convolves, where columns are unrolled up to this number of channels."""
+    transform = KernelTransform()
+
+    def call():
+        winograd_choice.UNROLLED_CHANNELS = channels
+        kernels.set_convolution(algorithm)
+        return kernels.conv2d(x, kernel, padding="same", transform=transform)
+
+    return call
 
 
 def in_tiles(from_channels, function):
     """Return a function that calls `function` where large tiles take this many channels or more."""
 
     def call():
-        winograd.LARGE_TILE_CHANNELS = from_channels
+        winograd_choice.LARGE_TILE_CHANNELS = from_channels
         return function()
 
     return call

@@ -50,7 +50,7 @@ COUNTED = [
     (convolution, "conv2d_im2col", lambda x, kernel: (len(x), *kernel.shape[2:])),
     (convolution, "kernel_gradient_im2col", lambda x, grad: (len(x), x.shape[3], grad.shape[3])),
     (convolution, "input_gradient_col2im", lambda grad, kernel: (len(grad), *kernel.shape[2:])),
-    (winograd, "conv2d_winograd", lambda x, u: (len(x), *u.shape[1:])),
+    (winograd, "conv2d_winograd", lambda x, u: (len(x), x.shape[3], u.shape[2])),
     (winograd, "kernel_gradient_winograd", lambda x, grad: (len(x), x.shape[3], grad.shape[3])),
 ]
 
@@ -70,10 +70,11 @@ def counting(function, sizes, products, by_winograd):
 
 
 def points_of_tiles(arguments):
-    """Return the tiles of an image times the points of each. The last tiles may reach beyond the edge."""
+    """Return the tiles of an image times the points of each, times 3 where three columns are unrolled as channels. The
+    last tiles may reach beyond the edge."""
     axes = [each for each in arguments if isinstance(each, Axis)]
     (forms,) = [each for each in arguments if isinstance(each, list)]
-    return math.prod(form.tiles(axis.out) * form.points for form, axis in zip(forms, axes))
+    return math.prod(form.tiles(a.out) * form.points * (a.kernel // form.taps) for form, a in zip(forms, axes))
 
 
 def counting_matmul(matmul, products):

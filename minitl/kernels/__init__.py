@@ -18,12 +18,13 @@ Most fast functions have a twin beside them whose name ends in `_naive`: the def
 twins first. The tests call them and require the same numbers of both. A program calls them only after
 `set_convolution("naive")`.
 
-Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd_forms`, `winograd`,
-`kernel_transform`, `dilation`, `groups`, `depthwise`, `pooling`, `resampling`, `activations`, `smooth_units`,
-`bent_units`, `channels`, `normalization`, `lengths`, `elementwise`, `products`, `precision`, `images`; for detectors
-`boxes`, `priors`, `suppression`; for a decoder `rotation`, `gating`; for labels in order `ctc`, `ctc_decoding`; for
-sounds `spectra`, `mel`, `gain_normalization`, `resampling_in_time`; for pairs of views `contrastive`, for rows of one
-class `circle`. Then read `parallel` and `memory`, which make these functions fast.
+Reading order: `geometry` (where windows land), `convolution`, `im2col`, `winograd_forms`, `winograd_choice`,
+`winograd`, `kernel_transform`, `dilation`, `groups`, `depthwise`, `pooling`, `resampling`, `activations`,
+`smooth_units`, `bent_units`, `channels`, `normalization`, `lengths`, `elementwise`, `products`, `precision`, `images`;
+for detectors `boxes`, `priors`, `suppression`; for a decoder `rotation`, `gating`; for labels in order `ctc`,
+`ctc_decoding`; for sounds `spectra`, `mel`, `gain_normalization`, `resampling_in_time`; for pairs of views
+`contrastive`, for rows of one class `circle`. Then read `parallel`, `blas` and `memory`, which make these functions
+fast.
 """
 
 from .activations import ACTIVATIONS, log_softmax

@@ -9,18 +9,18 @@ from .winograd import transformed_kernel
 
 
 class Kept(NamedTuple):
-    """A transform and all that it was made from."""
+    """The latest transforms of a kernel, one or two, and what they were made from."""
 
     kernel: np.ndarray
     scale: np.ndarray | None
-    tiles: tuple  # the outputs of a tile along rows and columns, which tell the forms of a kernel apart
-    u: np.ndarray
+    transforms: dict  # {the outputs of a tile along rows and columns, which tell the forms of a kernel apart: U}
 
 
 class KernelTransform:
     """The transform U of a kernel that is used again and again. It is made anew when the kernel has changed.
 
-    For each of VGG16's 512x512 kernels U has 38 MB and takes 6 ms to make. Code that changes a kernel need not report
+    For each of VGG16's 512x512 kernels U has 38 or 51 MB, by the tiles, and takes 6 ms to make. A layer that meets maps
+    of two sizes in turn, with different tiles, has two of them. Code that changes a kernel need not report
     it: every number of the kernel is compared with a copy of the kernel that U was made from. That takes 1 ms.
     """
 
@@ -32,15 +32,17 @@ class KernelTransform:
         self.kept = None
 
     def of(self, kernel, forms, scale=None):
-        """Return U of `kernel`, or of kernel * scale with scale (F,), by the `winograd.forms_for` the maps at hand."""
-        kept = self.kept  # one tuple, so threads read and replace it as a whole
+        """Return U of `kernel`, or of kernel * scale with scale (F,), by the forms that `winograd_choice` gives."""
+        kept = self.kept  # one tuple that is not changed, so threads read and replace it as a whole
+        if kept is None or not _equal(kept.kernel, kernel) or not _same_scale(kept.scale, scale):
+            kept = Kept(kernel.copy(), None if scale is None else scale.copy(), {})
         tiles = tuple(form.outputs for form in forms)
-        if kept is None or kept.tiles != tiles or not _equal(kept.kernel, kernel) or not _same_scale(kept.scale, scale):
-            copied, scale = kernel.copy(), None if scale is None else scale.copy()
-            scaled = copied if scale is None else copied * scale
+        if tiles not in kept.transforms:
+            scaled = kept.kernel if kept.scale is None else kept.kernel * kept.scale
             u = transformed_kernel(scaled, forms, allocate=np.empty)  # to stay, so not from `memory`
-            kept = self.kept = Kept(copied, scale, tiles, u)
-        return kept.u
+            latest = dict(list(kept.transforms.items())[-1:])
+            kept = self.kept = kept._replace(transforms={**latest, tiles: u})
+        return kept.transforms[tiles]
 
 
 def _same_scale(a, b):

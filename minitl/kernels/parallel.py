@@ -13,16 +13,15 @@ Who calls this: the kernels that work on whole batches. The result for a part do
 computes it, so results are the same every time.
 """
 
-import ctypes
-import importlib
 import os
 import queue
 import threading
 from collections import deque
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
+
+from .blas import with_one_setting
 
 # Elementwise work on less memory than this takes no longer than to wake a thread.
 SMALLEST_SHARED_BYTES = 2**20
@@ -299,45 +298,5 @@ def _run(worker, parts, count):
             raise task.error
 
 
-class _OpenBLAS:
-    """The thread functions of NumPy's OpenBLAS. `name` is the pattern of their names: "openblas_{}"."""
-
-    PTHREADS = 1  # OpenBLAS can be built in three ways: 0 sequential, 1 with pthreads, 2 with OpenMP
-
-    def __init__(self, library, name):
-        self.get = getattr(library, name.format("get_num_threads"))
-        self.set = getattr(library, name.format("set_num_threads"))
-        self.kind = getattr(library, name.format("get_parallel"))
-        self.get.restype, self.get.argtypes = ctypes.c_int, ()
-        self.set.restype, self.set.argtypes = None, (ctypes.c_int,)
-        self.kind.restype, self.kind.argtypes = ctypes.c_int, ()
-
-
-def _find_openblas():
-    """Return the OpenBLAS that NumPy has loaded, or None where it cannot be used.
-
-    NumPy may have been built with another BLAS. An OpenBLAS with OpenMP threads cannot be used either, because it has
-    no single setting for all threads of a program.
-
-    Most systems find the functions through NumPy's own extension module, because they search the libraries that it was
-    linked with. Windows does not: there NumPy's wheels bring OpenBLAS in a folder beside the package.
-    """
-    paths = [importlib.import_module("numpy.linalg._umath_linalg").__file__]
-    paths += sorted(map(str, Path(np.__file__).parents[1].glob("numpy.libs/*openblas*.dll")))
-    for path in paths:
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        # The names differ between NumPy 2's wheels, NumPy 1's, and other builds.
-        for name in ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}"):
-            try:
-                found = _OpenBLAS(library, name)
-            except AttributeError:
-                continue
-            return found if found.kind() == _OpenBLAS.PTHREADS else None
-    return None
-
-
-_openblas = _find_openblas()
+_openblas = with_one_setting()
 _allowed = _openblas.get() if _openblas else 1

@@ -13,17 +13,21 @@ With a, b for the points of rows and columns, and T tiles whose 6x6 pixels begin
     M[a,b] = V[a,b] @ U[a,b]       (T, F)   36 matrix products: most of the work
     y      = A^T M A               (4, 4)   outputs for each tile and filter
 
-Rows and columns have a form each, by the size of the kernel and the number of outputs along them (`forms_for`): 5x5
-takes F(4,5) both ways, and 1x7 F(1,1) and F(4,7) or F(6,7). P below is the number of points of both together, such as
-6 * 6 = 36 or 1 * 12.
+Rows and columns have a form each, by the size of the kernel and the number of outputs along them: 5x5 takes F(4,5) both
+ways, and 1x7 F(1,1) and F(4,7) or F(6,7). P below is the number of points of both together, such as 6 * 6 = 36 or
+1 * 12. `winograd_choice` chooses.
+
+Where a kernel of 3x3 gets F(4,3) over the rows and F(1,1) over the columns, its columns are unrolled, as in `im2col`:
+three pixels that follow one another in a line are taken as one pixel with three times the channels, and the kernel as
+one of 3x1. It takes twice the multiplications, and half of the transforms.
 
 Every step is a matrix product on arrays as they lie in memory: six rows of an NHWC image *are* a matrix (6, W*C). Tiles
 do not depend on each other, so each thread takes a block of them through all the steps while it is in the cache.
 
-The sums run over numbers of very different size (A^T holds 1 and 8), which costs digits. The largest errors that were
-measured in float32, on random numbers, are up to 1.5e-5 of the largest output (`winograd_forms` has the means, 2e-6 to
-8e-6), where those of im2col are 1e-6. The 3e-5 in `convolution.conv2d` is no measurement but the bound that is promised
-and tested, relative to the largest pixel of a tile times the sum of the filter.
+The sums run over numbers of very different size (A^T of F(4,3) holds 1 and 8, that of F(6,7) 1 and 98), which costs
+digits. The largest errors that were measured in float32, on random numbers, are up to 2e-5 of the largest output
+(`winograd_forms` has means), where those of im2col are 1e-6. `convolution.conv2d` says how large they can be beside the
+pixels of a tile.
 
 One NaN or infinite pixel spoils all outputs of its tiles (0 * infinity is NaN), and so does an overflow on the way.
 This is noticed, and im2col computes the convolution: `convolution.conv2d` says what holds. float64 is there for
@@ -31,7 +35,7 @@ exactness, so im2col computes it.
 
 On VGG16's layers at batch 8, this is 1.3 to 2.6 times as fast as im2col, and its kernel gradient 1.2 to 2.7 times
 (`python -m benchmarks.kernels`).
-Who calls this: `convolution`, where it `is_possible` and `pays`.
+Who calls this: `convolution`, where `winograd_choice` says so.
 """
 
 import numpy as np
@@ -42,7 +46,6 @@ from .geometry import blocks_of_rows
 from .memory import Scratch, empty
 from .parallel import share, slices, threads
 from .precision import is_finite_and_moderate
-from .winograd_forms import FORMS, form_of
 
 # Bytes of V and M together that a thread takes through all the steps at a time. The last cache (L3) then holds the
 # blocks of all threads, and most of a block stays in the core's own cache (L2). On 112x112 maps of 128 channels, ms an
@@ -56,51 +59,6 @@ LARGE_BLOCK_BYTES = 32 * 2**20
 TRANSFORM_SIZE = 1_152_000
 # Bytes of V and dM together. Every block adds to the whole dU, so blocks are large, and all threads work on one block.
 GRADIENT_BLOCK_BYTES = 32 * 2**20
-# The channels and filters, and the tiles of all images, from which on forms with larger tiles pay. They save products,
-# which matter little where there are few channels. U is larger, so with few tiles it costs more to read. Of the time of
-# small tiles, at batch 8 (AMD EPYC without AVX-512; `python -m benchmarks.kernels`): 3x3 on 112x112 maps 0.82, 71x71
-# 0.86, 35x35 0.93, 14x14 0.94 to 1.01 (0.88 if U is kept), 1x7 and 7x1 on 17x17 0.8; with 64 channels 1.1.
-LARGE_TILE_CHANNELS, LARGE_TILE_COUNT = 80, 32
-
-
-def is_possible(kernel_shape, rows, cols):
-    """Return whether there is a form for the convolution: a kernel of 3x3, 5x5, 1x3, 1x5, 1x7 or the like at stride 1.
-
-    7x7 is left out: ten points in both directions would lose too many digits. Along an axis where the kernel has one
-    entry there must be no padding.
-    """
-    window = kernel_shape[:2]
-    has_forms = rows.stride == cols.stride == 1 and window != (1, 1) and all(size in FORMS for size in window)
-    if not has_forms or any(axis.kernel == 1 and axis.padded > axis.size for axis in (rows, cols)):
-        return False
-    return 1 in window or max(window) < 7
-
-
-def forms_for(images, kernel_shape, rows, cols, dtype, pool=False):
-    """Return the forms of rows and columns for a convolution that `is_possible`, with even tiles if `pool`."""
-    dtype = np.dtype(dtype)
-    forms = [form_of(axis.kernel, axis.out, dtype, larger=True, even=pool) for axis in (rows, cols)]
-    tiles = images * forms[0].tiles(rows.out) * forms[1].tiles(cols.out)
-    if min(kernel_shape[2:]) >= LARGE_TILE_CHANNELS and tiles >= LARGE_TILE_COUNT:
-        return forms
-    return [form_of(axis.kernel, axis.out, dtype) for axis in (rows, cols)]
-
-
-def pays(images, kernel_shape, dtype, rows, cols, u_is_kept=False):
-    """Return whether Winograd is faster than im2col, where it is possible.
-
-    It has to be float32 (float64 is there for exactness), with 32 channels and 32 filters or more. Not too much of the
-    tiles may hang over the edge (on 14x14 outputs it is a quarter). And there have to be 64 tiles of 36 points, or as
-    many values of other tiles; half of them if U is kept. U is up to four times as large as the kernel, and with few
-    tiles it takes longer to make and read U than to multiply. (`python -m benchmarks.kernels`. The rule holds on an
-    Intel Xeon and on an AMD EPYC.)
-    """
-    row_form, col_form = forms_for(images, kernel_shape, rows, cols, dtype)
-    tiles = row_form.tiles(rows.out) * col_form.tiles(cols.out)
-    used = rows.out * cols.out / (tiles * row_form.outputs * col_form.outputs)  # the share of outputs that exist
-    values = images * tiles * row_form.points * col_form.points
-    c, f = kernel_shape[2:]
-    return dtype == np.float32 and min(c, f) >= 32 and used > 0.6 and values >= 36 * (32 if u_is_kept else 64)
 
 
 def transformed_kernel(kernel, forms, turned=False, allocate=empty):
@@ -109,6 +67,8 @@ def transformed_kernel(kernel, forms, turned=False, allocate=empty):
     `forms` are those of its rows and columns. With `turned`, return the U of the kernel turned by 180 degrees. To
     reverse the columns of G has the same effect.
     """
+    if forms[1].taps == 1:  # unrolled columns
+        kernel = kernel.reshape(len(kernel), 1, -1, kernel.shape[3])
     kh, kw, c, f = kernel.shape
     over_rows, over_cols = (form.g[:, ::-1] if turned else form.g for form in forms)
     u = allocate((len(over_rows), len(over_cols), c * f), kernel.dtype)
@@ -131,8 +91,10 @@ def conv2d_winograd(x, u, bias, rows, cols, forms, activate, pool=False):
     n, (p, c, f) = len(x), u.shape
     x = np.ascontiguousarray(x, u.dtype)
     tile_rows, tile_cols = (form.tiles(axis.out) for form, axis in zip(forms, (rows, cols)))
-    height, width = (form.outputs // (2 if pool else 1) for form in forms)  # of the output of a tile
-    y = empty((n * tile_rows, height, tile_cols, width, f), u.dtype)  # whole tiles; the surplus is cut off below
+    height, width = forms[0].outputs, tile_cols * forms[1].outputs
+    if pool:
+        height, width = height // 2, width // 2
+    y = empty((n * tile_rows, height, width, f), u.dtype)  # whole tiles; the surplus is cut off below
     block_bytes = BLOCK_BYTES if u.nbytes <= BLOCK_BYTES else LARGE_BLOCK_BYTES
     row_bytes = p * tile_cols * (c + f) * u.itemsize
     blocks = _blocks(n, tile_rows, block_bytes / row_bytes)  # of tile rows, counted through all images
@@ -163,9 +125,12 @@ def conv2d_winograd(x, u, bias, rows, cols, forms, activate, pool=False):
                     spoiled.extend(row for row in lower_right if not is_finite_and_moderate(row))
                     if pool:
                         tiles = np.maximum(tiles[0::2], tiles[1::2])  # (2, 4, T*F)
+                        if tiles.shape[1] == 1:  # tiles of one column: pairs of them
+                            tiles = tiles.reshape(height, -1, 2, f).swapaxes(1, 2)
                         tiles = np.maximum(tiles[:, 0::2], tiles[:, 1::2])  # (2, 2, T*F)
-                    # (tile rows, height, tile columns, width, F) -> (height, width, tile rows, tile columns, F)
-                    target = y[part.start : part.stop].transpose(1, 3, 0, 2, 4)
+                    # (tile rows, height, tile columns * width, F) -> (height, width, tile rows, tile columns, F)
+                    target = y[part.start : part.stop].reshape(len(part), height, -1, tiles.shape[1], f)
+                    target = target.transpose(1, 3, 0, 2, 4)
                     activate(tiles.reshape(target.shape), out=target)
 
             share(transform_input, _ranges(block, p * t * c / TRANSFORM_SIZE, sharers))
@@ -176,7 +141,7 @@ def conv2d_winograd(x, u, bias, rows, cols, forms, activate, pool=False):
         share(convolve, blocks)
     if spoiled:
         return None
-    y = y.reshape(n, height * tile_rows, width * tile_cols, f)
+    y = y.reshape(n, height * tile_rows, width, f)
     # Copies only where there is something to cut off.
     oh, ow = (rows.out // 2, cols.out // 2) if pool else (rows.out, cols.out)
     return contiguous(y[:, :oh, :ow])
@@ -243,16 +208,16 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
     (points, height), (col_points, width) = over_rows.shape, over_cols.shape
     (top, left), (h, w, c), (row_step, col_step) = before, images.shape[1:], steps
     tile_cols = out.shape[1] // len(part)
+    unrolled = out.shape[2] // c  # the pixels of a line that are channels of one pixel of `out`; 1 but for `UNROLLED`
     row_bytes = images.strides[1]  # (not strides[3]: NumPy leaves it undefined for images of one channel)
-    out = out.reshape(points, col_points, len(part), tile_cols * c).transpose(
-        2, 0, 1, 3
-    )  # a view, tile row by tile row
+    out = out.reshape(points, col_points, len(part), -1).transpose(2, 0, 1, 3)  # a view, tile row by tile row
 
     # Over rows: for each tile row, (points, height) @ (height, W*C).
-    if col_points == 1:  # nothing to do over columns
+    if col_points == unrolled == 1:  # nothing to do over columns
         target = out[:, :, 0]
     else:
-        lines = scratch.array("lines", len(part), points, col_step * (tile_cols - 1) + width, c)
+        lines = scratch.array("lines", len(part), points, col_step * (tile_cols - 1) + max(width, unrolled), c)
+        line_bytes, point_bytes, pixel_bytes, channel_bytes = lines.strides
         lines[:, :, :left] = 0
         lines[:, :, left + w :] = 0
         target = lines[:, :, left : left + w].reshape(len(part), points, w * c)  # a view
@@ -269,10 +234,15 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
     # Over columns: copy each line of W pixels as windows of `width` pixels, with the window's pixels as second axis.
     if col_points > 1:
         windows = scratch.array("windows", len(part), points, width, tile_cols, c)
-        line_bytes, point_bytes, pixel_bytes, channel_bytes = lines.strides
         strides = (line_bytes, point_bytes, pixel_bytes, col_step * pixel_bytes, channel_bytes)
         np.copyto(windows, as_strided(lines, windows.shape, strides))
         np.matmul(over_cols, windows.reshape(len(part), points, width, tile_cols * c), out=out)
+    elif unrolled > 1:  # three pixels that follow one another in memory are three times the channels
+        shape, strides = (
+            (len(part), points, tile_cols, unrolled * c),
+            (line_bytes, point_bytes, pixel_bytes, channel_bytes),
+        )
+        np.copyto(out[:, :, 0].reshape(shape), as_strided(lines, shape, strides))
 
 
 def _to_outputs(forms, m, bias, scratch):

@@ -47,26 +47,29 @@ points, B and G come from products of their differences, and all these numbers s
 and -1 come first, because their powers are only 0, 1 and -1. Then come numbers near 1 in size: the powers of 2 up to
 t^3 reach 8, those of 3 reach 27, and large powers cost digits (the large terms of a sum cancel, their rounding errors
 stay). A large number p is paired with 1/p or -1/p: where A holds a large number for one of the two, it holds a small
-one for the other. Numbers must not lie close together either, for the differences are divided by. So much for theory;
-which pairs are best was found by trial. The largest errors in float32, relative to the largest output, are means over
-24 layers of random numbers with 64 channels (`python -m benchmarks.kernels` repeats the chosen ones):
+one for the other. Numbers must not lie close together either, for the differences are divided by. Which pairs are best
+was found by trial. For layers of random numbers with 64 channels, this is the error of the worst output in float32,
+relative to the largest output, on average over 24 layers. In brackets are other points:
 
     F(4,3) both ways    0, +-1, 2, -1/2                2.4e-6    (+-2: 6e-6, +-1/2: 7e-6, +-3: 2e-5)
-    F(5,3) both ways    0, +-1, +-7/4, 1/2             5.8e-6    (+-2, -1/2: a fifth more)
+    F(5,3) both ways    0, +-1, +-7/4, 1/2             5.8e-6    (+-2, -1/2: 7.3e-6)
     F(6,3) both ways    0, +-1, +-7/4, +-4/7           7.4e-6    (+-2, +-1/2: 8.4e-6)
     F(4,5) both ways    0, +-1, +-2, +-1/2             6.2e-6
+    F(4,7)              0, +-1, +-2, +-1/2,            5.1e-6    (+-3/2, +-3 and +-4 for the last two: 1.3, 3 and 4
+                           3/2, -3/4                              times as much)
     F(6,7)              0, +-1, +-4/3, +-3/4,          7.7e-6    (+-3/2, +-2/3, +-2, +-1/2: 1.3e-5)
                            +-5/2, +-2/5
-    F(4,7), of 192      0, +-1, +-2, +-1/2, and two more:  3/2, -3/4: 7e-6    +-3/2: 9e-6    +-3: 2e-5    +-4: 3e-5
+
+With 192 channels they are about twice as large: `python -m benchmarks.kernels` prints the errors of some layers.
 
 More points save more multiplications and lose more digits. F(7,3) both ways would fit 28 and 14 outputs exactly, but
-its nine points lose 3e-4. In two dimensions the losses multiply, so only a kernel of one row or column gets ten points
-or more. Lavin & Gray 2016, arXiv 1509.09308, for F(4,3).
+the best nine points that were found lose 4e-5. In two dimensions the losses multiply, so only a kernel of one row or
+column gets ten points or more. Lavin & Gray 2016, arXiv 1509.09308, for F(4,3).
 
-Who calls this: `winograd`.
+Who calls this: `winograd_choice` and `winograd`.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +92,11 @@ class Form(NamedTuple):
     def outputs(self):
         """Return the number of outputs of a tile, which is also the distance between the tiles in pixels."""
         return self.at.shape[0]
+
+    @property
+    def taps(self):
+        """Return the number of entries of the kernel along this axis."""
+        return self.g.shape[1]
 
     def tiles(self, outputs):
         """Return the number of tiles for so many outputs along an axis. The last tile may reach beyond the end."""
@@ -134,23 +142,23 @@ FORMS = {
         form(6, 7, (0, 1, -1, 4 / 3, -4 / 3, 3 / 4, -3 / 4, 5 / 2, -5 / 2, 2 / 5, -2 / 5)),
     ],
 }
-# Larger tiles lose digits, and U is larger: they have to save points along an axis. 56 outputs take 84 points in tiles
-# of 4 and 80 in tiles of 6, and these took 1.0 to 1.1 of the time.
+# Larger tiles lose digits, and U is larger. So their points along an axis may be at most this share of those of the
+# smallest. 56 outputs take 84 points in tiles of 4 and 80 in tiles of 6: tiles of 6 took 1.0 to 1.1 of the time.
 WORTHWHILE = 0.92
 
 
-@cache
+@lru_cache(256)
 def form_of(taps, outputs, dtype, larger=False, even=False):
     """Return the form for `outputs` outputs along an axis and a kernel of `taps` entries, with matrices of this type.
 
-    That is the form with the smallest tiles or, with `larger`, one that needs fewer points for all the outputs. With
-    `even`, a tile has an even number of outputs.
+    That is the form with the smallest tiles. With `larger`, it is the one that needs the fewest points for all the
+    outputs, if these are WORTHWHILE; with `even`, among those with an even number of outputs a tile.
     """
 
     def points(each):
         return each.tiles(outputs) * each.points
 
     smallest = FORMS[taps][0]
-    fewest = min((each for each in FORMS[taps] if not (even and each.outputs % 2)), key=points)
+    fewest = min((each for each in FORMS[taps] if not (even and each.outputs % 2)), key=points, default=smallest)
     chosen = fewest if larger and points(fewest) <= WORTHWHILE * points(smallest) else smallest
     return chosen.astype(dtype)

@@ -10,6 +10,7 @@ import pytest
 
 from minitl import cli, kernels, transfer
 from minitl.graph.summary import flops
+from minitl.kernels import winograd_choice
 from minitl.layers import Conv2D, Dense, GlobalAveragePooling2D, Input, convolutional
 from minitl.models import Model
 
@@ -66,8 +67,11 @@ def test_vgg16_takes_the_multiplications_that_are_published():
     assert networks.convolution_flops(224) == pytest.approx(30.69e9, rel=1e-3)
 
 
-def test_products_are_those_that_a_count_by_hand_gives():
-    """The batch is 16. Winograd has 4x4 tiles of 6x6 points for 3x3, and 1x4 tiles of 10 points for 1x7."""
+@pytest.mark.parametrize("unrolled", [0, 32], ids=["tiles in both directions", "unrolled columns"])
+def test_products_are_those_that_a_count_by_hand_gives(monkeypatch, unrolled):
+    """The batch is 16. Winograd has 4x4 tiles of 6x6 points for 3x3, or 4x1 tiles of 6 points and three times the
+    channels, and 1x4 tiles of 10 points for 1x7. Gradients have tiles in both directions."""
+    monkeypatch.setattr(winograd_choice, "UNROLLED_CHANNELS", unrolled)
     images = Input((16, 16, 32))
     y = Conv2D(32, 3, padding="same")(images)  # 16 * 16 tiles
     y = Conv2D(48, 1)(y)
@@ -78,7 +82,9 @@ def test_products_are_those_that_a_count_by_hand_gives():
     one, strided = 2 * 16 * 16 * 16 * 32 * 48, 2 * 16 * 8 * 8 * 9 * 48 * 32
     seven = 2 * 10 * 256 * 32 * 32, 2 * 16 * 8 * 8 * 7 * 32 * 32
     dense = 2 * 16 * 32 * 10
-    forward = [each + one + strided + other + dense for each, other in zip(three, seven)]
+    backward = [each + one + strided + other + dense for each, other in zip(three, seven)]
+    more = 2 * 6 * 16 * 4 * 16 * 3 * 32 * 32 - three[0] if unrolled else 0
+    forward = [backward[0] + more, backward[1]]
     x, grad = np.ones((16, 16, 16, 32), np.float32), np.ones((16, 10), np.float32)
 
     with products.counted() as inference:
@@ -89,7 +95,8 @@ def test_products_are_those_that_a_count_by_hand_gives():
         model.forward(x, training=True)
         model.backward(grad)
     # Either gradient, that of the kernel and that of the input, takes as much as forward. The first layer has one.
-    assert [training.flops, training.direct] == [3 * all_layers - first for all_layers, first in zip(forward, three)]
+    assert training.flops == forward[0] + 2 * backward[0] - three[0]
+    assert training.direct == 3 * backward[1] - three[1]
 
     transfer.freeze(model, until=model.layers[3].name)  # up to the strided one
     with products.counted() as last_layers:

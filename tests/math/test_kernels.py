@@ -9,6 +9,7 @@ import pytest
 from minitl import kernels
 from minitl.errors import ArgumentError, ShapeError
 from minitl.kernels import (
+    blas,
     channels,
     convolution,
     elementwise,
@@ -20,6 +21,7 @@ from minitl.kernels import (
     parallel,
     pooling,
     winograd,
+    winograd_choice,
     winograd_forms,
 )
 
@@ -103,11 +105,12 @@ def all_three(x, kernel, grad, padding):
 WINDOWS_OF_WINOGRAD = [(3, 3), (5, 5), (1, 7), (7, 1), (3, 5), (1, 3), (5, 1)]
 
 
-@pytest.fixture(params=["small tiles", "large tiles"])
+@pytest.fixture(params=["small tiles", "large tiles", "unrolled columns"])
 def tiles(request, monkeypatch):
-    """Run a test with the smallest forms, and with those that save points, which else take many channels."""
-    monkeypatch.setattr(winograd, "LARGE_TILE_CHANNELS", 1 if request.param == "large tiles" else 10**9)
-    monkeypatch.setattr(winograd, "LARGE_TILE_COUNT", 1)
+    """Run a test with the smallest forms, with those that save points, which else take many channels, and with the one
+    that else depends on the processor."""
+    monkeypatch.setattr(winograd_choice, "UNROLLED_CHANNELS", 10**9 if request.param == "unrolled columns" else 0)
+    monkeypatch.setattr(winograd_choice, "LARGE_TILE_CHANNELS", 1 if request.param == "large tiles" else 10**9)
     return request.param
 
 
@@ -155,26 +158,42 @@ def test_the_forms_of_winograd_are_exact(rng):
         assert (form.at[:, form.point_of_ones] == 1).all()
 
 
-def test_the_tiles_of_a_convolution():
-    """Large ones need many channels, many tiles and fewer points; before a pooling of 2x2 their sides are even."""
+def test_the_columns_of_few_channels_are_unrolled(monkeypatch):
+    """That is where OpenBLAS has no code for small products. The kernel is 3x3, and an even width meets a pooling."""
 
-    def sides(size, taps=(3, 3), channels=96, images=8, pool=False):
+    def sides(channels=64, taps=(3, 3), size=20, pool=False):
         axes = geometry.window((size, size), taps, (1, 1), "same")
-        forms = winograd.forms_for(images, (*taps, channels, 128), *axes, np.float32, pool)
+        forms = winograd_choice.forward_forms((*taps, channels, 96), *axes, np.float32, pool)
+        return tuple(form.outputs for form in forms)
+
+    monkeypatch.setattr(winograd_choice, "UNROLLED_CHANNELS", 0)
+    assert sides() == (4, 4)
+    monkeypatch.setattr(winograd_choice, "UNROLLED_CHANNELS", 64)
+    assert sides() == sides(channels=32) == sides(pool=True) == sides(size=21) == (4, 1)
+    assert sides(channels=65) == sides(size=21, pool=True) == sides(taps=(5, 5)) == (4, 4)
+    assert blas.small_products_are_slow() in (True, False)
+
+
+def test_the_tiles_of_a_convolution():
+    """Large ones need many channels and fewer points; before a pooling of 2x2 their sides are even."""
+
+    def sides(size, taps=(3, 3), channels=96, pool=False):
+        axes = geometry.window((size, size), taps, (1, 1), "same")
+        forms = winograd_choice.forms_for((*taps, channels, 128), *axes, np.float32, pool)
         return tuple(form.outputs for form in forms)
 
     assert sides(14) == (5, 5) and sides(112) == sides(35) == (6, 6) and sides(56) == sides(28) == sides(7) == (4, 4)
     assert sides(14, pool=True) == (4, 4) and sides(112, pool=True) == (6, 6)
     assert sides(17, (1, 7)) == (1, 6) and sides(17, (7, 1)) == (6, 1) and sides(8, (1, 7)) == (1, 4)
     assert sides(35, (5, 5), channels=48) == (4, 4)
-    assert sides(14, channels=64) == sides(14, images=3) == (4, 4) and sides(14, images=4) == (5, 5)
+    assert sides(14, channels=64) == (4, 4) and sides(20, (1, 7), pool=True) == (1, 4)
 
 
 def test_winograd_is_there_only_where_it_is_exact_enough():
     """Refuse ten points in both directions, which lose too many digits, and padding along an axis of one entry."""
 
     def is_possible(window, padding="same", strides=(1, 1)):
-        return winograd.is_possible((*window, 64, 64), *geometry.window((20, 20), window, strides, padding))
+        return winograd_choice.is_possible((*window, 64, 64), *geometry.window((20, 20), window, strides, padding))
 
     assert all(is_possible(window) for window in WINDOWS_OF_WINOGRAD)
     assert not any(is_possible(window) for window in ((7, 7), (3, 7), (2, 2), (1, 1), (1, 9)))
@@ -595,7 +614,7 @@ def convolved(choose, x, kernel, **arguments):
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (1, 7), (7, 1)], ids=str)
 def test_winograd_does_not_spread_what_is_not_finite(rng, choose, tiles, window, number, arguments):
     """A pixel spoils the outputs that see it and no others; so do outputs' gradients on the way back."""
-    x, kernel = rng.standard_normal((2, 14, 13, 48), np.float32), rng.standard_normal((*window, 48, 32), np.float32)
+    x, kernel = rng.standard_normal((2, 18, 17, 48), np.float32), rng.standard_normal((*window, 48, 32), np.float32)
     x[1, 6, 7, 3] = number
     with np.errstate(invalid="ignore"):
         found, expected = convolved(choose, x, kernel, **arguments)
@@ -604,7 +623,7 @@ def test_winograd_does_not_spread_what_is_not_finite(rng, choose, tiles, window,
         assert (~np.isfinite(found[..., 0])).sum() == window[0] * window[1]
     choose("winograd")
     with np.errstate(invalid="ignore"):
-        dx = kernels.conv2d_input_gradient(x, kernel.transpose(0, 1, 3, 2), (14, 13), padding="same")
+        dx = kernels.conv2d_input_gradient(x, kernel.transpose(0, 1, 3, 2), (18, 17), padding="same")
     assert (~np.isfinite(dx[..., 0])).sum() == window[0] * window[1]
 
 
@@ -612,7 +631,7 @@ def test_winograd_does_not_spread_what_is_not_finite(rng, choose, tiles, window,
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (1, 7), (7, 1)], ids=str)
 def test_winograd_overflows_nowhere_else(rng, choose, tiles, window, size, of_kernel):
     """The result is im2col's, and no warning is given."""
-    x = (rng.standard_normal((1, 16, 16, 48)) * size).astype(np.float32)
+    x = (rng.standard_normal((1, 18, 18, 48)) * size).astype(np.float32)
     kernel = (rng.standard_normal((*window, 48, 32)) * of_kernel).astype(np.float32)
     found, expected = convolved(choose, x, kernel)
     assert np.isfinite(found).all()
@@ -622,7 +641,7 @@ def test_winograd_overflows_nowhere_else(rng, choose, tiles, window, size, of_ke
 @pytest.mark.parametrize("size", [1e-30, 1e-20, 1.0, 1e10])
 @pytest.mark.parametrize("window", [(3, 3), (5, 5), (1, 7), (7, 1)], ids=str)
 def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, choose, tiles, window, size):
-    x = (rng.standard_normal((1, 32, 32, 64)) * size).astype(np.float32)
+    x = (rng.standard_normal((1, 36, 36, 64)) * size).astype(np.float32)
     x[0, 8, 8, 0] = 1e6 * size  # hides the pixels of its tiles, and no others
     kernel = rng.standard_normal((*window, 64, 32)).astype(np.float32)
     found, _ = convolved(choose, x, kernel)
@@ -630,10 +649,31 @@ def test_the_error_of_winograd_is_relative_to_the_largest_number_of_a_tile(rng, 
     exact = kernels.conv2d(x.astype(float), kernel.astype(float), padding="same")
     error, weight = np.abs(found - exact)[0], np.abs(kernel).sum(axis=(0, 1, 2))
     assert (error <= 3e-5 * 1e6 * size * weight).all()
-    far = np.ones((32, 32), bool)
-    first = 2 if tiles == "small tiles" else 0
+    far = np.ones((36, 36), bool)
+    first = 0 if tiles == "large tiles" else 2
     far[first:15, first:15] = False  # the tiles that see it
     assert (error[far] <= 3e-5 * 5 * size * weight).all()
+
+
+@pytest.mark.parametrize("window, size", [((3, 3), 35), ((3, 3), 14), ((5, 5), 32), ((1, 7), 17)], ids=str)
+def test_the_error_where_a_filter_has_a_single_entry(rng, choose, tiles, window, size):
+    """An output is one pixel times a number, and all that the transforms add has to cancel."""
+    x = rng.choice([-1, 1], (4, size, size, 96)) * rng.uniform(0.9, 1, (4, size, size, 96)).astype(np.float32)
+    kernel = np.zeros((*window, 96, 96), np.float32)
+    entries = rng.integers(window[0], size=96), rng.integers(window[1], size=96), rng.permutation(96), np.arange(96)
+    kernel[entries] = rng.uniform(0.5, 1, 96)
+    found, exact = convolved(choose, x.astype(np.float32), kernel)
+    assert (np.abs(found - exact) <= 5e-5 * kernel.sum(axis=(0, 1, 2))).all()
+
+
+def test_a_scale_of_float64_makes_the_transform_one(rng, choose):
+    x, kernel = rng.standard_normal((2, 18, 18, 96), np.float32), rng.standard_normal((3, 3, 96, 96), np.float32)
+    scale = rng.standard_normal(96)
+    choose("winograd")
+    y = kernels.conv2d(x, kernel, padding="same", scale=scale)
+    choose("im2col")
+    exact = kernels.conv2d(x.astype(float), kernel.astype(float), padding="same", scale=scale)
+    assert y.dtype == float and np.abs(y - exact).max() <= 1e-12 * np.abs(exact).max()
 
 
 def test_maps_without_channels_or_pixels(rng):

@@ -360,11 +360,21 @@ def test_memory_that_arrays_have_left_has_a_limit_at_once(monkeypatch):
     memory.release()
 
 
-def test_a_transform_of_other_tiles_is_made_anew(rng):
+def test_transforms_of_two_kinds_of_tiles_are_kept(rng):
     kept, kernel = kernel_transform.KernelTransform(), rng.standard_normal((3, 3, 4, 4), np.float32)
-    for outputs in 14, 8, 14:
+
+    def of(outputs):
         forms = [winograd_forms.form_of(3, outputs, np.dtype(np.float32), larger=True)] * 2
-        np.testing.assert_array_equal(kept.of(kernel, forms), winograd.transformed_kernel(kernel, forms))
+        u = kept.of(kernel, forms)
+        np.testing.assert_array_equal(u, winograd.transformed_kernel(kernel, forms))
+        return u
+
+    by_fives, by_fours = of(14), of(8)
+    assert of(14) is by_fives and of(8) is by_fours
+    of(18)
+    assert of(8) is by_fours and of(14) is not by_fives and len(kept.kept.transforms) == 2
+    kernel[0] = 1
+    assert of(8) is not by_fours and len(kept.kept.transforms) == 1
 
 
 def test_threads_that_alternate_kernels_get_the_right_transform(rng):
