@@ -1,4 +1,4 @@
-"""What NumPy's BLAS tells about itself: its threads, and the processors that its code is written for.
+"""NumPy's BLAS: its threads, and the processors that its code is written for.
 
 Who calls this: `parallel`, which limits BLAS to one thread, and `winograd`, whose forms depend on its small products.
 """

@@ -83,7 +83,7 @@ def _computed(x, coefficients, out, with_slope=False, slope=None):
     scratch, size = Scratch(x.dtype), x.size // max(1, len(numbers)) if numbers.ndim else 1  # of one row
 
     def compute(parts):
-        with np.errstate(over="ignore"):  # the square of 1e30, exp(100): P is 0 or 1 there, as it should be
+        with np.errstate(over="ignore", under="ignore"):  # 1e30 squared, exp(+-100): P is 0 or 1 there, as it should
             for part in parts:
                 block = numbers[part]
                 p, u = scratch.array("p", *block.shape), scratch.array("u", *block.shape)

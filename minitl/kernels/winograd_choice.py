@@ -1,4 +1,4 @@
-"""Where Winograd's convolution is possible and pays, and in which tiles.
+"""The choice of Winograd's convolution: where it is possible and pays, and in which tiles.
 
 Who calls this: `convolution`.
 """
