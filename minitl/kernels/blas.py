@@ -19,11 +19,12 @@ class OpenBLAS:
         self.get = getattr(library, name.format("get_num_threads"))
         self.set = getattr(library, name.format("set_num_threads"))
         self.kind = getattr(library, name.format("get_parallel"))
-        self.core = getattr(library, name.format("get_corename"))
+        self.core = getattr(library, name.format("get_corename"), None)  # needed for nothing but speed
         self.get.restype, self.get.argtypes = ctypes.c_int, ()
         self.set.restype, self.set.argtypes = None, (ctypes.c_int,)
         self.kind.restype, self.kind.argtypes = ctypes.c_int, ()
-        self.core.restype, self.core.argtypes = ctypes.c_char_p, ()
+        if self.core:
+            self.core.restype, self.core.argtypes = ctypes.c_char_p, ()
 
 
 def _find_openblas():
@@ -64,4 +65,4 @@ def small_products_are_slow():
     for small products. Its names for the processors without it are Haswell (which also serves AMD's Zen 2 and 3) and
     Zen. It was not measured on others.
     """
-    return bool(_found) and _found.core() in (b"Haswell", b"Zen")
+    return bool(_found and _found.core) and _found.core() in (b"Haswell", b"Zen")
