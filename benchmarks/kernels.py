@@ -145,7 +145,7 @@ def main():
 def tiles_of_winograd(rng):
     """Measure and print Winograd by the smallest tiles and by those that need the fewest points."""
     default = winograd_choice.LARGE_TILE_CHANNELS
-    print("\nWinograd in small and in large tiles, ms an image, and the largest errors")
+    print("\nWinograd in small and in large tiles, ms an image; the ratio of both; the errors of both")
     for window, pixels, c, f in TILED_LAYERS:
         x = np.maximum(rng.standard_normal((BATCH, pixels, pixels, c), np.float32), 0)
         kernel = rng.standard_normal((*window, c, f), np.float32)

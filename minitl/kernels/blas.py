@@ -1,6 +1,6 @@
 """NumPy's BLAS: its threads, and the processors that its code is written for.
 
-Who calls this: `parallel`, which limits BLAS to one thread, and `winograd`, whose forms depend on its small products.
+Who calls this: `parallel`, which limits BLAS to one thread, and `winograd_choice`, which asks about small products.
 """
 
 import ctypes

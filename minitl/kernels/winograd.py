@@ -67,9 +67,9 @@ def transformed_kernel(kernel, forms, turned=False, allocate=empty):
     `forms` are those of its rows and columns. With `turned`, return the U of the kernel turned by 180 degrees. To
     reverse the columns of G has the same effect.
     """
-    if forms[1].taps == 1:  # unrolled columns
-        kernel = kernel.reshape(len(kernel), 1, -1, kernel.shape[3])
     kh, kw, c, f = kernel.shape
+    if forms[1].taps == 1:  # the columns are unrolled: a kernel of one column, with kw times the channels
+        kw, c = 1, kw * c
     over_rows, over_cols = (form.g[:, ::-1] if turned else form.g for form in forms)
     u = allocate((len(over_rows), len(over_cols), c * f), kernel.dtype)
 
@@ -126,10 +126,11 @@ def conv2d_winograd(x, u, bias, rows, cols, forms, activate, pool=False):
                     if pool:
                         tiles = np.maximum(tiles[0::2], tiles[1::2])  # (2, 4, T*F)
                         if tiles.shape[1] == 1:  # tiles of one column: pairs of them
-                            tiles = tiles.reshape(height, -1, 2, f).swapaxes(1, 2)
+                            tiles = tiles.reshape(height, len(part) * width, 2, f).swapaxes(1, 2)
                         tiles = np.maximum(tiles[:, 0::2], tiles[:, 1::2])  # (2, 2, T*F)
                     # (tile rows, height, tile columns * width, F) -> (height, width, tile rows, tile columns, F)
-                    target = y[part.start : part.stop].reshape(len(part), height, -1, tiles.shape[1], f)
+                    side = tiles.shape[1]
+                    target = y[part.start : part.stop].reshape(len(part), height, width // side, side, f)
                     target = target.transpose(1, 3, 0, 2, 4)
                     activate(tiles.reshape(target.shape), out=target)
 
@@ -202,22 +203,22 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
 
     R (points of rows, height of X), S (points of columns, width of X), images (N, H, W, C). Windows begin `steps`
     pixels apart. The first of them begins `before` = (top, left) pixels outside the image. Pixels outside are 0, and
-    the products leave them out.
+    the products leave them out. Where columns are unrolled, out is (P, T, 3*C), with three pixels side by side.
     """
     over_rows, over_cols = matrices
     (points, height), (col_points, width) = over_rows.shape, over_cols.shape
     (top, left), (h, w, c), (row_step, col_step) = before, images.shape[1:], steps
     tile_cols = out.shape[1] // len(part)
-    unrolled = out.shape[2] // c  # the pixels of a line that are channels of one pixel of `out`; 1 but for `UNROLLED`
+    unrolled = out.shape[2] // max(c, 1)  # pixels of a line that are one pixel of `out`: 3 in unrolled columns, else 1
     row_bytes = images.strides[1]  # (not strides[3]: NumPy leaves it undefined for images of one channel)
-    out = out.reshape(points, col_points, len(part), -1).transpose(2, 0, 1, 3)  # a view, tile row by tile row
+    line = tile_cols * out.shape[2]
+    out = out.reshape(points, col_points, len(part), line).transpose(2, 0, 1, 3)  # a view, tile row by tile row
 
     # Over rows: for each tile row, (points, height) @ (height, W*C).
     if col_points == unrolled == 1:  # nothing to do over columns
         target = out[:, :, 0]
     else:
         lines = scratch.array("lines", len(part), points, col_step * (tile_cols - 1) + max(width, unrolled), c)
-        line_bytes, point_bytes, pixel_bytes, channel_bytes = lines.strides
         lines[:, :, :left] = 0
         lines[:, :, left + w :] = 0
         target = lines[:, :, left : left + w].reshape(len(part), points, w * c)  # a view
@@ -234,15 +235,13 @@ def _to_points(matrices, steps, images, before, tile_rows, part, out, scratch):
     # Over columns: copy each line of W pixels as windows of `width` pixels, with the window's pixels as second axis.
     if col_points > 1:
         windows = scratch.array("windows", len(part), points, width, tile_cols, c)
+        line_bytes, point_bytes, pixel_bytes, channel_bytes = lines.strides
         strides = (line_bytes, point_bytes, pixel_bytes, col_step * pixel_bytes, channel_bytes)
         np.copyto(windows, as_strided(lines, windows.shape, strides))
         np.matmul(over_cols, windows.reshape(len(part), points, width, tile_cols * c), out=out)
     elif unrolled > 1:  # three pixels that follow one another in memory are three times the channels
-        shape, strides = (
-            (len(part), points, tile_cols, unrolled * c),
-            (line_bytes, point_bytes, pixel_bytes, channel_bytes),
-        )
-        np.copyto(out[:, :, 0].reshape(shape), as_strided(lines, shape, strides))
+        shape = len(part), points, tile_cols, unrolled * c
+        np.copyto(out[:, :, 0].reshape(shape), as_strided(lines, shape, lines.strides))
 
 
 def _to_outputs(forms, m, bias, scratch):

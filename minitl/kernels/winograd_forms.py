@@ -66,7 +66,7 @@ More points save more multiplications and lose more digits. F(7,3) both ways wou
 the best nine points that were found lose 4e-5. In two dimensions the losses multiply, so only a kernel of one row or
 column gets ten points or more. Lavin & Gray 2016, arXiv 1509.09308, for F(4,3).
 
-Who calls this: `winograd_choice` and `winograd`.
+Who calls this: `winograd_choice`.
 """
 
 from functools import lru_cache
