@@ -112,7 +112,7 @@ class Fused:
         elif is_linear and relu_function(layer) is not None:
             self.activate = relu_function(layer)
         elif is_2x2_max_pooling(layer) and self.activate in MONOTONIC and self.can_take_pooling:
-            self.pool = True  # VGG16: 5 % of the time, and 300 MB at batch 32
+            self.pool = True  # VGG16: 5 % of the time
         else:
             return False
         self.outputs = call.outputs

@@ -21,7 +21,7 @@ gradients add up), and graphs that share layers do not disturb each other.
 
 Read `forward` and `backward` here, then any layer. `models.Model` adds what people do with a graph. Beside this file:
 `structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one),
-`relu_pairs` (the same in training).
+`relu_pairs` (the same in training), `in_parts` (the first calls for some images at a time).
 """
 
 import weakref
@@ -34,6 +34,7 @@ from ..errors import DataError, GraphError, ShapeError
 from ..kernels.elementwise import add
 from ..layers import Conv2D, InputLayer, Layer
 from .fusion import Fused, fused
+from .in_parts import in_parts
 from .layer_group import LayerGroup
 from .order import calls_between, cuts_between, inputs_needed, layers_in_keras_order, name_unnamed_layers
 from .relu_pairs import is_watched, paired
@@ -119,7 +120,7 @@ class Graph(LayerGroup):
         self._path, self._memory, memory = None, {}, {}
         path = self._gradient_path(gradients)
         values, outputs = dict(zip(self.inputs, arrays)), self.output_structure.tensors
-        operations = self._operations(path, training)
+        operations = in_parts(self._operations(path, training), values, outputs, path)
         # Each tensor is deleted behind the last operation that uses it. Outputs stay to the end.
         last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
         for operation in operations:

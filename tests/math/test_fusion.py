@@ -1,11 +1,12 @@
 """Fused steps give the numbers of single steps, and are run one by one where a program looks at a layer between
-them. So are the pairs of training."""
+them. So are the pairs of training, and the first layers where they compute a batch in parts."""
 
 import numpy as np
 import pytest
 
 from minitl import kernels
 from minitl.errors import ShapeError
+from minitl.graph import in_parts
 from minitl.graph.fusion import Fused, fused
 from minitl.graph.relu_pairs import WithReLU
 from minitl.layers import (
@@ -263,3 +264,66 @@ def test_what_is_no_pair():
             return 2 * super().forward(x, training)
 
     assert pairs(Model(images, ReLU()(Doubled()(images)))) == []
+
+
+def pooled_row(size=(24, 20), between=lambda x: x):
+    """Build convolutions and poolings in a row. `between` gets the output of the second convolution."""
+    images = Input((*size, 3))
+    x = between(Conv2D(8, 3, padding="same", activation="relu", name="first")(images))
+    x = MaxPooling2D(name="first_pool")(ReLU()(BatchNormalization()(Conv2D(8, 3, padding="same", name="second")(x))))
+    x = MaxPooling2D(3, 2, name="second_pool")(Conv2D(8, 3, padding="same", name="third")(x))
+    return Model(images, Conv2D(4, 2, name="fourth")(x))
+
+
+def parts(model, x, gradients="none"):
+    """Return the layers that compute a batch in parts, and the number of parts."""
+    path, values = model._gradient_path(gradients), dict(zip(model.inputs, [x]))
+    first, *_ = in_parts.in_parts(model._operations(path, False), values, model.outputs, path)
+    return ([layer.name for layer in first.layers], first.count) if isinstance(first, in_parts.InParts) else ([], 1)
+
+
+@pytest.mark.parametrize("size", [(24, 20), (None, None)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_batch_in_parts(rng, monkeypatch, size, dtype):
+    model = random_statistics(pooled_row(size), rng)
+    for layer in model.layers:
+        for name in layer.weight_names:
+            setattr(layer, name, getattr(layer, name).astype(dtype))
+    batches = [rng.standard_normal((n, 24, 20, 3)).astype(dtype) for n in (0, 1, 7)]
+    whole = [model.forward(x, gradients="none") for x in batches]
+    assert parts(model, batches[2])[1] == 1, "the maps are small"
+    monkeypatch.setattr(in_parts, "MOST_BYTES", 2 * 24 * 20 * 8 * np.dtype(dtype).itemsize)  # two images
+    layers = ["first", "second", "batch_normalization", "re_lu", "first_pool", "third", "second_pool"]
+    assert parts(model, batches[2]) == (layers, 4) and parts(model, batches[1]) == ([], 1)
+    for x, expected in zip(batches, whole):
+        found = model.forward(x, gradients="none")
+        assert found.shape == expected.shape and found.dtype == dtype
+        assert np.abs(found - expected).max(initial=0) <= 1e-5 * np.abs(expected).max(initial=0)
+    with pytest.raises(ShapeError):
+        model.forward(batches[2][:, :1], gradients="none")
+
+
+def test_what_is_computed_in_parts(monkeypatch):
+    x = np.zeros((8, 24, 20, 3), np.float32)
+    monkeypatch.setattr(in_parts, "MOST_BYTES", 2 * 24 * 20 * 8 * 4)
+    model = pooled_row()
+    names, count = parts(model, x)
+    assert names[-1] == "second_pool" and count == 4
+    assert parts(model, x, "trainable") == ([], 1), "gradients pass"
+    for name in ("first", "second", "batch_normalization"):
+        model.get_layer(name).trainable = False
+    assert parts(model, x, "trainable")[0] == names[:-2], "up to the first layer that is trained"
+    model.get_layer("third").kernel = np.zeros((3, 3, 8, 1000), np.float32)
+    assert parts(model, x)[0] == names[:-2], "the third kernel is larger than the maps of an image"
+    model = pooled_row()
+    assert parts(Model(model.input, [model.output, model.output_of("first")]), x) == ([], 1), "a map is an output"
+    second = model.get_layer("second")
+    second.forward = lambda x, training=False: Conv2D.forward(second, x, training)
+    assert parts(model, x) == ([], 1), "a program looks at the maps"
+
+    class Centred(Conv2D):
+        def forward(self, x, training=False):
+            return super().forward(x - x.mean(axis=0), training)
+
+    assert parts(pooled_row(between=Centred(8, 1)), x) == ([], 1), "a subclass may look at the whole batch"
+    assert parts(pooled_row(between=lambda x: Add()([x, x])), x) == ([], 1), "two inputs"
