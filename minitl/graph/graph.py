@@ -21,7 +21,8 @@ gradients add up), and graphs that share layers do not disturb each other.
 
 Read `forward` and `backward` here, then any layer. `models.Model` adds what people do with a graph. Beside this file:
 `structure` (one array, a list or a dict), `order` (of calls and of layers), `fusion` (several calls computed as one),
-`relu_pairs` (the same in training), `in_parts` (the first calls for some images at a time).
+`relu_pairs` (the same in training), `in_parts` (the first calls for some images at a time), `without_padding` (calls on
+the real tokens of texts alone).
 """
 
 import weakref
@@ -40,6 +41,7 @@ from .order import calls_between, cuts_between, inputs_needed, layers_in_keras_o
 from .relu_pairs import is_watched, paired
 from .structure import Structure
 from .summary import described
+from .without_padding import without_padding
 
 GRADIENTS = ("none", "trainable", "input")
 
@@ -121,6 +123,7 @@ class Graph(LayerGroup):
         path = self._gradient_path(gradients)
         values, outputs = dict(zip(self.inputs, arrays)), self.output_structure.tensors
         operations = in_parts(self._operations(path, training), values, outputs, path)
+        operations = without_padding(operations, values, outputs, path, training)
         # Each tensor is deleted behind the last operation that uses it. Outputs stay to the end.
         last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
         for operation in operations:

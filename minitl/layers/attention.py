@@ -229,12 +229,7 @@ class MultiHeadAttention(Layer):
         attended = (q, k, v, y, log_sums, *shown, dropped)
         self.remember(inputs, sources, attended, gate, query_mask, return_attention_scores)
         y = y if gate is None else y * gate
-        out = self.output_kernel.shape[2:]
-        bias = self.output_bias.reshape(-1) if self.use_bias else None
-        flat, _ = affine(
-            y.reshape(n * t, heads * self.value_dim), self.output_kernel.reshape(heads * self.value_dim, -1), bias
-        )
-        result = flat.reshape(n, t, *out)
+        result = self.output_product(y)
         return [result, scores] if return_attention_scores else result
 
     def _project(self, inputs):
@@ -243,10 +238,21 @@ class MultiHeadAttention(Layer):
         sources[0] = (*sources[0], "gate") if self.use_gate else sources[0]
         projected = {}
         for x, names in zip(inputs, sources):
-            bias = np.concatenate([getattr(self, f"{name}_bias").ravel() for name in names]) if self.use_bias else None
-            z, _ = affine(x.reshape(-1, x.shape[-1]), self._side_by_side(names), bias)
-            projected.update(self._apart(z, names, x.shape[:2]))
+            projected.update(self.apart(self.products(x, names), names, x.shape[:2]))
         return projected, sources
+
+    def products(self, x, names):
+        """Return x (N, T, D) @ kernel + bias for the kernels of these names, side by side: (N*T, columns)."""
+        bias = np.concatenate([getattr(self, f"{name}_bias").ravel() for name in names]) if self.use_bias else None
+        return affine(x.reshape(-1, x.shape[-1]), self._side_by_side(names), bias)[0]
+
+    def output_product(self, y):
+        """Return y @ output_kernel + output_bias: (N, T, K, V) -> (N, T, D)."""
+        *leading, heads, v = y.shape
+        bias = self.output_bias.reshape(-1) if self.use_bias else None
+        kernel = self.output_kernel.reshape(heads * v, -1)
+        flat, _ = affine(y.reshape(math.prod(leading), heads * v), kernel, bias)
+        return flat.reshape(*leading, *self.output_kernel.shape[2:])
 
     def _side_by_side(self, names):
         """Return the kernels of these names as one matrix (D, columns)."""
@@ -254,8 +260,8 @@ class MultiHeadAttention(Layer):
         kernels = [kernel.reshape(len(kernel), -1) for kernel in kernels]
         return kernels[0] if len(kernels) == 1 else np.concatenate(kernels, axis=1)
 
-    def _apart(self, z, names, leading):
-        """Return {name: its columns of z (N*T, columns) as (N, T, K, H)}, views."""
+    def apart(self, z, names, leading):
+        """Return {name: its columns of z (N*T, columns) as (N, T, K, H)}, views. `leading` is (N, T)."""
         found, start = {}, 0
         for name in names:
             size = self.value_dim if name in ("value", "gate") else self.key_dim
@@ -297,7 +303,7 @@ class MultiHeadAttention(Layer):
                  for x, names in zip(inputs, sources)]  # fmt: skip
         places = {}
         for x, names, dz in zip(inputs, sources, joint):
-            places.update(self._apart(dz, names, x.shape[:2]))
+            places.update(self.apart(dz, names, x.shape[:2]))
         out = [places[name] for name in PARTS]
         if gate is not None:
             places["gate"][...] = sigmoid_gradient(of_product * y, gate)
