@@ -79,7 +79,7 @@ class OfRealTokens(Fused):
 
 
 class _Packing:
-    """Where the real tokens of a batch stand.
+    """The places of the real tokens of a batch, and the way there and back.
 
     mask      (N, T)
     real      (R,): the numbers of the real tokens among all N*T
