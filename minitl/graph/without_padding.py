@@ -106,7 +106,7 @@ class _Packing:
 
 
 def _taken(rows, numbers):
-    """Return rows[numbers] in the memory of an earlier array: as `rows[numbers]`, it takes four times as long."""
+    """Return rows[numbers], in the memory of an earlier array, because fresh memory is slow (`kernels.memory`)."""
     found = empty((len(numbers), *rows.shape[1:]), rows.dtype, is_scratch=True)
     return np.take(rows, numbers, axis=0, out=found, mode="clip")  # with mode="raise" NumPy copies `found` once more
 
