@@ -176,6 +176,11 @@ def is_normalized_sum(call, after):
     return np.atleast_1d(after.layer.axis).tolist() in ([-1], [len(call.outputs[0].shape) - 1])
 
 
+def layers_of(operation):
+    """Return the layers of an operation of a graph: a call, or a `Fused`."""
+    return operation.layers if isinstance(operation, Fused) else [operation.layer]
+
+
 def is_relu(layer):
     """Return whether the layer computes max(x, 0)."""
     return relu_function(layer) is relu

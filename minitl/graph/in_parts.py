@@ -18,10 +18,12 @@ import numpy as np
 from ..kernels.memory import empty
 from ..kernels.parallel import slices
 from ..layers import Conv2D, MaxPooling2D, Normalization, Rescaling, ZeroPadding2D
-from .fusion import Fused
+from .fusion import Fused, layers_of
 from .relu_pairs import is_watched
 
-MOST_BYTES = 2**27  # of the largest map of a part: 10 images in VGG16, so a batch of 8 is computed at once
+# A part has so many images that its largest map has at most these bytes: 10 images in VGG16, so that a batch of 8 is
+# computed at once.
+MOST_BYTES = 2**27
 # Layers that compute every image by itself. The class has to be exactly one of these, since a subclass may do more.
 OF_EACH_IMAGE = (Conv2D, MaxPooling2D, Normalization, Rescaling, ZeroPadding2D)
 
@@ -36,7 +38,7 @@ class InParts(Fused):
     def __init__(self, operations, count):
         self.operations, self.count = operations, count
         self.inputs, self.outputs = operations[0].inputs, operations[-1].outputs
-        self.layers = [layer for operation in operations for layer in _layers(operation)]
+        self.layers = [layer for operation in operations for layer in layers_of(operation)]
 
     def forward(self, x):
         """Compute the output of the last operation for x (N, H, W, C)."""
@@ -56,8 +58,8 @@ class InParts(Fused):
 def in_parts(operations, values, outputs, path):
     """Return operations of a forward in order, with an `InParts` in the place of the first, if their maps are large.
 
-    They end with a max pooling. Behind it, the operations up to the next max pooling join them if the largest map of
-    one image is larger than their kernels together.
+    They end with a max pooling. Behind it, the operations up to the next max pooling join them, again and again, as
+    long as their largest map of one image is larger than all their kernels, which every part reads anew.
 
     operations   calls, and calls that are computed as one (`Fused`)
     values       {symbolic input of the graph: its array}
@@ -65,21 +67,23 @@ def in_parts(operations, values, outputs, path):
     path         the tensors that carry a gradient
     """
     row = _row_at_the_start(operations, outputs, path)
-    if not row:
+    if not row or not len(values[row[0].inputs[0]]):  # an empty batch
         return operations
     x = values[row[0].inputs[0]]
     shape, itemsize = x.shape, np.result_type(x, np.float32).itemsize
-    end, largest_map, largest_here, kernels_here = 0, 0, 0, 0  # bytes; "here": since the latest max pooling
+    end = largest = 0  # of what is computed in parts: the number of operations, and the bytes of the largest map
+    largest_here = kernels_here = 0  # bytes since the latest max pooling: the largest map, and the kernels
     for number, operation in enumerate(row, start=1):
-        for layer in _layers(operation):
+        layers = layers_of(operation)
+        for layer in layers:
             shape = layer.compute_output_shape(shape)
             largest_here = max(largest_here, math.prod(shape) * itemsize)
             kernels_here += sum(weight.nbytes for weight in layer.weights)
-        if type(layer) is MaxPooling2D:
-            if end and kernels_here * len(x) > largest_here:
+        if type(layers[-1]) is MaxPooling2D:
+            if end and kernels_here > largest_here / len(x):
                 break
-            end, largest_map, largest_here, kernels_here = number, max(largest_map, largest_here), 0, 0
-    count = min(-(-largest_map // MOST_BYTES), len(x))
+            end, largest, largest_here, kernels_here = number, max(largest, largest_here), 0, 0
+    count = min(-(-largest // MOST_BYTES), len(x))
     return [InParts(row[:end], count), *operations[end:]] if count > 1 and end > 1 else operations
 
 
@@ -89,7 +93,7 @@ def _row_at_the_start(operations, outputs, path):
     uses = [tensor for operation in operations for tensor in operation.inputs]
     row = []
     for operation in operations:
-        layers = _layers(operation)
+        layers = layers_of(operation)
         is_of_each_image = type(operation) is Fused or type(layers[0]) in OF_EACH_IMAGE
         follows = len(operation.inputs) == 1 and (not row or operation.inputs == row[-1].outputs)
         has_gradient = operation.outputs[0] in path
@@ -99,8 +103,3 @@ def _row_at_the_start(operations, outputs, path):
         if operation.outputs[0] in outputs or uses.count(operation.outputs[0]) != 1:
             break
     return row
-
-
-def _layers(operation):
-    """Return the layers of an operation."""
-    return operation.layers if isinstance(operation, Fused) else [operation.layer]

@@ -27,7 +27,7 @@ from ..layers import Add, Dense, Dropout, GlobalAveragePooling1D, LayerNormaliza
 from ..layers.attention import PARTS
 from ..layers.attention_masks import shown_keys
 from ..layers.symbolic import Call
-from .fusion import Fused, NormalizedSum, WithoutSlopes
+from .fusion import Fused, NormalizedSum, WithoutSlopes, layers_of
 from .relu_pairs import is_watched
 
 # Where more of the tokens are real than this share, padding is computed: it costs less than the copies that avoid it.
@@ -46,15 +46,16 @@ class OfRealTokens(Fused):
         made = {tensor for operation in operations for tensor in operation.outputs}
         used = dict.fromkeys(tensor for operation in operations for tensor in operation.inputs)
         self.operations, self.mask, self.outputs = operations, mask, operations[-1].outputs
+        self.layers = [layer for operation in operations for layer in layers_of(operation)]
         self.inputs = (*(tensor for tensor in used if tensor not in made and tensor is not mask), mask)
         self.last_user = {tensor: operation for operation in operations for tensor in operation.inputs}
 
     def forward(self, *arrays):
         """Compute the means (N, D) from arrays (N, T, D) and the mask (N, T)."""
         *tokens, mask = arrays
-        packing = _Packing(np.asarray(mask, bool))
-        if not packing.pays or not all(x.ndim == 3 and x.shape[:2] == packing.mask.shape for x in tokens):
-            packing = None
+        is_real = np.asarray(mask, bool)
+        are_tokens = all(x.ndim == 3 and x.shape[:2] == is_real.shape for x in tokens)  # False if one is broadcast
+        packing = _Packing(is_real) if are_tokens and _has_padding(is_real) else None
         values = dict(zip(self.inputs, tokens if packing is None else map(packing.rows, tokens)))
         del arrays, tokens
         for operation in self.operations:
@@ -78,6 +79,11 @@ class OfRealTokens(Fused):
         return layer.run(x, **by_name)[0]
 
 
+def _has_padding(mask):
+    """Return whether there is enough padding in a batch to leave it out, and one real token or more."""
+    return 0 < np.count_nonzero(mask) <= MOST_REAL * mask.size
+
+
 class _Packing:
     """The places of the real tokens of a batch, and the way there and back.
 
@@ -90,7 +96,6 @@ class _Packing:
     def __init__(self, mask):
         self.mask, self.real, self.padding = mask, np.flatnonzero(mask), np.flatnonzero(~mask)
         self.row = np.maximum(np.cumsum(mask) - 1, 0)
-        self.pays = 0 < len(self.real) <= MOST_REAL * mask.size
 
     def rows(self, x):
         """Return the real tokens (1, R, ...) of x (N, T, ...)."""
@@ -133,11 +138,11 @@ def without_padding(operations, values, outputs, path, training):
     path      the tensors that carry a gradient
     """
     for operation in operations:
-        if not _is(operation, GlobalAveragePooling1D) or operation.names != ("mask",):
+        is_mean = _is(operation, GlobalAveragePooling1D) and operation.names == ("mask",)
+        if not is_mean or operation.outputs[0] in path or is_watched(operation.layer):
             continue
         mask = values.get(operation.inputs[1])  # None if it will be computed
-        has_padding = mask is None or _Packing(mask.astype(bool)).pays
-        if has_padding and operation.outputs[0] not in path and not is_watched(operation.layer):
+        if mask is None or _has_padding(mask):
             operations = _before_mean(operations, operation, outputs, training)
     return operations
 
@@ -145,8 +150,8 @@ def without_padding(operations, values, outputs, path, training):
 def _before_mean(operations, mean, outputs, training):
     """Return the operations, in which those that `mean` depends on are an `OfRealTokens`, as far as they work on
     tokens, and if nothing else needs what they compute."""
-    wanted, mask = mean.inputs
-    chosen, wanted = [mean], {wanted}
+    tokens, mask = mean.inputs
+    chosen, wanted = [mean], {tokens}
     for operation in reversed(operations[: operations.index(mean)]):
         if wanted.intersection(operation.outputs) and _works_on_tokens(operation, mask, training):
             chosen.insert(0, operation)
@@ -168,11 +173,10 @@ def _is(operation, kind):
 def _works_on_tokens(operation, mask, training):
     """Return whether the operation computes each token by itself, or is attention of tokens to the real ones of their
     text; always in the same way, and not the mask itself. Programs that watch a layer see the padding, too."""
-    if isinstance(operation, Fused):
-        is_known = type(operation) in (NormalizedSum, WithoutSlopes)
-        return is_known and mask not in operation.outputs and not any(is_watched(layer) for layer in operation.layers)
-    if type(operation) is not Call or mask in operation.outputs or is_watched(operation.layer):
+    if mask in operation.outputs or any(is_watched(layer) for layer in layers_of(operation)):
         return False
+    if type(operation) is not Call:
+        return type(operation) in (NormalizedSum, WithoutSlopes)
     layer = operation.layer
     if operation.mode(training) and layer.random:
         return False

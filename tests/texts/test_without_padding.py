@@ -44,8 +44,7 @@ def groups(model, gradients="none", training=False):
     run = OfRealTokens.forward
 
     def noted(self, *arrays):
-        of_group = [each.layers if hasattr(each, "layers") else [each.layer] for each in self.operations]
-        found.append([layer.name for layers in of_group for layer in layers])
+        found.append([layer.name for layer in self.layers])
         return run(self, *arrays)
 
     OfRealTokens.forward = noted
